@@ -1,0 +1,150 @@
+// The commands: one row each, from which come dispatch, help and validation. Rows are data and commands are loaded when called, so
+// that `--help` and a run that hits the cache load nothing that they do not need.
+
+import type { Io } from "../io.ts";
+import type { ExitCode } from "../exit-codes.ts";
+import type { OptionRow, ParsedOptions } from "../options.ts";
+
+export interface CommandModule {
+  readonly run: (options: ParsedOptions, io: Io) => Promise<ExitCode>;
+}
+
+export interface CommandRow {
+  readonly name: string;
+  readonly summary: string;
+  /** Behind the command's name in its usage line. */
+  readonly usage: string;
+  /** Positional arguments it takes: [least, most]. */
+  readonly positionals: readonly [number, number];
+  readonly options: readonly OptionRow[];
+  /** Paragraphs below the options. */
+  readonly notes?: readonly string[];
+  readonly load: () => Promise<CommandModule>;
+}
+
+const MANY = Number.POSITIVE_INFINITY;
+
+const FILTER: OptionRow = { name: "filter", short: "E", value: "EXPR", multiple: true, help: "select by a filter expression, such as 'tag(slow) - device(edu)'" };
+const MACHINE: OptionRow = { name: "machine", value: "NAME", env: "GUESTSPEC_MACHINE", help: "machine to run on (default bytecode-virt)" };
+const NO_CACHE: OptionRow = { name: "no-cache", help: "compile anew, and keep nothing" };
+const JSON_OUTPUT: OptionRow = { name: "json", help: "write JSON" };
+
+const SELECTION = [
+  "WHAT is a file, a folder, FILE:LINE (the test or row there), or part of a test's id; several add up, none means all",
+  "specs below the working directory. -E filters what they select.",
+];
+
+const RUN_OPTIONS: readonly OptionRow[] = [
+  FILTER,
+  { name: "reporter", short: "r", value: "NAME[=FILE]", multiple: true, help: "human, tui, ktap, junit, ctrf, ndjson, github; to standard output or a file" },
+  { name: "verbose", short: "v", help: "a line for each test, failures in full" },
+  { name: "jobs", short: "j", value: "N", env: "GUESTSPEC_JOBS", help: "at most N worker threads; 1 runs all in one (default: the number of CPUs)" },
+  { name: "seed", value: "N", env: "GUESTSPEC_SEED", help: "seed of the run, a 64-bit number or `random` (default 0)" },
+  { name: "shuffle", help: "shuffle suites, tests and rows by the seed; without --seed a random one is drawn" },
+  { name: "fail-fast", value: "N", implied: "1", help: "stop after N failed tests" },
+  { name: "timeout", value: "DURATION", help: "guest time limit of tests without @timeout (default 10s)" },
+  { name: "max-instructions", value: "N", help: "instruction limit of every test (default 20,000,000, more for a longer @timeout)" },
+  { name: "require", value: "CAP", multiple: true, env: "GUESTSPEC_REQUIRE", help: "exit with 6 if a test that needs CAP is skipped; `all`: if any test is" },
+  { name: "executor", value: "NAME", choices: ["auto", "interpreter", "wasm"], help: "how guest code is executed; results are the same" },
+  MACHINE,
+  NO_CACHE,
+];
+
+export const COMMANDS: readonly CommandRow[] = [
+  {
+    name: "run",
+    summary: "run tests (the default: `guestspec specs` runs specs)",
+    usage: "[WHAT...]",
+    positionals: [0, MANY],
+    options: RUN_OPTIONS,
+    notes: [
+      ...SELECTION,
+      "The default reporter is tui on a terminal, human elsewhere and in CI. The seed decides interleavings of CPUs and what",
+      "guests draw at random: with one seed every run is the same, and the line that reproduces a failure carries it.",
+    ],
+    load: () => import("./run.ts"),
+  },
+  {
+    name: "list",
+    summary: "list tests without running them",
+    usage: "[WHAT...]",
+    positionals: [0, MANY],
+    options: [FILTER, JSON_OUTPUT, MACHINE, NO_CACHE],
+    notes: SELECTION,
+    load: () => import("./list.ts"),
+  },
+  {
+    name: "why",
+    summary: "tell how a test was reached: selection, needs, limits, seed",
+    usage: "TEST...",
+    positionals: [1, MANY],
+    options: [FILTER, ...RUN_OPTIONS.filter(({ name }) => ["seed", "timeout", "max-instructions", "require", "machine", "no-cache"].includes(name))],
+    load: () => import("./why.ts"),
+  },
+  {
+    name: "check",
+    summary: "check specs without running them",
+    usage: "[PATH...]",
+    positionals: [0, MANY],
+    options: [MACHINE],
+    load: () => import("./check.ts"),
+  },
+  {
+    name: "build",
+    summary: "write images that boot by themselves, with their manifests",
+    usage: "[PATH...]",
+    positionals: [0, MANY],
+    options: [{ name: "output", short: "o", value: "DIR", help: "folder to write to (default build)" }, MACHINE, NO_CACHE],
+    notes: ["For specs/pci.gspec this writes DIR/specs/pci.bytecode.gbc and DIR/specs/pci.bytecode.json."],
+    load: () => import("./build.ts"),
+  },
+  {
+    name: "fmt",
+    summary: "format .gspec files in place",
+    usage: "[PATH...]",
+    positionals: [0, MANY],
+    options: [{ name: "check", help: "change nothing; exit with 1 if a file is not formatted" }],
+    load: () => import("./fmt.ts"),
+  },
+  {
+    name: "show",
+    summary: "print a stage of the compiler: ast, plan, bytecode or wasm",
+    usage: "STAGE FILE",
+    positionals: [2, 2],
+    options: [{ name: "output", short: "o", value: "FILE", help: "write there; wasm is then binary" }, { name: "function", short: "f", value: "NAME", help: "bytecode: of one function only" }, MACHINE, NO_CACHE],
+    load: () => import("./show.ts"),
+  },
+  {
+    name: "explain",
+    summary: "explain a diagnostic by its code, such as E0401",
+    usage: "[CODE]",
+    positionals: [0, 1],
+    options: [],
+    notes: ["Without CODE all codes are listed."],
+    load: () => import("./explain.ts"),
+  },
+  {
+    name: "targets",
+    summary: "list targets, machines and engines",
+    usage: "",
+    positionals: [0, 0],
+    options: [JSON_OUTPUT],
+    load: () => import("./targets.ts"),
+  },
+  {
+    name: "devices",
+    summary: "list device models, and where a machine has them",
+    usage: "",
+    positionals: [0, 0],
+    options: [MACHINE, JSON_OUTPUT],
+    load: () => import("./devices.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "tell what this installation has and lacks",
+    usage: "",
+    positionals: [0, 0],
+    options: [],
+    load: () => import("./doctor.ts"),
+  },
+];

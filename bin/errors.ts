@@ -1,0 +1,27 @@
+// Errors that are not bugs: what the user or the environment got wrong, found far from where it can be reported. They carry their exit
+// code and are printed as one message; every other exception that reaches main.ts is an internal error.
+
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+  readonly exitCode: ExitCode;
+  /** Printed below the message. */
+  readonly help: string | null;
+
+  constructor(exitCode: ExitCode, message: string, help: string | null = null) {
+    super(message);
+    this.exitCode = exitCode;
+    this.help = help;
+  }
+}
+
+export function usageError(message: string, help: string | null = null): CommandError {
+  return new CommandError(EXIT.usage, message, help);
+}
+
+/** The host's words for a failed file operation, without the code and the call. */
+export function describeHostError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message.replace(/^E[A-Z]+: /, "").replace(/, \w+( '.*')?$/, "");
+}

@@ -1,0 +1,68 @@
+// The guestspec command: finds the command, reads its options by its table, runs it, and turns whatever comes back into an exit code.
+// Nobody ever sees a stack trace unless they ask for one with GUESTSPEC_DEBUG=1.
+
+import { COMMANDS, type CommandRow } from "./commands/table.ts";
+import { CommandError } from "./errors.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { processIo, type Io } from "./io.ts";
+
+/** Options in front of a command belong to `run`, as does everything when no command is named. */
+function splitCommand(args: readonly string[]): readonly [CommandRow, readonly string[]] {
+  const [first, ...rest] = args;
+  const named = COMMANDS.find(({ name }) => name === first);
+  const run = COMMANDS[0];
+  if (run === undefined) throw new Error("the table of commands is empty");
+  return named === undefined ? [run, args] : [named, rest];
+}
+
+function checkPositionals(command: CommandRow, given: number): void {
+  const [least, most] = command.positionals;
+  if (given >= least && given <= most) return;
+  const usage = `usage: guestspec ${command.name} ${command.usage}`.trimEnd();
+  throw new CommandError(EXIT.usage, given < least ? "an argument is missing" : "too many arguments", usage);
+}
+
+async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
+  const [first] = args;
+  if (first === "--version" || first === "-V" || first === "version") {
+    const { toolVersion } = await import("./version.ts");
+    io.out(`${toolVersion()}\n`);
+    return EXIT.ok;
+  }
+  const isNamed = COMMANDS.some(({ name }) => name === first);
+  const end = args.indexOf("--");
+  const wantsHelp = (end < 0 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
+  if (wantsHelp || first === "help") {
+    const { formatCommandHelp, formatMainHelp } = await import("./help.ts");
+    const subject = COMMANDS.find(({ name }) => name === (first === "help" ? args[1] : first));
+    io.out(subject === undefined || (!isNamed && first !== "help") ? formatMainHelp() : formatCommandHelp(subject));
+    return EXIT.ok;
+  }
+  const [command, rest] = splitCommand(args);
+  const { parseOptions } = await import("./options.ts");
+  const options = parseOptions(command.options, rest, command.name, io.env);
+  checkPositionals(command, options.positionals.length);
+  return (await command.load()).run(options, io);
+}
+
+function reportError(error: unknown, io: Io): ExitCode {
+  if (error instanceof CommandError) {
+    io.err(`error: ${error.message}\n`);
+    if (error.help !== null) io.err(`  = help: ${error.help}\n`);
+    return error.exitCode;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  if (io.env.GUESTSPEC_DEBUG === "1" && error instanceof Error) io.err(`${error.stack ?? message}\n`);
+  else io.err(`guestspec: internal error: ${message.split("\n")[0]} (a bug; GUESTSPEC_DEBUG=1 shows where)\n`);
+  return EXIT.internal;
+}
+
+const io = processIo();
+// `guestspec list | head`: the reader has seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.environment));
+process.on("uncaughtException", (error) => process.exit(reportError(error, io)));
+try {
+  process.exitCode = await dispatch(process.argv.slice(2), io);
+} catch (error) {
+  process.exitCode = reportError(error, io);
+}

@@ -1,0 +1,133 @@
+// Option tables. A row is at once the option's help, its validation and its part in error messages; node:util's parseArgs splits the
+// command line, and everything it would let pass or word badly (unknown names, missing or surplus values) is judged here.
+
+import { parseArgs } from "node:util";
+import { nearestName } from "../grammar/diagnostic.ts";
+import { usageError } from "./errors.ts";
+
+export interface OptionRow {
+  readonly name: string;
+  readonly short?: string;
+  /** What the value is, for help; absent: a flag. */
+  readonly value?: string;
+  /** The value when the option is given without one: `--fail-fast`. It then takes one by `=` only. */
+  readonly implied?: string;
+  readonly multiple?: true;
+  readonly choices?: readonly string[];
+  /** Variable that is used when the option is absent. */
+  readonly env?: string;
+  readonly help: string;
+}
+
+export interface ParsedOptions {
+  readonly positionals: readonly string[];
+  has(name: string): boolean;
+  /** The last value given. */
+  value(name: string): string | null;
+  values(name: string): readonly string[];
+}
+
+export const HELP_OPTION: OptionRow = { name: "help", short: "h", help: "show this help" };
+
+function spell(row: OptionRow): string {
+  const value = row.value === undefined ? "" : row.implied === undefined ? ` ${row.value}` : `[=${row.value}]`;
+  return `${row.short === undefined ? "    " : `-${row.short}, `}--${row.name}${value}`;
+}
+
+/** Lines of help for a table. */
+export function formatOptions(rows: readonly OptionRow[]): string[] {
+  const spelled = rows.map((row) => [spell(row), row] as const);
+  const width = Math.min(30, Math.max(...spelled.map(([text]) => text.length)));
+  return spelled.flatMap(([text, { help, env, choices, multiple }]) => {
+    const notes = [
+      ...(choices === undefined ? [] : [choices.join(", ")]),
+      ...(multiple === undefined ? [] : ["repeatable"]),
+      ...(env === undefined ? [] : [`or set ${env}`]),
+    ];
+    const line = `${help}${notes.length === 0 ? "" : ` (${notes.join("; ")})`}`;
+    return text.length > width ? [`  ${text}`, `  ${" ".repeat(width)}  ${line}`] : [`  ${text.padEnd(width)}  ${line}`];
+  });
+}
+
+function unknownOption(name: string, rows: readonly OptionRow[], command: string): Error {
+  const written = name.length === 1 ? `-${name}` : `--${name}`;
+  const nearest = name.length === 1 ? undefined : nearestName(name, rows.map((row) => row.name));
+  const help = nearest === undefined ? `\`guestspec ${command} --help\` lists them` : `did you mean \`--${nearest}\`?`;
+  return usageError(`there is no option \`${written}\``, help);
+}
+
+function checkChoice(row: OptionRow, value: string): void {
+  if (row.choices === undefined || row.choices.includes(value)) return;
+  const nearest = nearestName(value, row.choices);
+  throw usageError(
+    `\`--${row.name}\` takes ${row.choices.join(", ")}, not \`${value}\``,
+    nearest === undefined ? null : `did you mean \`${nearest}\`?`,
+  );
+}
+
+export function parseOptions(rows: readonly OptionRow[], args: readonly string[], command: string, env: Readonly<Record<string, string | undefined>>): ParsedOptions {
+  const options = Object.fromEntries(
+    rows.map((row) => {
+      const type = row.value === undefined || row.implied !== undefined ? ("boolean" as const) : ("string" as const);
+      return [row.name, row.short === undefined ? { type, multiple: true } : { type, short: row.short, multiple: true }];
+    }),
+  );
+  const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
+  const found = new Map<string, string[]>();
+  const positionals: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind !== "option") continue;
+    const row = rows.find(({ name }) => name === token.name);
+    if (row === undefined) throw unknownOption(token.name, rows, command);
+    const values = found.get(row.name) ?? [];
+    found.set(row.name, values);
+    if (row.value === undefined) {
+      if (token.value !== undefined) throw usageError(`\`--${row.name}\` takes no value`);
+      values.push("");
+      continue;
+    }
+    const value = token.value ?? row.implied;
+    if (value === undefined || (value === "" && token.value !== undefined)) throw usageError(`\`--${row.name}\` needs a value: ${row.value}`);
+    checkChoice(row, value);
+    if (values.length > 0 && row.multiple === undefined) throw usageError(`\`--${row.name}\` is given twice`);
+    values.push(value);
+  }
+  for (const row of rows) {
+    const value = row.env === undefined ? undefined : env[row.env];
+    if (value === undefined || value === "" || found.has(row.name)) continue;
+    const values = row.multiple === undefined ? [value] : value.split(",").map((part) => part.trim());
+    for (const part of values) checkChoice(row, part);
+    found.set(row.name, values);
+  }
+  return {
+    positionals,
+    has: (name) => found.has(name),
+    value: (name) => found.get(name)?.at(-1) ?? null,
+    values: (name) => found.get(name) ?? [],
+  };
+}
+
+/** A whole number at least `least`, or an error that names the option. */
+export function wholeNumber(options: ParsedOptions, name: string, least: number): number | null {
+  const text = options.value(name);
+  if (text === null) return null;
+  const digits = text.replaceAll("_", "");
+  const value = Number(digits);
+  if (!/^(\d+|0x[0-9a-f]+)$/i.test(digits) || !Number.isSafeInteger(value) || value < least) {
+    throw usageError(`\`--${name}\` takes a whole number from ${least}, not \`${text}\``);
+  }
+  return value;
+}
+
+const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, min: 60e9 };
+
+/** `10ms`, as the language writes it; in ns. */
+export function duration(options: ParsedOptions, name: string): number | null {
+  const text = options.value(name);
+  if (text === null) return null;
+  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(ns|us|ms|s|min)$/.exec(text.replaceAll("_", "")) ?? [];
+  const value = Math.round(Number(digits) * (UNITS[unit] ?? Number.NaN));
+  if (!Number.isSafeInteger(value) || value <= 0) throw usageError(`\`--${name}\` takes a duration such as 500us, 10ms or 2s, not \`${text}\``);
+  return value;
+}

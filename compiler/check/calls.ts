@@ -1,0 +1,228 @@
+// Calls: functions, methods, function values, the intrinsic namespaces and the few built-in functions that take types.
+
+import type { Expr } from "../../grammar/ast.ts";
+import type { Span } from "../../grammar/source.ts";
+import type { HExpr } from "../hir.ts";
+import { BUILTIN_TYPES, COMPTIME_INT, ERROR, USIZE, VOID, integerRange, sizeOf, type IntType, type Type } from "../types.ts";
+import { intValue } from "./constants.ts";
+import { errorExpr, fail, suggest, type Context } from "./context.ts";
+import { coerce, defaultType, quote } from "./convert.ts";
+import { checkExpr, checkIndexValue, typeNamed } from "./expressions.ts";
+import { INTRINSICS, findIntrinsic, type IntrinsicRow } from "./intrinsics.ts";
+import { isIntrinsicNamespace, moduleNamed } from "./members.ts";
+import { isPlace } from "./places.ts";
+import { completeType } from "./resolve-types.ts";
+import { lookUp, type FnEntry } from "./scope.ts";
+
+type Call = Expr & { kind: "call" };
+
+const BUILTINS: ReadonlyMap<string, (context: Context, call: Call) => HExpr> = new Map([
+  ["sizeof", checkSizeof],
+  ["edges", checkEdges],
+  ["alloc", checkAlloc],
+]);
+
+export const BUILTIN_FUNCTIONS: readonly string[] = [...BUILTINS.keys(), "print"];
+
+export function checkCall(context: Context, expr: Call): HExpr {
+  const { callee, span } = expr;
+  if (callee.kind === "name") {
+    const symbol = lookUp(context.scope, callee.name);
+    if (symbol === undefined) {
+      const builtin = BUILTINS.get(callee.name);
+      if (builtin !== undefined) return builtin(context, expr);
+      if (callee.name === "print") {
+        fail(context, span, "E0525", "`print(..)` is a statement and gives no value");
+        return errorExpr(span);
+      }
+    }
+    if (symbol?.kind === "fn") return callFunction(context, symbol, null, expr);
+  }
+  if (callee.kind === "member") {
+    if (isIntrinsicNamespace(context, callee.object)) return callIntrinsic(context, `${callee.object.name}.${callee.name.text}`, expr);
+    const module = moduleNamed(context, callee.object);
+    if (module !== null) {
+      const symbol = module.names.get(callee.name.text);
+      if (symbol?.kind === "fn") return callFunction(context, symbol, null, expr);
+    } else if (typeNamed(context, callee.object) === null) {
+      const object = checkExpr(context, callee.object);
+      if (object.type.kind === "error") return checkArgsAnyway(context, expr);
+      const method = findMethod(context, object.type, callee.name.text);
+      if (method !== null) return callFunction(context, method, object, expr);
+    }
+  }
+  const target = checkExpr(context, callee);
+  if (target.type.kind === "error") return checkArgsAnyway(context, expr);
+  if (target.type.kind !== "fn") {
+    fail(context, callee.span, "E0503", `${quote(target.type)} cannot be called`);
+    return errorExpr(span);
+  }
+  const args = checkArgs(context, expr.args, target.type.params, span, null);
+  if (target.kind === "function") return { kind: "call", function: target.function, args, type: target.type.result, span };
+  return { kind: "call-indirect", callee: target, args, type: target.type.result, span };
+}
+
+/** The callee is wrong already; its arguments may be wrong too, and are worth telling in the same run. */
+function checkArgsAnyway(context: Context, expr: Call): HExpr {
+  for (const arg of expr.args) if (typeNamed(context, arg) === null) checkExpr(context, arg);
+  return errorExpr(expr.span);
+}
+
+function checkArgs(context: Context, args: readonly Expr[], params: readonly Type[], span: Span, declared: Span | null): readonly HExpr[] {
+  if (args.length !== params.length) {
+    fail(context, span, "E0504", `expected ${params.length} argument${params.length === 1 ? "" : "s"}, found ${args.length}`, {
+      related: declared === null ? [] : [{ span: declared, text: "declared here" }],
+    });
+  }
+  return params.map((param, i) => {
+    const arg = args[i];
+    return arg === undefined ? errorExpr(span, param) : coerce(context, checkExpr(context, arg, param), param);
+  });
+}
+
+function callFunction(context: Context, entry: FnEntry, self: HExpr | null, expr: Call): HExpr {
+  // What it calls may check.
+  context.inferred.checks = true;
+  const { type } = entry.function;
+  const params = self === null ? type.params : type.params.slice(1);
+  const args = checkArgs(context, expr.args, params, expr.span, entry.item.name.span);
+  const all = self === null ? args : [selfArgument(context, self), ...args];
+  return { kind: "call", function: entry.function, args: all, type: type.result, span: expr.span };
+}
+
+/** `x.method()`: the address of a struct, or the pointer itself. */
+function selfArgument(context: Context, object: HExpr): HExpr {
+  if (object.type.kind === "pointer") return object;
+  if (object.kind === "local") object.local.inMemory = true;
+  if (isPlace(object)) return { kind: "address-of", place: object, type: { kind: "pointer", target: object.type }, span: object.span };
+  fail(context, object.span, "E0510", "a method needs a variable, this is a temporary value", { help: "bind it with `let` first" });
+  return errorExpr(object.span);
+}
+
+function findMethod(context: Context, type: Type, name: string): FnEntry | null {
+  const struct = type.kind === "pointer" ? type.target : type;
+  if (struct.kind !== "struct") return null;
+  completeType(context, struct);
+  if (struct.fields.some((field) => field.name === name)) return null;
+  const methods = methodTables.get(struct);
+  const method = methods?.get(name);
+  if (method === undefined && methods !== undefined) {
+    const near = suggest(name, methods.keys());
+    if (near !== undefined) fail(context, struct.declared, "E0407", `\`${struct.name}\` has no method \`${name}\``, { help: near });
+  }
+  return method ?? null;
+}
+
+const methodTables = new WeakMap<Type, Map<string, FnEntry>>();
+
+export function registerMethods(type: Type, methods: Map<string, FnEntry>): void {
+  methodTables.set(type, methods);
+}
+
+
+// ---- Intrinsics ----
+
+function callIntrinsic(context: Context, name: string, expr: Call): HExpr {
+  const row = findIntrinsic(name);
+  const { span } = expr;
+  if (row === undefined) {
+    fail(context, expr.callee.span, "E0401", `there is no \`${name}\``, { help: suggest(name, INTRINSICS.map((candidate) => candidate.name)) });
+    return checkArgsAnyway(context, expr);
+  }
+  if (expr.args.length !== row.params.length) {
+    fail(context, span, "E0504", `\`${name}\` takes ${row.params.length} argument${row.params.length === 1 ? "" : "s"}, found ${expr.args.length}`);
+    return errorExpr(span);
+  }
+  let generic: IntType | null = null;
+  const args = expr.args.map((arg, i) => {
+    const param = row.params[i] ?? "void";
+    const [checked, type] = intrinsicArgument(context, arg, param, generic);
+    if (type !== null) generic = type;
+    return checked;
+  });
+  const result = intrinsicType(row.result, generic);
+  return { kind: "intrinsic", name: intrinsicOf(row, generic), args, type: result, span };
+}
+
+/** `bits.mulh` is two instructions, by signedness. */
+function intrinsicOf(row: IntrinsicRow, generic: IntType | null): string {
+  return row.op === "mulh" && generic !== null ? `bits.mulh_${generic.signed ? "s" : "u"}` : row.name;
+}
+
+function intrinsicArgument(context: Context, arg: Expr, param: string, generic: IntType | null): readonly [HExpr, IntType | null] {
+  if (param === "fn") return [coerce(context, checkExpr(context, arg), { kind: "fn", params: [USIZE], result: VOID }), null];
+  if (param === "*T") {
+    const pointer = checkExpr(context, arg);
+    if (pointer.type.kind === "pointer" && pointer.type.target.kind === "int") return [pointer, pointer.type.target];
+    if (pointer.type.kind !== "error") fail(context, arg.span, "E0501", `expected a pointer to an integer, found ${quote(pointer.type)}`, { help: "take its address with `&`" });
+    return [errorExpr(arg.span), null];
+  }
+  if (param === "T") {
+    const value = generic === null ? defaultType(context, checkExpr(context, arg)) : coerce(context, checkExpr(context, arg, generic), generic);
+    if (value.type.kind === "int") return [value, value.type];
+    if (value.type.kind !== "error") fail(context, arg.span, "E0501", `expected an integer, found ${quote(value.type)}`);
+    return [errorExpr(arg.span), null];
+  }
+  const type = BUILTIN_TYPES.get(param) ?? ERROR;
+  return [coerce(context, checkExpr(context, arg, type), type), null];
+}
+
+function intrinsicType(name: string, generic: IntType | null): Type {
+  if (name === "T") return generic ?? ERROR;
+  if (name === "void") return VOID;
+  return BUILTIN_TYPES.get(name) ?? ERROR;
+}
+
+// ---- Built-in functions over types ----
+
+function typeArgument(context: Context, call: Call, name: string): Type | null {
+  const arg = call.args[0];
+  const type = arg === undefined ? null : typeNamed(context, arg);
+  if (type === null) fail(context, arg?.span ?? call.span, "E0405", `\`${name}\` takes a type`);
+  return type;
+}
+
+function checkSizeof(context: Context, call: Call): HExpr {
+  const type = typeArgument(context, call, "sizeof");
+  if (type === null) return errorExpr(call.span);
+  return { kind: "const", value: intValue(BigInt(sizeOf(type, context.target.layout).size)), type: COMPTIME_INT, span: call.span };
+}
+
+/** The values at which arithmetic of a width goes wrong: both ends, around zero, around the sign bit, alternating bits. */
+function checkEdges(context: Context, call: Call): HExpr {
+  const type = typeArgument(context, call, "edges");
+  if (type === null) return errorExpr(call.span);
+  if (type.kind !== "int") {
+    fail(context, call.span, "E0501", `\`edges\` takes an integer type, found ${quote(type)}`);
+    return errorExpr(call.span);
+  }
+  const { min, max } = integerRange(type, context.target.layout);
+  const alternating = (max & 0x5555_5555_5555_5555n);
+  const values = type.signed ? [min, min + 1n, -1n, 0n, 1n, alternating, max - 1n, max] : [0n, 1n, alternating, max >> 1n, (max >> 1n) + 1n, max - 1n, max];
+  return { kind: "const", value: { kind: "list", items: values.map(intValue) }, type: { kind: "array", length: values.length, element: type }, span: call.span };
+}
+
+/** `alloc(T)` gives *T, `alloc([]T, n)` gives []T; released with the test. Zeroed. */
+function checkAlloc(context: Context, call: Call): HExpr {
+  const type = typeArgument(context, call, "alloc");
+  const heap = context.modules.lib("heap")?.names.get("allocate");
+  if (type === null || heap?.kind !== "fn") return errorExpr(call.span);
+  const { span } = call;
+  const usize = (value: number): HExpr => ({ kind: "const", value: intValue(BigInt(value)), type: USIZE, span });
+  const allocate = (bytes: HExpr, align: number): HExpr => ({ kind: "call", function: heap.function, args: [bytes, usize(align)], type: USIZE, span });
+  if (type.kind === "slice") {
+    const [, countExpr] = call.args;
+    if (countExpr === undefined || call.args.length !== 2) {
+      fail(context, span, "E0504", "`alloc` of a slice takes the number of elements too", { help: "alloc([]u8, 16)" });
+      return errorExpr(span, type);
+    }
+    completeType(context, type.element);
+    const shape = sizeOf(type.element, context.target.layout);
+    const count = checkIndexValue(context, countExpr);
+    return { kind: "intrinsic", name: "slice.allocate", args: [count, usize(shape.size), usize(shape.align)], type, span };
+  }
+  if (call.args.length !== 1) fail(context, span, "E0504", "`alloc` of one value takes its type only");
+  const shape = sizeOf(type, context.target.layout);
+  return { kind: "convert", operand: allocate(usize(shape.size), shape.align), type: { kind: "pointer", target: type }, span };
+}
+

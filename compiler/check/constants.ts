@@ -1,0 +1,223 @@
+// Compile-time values: what `const` declarations, table cells, array lengths, enum members and test names are made of. The
+// evaluator runs over checked expressions, so that a constant means exactly what the same expression means in the guest: it
+// wraps at its type's width. What cannot be known before the guest runs gives null, and the caller says where that matters.
+
+import type { DataLayout } from "../../isa/bytecode/module.ts";
+import type { HExpr, HFunction } from "../hir.ts";
+import { bitsOf, wrapInteger, type IntType, type Type } from "../types.ts";
+
+export type ConstValue =
+  /** Integers, bool (0 or 1), enums and addresses. */
+  | { readonly kind: "int"; readonly value: bigint }
+  /** The bytes of a str, [N]u8 or []u8. */
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  /** Elements of an array or slice. */
+  | { readonly kind: "list"; readonly items: readonly ConstValue[] }
+  /** One value a field, in the struct's order. */
+  | { readonly kind: "struct"; readonly fields: readonly ConstValue[] }
+  | { readonly kind: "function"; readonly function: HFunction }
+  /** All bytes zero, for whatever type. */
+  | { readonly kind: "zero" };
+
+export function intValue(value: bigint): ConstValue {
+  return { kind: "int", value };
+}
+
+const TRUE = intValue(1n);
+const FALSE = intValue(0n);
+const truth = (value: boolean): ConstValue => (value ? TRUE : FALSE);
+
+/** The integer behind a constant, or null when it is not one. */
+export function asInteger(value: ConstValue | null): bigint | null {
+  if (value?.kind === "int") return value.value;
+  return value?.kind === "zero" ? 0n : null;
+}
+
+/** The type at which an operation's integers wrap. */
+function integerTypeOf(type: Type): IntType | null {
+  if (type.kind === "int") return type;
+  return type.kind === "enum" ? type.base : null;
+}
+
+function wrapTo(value: bigint, type: Type, layout: DataLayout): bigint {
+  const integer = integerTypeOf(type);
+  return integer === null ? value : wrapInteger(value, integer, layout);
+}
+
+function listOf(value: ConstValue): readonly ConstValue[] | null {
+  if (value.kind === "list") return value.items;
+  return value.kind === "bytes" ? Array.from(value.bytes, (byte) => intValue(BigInt(byte))) : null;
+}
+
+export function equalConst(a: ConstValue, b: ConstValue): boolean {
+  const left = asInteger(a);
+  const right = asInteger(b);
+  if (left !== null && right !== null) return left === right;
+  if (a.kind === "struct" && b.kind === "struct") return a.fields.every((field, i) => equalConst(field, b.fields[i] ?? FALSE));
+  const leftItems = listOf(a);
+  const rightItems = listOf(b);
+  return (
+    leftItems !== null &&
+    rightItems !== null &&
+    leftItems.length === rightItems.length &&
+    leftItems.every((item, i) => equalConst(item, rightItems[i] ?? FALSE))
+  );
+}
+
+/** Result of an integer operation, or null where the guest would trap. `bits` is null for literals that have no width yet. */
+export function arithmetic(op: string, left: bigint, right: bigint, bits: number | null, signed: boolean): bigint | null {
+  const count = bits === null ? right : right & BigInt(bits - 1);
+  switch (op) {
+    case "+":
+      return left + right;
+    case "-":
+      return left - right;
+    case "*":
+      return left * right;
+    case "/":
+      return right === 0n ? null : left / right;
+    case "%":
+      return right === 0n ? null : left % right;
+    case "&":
+      return left & right;
+    case "|":
+      return left | right;
+    case "^":
+      return left ^ right;
+    case "<<":
+      return count < 0n || count > 4096n ? null : left << count;
+    case ">>":
+      return count < 0n || count > 4096n ? null : (signed || bits === null ? left : BigInt.asUintN(bits, left)) >> count;
+    default:
+      return null;
+  }
+}
+
+function compare(op: string, a: ConstValue, b: ConstValue): boolean | null {
+  if (op === "==") return equalConst(a, b);
+  if (op === "!=") return !equalConst(a, b);
+  const left = asInteger(a);
+  const right = asInteger(b);
+  if (left === null || right === null) return null;
+  switch (op) {
+    case "<":
+      return left < right;
+    case "<=":
+      return left <= right;
+    case ">":
+      return left > right;
+    default:
+      return left >= right;
+  }
+}
+
+/** The value of an expression that does not depend on the guest, else null. */
+export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
+  switch (expr.kind) {
+    case "const":
+      return expr.value;
+    case "function":
+      return { kind: "function", function: expr.function };
+    case "unary": {
+      const operand = asInteger(evaluate(expr.operand, layout));
+      if (operand === null) return null;
+      if (expr.op === "not") return truth(operand === 0n);
+      return intValue(wrapTo(expr.op === "-" ? -operand : ~operand, expr.type, layout));
+    }
+    case "arithmetic": {
+      const left = asInteger(evaluate(expr.left, layout));
+      const right = asInteger(evaluate(expr.right, layout));
+      if (left === null || right === null) return null;
+      const integer = integerTypeOf(expr.type);
+      const result = arithmetic(expr.op, left, right, integer === null ? null : bitsOf(integer, layout), integer?.signed ?? true);
+      return result === null ? null : intValue(wrapTo(result, expr.type, layout));
+    }
+    case "compare": {
+      const left = evaluate(expr.left, layout);
+      const right = evaluate(expr.right, layout);
+      const result = left === null || right === null ? null : compare(expr.op, left, right);
+      return result === null ? null : truth(result);
+    }
+    case "logic": {
+      const left = asInteger(evaluate(expr.left, layout));
+      if (left === null) return null;
+      if (expr.op === "and" ? left === 0n : left !== 0n) return truth(left !== 0n);
+      return evaluate(expr.right, layout);
+    }
+    case "convert": {
+      const operand = evaluate(expr.operand, layout);
+      const value = asInteger(operand);
+      return value === null ? operand : intValue(wrapTo(value, expr.type, layout));
+    }
+    case "array-to-slice":
+      return evaluate(expr.operand, layout);
+    case "array": {
+      const items = expr.elements.map((element) => evaluate(element, layout));
+      return items.every((item) => item !== null) ? { kind: "list", items } : null;
+    }
+    case "array-fill": {
+      const item = evaluate(expr.element, layout);
+      if (item === null || expr.type.kind !== "array") return null;
+      return { kind: "list", items: Array.from({ length: expr.type.length }, () => item) };
+    }
+    case "struct": {
+      if (expr.type.kind !== "struct") return null;
+      const given = new Map(expr.fields.map((field) => [field.field.name, field.value]));
+      const fields = expr.type.fields.map((field): ConstValue | null => {
+        const value = given.get(field.name);
+        return value === undefined ? { kind: "zero" } : evaluate(value, layout);
+      });
+      return fields.every((field) => field !== null) ? { kind: "struct", fields } : null;
+    }
+    case "if": {
+      const condition = asInteger(evaluate(expr.condition, layout));
+      return condition === null ? null : evaluate(condition !== 0n ? expr.then : expr.otherwise, layout);
+    }
+    case "length": {
+      if (expr.object.type.kind === "array") return intValue(BigInt(expr.object.type.length));
+      const object = evaluate(expr.object, layout);
+      const items = object === null ? null : listOf(object);
+      return items === null ? null : intValue(BigInt(items.length));
+    }
+    case "field": {
+      const object = evaluate(expr.object, layout);
+      const type = expr.object.type;
+      if (object === null || type.kind !== "struct") return null;
+      if (object.kind === "zero") return object;
+      return object.kind === "struct" ? (object.fields[type.fields.indexOf(expr.field)] ?? null) : null;
+    }
+    case "index": {
+      const object = evaluate(expr.object, layout);
+      const index = asInteger(evaluate(expr.index, layout));
+      if (object === null || index === null) return null;
+      if (object.kind === "zero") return object;
+      return listOf(object)?.[Number(index)] ?? null;
+    }
+    case "in-range": {
+      const [value, start, end] = [expr.value, expr.start, expr.end].map((part) => asInteger(evaluate(part, layout)));
+      if (value == null || start == null || end == null) return null;
+      return truth((value >= start && (expr.inclusive ? value <= end : value < end)) !== expr.negated);
+    }
+    case "in-list": {
+      const value = evaluate(expr.value, layout);
+      const list = evaluate(expr.list, layout);
+      const items = list === null ? null : listOf(list);
+      if (value === null || items === null) return null;
+      return truth(items.some((item) => equalConst(item, value)) !== expr.negated);
+    }
+    case "local":
+    case "global":
+    case "deref":
+    case "register":
+    case "register-field":
+    case "call":
+    case "call-indirect":
+    case "intrinsic":
+    case "slice-pointer":
+    case "slice-of":
+    case "address-of":
+    case "regs-at":
+    case "error":
+      return null;
+  }
+}

@@ -1,0 +1,72 @@
+// What every part of the checker shares: where diagnostics go, the layout and machine compiled for, the body being checked and
+// the scope. A `Context` is immutable but for what it points to; a nested block or closure gets a changed copy.
+
+import type { Span } from "../../grammar/source.ts";
+import { nearestName, type Diagnostic, type Label, type Report } from "../../grammar/diagnostic.ts";
+import type { DataLayout } from "../../isa/bytecode/module.ts";
+import type { FunctionBody, HExpr } from "../hir.ts";
+import { ERROR, type Type } from "../types.ts";
+import type { Module, Scope } from "./scope.ts";
+
+/** What the checker must know of the machine that the image is for. */
+export interface TargetFacts {
+  readonly name: string;
+  readonly layout: DataLayout;
+  /** `uart0.base` and the like, for `machine.uart0.base`. */
+  readonly constants: ReadonlyMap<string, bigint>;
+}
+
+export interface Context {
+  readonly target: TargetFacts;
+  readonly report: Report;
+  readonly modules: ModuleTable;
+  readonly scope: Scope;
+  /** Null at file level, where only constants are. */
+  readonly body: FunctionBody | null;
+  readonly inLoop: boolean;
+  /** Set when the block pushes a cleanup. */
+  readonly cleanups: { any: boolean };
+  /** What a test turns out to need, and whether anything in it can fail. */
+  readonly inferred: { cpus: number; checks: boolean };
+}
+
+export interface ModuleTable {
+  readonly lib: (name: string) => Module | null;
+  readonly libNames: () => readonly string[];
+  readonly targets: readonly string[];
+  /** The module of a file named in another one's `use` or `from`. */
+  readonly file: (from: Module, path: string) => Module | null;
+  /** Tags that the project declares beside the built-in ones. */
+  readonly projectTags: () => readonly string[];
+}
+
+export interface Extra {
+  readonly label?: string;
+  readonly related?: readonly Label[];
+  readonly notes?: readonly string[];
+  readonly help?: string | undefined;
+}
+
+/** Reports an error at a span. */
+export function fail(context: Pick<Context, "report">, span: Span, code: string, message: string, extra: Extra = {}): void {
+  const diagnostic: Diagnostic = {
+    code,
+    severity: code.startsWith("W") ? "warning" : "error",
+    message,
+    labels: [{ span, text: extra.label ?? "" }, ...(extra.related ?? [])],
+    ...(extra.notes === undefined ? {} : { notes: extra.notes }),
+    ...(extra.help === undefined ? {} : { help: extra.help }),
+  };
+  context.report(diagnostic);
+}
+
+/** "did you mean `x`?" or nothing. */
+export function suggest(name: string, candidates: Iterable<string>): string | undefined {
+  const near = nearestName(name, candidates);
+  return near === undefined ? undefined : `did you mean \`${near}\`?`;
+}
+
+/** Stands for an expression that did not check. */
+export function errorExpr(span: Span, type: Type = ERROR): HExpr {
+  return { kind: "error", type, span };
+}

@@ -1,0 +1,339 @@
+// Declarations of a module: first all names, then what they mean, on demand, so that order in a file does not matter and a
+// cycle is found where it closes. Function bodies come last, when every signature is known.
+
+import type { EnumItem, FnItem, Item, RegsItem, RegisterDecl } from "../../grammar/ast.ts";
+import type { Span } from "../../grammar/source.ts";
+import type { FunctionBody, Global, HFunction, HTable, Local } from "../hir.ts";
+import {
+  ERROR, U32, VOID, bitsOf, integerRange, showType, type EnumType, type Register, type RegisterField, type RegsType, type StructType, type Type,
+} from "../types.ts";
+import { registerMethods } from "./calls.ts";
+import { evaluate, type ConstValue } from "./constants.ts";
+import { fail, suggest, type Context } from "./context.ts";
+import { defaultType, quote, showBig } from "./convert.ts";
+import { checkConstant, checkExpr, evaluateInteger, evaluateLength } from "./expressions.ts";
+import { registerStruct, resolveSized, resolveType } from "./resolve-types.ts";
+import type { ConstEntry, FnEntry, GlobalEntry, Module, Symbol, TableEntry } from "./scope.ts";
+import { checkBody } from "./statements.ts";
+import { resolveTable } from "./tables.ts";
+
+/** The context of a module's file level. */
+export function moduleContext(context: Context, module: Module): Context {
+  return { ...context, scope: { parent: null, module, names: new Map() }, body: null, inLoop: false, cleanups: { any: false }, inferred: { cpus: 0, checks: false } };
+}
+
+function spanOfSymbol(symbol: Symbol): Span {
+  switch (symbol.kind) {
+    case "local":
+      return symbol.local.span;
+    case "const":
+    case "fn":
+    case "global":
+      return symbol.item.name.span;
+    case "table":
+    case "type":
+    case "namespace":
+      return symbol.span;
+  }
+}
+
+function declare(context: Context, module: Module, name: string, span: Span, symbol: Symbol): void {
+  const before = module.names.get(name);
+  if (before !== undefined) {
+    fail(context, span, "E0409", `\`${name}\` is declared twice`, { related: [{ span: spanOfSymbol(before), text: "first declared here" }] });
+    return;
+  }
+  module.names.set(name, symbol);
+}
+
+/** Enters every top-level name of the file. */
+export function declareNames(context: Context, module: Module): void {
+  for (const item of module.file.items) {
+    const inner = moduleContext(context, module);
+    switch (item.kind) {
+      case "const":
+        declare(inner, module, item.name.text, item.name.span, { kind: "const", item, module, state: "waiting", type: ERROR, value: null });
+        break;
+      case "var":
+        declare(inner, module, item.name.text, item.name.span, { kind: "global", item, module, state: "waiting", global: null });
+        break;
+      case "fn":
+        if (isForTarget(inner, item)) declare(inner, module, item.name.text, item.name.span, createFunction(module, item, null));
+        break;
+      case "struct": {
+        const type: StructType = { kind: "struct", name: item.name.text, declared: item.name.span, fields: [], size: 0, align: 1 };
+        const entry = { type, fields: item.fields.map((field) => ({ name: field.name.text, type: field.type, span: field.name.span })), state: "waiting" as const };
+        module.structs.push(entry);
+        registerStruct(module, entry);
+        declare(inner, module, item.name.text, item.name.span, { kind: "type", type, span: item.name.span });
+        const methods = new Map<string, FnEntry>();
+        for (const method of item.methods) {
+          if (methods.has(method.name.text)) fail(inner, method.name.span, "E0409", `method \`${method.name.text}\` is declared twice`);
+          methods.set(method.name.text, createFunction(module, method, type));
+        }
+        module.methods.set(type, methods);
+        registerMethods(type, methods);
+        break;
+      }
+      case "enum": {
+        const type: EnumType = { kind: "enum", name: item.name.text, declared: item.name.span, base: U32, members: new Map() };
+        module.enums.push(type);
+        declare(inner, module, item.name.text, item.name.span, { kind: "type", type, span: item.name.span });
+        break;
+      }
+      case "regs": {
+        const type: RegsType = { kind: "regs", name: item.name.text, declared: item.name.span, registers: new Map() };
+        module.regs.push(type);
+        declare(inner, module, item.name.text, item.name.span, { kind: "type", type, span: item.name.span });
+        break;
+      }
+      case "table":
+        declare(inner, module, item.name.text, item.name.span, { kind: "table", module, span: item.name.span, state: "waiting", table: null });
+        break;
+      case "use":
+      case "test":
+      case "fixture":
+      case "suite-hook":
+      case "table-hook":
+        break;
+    }
+  }
+}
+
+function isForTarget(context: Context, item: FnItem): boolean {
+  if (item.on.length === 0) return true;
+  let here = false;
+  for (const name of item.on) {
+    if (name.text === context.target.name) here = true;
+    checkTargetName(context, name.text, name.span);
+  }
+  return here;
+}
+
+/** Every name of a target must exist, whether or not it is the one compiled for. */
+export function checkTargetName(context: Context, name: string, span: Span): void {
+  if (context.modules.targets.includes(name)) return;
+  fail(context, span, "E0410", `there is no target \`${name}\``, { help: suggest(name, context.modules.targets) });
+}
+
+function createFunction(module: Module, item: FnItem, owner: StructType | null): FnEntry {
+  const name = owner === null ? item.name.text : `${owner.name}.${item.name.text}`;
+  const type: { params: readonly Type[]; result: Type } = { params: [], result: VOID };
+  const fn: HFunction = { name: module.libName === null ? name : `${module.libName}.${name}`, span: item.name.span, type, body: null };
+  return { kind: "fn", item, module, function: fn, owner };
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Signatures, enums and register blocks: everything that bodies and constants refer to. */
+export function resolveSignatures(context: Context, module: Module): void {
+  const inner = moduleContext(context, module);
+  for (const item of module.file.items) {
+    if (item.kind === "enum") resolveEnum(inner, item);
+    if (item.kind === "regs") resolveRegs(inner, item);
+  }
+  for (const entry of functionsOf(module)) resolveSignature(inner, entry);
+}
+
+export function* functionsOf(module: Module): Generator<FnEntry> {
+  for (const symbol of module.names.values()) if (symbol.kind === "fn") yield symbol;
+  for (const methods of module.methods.values()) yield* methods.values();
+}
+
+function resolveSignature(context: Context, entry: FnEntry): void {
+  const { item } = entry;
+  const params = item.params.map((param, i): Type => {
+    const isSelf = param.name.text === "self" && i === 0 && entry.owner !== null;
+    if (isSelf && param.type.kind === "named-type" && param.type.name.text === "self") return { kind: "pointer", target: entry.owner ?? ERROR };
+    return resolveSized(context, param.type);
+  });
+  const type = entry.function.type as Writable<HFunction["type"]>;
+  type.params = params;
+  type.result = item.result === null ? VOID : resolveSized(context, item.result);
+}
+
+function resolveEnum(context: Context, item: EnumItem): void {
+  const symbol = context.scope.module.names.get(item.name.text);
+  if (symbol?.kind !== "type" || symbol.type.kind !== "enum" || symbol.type.declared !== item.name.span) return;
+  const type = symbol.type;
+  if (item.type !== null) {
+    const base = resolveType(context, item.type);
+    if (base.kind === "int") type.base = base;
+    else if (base.kind !== "error") fail(context, item.type.span, "E0501", `an enum's values are integers, found ${quote(base)}`);
+  }
+  const members = new Map<string, bigint>();
+  const range = integerRange(type.base, context.target.layout);
+  let next = 0n;
+  for (const member of item.members) {
+    const given = member.value === null ? next : evaluateInteger(context, member.value, "an enum's value");
+    const value = given ?? next;
+    if (members.has(member.name.text)) fail(context, member.name.span, "E0409", `member \`${member.name.text}\` is declared twice`);
+    if (value < range.min || value > range.max) fail(context, member.name.span, "E0502", `${showBig(value)} does not fit \`${type.base.name}\``);
+    members.set(member.name.text, value);
+    next = value + 1n;
+  }
+  type.members = members;
+}
+
+// ---- Register blocks ----
+
+function resolveRegs(context: Context, item: RegsItem): void {
+  const symbol = context.scope.module.names.get(item.name.text);
+  if (symbol?.kind !== "type" || symbol.type.kind !== "regs" || symbol.type.declared !== item.name.span) return;
+  const registers = new Map<string, Register>();
+  for (const declared of item.registers) {
+    const register = resolveRegister(context, declared);
+    if (register === null) continue;
+    if (registers.has(register.name)) fail(context, declared.name.span, "E0409", `register \`${register.name}\` is declared twice`);
+    registers.set(register.name, register);
+  }
+  symbol.type.registers = registers;
+}
+
+function resolveRegister(context: Context, declared: RegisterDecl): Register | null {
+  const written = declared.type.kind === "array-type" ? declared.type.element : declared.type;
+  const type = resolveType(context, written);
+  const count = declared.type.kind === "array-type" ? evaluateLength(context, declared.type.length) : null;
+  const offset = evaluateInteger(context, declared.offset, "a register's offset");
+  if (type.kind !== "int" || offset === null) {
+    if (type.kind !== "int" && type.kind !== "error") fail(context, written.span, "E0501", `a register is an unsigned integer, found ${quote(type)}`);
+    return null;
+  }
+  const bits = bitsOf(type, context.target.layout);
+  const reset = declared.reset === null ? null : evaluateInteger(context, declared.reset, "a reset value");
+  if (reset !== null && (reset < 0n || reset >> BigInt(bits) !== 0n) && declared.reset !== null) {
+    fail(context, declared.reset.span, "E0502", `${showBig(reset)} does not fit \`${showType(type)}\``);
+  }
+  const access = declared.access ?? "rw";
+  const fields = declared.fields.flatMap((field): RegisterField[] => {
+    const high = evaluateInteger(context, field.high, "a bit number");
+    const low = field.low === null ? high : evaluateInteger(context, field.low, "a bit number");
+    if (high === null || low === null) return [];
+    if (low < 0n || high < low || high >= BigInt(bits)) {
+      fail(context, field.span, "E0528", `bits ${high}..${low} are not inside the ${bits} bits of \`${declared.name.text}\``, {
+        help: high < low ? "the higher bit comes first: `7..4`" : undefined,
+      });
+      return [];
+    }
+    return [{ name: field.name.text, high: Number(high), low: Number(low), access: field.access ?? access, declared: field.name.span }];
+  });
+  const byLow = [...fields].sort((a, b) => a.low - b.low);
+  byLow.forEach((field, i) => {
+    const next = byLow[i + 1];
+    if (next !== undefined && next.low <= field.high) {
+      fail(context, next.declared, "E0528", `fields \`${field.name}\` and \`${next.name}\` share bit ${next.low}`, { related: [{ span: field.declared, text: "also here" }] });
+    }
+  });
+  return { name: declared.name.text, type, count, offset: Number(offset), access, reset, fields, declared: declared.name.span };
+}
+
+// ---- Values on demand ----
+
+export function constantOf(context: Context, entry: ConstEntry): { readonly value: ConstValue | null; readonly type: Type } {
+  if (entry.state === "working") {
+    fail(context, entry.item.name.span, "E0508", `constant \`${entry.item.name.text}\` depends on itself`);
+    return { value: null, type: ERROR };
+  }
+  if (entry.state === "waiting") {
+    entry.state = "working";
+    const inner = moduleContext(context, entry.module);
+    const expected = entry.item.type === null ? null : resolveSized(inner, entry.item.type);
+    const constant = checkConstant(inner, entry.item.value, expected);
+    if (constant !== null) {
+      entry.value = constant.value;
+      entry.type = constant.type;
+    } else if (expected !== null) {
+      entry.type = expected;
+    }
+    entry.state = "done";
+  }
+  return { value: entry.value, type: entry.type };
+}
+
+export function globalOf(context: Context, entry: GlobalEntry): Global | null {
+  if (entry.state === "done") return entry.global;
+  if (entry.state === "working") {
+    fail(context, entry.item.name.span, "E0508", `variable \`${entry.item.name.text}\` depends on itself`);
+    return null;
+  }
+  entry.state = "working";
+  const { libName } = entry.module;
+  entry.global = createGlobal(moduleContext(context, entry.module), entry.item, false, libName === null ? "" : `${libName}.`);
+  entry.state = "done";
+  return entry.global;
+}
+
+/** A variable in guest memory from its declaration; null if it is wrong (reported). */
+export function createGlobal(context: Context, item: GlobalEntry["item"], perTest: boolean, prefix: string): Global | null {
+  const declared = item.type === null ? null : resolveSized(context, item.type);
+  let type = declared;
+  let initial: ConstValue | null = null;
+  if (item.value !== null) {
+    const checked = declared === null ? defaultType(context, checkExpr(context, item.value)) : null;
+    const constant = checked === null ? checkConstant(context, item.value, declared) : null;
+    initial = checked === null ? (constant?.value ?? null) : evaluate(checked, context.target.layout);
+    type = declared ?? checked?.type ?? null;
+    if (initial === null && checked !== null && checked.type.kind !== "error") {
+      fail(context, item.value.span, "E0507", "this must be known when compiling", { help: "set it in `setup`" });
+    }
+  }
+  if (type === null) {
+    fail(context, item.name.span, "E0515", `\`${item.name.text}\` needs a type or a value`);
+    return null;
+  }
+  if (type.kind === "error") return null;
+  return { name: `${prefix}${item.name.text}`, type, span: item.name.span, initial, shared: item.shared, perTest };
+}
+
+export function tableOf(context: Context, entry: TableEntry): HTable | null {
+  if (entry.state === "done") return entry.table;
+  if (entry.state === "working") {
+    fail(context, entry.span, "E0508", "this table depends on itself");
+    return null;
+  }
+  entry.state = "working";
+  const item = entry.module.file.items.find((candidate): candidate is Item & { kind: "table" } => candidate.kind === "table" && candidate.name.span === entry.span);
+  entry.table = item === undefined ? null : resolveTable(moduleContext(context, entry.module), item);
+  entry.state = "done";
+  return entry.table;
+}
+
+// ---- Bodies ----
+
+export function createBody(name: string, span: Span, parent: FunctionBody | null, result: Type): FunctionBody {
+  return { name, parent, params: [], result, block: { statements: [], hasCleanups: false }, span, keepsEnvironment: false };
+}
+
+export function createLocal(body: FunctionBody, name: string, type: Type, span: Span, options: { readonly mutable?: boolean; readonly shared?: boolean } = {}): Local {
+  const shared = options.shared ?? false;
+  return { name, type, mutable: options.mutable ?? false, span, owner: body, inMemory: shared, shared, used: false };
+}
+
+/** Checks the bodies of every function of a module. */
+export function checkFunctions(context: Context, module: Module): void {
+  for (const entry of functionsOf(module)) {
+    const inner = moduleContext(context, module);
+    const { type } = entry.function;
+    const body = createBody(entry.function.name, entry.item.name.span, null, type.result);
+    body.params = entry.item.params.map((param, i) => createLocal(body, param.name.text, type.params[i] ?? ERROR, param.name.span));
+    checkBody(inner, body, entry.item.body);
+    entry.function.body = body;
+  }
+}
+
+/** Runs everything that is checked on demand, so that mistakes in what nobody uses are told too. */
+export function checkUnusedDeclarations(context: Context, module: Module): void {
+  for (const symbol of module.names.values()) {
+    if (symbol.kind === "const") constantOf(context, symbol);
+    if (symbol.kind === "global") globalOf(context, symbol);
+    if (symbol.kind === "table") tableOf(context, symbol);
+    if (symbol.kind === "type" && symbol.type.kind === "struct") {
+      resolveSized(moduleContext(context, module), {
+        kind: "named-type",
+        module: null,
+        name: { text: symbol.type.name, span: symbol.span },
+        span: symbol.span,
+      });
+    }
+  }
+}

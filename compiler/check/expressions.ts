@@ -1,0 +1,497 @@
+// Expressions: AST to typed HIR. `expected` is what the place around wants, where it is known; it only steers literals and array
+// literals: the place itself calls `coerce`, so that every mismatch is reported once, where it can name both sides.
+
+import type { BinaryOp, Expr } from "../../grammar/ast.ts";
+import type { Span } from "../../grammar/source.ts";
+import type { ArithmeticOp, CompareOp, FunctionBody, HExpr, Local } from "../hir.ts";
+import {
+  BOOL, COMPTIME_INT, DURATION, ERROR, STR, U8, USIZE, VOID, bitsOf, sameType, showType, type Type,
+} from "../types.ts";
+import { checkCall } from "./calls.ts";
+import { asInteger, evaluate, intValue, type ConstValue } from "./constants.ts";
+import { errorExpr, fail, suggest, type Context } from "./context.ts";
+import { cast, coerce, defaultType, quote } from "./convert.ts";
+import { constantOf, globalOf, tableOf } from "./declarations.ts";
+import { checkMember } from "./members.ts";
+import { checkPlace } from "./places.ts";
+import { completeType, resolveSized, resolveType } from "./resolve-types.ts";
+import { lookUp, visibleNames, type Symbol } from "./scope.ts";
+
+/** An expression whose value is used. */
+export function checkExpr(context: Context, expr: Expr, expected: Type | null = null): HExpr {
+  const checked = checkOperand(context, expr, expected);
+  requireReadable(context, checked);
+  return checked;
+}
+
+/** A write-only register has no value to use. */
+export function requireReadable(context: Context, expr: HExpr): void {
+  if (expr.kind !== "register" && expr.kind !== "register-field") return;
+  const access = expr.kind === "register-field" ? expr.field.access : expr.register.access;
+  if (access === "wo") {
+    fail(context, expr.span, "E0518", `\`${expr.register.name}\` is write-only`, { related: [{ span: expr.register.declared, text: "declared `wo` here" }] });
+  }
+  if (expr.register.count !== null && expr.index === null) {
+    fail(context, expr.span, "E0506", `\`${expr.register.name}\` has ${expr.register.count} elements: index it`);
+  }
+}
+
+/** An expression that may be a place: assigned, or reached into, without being read as a whole. */
+export function checkOperand(context: Context, expr: Expr, expected: Type | null = null): HExpr {
+  const { span } = expr;
+  switch (expr.kind) {
+    case "int":
+      return { kind: "const", value: intValue(expr.value), type: COMPTIME_INT, span };
+    case "duration":
+      return { kind: "const", value: intValue(expr.nanoseconds), type: DURATION, span };
+    case "bool":
+      return { kind: "const", value: intValue(expr.value ? 1n : 0n), type: BOOL, span };
+    case "bytes":
+      return { kind: "const", value: { kind: "bytes", bytes: expr.value }, type: { kind: "array", length: expr.value.length, element: U8 }, span };
+    case "string":
+      return checkString(context, expr);
+    case "name":
+      return checkName(context, expr.name, span);
+    case "unary":
+      return checkUnary(context, expr, expected);
+    case "binary":
+      return checkBinary(context, expr, expected);
+    case "call":
+      return checkCall(context, expr);
+    case "member":
+      return checkMember(context, expr);
+    case "deref": {
+      const pointer = checkExpr(context, expr.pointer);
+      if (pointer.type.kind === "error") return errorExpr(span);
+      if (pointer.type.kind !== "pointer") {
+        fail(context, span, "E0506", `\`.*\` needs a pointer, found ${quote(pointer.type)}`);
+        return errorExpr(span);
+      }
+      completeType(context, pointer.type.target);
+      return { kind: "deref", pointer, type: pointer.type.target, span };
+    }
+    case "index":
+      return checkIndex(context, expr);
+    case "slice":
+      return checkSlice(context, expr);
+    case "cast": {
+      const type = resolveType(context, expr.type);
+      return cast(context, checkExpr(context, expr.operand, type), type, span);
+    }
+    case "regs-at":
+      return checkRegsAt(context, expr);
+    case "array":
+      return checkArray(context, expr, expected);
+    case "array-fill": {
+      const count = evaluateLength(context, expr.count);
+      const wanted = expected?.kind === "array" || expected?.kind === "slice" ? expected.element : null;
+      let element = checkExpr(context, expr.element, wanted);
+      if (wanted !== null) element = coerce(context, element, wanted);
+      if (count === null || element.type.kind === "error") return errorExpr(span);
+      return { kind: "array-fill", element, type: { kind: "array", length: count, element: element.type }, span };
+    }
+    case "struct-literal":
+      return checkStructLiteral(context, expr);
+    case "if-expr": {
+      const condition = checkCondition(context, expr.condition);
+      const then = checkExpr(context, expr.then, expected);
+      const otherwise = checkExpr(context, expr.otherwise, expected ?? then.type);
+      if (then.type.kind === "comptime-int" && otherwise.type.kind !== "comptime-int") {
+        return { kind: "if", condition, then: coerce(context, then, otherwise.type), otherwise, type: otherwise.type, span };
+      }
+      return { kind: "if", condition, then, otherwise: coerce(context, otherwise, then.type), type: then.type, span };
+    }
+    case "range":
+      fail(context, span, "E0506", "a range is not a value", { help: "ranges stand after `in`, in slices, in `match` and in `for`" });
+      return errorExpr(span);
+    case "type-value":
+      fail(context, span, "E0506", "a type is not a value", { help: "use `.max`, `.min`, `.bits` or `.size` of it" });
+      return errorExpr(span);
+  }
+}
+
+/** An expression used as a value of this type. */
+export function checkAs(context: Context, expr: Expr, type: Type): HExpr {
+  return coerce(context, checkExpr(context, expr, type), type);
+}
+
+/** An expression whose own type decides; literals take their default type. */
+export function checkValue(context: Context, expr: Expr): HExpr {
+  const value = defaultType(context, checkExpr(context, expr));
+  if (value.type.kind === "void") {
+    fail(context, expr.span, "E0525", "this gives no value");
+    return errorExpr(expr.span);
+  }
+  return value;
+}
+
+export function checkCondition(context: Context, expr: Expr): HExpr {
+  const condition = checkExpr(context, expr, BOOL);
+  if (condition.type.kind === "bool" || condition.type.kind === "error") return condition;
+  fail(context, expr.span, "E0511", `a condition is a bool, found ${quote(condition.type)}`, {
+    help: condition.type.kind === "int" || condition.type.kind === "comptime-int" ? "compare it: `!= 0`" : undefined,
+  });
+  return errorExpr(expr.span, BOOL);
+}
+
+/** A constant expression; reports when it is none. */
+export function checkConstant(context: Context, expr: Expr, expected: Type | null): { readonly value: ConstValue; readonly type: Type; readonly expr: HExpr } | null {
+  const checked = expected === null ? checkExpr(context, expr) : checkAs(context, expr, expected);
+  if (checked.type.kind === "error" || checked.kind === "error") return null;
+  const value = evaluate(checked, context.target.layout);
+  if (value === null) {
+    fail(context, expr.span, "E0507", "this must be known when compiling", { label: "depends on the running guest" });
+    return null;
+  }
+  return { value, type: checked.type, expr: checked };
+}
+
+export function evaluateInteger(context: Context, expr: Expr, what: string): bigint | null {
+  const constant = checkConstant(context, expr, null);
+  if (constant === null) return null;
+  const value = asInteger(constant.value);
+  if (value === null) fail(context, expr.span, "E0501", `${what} is an integer, found ${quote(constant.type)}`);
+  return value;
+}
+
+export function evaluateLength(context: Context, expr: Expr): number | null {
+  const value = evaluateInteger(context, expr, "an array length");
+  if (value === null) return null;
+  if (value < 0n || value > 0x1000_0000n) {
+    fail(context, expr.span, "E0502", `${value} is no array length`, { label: "0 to 256 Mi elements" });
+    return null;
+  }
+  return Number(value);
+}
+
+function checkString(context: Context, expr: Expr & { kind: "string" }): HExpr {
+  const hole = expr.parts.find((part) => part.kind === "hole");
+  if (hole !== undefined) {
+    fail(context, hole.span, "E0523", "text with holes can stand only where text is printed", {
+      help: "in names, messages, `info`, `skip`, `fail` and `print(..)`",
+    });
+    return errorExpr(expr.span, STR);
+  }
+  const text = expr.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
+  return { kind: "const", value: { kind: "bytes", bytes: new TextEncoder().encode(text) }, type: STR, span: expr.span };
+}
+
+function checkName(context: Context, name: string, span: Span): HExpr {
+  const symbol = lookUp(context.scope, name);
+  if (symbol === undefined) {
+    fail(context, span, "E0401", `there is no \`${name}\` here`, { help: suggest(name, [...visibleNames(context.scope), ...context.modules.libNames()]) });
+    return errorExpr(span);
+  }
+  return symbolValue(context, symbol, name, span);
+}
+
+/** The value of a symbol, wherever it was found. */
+export function symbolValue(context: Context, symbol: Symbol, name: string, span: Span): HExpr {
+  switch (symbol.kind) {
+    case "local":
+      return localValue(context, symbol.local, span);
+    case "const": {
+      const { value, type } = constantOf(context, symbol);
+      return value === null ? errorExpr(span, type) : { kind: "const", value, type, span };
+    }
+    case "global": {
+      const global = globalOf(context, symbol);
+      return global === null ? errorExpr(span) : { kind: "global", global, type: global.type, span };
+    }
+    case "fn":
+      return { kind: "function", function: symbol.function, type: { kind: "fn", ...symbol.function.type }, span };
+    case "table": {
+      const table = tableOf(context, symbol);
+      if (table === null) return errorExpr(span);
+      return { kind: "const", value: { kind: "list", items: table.rows.map((row) => row.value) }, type: { kind: "slice", element: table.row }, span };
+    }
+    case "type":
+    case "namespace":
+      fail(context, span, "E0401", `\`${name}\` is a ${symbol.kind === "type" ? "type" : "module"}, not a value`);
+      return errorExpr(span);
+  }
+}
+
+function localValue(context: Context, local: Local, span: Span): HExpr {
+  local.used = true;
+  if (context.body !== null && local.owner !== context.body) capture(context.body, local);
+  return { kind: "local", local, type: local.type, span };
+}
+
+/** The local is reached from a closure: it lives in its owner's frame, and the bodies in between keep their way out to it. */
+function capture(from: FunctionBody, local: Local): void {
+  local.inMemory = true;
+  for (let body: FunctionBody | null = from.parent; body !== null && body !== local.owner; body = body.parent) body.keepsEnvironment = true;
+}
+
+function checkUnary(context: Context, expr: Expr & { kind: "unary" }, expected: Type | null): HExpr {
+  const { span } = expr;
+  if (expr.op === "&") {
+    const place = checkPlace(context, expr.operand, "address");
+    if (place === null) return errorExpr(span);
+    if (place.kind === "register" || place.kind === "register-field") {
+      fail(context, span, "E0510", "a register has no address of its own", { help: "take the block's base: `block as usize`" });
+      return errorExpr(span);
+    }
+    return { kind: "address-of", place, type: { kind: "pointer", target: place.type }, span };
+  }
+  if (expr.op === "not") return { kind: "unary", op: "not", operand: checkCondition(context, expr.operand), type: BOOL, span };
+  const operand = checkExpr(context, expr.operand, expected);
+  if (operand.type.kind === "error") return errorExpr(span);
+  if (operand.type.kind !== "int" && operand.type.kind !== "comptime-int") {
+    fail(context, span, "E0506", `\`${expr.op}\` needs an integer, found ${quote(operand.type)}`, {
+      help: operand.type.kind === "bool" ? "write `not`" : undefined,
+    });
+    return errorExpr(span);
+  }
+  return { kind: "unary", op: expr.op, operand, type: operand.type, span };
+}
+
+const COMPARISONS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(["==", "!=", "<", "<=", ">", ">="]);
+
+function checkBinary(context: Context, expr: Expr & { kind: "binary" }, expected: Type | null): HExpr {
+  const { op, span } = expr;
+  if (op === "and" || op === "or") {
+    return { kind: "logic", op, left: checkCondition(context, expr.left), right: checkCondition(context, expr.right), type: BOOL, span };
+  }
+  if (op === "in" || op === "not in") return checkMembership(context, expr);
+  const compares = COMPARISONS.has(op);
+  let left = checkExpr(context, expr.left, compares ? null : expected);
+  let right = checkExpr(context, expr.right, left.type.kind === "comptime-int" ? null : left.type);
+  if (left.type.kind === "error" || right.type.kind === "error") return errorExpr(span, compares ? BOOL : ERROR);
+  if (op === "<<" || op === ">>") return checkShift(context, op, left, right, span);
+  if (left.type.kind === "comptime-int" && right.type.kind !== "comptime-int") left = coerce(context, left, right.type);
+  else if (right.type.kind === "comptime-int" && left.type.kind !== "comptime-int") right = coerce(context, right, left.type);
+  else [left, right] = unifySequences(context, left, right);
+  if (left.kind === "error" || right.kind === "error") return errorExpr(span, compares ? BOOL : left.type);
+  if (!sameType(left.type, right.type)) {
+    fail(context, expr.opSpan, "E0505", `\`${op}\` needs both sides of one type, found ${quote(left.type)} and ${quote(right.type)}`, {
+      related: [
+        { span: left.span, text: `this is ${quote(left.type)}` },
+        { span: right.span, text: `this is ${quote(right.type)}` },
+      ],
+      help: left.type.kind === "int" && right.type.kind === "int" ? `widths never mix silently: convert one with \`as ${showType(left.type)}\`` : undefined,
+    });
+    return errorExpr(span, compares ? BOOL : left.type);
+  }
+  if (compares) return checkComparison(context, op as CompareOp, left, right, span);
+  if (left.type.kind !== "int" && left.type.kind !== "comptime-int") {
+    fail(context, expr.opSpan, "E0506", `\`${op}\` needs integers, found ${quote(left.type)}`, {
+      help: left.type.kind === "bool" ? "write `and`, `or` or `!=`" : left.type.kind === "enum" ? "convert with `as` first" : undefined,
+    });
+    return errorExpr(span);
+  }
+  const type: Type = left.type.kind === "comptime-int" && right.type.kind === "comptime-int" && right.type.duration ? DURATION : left.type;
+  return constantFolded(context, { kind: "arithmetic", op: op as ArithmeticOp, left, right, type, span });
+}
+
+/** A constant division by zero is a mistake of the author; in the guest it would be a trap. */
+function constantFolded(context: Context, expr: HExpr): HExpr {
+  if (expr.kind === "arithmetic" && expr.type.kind === "comptime-int" && evaluate(expr, context.target.layout) === null) {
+    fail(context, expr.span, "E0516", "this constant expression divides by zero or shifts too far");
+    return errorExpr(expr.span, expr.type);
+  }
+  return expr;
+}
+
+function checkShift(context: Context, op: ArithmeticOp, left: HExpr, right: HExpr, span: Span): HExpr {
+  const isInteger = (type: Type): boolean => type.kind === "int" || type.kind === "comptime-int";
+  if (!isInteger(left.type) || !isInteger(right.type)) {
+    fail(context, span, "E0506", `\`${op}\` needs integers, found ${quote(left.type)} and ${quote(right.type)}`);
+    return errorExpr(span);
+  }
+  if (left.type.kind === "comptime-int") {
+    if (right.type.kind === "comptime-int") return constantFolded(context, { kind: "arithmetic", op, left, right, type: left.type, span });
+    left = defaultType(context, left);
+  }
+  if (left.type.kind !== "int") return errorExpr(span);
+  const count = asInteger(evaluate(right, context.target.layout));
+  const bits = bitsOf(left.type, context.target.layout);
+  if (right.type.kind === "comptime-int" && count !== null && (count < 0n || count >= BigInt(bits))) {
+    fail(context, right.span, "E0516", `a shift by ${count} is beyond the ${bits} bits of \`${left.type.name}\``);
+    return errorExpr(span, left.type);
+  }
+  const amount = right.type.kind === "comptime-int" ? coerce(context, right, left.type) : cast(context, right, left.type, right.span);
+  return { kind: "arithmetic", op, left, right: amount, type: left.type, span };
+}
+
+/** Arrays and strings compare as slices where their types differ. */
+function unifySequences(context: Context, left: HExpr, right: HExpr): readonly [HExpr, HExpr] {
+  if (sameType(left.type, right.type)) return [left, right];
+  const bytes: Type = { kind: "slice", element: U8 };
+  const isText = (type: Type): boolean => type.kind === "str";
+  const target = (mine: HExpr, other: HExpr): Type | null => {
+    if (mine.type.kind === "array" && other.type.kind === "slice") return other.type;
+    if (mine.type.kind === "array" && other.type.kind === "array" && mine.type.element.kind === "comptime-int") return other.type;
+    if (mine.type.kind === "array" && other.type.kind === "array" && sameType(mine.type.element, other.type.element)) return { kind: "slice", element: mine.type.element };
+    if (isText(mine.type) && (other.type.kind === "slice" || other.type.kind === "array")) return bytes;
+    if (isText(other.type) && mine.type.kind === "array") return bytes;
+    return null;
+  };
+  const leftTarget = target(left, right);
+  const rightTarget = target(right, left);
+  return [leftTarget === null ? left : coerce(context, left, leftTarget), rightTarget === null ? right : coerce(context, right, rightTarget)];
+}
+
+function checkComparison(context: Context, op: CompareOp, left: HExpr, right: HExpr, span: Span): HExpr {
+  const { kind } = left.type;
+  const ordered = op !== "==" && op !== "!=";
+  const orderable = kind === "int" || kind === "comptime-int" || kind === "pointer";
+  if (kind === "void" || kind === "regs" || (ordered && !orderable)) {
+    fail(context, span, "E0506", `\`${op}\` cannot compare ${quote(left.type)}`, { help: ordered && kind !== "void" ? "only integers and pointers have an order" : undefined });
+    return errorExpr(span, BOOL);
+  }
+  if (left.type.kind === "array" && left.type.element.kind === "comptime-int") {
+    return { kind: "compare", op, left: defaultType(context, left), right: defaultType(context, right), type: BOOL, span };
+  }
+  return { kind: "compare", op, left, right, type: BOOL, span };
+}
+
+function checkMembership(context: Context, expr: Expr & { kind: "binary" }): HExpr {
+  const { span } = expr;
+  const negated = expr.op === "not in";
+  let value = checkExpr(context, expr.left);
+  if (expr.right.kind === "range") {
+    const { start, end, inclusive } = expr.right;
+    if (start === null || end === null) {
+      fail(context, expr.right.span, "E0506", "a range after `in` has both ends", { help: "write a comparison instead" });
+      return errorExpr(span, BOOL);
+    }
+    let low = checkExpr(context, start);
+    let high = checkExpr(context, end);
+    const typed = [value, low, high].find((part) => part.type.kind !== "comptime-int" && part.type.kind !== "error");
+    const type = typed?.type ?? COMPTIME_INT;
+    if (type.kind !== "int" && type.kind !== "comptime-int") {
+      fail(context, span, "E0506", `a range holds integers, found ${quote(type)}`);
+      return errorExpr(span, BOOL);
+    }
+    if (type.kind === "int") [value, low, high] = [coerce(context, value, type), coerce(context, low, type), coerce(context, high, type)];
+    return { kind: "in-range", value, start: low, end: high, inclusive, negated, type: BOOL, span };
+  }
+  const list = checkExpr(context, expr.right, value.type.kind === "comptime-int" ? null : { kind: "slice", element: value.type });
+  if (list.type.kind === "error" || value.type.kind === "error") return errorExpr(span, BOOL);
+  if (list.type.kind !== "array" && list.type.kind !== "slice") {
+    fail(context, list.span, "E0506", `\`in\` needs a range or a list, found ${quote(list.type)}`);
+    return errorExpr(span, BOOL);
+  }
+  if (value.type.kind === "comptime-int") value = list.type.element.kind === "comptime-int" ? defaultType(context, value) : coerce(context, value, list.type.element);
+  return { kind: "in-list", value, list: coerce(context, list, { kind: "slice", element: value.type }), negated, type: BOOL, span };
+}
+
+/** An index or length: any integer type, made usize. */
+export function checkIndexValue(context: Context, expr: Expr): HExpr {
+  const index = checkExpr(context, expr, USIZE);
+  if (index.type.kind === "int" && index.type.bits !== "address") return { kind: "convert", operand: index, type: USIZE, span: index.span };
+  return coerce(context, index, USIZE);
+}
+
+function checkIndex(context: Context, expr: Expr & { kind: "index" }): HExpr {
+  const { span } = expr;
+  let object = checkOperand(context, expr.object);
+  if (object.kind === "register" && object.register.count !== null && object.index === null) {
+    return { ...object, index: checkIndexValue(context, expr.index), span };
+  }
+  if (object.type.kind === "pointer" && object.type.target.kind === "array") {
+    object = { kind: "deref", pointer: object, type: object.type.target, span: object.span };
+  }
+  const index = checkIndexValue(context, expr.index);
+  if (object.type.kind === "error") return errorExpr(span);
+  const element = object.type.kind === "array" || object.type.kind === "slice" ? object.type.element : object.type.kind === "str" ? U8 : null;
+  if (element === null) {
+    fail(context, span, "E0506", `${quote(object.type)} has no elements to index`);
+    return errorExpr(span);
+  }
+  const at = asInteger(evaluate(index, context.target.layout));
+  if (at !== null && object.type.kind === "array" && at >= BigInt(object.type.length)) {
+    fail(context, index.span, "E0519", `index ${at} is beyond the ${object.type.length} elements of ${quote(object.type)}`);
+    return errorExpr(span, element);
+  }
+  if (element.kind === "comptime-int") object = defaultType(context, object);
+  const type = object.type.kind === "array" || object.type.kind === "slice" ? object.type.element : element;
+  return { kind: "index", object, index, type, span };
+}
+
+function checkSlice(context: Context, expr: Expr & { kind: "slice" }): HExpr {
+  const object = defaultType(context, checkExpr(context, expr.object));
+  const start = expr.start === null ? null : checkIndexValue(context, expr.start);
+  const end = expr.end === null ? null : checkIndexValue(context, expr.end);
+  if (object.type.kind === "error") return errorExpr(expr.span);
+  if (object.type.kind === "str") return { kind: "slice-of", object, start, end, type: STR, span: expr.span };
+  if (object.type.kind !== "array" && object.type.kind !== "slice") {
+    fail(context, expr.span, "E0506", `${quote(object.type)} cannot be sliced`);
+    return errorExpr(expr.span);
+  }
+  return { kind: "slice-of", object, start, end, type: { kind: "slice", element: object.type.element }, span: expr.span };
+}
+
+function checkRegsAt(context: Context, expr: Expr & { kind: "regs-at" }): HExpr {
+  const type = typeNamed(context, expr.block);
+  if (type === null || type.kind !== "regs") {
+    fail(context, expr.block.span, "E0405", "expected the name of a register block", { help: "declare one with `regs NAME { .. }`" });
+    return errorExpr(expr.span);
+  }
+  const { span } = expr;
+  const constant = (value: bigint): HExpr => ({ kind: "const", value: intValue(value), type: { kind: "int", name: "u32", signed: false, bits: 32 }, span });
+  let address = checkExpr(context, expr.address, USIZE);
+  let space = constant(expr.space === "ports" ? 1n : 0n);
+  if (address.type.kind === "struct") {
+    // A BAR knows its own space: any struct with `base: usize` and `space` (0 memory, 1 ports).
+    const base = address.type.fields.find((field) => field.name === "base");
+    const where = address.type.fields.find((field) => field.name === "space");
+    if (base !== undefined && where !== undefined && sameType(base.type, USIZE) && where.type.kind === "int" && where.type.bits === 32) {
+      space = { kind: "field", object: address, field: where, type: where.type, span };
+      address = { kind: "field", object: address, field: base, type: base.type, span };
+    }
+  } else if (address.type.kind === "int" && address.type.bits !== "address") {
+    address = cast(context, address, USIZE, address.span);
+  }
+  return { kind: "regs-at", address: coerce(context, address, USIZE), space, type, span };
+}
+
+function checkArray(context: Context, expr: Expr & { kind: "array" }, expected: Type | null): HExpr {
+  const { span } = expr;
+  const wanted = expected?.kind === "array" || expected?.kind === "slice" ? expected.element : null;
+  let elements = expr.elements.map((element) => checkExpr(context, element, wanted));
+  const element = wanted ?? elements.find((item) => item.type.kind !== "comptime-int" && item.type.kind !== "error")?.type ?? COMPTIME_INT;
+  if (elements.some((item) => item.type.kind === "error")) return errorExpr(span);
+  if (element.kind !== "comptime-int") elements = elements.map((item) => coerce(context, item, element));
+  return { kind: "array", elements, type: { kind: "array", length: elements.length, element }, span };
+}
+
+function checkStructLiteral(context: Context, expr: Expr & { kind: "struct-literal" }): HExpr {
+  const { span } = expr;
+  const nameSpan = expr.type.name.span;
+  const type = resolveSized(context, { kind: "named-type", module: expr.type.module, name: expr.type.name, span: nameSpan });
+  if (type.kind === "error") return errorExpr(span);
+  if (type.kind !== "struct") {
+    fail(context, nameSpan, "E0405", `${quote(type)} is not a struct`);
+    return errorExpr(span);
+  }
+  const seen = new Set<string>();
+  const fields = expr.fields.flatMap((given) => {
+    const field = type.fields.find((candidate) => candidate.name === given.name.text);
+    if (field === undefined) {
+      fail(context, given.name.span, "E0407", `\`${type.name}\` has no field \`${given.name.text}\``, { help: suggest(given.name.text, type.fields.map((f) => f.name)) });
+      return [];
+    }
+    if (seen.has(field.name)) fail(context, given.name.span, "E0409", `field \`${field.name}\` is given twice`);
+    seen.add(field.name);
+    return [{ field, value: checkAs(context, given.value, field.type) }];
+  });
+  return { kind: "struct", fields, type, span };
+}
+
+/** The type that an expression names (`i32`, `Color`, `pci.Device`, `[4]u8`), or null. */
+export function typeNamed(context: Context, expr: Expr): Type | null {
+  if (expr.kind === "type-value") return resolveSized(context, expr.type);
+  const isName = expr.kind === "name";
+  const isPath = expr.kind === "member" && expr.object.kind === "name";
+  if (!isName && !isPath) return null;
+  const quiet: Context = { ...context, report: () => undefined };
+  const type = isName
+    ? resolveType(quiet, { kind: "named-type", module: null, name: { text: expr.name, span: expr.span }, span: expr.span })
+    : resolveType(quiet, { kind: "named-type", module: expr.object.kind === "name" ? { text: expr.object.name, span: expr.object.span } : null, name: expr.name, span: expr.span });
+  if (type.kind === "error" || type === VOID) return null;
+  completeType(context, type);
+  return type;
+}

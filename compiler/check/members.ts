@@ -1,0 +1,162 @@
+// `a.b`: fields, lengths, registers and their bits, enum members, limits of types, names in modules and the machine's constants.
+// What stands before the dot decides; a pointer to a struct is followed silently.
+
+import type { Expr } from "../../grammar/ast.ts";
+import type { HExpr } from "../hir.ts";
+import { COMPTIME_INT, U8, USIZE, bitsOf, integerRange, sizeOf, type Type } from "../types.ts";
+import { intValue } from "./constants.ts";
+import { errorExpr, fail, suggest, type Context } from "./context.ts";
+import { quote } from "./convert.ts";
+import { checkOperand, symbolValue, typeNamed } from "./expressions.ts";
+import { INTRINSICS, INTRINSIC_NAMESPACES } from "./intrinsics.ts";
+import { completeType } from "./resolve-types.ts";
+import { lookUp, type Module } from "./scope.ts";
+
+type Member = Expr & { kind: "member" };
+
+/** The module that an expression names, if it names one and nothing nearer has that name. */
+export function moduleNamed(context: Context, expr: Expr): Module | null {
+  if (expr.kind !== "name") return null;
+  const symbol = lookUp(context.scope, expr.name);
+  if (symbol?.kind === "namespace") return symbol.module;
+  return symbol === undefined ? context.modules.lib(expr.name) : null;
+}
+
+/** `peek`, `atomic`, ...: true when nothing in the program hides it. */
+export function isIntrinsicNamespace(context: Context, expr: Expr): expr is Expr & { kind: "name" } {
+  return expr.kind === "name" && INTRINSIC_NAMESPACES.has(expr.name) && lookUp(context.scope, expr.name) === undefined;
+}
+
+export function checkMember(context: Context, expr: Member): HExpr {
+  const { span } = expr;
+  const path = machinePath(context, expr);
+  if (path !== null) return machineConstant(context, path, expr);
+  const module = moduleNamed(context, expr.object);
+  if (module !== null) {
+    const symbol = module.names.get(expr.name.text);
+    if (symbol !== undefined) return symbolValue({ ...context, scope: { parent: null, module, names: new Map() }, body: context.body }, symbol, expr.name.text, span);
+    fail(context, expr.name.span, "E0401", `module \`${module.libName ?? module.source.path}\` has no \`${expr.name.text}\``, { help: suggest(expr.name.text, module.names.keys()) });
+    return errorExpr(span);
+  }
+  if (isIntrinsicNamespace(context, expr.object)) {
+    const name = `${expr.object.name}.${expr.name.text}`;
+    fail(context, span, "E0503", `\`${name}\` must be called`, { help: suggest(name, INTRINSICS.map((row) => row.name)) });
+    return errorExpr(span);
+  }
+  const type = symbolIsValue(context, expr.object) ? null : typeNamed(context, expr.object);
+  if (type !== null) return typeMember(context, type, expr);
+  return valueMember(context, checkOperand(context, expr.object), expr);
+}
+
+/** A variable hides a type of the same name. */
+function symbolIsValue(context: Context, expr: Expr): boolean {
+  if (expr.kind !== "name") return false;
+  const symbol = lookUp(context.scope, expr.name);
+  return symbol !== undefined && symbol.kind !== "type";
+}
+
+function machinePath(context: Context, expr: Member): string | null {
+  const names = [expr.name.text];
+  let at: Expr = expr.object;
+  while (at.kind === "member") {
+    names.unshift(at.name.text);
+    at = at.object;
+  }
+  return at.kind === "name" && at.name === "machine" && lookUp(context.scope, "machine") === undefined ? names.join(".") : null;
+}
+
+function machineConstant(context: Context, path: string, expr: Member): HExpr {
+  const value = context.target.constants.get(path);
+  if (value !== undefined) return { kind: "const", value: intValue(value), type: COMPTIME_INT, span: expr.span };
+  fail(context, expr.span, "E0414", `machine \`${context.target.name}\` has no constant \`${path}\``, { help: suggest(path, context.target.constants.keys()) });
+  return errorExpr(expr.span);
+}
+
+function typeMember(context: Context, type: Type, expr: Member): HExpr {
+  const { span } = expr;
+  const name = expr.name.text;
+  const { layout } = context.target;
+  const constant = (value: bigint, as: Type): HExpr => ({ kind: "const", value: intValue(value), type: as, span });
+  if (type.kind === "enum") {
+    const member = type.members.get(name);
+    if (member !== undefined) return constant(member, type);
+    fail(context, expr.name.span, "E0412", `\`${type.name}\` has no member \`${name}\``, {
+      related: [{ span: type.declared, text: "declared here" }],
+      help: suggest(name, type.members.keys()),
+    });
+    return errorExpr(span, type);
+  }
+  if (type.kind === "int") {
+    const range = integerRange(type, layout);
+    if (name === "max") return constant(range.max, type);
+    if (name === "min") return constant(range.min, type);
+    if (name === "bits") return constant(BigInt(bitsOf(type, layout)), COMPTIME_INT);
+  }
+  if (name === "size") return constant(BigInt(sizeOf(type, layout).size), COMPTIME_INT);
+  const known = type.kind === "int" ? ["max", "min", "bits", "size"] : ["size"];
+  fail(context, expr.name.span, "E0407", `type ${quote(type)} has no \`${name}\``, { help: suggest(name, known) ?? `it has ${known.map((k) => `\`.${k}\``).join(", ")}` });
+  return errorExpr(span);
+}
+
+function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
+  const { span } = expr;
+  const name = expr.name.text;
+  let object = given;
+  if (object.type.kind === "error") return errorExpr(span);
+  if (object.kind === "register") return registerField(context, object, expr);
+  if (object.type.kind === "pointer" && (object.type.target.kind === "struct" || object.type.target.kind === "array")) {
+    completeType(context, object.type.target);
+    object = { kind: "deref", pointer: object, type: object.type.target, span: object.span };
+  }
+  const { type } = object;
+  switch (type.kind) {
+    case "struct": {
+      const field = type.fields.find((candidate) => candidate.name === name);
+      if (field !== undefined) return { kind: "field", object, field, type: field.type, span };
+      fail(context, expr.name.span, "E0407", `\`${type.name}\` has no field \`${name}\``, {
+        related: [{ span: type.declared, text: "declared here" }],
+        help: suggest(name, type.fields.map((candidate) => candidate.name)),
+      });
+      return errorExpr(span);
+    }
+    case "regs": {
+      const register = type.registers.get(name);
+      if (register !== undefined) return { kind: "register", block: object, regs: type, register, index: null, type: register.type, span };
+      fail(context, expr.name.span, "E0411", `register block \`${type.name}\` has no register \`${name}\``, {
+        related: [{ span: type.declared, text: "declared here" }],
+        help: suggest(name, type.registers.keys()),
+      });
+      return errorExpr(span);
+    }
+    case "array":
+    case "slice":
+    case "str":
+      if (name === "len") return { kind: "length", object, type: USIZE, span };
+      if (name === "ptr" && type.kind !== "array") return { kind: "slice-pointer", object, type: { kind: "pointer", target: type.kind === "slice" ? type.element : U8 }, span };
+      fail(context, expr.name.span, "E0407", `${quote(type)} has no \`${name}\``, { help: suggest(name, ["len", "ptr"]) ?? "it has `.len`" });
+      return errorExpr(span);
+    case "int":
+    case "bool":
+    case "void":
+    case "comptime-int":
+    case "pointer":
+    case "enum":
+    case "fn":
+    case "error":
+      fail(context, expr.name.span, "E0407", `${quote(type)} has no \`${name}\``);
+      return errorExpr(span);
+  }
+}
+
+function registerField(context: Context, object: HExpr & { kind: "register" }, expr: Member): HExpr {
+  const name = expr.name.text;
+  const field = object.register.fields.find((candidate) => candidate.name === name);
+  if (field === undefined) {
+    fail(context, expr.name.span, "E0411", `register \`${object.register.name}\` has no field \`${name}\``, {
+      related: [{ span: object.register.declared, text: "declared here" }],
+      help: suggest(name, object.register.fields.map((candidate) => candidate.name)),
+    });
+    return errorExpr(expr.span);
+  }
+  return { kind: "register-field", block: object.block, regs: object.regs, register: object.register, index: object.index, field, type: object.type, span: expr.span };
+}

@@ -1,0 +1,123 @@
+// Names of cases: a test's name with the values of its row filled in, in the same formats that messages use in the guest.
+
+import type { Expr, StringLiteral } from "../../grammar/ast.ts";
+import { bitsOf, type Type } from "../types.ts";
+import { asInteger, evaluate, type ConstValue } from "./constants.ts";
+import type { HExpr, HSource } from "../hir.ts";
+import { errorExpr, fail, type Context } from "./context.ts";
+import { checkValue } from "./expressions.ts";
+import { innerScope } from "./scope.ts";
+
+interface Binding {
+  readonly source: HSource;
+  readonly value: ConstValue;
+}
+
+/** The name of one case. Holes that are not constant in the row are reported once, by the first case. */
+export function renderCaseName(context: Context, name: StringLiteral, bindings: readonly Binding[]): string {
+  return name.parts
+    .map((part) => {
+      if (part.kind === "text") return part.text;
+      const direct = directValue(part.expr, bindings);
+      if (direct !== null) return showValue(context, direct.type, direct.value, part.format);
+      const computed = computedValue(context, part.expr, bindings);
+      return computed === null ? "?" : showValue(context, computed.type, computed.value, part.format);
+    })
+    .join("");
+}
+
+/** The common holes, `{x}` and `{row.x}`, without checking an expression for each case. */
+function directValue(expr: Expr, bindings: readonly Binding[]): { readonly type: Type; readonly value: ConstValue } | null {
+  const name = expr.kind === "name" ? expr.name : expr.kind === "member" && expr.object.kind === "name" ? expr.object.name : null;
+  if (name === null) return null;
+  for (const { source, value } of bindings) {
+    const at = source.locals.findIndex((local) => local.name === name);
+    const local = source.locals[at];
+    if (local === undefined) continue;
+    const unpacked = source.element.kind === "struct" && local.type !== source.element;
+    const whole = unpacked && value.kind === "struct" ? (value.fields[at] ?? value) : value;
+    if (expr.kind === "name") return { type: local.type, value: whole };
+    if (local.type.kind !== "struct" || whole.kind !== "struct" || expr.kind !== "member") return null;
+    const field = local.type.fields.findIndex((candidate) => candidate.name === expr.name.text);
+    const type = local.type.fields[field]?.type;
+    const fieldValue = whole.fields[field];
+    return type === undefined || fieldValue === undefined ? null : { type, value: fieldValue };
+  }
+  return null;
+}
+
+function computedValue(context: Context, expr: Expr, bindings: readonly Binding[]): { readonly type: Type; readonly value: ConstValue } | null {
+  const scope = innerScope(context.scope);
+  const values = new Map<unknown, ConstValue>();
+  for (const { source, value } of bindings) {
+    source.locals.forEach((local, i) => {
+      scope.names.set(local.name, { kind: "local", local });
+      const unpacked = source.element.kind === "struct" && local.type !== source.element;
+      values.set(local, unpacked && value.kind === "struct" ? (value.fields[i] ?? value) : value);
+    });
+  }
+  const checked = checkValue({ ...context, scope }, expr);
+  const value = evaluate(substitute(checked, values), context.target.layout);
+  if (value !== null) return { type: checked.type, value };
+  if (checked.type.kind !== "error") fail(context, expr.span, "E0507", "a name is made before the guest runs: this must be known when compiling");
+  return null;
+}
+
+/** Row variables replaced by their values, in the expressions that names are made of. */
+function substitute(expr: HExpr, values: ReadonlyMap<unknown, ConstValue>): HExpr {
+  switch (expr.kind) {
+    case "local": {
+      const value = values.get(expr.local);
+      return value === undefined ? expr : { kind: "const", value, type: expr.type, span: expr.span };
+    }
+    case "field":
+      return { ...expr, object: substitute(expr.object, values) };
+    case "index":
+      return { ...expr, object: substitute(expr.object, values), index: substitute(expr.index, values) };
+    case "length":
+      return { ...expr, object: substitute(expr.object, values) };
+    case "unary":
+    case "convert":
+    case "array-to-slice":
+      return { ...expr, operand: substitute(expr.operand, values) };
+    case "arithmetic":
+    case "compare":
+    case "logic":
+      return { ...expr, left: substitute(expr.left, values), right: substitute(expr.right, values) };
+    case "if":
+      return { ...expr, condition: substitute(expr.condition, values), then: substitute(expr.then, values), otherwise: substitute(expr.otherwise, values) };
+    case "call":
+      return errorExpr(expr.span);
+    default:
+      return expr;
+  }
+}
+
+/** A value as a name shows it: strings as they are, wide integers in hexadecimal, bytes as hex digits. */
+export function showValue(context: Context, type: Type, value: ConstValue, format: string | null): string {
+  const integer = asInteger(value);
+  if (type.kind === "bool") return integer === 0n ? "false" : "true";
+  if (type.kind === "enum" && format === null) {
+    for (const [name, member] of type.members) if (member === integer) return name;
+  }
+  if (value.kind === "bytes") {
+    if (type.kind === "str") return new TextDecoder().decode(value.bytes);
+    return Array.from(value.bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+  if (integer !== null) {
+    const bits = type.kind === "int" ? bitsOf(type, context.target.layout) : 64;
+    if (format === "x") return `0x${BigInt.asUintN(bits, integer).toString(16)}`;
+    if (format === "b") return `0b${BigInt.asUintN(bits, integer).toString(2)}`;
+    if (format === "d") return String(integer);
+    const magnitude = integer < 0n ? -integer : integer;
+    return magnitude >= 0x1_0000n ? `${integer < 0n ? "-" : ""}0x${magnitude.toString(16)}` : String(integer);
+  }
+  if (value.kind === "list") {
+    const element = type.kind === "array" || type.kind === "slice" ? type.element : type;
+    return `[${value.items.map((item) => showValue(context, element, item, format)).join(", ")}]`;
+  }
+  if (value.kind === "struct" && type.kind === "struct") {
+    return `{ ${type.fields.map((field, i) => `${field.name}: ${showValue(context, field.type, value.fields[i] ?? { kind: "zero" }, format)}`).join(", ")} }`;
+  }
+  return "?";
+}

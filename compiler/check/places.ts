@@ -1,0 +1,81 @@
+// Places: what can be assigned to or have its address taken. A place's root decides whether it may change: a `let`, a parameter
+// or a temporary may not; whatever lies behind a pointer, a slice or a register block may.
+
+import type { Expr } from "../../grammar/ast.ts";
+import type { HExpr, HPlace } from "../hir.ts";
+import { showType } from "../types.ts";
+import { fail, type Context } from "./context.ts";
+import { checkOperand } from "./expressions.ts";
+
+const PLACES: ReadonlySet<string> = new Set(["local", "global", "deref", "field", "index", "register", "register-field"]);
+
+export function isPlace(expr: HExpr): expr is HPlace {
+  return PLACES.has(expr.kind);
+}
+
+/** Checks a place that is assigned or whose address is taken; null when it is none (reported). */
+export function checkPlace(context: Context, expr: Expr, use: "assign" | "address"): HPlace | null {
+  const place = checkOperand(context, expr);
+  if (place.kind === "error") return null;
+  if (!isPlace(place)) {
+    fail(context, expr.span, "E0510", use === "assign" ? "this cannot be assigned to" : "this has no address", {
+      label: "a value, not a variable",
+      help: use === "address" ? "bind it with `let` first" : undefined,
+    });
+    return null;
+  }
+  if (use === "address") {
+    markInMemory(place);
+    return place;
+  }
+  return isAssignable(context, place) ? place : null;
+}
+
+/** A local whose address escapes lives in its frame. */
+function markInMemory(place: HExpr): void {
+  if (place.kind === "local") place.local.inMemory = true;
+  else if (place.kind === "field") markInMemory(place.object);
+  else if (place.kind === "index" && place.object.type.kind === "array") markInMemory(place.object);
+}
+
+function isAssignable(context: Context, place: HPlace): boolean {
+  switch (place.kind) {
+    case "local":
+      if (place.local.mutable) return true;
+      fail(context, place.span, "E0509", `\`${place.local.name}\` cannot be assigned again`, {
+        related: [{ span: place.local.span, text: "declared here" }],
+        help: "declare it with `var` to change it",
+      });
+      return false;
+    case "global":
+    case "deref":
+      return true;
+    case "field":
+      return rootAssignable(context, place.object);
+    case "index":
+      if (place.object.type.kind === "slice") return true;
+      if (place.object.type.kind === "str") {
+        fail(context, place.span, "E0509", "the bytes of a str cannot be changed", { help: "copy them into a `[N]u8`" });
+        return false;
+      }
+      return rootAssignable(context, place.object);
+    case "register":
+    case "register-field": {
+      const { register } = place;
+      const access = place.kind === "register-field" ? place.field.access : register.access;
+      if (access !== "ro") return true;
+      const name = place.kind === "register-field" ? `${register.name}.${place.field.name}` : register.name;
+      fail(context, place.span, "E0518", `\`${name}\` is read-only`, {
+        related: [{ span: place.kind === "register-field" ? place.field.declared : register.declared, text: "declared `ro` here" }],
+        help: `to test that the write is ignored, go below the declaration: \`poke.${showType(register.type)}(address, value)\``,
+      });
+      return false;
+    }
+  }
+}
+
+function rootAssignable(context: Context, object: HExpr): boolean {
+  if (isPlace(object)) return isAssignable(context, object);
+  fail(context, object.span, "E0510", "this is a temporary value; a change to it would be lost", { help: "bind it with `var` first" });
+  return false;
+}

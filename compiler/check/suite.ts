@@ -1,0 +1,268 @@
+// A file with a suite: fixtures, hooks, and tests with all their cases. Every case gets its name here, at compile time, so that
+// listing and selecting never run a guest and an id means the same on every target.
+
+import type { FixtureItem, TestItem, TestSource } from "../../grammar/ast.ts";
+import { positionAt, textOf } from "../../grammar/source.ts";
+import type { FunctionBody, Global, HCase, HRow, HSource, HSuite, HTable, HTest, Local } from "../hir.ts";
+import { VOID, type Type } from "../types.ts";
+import { checkAttributes, checkNeeds, type Attributes, type CheckedNeed } from "./attributes.ts";
+import { intValue, type ConstValue } from "./constants.ts";
+import { fail, type Context } from "./context.ts";
+import { defaultType, quote } from "./convert.ts";
+import { checkTargetName, createBody, createGlobal, createLocal, moduleContext, tableOf } from "./declarations.ts";
+import { checkConstant, evaluateInteger } from "./expressions.ts";
+import { renderCaseName, showValue } from "./names.ts";
+import { lookUp, type Module } from "./scope.ts";
+import { checkBody } from "./statements.ts";
+
+/** Checks the tests of a file; null when it has no suite. */
+export function checkSuite(context: Context, module: Module): HSuite | null {
+  const { file } = module;
+  const inner = moduleContext(context, module);
+  const tests = file.items.filter((item) => item.kind === "test");
+  if (file.suite === null) {
+    const [first] = tests;
+    if (first !== undefined) fail(inner, first.name.span, "E0701", "a test needs a suite", { help: 'begin the file with `suite "name"`' });
+    return null;
+  }
+  const name = plainText(inner, file.suite.name);
+  const common = {
+    attributes: checkAttributes(inner, file.suite.attributes),
+    needs: checkNeeds(inner, file.suite.needs),
+    on: file.suite.on.map((target) => {
+      checkTargetName(inner, target.text, target.span);
+      return target.text;
+    }),
+  };
+  const fixture = checkFixture(inner, module, file.items.filter((item) => item.kind === "fixture"));
+  const tables = [...module.names.values()].flatMap((symbol) => (symbol.kind === "table" ? (tableOf(inner, symbol) ?? []) : []));
+  for (const item of file.items) {
+    if (item.kind !== "table-hook") continue;
+    const table = tables.find((candidate) => candidate.name === item.table.text);
+    if (table === undefined) fail(inner, item.table.span, "E0708", `there is no table \`${item.table.text}\` in this file`);
+    else table[item.when] = hookBody(inner, `table ${item.when} for ${item.table.text}`, item);
+  }
+  const hook = (when: "setup" | "teardown"): FunctionBody | null => {
+    const items = file.items.filter((item) => item.kind === "suite-hook" && item.when === when);
+    const [first, second] = items;
+    if (second !== undefined) fail(inner, second.span, "E0707", `a suite has one \`suite ${when}\``, { related: [{ span: first?.span ?? second.span, text: "the first one" }] });
+    return first?.kind === "suite-hook" ? hookBody(inner, `suite ${when}`, first) : null;
+  };
+  const checked = tests.map((test) => checkTest(inner, test, common));
+  checkTestNames(inner, checked);
+  return {
+    name,
+    span: file.suite.span,
+    path: module.source.path,
+    tests: checked,
+    setup: hook("setup"),
+    teardown: hook("teardown"),
+    fixtureSetup: fixture.setup,
+    fixtureTeardown: fixture.teardown,
+    fixtureVars: fixture.vars,
+    tables,
+  };
+}
+
+function hookBody(context: Context, name: string, item: { readonly body: TestItem["body"]; readonly span: TestItem["span"] }): FunctionBody {
+  const body = createBody(name, item.span, null, VOID);
+  checkBody(context, body, item.body);
+  return body;
+}
+
+function checkFixture(context: Context, module: Module, items: readonly FixtureItem[]): { readonly vars: readonly Global[]; readonly setup: FunctionBody | null; readonly teardown: FunctionBody | null } {
+  const [first, second] = items;
+  if (first === undefined) return { vars: [], setup: null, teardown: null };
+  if (second !== undefined) fail(context, second.span, "E0707", "a suite has one fixture", { related: [{ span: first.span, text: "the first one" }] });
+  const vars = first.vars.flatMap((item) => {
+    const global = createGlobal(context, item, true, "");
+    if (module.names.has(item.name.text)) fail(context, item.name.span, "E0409", `\`${item.name.text}\` is declared twice`);
+    if (global === null) return [];
+    module.names.set(item.name.text, { kind: "global", item, module, state: "done", global });
+    return [global];
+  });
+  const part = (when: "setup" | "teardown"): FunctionBody | null => {
+    const block = first[when];
+    return block === null ? null : hookBody(context, `fixture ${when}`, { body: block, span: block.span });
+  };
+  return { vars, setup: part("setup"), teardown: part("teardown") };
+}
+
+function plainText(context: Context, literal: TestItem["name"]): string {
+  const hole = literal.parts.find((part) => part.kind === "hole");
+  if (hole !== undefined) fail(context, hole.span, "E0523", "this name has no values to fill in");
+  return literal.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
+}
+
+// ---- Tests ----
+
+interface Common {
+  readonly attributes: Attributes;
+  readonly needs: readonly CheckedNeed[];
+  readonly on: readonly string[];
+}
+
+/** One value that a `for` of the test can take, with what its row says. */
+interface Candidate {
+  readonly value: ConstValue;
+  readonly row: HRow | null;
+}
+
+function checkTest(context: Context, item: TestItem, common: Common): HTest {
+  const attributes = checkAttributes(context, item.attributes);
+  const needs = [...common.needs, ...checkNeeds(context, item.needs)];
+  const on = item.on.map((target) => {
+    checkTargetName(context, target.text, target.span);
+    return target.text;
+  });
+  const name = templateText(item);
+  const body = createBody(name, item.span, null, VOID);
+  const sources: { readonly source: HSource; readonly candidates: readonly Candidate[]; readonly table: HTable | null }[] = [];
+  for (const written of item.sources) {
+    const source = checkSource(context, written, body);
+    if (source !== null) sources.push(source);
+  }
+  body.params = sources.flatMap(({ source }) => source.locals);
+  const inferred = { cpus: 0, checks: false };
+  checkBody({ ...context, inferred }, body, item.body);
+  if (!inferred.checks) fail(context, item.name.span, "W0701", "this test checks nothing", { help: "add an `expect`, or say with `skip` why it is empty" });
+  for (const { source, table } of sources) {
+    if (source.values.length === 0) fail(context, item.name.span, "W0702", `${table === null ? "the source" : `table \`${table.name}\``} is empty: this test has no cases`);
+  }
+  if (inferred.cpus > 1 && !needs.some((need) => need.name === "cpus")) needs.push({ name: "cpus", args: [String(inferred.cpus)], span: item.span });
+  const mark = item.mark === null ? null : { kind: item.mark.kind, reason: plainText(context, item.mark.reason) };
+  const broken = sources.length < item.sources.length;
+  return {
+    name,
+    span: item.span,
+    line: positionAt(item.span.source, item.span.start).line,
+    endLine: positionAt(item.span.source, item.span.end).line,
+    tags: [...new Set([...common.attributes.tags, ...attributes.tags])],
+    attributes: { ...common.attributes.flags, ...attributes.flags },
+    covers: [...common.attributes.covers, ...attributes.covers],
+    needs,
+    on: on.length > 0 ? on : common.on,
+    timeout: attributes.timeout ?? common.attributes.timeout,
+    sources: sources.map(({ source }) => source),
+    body,
+    cases: broken ? [] : expandCases(context, item, sources, mark),
+    table: sources.find(({ table }) => table !== null && (table.setup !== null || table.teardown !== null))?.table ?? null,
+  };
+}
+
+/** The name as written, without its quotes: the same for all cases. */
+function templateText(item: TestItem): string {
+  return item.name.parts.map((part) => (part.kind === "text" ? part.text : textOf(part.span))).join("");
+}
+
+function checkSource(context: Context, written: TestSource, body: FunctionBody): { readonly source: HSource; readonly candidates: readonly Candidate[]; readonly table: HTable | null } | null {
+  const { source } = written;
+  const local = (name: string, type: Type, span = written.name.span): Local => {
+    const made = createLocal(body, name, type, span);
+    made.used = true;
+    return made;
+  };
+  if (source.kind === "name") {
+    const symbol = lookUp(context.scope, source.name);
+    if (symbol?.kind === "table") {
+      const table = tableOf(context, symbol);
+      if (table === null) return null;
+      const { row } = table;
+      const locals = written.unpack === true && row.kind === "struct" ? row.fields.map((field) => local(field.name, field.type, field.declared)) : [local(written.name.text, row)];
+      return { source: { element: row, values: table.rows.map((each) => each.value), locals }, candidates: table.rows.map((each) => ({ value: each.value, row: each })), table };
+    }
+  }
+  if (source.kind === "range") {
+    const start = source.start === null ? null : evaluateInteger(context, source.start, "a range's end");
+    const end = source.end === null ? null : evaluateInteger(context, source.end, "a range's end");
+    if (start === null || end === null) return null;
+    const typed = checkConstant(context, source.start ?? source, null) ?? null;
+    const other = source.end === null ? null : checkConstant(context, source.end, null);
+    const type = [typed?.type, other?.type].find((candidate) => candidate?.kind === "int") ?? { kind: "int", name: "u64", signed: false, bits: 64 };
+    const last = source.inclusive ? end : end - 1n;
+    const values: ConstValue[] = [];
+    for (let value = start; value <= last && values.length < 1_000_000; value++) values.push(intValue(value));
+    return { source: { element: type, values, locals: [local(written.name.text, type)] }, candidates: values.map((value) => ({ value, row: null })), table: null };
+  }
+  const constant = checkConstant(context, source, null);
+  if (constant === null) return null;
+  const typed = defaultType(context, constant.expr);
+  const { type } = typed;
+  if (type.kind !== "array" && type.kind !== "slice") {
+    fail(context, source.span, "E0705", `a test's \`for\` takes a table, a list or a range, found ${quote(constant.type)}`);
+    return null;
+  }
+  const items = constant.value.kind === "list" ? constant.value.items : constant.value.kind === "bytes" ? Array.from(constant.value.bytes, (byte) => intValue(BigInt(byte))) : [];
+  return {
+    source: { element: type.element, values: items, locals: [local(written.name.text, type.element)] },
+    candidates: items.map((value) => ({ value, row: null })),
+    table: null,
+  };
+}
+
+function expandCases(
+  context: Context,
+  item: TestItem,
+  sources: readonly { readonly source: HSource; readonly candidates: readonly Candidate[] }[],
+  mark: { readonly kind: "xfail" | "skip"; readonly reason: string } | null,
+): readonly HCase[] {
+  const marked = (kind: "xfail" | "skip", chosen: readonly Candidate[]): string | null =>
+    (mark?.kind === kind ? mark.reason : null) ?? chosen.map(({ row }) => row?.[kind] ?? null).find((reason) => reason !== null) ?? null;
+  if (sources.length === 0) {
+    return [{ row: 0, name: null, span: item.span, xfail: marked("xfail", []), skip: marked("skip", []) }];
+  }
+  const total = sources.reduce((product, { candidates }) => product * candidates.length, 1);
+  if (total > 1_000_000) {
+    fail(context, item.name.span, "E0705", `${total} cases are too many for one test`, { help: "a test has at most a million cases" });
+    return [];
+  }
+  const hasHoles = item.name.parts.some((part) => part.kind === "hole");
+  const used = new Map<string, number>();
+  return Array.from({ length: total }, (_, row): HCase => {
+    const chosen = chooseRow(sources, row);
+    const rowNames = chosen.flatMap(({ row: tableRow }) => (tableRow?.name === null || tableRow === null ? [] : [tableRow.name]));
+    let name: string;
+    if (rowNames.length > 0 && rowNames.length === chosen.length) name = rowNames.join(", ");
+    else if (hasHoles) name = renderCaseName(context, item.name, sources.map(({ source }, i) => ({ source, value: chosen[i]?.value ?? intValue(0n) })));
+    else name = sources.map(({ source }, i) => describeChoice(context, source, chosen[i])).join(", ");
+    const before = used.get(name) ?? 0;
+    used.set(name, before + 1);
+    const tableRow = chosen.find((candidate) => candidate.row !== null)?.row ?? null;
+    return {
+      row,
+      name: before === 0 ? name : `${name} #${before + 1}`,
+      span: tableRow?.span ?? item.span,
+      xfail: marked("xfail", chosen),
+      skip: marked("skip", chosen),
+    };
+  });
+}
+
+/** The combination behind a case's number; the last source turns fastest. Lowering reads the number in the same way. */
+function chooseRow(sources: readonly { readonly candidates: readonly Candidate[] }[], row: number): readonly Candidate[] {
+  const chosen: Candidate[] = [];
+  let rest = row;
+  for (let i = sources.length - 1; i >= 0; i--) {
+    const candidates = sources[i]?.candidates ?? [];
+    const pick = candidates[rest % candidates.length];
+    if (pick !== undefined) chosen.unshift(pick);
+    rest = Math.floor(rest / candidates.length);
+  }
+  return chosen;
+}
+
+function describeChoice(context: Context, source: HSource, chosen: Candidate | undefined): string {
+  if (chosen === undefined) return "";
+  if (chosen.row?.name != null) return chosen.row.name;
+  if (chosen.row !== null) return chosen.row.cells.map((cell) => textOf(cell)).join(", ");
+  return `${source.locals[0]?.name ?? ""}=${showValue(context, source.element, chosen.value, null)}`;
+}
+
+function checkTestNames(context: Context, tests: readonly HTest[]): void {
+  const seen = new Map<string, HTest>();
+  for (const test of tests) {
+    const before = seen.get(test.name);
+    if (before !== undefined) fail(context, test.span, "E0702", `two tests are called "${test.name}"`, { related: [{ span: before.span, text: "the first one" }] });
+    seen.set(test.name, test);
+  }
+}

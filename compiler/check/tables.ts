@@ -1,0 +1,118 @@
+// Tables: rows of constants, typed by their columns. A row is a struct, so that guest code reads `p.sum` like any field. Rows may
+// stand in the file, or come from a YAML file's table, whose cells then point into that file.
+
+import type { TableItem, TableRow } from "../../grammar/ast.ts";
+import type { HRow, HTable } from "../hir.ts";
+import { layOutFields, type StructType } from "../types.ts";
+import type { ConstValue } from "./constants.ts";
+import { fail, suggest, type Context } from "./context.ts";
+import { moduleContext, tableOf } from "./declarations.ts";
+import { checkConstant } from "./expressions.ts";
+import { resolveSized } from "./resolve-types.ts";
+import { lookUp } from "./scope.ts";
+
+/** The table behind a declaration; null when it is too wrong to use (reported). */
+export function resolveTable(context: Context, item: TableItem): HTable | null {
+  const origin = item.from === null ? null : originOf(context, item);
+  if (item.from !== null && origin === null) return null;
+  const row = rowType(context, item, origin);
+  if (row === null) return null;
+  const rows = item.rows.map((written) => resolveRow(context, written, row));
+  if (origin !== null) {
+    const inner = moduleContext(context, origin.module);
+    if (origin.item.columns !== null) checkSameColumns(inner, origin.item, row);
+    rows.push(...origin.item.rows.map((written) => resolveRow(inner, written, row)));
+  }
+  const kept = rows.filter((candidate) => candidate !== null);
+  checkRowNames(context, kept);
+  return { name: item.name.text, row, rows: kept, setup: null, teardown: null };
+}
+
+function originOf(context: Context, item: TableItem): { readonly module: ReturnType<Context["modules"]["file"]> & {}; readonly item: TableItem } | null {
+  const from = item.from;
+  if (from === null) return null;
+  const path = from.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
+  const module = context.modules.file(context.scope.module, path);
+  if (module === null) {
+    fail(context, from.span, "E0406", `there is no file \`${path}\``, { notes: ["the path is relative to this file"] });
+    return null;
+  }
+  const tables = module.file.items.filter((candidate) => candidate.kind === "table");
+  const wanted = item.fromTable?.text;
+  const found = wanted === undefined ? (tables.length === 1 ? tables[0] : tables.find((table) => table.name.text === item.name.text || table.name.text === item.like?.text)) : tables.find((table) => table.name.text === wanted);
+  if (found === undefined) {
+    const at = item.fromTable?.span ?? from.span;
+    fail(context, at, "E0413", wanted === undefined ? `\`${path}\` has ${tables.length} tables: say which with \`table NAME\`` : `\`${path}\` has no table \`${wanted}\``, {
+      help: wanted === undefined ? undefined : suggest(wanted, tables.map((table) => table.name.text)),
+    });
+    return null;
+  }
+  return { module, item: found };
+}
+
+function rowType(context: Context, item: TableItem, origin: ReturnType<typeof originOf>): StructType | null {
+  if (item.like !== null) {
+    const symbol = lookUp(context.scope, item.like.text);
+    if (symbol?.kind !== "table") {
+      fail(context, item.like.span, "E0413", `there is no table \`${item.like.text}\``);
+      return null;
+    }
+    const like = tableOf(context, symbol);
+    return like?.row.kind === "struct" ? like.row : null;
+  }
+  const columns = item.columns ?? origin?.item.columns ?? null;
+  if (columns === null) {
+    fail(context, item.name.span, "E0413", `table \`${item.name.text}\` has no columns`, { help: "name them: `table t (a: u32, b: u32) { .. }`" });
+    return null;
+  }
+  const inner = item.columns === null && origin !== null ? moduleContext(context, origin.module) : context;
+  const fields = columns.map((column) => ({ name: column.name.text, type: resolveSized(inner, column.type), declared: column.name.span }));
+  if (fields.some((field) => field.type.kind === "error")) return null;
+  return { kind: "struct", name: `row of ${item.name.text}`, declared: item.name.span, ...layOutFields(fields, context.target.layout) };
+}
+
+function checkSameColumns(context: Context, item: TableItem, row: StructType): void {
+  const columns = item.columns ?? [];
+  const names = columns.map((column) => column.name.text);
+  const wanted = row.fields.map((field) => field.name);
+  if (names.length === wanted.length && names.every((name, i) => name === wanted[i])) return;
+  fail(context, columns[0]?.name.span ?? item.name.span, "E0413", `the columns are ${names.join(", ")}, but \`${row.name}\` has ${wanted.join(", ")}`, {
+    related: [{ span: row.declared, text: "declared here" }],
+  });
+}
+
+function resolveRow(context: Context, row: TableRow, type: StructType): HRow | null {
+  if (row.cells.length !== type.fields.length) {
+    fail(context, row.span, "E0704", `expected ${type.fields.length} cells, found ${row.cells.length}`, {
+      label: `columns are ${type.fields.map((field) => field.name).join(", ")}`,
+    });
+    return null;
+  }
+  const fields: ConstValue[] = [];
+  for (const [i, field] of type.fields.entries()) {
+    const cell = row.cells[i];
+    const constant = cell === undefined ? null : checkConstant(context, cell, field.type);
+    if (constant === null) return null;
+    fields.push(constant.value);
+  }
+  const text = (literal: { readonly parts: readonly { readonly kind: string; readonly text?: string }[] } | null): string | null =>
+    literal === null ? null : literal.parts.map((part) => part.text ?? "").join("");
+  return {
+    value: { kind: "struct", fields },
+    name: text(row.name),
+    span: row.span,
+    xfail: row.mark?.kind === "xfail" ? text(row.mark.reason) : null,
+    skip: row.mark?.kind === "skip" ? text(row.mark.reason) : null,
+    cells: row.cells.map((cell) => cell.span),
+  };
+}
+
+function checkRowNames(context: Context, rows: readonly HRow[]): void {
+  const seen = new Map<string, HRow>();
+  for (const row of rows) {
+    if (row.name === null) continue;
+    const before = seen.get(row.name);
+    if (before !== undefined) fail(context, row.span, "E0703", `two rows are called "${row.name}"`, { related: [{ span: before.span, text: "the first one" }] });
+    seen.set(row.name, row);
+  }
+}

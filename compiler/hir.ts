@@ -1,0 +1,211 @@
+// The checked program: every name resolved, every expression typed, every literal adapted, every test's cases known. The checker
+// makes it from the AST, lowering reads it; it still speaks the language's concepts, not instructions. Locals know whether they
+// must live in memory (captured by a handler or cpu block, address taken, shared), which is all that lowering needs to place them.
+
+import type { Span } from "../grammar/source.ts";
+import type { ConstValue } from "./check/constants.ts";
+import type { Register, RegisterField, RegsType, StructField, Type } from "./types.ts";
+
+export interface Local {
+  readonly name: string;
+  readonly type: Type;
+  readonly mutable: boolean;
+  readonly span: Span;
+  /** The function or closure that owns it. */
+  readonly owner: FunctionBody;
+  /** Lives in the owner's frame: captured by a closure, address taken, shared, or an aggregate. */
+  inMemory: boolean;
+  /** Accesses are volatile: another CPU or a handler sees them. */
+  readonly shared: boolean;
+  used: boolean;
+}
+
+export interface Global {
+  readonly name: string;
+  readonly type: Type;
+  readonly span: Span;
+  readonly initial: ConstValue | null;
+  readonly shared: boolean;
+  /** Set again before every test (fixture variables). */
+  readonly perTest: boolean;
+}
+
+/** A function, a test body, or a closure (handler, cpu block, trap body, deferred block). */
+export interface FunctionBody {
+  readonly name: string;
+  /** For closures: the body around it, whose frame it reads. */
+  readonly parent: FunctionBody | null;
+  params: readonly Local[];
+  result: Type;
+  block: HBlock;
+  /** Where the whole is written, for traps at entry. */
+  readonly span: Span;
+  /** A closure inside it reaches variables of its parents, so it must keep its own environment in memory. */
+  keepsEnvironment: boolean;
+}
+
+export interface HFunction {
+  readonly name: string;
+  readonly span: Span;
+  readonly type: { readonly params: readonly Type[]; readonly result: Type };
+  /** Filled when its body is checked. */
+  body: FunctionBody | null;
+}
+
+export interface HBlock {
+  readonly statements: readonly HStmt[];
+  /** Pushes cleanups (defer, on irq) that must be popped at its end. */
+  readonly hasCleanups: boolean;
+}
+
+export type HStmt =
+  | { readonly kind: "block"; readonly block: HBlock }
+  | { readonly kind: "let"; readonly local: Local; readonly value: HExpr | null; readonly span: Span }
+  | { readonly kind: "assign"; readonly target: HPlace; readonly value: HExpr; readonly span: Span }
+  /** `place op= value`: the place is evaluated once. */
+  | { readonly kind: "update"; readonly target: HPlace; readonly op: ArithmeticOp; readonly value: HExpr; readonly span: Span }
+  | { readonly kind: "expr"; readonly expr: HExpr; readonly span: Span }
+  | { readonly kind: "if"; readonly condition: HExpr; readonly then: HBlock; readonly otherwise: HBlock | null }
+  | { readonly kind: "while"; readonly condition: HExpr; readonly body: HBlock; readonly span: Span }
+  | { readonly kind: "for-range"; readonly local: Local; readonly start: HExpr; readonly end: HExpr; readonly inclusive: boolean; readonly body: HBlock; readonly span: Span }
+  | { readonly kind: "for-each"; readonly local: Local; readonly index: Local | null; readonly source: HExpr; readonly body: HBlock; readonly span: Span }
+  | { readonly kind: "match"; readonly value: HExpr; readonly arms: readonly { readonly ranges: readonly MatchRange[]; readonly body: HBlock }[]; readonly otherwise: HBlock | null }
+  | { readonly kind: "return"; readonly value: HExpr | null; readonly span: Span }
+  | { readonly kind: "break"; readonly span: Span }
+  | { readonly kind: "continue"; readonly span: Span }
+  | { readonly kind: "defer"; readonly body: FunctionBody; readonly span: Span }
+  | { readonly kind: "check"; readonly word: "expect" | "assert"; readonly condition: HExpr; readonly within: HExpr | null; readonly waits: boolean; readonly message: Text | null; readonly span: Span; readonly conditionSpan: Span }
+  | { readonly kind: "expect-trap"; readonly word: "expect" | "assert"; readonly negated: boolean; readonly trapClass: number | null; readonly expectedText: string; readonly fields: readonly { readonly field: TrapFieldName; readonly value: HExpr }[]; readonly binding: Local | null; readonly body: FunctionBody; readonly message: Text | null; readonly span: Span }
+  | { readonly kind: "word"; readonly word: "fail" | "info" | "skip"; readonly message: Text; readonly span: Span }
+  | { readonly kind: "print"; readonly text: Text; readonly span: Span }
+  | { readonly kind: "on-irq"; readonly source: HExpr; readonly body: FunctionBody; readonly span: Span }
+  | { readonly kind: "cpus"; readonly blocks: readonly { readonly cpu: HExpr; readonly body: FunctionBody }[]; readonly span: Span };
+
+export interface MatchRange {
+  readonly low: bigint;
+  readonly high: bigint;
+}
+
+export type TrapFieldName = "address" | "access" | "width" | "value" | "pc";
+
+/** Text with holes, printed piece by piece by the guest's formatter. */
+export interface Text {
+  readonly parts: readonly ({ readonly kind: "text"; readonly text: string } | { readonly kind: "value"; readonly expr: HExpr; readonly format: string | null })[];
+  readonly span: Span;
+}
+
+export type ArithmeticOp = "+" | "-" | "*" | "/" | "%" | "&" | "|" | "^" | "<<" | ">>";
+export type CompareOp = "==" | "!=" | "<" | "<=" | ">" | ">=";
+
+interface Typed {
+  readonly type: Type;
+  readonly span: Span;
+}
+
+/** Something with an address or a register behind it. */
+export type HPlace = Typed &
+  (
+    | { readonly kind: "local"; readonly local: Local }
+    | { readonly kind: "global"; readonly global: Global }
+    | { readonly kind: "deref"; readonly pointer: HExpr }
+    | { readonly kind: "field"; readonly object: HExpr; readonly field: StructField }
+    | { readonly kind: "index"; readonly object: HExpr; readonly index: HExpr }
+    | { readonly kind: "register"; readonly block: HExpr; readonly regs: RegsType; readonly register: Register; readonly index: HExpr | null }
+    | { readonly kind: "register-field"; readonly block: HExpr; readonly regs: RegsType; readonly register: Register; readonly index: HExpr | null; readonly field: RegisterField }
+  );
+
+export type HExpr =
+  | HPlace
+  | (Typed &
+      (
+        | { readonly kind: "const"; readonly value: ConstValue }
+        | { readonly kind: "function"; readonly function: HFunction }
+        | { readonly kind: "unary"; readonly op: "-" | "~" | "not"; readonly operand: HExpr }
+        | { readonly kind: "arithmetic"; readonly op: ArithmeticOp; readonly left: HExpr; readonly right: HExpr }
+        | { readonly kind: "compare"; readonly op: CompareOp; readonly left: HExpr; readonly right: HExpr }
+        | { readonly kind: "logic"; readonly op: "and" | "or"; readonly left: HExpr; readonly right: HExpr }
+        /** Membership in a range, or in a list of values (array, slice). */
+        | { readonly kind: "in-range"; readonly value: HExpr; readonly start: HExpr; readonly end: HExpr; readonly inclusive: boolean; readonly negated: boolean }
+        | { readonly kind: "in-list"; readonly value: HExpr; readonly list: HExpr; readonly negated: boolean }
+        | { readonly kind: "convert"; readonly operand: HExpr }
+        /** [N]T as []T. */
+        | { readonly kind: "array-to-slice"; readonly operand: HExpr }
+        | { readonly kind: "call"; readonly function: HFunction; readonly args: readonly HExpr[] }
+        | { readonly kind: "call-indirect"; readonly callee: HExpr; readonly args: readonly HExpr[] }
+        | { readonly kind: "intrinsic"; readonly name: string; readonly args: readonly HExpr[] }
+        | { readonly kind: "length"; readonly object: HExpr }
+        | { readonly kind: "slice-pointer"; readonly object: HExpr }
+        | { readonly kind: "slice-of"; readonly object: HExpr; readonly start: HExpr | null; readonly end: HExpr | null }
+        | { readonly kind: "address-of"; readonly place: HPlace }
+        | { readonly kind: "array"; readonly elements: readonly HExpr[] }
+        | { readonly kind: "array-fill"; readonly element: HExpr }
+        | { readonly kind: "struct"; readonly fields: readonly { readonly field: StructField; readonly value: HExpr }[] }
+        | { readonly kind: "regs-at"; readonly address: HExpr; readonly space: HExpr }
+        | { readonly kind: "if"; readonly condition: HExpr; readonly then: HExpr; readonly otherwise: HExpr }
+        | { readonly kind: "error" }
+      ));
+
+/** A compiled test: its cases are known before anything runs. */
+export interface HTest {
+  readonly name: string;
+  readonly span: Span;
+  readonly line: number;
+  readonly endLine: number;
+  readonly tags: readonly string[];
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly covers: readonly string[];
+  readonly needs: readonly { readonly name: string; readonly args: readonly string[]; readonly span: Span }[];
+  readonly on: readonly string[];
+  readonly timeout: number | null;
+  readonly sources: readonly HSource[];
+  readonly body: FunctionBody;
+  readonly cases: readonly HCase[];
+  /** The table (HTable) whose hooks run around it. */
+  readonly table: HTable | null;
+}
+
+/** Values that a test's variable takes; a table's are structs, unpacked into its columns where `locals` has several. */
+export interface HSource {
+  readonly element: Type;
+  readonly values: readonly ConstValue[];
+  readonly locals: readonly Local[];
+}
+
+export interface HCase {
+  readonly row: number;
+  readonly name: string | null;
+  readonly span: Span;
+  readonly xfail: string | null;
+  readonly skip: string | null;
+}
+
+export interface HTable {
+  readonly name: string;
+  readonly row: Type;
+  readonly rows: readonly HRow[];
+  setup: FunctionBody | null;
+  teardown: FunctionBody | null;
+}
+
+export interface HRow {
+  readonly value: ConstValue;
+  readonly name: string | null;
+  readonly span: Span;
+  readonly xfail: string | null;
+  readonly skip: string | null;
+  /** Where each cell is written, to show "expected value from here". */
+  readonly cells: readonly Span[];
+}
+
+export interface HSuite {
+  readonly name: string;
+  readonly span: Span;
+  readonly path: string;
+  readonly tests: readonly HTest[];
+  readonly setup: FunctionBody | null;
+  readonly teardown: FunctionBody | null;
+  readonly fixtureSetup: FunctionBody | null;
+  readonly fixtureTeardown: FunctionBody | null;
+  readonly fixtureVars: readonly Global[];
+  readonly tables: readonly HTable[];
+}

@@ -1,0 +1,69 @@
+// The compiler as one readable function: read and check a program, then lower each suite to an image. Diagnostics are values; an
+// image exists only when nothing in the program is wrong.
+
+import { parseYamlFile } from "../grammar/yaml/read-yaml-spec.ts";
+import type { Diagnostic } from "../grammar/diagnostic.ts";
+import type { DataLayout, Module } from "../isa/bytecode/module.ts";
+import { verifyModule } from "../isa/bytecode/verify.ts";
+import { guestConstants, type MachineDescription } from "../machines/description.ts";
+import type { Manifest } from "./images/manifest.ts";
+import { lowerImage } from "./lower/image.ts";
+import { loadProgram, type Program } from "./program.ts";
+
+export interface CompileOptions {
+  readonly machine: MachineDescription;
+  readonly readFile: (path: string) => string | null;
+  /** Directory of the guest library, with a trailing slash. */
+  readonly libDirectory: string;
+  readonly layout?: DataLayout;
+  /** Tags that the project declares beside the built-in ones. */
+  readonly tags?: readonly string[];
+}
+
+export interface Image {
+  /** The spec file as the caller named it. */
+  readonly path: string;
+  readonly module: Module;
+  readonly manifest: Manifest;
+  /** The files it was made from, the guest library's apart. */
+  readonly dependencies: readonly string[];
+}
+
+export interface Compilation {
+  readonly diagnostics: readonly Diagnostic[];
+  readonly images: readonly Image[];
+}
+
+/** Targets that specs may name. Those without a back end yet are known, so that `on x86_64` is a reason and no error. */
+export const TARGETS: readonly string[] = ["bytecode", "x86_64", "i386", "riscv64", "riscv32", "aarch64", "arm", "ppc64", "ppc64le", "s390x"];
+
+/** Guest words of 8 bytes, little-endian: the layout of the bytecode target's own machine. */
+export const DEFAULT_LAYOUT: DataLayout = { addressBytes: 8, endian: "little" };
+
+export function checkProgram(paths: readonly string[], options: CompileOptions): Program {
+  return loadProgram(paths, {
+    target: {
+      name: options.machine.target,
+      layout: options.layout ?? DEFAULT_LAYOUT,
+      constants: new Map(guestConstants(options.machine).map(({ name, value }) => [name, value])),
+    },
+    targets: TARGETS,
+    readFile: options.readFile,
+    libDirectory: options.libDirectory,
+    projectTags: () => options.tags ?? [],
+    parseYaml: parseYamlFile,
+  });
+}
+
+export function compile(paths: readonly string[], options: CompileOptions): Compilation {
+  const program = checkProgram(paths, options);
+  const diagnostics = [...program.diagnostics];
+  if (diagnostics.some((diagnostic) => diagnostic.severity === "error")) return { diagnostics, images: [] };
+  const images = program.suites.map(({ module, suite }): Image => {
+    const image = lowerImage(program, suite, { target: options.machine.target, machine: options.machine.name });
+    const problems = verifyModule(image.module);
+    if (problems.length > 0) throw new Error(`${module.source.path} was lowered to invalid bytecode: ${JSON.stringify(problems.slice(0, 3))}`);
+    return { path: module.source.path, ...image, dependencies: program.dependenciesOf(module) };
+  });
+  return { diagnostics, images };
+}

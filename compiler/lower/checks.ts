@@ -1,0 +1,288 @@
+// Checks: `expect` and its kin, decomposed so that a failure shows what each side was. The guest sends numbers only: the site, and
+// the operands' bits; the manifest's site says what they are. A passing check costs its condition and one counter.
+
+import { positionAt, textOf, type Span } from "../../grammar/source.ts";
+import type { Site, SiteOperand, ValueType } from "../images/manifest.ts";
+import type { HExpr, HStmt } from "../hir.ts";
+import { bitsOf, isAggregate, registersOf, scalarOf, sizeOf, valueTypeOf, type Type } from "../types.ts";
+import { lowerExpr, lowerScalar, type Capture } from "./expressions.ts";
+import type { FunctionBuilder, Value } from "./function-builder.ts";
+import { declareLocal, placeOfLocal, writePlace } from "./places.ts";
+import { closureAddress } from "./statements.ts";
+import { lowerText } from "./text.ts";
+
+interface Operand {
+  readonly expr: HExpr;
+  readonly value: Value;
+  readonly type: Type;
+  readonly shown: ValueType;
+  readonly text: string;
+}
+
+const oneLine = (text: string): string => text.replace(/\s+/g, " ").trim();
+
+/** Parts of a condition whose values tell why it failed. */
+function operandsOf(condition: HExpr): readonly HExpr[] {
+  switch (condition.kind) {
+    case "compare":
+      return [condition.left, condition.right];
+    case "in-range":
+      return [condition.value, condition.start, condition.end];
+    case "in-list":
+      return [condition.value];
+    case "logic":
+      return condition.op === "or" ? [...operandsOf(condition.left), ...operandsOf(condition.right)] : [condition];
+    case "unary":
+      return condition.op === "not" ? operandsOf(condition.operand) : [condition];
+    default:
+      return [condition];
+  }
+}
+
+/** Variables and row fields inside the operands: what a reader would ask for next. */
+function variablesIn(expr: HExpr, found: Map<string, HExpr>): void {
+  const scalar = registersOf(expr.type).length === 1 && !isAggregate(expr.type) && expr.type.kind !== "fn";
+  switch (expr.kind) {
+    case "local":
+      if (scalar || expr.type.kind === "str") found.set(textOf(expr.span), expr);
+      return;
+    case "field":
+      if ((scalar || expr.type.kind === "str") && rootIsVariable(expr)) found.set(textOf(expr.span), expr);
+      return;
+    case "index":
+      variablesIn(expr.index, found);
+      return;
+    case "arithmetic":
+    case "compare":
+    case "logic":
+      variablesIn(expr.left, found);
+      variablesIn(expr.right, found);
+      return;
+    case "unary":
+    case "convert":
+    case "array-to-slice":
+      variablesIn(expr.operand, found);
+      return;
+    case "call":
+    case "call-indirect":
+    case "intrinsic":
+      for (const arg of expr.args) variablesIn(arg, found);
+      return;
+    case "in-range":
+    case "in-list":
+      variablesIn(expr.value, found);
+      return;
+    default:
+      return;
+  }
+}
+
+function rootIsVariable(expr: HExpr): boolean {
+  return expr.kind === "field" ? rootIsVariable(expr.object) : expr.kind === "local";
+}
+
+const MAX_VARIABLES = 6;
+
+/** `a and b` is two checks in order: the first that fails is the one to tell of. */
+function conjuncts(condition: HExpr): readonly HExpr[] {
+  return condition.kind === "logic" && condition.op === "and" ? [...conjuncts(condition.left), ...conjuncts(condition.right)] : [condition];
+}
+
+export function lowerCheck(b: FunctionBuilder, statement: HStmt & { kind: "check" }): void {
+  b.span = statement.span;
+  countCheck(b);
+  const { within } = statement;
+  const deadline = within === null ? null : b.keep("i64");
+  if (within !== null && deadline !== null) {
+    const now = b.temp("i64");
+    b.emit("time", { dst: [now] });
+    b.copy("i64", deadline, b.binary("add", "i64", now, lowerScalar(b, within)));
+  }
+  const polls = within !== null || statement.waits;
+  for (const condition of polls ? [statement.condition] : conjuncts(statement.condition)) {
+    b.statement(() => {
+      const capture: Capture = { values: new Map(), registers: new Map() };
+      const passed = polls ? lowerPolling(b, condition, deadline, capture) : lowerScalar(b, condition, capture);
+      b.span = condition.span;
+      b.open("if", b.isZero(passed));
+      lowerFailure(b, statement, condition, capture);
+      b.close();
+    });
+  }
+}
+
+function countCheck(b: FunctionBuilder): void {
+  b.callRuntime("report.count_check", []);
+}
+
+/** Tries the condition until it holds or guest time passes the deadline; the result is whether it held at last. */
+function lowerPolling(b: FunctionBuilder, condition: HExpr, deadline: number | null, capture: Capture): number {
+  const passed = b.temp("i8");
+  const done = b.open("block");
+  const again = b.open("loop");
+  b.copy("i8", passed, lowerScalar(b, condition, capture));
+  b.branchIf(passed, done);
+  if (deadline !== null) {
+    const now = b.temp("i64");
+    b.emit("time", { dst: [now] });
+    b.branchIf(b.binary("le_u", "i64", deadline, now), done);
+  }
+  b.emit("relax");
+  b.branch(again);
+  b.close();
+  b.close();
+  return passed;
+}
+
+function lowerFailure(b: FunctionBuilder, statement: HStmt & { kind: "check" }, condition: HExpr, capture: Capture): void {
+  const operands = failureOperands(b, condition, capture);
+  const site = b.module.addSite({
+    ...siteAt(b, statement.waits ? "wait" : statement.word, condition.span),
+    operator: condition.kind === "compare" ? condition.op : condition.kind === "in-range" || condition.kind === "in-list" ? (condition.negated ? "not in" : "in") : null,
+    operands: operands.map(siteOperand),
+  });
+  b.callRuntime("report.failed", [b.constant("i32", BigInt(site))]);
+  operands.forEach((operand, slot) => reportOperand(b, operand, slot));
+  finishFailure(b, statement);
+}
+
+function finishFailure(b: FunctionBuilder, statement: { readonly message: (HStmt & { kind: "check" })["message"]; readonly word: "expect" | "assert" }): void {
+  if (statement.message !== null) {
+    b.callRuntime("report.begin_message", []);
+    lowerText(b, statement.message);
+    b.callRuntime("report.end_message", []);
+  }
+  b.callRuntime("report.end_failed", []);
+  if (statement.word === "assert") b.callRuntime("runtime.abort_test", []);
+}
+
+function failureOperands(b: FunctionBuilder, condition: HExpr, capture: Capture): readonly Operand[] {
+  const shown = new Map<string, Operand>();
+  for (const expr of operandsOf(condition)) {
+    const value = capture.values.get(expr);
+    const text = oneLine(textOf(expr.span));
+    if (value !== undefined && !shown.has(text)) shown.set(text, { expr, value, type: expr.type, shown: shownType(b, expr), text });
+    const whole = capture.registers.get(expr);
+    if (whole !== undefined && expr.kind === "register-field") {
+      const registerText = oneLine(textOf({ ...expr.span, end: expr.span.end })).replace(/\.[^.]*$/, "");
+      shown.set(registerText, { expr, value: [whole], type: expr.register.type, shown: registerType(b, expr), text: registerText });
+    }
+  }
+  const variables = new Map<string, HExpr>();
+  for (const expr of operandsOf(condition)) variablesIn(expr, variables);
+  let added = 0;
+  for (const [text, expr] of variables) {
+    const name = oneLine(text);
+    if (shown.has(name) || added === MAX_VARIABLES) continue;
+    shown.set(name, { expr, value: lowerExpr(b, expr), type: expr.type, shown: shownType(b, expr), text: name });
+    added++;
+  }
+  return [...shown.values()];
+}
+
+function shownType(b: FunctionBuilder, expr: HExpr): ValueType {
+  if (expr.kind === "register") return registerType(b, expr);
+  return valueTypeOf(expr.type, b.module.layout);
+}
+
+function registerType(b: FunctionBuilder, expr: HExpr & { kind: "register" | "register-field" }): ValueType {
+  const { register } = expr;
+  return {
+    kind: "register",
+    name: register.name,
+    bits: bitsOf(register.type, b.module.layout),
+    fields: register.fields.map((field) => ({ name: field.name, high: field.high, low: field.low })),
+  };
+}
+
+function siteOperand(operand: Operand): SiteOperand {
+  const { span } = operand.expr;
+  return { text: operand.text, type: operand.shown, start: span.start, end: span.end, literal: operand.expr.kind === "const" && /^[-0-9'"]|^(true|false|hex"|\[)/.test(operand.text) };
+}
+
+function reportOperand(b: FunctionBuilder, operand: Operand, slot: number): void {
+  const number = b.constant("i32", BigInt(slot));
+  const { type, value } = operand;
+  if (type.kind === "str" || type.kind === "slice") {
+    const size = type.kind === "slice" ? sizeOf(type.element, b.module.layout).size : 1;
+    const bytes = size === 1 ? (value[1] ?? 0) : b.binary("mul", "addr", value[1] ?? 0, b.constant("addr", BigInt(size)));
+    b.callRuntime("report.bytes", [number, value[0] ?? 0, bytes]);
+  } else if (isAggregate(type)) {
+    b.callRuntime("report.bytes", [number, value[0] ?? 0, b.constant("addr", BigInt(sizeOf(type, b.module.layout).size))]);
+  } else if (value.length > 0) {
+    const scalar = type.kind === "regs" ? "addr" : scalarOf(type);
+    b.callRuntime("report.value", [number, b.convert(value[0] ?? 0, scalar, "i64", false)]);
+  }
+}
+
+function siteAt(b: FunctionBuilder, kind: Site["kind"], span: Span): Site {
+  const { line, column } = positionAt(span.source, span.start);
+  return { kind, file: b.module.file(span.source), line, column, start: span.start, end: span.end, text: oneLine(textOf(span)), operator: null, operands: [], expectedTrap: null };
+}
+
+// ---- Words ----
+
+export function lowerWord(b: FunctionBuilder, statement: HStmt & { kind: "word" }): void {
+  b.span = statement.span;
+  const site = b.constant("i32", BigInt(b.module.addSite(siteAt(b, statement.word, statement.span))));
+  if (statement.word === "fail") {
+    countCheck(b);
+    b.callRuntime("report.failed", [site]);
+  } else {
+    b.callRuntime(statement.word === "skip" ? "report.skipped" : "report.info", [site]);
+  }
+  b.callRuntime("report.begin_message", []);
+  lowerText(b, statement.message);
+  b.callRuntime("report.end_message", []);
+  b.callRuntime("report.end_failed", []);
+  if (statement.word === "skip") b.callRuntime("runtime.skip_test", []);
+}
+
+// ---- Traps ----
+
+const TRAP_FIELD_INDEX = { pc: 1, address: 2, access: 3, width: 4, value: 5 } as const;
+const TRAP_CLASS_FIELD = 0;
+
+function trapField(b: FunctionBuilder, field: number): number {
+  const dst = b.temp("i64");
+  b.emit("trap_info", { dst: [dst], imm: [field] });
+  return dst;
+}
+
+export function lowerExpectTrap(b: FunctionBuilder, statement: HStmt & { kind: "expect-trap" }): void {
+  b.span = statement.span;
+  countCheck(b);
+  const wanted = statement.fields.map(({ field, value }) => ({ field, value, register: lowerScalar(b, value) }));
+  b.span = statement.span;
+  const [status] = b.callRuntime("runtime.catch_trap", [closureAddress(b, statement.body), b.frameAddress(0)], ["i32"]);
+  const trapped = b.binary("ne", "i32", status ?? 0, b.constant("i32", 0n));
+  let passed = trapped;
+  if (statement.negated) {
+    passed = b.isZero(trapped);
+  } else {
+    if (statement.trapClass !== null) {
+      passed = b.binary("and", "i8", passed, b.binary("eq", "i64", trapField(b, TRAP_CLASS_FIELD), b.constant("i64", BigInt(statement.trapClass))));
+    }
+    for (const { field, register } of wanted) passed = b.binary("and", "i8", passed, b.binary("eq", "i64", trapField(b, TRAP_FIELD_INDEX[field]), register));
+  }
+  if (statement.binding !== null) {
+    declareLocal(b, statement.binding);
+    const place = placeOfLocal(b, statement.binding);
+    const shape = sizeOf(statement.binding.type, b.module.layout);
+    const result = b.frameAddress(b.frame(shape.size, shape.align));
+    b.callRuntime("trap.last", [result]);
+    writePlace(b, statement.binding.type, place, [result]);
+  }
+  b.open("if", b.isZero(passed));
+  const site = b.module.addSite({
+    ...siteAt(b, "expect-trap", statement.span),
+    text: oneLine(statement.expectedText),
+    expectedTrap: oneLine(statement.expectedText),
+    operands: wanted.map(({ field, value }) => ({ text: field, type: { kind: "int", signed: false, bits: 64 }, start: value.span.start, end: value.span.end, literal: false })),
+  });
+  b.callRuntime("report.failed", [b.constant("i32", BigInt(site))]);
+  wanted.forEach(({ register }, slot) => b.callRuntime("report.value", [b.constant("i32", BigInt(slot)), register]));
+  b.callRuntime("report.came", [trapped]);
+  finishFailure(b, statement);
+  b.close();
+}

@@ -1,0 +1,82 @@
+// Constants as bytes of guest memory, in the layout's order and width. Slices and strings become an address (a relocation) and a
+// length; their contents are read-only symbols of their own.
+
+import type { Relocation } from "../../isa/bytecode/module.ts";
+import { asInteger, type ConstValue } from "../check/constants.ts";
+import { sizeOf, type Type } from "../types.ts";
+import type { ModuleBuilder } from "./module-builder.ts";
+
+export function writeInteger(bytes: Uint8Array, offset: number, size: number, value: bigint, endian: "little" | "big"): void {
+  let rest = BigInt.asUintN(size * 8, value);
+  for (let i = 0; i < size; i++) {
+    bytes[endian === "little" ? offset + i : offset + size - 1 - i] = Number(rest & 0xffn);
+    rest >>= 8n;
+  }
+}
+
+export function writeConst(builder: ModuleBuilder, bytes: Uint8Array, relocations: Relocation[], offset: number, type: Type, value: ConstValue): void {
+  const { layout } = builder;
+  if (value.kind === "zero") return;
+  const shape = sizeOf(type, layout);
+  switch (type.kind) {
+    case "array":
+      writeElements(builder, bytes, relocations, offset, type.element, value);
+      return;
+    case "struct":
+      if (value.kind === "struct") {
+        for (const [i, field] of type.fields.entries()) writeConst(builder, bytes, relocations, offset + field.offset, field.type, value.fields[i] ?? { kind: "zero" });
+      }
+      return;
+    case "str":
+    case "slice": {
+      const { symbol, length } = sliceContents(builder, type, value);
+      if (symbol !== null) relocations.push({ kind: "data", offset, symbol, addend: 0 });
+      writeInteger(bytes, offset + layout.addressBytes, layout.addressBytes, BigInt(length), layout.endian);
+      return;
+    }
+    case "fn":
+      if (value.kind === "function") relocations.push({ kind: "function", offset, function: builder.functionOfDeclared(value.function) });
+      return;
+    case "int":
+    case "bool":
+    case "enum":
+    case "pointer":
+    case "comptime-int":
+      writeInteger(bytes, offset, shape.size, asInteger(value) ?? 0n, layout.endian);
+      return;
+    case "regs":
+    case "void":
+    case "error":
+      throw new Error(`a ${type.kind} has no constant form`);
+  }
+}
+
+function writeElements(builder: ModuleBuilder, bytes: Uint8Array, relocations: Relocation[], offset: number, element: Type, value: ConstValue): void {
+  if (value.kind === "bytes") {
+    bytes.set(value.bytes, offset);
+    return;
+  }
+  if (value.kind !== "list") return;
+  const { size } = sizeOf(element, builder.layout);
+  for (const [i, item] of value.items.entries()) writeConst(builder, bytes, relocations, offset + i * size, element, item);
+}
+
+/** Where the elements of a constant slice or string lie. */
+export function sliceContents(builder: ModuleBuilder, type: Type & { kind: "str" | "slice" }, value: ConstValue): { readonly symbol: number | null; readonly length: number } {
+  if (value.kind === "bytes") return { symbol: value.bytes.length === 0 ? null : builder.bytesSymbol(value.bytes), length: value.bytes.length };
+  if (value.kind !== "list" || value.items.length === 0) return { symbol: null, length: 0 };
+  const element: Type = type.kind === "slice" ? type.element : { kind: "int", name: "u8", signed: false, bits: 8 };
+  const known = constantSlices.get(builder)?.get(value.items);
+  if (known !== undefined) return { symbol: known, length: value.items.length };
+  const symbol = builder.dataSymbol("const.list", { kind: "array", length: value.items.length, element }, value);
+  let lists = constantSlices.get(builder);
+  if (lists === undefined) {
+    lists = new Map();
+    constantSlices.set(builder, lists);
+  }
+  lists.set(value.items, symbol);
+  return { symbol, length: value.items.length };
+}
+
+/** The same list (a table, a const) named in several places is one symbol. */
+const constantSlices = new WeakMap<ModuleBuilder, Map<readonly ConstValue[], number>>();

@@ -1,0 +1,352 @@
+// Expressions to instructions. Scalars end in one register, slices and register blocks in two, aggregates at an address. What
+// the checks want to show of an expression on failure is kept on the way, in `Capture`, so that every operand is evaluated once.
+
+import type { ScalarType } from "../../isa/bytecode/module.ts";
+import { asInteger, evaluate, type ConstValue } from "../check/constants.ts";
+import { findIntrinsic } from "../check/intrinsics.ts";
+import type { ArithmeticOp, CompareOp, HExpr } from "../hir.ts";
+import { BUILTIN_TYPES, isAggregate, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
+import { sliceContents } from "./data.ts";
+import { lowerEquality } from "./equality.ts";
+import type { FunctionBuilder, Value } from "./function-builder.ts";
+import {
+  checkBounds, copyMemory, extractField, fillZero, loadFrom, lowerPlace, lowerRegisterAddress, offsetAddress, readPlace, readRegister, scaled, storeTo,
+} from "./places.ts";
+
+/** Values of expressions that a failing check reports, and whole registers behind the fields that were read. */
+export interface Capture {
+  readonly values: Map<HExpr, Value>;
+  readonly registers: Map<HExpr, number>;
+}
+
+export function lowerExpr(b: FunctionBuilder, expr: HExpr, capture?: Capture): Value {
+  const value = lowerUnspanned(b, expr, capture);
+  capture?.values.set(expr, value);
+  return value;
+}
+
+/** A one-register value. */
+export function lowerScalar(b: FunctionBuilder, expr: HExpr, capture?: Capture): number {
+  const [register] = lowerExpr(b, expr, capture);
+  if (register === undefined) throw new Error(`${expr.kind} of type ${expr.type.kind} gives no register`);
+  return register;
+}
+
+function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Value {
+  b.span = expr.span;
+  switch (expr.kind) {
+    case "const":
+      return lowerConstant(b, expr.type, expr.value);
+    case "local":
+    case "global":
+    case "deref":
+    case "field":
+    case "index":
+      return readPlace(b, expr.type, lowerPlace(b, expr));
+    case "register":
+    case "register-field": {
+      const at = lowerRegisterAddress(b, expr);
+      b.span = expr.span;
+      const whole = readRegister(b, at);
+      capture?.registers.set(expr, whole);
+      return [expr.kind === "register" ? whole : extractField(b, at.type, whole, expr.field)];
+    }
+    case "function":
+      return [b.functionAddress(b.module.functionOfDeclared(expr.function))];
+    case "unary": {
+      const operand = lowerScalar(b, expr.operand, capture);
+      if (expr.op === "not") return [b.isZero(operand)];
+      return [b.unary(expr.op === "-" ? "neg" : "not", scalarOf(expr.type), operand)];
+    }
+    case "arithmetic": {
+      const left = lowerScalar(b, expr.left);
+      const right = lowerScalar(b, expr.right);
+      b.span = expr.span;
+      return [arithmetic(b, expr.op, expr.type, left, right)];
+    }
+    case "compare":
+      return [lowerCompare(b, expr, capture)];
+    case "logic": {
+      const result = b.temp("i8");
+      b.copy("i8", result, lowerScalar(b, expr.left, capture));
+      b.open("if", expr.op === "and" ? result : b.isZero(result));
+      b.copy("i8", result, lowerScalar(b, expr.right, capture));
+      b.close();
+      return [result];
+    }
+    case "in-range": {
+      const value = lowerScalar(b, expr.value, capture);
+      const start = lowerScalar(b, expr.start, capture);
+      const end = lowerScalar(b, expr.end, capture);
+      const type = scalarOf(expr.value.type);
+      const suffix = isSigned(expr.value.type) ? "s" : "u";
+      const above = b.binary(`le_${suffix}`, type, start, value);
+      const below = b.binary(expr.inclusive ? `le_${suffix}` : `lt_${suffix}`, type, value, end);
+      const inside = b.binary("and", "i8", above, below);
+      return [expr.negated ? b.isZero(inside) : inside];
+    }
+    case "in-list":
+      return [lowerInList(b, expr, capture)];
+    case "convert":
+      return lowerConvert(b, expr);
+    case "array-to-slice": {
+      if (expr.operand.type.kind !== "array") throw new Error("array-to-slice of no array");
+      const constant = evaluate(expr.operand, b.module.layout);
+      if (constant !== null && expr.type.kind === "slice") return lowerConstant(b, expr.type, constant);
+      const place = lowerPlace(b, expr.operand);
+      if (place.kind !== "memory") throw new Error("an array lies in registers");
+      return [offsetAddress(b, place.base, place.offset), b.constant("addr", BigInt(expr.operand.type.length))];
+    }
+    case "call":
+    case "call-indirect":
+      return lowerCall(b, expr);
+    case "intrinsic":
+      return lowerIntrinsic(b, expr);
+    case "length": {
+      if (expr.object.type.kind === "array") return [b.constant("addr", BigInt(expr.object.type.length))];
+      return [lowerExpr(b, expr.object)[1] ?? 0];
+    }
+    case "slice-pointer":
+      return [lowerExpr(b, expr.object)[0] ?? 0];
+    case "slice-of":
+      return lowerSliceOf(b, expr);
+    case "address-of": {
+      const place = lowerPlace(b, expr.place);
+      if (place.kind !== "memory") throw new Error("the address of a register was taken");
+      return [offsetAddress(b, place.base, place.offset)];
+    }
+    case "array":
+    case "array-fill":
+    case "struct": {
+      const shape = sizeOf(expr.type, b.module.layout);
+      const constant = evaluate(expr, b.module.layout);
+      if (constant !== null) return lowerConstant(b, expr.type, constant);
+      const address = b.frameAddress(b.frame(shape.size, shape.align));
+      lowerInto(b, expr, address, 0);
+      return [address];
+    }
+    case "regs-at":
+      return [lowerScalar(b, expr.address), lowerScalar(b, expr.space)];
+    case "if": {
+      const types = registersOf(expr.type);
+      const result = types.map((type) => b.temp(type));
+      const move = (branch: HExpr): void => lowerExpr(b, branch).forEach((register, i) => b.copy(types[i] ?? "addr", result[i] ?? 0, register));
+      b.open("if", lowerScalar(b, expr.condition));
+      move(expr.then);
+      b.otherwise();
+      move(expr.otherwise);
+      b.close();
+      return result;
+    }
+    case "error":
+      throw new Error("an expression that did not check was lowered");
+  }
+}
+
+export function isSigned(type: Type): boolean {
+  if (type.kind === "int") return type.signed;
+  if (type.kind === "enum") return type.base.signed;
+  return type.kind === "comptime-int" && !type.duration;
+}
+
+// ---- Constants ----
+
+function lowerConstant(b: FunctionBuilder, type: Type, value: ConstValue): Value {
+  if (type.kind === "str" || type.kind === "slice") {
+    const { symbol, length } = sliceContents(b.module, type, value);
+    return [symbol === null ? b.constant("addr", 0n) : b.symbolAddress(symbol), b.constant("addr", BigInt(length))];
+  }
+  if (isAggregate(type)) return [b.symbolAddress(b.module.dataSymbol("const.value", type, value))];
+  if (type.kind === "fn" && value.kind === "function") return [b.functionAddress(b.module.functionOfDeclared(value.function))];
+  return [b.constant(scalarOf(type), asInteger(value) ?? 0n)];
+}
+
+// ---- Arithmetic ----
+
+const PLAIN: ReadonlyMap<ArithmeticOp, string> = new Map<ArithmeticOp, string>([
+  ["+", "add"], ["-", "sub"], ["*", "mul"], ["&", "and"], ["|", "or"], ["^", "xor"], ["<<", "shl"],
+]);
+const BY_SIGN: ReadonlyMap<ArithmeticOp, string> = new Map<ArithmeticOp, string>([["/", "div"], ["%", "rem"], [">>", "shr"]]);
+
+export function arithmetic(b: FunctionBuilder, op: ArithmeticOp, type: Type, left: number, right: number): number {
+  const name = PLAIN.get(op) ?? `${BY_SIGN.get(op) ?? ""}_${isSigned(type) ? "s" : "u"}`;
+  return b.binary(name, scalarOf(type), left, right);
+}
+
+function lowerCompare(b: FunctionBuilder, expr: HExpr & { kind: "compare" }, capture?: Capture): number {
+  const left = lowerExpr(b, expr.left, capture);
+  const right = lowerExpr(b, expr.right, capture);
+  b.span = expr.span;
+  return compareValues(b, expr.op, expr.left.type, left, right);
+}
+
+export function compareValues(b: FunctionBuilder, op: CompareOp, type: Type, left: Value, right: Value): number {
+  if (op === "==" || op === "!=") {
+    const equal = lowerEquality(b, type, left, right);
+    return op === "==" ? equal : b.isZero(equal);
+  }
+  const suffix = isSigned(type) ? "s" : "u";
+  const [x, y] = op === "<" || op === "<=" ? [left[0], right[0]] : [right[0], left[0]];
+  return b.binary(`${op === "<" || op === ">" ? "lt" : "le"}_${suffix}`, scalarOf(type), x ?? 0, y ?? 0);
+}
+
+function lowerInList(b: FunctionBuilder, expr: HExpr & { kind: "in-list" }, capture?: Capture): number {
+  const value = lowerExpr(b, expr.value, capture);
+  const [list, length] = lowerExpr(b, expr.list, capture);
+  const { type } = expr.value;
+  const { size } = sizeOf(type, b.module.layout);
+  const found = b.temp("i8");
+  b.emit("const", { type: "i8", dst: [found], imm: [0n] });
+  const index = b.temp("addr");
+  b.emit("const", { type: "addr", dst: [index], imm: [0n] });
+  const done = b.open("block");
+  const again = b.open("loop");
+  b.branchIf(b.binary("le_u", "addr", length ?? 0, index), done);
+  const element = loadFrom(b, type, b.binary("add", "addr", list ?? 0, scaled(b, index, size)), 0);
+  b.copy("i8", found, lowerEquality(b, type, value, element));
+  b.branchIf(found, done);
+  b.copy("addr", index, b.binary("add", "addr", index, b.constant("addr", 1n)));
+  b.branch(again);
+  b.close();
+  b.close();
+  return expr.negated ? b.isZero(found) : found;
+}
+
+// ---- Conversions ----
+
+function lowerConvert(b: FunctionBuilder, expr: HExpr & { kind: "convert" }): Value {
+  const { operand, type } = expr;
+  const value = lowerExpr(b, operand);
+  if (type.kind === "slice") return value;
+  b.span = expr.span;
+  return [b.convert(value[0] ?? 0, scalarOf(operand.type.kind === "regs" ? { kind: "pointer", target: operand.type } : operand.type), scalarOf(type), isSigned(operand.type))];
+}
+
+function lowerSliceOf(b: FunctionBuilder, expr: HExpr & { kind: "slice-of" }): Value {
+  let pointer: number;
+  let length: number;
+  let element: Type;
+  if (expr.object.type.kind === "array") {
+    const place = lowerPlace(b, expr.object);
+    if (place.kind !== "memory") throw new Error("an array lies in registers");
+    pointer = offsetAddress(b, place.base, place.offset);
+    length = b.constant("addr", BigInt(expr.object.type.length));
+    element = expr.object.type.element;
+  } else {
+    const [p, n] = lowerExpr(b, expr.object);
+    pointer = p ?? 0;
+    length = n ?? 0;
+    element = expr.object.type.kind === "slice" ? expr.object.type.element : { kind: "int", name: "u8", signed: false, bits: 8 };
+  }
+  const start = expr.start === null ? b.constant("addr", 0n) : lowerScalar(b, expr.start);
+  const end = expr.end === null ? length : lowerScalar(b, expr.end);
+  b.span = expr.span;
+  checkBounds(b, end, length, true);
+  checkBounds(b, start, end, true);
+  return [b.binary("add", "addr", pointer, scaled(b, start, sizeOf(element, b.module.layout).size)), b.binary("sub", "addr", end, start)];
+}
+
+// ---- Aggregates ----
+
+/** Writes the value of an expression to memory, without a temporary in between. */
+export function lowerInto(b: FunctionBuilder, expr: HExpr, base: number, offset: number): void {
+  const { layout } = b.module;
+  switch (expr.kind) {
+    case "array": {
+      const element = expr.type.kind === "array" ? sizeOf(expr.type.element, layout).size : 0;
+      expr.elements.forEach((item, i) => lowerInto(b, item, base, offset + i * element));
+      return;
+    }
+    case "array-fill": {
+      if (expr.type.kind !== "array") return;
+      const { size } = sizeOf(expr.type.element, layout);
+      const to = offsetAddress(b, base, offset);
+      if (size === 1 && !isAggregate(expr.element.type)) {
+        b.emit("mem_fill", { src: [to, lowerScalar(b, expr.element), b.constant("addr", BigInt(expr.type.length))] });
+        return;
+      }
+      lowerFill(b, expr.element, to, size, expr.type.length);
+      return;
+    }
+    case "struct": {
+      const to = offsetAddress(b, base, offset);
+      if (expr.type.kind === "struct" && expr.fields.length < expr.type.fields.length) fillZero(b, to, expr.type.size);
+      for (const { field, value } of expr.fields) lowerInto(b, value, base, offset + field.offset);
+      return;
+    }
+    default:
+      storeTo(b, expr.type, base, offset, lowerExpr(b, expr));
+  }
+}
+
+function lowerFill(b: FunctionBuilder, element: HExpr, to: number, size: number, count: number): void {
+  const value = lowerExpr(b, element);
+  const at = b.temp("addr");
+  b.copy("addr", at, to);
+  const end = b.binary("add", "addr", to, b.constant("addr", BigInt(size * count)));
+  const done = b.open("block");
+  const again = b.open("loop");
+  b.branchIf(b.binary("le_u", "addr", end, at), done);
+  storeTo(b, element.type, at, 0, value);
+  b.copy("addr", at, b.binary("add", "addr", at, b.constant("addr", BigInt(size))));
+  b.branch(again);
+  b.close();
+  b.close();
+}
+
+// ---- Calls ----
+
+/** Arguments as registers. A variable that is an aggregate is copied: the callee owns what it gets. */
+function lowerArguments(b: FunctionBuilder, args: readonly HExpr[]): readonly number[] {
+  return args.flatMap((arg) => {
+    const value = lowerExpr(b, arg);
+    if (!isAggregate(arg.type) || arg.kind === "call" || arg.kind === "const") return value;
+    const shape = sizeOf(arg.type, b.module.layout);
+    const copy = b.frameAddress(b.frame(shape.size, shape.align));
+    copyMemory(b, copy, value[0] ?? 0, shape.size);
+    return [copy];
+  });
+}
+
+function lowerCall(b: FunctionBuilder, expr: HExpr & { kind: "call" | "call-indirect" }): Value {
+  const callee = expr.kind === "call-indirect" ? lowerScalar(b, expr.callee) : null;
+  const args = lowerArguments(b, expr.args);
+  let result: number | null = null;
+  if (isAggregate(expr.type)) {
+    const shape = sizeOf(expr.type, b.module.layout);
+    result = b.frameAddress(b.frame(shape.size, shape.align));
+  }
+  const all = result === null ? args : [result, ...args];
+  const results = result === null ? registersOf(expr.type) : [];
+  b.span = expr.span;
+  if (expr.kind === "call") {
+    const values = b.call(b.module.functionOfDeclared(expr.function), results, all);
+    return result === null ? values : [result];
+  }
+  const params: ScalarType[] = [...(result === null ? [] : (["addr"] as const)), ...expr.args.flatMap((arg) => registersOf(arg.type))];
+  const dst = results.map((type) => b.temp(type));
+  b.emit("call_indirect", { dst, src: [callee ?? 0, ...all], imm: [b.module.signature({ params, results })] });
+  return result === null ? dst : [result];
+}
+
+function lowerIntrinsic(b: FunctionBuilder, expr: HExpr & { kind: "intrinsic" }): Value {
+  if (expr.name === "slice.allocate") {
+    const [count, size, align] = expr.args.map((arg) => lowerScalar(b, arg));
+    const bytes = b.binary("mul", "addr", count ?? 0, size ?? 0);
+    const [pointer] = b.callRuntime("heap.allocate", [bytes, align ?? 0], ["addr"]);
+    return [pointer ?? 0, count ?? 0];
+  }
+  const mulh = /^bits\.(mulh_[su])$/.exec(expr.name);
+  const row = findIntrinsic(mulh === null ? expr.name : "bits.mulh");
+  if (row === undefined) throw new Error(`no intrinsic ${expr.name}`);
+  const op = mulh?.[1] ?? row.op;
+  const src = expr.args.map((arg) => lowerScalar(b, arg));
+  b.span = expr.span;
+  const generic = expr.args.map((arg) => arg.type).map((type) => (type.kind === "pointer" ? type.target : type)).find((type) => type.kind === "int");
+  const at = row.at === undefined ? (row.params.some((param) => param.includes("T")) ? generic : undefined) : BUILTIN_TYPES.get(row.at);
+  const dst = registersOf(expr.type).map((type) => b.temp(type));
+  const imm = row.imm ?? (op === "load_volatile" || op === "store_volatile" ? [0] : []);
+  b.emit(op, { ...(at === undefined ? {} : { type: scalarOf(at) }), dst, src, imm });
+  return dst;
+}
+

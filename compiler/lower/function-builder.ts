@@ -1,0 +1,209 @@
+// One function under construction: registers, frame, structured labels and the instruction list. Temporaries live until their
+// statement ends and are then taken again; locals keep their registers. Labels are levels of open regions, turned into depths
+// at the branch, so that no caller counts nesting.
+
+import type { Span } from "../../grammar/source.ts";
+import type { BytecodeFunction, Instruction, ScalarType, Signature } from "../../isa/bytecode/module.ts";
+import type { FunctionBody, Local } from "../hir.ts";
+import type { ModuleBuilder } from "./module-builder.ts";
+
+/** The registers of a value, by `registersOf(type)`. */
+export type Value = readonly number[];
+
+export type Place =
+  | { readonly kind: "registers"; readonly registers: Value }
+  | { readonly kind: "memory"; readonly base: number; readonly offset: number; readonly volatile: boolean };
+
+export interface LoopLabels {
+  readonly breakTo: number;
+  readonly continueTo: number;
+  /** Cleanups pushed outside of the loop. */
+  readonly cleanups: number;
+}
+
+export interface Emit {
+  readonly type?: ScalarType;
+  readonly to?: ScalarType;
+  readonly dst?: readonly number[];
+  readonly src?: readonly number[];
+  readonly imm?: readonly (number | bigint)[];
+}
+
+export class FunctionBuilder {
+  readonly module: ModuleBuilder;
+  readonly body: FunctionBody | null;
+  readonly locals = new Map<Local, Value>();
+  /** Addresses of aggregate parameters that stay where the caller has them. */
+  readonly references = new Map<Local, number>();
+  readonly loops: LoopLabels[] = [];
+  /** Frame offsets of the cleanup nodes pushed and not yet popped on this path. */
+  readonly cleanups: number[] = [];
+  /** The closure's environment: the frame of the body around it. */
+  environment: number | null = null;
+  /** Where an aggregate result goes. */
+  resultAddress: number | null = null;
+  span: Span;
+  private readonly name: string;
+  private readonly signature: Signature;
+  private readonly registers: ScalarType[] = [];
+  private readonly code: Instruction[] = [];
+  private readonly free = new Map<ScalarType, number[]>();
+  private temporaries: number[] = [];
+  private frameSize = 0;
+  private level = 0;
+
+  constructor(module: ModuleBuilder, name: string, signature: Signature, body: FunctionBody | null, span: Span) {
+    this.module = module;
+    this.name = name;
+    this.signature = signature;
+    this.body = body;
+    this.span = span;
+    this.registers.push(...signature.params);
+  }
+
+  emit(op: string, fields: Emit = {}): void {
+    this.code.push({
+      op,
+      ...(fields.type === undefined ? {} : { type: fields.type }),
+      ...(fields.to === undefined ? {} : { to: fields.to }),
+      dst: fields.dst ?? [],
+      src: fields.src ?? [],
+      imm: fields.imm ?? [],
+      at: this.module.location(this.span),
+    });
+  }
+
+  /** A register that lives as long as the function. */
+  keep(type: ScalarType): number {
+    this.registers.push(type);
+    return this.registers.length - 1;
+  }
+
+  /** A register for the rest of the current statement. */
+  temp(type: ScalarType): number {
+    const register = this.free.get(type)?.pop() ?? this.keep(type);
+    this.temporaries.push(register);
+    return register;
+  }
+
+  /** Runs the lowering of one statement and takes its temporaries back. */
+  statement(lower: () => void): void {
+    const outer = this.temporaries;
+    this.temporaries = [];
+    lower();
+    for (const register of this.temporaries) {
+      const type = this.registers[register];
+      if (type === undefined) continue;
+      const list = this.free.get(type);
+      if (list === undefined) this.free.set(type, [register]);
+      else list.push(register);
+    }
+    this.temporaries = outer;
+  }
+
+  frame(size: number, align: number): number {
+    const offset = Math.ceil(this.frameSize / align) * align;
+    this.frameSize = offset + size;
+    return offset;
+  }
+
+  /** Opens a region; the label is its level. */
+  open(op: "block" | "loop" | "if", condition?: number): number {
+    this.emit(op, condition === undefined ? {} : { src: [condition] });
+    return this.level++;
+  }
+
+  otherwise(): void {
+    this.emit("else");
+  }
+
+  close(): void {
+    this.level--;
+    this.emit("end");
+  }
+
+  branch(label: number): void {
+    this.emit("br", { imm: [this.level - 1 - label] });
+  }
+
+  branchIf(condition: number, label: number): void {
+    this.emit("br_if", { src: [condition], imm: [this.level - 1 - label] });
+  }
+
+  constant(type: ScalarType, value: bigint): number {
+    const dst = this.temp(type);
+    this.emit("const", { type, dst: [dst], imm: [value] });
+    return dst;
+  }
+
+  binary(op: string, type: ScalarType, left: number, right: number): number {
+    const dst = this.temp(COMPARING.has(op) ? "i8" : type);
+    this.emit(op, { type, dst: [dst], src: [left, right] });
+    return dst;
+  }
+
+  unary(op: string, type: ScalarType, operand: number): number {
+    const dst = this.temp(type);
+    this.emit(op, { type, dst: [dst], src: [operand] });
+    return dst;
+  }
+
+  copy(type: ScalarType, dst: number, src: number): void {
+    if (dst !== src) this.emit("copy", { type, dst: [dst], src: [src] });
+  }
+
+  isZero(register: number): number {
+    return this.binary("eq", "i8", register, this.constant("i8", 0n));
+  }
+
+  /** Changes a register's width; `signed` says how it grows. */
+  convert(register: number, from: ScalarType, to: ScalarType, signed: boolean): number {
+    if (from === to) return register;
+    const width = (type: ScalarType): number => (type === "addr" ? this.module.layout.addressBytes : Number(type.slice(1)) / 8);
+    const dst = this.temp(to);
+    const op = width(to) > width(from) ? (signed ? "sext" : "zext") : width(to) < width(from) ? "trunc" : "zext";
+    this.emit(op, { type: from, to, dst: [dst], src: [register] });
+    return dst;
+  }
+
+  symbolAddress(symbol: number, offset = 0): number {
+    const dst = this.temp("addr");
+    this.emit("symbol_addr", { dst: [dst], imm: [symbol, offset] });
+    return dst;
+  }
+
+  frameAddress(offset: number): number {
+    const dst = this.temp("addr");
+    this.emit("frame_addr", { dst: [dst], imm: [offset] });
+    return dst;
+  }
+
+  functionAddress(index: number): number {
+    const dst = this.temp("addr");
+    this.emit("func_addr", { dst: [dst], imm: [index] });
+    return dst;
+  }
+
+  call(index: number, results: readonly ScalarType[], args: readonly number[]): Value {
+    const dst = results.map((type) => this.temp(type));
+    this.emit("call", { dst, src: args, imm: [index] });
+    return dst;
+  }
+
+  /** Calls a function of the library by its name; all its parameters are one register each. */
+  callRuntime(name: string, args: readonly number[], results: readonly ScalarType[] = []): Value {
+    return this.call(this.module.functionOfDeclared(this.module.runtime(name)), results, args);
+  }
+
+  finish(): BytecodeFunction {
+    return {
+      name: this.name,
+      signature: this.signature,
+      registers: this.registers,
+      frameSize: Math.ceil(this.frameSize / 16) * 16,
+      body: this.code,
+    };
+  }
+}
+
+const COMPARING: ReadonlySet<string> = new Set(["eq", "ne", "lt_s", "lt_u", "le_s", "le_u"]);

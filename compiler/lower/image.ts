@@ -1,0 +1,279 @@
+// A suite to an image: its tests and hooks behind the guest runtime's entry points, the tables that the runtime walks when the
+// image runs by itself, and the manifest. The runtime is library code (lib/runtime.gspec); this file only fills in its variables.
+
+import type { Module } from "../../isa/bytecode/module.ts";
+import type { Manifest, ManifestSuite, ManifestTest } from "../images/manifest.ts";
+import { MANIFEST_VERSION } from "../images/manifest.ts";
+import { positionAt, type Span } from "../../grammar/source.ts";
+import { intValue, type ConstValue } from "../check/constants.ts";
+import type { FunctionBody, Global, HFunction, HSuite, HTest } from "../hir.ts";
+import type { Program } from "../program.ts";
+import { globalOf } from "../check/declarations.ts";
+import { isAggregate, sizeOf, type StructType, type Type } from "../types.ts";
+import { FunctionBuilder } from "./function-builder.ts";
+import { lowerFunction } from "./function.ts";
+import { ModuleBuilder } from "./module-builder.ts";
+import { loadFrom, scaled } from "./places.ts";
+import { lowerInitial } from "./statements.ts";
+
+export interface ImageTarget {
+  readonly target: string;
+  readonly machine: string;
+}
+
+export function lowerImage(program: Program, suite: HSuite, target: ImageTarget): { readonly module: Module; readonly manifest: Manifest } {
+  const { context } = program;
+  const langItem = (name: string): HFunction => {
+    const [moduleName, fnName] = name.split(".");
+    const symbol = context.modules.lib(moduleName ?? "")?.names.get(fnName ?? "");
+    if (symbol?.kind !== "fn") throw new Error(`the guest library has no ${name}`);
+    return symbol.function;
+  };
+  const builder = new ModuleBuilder(context.target.layout, lowerFunction, langItem);
+  const runtime = new RuntimeTables(program, builder);
+  runtime.fill(suite);
+  const index = (name: string): number => builder.functionOfDeclared(langItem(`runtime.${name}`));
+  const entry = {
+    boot: index("boot"),
+    suiteSetup: index("suite_setup"),
+    suiteTeardown: index("suite_teardown"),
+    runCase: index("run_case"),
+    tableSetup: index("table_setup"),
+    tableTeardown: index("table_teardown"),
+    main: index("main"),
+  };
+  builder.exportFunction("main", entry.main);
+  builder.exportFunction("boot", entry.boot);
+  builder.exportFunction("run_case", entry.runCase);
+  const module = builder.finish({ trap: index("on_trap"), interrupt: builder.functionOfDeclared(langItem("irq.on_interrupt")) });
+  const fileIndex = (span: Span): number => builder.file(span.source);
+  const manifestSuite: ManifestSuite = {
+    name: suite.name,
+    file: fileIndex(suite.span),
+    hasSetup: suite.setup !== null,
+    hasTeardown: suite.teardown !== null,
+    tests: suite.tests.map((test, i) => manifestTest(suite, test, i, fileIndex)),
+  };
+  return {
+    module,
+    manifest: {
+      version: MANIFEST_VERSION,
+      target: target.target,
+      machine: target.machine,
+      files: builder.filePaths(),
+      suites: [manifestSuite],
+      sites: builder.sites,
+      entry,
+    },
+  };
+}
+
+function manifestTest(suite: HSuite, test: HTest, index: number, fileIndex: (span: Span) => number): ManifestTest {
+  return {
+    index,
+    name: test.name,
+    file: fileIndex(test.span),
+    line: test.line,
+    endLine: test.endLine,
+    tags: test.tags,
+    attributes: test.attributes,
+    covers: test.covers,
+    needs: test.needs.map(({ name, args }) => ({ name, args })),
+    on: test.on,
+    timeout: test.timeout,
+    tableHooks: test.table === null ? null : suite.tables.indexOf(test.table),
+    parameterised: test.sources.length > 0,
+    cases: test.cases.map((each) => ({
+      row: each.row,
+      name: each.name,
+      file: fileIndex(each.span),
+      line: positionAt(each.span.source, each.span.start).line,
+      xfail: each.xfail,
+      skip: each.skip,
+    })),
+  };
+}
+
+/** Fills the runtime's variables (`suites`, `tests`, ...) whose types the library declares: fields are found by name. */
+class RuntimeTables {
+  private readonly program: Program;
+  private readonly builder: ModuleBuilder;
+  private readonly wrapped = new Map<FunctionBody, HFunction>();
+
+  constructor(program: Program, builder: ModuleBuilder) {
+    this.program = program;
+    this.builder = builder;
+  }
+
+  fill(suite: HSuite): void {
+    const nothing = this.declared("nothing");
+    const fnOf = (body: FunctionBody | null): ConstValue => ({ kind: "function", function: body === null ? nothing : this.wrap(body) });
+    const reset = this.synthesize(`${suite.name}: fixture variables`, suite.span, (b) => this.resetFixture(b, suite));
+    this.set("suite", {
+      name: text(suite.name),
+      setup: fnOf(suite.setup),
+      teardown: fnOf(suite.teardown),
+      fixture_reset: { kind: "function", function: reset },
+      fixture_setup: fnOf(suite.fixtureSetup),
+      fixture_teardown: fnOf(suite.fixtureTeardown),
+    });
+    const names = new TextBlob();
+    const cases: ConstValue[] = [];
+    const tests = suite.tests.map((test) => {
+      const first = cases.length;
+      for (const each of test.cases) {
+        cases.push(this.record("cases", { row: intValue(BigInt(each.row)), name: names.add(each.name), xfail: names.add(each.xfail), skip: names.add(each.skip) }));
+      }
+      const body = this.synthesize(`${test.name}: case`, test.span, (b) => this.dispatch(b, test), ["addr"]);
+      return this.record("tests", {
+        name: text(test.name),
+        body: { kind: "function", function: body },
+        first_case: intValue(BigInt(first)),
+        case_count: intValue(BigInt(test.cases.length)),
+        parameterised: intValue(test.sources.length > 0 ? 1n : 0n),
+        table: intValue(test.table === null ? 0xffff_ffffn : BigInt(suite.tables.indexOf(test.table))),
+      });
+    });
+    const tables = suite.tables.map((table) => this.record("tables", { setup: fnOf(table.setup), teardown: fnOf(table.teardown) }));
+    this.set("tests", { kind: "list", items: tests });
+    this.set("cases", { kind: "list", items: cases });
+    this.set("tables", { kind: "list", items: tables });
+    this.set("texts", { kind: "bytes", bytes: names.bytes() });
+  }
+
+  private declared(name: string): HFunction {
+    const symbol = this.program.context.modules.lib("runtime")?.names.get(name);
+    if (symbol?.kind !== "fn") throw new Error(`lib/runtime.gspec has no function ${name}`);
+    return symbol.function;
+  }
+
+  private variable(name: string): Global {
+    const symbol = this.program.context.modules.lib("runtime")?.names.get(name);
+    const global = symbol?.kind === "global" ? globalOf(this.program.context, symbol) : null;
+    if (global === null) throw new Error(`lib/runtime.gspec has no variable ${name}`);
+    return global;
+  }
+
+  private set(name: string, value: ConstValue | Readonly<Record<string, ConstValue>>): void {
+    const global = this.variable(name);
+    const constant = isConstValue(value) ? value : structValue(global.type, value);
+    const index = this.builder.symbolOf(global);
+    this.builder.replaceSymbol(index, this.builder.constantSymbol(global.name, global.type, constant, true));
+  }
+
+  /** An element of one of the runtime's lists. */
+  private record(list: string, fields: Readonly<Record<string, ConstValue>>): ConstValue {
+    const { type } = this.variable(list);
+    if (type.kind !== "slice") throw new Error(`runtime.${list} is no slice`);
+    return structValue(type.element, fields);
+  }
+
+  /** A body without name in the program as something that a table can point to. */
+  private wrap(body: FunctionBody): HFunction {
+    const known = this.wrapped.get(body);
+    if (known !== undefined) return known;
+    const fn: HFunction = { name: body.name, span: body.span, type: { params: body.params.map((param) => param.type), result: body.result }, body };
+    this.wrapped.set(body, fn);
+    return fn;
+  }
+
+  /** A function made here, not in the language. */
+  private synthesize(name: string, span: Span, lower: (b: FunctionBuilder) => void, params: readonly "addr"[] = []): HFunction {
+    const body: FunctionBody = {
+      name,
+      parent: null,
+      params: [],
+      result: { kind: "void" },
+      block: { statements: [], hasCleanups: false },
+      span,
+      keepsEnvironment: false,
+    };
+    this.builder.functionNamed(body, () => {
+      const b = new FunctionBuilder(this.builder, name, { params, results: [] }, body, span);
+      lower(b);
+      b.emit("return");
+      return b.finish();
+    });
+    return { name, span, type: { params: [], result: { kind: "void" } }, body };
+  }
+
+  private resetFixture(b: FunctionBuilder, suite: HSuite): void {
+    for (const global of suite.fixtureVars) {
+      const { size } = sizeOf(global.type, this.builder.layout);
+      const initial = global.initial === null || global.initial.kind === "zero" ? null : this.builder.dataSymbol(`${global.name}.initial`, global.type, global.initial);
+      b.statement(() => lowerInitial(b, this.builder.symbolOf(global), size, initial));
+    }
+  }
+
+  /** Splits the case's number into one index per source (the last turns fastest), loads the values and calls the body. */
+  private dispatch(b: FunctionBuilder, test: HTest): void {
+    let rest = 0;
+    const args: (readonly number[])[] = [];
+    for (const source of [...test.sources].reverse()) {
+      if (source.values.length === 0) return;
+      const count = b.constant("addr", BigInt(source.values.length));
+      const index = b.binary("rem_u", "addr", rest, count);
+      rest = b.binary("div_u", "addr", rest, count);
+      const symbol = this.builder.dataSymbol(`${test.name}.values`, { kind: "array", length: source.values.length, element: source.element }, { kind: "list", items: source.values });
+      const at = b.binary("add", "addr", b.symbolAddress(symbol), scaled(b, index, sizeOf(source.element, this.builder.layout).size));
+      args.unshift(sourceArguments(b, source.element, source.locals, at));
+    }
+    b.call(this.builder.functionOf(test.body), [], args.flat());
+  }
+}
+
+function sourceArguments(b: FunctionBuilder, element: Type, locals: HTest["sources"][number]["locals"], at: number): readonly number[] {
+  const [only] = locals;
+  if (element.kind !== "struct" || (locals.length === 1 && only?.type === element)) return isAggregate(element) ? [at] : loadFrom(b, element, at, 0);
+  return element.fields.flatMap((field) => loadFrom(b, field.type, at, field.offset));
+}
+
+function isConstValue(value: ConstValue | Readonly<Record<string, ConstValue>>): value is ConstValue {
+  return typeof (value as { readonly kind?: unknown }).kind === "string";
+}
+
+function structValue(type: Type, fields: Readonly<Record<string, ConstValue>>): ConstValue {
+  if (type.kind !== "struct") throw new Error(`a runtime table of ${type.kind} is no struct`);
+  return { kind: "struct", fields: fieldsInOrder(type, fields) };
+}
+
+function fieldsInOrder(type: StructType, fields: Readonly<Record<string, ConstValue>>): readonly ConstValue[] {
+  for (const name of Object.keys(fields)) if (!type.fields.some((field) => field.name === name)) throw new Error(`${type.name} has no field ${name}`);
+  return type.fields.map((field) => fields[field.name] ?? { kind: "zero" });
+}
+
+function text(value: string): ConstValue {
+  return { kind: "bytes", bytes: new TextEncoder().encode(value) };
+}
+
+/** Many short texts in one symbol: each is four bytes of length (little-endian), then its bytes; offset 0 means none. */
+class TextBlob {
+  private readonly chunks: Uint8Array[] = [new Uint8Array(4)];
+  private readonly known = new Map<string, bigint>();
+  private size = 4n;
+
+  add(value: string | null): ConstValue {
+    if (value === null) return intValue(0n);
+    const before = this.known.get(value);
+    if (before !== undefined) return intValue(before);
+    const bytes = new TextEncoder().encode(value);
+    const chunk = new Uint8Array(4 + bytes.length);
+    new DataView(chunk.buffer).setUint32(0, bytes.length, true);
+    chunk.set(bytes, 4);
+    this.chunks.push(chunk);
+    const at = this.size;
+    this.known.set(value, at);
+    this.size += BigInt(chunk.length);
+    return intValue(at);
+  }
+
+  bytes(): Uint8Array {
+    const all = new Uint8Array(Number(this.size));
+    let at = 0;
+    for (const chunk of this.chunks) {
+      all.set(chunk, at);
+      at += chunk.length;
+    }
+    return all;
+  }
+}

@@ -1,0 +1,334 @@
+// Statements to structured control flow. A block that pushed cleanups (deferred blocks, interrupt handlers) pops them at its end
+// and on every way out of it; an abort or trap leaves that to the guest's runtime, which keeps the same list.
+
+import type { FunctionBody, HBlock, HExpr, HPlace, HStmt } from "../hir.ts";
+import { isAggregate, registersOf, scalarOf, sizeOf } from "../types.ts";
+import { asInteger, evaluate } from "../check/constants.ts";
+import { lowerCheck, lowerExpectTrap, lowerWord } from "./checks.ts";
+import { arithmetic, isSigned, lowerExpr, lowerInto, lowerScalar } from "./expressions.ts";
+import type { FunctionBuilder } from "./function-builder.ts";
+import {
+  declareLocal, extractField, fillZero, isRegister, loadFrom, lowerPlace, lowerRegisterAddress, noteSpace, placeOfLocal, readPlace, readRegister, writeField, writePlace, writeRegister,
+} from "./places.ts";
+import { lowerText } from "./text.ts";
+
+export function lowerBlock(b: FunctionBuilder, block: HBlock): void {
+  const outer = b.cleanups.length;
+  for (const statement of block.statements) b.statement(() => lowerStatement(b, statement));
+  popCleanups(b, outer);
+  b.cleanups.length = outer;
+}
+
+/** Runs the cleanups pushed since there were `keep` of them, the newest first. They stay noted: other paths pop them too. */
+function popCleanups(b: FunctionBuilder, keep: number): void {
+  for (let i = b.cleanups.length - 1; i >= keep; i--) b.callRuntime("runtime.pop_cleanup", [b.frameAddress(b.cleanups[i] ?? 0)]);
+}
+
+function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
+  switch (statement.kind) {
+    case "block":
+      lowerBlock(b, statement.block);
+      return;
+    case "let":
+      lowerLet(b, statement);
+      return;
+    case "assign":
+      b.span = statement.span;
+      lowerAssign(b, statement.target, statement.value);
+      return;
+    case "update":
+      b.span = statement.span;
+      lowerUpdate(b, statement);
+      return;
+    case "expr":
+      lowerExpr(b, statement.expr);
+      return;
+    case "if": {
+      b.open("if", lowerScalar(b, statement.condition));
+      lowerBlock(b, statement.then);
+      if (statement.otherwise !== null) {
+        b.otherwise();
+        lowerBlock(b, statement.otherwise);
+      }
+      b.close();
+      return;
+    }
+    case "while": {
+      const done = b.open("block");
+      const again = b.open("loop");
+      b.statement(() => {
+        const condition = asInteger(evaluate(statement.condition, b.module.layout));
+        if (condition === null) b.branchIf(b.isZero(lowerScalar(b, statement.condition)), done);
+        else if (condition === 0n) b.branch(done);
+      });
+      b.loops.push({ breakTo: done, continueTo: again, cleanups: b.cleanups.length });
+      lowerBlock(b, statement.body);
+      b.loops.pop();
+      b.span = statement.span;
+      b.branch(again);
+      b.close();
+      b.close();
+      return;
+    }
+    case "for-range":
+      lowerForRange(b, statement);
+      return;
+    case "for-each":
+      lowerForEach(b, statement);
+      return;
+    case "match":
+      lowerMatch(b, statement);
+      return;
+    case "return":
+      lowerReturn(b, statement.value);
+      return;
+    case "break":
+    case "continue": {
+      const loop = b.loops[b.loops.length - 1];
+      if (loop === undefined) throw new Error(`${statement.kind} outside of a loop`);
+      popCleanups(b, loop.cleanups);
+      b.branch(statement.kind === "break" ? loop.breakTo : loop.continueTo);
+      return;
+    }
+    case "defer":
+      b.span = statement.span;
+      pushCleanup(b, closureAddress(b, statement.body), b.frameAddress(0));
+      return;
+    case "check":
+      lowerCheck(b, statement);
+      return;
+    case "expect-trap":
+      lowerExpectTrap(b, statement);
+      return;
+    case "word":
+      lowerWord(b, statement);
+      return;
+    case "print":
+      b.span = statement.span;
+      b.callRuntime("console.lock", []);
+      lowerText(b, statement.text);
+      b.callRuntime("console.unlock", []);
+      return;
+    case "on-irq":
+      lowerOnIrq(b, statement);
+      return;
+    case "cpus":
+      lowerCpus(b, statement);
+      return;
+  }
+}
+
+// ---- Variables ----
+
+function lowerLet(b: FunctionBuilder, statement: HStmt & { kind: "let" }): void {
+  const { local, value } = statement;
+  // The value may name an outer variable of the same name: it is read before the new one has its place.
+  const early = value !== null && !isAggregate(local.type) ? lowerExpr(b, value) : null;
+  declareLocal(b, local);
+  if (value !== null) noteSpace(b, local, value);
+  const place = placeOfLocal(b, local);
+  b.span = statement.span;
+  if (early !== null) writePlace(b, local.type, place, early);
+  else if (place.kind === "memory") {
+    if (value !== null) lowerInto(b, value, place.base, place.offset);
+    else fillZero(b, b.binary("add", "addr", place.base, b.constant("addr", BigInt(place.offset))), sizeOf(local.type, b.module.layout).size);
+  } else {
+    registersOf(local.type).forEach((type, i) => b.emit("const", { type, dst: [place.registers[i] ?? 0], imm: [0n] }));
+  }
+}
+
+function lowerAssign(b: FunctionBuilder, target: HPlace, value: HExpr): void {
+  if (isRegister(target)) {
+    const at = lowerRegisterAddress(b, target);
+    const register = lowerScalar(b, value);
+    b.span = target.span;
+    if (target.kind === "register-field") writeField(b, target, at, register);
+    else writeRegister(b, at, register);
+    return;
+  }
+  const computed = lowerExpr(b, value);
+  const place = lowerPlace(b, target);
+  b.span = target.span;
+  writePlace(b, target.type, place, computed);
+}
+
+function lowerUpdate(b: FunctionBuilder, statement: HStmt & { kind: "update" }): void {
+  const { target, op } = statement;
+  const { type } = target;
+  if (isRegister(target)) {
+    const at = lowerRegisterAddress(b, target);
+    const whole = readRegister(b, at);
+    const before = target.kind === "register-field" ? extractField(b, at.type, whole, target.field) : whole;
+    const after = arithmetic(b, op, type, before, lowerScalar(b, statement.value));
+    if (target.kind === "register-field") writeField(b, target, at, after);
+    else writeRegister(b, at, after);
+    return;
+  }
+  const value = lowerScalar(b, statement.value);
+  const place = lowerPlace(b, target);
+  b.span = statement.span;
+  const [before] = readPlace(b, type, place);
+  b.span = statement.span;
+  writePlace(b, type, place, [arithmetic(b, op, type, before ?? 0, value)]);
+}
+
+// ---- Loops ----
+
+function lowerForRange(b: FunctionBuilder, statement: HStmt & { kind: "for-range" }): void {
+  const { local } = statement;
+  const type = scalarOf(local.type);
+  const suffix = isSigned(local.type) ? "s" : "u";
+  const counter = b.keep(type);
+  const end = b.keep(type);
+  b.copy(type, counter, lowerScalar(b, statement.start));
+  b.copy(type, end, lowerScalar(b, statement.end));
+  declareLocal(b, local);
+  b.span = statement.span;
+  const done = b.open("block");
+  const again = b.open("loop");
+  b.statement(() => {
+    b.branchIf(statement.inclusive ? b.binary(`lt_${suffix}`, type, end, counter) : b.binary(`le_${suffix}`, type, end, counter), done);
+    writePlace(b, local.type, placeOfLocal(b, local), [counter]);
+  });
+  const next = b.open("block");
+  b.loops.push({ breakTo: done, continueTo: next, cleanups: b.cleanups.length });
+  lowerBlock(b, statement.body);
+  b.loops.pop();
+  b.close();
+  b.span = statement.span;
+  b.statement(() => {
+    // The last value of an inclusive range may be the type's largest: test before it would wrap.
+    if (statement.inclusive) b.branchIf(b.binary("eq", type, counter, end), done);
+    b.copy(type, counter, b.binary("add", type, counter, b.constant(type, 1n)));
+    b.branch(again);
+  });
+  b.close();
+  b.close();
+}
+
+function lowerForEach(b: FunctionBuilder, statement: HStmt & { kind: "for-each" }): void {
+  const { local, source, index } = statement;
+  const { size } = sizeOf(local.type, b.module.layout);
+  const at = b.keep("addr");
+  const counter = b.keep("addr");
+  const count = b.keep("addr");
+  if (source.type.kind === "array") {
+    const place = lowerPlace(b, source);
+    if (place.kind !== "memory") throw new Error("an array lies in registers");
+    b.copy("addr", at, b.binary("add", "addr", place.base, b.constant("addr", BigInt(place.offset))));
+    b.copy("addr", count, b.constant("addr", BigInt(source.type.length)));
+  } else {
+    const [pointer, length] = lowerExpr(b, source);
+    b.copy("addr", at, pointer ?? 0);
+    b.copy("addr", count, length ?? 0);
+  }
+  b.emit("const", { type: "addr", dst: [counter], imm: [0n] });
+  declareLocal(b, local);
+  if (index !== null) declareLocal(b, index);
+  b.span = statement.span;
+  const done = b.open("block");
+  const again = b.open("loop");
+  b.statement(() => {
+    b.branchIf(b.binary("le_u", "addr", count, counter), done);
+    writePlace(b, local.type, placeOfLocal(b, local), loadFrom(b, local.type, at, 0));
+    if (index !== null) writePlace(b, index.type, placeOfLocal(b, index), [counter]);
+  });
+  const next = b.open("block");
+  b.loops.push({ breakTo: done, continueTo: next, cleanups: b.cleanups.length });
+  lowerBlock(b, statement.body);
+  b.loops.pop();
+  b.close();
+  b.span = statement.span;
+  b.statement(() => {
+    b.copy("addr", counter, b.binary("add", "addr", counter, b.constant("addr", 1n)));
+    b.copy("addr", at, b.binary("add", "addr", at, b.constant("addr", BigInt(size))));
+    b.branch(again);
+  });
+  b.close();
+  b.close();
+}
+
+function lowerMatch(b: FunctionBuilder, statement: HStmt & { kind: "match" }): void {
+  const { type } = statement.value;
+  const scalar = scalarOf(type);
+  const suffix = isSigned(type) ? "s" : "u";
+  const value = lowerScalar(b, statement.value);
+  const done = b.open("block");
+  for (const arm of statement.arms) {
+    let chosen = b.constant("i8", 0n);
+    for (const range of arm.ranges) {
+      const low = b.constant(scalar, range.low);
+      const matches =
+        range.low === range.high
+          ? b.binary("eq", scalar, value, low)
+          : b.binary("and", "i8", b.binary(`le_${suffix}`, scalar, low, value), b.binary(`le_${suffix}`, scalar, value, b.constant(scalar, range.high)));
+      chosen = b.binary("or", "i8", chosen, matches);
+    }
+    b.open("if", chosen);
+    lowerBlock(b, arm.body);
+    b.branch(done);
+    b.close();
+  }
+  if (statement.otherwise !== null) lowerBlock(b, statement.otherwise);
+  b.close();
+}
+
+function lowerReturn(b: FunctionBuilder, value: HExpr | null): void {
+  if (value === null) {
+    popCleanups(b, 0);
+    b.emit("return");
+    return;
+  }
+  if (b.resultAddress !== null) {
+    lowerInto(b, value, b.resultAddress, 0);
+    popCleanups(b, 0);
+    b.emit("return");
+    return;
+  }
+  const registers = lowerExpr(b, value);
+  popCleanups(b, 0);
+  b.span = value.span;
+  b.emit("return", { src: registers });
+}
+
+// ---- Blocks that run elsewhere ----
+
+/** The code address of a closure; its environment is this function's frame. */
+export function closureAddress(b: FunctionBuilder, body: FunctionBody): number {
+  return b.functionAddress(b.module.functionOf(body));
+}
+
+/** A node of the runtime's cleanup list: next, function, argument. */
+function pushCleanup(b: FunctionBuilder, fn: number, argument: number): void {
+  const word = b.module.layout.addressBytes;
+  const node = b.frame(3 * word, word);
+  b.callRuntime("runtime.push_cleanup", [b.frameAddress(node), fn, argument]);
+  b.cleanups.push(node);
+}
+
+function lowerOnIrq(b: FunctionBuilder, statement: HStmt & { kind: "on-irq" }): void {
+  const source = lowerScalar(b, statement.source);
+  b.span = statement.span;
+  const irqNode = b.module.runtime("irq.attach").type.params[0];
+  const shape = irqNode?.kind === "pointer" ? sizeOf(irqNode.target, b.module.layout) : { size: 0, align: 1 };
+  const node = b.frameAddress(b.frame(shape.size, shape.align));
+  b.callRuntime("irq.attach", [node, source, closureAddress(b, statement.body), b.frameAddress(0)]);
+  pushCleanup(b, b.functionAddress(b.module.functionOfDeclared(b.module.runtime("irq.detach"))), node);
+}
+
+function lowerCpus(b: FunctionBuilder, statement: HStmt & { kind: "cpus" }): void {
+  for (const block of statement.blocks) {
+    const cpu = lowerScalar(b, block.cpu);
+    b.span = statement.span;
+    b.callRuntime("cpu.launch", [cpu, closureAddress(b, block.body), b.frameAddress(0)]);
+  }
+  b.callRuntime("cpu.join", []);
+}
+
+/** Sets a variable to its first value, as code: fixture variables before every test. */
+export function lowerInitial(b: FunctionBuilder, symbol: number, size: number, initial: number | null): void {
+  const to = b.symbolAddress(symbol);
+  if (initial === null) fillZero(b, to, size);
+  else if (size > 0) b.emit("mem_copy", { src: [to, b.symbolAddress(initial), b.constant("addr", BigInt(size))] });
+}
+

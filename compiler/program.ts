@@ -1,0 +1,157 @@
+// From paths to a checked program: reads the spec files, everything they `use`, and the guest library, declares all names, then
+// checks all bodies. The library's files are modules like any other; only their place (lib/NAME.gspec) makes them namespaces.
+
+import type { File } from "../grammar/ast.ts";
+import type { Diagnostic, Report } from "../grammar/diagnostic.ts";
+import { parseFile } from "../grammar/parser.ts";
+import type { Source } from "../grammar/source.ts";
+import { fail, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
+import { checkFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures } from "./check/declarations.ts";
+import { createModule, type Module } from "./check/scope.ts";
+import { checkSuite } from "./check/suite.ts";
+import type { HSuite } from "./hir.ts";
+
+export interface ProgramOptions {
+  readonly target: TargetFacts;
+  readonly targets: readonly string[];
+  readonly readFile: (path: string) => string | null;
+  /** Directory of the guest library, with a trailing slash. */
+  readonly libDirectory: string;
+  readonly projectTags: () => readonly string[];
+  /** Reads `*.gspec.yaml`; given by the caller so that a program without YAML does not load its reader. */
+  readonly parseYaml: (source: Source, report: Report) => File;
+}
+
+export interface Program {
+  readonly modules: ReadonlyMap<string, Module>;
+  readonly suites: readonly { readonly module: Module; readonly suite: HSuite }[];
+  readonly diagnostics: readonly Diagnostic[];
+  readonly context: Context;
+  /** Paths that each module reads, itself included. */
+  readonly dependenciesOf: (module: Module) => readonly string[];
+}
+
+/** The library's modules that the compiler itself refers to, used or not. */
+export const RUNTIME_MODULES: readonly string[] = ["runtime", "report", "format", "text", "console", "heap", "irq", "cpu", "trap", "time"];
+
+export function joinPath(from: string, relative: string): string {
+  const parts = from.split("/").slice(0, -1);
+  for (const part of relative.split("/")) {
+    if (part === "." || part === "") continue;
+    if (part === ".." && parts.length > 0 && parts[parts.length - 1] !== "..") parts.pop();
+    else parts.push(part);
+  }
+  return (from.startsWith("/") && parts[0] !== "" ? "/" : "") + parts.join("/");
+}
+
+export function loadProgram(paths: readonly string[], options: ProgramOptions): Program {
+  const diagnostics: Diagnostic[] = [];
+  const report: Report = (diagnostic) => diagnostics.push(diagnostic);
+  const modules = new Map<string, Module>();
+  const uses = new Map<Module, Set<Module>>();
+  let queue: Module[] = [];
+
+  const load = (path: string, libName: string | null): Module | null => {
+    const known = modules.get(path);
+    if (known !== undefined) return known;
+    const text = options.readFile(path);
+    if (text === null) return null;
+    const source: Source = { path, text };
+    const file = path.endsWith(".yaml") ? options.parseYaml(source, report) : parseFile(source, report);
+    const module = createModule(source, file, libName);
+    modules.set(path, module);
+    uses.set(module, new Set());
+    queue.push(module);
+    return module;
+  };
+  const lib = (name: string): Module | null => (/^[a-z][a-z0-9_]*$/.test(name) ? load(`${options.libDirectory}${name}.gspec`, name) : null);
+  const table: ModuleTable = {
+    lib: (name) => {
+      const module = lib(name);
+      if (module !== null) settle();
+      return module;
+    },
+    libNames: () => [...modules.values()].flatMap((module) => module.libName ?? []),
+    targets: options.targets,
+    file: (from, path) => {
+      const module = load(joinPath(from.source.path, path), null);
+      if (module !== null) {
+        uses.get(from)?.add(module);
+        settle();
+      }
+      return module;
+    },
+    projectTags: options.projectTags,
+  };
+  const base = (module: Module): Context => ({
+    target: options.target,
+    report,
+    modules: table,
+    scope: { parent: null, module, names: new Map() },
+    body: null,
+    inLoop: false,
+    cleanups: { any: false },
+    inferred: { cpus: 0, checks: false },
+  });
+
+  const declared: Module[] = [];
+  /** Declares what was loaded since, until nothing new is used; a module's bodies are checked later. */
+  function settle(): void {
+    while (queue.length > 0) {
+      const batch = queue;
+      queue = [];
+      for (const module of batch) {
+        const context = base(module);
+        declareNames(context, module);
+        for (const item of module.file.items) if (item.kind === "use") use(context, module, item);
+      }
+      for (const module of batch) {
+        resolveSignatures(base(module), module);
+        declared.push(module);
+      }
+    }
+  }
+
+  function use(context: Context, module: Module, item: File["items"][number] & { kind: "use" }): void {
+    const target = item.quoted ? load(joinPath(module.source.path, item.path.text), null) : lib(item.path.text);
+    if (target === null) {
+      fail(context, item.path.span, "E0406", item.quoted ? `there is no file \`${item.path.text}\`` : `there is no module \`${item.path.text}\` in the library`, {
+        help: item.quoted ? undefined : suggest(item.path.text, table.libNames()),
+      });
+      return;
+    }
+    uses.get(module)?.add(target);
+    if (item.alias === null && item.quoted) module.opened.push(target);
+    else module.names.set(item.alias?.text ?? item.path.text, { kind: "namespace", module: target, span: item.span });
+  }
+
+  const specs = paths.flatMap((path) => load(path, null) ?? []);
+  for (const name of RUNTIME_MODULES) lib(name);
+  settle();
+  const suites: { module: Module; suite: HSuite }[] = [];
+  for (const module of specs) {
+    const suite = checkSuite(base(module), module);
+    if (suite !== null) suites.push({ module, suite });
+  }
+  // Checking bodies may load library modules that nothing named before: `declared` grows while this runs.
+  for (let i = 0; i < declared.length; i++) {
+    const module = declared[i];
+    if (module === undefined) continue;
+    const context = moduleContext(base(module), module);
+    checkFunctions(context, module);
+    checkUnusedDeclarations(context, module);
+  }
+  return {
+    modules,
+    suites,
+    diagnostics,
+    context: base(specs[0] ?? [...modules.values()][0] ?? createModule({ path: "", text: "" }, { kind: "file", span: { source: { path: "", text: "" }, start: 0, end: 0 }, suite: null, items: [], comments: [] }, null)),
+    dependenciesOf: (module) => reach(module, uses),
+  };
+}
+
+function reach(start: Module, uses: ReadonlyMap<Module, ReadonlySet<Module>>): readonly string[] {
+  const seen = new Set<Module>([start]);
+  for (const module of seen) for (const next of uses.get(module) ?? []) seen.add(next);
+  return [...seen].filter((module) => module.libName === null).map((module) => module.source.path);
+}

@@ -1,0 +1,533 @@
+// Rules for blocks and statements. A statement is guarded: when it does not parse it is reported, left out of its block (which is
+// then marked broken), and the next one is read. Contextual words become keyword tokens here, at the start of a statement, when what
+// follows shows that they are meant; the table of statement starts then chooses the rule by one token.
+
+import type { IOrAlt, TokenType } from "chevrotain";
+import type { AssignStmt, BinaryOp, Block, CheckStmt, ExpectTrapStmt, Expr, IfStmt, MatchStmt, Name, SkipStmt, Stmt, StringLiteral } from "./ast.ts";
+import { nearestName } from "./diagnostic.ts";
+import type { Rule } from "./parse-core.ts";
+import { ExpressionParser, startsExpression } from "./parse-expressions.ts";
+import * as T from "./tokens.ts";
+import type { Token } from "./tokens.ts";
+
+type MatchArm = MatchStmt["arms"][number];
+
+/** When a contextual word starts a statement: judged by the token after it. */
+const contextualStarts: ReadonlyMap<string, { readonly type: TokenType; readonly isMeant: (next: Token) => boolean; readonly wants: string }> = new Map([
+  ["defer", { type: T.DeferWord, isMeant: (next) => next.tokenType === T.LCurly, wants: "a block" }],
+  ["fail", { type: T.FailWord, isMeant: isText, wants: "a message between quotes" }],
+  ["info", { type: T.InfoWord, isMeant: isText, wants: "a message between quotes" }],
+  ["skip", { type: T.SkipWord, isMeant: (next) => isText(next) || next.tokenType === T.If || isIdent(next, "unless"), wants: "`if`, `unless` or a reason between quotes" }],
+  ["on", { type: T.OnWord, isMeant: (next) => isIdent(next, "irq"), wants: "`irq`" }],
+  ["cpu", { type: T.CpuWord, isMeant: (next) => next.tokenType === T.Int || next.tokenType === T.Ident, wants: "a CPU's number" }],
+  ["wait", { type: T.WaitWord, isMeant: (next) => isIdent(next, "until"), wants: "`until`" }],
+  ["when", { type: T.WhenWord, isMeant: (next) => isIdent(next, "target"), wants: "`target`" }],
+  ["shared", { type: T.SharedWord, isMeant: (next) => next.tokenType === T.Var, wants: "`var`" }],
+  ["stub", { type: T.LaterWord, isMeant: (next) => next.tokenType === T.Fn, wants: "`fn`" }],
+  ["fault", { type: T.LaterWord, isMeant: (next) => next.tokenType === T.Ident, wants: "a device" }],
+]);
+
+function isText(next: Token): boolean {
+  return next.tokenType === T.Str || next.tokenType === T.StrHead;
+}
+
+function isIdent(next: Token, text: string): boolean {
+  return next.tokenType === T.Ident && next.image === text;
+}
+
+const statementStarts: ReadonlySet<TokenType> = new Set([
+  T.LCurly, T.Let, T.Var, T.SharedWord, T.If, T.While, T.For, T.Match, T.Return, T.Break, T.Continue, T.DeferWord, T.Expect, T.Assert, T.FailWord,
+  T.InfoWord, T.SkipWord, T.OnWord, T.CpuWord, T.WaitWord, T.WhenWord, T.AsmWord, T.LaterWord,
+]);
+
+const itemStarts: ReadonlySet<TokenType> = new Set([T.Fn, T.Const, T.Struct, T.Enum]);
+
+/** What other languages call our statements. */
+const foreignWords: ReadonlyMap<string, string> = new Map([
+  ["elif", "else if"], ["elsif", "else if"], ["mut", "var"], ["loop", "while true"], ["switch", "match"], ["case", "match"], ["require", "assert"],
+  ["check", "expect"], ["print", "info"], ["func", "fn"], ["def", "fn"], ["function", "fn"], ["finally", "defer"],
+]);
+
+export class StatementParser extends ExpressionParser {
+  /** Statements up to the end of the text: the code of a YAML cell. */
+  readonly statements: Rule<Block> = this.RULE("statements", (): Block => {
+    const list: Stmt[] = [];
+    const errors = this.errorCount;
+    const { start } = this.#wholeRange();
+    this.repeat(0, () => !this.isNext(T.EndOfFile), () => this.#statementInto(list, false));
+    const span = { source: this.source, start, end: this.#wholeRange().end };
+    return { kind: "block", statements: list, span, ...(this.errorCount > errors ? { broken: true } : {}) };
+  });
+
+  #wholeRange(): { start: number; end: number } {
+    return { start: this.tokens[0]?.startOffset ?? 0, end: this.peek(0).endOffset + 1 };
+  }
+
+  readonly block: Rule<Block> = this.RULE("block", (): Block => {
+    const open = this.need(0, T.LCurly, "`{`");
+    const { inBrackets, structsAllowed, inIndex } = this;
+    this.inBrackets = false;
+    this.structsAllowed = true;
+    this.inIndex = false;
+    const statements: Stmt[] = [];
+    const errors = this.errorCount;
+    this.repeat(0, () => !this.isNext(T.RCurly) && !this.isNext(T.EndOfFile) && !this.isItemBoundary(), () => this.#statementInto(statements, true));
+    if (this.RECORDING_PHASE || this.isNext(T.RCurly)) this.consume(0, T.RCurly);
+    else this.#reportUnclosed(open);
+    this.inBrackets = inBrackets;
+    this.structsAllowed = structsAllowed;
+    this.inIndex = inIndex;
+    return { kind: "block", statements, span: this.spanFrom(open.startOffset), ...(this.errorCount > errors ? { broken: true } : {}) };
+  });
+
+  #unclosedAt = -1;
+
+  /** One report for all blocks that are still open at the same place. */
+  #reportUnclosed(open: Token): void {
+    if (this.#unclosedAt === this.currIdx) {
+      this.errorCount++;
+      return;
+    }
+    this.#unclosedAt = this.currIdx;
+    this.complain(open, "E0205", "this block is never closed", "opened here", {
+      also: [{ span: this.spanOf(this.peek(1)), text: this.isNext(T.EndOfFile) ? "the text ends here" : "the next declaration starts here" }],
+      help: "add the missing `}`",
+    });
+  }
+
+  override begin(...args: Parameters<ExpressionParser["begin"]>): void {
+    this.#unclosedAt = -1;
+    super.begin(...args);
+  }
+
+  #statementInto(list: Stmt[], inBlock: boolean): void {
+    if (this.RECORDING_PHASE) {
+      this.or(0, [{ ALT: () => this.consume(0, T.Semi) }, { ALT: () => this.subrule(0, this.statement) }]);
+      return;
+    }
+    if (this.isNext(T.Semi)) {
+      this.consume(0, T.Semi);
+      return;
+    }
+    const from = this.currIdx;
+    const statement = this.guarded(() => this.subrule(0, this.statement), (start) => this.skipStatement(start));
+    if (statement !== null) list.push(statement);
+    // Outside a block nothing else consumes a stray brace.
+    else if (!inBlock && this.currIdx === from) this.SKIP_TOKEN();
+  }
+
+  readonly statement: Rule<Stmt> = this.RULE("statement", (): Stmt => {
+    if (!this.RECORDING_PHASE) this.#judgeStart(this.peek(1));
+    return this.or(0, (this.#statementAlternatives ??= [
+      { ALT: () => this.subrule(0, this.block) },
+      { ALT: () => this.subrule(0, this.binding) },
+      { ALT: () => this.subrule(0, this.ifStatement), IGNORE_AMBIGUITIES: true },
+      { ALT: () => this.subrule(0, this.whileStatement) },
+      { ALT: () => this.subrule(0, this.forStatement) },
+      { ALT: () => this.subrule(0, this.matchStatement) },
+      { ALT: () => this.subrule(0, this.returnStatement) },
+      { ALT: () => this.subrule(0, this.jump) },
+      { ALT: () => this.subrule(0, this.deferStatement) },
+      { ALT: () => this.subrule(0, this.check) },
+      { ALT: () => this.subrule(0, this.wordStatement) },
+      { ALT: () => this.subrule(0, this.skipStatementRule) },
+      { ALT: () => this.subrule(0, this.onIrq) },
+      { ALT: () => this.subrule(0, this.cpuBlock) },
+      { ALT: () => this.subrule(0, this.waitUntil) },
+      { ALT: () => this.subrule(0, this.whenTarget) },
+      { ALT: () => this.subrule(0, this.asm) },
+      { ALT: () => this.subrule(0, this.expressionStatement) },
+    ]));
+  });
+
+  #statementAlternatives: IOrAlt<Stmt>[] | undefined;
+
+  /** Turns a contextual word into its keyword, and says what is wrong with a token that starts no statement. */
+  #judgeStart(first: Token): void {
+    const next = this.peek(2);
+    if (first.tokenType === T.Ident) {
+      const contextual = contextualStarts.get(first.image);
+      if (contextual !== undefined && !next.newline && contextual.isMeant(next)) {
+        this.retype(first, contextual.type);
+        if (contextual.type === T.LaterWord) throw this.notYet(first);
+      } else if (!next.newline && !this.#isExpressionGoingOn(first, next)) throw this.#unknownStatement(first, next);
+      return;
+    }
+    if (statementStarts.has(first.tokenType) || (startsExpression(first) && first.tokenType !== T.Fn)) return;
+    const { tokenType: type } = first;
+    if (type === T.Else) throw this.faultAt(first, "E0204", "`else` without `if`", "no `if` before it", { help: "`else` follows the `}` of its `if`" });
+    if (itemStarts.has(type)) {
+      const help = type === T.Const ? "inside a block write `let`" : "move it out of the block";
+      throw this.faultAt(first, "E0213", `\`${first.image}\` declares something at file level, not inside a block`, "inside a block", { help });
+    }
+    if (type === T.RCurly || type === T.RParen || type === T.RSquare) {
+      throw this.faultAt(first, "E0206", `\`${first.image}\` closes nothing`, "no bracket is open here");
+    }
+    throw this.faultAt(first, "E0204", `expected a statement, found ${this.describe(first)}`, "no statement starts so");
+  }
+
+  protected retype(token: Token, type: TokenType): void {
+    token.tokenType = type;
+    token.tokenTypeIdx = type.tokenTypeIdx ?? 0;
+  }
+
+  protected notYet(word: Token): Error {
+    const meanwhile = T.laterWords.get(word.image);
+    return this.faultAt(word, "E0290", `\`${word.image}\` is not supported yet`, "comes in a later version", meanwhile === undefined ? {} : { help: meanwhile });
+  }
+
+  /** After a name that starts a statement, on the same line: anything but another operand or a block. */
+  #isExpressionGoingOn(first: Token, next: Token): boolean {
+    switch (next.tokenType) {
+      case T.Ident:
+        return next.image === "as" || next.image === "at";
+      case T.LCurly:
+        return this.peek(3).tokenType === T.RCurly || this.peek(4).tokenType === T.Colon;
+      case T.Colon:
+        throw this.faultAt(first, "E0204", `a variable is declared with \`let\` or \`var\``, "a name and a type declare nothing", {
+          help: `write \`var ${first.image}: ..\``,
+          fix: { span: { source: this.source, start: first.startOffset, end: first.startOffset }, text: "var " },
+        });
+      case T.Int:
+      case T.Duration:
+      case T.Bytes:
+      case T.Str:
+      case T.StrHead:
+      case T.True:
+      case T.False:
+      case T.Not:
+        return next.tokenType === T.Not && this.peek(3).tokenType === T.In;
+      default:
+        // A keyword that starts the next statement of the line may follow a whole statement, but a name alone is none.
+        return !statementStarts.has(next.tokenType);
+    }
+  }
+
+  #unknownStatement(first: Token, next: Token): Error {
+    const wanted = contextualStarts.get(first.image)?.wants;
+    if (wanted !== undefined) {
+      return this.faultAt(next, "E0201", `expected ${wanted} after \`${first.image}\`, found ${this.describe(next)}`, `expected ${wanted}`);
+    }
+    const foreign = foreignWords.get(first.image);
+    const near = foreign ?? nearestName(first.image, T.statementWords);
+    const message = `\`${first.image}\` starts no statement`;
+    if (near === undefined) return this.faultAt(next, "E0204", `expected an operator or a new line after \`${first.image}\`, found ${this.describe(next)}`, "cannot follow a name");
+    return this.faultAt(first, "E0204", message, "unknown word", {
+      help: `did you mean \`${near}\`?`,
+      ...(foreign === undefined ? { fix: { span: this.spanOf(first), text: near } } : {}),
+    });
+  }
+
+  // ---- Variables and assignment ----
+
+  readonly binding: Rule<Stmt> = this.RULE("binding", (): Stmt => {
+    const first = this.peek(1);
+    this.when(0, first.tokenType === T.SharedWord, () => this.consume(0, T.SharedWord));
+    const keyword = this.peek(1);
+    this.or(0, [{ ALT: () => this.consume(0, T.Let) }, { ALT: () => this.consume(0, T.Var) }]);
+    const name = this.needName(0, "a variable's name");
+    let type = null;
+    this.when(1, this.isNext(T.Colon), () => {
+      this.consume(0, T.Colon);
+      type = this.subrule(0, this.type);
+    });
+    let value: Expr | null = null;
+    const mutable = keyword.tokenType === T.Var;
+    if (!this.RECORDING_PHASE && !this.isNext(T.Equal) && (!mutable || type === null)) {
+      throw this.expected(type === null ? "`:` and a type, or `=` and a value" : "`=` and a value", mutable ? {} : { help: "a `let` has its value from the start; `var` may get it later" });
+    }
+    this.when(2, this.isNext(T.Equal), () => {
+      this.consume(0, T.Equal);
+      value = this.subrule(0, this.expr);
+    });
+    return { kind: "let", mutable, shared: first.tokenType === T.SharedWord, name, type, value, span: this.spanFrom(first.startOffset) };
+  });
+
+  readonly expressionStatement: Rule<Stmt> = this.RULE("expressionStatement", (): Stmt => {
+    const expr = this.subrule(0, this.expr);
+    let assignment: AssignStmt | null = null;
+    const operator = this.peek(1);
+    this.when(0, operator.tokenType.CATEGORIES?.includes(T.AssignOperator) === true, () => {
+      this.consume(0, T.AssignOperator);
+      const value = this.subrule(1, this.expr);
+      const op = operator.tokenType === T.Equal ? null : (operator.image.slice(0, -1) as BinaryOp);
+      assignment = { kind: "assign", target: expr, op, value, span: this.spanFrom(this.RECORDING_PHASE ? 0 : expr.span.start) };
+    });
+    if (assignment !== null) return assignment;
+    return { kind: "expr-stmt", expr, span: this.RECORDING_PHASE ? this.spanFrom(0) : expr.span };
+  });
+
+  // ---- Control flow ----
+
+  readonly ifStatement: Rule<IfStmt> = this.RULE("ifStatement", (): IfStmt => {
+    const { startOffset } = this.need(0, T.If);
+    const condition = this.condition(0);
+    const body = this.subrule(0, this.block);
+    let otherwise: Block | IfStmt | null = null;
+    this.when(0, this.isNext(T.Else), () => {
+      this.consume(0, T.Else);
+      this.or(0, [
+        {
+          ALT: () => {
+            otherwise = this.subrule(0, this.ifStatement);
+          },
+        },
+        {
+          ALT: () => {
+            otherwise = this.subrule(1, this.block);
+          },
+        },
+      ]);
+    });
+    return { kind: "if", condition, then: body, otherwise, span: this.spanFrom(startOffset) };
+  });
+
+  readonly whileStatement: Rule<Stmt> = this.RULE("whileStatement", (): Stmt => {
+    const { startOffset } = this.need(0, T.While);
+    const condition = this.condition(0);
+    const body = this.subrule(0, this.block);
+    return { kind: "while", condition, body, span: this.spanFrom(startOffset) };
+  });
+
+  readonly forStatement: Rule<Stmt> = this.RULE("forStatement", (): Stmt => {
+    const { startOffset } = this.need(0, T.For);
+    let name = this.needName(0, "a variable's name");
+    let index: Name | null = null;
+    this.when(0, this.isNext(T.Comma), () => {
+      this.consume(0, T.Comma);
+      index = name;
+      name = this.needName(1, "a variable's name");
+    });
+    this.need(0, T.In, "`in`");
+    const source = this.condition(0);
+    const body = this.subrule(0, this.block);
+    return { kind: "for", index, name, source, body, span: this.spanFrom(startOffset) };
+  });
+
+  readonly matchStatement: Rule<Stmt> = this.RULE("matchStatement", (): Stmt => {
+    const { startOffset } = this.need(0, T.Match);
+    const value = this.condition(0);
+    const open = this.need(0, T.LCurly, "`{`");
+    const arms: MatchArm[] = [];
+    let otherwise: Block | null = null;
+    this.repeat(0, () => !this.isNext(T.RCurly) && !this.isNext(T.EndOfFile) && !this.isItemBoundary(), () => {
+      this.or(0, [
+        {
+          ALT: () => {
+            const token = this.need(0, T.Else);
+            if (otherwise !== null) this.complain(token, "E0220", "this `match` has two `else`", "the second one");
+            otherwise = this.subrule(0, this.block);
+          },
+        },
+        {
+          ALT: () => {
+            const arm = this.guarded(() => this.subrule(0, this.matchArm), (from) => this.skipStatement(from));
+            if (arm !== null) arms.push(arm);
+          },
+        },
+      ]);
+      // Arms need nothing between them; a comma is what other languages put there.
+      this.when(0, this.isNext(T.Comma), () => this.consume(0, T.Comma));
+    });
+    this.needClose(0, T.RCurly, open);
+    return { kind: "match", value, arms, otherwise, span: this.spanFrom(startOffset) };
+  });
+
+  readonly matchArm: Rule<MatchArm> = this.RULE("matchArm", (): MatchArm => {
+    const { startOffset } = this.peek(1);
+    const patterns: Expr[] = [];
+    patterns.push(this.condition(0));
+    this.repeat(0, () => this.isNext(T.Comma), () => {
+      this.consume(0, T.Comma);
+      patterns.push(this.condition(1));
+    });
+    const body = this.subrule(0, this.block);
+    return { patterns, body, span: this.spanFrom(startOffset) };
+  });
+
+  readonly returnStatement: Rule<Stmt> = this.RULE("returnStatement", (): Stmt => {
+    const { startOffset } = this.need(0, T.Return);
+    let value: Expr | null = null;
+    const next = this.peek(1);
+    this.when(0, !next.newline && next.tokenType !== T.RCurly && next.tokenType !== T.Semi, () => {
+      value = this.subrule(0, this.expr);
+    });
+    return { kind: "return", value, span: this.spanFrom(startOffset) };
+  });
+
+  readonly jump: Rule<Stmt> = this.RULE("jump", (): Stmt => {
+    const token = this.peek(1);
+    this.or(0, [{ ALT: () => this.consume(0, T.Break) }, { ALT: () => this.consume(0, T.Continue) }]);
+    return { kind: token.tokenType === T.Break ? "break" : "continue", span: this.spanOf(token) };
+  });
+
+  readonly deferStatement: Rule<Stmt> = this.RULE("deferStatement", (): Stmt => {
+    const { startOffset } = this.need(0, T.DeferWord);
+    const body = this.subrule(0, this.block);
+    return { kind: "defer", body, span: this.spanFrom(startOffset) };
+  });
+
+  // ---- Checks ----
+
+  readonly check: Rule<Stmt> = this.RULE("check", (): Stmt => {
+    if (this.RECORDING_PHASE) {
+      this.or(0, [{ ALT: () => this.consume(0, T.Expect) }, { ALT: () => this.consume(0, T.Assert) }]);
+      return this.or(1, [{ ALT: () => this.subrule(0, this.conditionCheck), IGNORE_AMBIGUITIES: true }, { ALT: () => this.subrule(0, this.trapCheck) }]);
+    }
+    const keyword = this.peek(1);
+    const word = keyword.tokenType === T.Assert ? "assert" : "expect";
+    this.CONSUME(keyword.tokenType);
+    const stmt: CheckStmt | ExpectTrapStmt = this.#isTrapNext() ? this.subrule(0, this.trapCheck) : this.subrule(0, this.conditionCheck);
+    return { ...stmt, word, span: this.spanFrom(keyword.startOffset) };
+  });
+
+  /** `[no] trap` and then a trap's class, `as` with a block, or a block: not a variable called `trap` or `no`. */
+  #isTrapNext(): boolean {
+    const first = this.peek(1);
+    const distance = this.isWord(first, "no") ? 2 : 1;
+    if (!this.isWord(this.peek(distance), "trap")) return false;
+    const next = this.peek(distance + 1);
+    if (distance === 2 || next.tokenType === T.LCurly) return true;
+    if (next.newline || next.tokenType !== T.Ident || next.image === "within" || next.image === "at") return false;
+    return next.image !== "as" || this.peek(distance + 3).tokenType === T.LCurly;
+  }
+
+  readonly conditionCheck: Rule<CheckStmt> = this.RULE("conditionCheck", (): CheckStmt => {
+    const condition = this.subrule(0, this.expr);
+    const { within, message } = this.#tail();
+    return { kind: "check", word: "expect", condition, within, message, span: this.spanFrom(0) };
+  });
+
+  /** `[within d] [, "message"]`. */
+  #tail(): { within: Expr | null; message: StringLiteral | null } {
+    let within: Expr | null = null;
+    this.when(8, this.atWithin(), () => {
+      this.consume(8, T.Ident);
+      within = this.subrule(8, this.expr);
+    });
+    return { within, message: this.#message() };
+  }
+
+  #message(): StringLiteral | null {
+    let message: StringLiteral | null = null;
+    this.when(9, this.isNext(T.Comma), () => {
+      this.consume(9, T.Comma);
+      message = this.subrule(9, this.string);
+    });
+    return message;
+  }
+
+  readonly trapCheck: Rule<ExpectTrapStmt> = this.RULE("trapCheck", (): ExpectTrapStmt => {
+    const { startOffset } = this.peek(1);
+    const negated = this.isWord(this.peek(1), "no");
+    this.when(0, negated, () => this.needWord(0, "no"));
+    this.needWord(1, "trap");
+    let trap: { module: Name | null; name: Name } | null = null;
+    const fields: { name: Name; value: Expr }[] = [];
+    const next = this.peek(1);
+    this.when(1, next.tokenType === T.Ident && next.image !== "as", () => {
+      let name = this.needName(2, "a trap's class");
+      let module: Name | null = null;
+      this.when(2, this.isNext(T.Dot), () => {
+        this.consume(0, T.Dot);
+        module = name;
+        name = this.needAnyWord(0, "a trap's class");
+      });
+      trap = { module, name };
+      const open = this.peek(1);
+      this.when(3, open.tokenType === T.LParen, () => {
+        this.consume(0, T.LParen);
+        const outer = this.inBrackets;
+        this.inBrackets = true;
+        this.commaList(4, T.RParen, () => {
+          const field = this.needAnyWord(1, "a trap's field");
+          this.need(0, T.Colon);
+          fields.push({ name: field, value: this.subrule(0, this.expr) });
+        });
+        this.needClose(0, T.RParen, open);
+        this.inBrackets = outer;
+      });
+    });
+    let binding: Name | null = null;
+    this.when(5, this.isWord(this.peek(1), "as"), () => {
+      this.needWord(3, "as");
+      binding = this.needName(4, "a variable's name");
+    });
+    const body = this.subrule(0, this.block);
+    const message = this.#message();
+    return { kind: "expect-trap", word: "expect", negated, trap, fields, binding, body, message, span: this.spanFrom(startOffset) };
+  });
+
+  readonly wordStatement: Rule<Stmt> = this.RULE("wordStatement", (): Stmt => {
+    const token = this.peek(1);
+    this.or(0, [{ ALT: () => this.consume(0, T.FailWord) }, { ALT: () => this.consume(0, T.InfoWord) }]);
+    const message = this.subrule(0, this.string);
+    return { kind: "word", word: token.tokenType === T.FailWord ? "fail" : "info", message, span: this.spanFrom(token.startOffset) };
+  });
+
+  readonly skipStatementRule: Rule<SkipStmt> = this.RULE("skipStatementRule", (): SkipStmt => {
+    const { startOffset } = this.need(0, T.SkipWord);
+    let condition: Expr | null = null;
+    const unless = this.isWord(this.peek(1), "unless");
+    this.when(0, unless || this.isNext(T.If), () => {
+      this.or(0, [{ ALT: () => this.consume(0, T.If) }, { ALT: () => this.consume(0, T.Ident) }]);
+      condition = this.subrule(0, this.expr);
+      this.need(0, T.Comma, "`,` and the reason", { help: 'a skip says why: `skip if c, "why"`' });
+    });
+    const message = this.subrule(0, this.string);
+    return { kind: "skip", condition, unless, message, span: this.spanFrom(startOffset) };
+  });
+
+  // ---- Machine ----
+
+  readonly onIrq: Rule<Stmt> = this.RULE("onIrq", (): Stmt => {
+    const { startOffset } = this.need(0, T.OnWord);
+    this.needWord(0, "irq");
+    const irq = this.condition(0);
+    const body = this.subrule(0, this.block);
+    return { kind: "on-irq", irq, body, span: this.spanFrom(startOffset) };
+  });
+
+  readonly cpuBlock: Rule<Stmt> = this.RULE("cpuBlock", (): Stmt => {
+    const { startOffset } = this.need(0, T.CpuWord);
+    const cpu = this.condition(0);
+    const body = this.subrule(0, this.block);
+    return { kind: "cpu", cpu, body, span: this.spanFrom(startOffset) };
+  });
+
+  readonly waitUntil: Rule<Stmt> = this.RULE("waitUntil", (): Stmt => {
+    const { startOffset } = this.need(0, T.WaitWord);
+    this.needWord(0, "until");
+    const condition = this.subrule(0, this.expr);
+    const { within, message } = this.#tail();
+    return { kind: "wait-until", condition, within, message, span: this.spanFrom(startOffset) };
+  });
+
+  readonly whenTarget: Rule<Stmt> = this.RULE("whenTarget", (): Stmt => {
+    const { startOffset } = this.need(0, T.WhenWord);
+    this.needWord(0, "target");
+    const targets = [this.needName(1, "a target")];
+    this.repeat(0, () => this.isNext(T.Comma), () => {
+      this.consume(0, T.Comma);
+      targets.push(this.needName(2, "a target"));
+    });
+    const body = this.subrule(0, this.block);
+    let otherwise: Block | null = null;
+    this.when(0, this.isNext(T.Else), () => {
+      this.consume(0, T.Else);
+      otherwise = this.subrule(1, this.block);
+    });
+    return { kind: "when-target", targets, then: body, otherwise, span: this.spanFrom(startOffset) };
+  });
+
+  readonly asm: Rule<Stmt> = this.RULE("asm", (): Stmt => {
+    const { startOffset } = this.need(0, T.AsmWord);
+    const target = this.needName(0, "a target");
+    let operands = "";
+    this.when(0, this.isNext(T.RawText) && this.peek(1).image.startsWith("("), () => {
+      operands = this.consume(0, T.RawText).image.slice(1, -1).trim();
+    });
+    const text = this.need(1, T.RawText, "`{` and assembler text");
+    return { kind: "asm", target, operands, text: text.image.slice(1, -1), span: this.spanFrom(startOffset) };
+  });
+}

@@ -1,0 +1,181 @@
+// Typed reading of YAML mappings with every mistake placed: unknown, missing and misspelt keys, values of the wrong form. The layer
+// between the `yaml` package and `parse-machine.ts`, which says what the fields mean. Scalars are read as source text
+// (the failsafe schema), so that numbers of 64 bits stay exact.
+
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type Scalar } from "yaml";
+
+/** A mistake in a machine file; line and column from 1. */
+export interface MachineFileError {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
+
+export function formatMachineError(error: MachineFileError): string {
+  return `${error.file}:${error.line}:${error.column}: ${error.message}`;
+}
+
+const INTEGER = /^(?:0x[0-9a-f]+(?:_[0-9a-f]+)*|[0-9]+(?:_[0-9]+)*)(KiB|MiB|GiB)?$/i;
+const UNITS: Readonly<Record<string, bigint>> = { kib: 1n << 10n, mib: 1n << 20n, gib: 1n << 30n };
+
+/** An integer literal of a machine file, or null: decimal or 0x, `_` between digits, KiB, MiB or GiB after it. */
+export function parseInteger(text: string): bigint | null {
+  const match = INTEGER.exec(text);
+  if (match === null) return null;
+  const unit = match[1];
+  const digits = (unit === undefined ? text : text.slice(0, -unit.length)).replaceAll("_", "");
+  return BigInt(digits) * (unit === undefined ? 1n : (UNITS[unit.toLowerCase()] ?? 1n));
+}
+
+/** Edits between two words; two letters changed about count as one. */
+function editDistance(a: string, b: string): number {
+  let before: number[] = [];
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swapped = isSwap ? (before[j - 2] ?? 0) + 1 : Infinity;
+      next.push(Math.min(replaced, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    before = row;
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** `; did you mean "x"?` or nothing. */
+export function suggest(name: string, known: readonly string[]): string {
+  const ranked = known
+    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
+    .sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  return best !== undefined && best.distance <= Math.max(1, Math.floor(name.length / 3))
+    ? `; did you mean "${best.candidate}"?`
+    : "";
+}
+
+export type Field = { readonly key: Scalar; readonly value: Node | null };
+export type Fields = ReadonlyMap<string, Field>;
+
+/** Reads fail by complaining and giving null (or nothing); a field that is absent gives null silently, since `readFields` said so. */
+export interface FieldReader {
+  /** Complaints so far; after creation those of the YAML parser. */
+  readonly errors: MachineFileError[];
+  readonly root: Node | null;
+  readonly complain: (node: Node | null, message: string) => void;
+  /** The keys of a mapping; unknown and missing ones are complained of. Null if it is no mapping. */
+  readonly readFields: (
+    node: Node | null,
+    what: string,
+    required: readonly string[],
+    optional: readonly string[],
+  ) => Fields | null;
+  readonly readText: (field: Field | undefined, what: string) => string | null;
+  readonly readScalar: (node: Node | null, what: string) => string | null;
+  /** `expected` completes "is not ..". */
+  readonly readMatching: (field: Field | undefined, what: string, pattern: RegExp, expected: string) => string | null;
+  readonly readBig: (field: Field | undefined, what: string, min: bigint, max: bigint) => bigint | null;
+  readonly readNumber: (field: Field | undefined, what: string, min: number, max: number) => number | null;
+  /** The items of a list; none if the field is absent. */
+  readonly readItems: (field: Field | undefined, what: string) => readonly Node[];
+}
+
+export function createFieldReader(text: string, file: string): FieldReader {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { schema: "failsafe", lineCounter: lines, keepSourceTokens: false });
+  const errors: MachineFileError[] = [];
+
+  function complainAt(offset: number, message: string): void {
+    const { line, col } = lines.linePos(offset);
+    errors.push({ file, line: Math.max(line, 1), column: Math.max(col, 1), message });
+  }
+  function complain(node: Node | null, message: string): void {
+    complainAt(node?.range?.[0] ?? 0, message);
+  }
+
+  for (const error of document.errors)
+    complainAt(error.pos[0], error.message.split(" at line ")[0]?.split("\n")[0] ?? error.message);
+  function readFields(
+    node: Node | null,
+    what: string,
+    required: readonly string[],
+    optional: readonly string[],
+  ): Fields | null {
+    if (!isMap(node)) {
+      complain(node, `${what}: expected a mapping`);
+      return null;
+    }
+    const known = [...required, ...optional];
+    const fields = new Map<string, Field>();
+    for (const { key, value } of node.items) {
+      if (!isScalar(key) || typeof key.value !== "string") {
+        complain(node, `${what}: keys must be plain names`);
+        continue;
+      }
+      if (!known.includes(key.value)) complain(key, `${what}: unknown key "${key.value}"${suggest(key.value, known)}`);
+      fields.set(key.value, { key, value: value as Node | null });
+    }
+    for (const name of required) if (!fields.has(name)) complain(node, `${what}: "${name}" is missing`);
+    return fields;
+  }
+
+  function readText(field: Field | undefined, what: string): string | null {
+    if (field === undefined) return null;
+    return readScalar(field.value ?? field.key, what);
+  }
+
+  function readScalar(node: Node | null, what: string): string | null {
+    if (isScalar(node) && typeof node.value === "string" && node.value !== "") return node.value;
+    complain(node, `${what}: expected a value`);
+    return null;
+  }
+
+  function readMatching(field: Field | undefined, what: string, pattern: RegExp, expected: string): string | null {
+    const value = readText(field, what);
+    if (value === null || pattern.test(value)) return value;
+    complain(field?.value ?? null, `${what}: "${value}" is not ${expected}`);
+    return null;
+  }
+
+  function readBig(field: Field | undefined, what: string, min: bigint, max: bigint): bigint | null {
+    const value = readText(field, what);
+    if (value === null) return null;
+    const number = parseInteger(value);
+    if (number !== null && number >= min && number <= max) return number;
+    complain(
+      field?.value ?? null,
+      number === null
+        ? `${what}: "${value}" is not a number`
+        : `${what}: ${value} is out of range, expected ${min}..${max}`,
+    );
+    return null;
+  }
+
+  function readNumber(field: Field | undefined, what: string, min: number, max: number): number | null {
+    const value = readBig(field, what, BigInt(min), BigInt(max));
+    return value === null ? null : Number(value);
+  }
+
+  function readItems(field: Field | undefined, what: string): readonly Node[] {
+    if (field === undefined) return [];
+    if (isSeq(field.value)) return field.value.items as Node[];
+    complain(field.value ?? field.key, `${what}: expected a list`);
+    return [];
+  }
+
+  return {
+    errors,
+    root: document.contents as Node | null,
+    complain,
+    readFields,
+    readText,
+    readScalar,
+    readMatching,
+    readBig,
+    readNumber,
+    readItems,
+  };
+}

@@ -1,0 +1,282 @@
+// WebAssembly's binary format, as far as the translator needs it: a growing byte buffer, LEB128, opcodes and sections
+// (WebAssembly Core Specification 2.0, chapter 5 "Binary Format"; memory index in memargs by the multi-memory proposal;
+// branch hints by the "metadata.code.branch_hint" custom section). Written by hand over a preallocated Uint8Array with integer
+// opcodes, because a cold generator that builds strings and arrays costs more than V8's own baseline compiler.
+
+/** Value types and the void block type. */
+export const I32 = 0x7f;
+export const I64 = 0x7e;
+export const VOID = 0x40;
+export type ValueType = typeof I32 | typeof I64;
+
+export const OP = {
+  unreachable: 0x00, block: 0x02, loop: 0x03, if: 0x04, else: 0x05, end: 0x0b, br: 0x0c, br_if: 0x0d, br_table: 0x0e, return: 0x0f,
+  call: 0x10, call_indirect: 0x11, drop: 0x1a, select: 0x1b,
+  local_get: 0x20, local_set: 0x21, local_tee: 0x22, global_get: 0x23, global_set: 0x24,
+  i32_load: 0x28, i64_load: 0x29, i32_load8_u: 0x2d, i32_load16_u: 0x2f, i64_load32_u: 0x35,
+  i32_store: 0x36, i64_store: 0x37, i32_store8: 0x3a, i32_store16: 0x3b,
+  i32_const: 0x41, i64_const: 0x42,
+  i32_eqz: 0x45, i32_eq: 0x46, i32_ne: 0x47, i32_lt_s: 0x48, i32_lt_u: 0x49, i32_gt_s: 0x4a, i32_gt_u: 0x4b,
+  i32_le_s: 0x4c, i32_le_u: 0x4d, i32_ge_s: 0x4e, i32_ge_u: 0x4f,
+  i64_eqz: 0x50, i64_eq: 0x51, i64_ne: 0x52, i64_lt_s: 0x53, i64_lt_u: 0x54, i64_gt_s: 0x55, i64_gt_u: 0x56,
+  i64_le_s: 0x57, i64_le_u: 0x58, i64_ge_s: 0x59, i64_ge_u: 0x5a,
+  i32_clz: 0x67, i32_ctz: 0x68, i32_popcnt: 0x69, i32_add: 0x6a, i32_sub: 0x6b, i32_mul: 0x6c, i32_div_s: 0x6d, i32_div_u: 0x6e,
+  i32_rem_s: 0x6f, i32_rem_u: 0x70, i32_and: 0x71, i32_or: 0x72, i32_xor: 0x73, i32_shl: 0x74, i32_shr_s: 0x75, i32_shr_u: 0x76,
+  i32_rotl: 0x77, i32_rotr: 0x78,
+  i64_clz: 0x79, i64_ctz: 0x7a, i64_popcnt: 0x7b, i64_add: 0x7c, i64_sub: 0x7d, i64_mul: 0x7e, i64_div_s: 0x7f, i64_div_u: 0x80,
+  i64_rem_s: 0x81, i64_rem_u: 0x82, i64_and: 0x83, i64_or: 0x84, i64_xor: 0x85, i64_shl: 0x86, i64_shr_s: 0x87, i64_shr_u: 0x88,
+  i64_rotl: 0x89, i64_rotr: 0x8a,
+  i32_wrap_i64: 0xa7, i64_extend_i32_s: 0xac, i64_extend_i32_u: 0xad, i32_extend8_s: 0xc0, i32_extend16_s: 0xc1,
+  /** Prefix of the bulk memory operations. */
+  bulk: 0xfc,
+} as const;
+
+export const BULK_MEMORY_COPY = 10;
+export const BULK_MEMORY_FILL = 11;
+
+export const SECTION = {
+  custom: 0, type: 1, import: 2, function: 3, table: 4, global: 6, export: 7, element: 9, code: 10, data: 11,
+} as const;
+
+export const EXTERNAL = { function: 0, table: 1, memory: 2, global: 3 } as const;
+
+const utf8 = new TextEncoder();
+
+/** Bytes of a size field that is patched after its contents are known: LEB128 padded to its maximum. */
+const PADDED_U32 = 5;
+
+/** No single write below needs more room than this, `append` and `name` aside. */
+const SLACK = 32;
+
+/**
+ * Every method is flat on purpose: a module is mostly written by code that V8 has not optimised yet, where each call inside a call costs
+ * more than the bytes that it writes.
+ */
+export class ByteWriter {
+  bytes: Uint8Array<ArrayBuffer>;
+  length = 0;
+  private limit: number;
+
+  constructor(capacity: number) {
+    this.bytes = new Uint8Array(capacity + SLACK);
+    this.limit = capacity;
+  }
+
+  /** Makes room for `count` bytes more, and some. */
+  private grow(count: number): void {
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + count + SLACK));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+    this.limit = grown.length - SLACK;
+  }
+
+  byte(value: number): void {
+    if (this.length > this.limit) this.grow(1);
+    this.bytes[this.length++] = value;
+  }
+
+  u32(value: number): void {
+    if (this.length > this.limit) this.grow(5);
+    let rest = value >>> 0;
+    while (rest >= 0x80) {
+      this.bytes[this.length++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.bytes[this.length++] = rest;
+  }
+
+  name(text: string): void {
+    const bytes = utf8.encode(text);
+    this.u32(bytes.length);
+    this.append(bytes);
+  }
+
+  append(bytes: Uint8Array): void {
+    if (this.length + bytes.length > this.limit) this.grow(bytes.length);
+    this.bytes.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  /** Leaves room for a size; `closeSize` with its result fills it in. */
+  openSize(): number {
+    if (this.length > this.limit) this.grow(PADDED_U32);
+    this.length += PADDED_U32;
+    return this.length;
+  }
+
+  closeSize(start: number): void {
+    let size = this.length - start;
+    for (let at = start - PADDED_U32; at < start; at++) {
+      this.bytes[at] = at < start - 1 ? (size & 0x7f) | 0x80 : size;
+      size >>>= 7;
+    }
+  }
+
+  view(): Uint8Array<ArrayBuffer> {
+    return this.bytes.subarray(0, this.length);
+  }
+
+  /** An opcode with one index: locals, globals, calls, branches. */
+  op(opcode: number, index: number): void {
+    if (this.length > this.limit) this.grow(6);
+    const { bytes } = this;
+    let at = this.length;
+    bytes[at++] = opcode;
+    let rest = index;
+    while (rest >= 0x80) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    bytes[at++] = rest;
+    this.length = at;
+  }
+
+  localGet(index: number): void {
+    this.op(OP.local_get, index);
+  }
+
+  localSet(index: number): void {
+    this.op(OP.local_set, index);
+  }
+
+  localTee(index: number): void {
+    this.op(OP.local_tee, index);
+  }
+
+  call(index: number): void {
+    this.op(OP.call, index);
+  }
+
+  i32Const(value: number): void {
+    if (this.length > this.limit) this.grow(6);
+    const { bytes } = this;
+    let at = this.length;
+    bytes[at++] = OP.i32_const;
+    let rest = value | 0;
+    while (rest < -64 || rest > 63) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>= 7;
+    }
+    bytes[at++] = rest & 0x7f;
+    this.length = at;
+  }
+
+  /** Numbers have to be safe integers; bigints may be any 64 bits. */
+  i64Const(value: bigint | number): void {
+    if (this.length > this.limit) this.grow(11);
+    const { bytes } = this;
+    bytes[this.length++] = OP.i64_const;
+    let rest = typeof value === "bigint" ? Number(BigInt.asIntN(64, value)) : value;
+    if (!Number.isSafeInteger(rest)) {
+      this.wide(BigInt.asIntN(64, BigInt(value)));
+      return;
+    }
+    while (rest < -64 || rest > 63) {
+      const low = rest % 0x80;
+      // The low seven bits of a two's complement number.
+      bytes[this.length++] = (low < 0 ? low + 0x80 : low) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    bytes[this.length++] = rest & 0x7f;
+  }
+
+  private wide(value: bigint): void {
+    let rest = value;
+    while (rest < -64n || rest > 63n) {
+      this.bytes[this.length++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    this.bytes[this.length++] = Number(rest & 0x7fn);
+  }
+
+  /** `local.get local; opcode`. */
+  withLocal(local: number, opcode: number): void {
+    this.op(OP.local_get, local);
+    this.bytes[this.length++] = opcode;
+  }
+
+  /** `local.get a; local.get b; opcode`. */
+  withLocals(a: number, b: number, opcode: number): void {
+    this.op(OP.local_get, a);
+    this.op(OP.local_get, b);
+    this.bytes[this.length++] = opcode;
+  }
+
+  /** `i32.const value; opcode`. */
+  withConst(value: number, opcode: number): void {
+    this.i32Const(value);
+    this.bytes[this.length++] = opcode;
+  }
+
+  /** A load or store. The alignment is only a hint and always given as 1, which promises nothing. */
+  memory(opcode: number, memory: number, offset: number): void {
+    if (this.length > this.limit) this.grow(16);
+    const { bytes } = this;
+    let at = this.length;
+    bytes[at++] = opcode;
+    if (memory === 0) {
+      bytes[at++] = 0;
+    } else {
+      // Bit 6 of the alignment field: a memory index follows.
+      bytes[at++] = 0x40;
+      bytes[at++] = memory;
+    }
+    let rest = offset;
+    while (rest >= 0x80) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    bytes[at++] = rest;
+    this.length = at;
+  }
+}
+
+/** A branch hint: the offset of an `if` or `br_if` from the start of its function's body, and whether it is likely taken. */
+export interface BranchHint {
+  readonly offset: number;
+  readonly likely: boolean;
+}
+
+/** Writes one section; the size is filled in behind the contents. */
+export function writeSection(into: ByteWriter, id: number, contents: (section: ByteWriter) => void): void {
+  into.byte(id);
+  const start = into.openSize();
+  contents(into);
+  into.closeSize(start);
+}
+
+export function writeHeader(into: ByteWriter): void {
+  into.append(Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00));
+}
+
+/** The branch-hint section; it has to stand before the code section. */
+export function writeBranchHints(into: ByteWriter, hints: ReadonlyMap<number, readonly BranchHint[]>): void {
+  writeSection(into, SECTION.custom, (section) => {
+    section.name("metadata.code.branch_hint");
+    section.u32(hints.size);
+    for (const [functionIndex, list] of hints) {
+      section.u32(functionIndex);
+      section.u32(list.length);
+      for (const hint of list) {
+        section.u32(hint.offset);
+        section.u32(1);
+        section.byte(hint.likely ? 1 : 0);
+      }
+    }
+  });
+}
+
+/** The local declarations at the start of a body, as runs of one type. */
+export function writeLocals(w: ByteWriter, types: readonly ValueType[]): void {
+  const runs: { type: ValueType; count: number }[] = [];
+  for (const type of types) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.type === type) last.count += 1;
+    else runs.push({ type, count: 1 });
+  }
+  w.u32(runs.length);
+  for (const run of runs) {
+    w.u32(run.count);
+    w.byte(run.type);
+  }
+}

@@ -1,0 +1,184 @@
+// CLINT: software interrupts and the timer of RISC-V harts, in the layout of SiFive's CLINT that QEMU's ACLINT keeps.
+// Manuals: SiFive FU540-C000 manual, chapter 9; RISC-V ACLINT specification 1.0; Privileged ISA 3.2.1 (mtime, mtimecmp).
+// Two regions, as in QEMU: MSWI at base (0x4000 bytes, 4-byte registers) and MTIMER at base + 0x4000 (0x8000 bytes, 4 or 8 bytes),
+// so `mtime` is at base + 0xbff8. Output pins: 2*hart software interrupt, 2*hart+1 timer interrupt.
+//
+// mtime counts 10 MHz: one count is 100 ticks. MTIP rises exactly when mtime reaches mtimecmp, as the Privileged ISA defines it
+// (QEMU's host timer may come up to one count later); at power-on both are 0, hence MTIP is high until mtimecmp is written, as in QEMU.
+// As there too, MTIP is not taken back when mtime wraps at 2^64.
+
+import { defineDevice } from "./device.ts";
+import type { Device, DeviceEnv, DeviceState, Region } from "./device.ts";
+
+const MSWI_SIZE = 0x4000;
+const MTIMER_SIZE = 0x8000;
+const MTIMECMP = 0x0000;
+const MTIME = 0x7ff8;
+
+const TICKS_PER_COUNT = 100;
+const MAX_HARTS = 4095;
+
+const softwarePin = (hart: number): number => 2 * hart;
+const timerPin = (hart: number): number => 2 * hart + 1;
+
+export type ClintConfig = {
+  readonly harts: number;
+};
+
+interface State {
+  msip: boolean[];
+  mtimecmp: bigint[];
+  /** mtime = counts of the clock + this, modulo 2^64: what a write to mtime changes. */
+  timeOffset: bigint;
+}
+
+function initialState(harts: number): State {
+  return {
+    msip: Array.from({ length: harts }, () => false),
+    mtimecmp: Array.from({ length: harts }, () => 0n),
+    timeOffset: 0n,
+  };
+}
+
+const low = (value: bigint): number => Number(BigInt.asUintN(32, value));
+const high = (value: bigint): number => Number(BigInt.asUintN(32, value >> 32n));
+const withLow = (value: bigint, part: number): bigint => ((value >> 32n) << 32n) | BigInt(part);
+const withHigh = (value: bigint, part: number): bigint => (BigInt(part) << 32n) | BigInt.asUintN(32, value);
+
+function create(config: ClintConfig, env: DeviceEnv): Device {
+  const { harts } = config;
+  if (!Number.isInteger(harts) || harts < 1 || harts > MAX_HARTS) {
+    throw new RangeError(`clint: harts must be 1..${MAX_HARTS}, not ${String(harts)}`);
+  }
+  let s = initialState(harts);
+
+  const counts = (): bigint => BigInt(Math.floor(env.clock.now() / TICKS_PER_COUNT));
+  const mtime = (): bigint => BigInt.asUintN(64, counts() + s.timeOffset);
+
+  function updateTimer(hart: number): void {
+    const compare = s.mtimecmp[hart] ?? 0n;
+    const now = mtime();
+    if (compare <= now) {
+      env.clock.cancel(hart);
+      env.irq(timerPin(hart), true);
+      return;
+    }
+    env.irq(timerPin(hart), false);
+    const due = (counts() + (compare - now)) * BigInt(TICKS_PER_COUNT);
+    // A time beyond the clock's range never comes.
+    if (due > BigInt(Number.MAX_SAFE_INTEGER)) env.clock.cancel(hart);
+    else env.clock.schedule(hart, Number(due) - env.clock.now());
+  }
+
+  function updateTimers(): void {
+    for (let hart = 0; hart < harts; hart++) updateTimer(hart);
+  }
+
+  function setMtimecmp(hart: number, value: bigint): void {
+    s.mtimecmp[hart] = value;
+    updateTimer(hart);
+  }
+
+  function setMtime(value: bigint): void {
+    s.timeOffset = BigInt.asUintN(64, value - counts());
+    updateTimers();
+  }
+
+  /** The hart whose mtimecmp holds this offset of MTIMER, or null. */
+  function hartAt(offset: number): number | null {
+    const hart = (offset - MTIMECMP) >> 3;
+    return hart < harts ? hart : null;
+  }
+
+  function logNoRegister(region: string, verb: string, offset: number): void {
+    env.log(`guest error: ${verb} of ${region} offset 0x${offset.toString(16)}: no register there`);
+  }
+
+  const mswi: Region = {
+    name: "clint-mswi",
+    size: MSWI_SIZE,
+    valid: { min: 4, max: 4 },
+    read(offset) {
+      const level = s.msip[offset >> 2];
+      if (level === undefined) logNoRegister("MSWI", "read", offset);
+      return level === true ? 1 : 0;
+    },
+    write(offset, _width, value) {
+      const hart = offset >> 2;
+      if (hart >= harts) {
+        logNoRegister("MSWI", "write", offset);
+        return;
+      }
+      // Bit 0 only; the other bits are hardwired to 0 (ACLINT 1.0, section 3.1).
+      const level = (value & 1) !== 0;
+      s.msip[hart] = level;
+      env.irq(softwarePin(hart), level);
+    },
+  };
+
+  /** The 64-bit register that holds this offset, or null. */
+  function read64(offset: number): bigint | null {
+    const hart = hartAt(offset);
+    if (hart !== null) return s.mtimecmp[hart] ?? null;
+    return (offset & ~7) === MTIME ? mtime() : null;
+  }
+
+  function write64(offset: number, value: bigint): void {
+    const hart = hartAt(offset);
+    if (hart !== null) setMtimecmp(hart, value);
+    else setMtime(value);
+  }
+
+  const mtimer: Region = {
+    name: "clint-mtimer",
+    size: MTIMER_SIZE,
+    valid: { min: 4, max: 8 },
+    read(offset) {
+      const register = read64(offset);
+      if (register === null) {
+        logNoRegister("MTIMER", "read", offset);
+        return 0;
+      }
+      return (offset & 4) === 0 ? low(register) : high(register);
+    },
+    write(offset, _width, value) {
+      const register = read64(offset);
+      if (register === null) logNoRegister("MTIMER", "write", offset);
+      else write64(offset, (offset & 4) === 0 ? withLow(register, value) : withHigh(register, value));
+    },
+    read64(offset) {
+      const register = read64(offset);
+      if (register === null) logNoRegister("MTIMER", "read", offset);
+      return register ?? 0n;
+    },
+    write64(offset, value) {
+      if (read64(offset) === null) logNoRegister("MTIMER", "write", offset);
+      else write64(offset, value);
+    },
+  };
+
+  return {
+    regions: [mswi, mtimer],
+    reset() {
+      s = initialState(harts);
+      // mtime restarts from 0 (ACLINT 1.0, section 2.1), whatever the clock says.
+      setMtime(0n);
+      for (let hart = 0; hart < harts; hart++) env.irq(softwarePin(hart), false);
+    },
+    save: (): DeviceState => ({ msip: s.msip.slice(), mtimecmp: s.mtimecmp.slice(), timeOffset: s.timeOffset }),
+    load(state) {
+      const saved = state as unknown as State;
+      s = { msip: saved.msip.slice(), mtimecmp: saved.mtimecmp.slice(), timeOffset: saved.timeOffset };
+    },
+    onEvent(hart) {
+      env.irq(timerPin(hart), true);
+    },
+  };
+}
+
+export const clint = defineDevice<ClintConfig>({
+  name: "clint",
+  summary: "RISC-V core-local interruptor: software interrupts and the machine timer",
+  manual: "SiFive FU540-C000 manual, chapter 9; RISC-V ACLINT 1.0; QEMU hw/intc/riscv_aclint.c",
+  create,
+});

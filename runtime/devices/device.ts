@@ -1,0 +1,127 @@
+// The device contract: what a device model is to the machine, and the whole of the world that a model may touch.
+// A model is plain state behind regions of registers. It never sees a CPU, an engine, the host, or real time: interrupts,
+// virtual time, DMA, randomness and the outside end of a console all come in through `DeviceEnv`, so that every model can be
+// unit-tested without a CPU, saved, restored and fuzzed by one loop over `devices/index.ts`.
+
+/** Bytes of one access. */
+export type Width = 1 | 2 | 4 | 8;
+
+/** The access widths a region takes, in bytes. */
+export interface Widths {
+  readonly min: Width;
+  readonly max: Width;
+}
+
+/**
+ * A window of registers on a bus. The bus checks an access against `valid` (outside it: a bus fault, nothing reaches the model),
+ * then splits or widens it to `impl` (little-endian), as QEMU's MemoryRegionOps do; an absent `impl` equals `valid`.
+ * Misaligned accesses fault unless `unaligned`. Values up to 4 bytes are unsigned numbers, 8-byte ones go through `read64`/`write64`.
+ */
+export interface Region {
+  readonly name: string;
+  readonly size: number;
+  readonly valid: Widths;
+  readonly impl?: Widths;
+  readonly unaligned?: boolean;
+  read(offset: number, width: Width): number;
+  write(offset: number, width: Width, value: number): void;
+  read64?(offset: number): bigint;
+  write64?(offset: number, value: bigint): void;
+}
+
+/** State as plain data: what `save` returns must survive structuredClone, and no model may keep a reference into it. */
+export type DeviceState =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | readonly DeviceState[]
+  | { readonly [key: string]: DeviceState };
+
+/** How a guest asked the machine to stop. `code` is the guest's own status, 0 for success. */
+export interface MachineExit {
+  readonly kind: "poweroff" | "reset";
+  readonly code: number;
+}
+
+/** Virtual time. One tick is one nanosecond of guest time; ticks are exact integers below 2^53. */
+export interface DeviceClock {
+  now(): number;
+  /** Calls the model's `onEvent(tag)` when `delay` ticks (>= 0) have passed. A pending event with the same tag is replaced. */
+  schedule(tag: number, delay: number): void;
+  cancel(tag: number): void;
+}
+
+export interface DeviceEnv {
+  /** Drives output pin `pin` of the device (wired by the machine file). Levels; repeating a level is harmless. */
+  irq(pin: number, level: boolean): void;
+  readonly clock: DeviceClock;
+  readonly dma: {
+    /** Reads guest memory by physical address; false if any byte is not RAM (nothing is then copied). */
+    read(address: bigint, into: Uint8Array): boolean;
+    /** Writes guest memory, or one 1/2/4-byte register of another device (an MSI); false on a bus fault. */
+    write(address: bigint, from: Uint8Array): boolean;
+  };
+  /** The far end of a console: bytes the guest sent. What the host sends arrives at the model's `receive`. */
+  output(bytes: Uint8Array): void;
+  /** Ends the machine after the current instruction. */
+  exit(exit: MachineExit): void;
+  /** What a register write or guest mistake meant, for the failure report ("guest error: write to a read-only register"). */
+  log(message: string): void;
+  /** Seeded 32-bit unsigned random numbers; part of the machine's state. */
+  random(): number;
+}
+
+export interface Device {
+  /** In the order that the machine file's `at:` list gives their bases. PCI functions have none here, but BARs in `pci`. */
+  readonly regions: readonly Region[];
+  /** Power-on state. Pins that were driven high are lowered. */
+  reset(): void;
+  save(): DeviceState;
+  /** Takes what `save` of the same model returned. Pins and scheduled events are restored by the machine, not here. */
+  load(state: DeviceState): void;
+  onEvent?(tag: number): void;
+  /** Input pin `pin` changed its level (interrupt controllers, PCI host). */
+  input?(pin: number, level: boolean): void;
+  /** Bytes from the far end of the console. */
+  receive?(bytes: Uint8Array): void;
+  /** The function's configuration space and BARs when this device sits on a PCI bus; see pci.ts. */
+  readonly pci?: PciFunction;
+  /** Called by the PCI host's machine wiring once for every function on the bus behind this device. */
+  attach?(slot: number, fn: PciFunction): void;
+}
+
+/** A BAR of a PCI function. */
+export interface PciBar {
+  readonly kind: "memory32" | "memory64" | "io";
+  readonly prefetchable?: boolean;
+  readonly region: Region;
+}
+
+/** What a PCI function shows to its host bridge. INTx is output pin 0 of the device; MSI is a `dma.write` by the model. */
+export interface PciFunction {
+  readonly bars: readonly (PciBar | null)[];
+  /** Reads configuration space; widths 1, 2, 4; offset 0..255 (beyond: zeros; the host answers ~0 for absent functions). */
+  readConfig(offset: number, width: Width): number;
+  writeConfig(offset: number, width: Width, value: number): void;
+  /** The address a BAR decodes now, or null while decoding is off or the BAR is unassigned. */
+  barAddress(bar: number): bigint | null;
+  /** 1 = INTA .. 4 = INTD, 0 = none. */
+  readonly interruptPin: number;
+}
+
+/** A device model: one file exports one of these, `devices/index.ts` lists them all. */
+export interface DeviceModel<Config = Readonly<Record<string, never>>> {
+  readonly name: string;
+  readonly summary: string;
+  /** The manual or source of truth for the registers. */
+  readonly manual: string;
+  create(config: Config, env: DeviceEnv): Device;
+}
+
+/** Types the model's config where it is defined, and keeps the record literal readable. */
+export function defineDevice<Config>(model: DeviceModel<Config>): DeviceModel<Config> {
+  return model;
+}

@@ -1,0 +1,539 @@
+// Virtio over MMIO, version 2, and the console device behind it: a guest's portable way to a byte stream and, by chr-testdev, to exit.
+// Manual: Virtual I/O Device (VIRTIO) Version 1.2, 4.2 (MMIO transport), 5.3 (console). Register behaviour as QEMU 7.2's virtio-mmio
+// with force-legacy=false and `-device virtio-serial-device,max_ports=1 -device virtconsole`; `none` is a transport without device.
+// As in QEMU a kick is served before DRIVER_OK too, and a kick of the transmit queue interrupts even if it was empty.
+// QueueReset, which QEMU offers but its MMIO transport lacks, works as specified once RING_RESET is negotiated.
+// Rings and buffers outside RAM are a device error (NEEDS_RESET); QEMU lets them read as zeros.
+// Left out: the legacy interface, shared memory regions, F_SIZE, multiport (control queues 2 and 3 exist; nothing is served there).
+
+import { createChrTestdev } from "./chr-testdev.ts";
+import { defineDevice, type Device, type DeviceEnv, type DeviceState, type Region, type Width } from "./device.ts";
+import { createVirtqueue, type DescriptorChain, type Virtqueue, type VirtqueueState } from "./virtqueue.ts";
+
+export type VirtioMmioConfig =
+  | { readonly device: "console"; readonly backend: "chr-testdev" | "output" }
+  | { readonly device: "none" };
+
+const MAGIC_VALUE = 0x000;
+const VERSION = 0x004;
+const DEVICE_ID = 0x008;
+const VENDOR_ID = 0x00c;
+const DEVICE_FEATURES = 0x010;
+const DEVICE_FEATURES_SEL = 0x014;
+const DRIVER_FEATURES = 0x020;
+const DRIVER_FEATURES_SEL = 0x024;
+const QUEUE_SEL = 0x030;
+const QUEUE_NUM_MAX = 0x034;
+const QUEUE_NUM = 0x038;
+const QUEUE_READY = 0x044;
+const QUEUE_NOTIFY = 0x050;
+const INTERRUPT_STATUS = 0x060;
+const INTERRUPT_ACK = 0x064;
+const STATUS = 0x070;
+const QUEUE_DESC_LOW = 0x080;
+const QUEUE_DESC_HIGH = 0x084;
+const QUEUE_DRIVER_LOW = 0x090;
+const QUEUE_DRIVER_HIGH = 0x094;
+const QUEUE_DEVICE_LOW = 0x0a0;
+const QUEUE_DEVICE_HIGH = 0x0a4;
+const SHM_LEN_LOW = 0x0b0;
+const SHM_LEN_HIGH = 0x0b4;
+const QUEUE_RESET = 0x0c0;
+const CONFIG_GENERATION = 0x0fc;
+const CONFIG = 0x100;
+const REGION_SIZE = 0x200;
+
+const VIRT_MAGIC = 0x74726976;
+const VIRT_VERSION = 2;
+/** "QEMU", read as little-endian bytes. */
+const VIRT_VENDOR = 0x554d4551;
+const VIRTIO_ID_CONSOLE = 3;
+
+const STATUS_DRIVER_OK = 0x04;
+const STATUS_FEATURES_OK = 0x08;
+const STATUS_NEEDS_RESET = 0x40;
+const ISR_QUEUE = 0x1;
+const ISR_CONFIG = 0x2;
+
+const VIRTIO_CONSOLE_F_EMERG_WRITE = 1n << 2n;
+const VIRTIO_RING_F_INDIRECT_DESC = 1n << 28n;
+const VIRTIO_RING_F_EVENT_IDX = 1n << 29n;
+const VIRTIO_F_VERSION_1 = 1n << 32n;
+const VIRTIO_F_RING_RESET = 1n << 40n;
+const HOST_FEATURES =
+  VIRTIO_CONSOLE_F_EMERG_WRITE |
+  VIRTIO_RING_F_INDIRECT_DESC |
+  VIRTIO_RING_F_EVENT_IDX |
+  VIRTIO_F_VERSION_1 |
+  VIRTIO_F_RING_RESET;
+
+/** Queue numbers that the transport can select, and the longest ring. */
+const VIRTIO_QUEUE_MAX = 1024;
+const VIRTQUEUE_MAX_SIZE = 1024;
+const QUEUE_RECEIVE = 0;
+const QUEUE_TRANSMIT = 1;
+/** Ring sizes until the driver sets one: receive, transmit, control receive, control transmit. */
+const CONSOLE_QUEUE_SIZES = [128, 128, 32, 32];
+
+const CONSOLE_CONFIG_SIZE = 12;
+const CONSOLE_CONFIG_MAX_NR_PORTS = 4;
+const CONSOLE_CONFIG_EMERG_WR = 8;
+
+/** Longest piece of guest memory that is copied at once. */
+const CHUNK = 4096;
+
+/** What the driver wrote for one queue, until QueueReady hands it to the queue. */
+type QueueSetup = {
+  readonly num: number;
+  readonly ready: boolean;
+  readonly desc: bigint;
+  readonly driver: bigint;
+  readonly device: bigint;
+};
+
+const NO_SETUP: QueueSetup = { num: 0, ready: false, desc: 0n, driver: 0n, device: 0n };
+
+interface AddressHalf {
+  readonly field: "desc" | "driver" | "device";
+  readonly high: boolean;
+}
+
+const ADDRESS_REGISTERS: ReadonlyMap<number, AddressHalf> = new Map([
+  [QUEUE_DESC_LOW, { field: "desc", high: false }],
+  [QUEUE_DESC_HIGH, { field: "desc", high: true }],
+  [QUEUE_DRIVER_LOW, { field: "driver", high: false }],
+  [QUEUE_DRIVER_HIGH, { field: "driver", high: true }],
+  [QUEUE_DEVICE_LOW, { field: "device", high: false }],
+  [QUEUE_DEVICE_HIGH, { field: "device", high: true }],
+]);
+
+const WRITE_ONLY: ReadonlySet<number> = new Set([
+  DEVICE_FEATURES_SEL,
+  DRIVER_FEATURES,
+  DRIVER_FEATURES_SEL,
+  QUEUE_SEL,
+  QUEUE_NUM,
+  QUEUE_NOTIFY,
+  INTERRUPT_ACK,
+  ...ADDRESS_REGISTERS.keys(),
+]);
+
+const READ_ONLY: ReadonlySet<number> = new Set([
+  MAGIC_VALUE,
+  VERSION,
+  DEVICE_ID,
+  VENDOR_ID,
+  DEVICE_FEATURES,
+  QUEUE_NUM_MAX,
+  INTERRUPT_STATUS,
+  CONFIG_GENERATION,
+]);
+
+type State = {
+  readonly deviceFeaturesSel: number;
+  readonly driverFeaturesSel: number;
+  readonly driverFeatures: readonly number[];
+  readonly features: bigint;
+  readonly queueSel: number;
+  readonly status: number;
+  readonly isr: number;
+  readonly generation: number;
+  readonly isBroken: boolean;
+  readonly setups: readonly { readonly queue: number; readonly setup: QueueSetup }[];
+  readonly queues: readonly VirtqueueState[];
+  readonly deviceConfig: Uint8Array;
+  readonly pending: Uint8Array;
+  readonly backend: DeviceState;
+};
+
+function createRegion(read: Region["read"], write: Region["write"]): Region {
+  return { name: "virtio-mmio", size: REGION_SIZE, valid: { min: 1, max: 8 }, impl: { min: 1, max: 4 }, read, write };
+}
+
+/** A transport without device shows its magic, version and vendor, and reads as zero elsewhere, device ID included (4.2.2.2). */
+function createEmptyTransport(): Device {
+  const registers = new Map([
+    [MAGIC_VALUE, VIRT_MAGIC],
+    [VERSION, VIRT_VERSION],
+    [VENDOR_ID, VIRT_VENDOR],
+  ]);
+  const truncate = (value: number, width: Width): number => (width === 4 ? value : value & (2 ** (width * 8) - 1));
+  return {
+    regions: [createRegion((offset, width) => truncate(registers.get(offset) ?? 0, width), () => {})],
+    reset() {},
+    save: () => null,
+    load() {},
+  };
+}
+
+interface Backend {
+  write(bytes: Uint8Array): void;
+  reset(): void;
+  save(): DeviceState;
+  load(state: DeviceState): void;
+}
+
+function createBackend(name: "chr-testdev" | "output", env: DeviceEnv): Backend {
+  switch (name) {
+    case "chr-testdev":
+      return createChrTestdev(env);
+    case "output":
+      return { write: (bytes) => env.output(bytes), reset() {}, save: () => null, load() {} };
+    default:
+      throw new RangeError(`virtio-mmio: backend is ${JSON.stringify(name)}, expected chr-testdev or output`);
+  }
+}
+
+function createConsole(backend: Backend, env: DeviceEnv): Device {
+  let deviceFeaturesSel = 0;
+  let driverFeaturesSel = 0;
+  let driverFeatures = [0, 0];
+  let features = 0n;
+  let queueSel = 0;
+  let status = 0;
+  let isr = 0;
+  let generation = 0;
+  /** Set by a malformed ring until the driver resets the device. */
+  let isBroken = false;
+  const setups = new Map<number, QueueSetup>();
+  const deviceConfig = new Uint8Array(CONSOLE_CONFIG_SIZE);
+  /** Bytes from the host that wait for a receive buffer. */
+  let pending = new Uint8Array(0);
+
+  const hasEventIndex = (): boolean => (features & VIRTIO_RING_F_EVENT_IDX) !== 0n;
+  const queues = CONSOLE_QUEUE_SIZES.map((size) => createVirtqueue(env.dma, size, hasEventIndex));
+  initialiseConfig();
+
+  function initialiseConfig(): void {
+    deviceConfig.fill(0);
+    deviceConfig[CONSOLE_CONFIG_MAX_NR_PORTS] = 1;
+  }
+
+  function log(message: string): void {
+    env.log(`virtio-mmio: ${message}`);
+  }
+
+  function raise(bits: number): void {
+    isr |= bits;
+    env.irq(0, isr !== 0);
+  }
+
+  function fail(message: string): void {
+    log(message);
+    isBroken = true;
+    if ((features & VIRTIO_F_VERSION_1) === 0n) return;
+    status |= STATUS_NEEDS_RESET;
+    if ((status & STATUS_DRIVER_OK) === 0) return;
+    generation = (generation + 1) >>> 0;
+    raise(ISR_QUEUE | ISR_CONFIG);
+  }
+
+  function popChain(queue: Virtqueue): DescriptorChain | null {
+    const result = queue.pop();
+    if (result.kind === "chain") return result.chain;
+    if (result.kind === "error") fail(result.message);
+    return null;
+  }
+
+  function pushChain(queue: Virtqueue, head: number, written: number): void {
+    const message = queue.push(head, written);
+    if (message !== null) fail(message);
+  }
+
+  /** Sends all readable bytes of a chain to the backend; false if some are not in memory. */
+  function transmitChain(chain: DescriptorChain): boolean {
+    for (const { address, length } of chain.readable) {
+      for (let done = 0; done < length; done += CHUNK) {
+        const bytes = new Uint8Array(Math.min(CHUNK, length - done));
+        if (!env.dma.read(address + BigInt(done), bytes)) return false;
+        backend.write(bytes);
+      }
+    }
+    return true;
+  }
+
+  function transmit(queue: Virtqueue): void {
+    while (!isBroken) {
+      const chain = popChain(queue);
+      if (chain === null) break;
+      if (transmitChain(chain)) pushChain(queue, chain.head, 0);
+      else fail("a transmit buffer is not in memory");
+    }
+    // Also after a kick without buffers, and after a malformed one.
+    if (queue.shouldNotify()) raise(ISR_QUEUE);
+  }
+
+  /** Fills the chain's writable part from `pending`; how many bytes went there, or null if it is not in memory. */
+  function fillChain(chain: DescriptorChain): number | null {
+    let filled = 0;
+    for (const { address, length } of chain.writable) {
+      const part = pending.subarray(filled, filled + length);
+      if (part.length === 0) break;
+      if (!env.dma.write(address, part)) return null;
+      filled += part.length;
+    }
+    return filled;
+  }
+
+  function deliverPending(): void {
+    const queue = queues[QUEUE_RECEIVE];
+    if (queue === undefined || isBroken || !queue.isPlaced() || pending.length === 0) return;
+    let delivered = 0;
+    while (pending.length > 0 && !isBroken) {
+      const chain = popChain(queue);
+      if (chain === null) break;
+      const filled = fillChain(chain);
+      if (filled === null) {
+        fail("a receive buffer is not in memory");
+        return;
+      }
+      pending = pending.slice(filled);
+      delivered += filled;
+      pushChain(queue, chain.head, filled);
+    }
+    if (delivered > 0 && !isBroken && queue.shouldNotify()) raise(ISR_QUEUE);
+  }
+
+  function notify(index: number): void {
+    const queue = queues[index];
+    if (queue === undefined || isBroken || !queue.isPlaced()) return;
+    if (index === QUEUE_RECEIVE) deliverPending();
+    else if (index === QUEUE_TRANSMIT) transmit(queue);
+    else log(`queue ${index} was kicked, but without multiport nothing is served there`);
+  }
+
+  /** The driver's reset, by writing 0 to Status. Selectors and what was written for the queues stay, as in QEMU. */
+  function resetByDriver(): void {
+    features = 0n;
+    queueSel = 0;
+    status = 0;
+    isr = 0;
+    isBroken = false;
+    for (const queue of queues) queue.reset();
+    for (const [index, setup] of setups) setups.set(index, { ...setup, ready: false });
+    env.irq(0, false);
+  }
+
+  function writeStatus(value: number): void {
+    if ((value & STATUS_FEATURES_OK) !== 0 && (status & STATUS_FEATURES_OK) === 0) {
+      const asked = (BigInt(driverFeatures[1] ?? 0) << 32n) | BigInt(driverFeatures[0] ?? 0);
+      features = asked & HOST_FEATURES;
+      if (asked !== features) log(`the driver asked for features 0x${(asked & ~HOST_FEATURES).toString(16)}, which were not offered`);
+    }
+    status = value & 0xff;
+    if (status === 0) resetByDriver();
+  }
+
+  function selectedSetup(): QueueSetup {
+    return setups.get(queueSel) ?? NO_SETUP;
+  }
+
+  function setQueueSize(queue: Virtqueue, size: number): void {
+    if (size > 0 && size <= VIRTQUEUE_MAX_SIZE) queue.setSize(size);
+    else log(`QueueNum ${size} of queue ${queueSel} is out of range; it keeps ${queue.size()} entries`);
+  }
+
+  /** The size counts at once, for a ring in use too, and once more when the queue is made ready after a reset. */
+  function writeQueueNum(value: number): void {
+    setups.set(queueSel, { ...selectedSetup(), num: value });
+    const queue = queues[queueSel];
+    if (queue !== undefined) setQueueSize(queue, value);
+  }
+
+  function writeQueueReady(value: number): void {
+    const setup = selectedSetup();
+    setups.set(queueSel, { ...setup, ready: value !== 0 });
+    const queue = queues[queueSel];
+    if (value === 0 || queue === undefined) return;
+    setQueueSize(queue, setup.num);
+    const message = queue.setRings({ desc: setup.desc, avail: setup.driver, used: setup.device });
+    if (message !== null) fail(message);
+  }
+
+  function resetQueue(value: number): void {
+    if ((features & VIRTIO_F_RING_RESET) === 0n || value !== 1) {
+      log("write to QueueReset without VIRTIO_F_RING_RESET, or of another value than 1");
+      return;
+    }
+    queues[queueSel]?.reset();
+    setups.set(queueSel, { ...selectedSetup(), ready: false });
+  }
+
+  function readConfig(offset: number, width: Width): number {
+    if (offset + width > CONSOLE_CONFIG_SIZE) return width === 4 ? 0xffffffff : 2 ** (width * 8) - 1;
+    let value = 0;
+    for (let i = 0; i < width; i++) value |= (deviceConfig[offset + i] ?? 0) << (i * 8);
+    return value >>> 0;
+  }
+
+  /** Only emerg_wr keeps what is written, and any value but 0 in it is a byte for the console (5.3.4). */
+  function writeConfig(offset: number, width: Width, value: number): void {
+    if (offset + width > CONSOLE_CONFIG_SIZE) return;
+    for (let i = 0; i < width; i++) {
+      if (offset + i >= CONSOLE_CONFIG_EMERG_WR) deviceConfig[offset + i] = value >>> (i * 8);
+    }
+    if (readConfig(CONSOLE_CONFIG_EMERG_WR, 4) === 0) return;
+    backend.write(deviceConfig.slice(CONSOLE_CONFIG_EMERG_WR, CONSOLE_CONFIG_EMERG_WR + 1));
+    deviceConfig.fill(0, CONSOLE_CONFIG_EMERG_WR);
+  }
+
+  function readRegister(offset: number): number {
+    switch (offset) {
+      case MAGIC_VALUE:
+        return VIRT_MAGIC;
+      case VERSION:
+        return VIRT_VERSION;
+      case DEVICE_ID:
+        return VIRTIO_ID_CONSOLE;
+      case VENDOR_ID:
+        return VIRT_VENDOR;
+      case DEVICE_FEATURES:
+        return Number((HOST_FEATURES >> BigInt(32 * deviceFeaturesSel)) & 0xffffffffn);
+      case QUEUE_NUM_MAX:
+        return queues[queueSel] === undefined ? 0 : VIRTQUEUE_MAX_SIZE;
+      case QUEUE_READY:
+        return selectedSetup().ready ? 1 : 0;
+      case INTERRUPT_STATUS:
+        return isr;
+      case STATUS:
+        return status;
+      case CONFIG_GENERATION:
+        return generation;
+      case SHM_LEN_LOW:
+      case SHM_LEN_HIGH:
+        // Length -1: the shared memory region does not exist (4.2.2).
+        return 0xffffffff;
+      case QUEUE_RESET:
+        return 0;
+      default:
+        log(`read of ${WRITE_ONLY.has(offset) ? "write-only" : "unknown"} register 0x${offset.toString(16)}`);
+        return 0;
+    }
+  }
+
+  function writeRegister(offset: number, value: number): void {
+    const half = ADDRESS_REGISTERS.get(offset);
+    if (half !== undefined) {
+      const setup = selectedSetup();
+      const old = setup[half.field];
+      const part = BigInt(value);
+      const address = half.high ? (part << 32n) | (old & 0xffffffffn) : (old & ~0xffffffffn) | part;
+      setups.set(queueSel, { ...setup, [half.field]: address });
+      return;
+    }
+    switch (offset) {
+      case DEVICE_FEATURES_SEL:
+        deviceFeaturesSel = value === 0 ? 0 : 1;
+        break;
+      case DRIVER_FEATURES_SEL:
+        driverFeaturesSel = value === 0 ? 0 : 1;
+        break;
+      case DRIVER_FEATURES:
+        driverFeatures[driverFeaturesSel] = value;
+        break;
+      case QUEUE_SEL:
+        if (value < VIRTIO_QUEUE_MAX) queueSel = value;
+        break;
+      case QUEUE_NUM:
+        writeQueueNum(value);
+        break;
+      case QUEUE_READY:
+        writeQueueReady(value);
+        break;
+      case QUEUE_NOTIFY:
+        notify(value);
+        break;
+      case INTERRUPT_ACK:
+        isr &= ~value;
+        env.irq(0, isr !== 0);
+        break;
+      case STATUS:
+        writeStatus(value);
+        break;
+      case QUEUE_RESET:
+        resetQueue(value);
+        break;
+      default:
+        log(`write to ${READ_ONLY.has(offset) ? "read-only" : "unknown"} register 0x${offset.toString(16)}`);
+    }
+  }
+
+  return {
+    regions: [
+      createRegion(
+        (offset, width) => {
+          if (offset >= CONFIG) return readConfig(offset - CONFIG, width);
+          if (width === 4) return readRegister(offset);
+          log(`${width}-byte read of register 0x${offset.toString(16)}`);
+          return 0;
+        },
+        (offset, width, value) => {
+          if (offset >= CONFIG) writeConfig(offset - CONFIG, width, value);
+          else if (width === 4) writeRegister(offset, value);
+          else log(`${width}-byte write to register 0x${offset.toString(16)}`);
+        },
+      ),
+    ],
+    reset(): void {
+      resetByDriver();
+      deviceFeaturesSel = 0;
+      driverFeaturesSel = 0;
+      driverFeatures = [0, 0];
+      generation = 0;
+      setups.clear();
+      initialiseConfig();
+      pending = new Uint8Array(0);
+      backend.reset();
+    },
+    receive(bytes: Uint8Array): void {
+      const joined = new Uint8Array(pending.length + bytes.length);
+      joined.set(pending);
+      joined.set(bytes, pending.length);
+      pending = joined;
+      deliverPending();
+    },
+    save: () => ({
+      deviceFeaturesSel,
+      driverFeaturesSel,
+      driverFeatures: [...driverFeatures],
+      features,
+      queueSel,
+      status,
+      isr,
+      generation,
+      isBroken,
+      setups: [...setups].map(([queue, setup]) => ({ queue, setup })),
+      queues: queues.map((queue) => queue.save()),
+      deviceConfig: deviceConfig.slice(),
+      pending: pending.slice(),
+      backend: backend.save(),
+    }),
+    load(state: DeviceState): void {
+      const saved = state as State;
+      ({ deviceFeaturesSel, driverFeaturesSel, features, queueSel, status, isr, generation, isBroken } = saved);
+      driverFeatures = [...saved.driverFeatures];
+      setups.clear();
+      for (const { queue, setup } of saved.setups) setups.set(queue, setup);
+      saved.queues.forEach((queue, index) => queues[index]?.load(queue));
+      deviceConfig.set(saved.deviceConfig);
+      pending = saved.pending.slice();
+      backend.load(saved.backend);
+    },
+  };
+}
+
+export const virtioMmio = defineDevice<VirtioMmioConfig>({
+  name: "virtio-mmio",
+  summary: "virtio MMIO transport, version 2, with a console device (optionally carrying chr-testdev) or none",
+  manual: "Virtual I/O Device (VIRTIO) Version 1.2, 4.2 and 5.3",
+  create(config, env): Device {
+    switch (config.device) {
+      case "none":
+        return createEmptyTransport();
+      case "console":
+        return createConsole(createBackend(config.backend, env), env);
+      default:
+        throw new RangeError(`virtio-mmio: device is ${JSON.stringify(config)}, expected console or none`);
+    }
+  },
+});

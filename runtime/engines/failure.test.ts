@@ -1,0 +1,140 @@
+// Failures as a user reads them: from site, values and sources to message, code frame and diff.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Manifest, Site, SiteOperand, ValueType } from "../../compiler/images/manifest.ts";
+import { createSourceLines, frameAt } from "./code-frame.ts";
+import { describeCheck, describePc, describeTrap, withRow, type FailedCheck, type ReportContext } from "./failure.ts";
+import type { SlotValue } from "./values.ts";
+
+const SOURCE = ['suite "s"', "", "table t (a: u32) {", "  5", "}", "", 'test "adds" {', "  expect add(1, 1) == 3", "}"].join("\n");
+const u32: ValueType = { kind: "int", signed: false, bits: 32 };
+
+function operand(text: string, type: ValueType, literal = false, from = text): SiteOperand {
+  const start = SOURCE.indexOf(from);
+  return { text, type, start, end: start + text.length, literal };
+}
+
+function makeSite(parts: Partial<Site>): Site {
+  const text = "add(1, 1) == 3";
+  return {
+    kind: "expect",
+    file: 0,
+    line: 8,
+    column: 10,
+    start: SOURCE.indexOf(text),
+    end: SOURCE.indexOf(text) + text.length,
+    text,
+    operator: "==",
+    operands: [operand("add(1, 1)", u32), operand("3", u32, true, "3\n")],
+    expectedTrap: null,
+    ...parts,
+  };
+}
+
+function makeContext(...sites: readonly Site[]): ReportContext {
+  const manifest: Manifest = {
+    version: 1,
+    target: "bytecode",
+    machine: "bytecode-virt",
+    files: ["specs/a.gspec"],
+    suites: [],
+    sites,
+    entry: { boot: 0, suiteSetup: 1, suiteTeardown: 2, runCase: 3, tableSetup: 4, tableTeardown: 5, main: 6 },
+  };
+  const instruction = (at: number) => ({ op: "load", dst: [], src: [], imm: [], at });
+  return {
+    manifest,
+    module: {
+      layout: { addressBytes: 8, endian: "little" },
+      functions: [{ name: "add", signature: { params: [], results: [] }, registers: [], frameSize: 0, body: [instruction(-1), instruction(0)] }],
+      files: ["specs/a.gspec"],
+      locations: [{ file: 0, line: 8, column: 10 }],
+    },
+    sources: createSourceLines((path) => (path === "specs/a.gspec" ? SOURCE : null)),
+  };
+}
+
+function check(values: readonly (readonly [number, bigint])[], rest: Partial<FailedCheck> = {}): FailedCheck {
+  const slots = new Map(values.map(([slot, value]): [number, SlotValue] => [slot, { kind: "number", value }]));
+  return { site: 0, cpu: 0, values: slots, came: null, message: null, ...rest };
+}
+
+test("a failed comparison says what was expected, what came, and where", () => {
+  const failure = describeCheck(makeContext(makeSite({})), check([[0, 2n], [1, 3n]], { message: "row 4" }), "body");
+  assert.equal(failure.kind, "check");
+  assert.equal(failure.message, "expected add(1, 1) == 3, got 0x0000_0002");
+  assert.equal(failure.note, "row 4");
+  assert.deepEqual(failure.values, [{ text: "add(1, 1)", value: "0x0000_0002 (2)", type: "u32" }]);
+  assert.deepEqual(failure.details, ["xor = 0x0000_0001"]);
+  assert.deepEqual(failure.frame, {
+    path: "specs/a.gspec",
+    line: 8,
+    column: 10,
+    endColumn: 24,
+    label: "was 0x0000_0002",
+    lines: [
+      { number: 7, text: 'test "adds" {' },
+      { number: 8, text: "  expect add(1, 1) == 3" },
+      { number: 9, text: "}" },
+    ],
+  });
+});
+
+test("a literal's value need not be sent; without literals both sides are told", () => {
+  const context = makeContext(makeSite({}), makeSite({ operands: [operand("add(1, 1)", u32), operand("three", u32, false, "3\n")] }));
+  assert.equal(describeCheck(context, check([[0, 2n]]), "body").message, "expected add(1, 1) == 3, got 0x0000_0002");
+  assert.equal(
+    describeCheck(context, check([[0, 2n], [1, 3n]], { site: 1 }), "body").message,
+    "expected add(1, 1) == 3, got 0x0000_0002 and 0x0000_0003",
+  );
+});
+
+test("the kind of a failure follows its site and phase", () => {
+  const context = makeContext(makeSite({ kind: "assert" }), makeSite({ kind: "fail", operator: null, operands: [] }));
+  assert.equal(describeCheck(context, check([]), "body").kind, "assert");
+  assert.equal(describeCheck(context, check([]), "setup").kind, "setup");
+  assert.match(describeCheck(context, check([]), "cleanup").message, / \(in cleanup\)$/);
+  assert.equal(describeCheck(context, check([], { site: 1, message: "no device" }), "body").message, "no device");
+  assert.equal(describeCheck(context, check([], { site: 9 }), "body").kind, "error");
+});
+
+test("an expected trap that did not come, or another one", () => {
+  const site = makeSite({ kind: "expect-trap", text: "trap misaligned", operator: null, operands: [], expectedTrap: "trap misaligned" });
+  const context = makeContext(site);
+  assert.equal(describeCheck(context, check([]), "body").message, "expected trap misaligned, but nothing trapped");
+  const came = { class: 5, pc: 0x1_0001n, address: 0xdead_0000n, access: 2, width: 4, value: 0n };
+  const failure = describeCheck(context, check([], { came }), "body");
+  assert.equal(failure.message, "expected trap misaligned, got access_fault: write of 4 bytes at 0xdead_0000");
+  assert.deepEqual(failure.trap, { class: "access_fault", pc: "0x1_0001", function: "add", address: "0xdead_0000", access: "write of 4 bytes" });
+});
+
+test("an unexpected trap is placed in its function and source line", () => {
+  const context = makeContext();
+  const trap = { class: 3, pc: 0x1_0000n, address: 0n, access: 0, width: 0, value: 0n };
+  const failure = describeTrap(context, trap, 1, "body");
+  assert.equal(failure.kind, "trap");
+  assert.equal(failure.message, "unexpected trap divide_error in add");
+  assert.equal(failure.frame?.line, 8);
+  assert.equal(failure.cpu, 1);
+  assert.equal(describeTrap(context, { ...trap, class: 12 }, 0, "teardown").message, "the stack overflowed in add during teardown");
+  assert.equal(describeTrap(context, { ...trap, pc: 0xffff_ffff_ffff_ffffn }, 0, "body").frame, null);
+  assert.equal(describePc(context, 0x1_0001), "pc 0x0001_0001 in add (specs/a.gspec:8)");
+});
+
+test("the row that a failing case came from is shown", () => {
+  const context = makeContext(makeSite({}));
+  const failure = describeCheck(context, check([[0, 2n]]), "body");
+  const row = { row: 0, name: "5", file: 0, line: 4, xfail: null, skip: null };
+  const [related] = withRow(context, failure, row, 0, 7).related;
+  assert.equal(related?.frame.line, 4);
+  assert.deepEqual(related?.frame.lines, [{ number: 4, text: "  5" }]);
+  assert.deepEqual(withRow(context, failure, { ...row, name: null }, 0, 7).related, []);
+  assert.deepEqual(withRow(context, failure, { ...row, line: 7 }, 0, 7).related, []);
+});
+
+test("a frame for a file that is gone or a line beyond its end is left out", () => {
+  const { sources } = makeContext();
+  assert.equal(frameAt(sources, { path: "gone.gspec", line: 1, column: 1, length: 1 }, ""), null);
+  assert.equal(frameAt(sources, { path: "specs/a.gspec", line: 99, column: 1, length: 1 }, ""), null);
+  assert.deepEqual(frameAt(sources, { path: "specs/a.gspec", line: 1, column: 1, length: 500 }, "")?.endColumn, 10);
+});

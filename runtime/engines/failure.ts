@@ -1,0 +1,266 @@
+// Tells the story of a failure: what was expected, what came, where, and what the machine did last. The guest sends site numbers,
+// values and bytes; the manifest, the module and the sources turn them into the `Failure` of the event stream. Pure but for
+// reading sources through `SourceLines`, so that every engine, and a replay, builds the same report from the same frames.
+
+import type { Manifest, ManifestCase, Site, SiteOperand } from "../../compiler/images/manifest.ts";
+import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
+import type { Module } from "../../isa/bytecode/module.ts";
+import type { CodeFrame, Failure, FailureValue } from "../events.ts";
+import { frameAt, type SourceLines } from "./code-frame.ts";
+import { diffValues } from "./diff.ts";
+import type { FrameTrap } from "./frames.ts";
+import { formatAddress, formatBrief, formatHex, formatType, formatValue, type SlotValue } from "./values.ts";
+
+export interface ReportContext {
+  readonly manifest: Manifest;
+  readonly module: Pick<Module, "layout" | "functions" | "files" | "locations">;
+  readonly sources: SourceLines;
+}
+
+/** A check that failed, as its frames told it. */
+export interface FailedCheck {
+  readonly site: number;
+  readonly cpu: number;
+  readonly values: ReadonlyMap<number, SlotValue>;
+  /** What `expect trap` got instead; class 0: no trap. */
+  readonly came: FrameTrap | null;
+  readonly message: string | null;
+}
+
+const EMPTY: Omit<Failure, "kind" | "message"> = {
+  note: null,
+  frame: null,
+  related: [],
+  values: [],
+  details: [],
+  hints: [],
+  trap: null,
+  cpu: 0,
+  accesses: [],
+  interrupts: [],
+};
+
+export function makeFailure(kind: Failure["kind"], message: string, rest: Partial<Omit<Failure, "kind" | "message">> = {}): Failure {
+  return { ...EMPTY, ...rest, kind, message };
+}
+
+const ACCESSES = ["", "read", "write", "execute"] as const;
+
+export function trapClassName(klass: number): string {
+  return TRAP_CLASSES[klass] ?? `trap class ${klass}`;
+}
+
+/** `write of 4 bytes`, or nothing for a trap without an access. */
+function describeAccess(trap: Pick<FrameTrap, "access" | "width">): string {
+  const access = ACCESSES[trap.access] ?? "";
+  if (access === "") return "";
+  return trap.width === 0 ? access : `${access} of ${trap.width} byte${trap.width === 1 ? "" : "s"}`;
+}
+
+/** One line: `access_fault: write of 4 bytes at 0xdead_0000`. */
+export function summariseTrap(trap: FrameTrap): string {
+  const access = describeAccess(trap);
+  if (access !== "") return `${trapClassName(trap.class)}: ${access} at ${formatAddress(trap.address)}`;
+  return trap.value === 0n ? trapClassName(trap.class) : `${trapClassName(trap.class)}, value ${formatAddress(trap.value)}`;
+}
+
+/** Where a code address is in the sources. */
+export function symbolise(context: ReportContext, pc: bigint): { readonly function: string | null; readonly frame: CodeFrame | null; readonly place: string | null } {
+  const { functions, locations, files } = context.module;
+  const named = pc > 0xffff_ffff_ffffn ? undefined : functions[Math.floor(Number(pc) / 0x1_0000) - 1];
+  if (named === undefined) return { function: null, frame: null, place: null };
+  // The entry of a function is a place too: that of its first instruction that has one.
+  const start = Number(pc) % 0x1_0000;
+  const at = named.body.slice(start).find((instruction) => instruction.at >= 0)?.at ?? -1;
+  const location = locations[at];
+  const path = location === undefined ? undefined : files[location.file];
+  if (location === undefined || path === undefined) return { function: named.name, frame: null, place: null };
+  const frame = frameAt(context.sources, { path, line: location.line, column: location.column, length: 0 }, "");
+  return { function: named.name, frame, place: `${path}:${location.line}` };
+}
+
+function trapRecord(context: ReportContext, trap: FrameTrap): NonNullable<Failure["trap"]> {
+  return {
+    class: trapClassName(trap.class),
+    pc: formatAddress(trap.pc),
+    function: symbolise(context, trap.pc).function,
+    address: trap.access === 0 ? "" : formatAddress(trap.address),
+    access: describeAccess(trap),
+  };
+}
+
+/** Classes whose failure has a kind, and a sentence, of its own. */
+const TRAP_KINDS: ReadonlyMap<string, { readonly kind: Failure["kind"]; readonly sentence: string }> = new Map([
+  ["stack_overflow", { kind: "stack-overflow", sentence: "the stack overflowed" }],
+  ["timeout", { kind: "timeout", sentence: "the time limit was reached" }],
+]);
+
+/** A trap that nobody expected. */
+export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string): Failure {
+  const special = TRAP_KINDS.get(trapClassName(trap.class));
+  const { frame, function: name } = symbolise(context, trap.pc);
+  const where = name === null ? "" : ` in ${name}`;
+  const during = phase === "body" ? "" : ` during ${phase}`;
+  const message = special === undefined ? `unexpected trap ${summariseTrap(trap)}${where}${during}` : `${special.sentence}${where}${during}`;
+  const label = special === undefined ? trapClassName(trap.class) : special.kind === "timeout" ? "was running here" : "this call did not fit";
+  return makeFailure(special?.kind ?? "trap", message, {
+    frame: frame === null ? null : { ...frame, label },
+    trap: trapRecord(context, trap),
+    cpu,
+  });
+}
+
+interface SlotOperand {
+  readonly slot: number;
+  readonly operand: SiteOperand;
+  readonly value: SlotValue;
+}
+
+/** The two sides of a comparison: the operands that begin and end it. Operands inside another one explain it only. */
+function sidesOf(site: Site, operands: readonly SlotOperand[]): { readonly left: SlotOperand; readonly right: SlotOperand } | null {
+  const widest = operands.filter(
+    ({ slot, operand }) => !operands.some((other) => other.slot !== slot && other.operand.start <= operand.start && other.operand.end >= operand.end && other.operand.end - other.operand.start > operand.end - operand.start),
+  );
+  const left = widest[0];
+  const right = widest[1];
+  return left === undefined || right === undefined || widest.length > 2 || site.operator === null ? null : { left, right };
+}
+
+const COMPARISONS = new Set(["==", "!=", "<", "<=", ">", ">="]);
+
+function literalSlots(site: Site): SlotOperand[] {
+  return site.operands.flatMap((operand, slot) => (operand.literal ? [{ slot, operand, value: { kind: "number", value: 0n } as const }] : []));
+}
+
+/** The part after "expected <text>": what came instead. */
+function describeMismatch(context: ReportContext, site: Site, check: FailedCheck): string {
+  const { layout } = context.module;
+  const brief = ({ value, operand }: SlotOperand): string => formatBrief(value, operand.type, layout);
+  const known = operandsOf(site, check);
+  const comparable = COMPARISONS.has(site.operator ?? "");
+  const sides = comparable || site.operator === "in" ? sidesOf(site, mergeSlots(known, literalSlots(site))) : null;
+  if (sides === null) {
+    const [only, ...others] = known.filter(({ operand }) => !operand.literal);
+    return only === undefined || others.length > 0 ? "" : `, got ${brief(only)}`;
+  }
+  const { left, right } = sides;
+  if (left.operand.literal && known.some(({ slot }) => slot === right.slot)) return `, got ${brief(right)}`;
+  if (!known.some(({ slot }) => slot === left.slot)) return "";
+  if (right.operand.literal || !comparable || !known.some(({ slot }) => slot === right.slot)) return `, got ${brief(left)}`;
+  return `, got ${brief(left)} and ${brief(right)}`;
+}
+
+function mergeSlots(known: readonly SlotOperand[], literals: readonly SlotOperand[]): SlotOperand[] {
+  const missing = literals.filter(({ slot }) => !known.some((other) => other.slot === slot));
+  return [...known, ...missing].sort((a, b) => a.operand.start - b.operand.start || b.operand.end - a.operand.end);
+}
+
+function operandsOf(site: Site, check: FailedCheck): SlotOperand[] {
+  return site.operands.flatMap((operand, slot) => {
+    const value = check.values.get(slot);
+    return value === undefined ? [] : [{ slot, operand, value }];
+  });
+}
+
+function messageOf(context: ReportContext, site: Site, check: FailedCheck): string {
+  switch (site.kind) {
+    case "expect-trap": {
+      const wanted = site.expectedTrap ?? "trap";
+      if (check.came === null || check.came.class === 0) return `expected ${wanted}, but nothing trapped`;
+      return `expected ${wanted}, got ${summariseTrap(check.came)}`;
+    }
+    case "fail":
+      return check.message === null || check.message === "" ? "failed" : check.message;
+    case "expect":
+    case "assert":
+    case "wait":
+      return `expected ${site.text}${describeMismatch(context, site, check)}`;
+    case "skip":
+    case "info":
+    case "xfail":
+      return site.text;
+  }
+}
+
+function siteFrame(context: ReportContext, site: Site, label: string): CodeFrame | null {
+  const path = context.manifest.files[site.file];
+  if (path === undefined) return null;
+  return frameAt(context.sources, { path, line: site.line, column: site.column, length: site.end - site.start }, label);
+}
+
+const SITE_KINDS: Readonly<Record<Site["kind"], Failure["kind"]>> = {
+  expect: "check",
+  "expect-trap": "check",
+  wait: "check",
+  assert: "assert",
+  fail: "fail",
+  skip: "check",
+  info: "check",
+  xfail: "check",
+};
+
+export function describeCheck(context: ReportContext, check: FailedCheck, phase: string): Failure {
+  const site = context.manifest.sites[check.site];
+  if (site === undefined) return makeFailure("error", `the guest named site ${check.site}, which the image does not have`, { cpu: check.cpu });
+  const { layout } = context.module;
+  const known = operandsOf(site, check);
+  const values: FailureValue[] = known
+    .filter(({ operand }) => !operand.literal)
+    .map(({ operand, value }) => ({ text: operand.text, value: formatValue(value, operand.type, layout), type: formatType(operand.type) }));
+  const sides = site.operator === "==" ? sidesOf(site, known) : null;
+  const difference = sides === null ? { details: [], hints: [] } : compareSides(sides, layout);
+  // A literal on the left is what was expected; otherwise the right side is.
+  const message = messageOf(context, site, check);
+  const came = check.came !== null && check.came.class !== 0 ? check.came : null;
+  const trapPlace = came === null ? null : symbolise(context, came.pc);
+  const kind = phase === "body" ? SITE_KINDS[site.kind] : phaseKind(phase, SITE_KINDS[site.kind]);
+  return makeFailure(kind, phase === "body" ? message : `${message} (in ${phase})`, {
+    note: site.kind === "fail" ? null : check.message,
+    frame: siteFrame(context, site, labelOf(context, site, check, sides)),
+    related: trapPlace === null || trapPlace.frame === null ? [] : [{ text: "trapped here", frame: trapPlace.frame }],
+    values,
+    details: difference.details,
+    hints: difference.hints,
+    trap: came === null ? null : trapRecord(context, came),
+    cpu: check.cpu,
+  });
+}
+
+function phaseKind(phase: string, fallback: Failure["kind"]): Failure["kind"] {
+  if (phase.endsWith("setup")) return "setup";
+  return phase.endsWith("teardown") || phase === "cleanup" ? "teardown" : fallback;
+}
+
+function compareSides({ left, right }: { left: SlotOperand; right: SlotOperand }, layout: Module["layout"]): { details: readonly string[]; hints: readonly string[] } {
+  const [expected, got] = left.operand.literal && !right.operand.literal ? [left, right] : [right, left];
+  return diffValues(expected.value, got.value, got.operand.type, layout);
+}
+
+/** What stands under the carets. */
+function labelOf(context: ReportContext, site: Site, check: FailedCheck, sides: { left: SlotOperand; right: SlotOperand } | null): string {
+  if (site.kind === "expect-trap") return check.came === null || check.came.class === 0 ? "nothing trapped here" : `${trapClassName(check.came.class)} came`;
+  if (sides === null) return "";
+  const got = sides.left.operand.literal ? sides.right : sides.left;
+  const text = formatBrief(got.value, got.operand.type, context.module.layout);
+  return text.length <= 40 ? `was ${text}` : "";
+}
+
+/** Adds where the row of a parameterised test stands, for a row that is not on the failing line itself. */
+export function withRow(context: ReportContext, failure: Failure, row: ManifestCase, testFile: number, testLine: number): Failure {
+  if (row.name === null || (row.file === testFile && row.line === testLine)) return failure;
+  const path = context.manifest.files[row.file];
+  if (path === undefined) return failure;
+  if (failure.frame !== null && failure.frame.path === path && failure.frame.line === row.line) return failure;
+  const frame = frameAt(context.sources, { path, line: row.line, column: 0, length: 0 }, "");
+  if (frame === null) return failure;
+  const own = { ...frame, lines: frame.lines.filter(({ number }) => number === row.line) };
+  return { ...failure, related: [...failure.related, { text: "the row", frame: own }] };
+}
+
+/** A code address for people. */
+export function describePc(context: ReportContext, pc: number): string {
+  const { function: name, place } = symbolise(context, BigInt(pc));
+  const at = formatHex(BigInt(pc), 32);
+  if (name === null) return `pc ${at}`;
+  return place === null ? `pc ${at} in ${name}` : `pc ${at} in ${name} (${place})`;
+}

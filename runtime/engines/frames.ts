@@ -1,0 +1,253 @@
+// The report frames that a guest writes on its console when a host runs it: the guest's half is lib/report.gspec. A frame is
+//   RS (0x1e)  verb and arguments  `*`  two hex digits: the xor of all bytes between RS and `*`  LF
+// so that a guest which prints garbage cannot print a result. Numbers are hexadecimal without prefix. The host knows by the
+// manifest what a site and its operands are; the guest sends numbers and bytes only. Everything outside frames is console text.
+
+/** One frame, read. */
+export type Frame =
+  /** `p n`: phase n begins (index into PHASES). */
+  | { readonly verb: "phase"; readonly phase: Phase }
+  /** `f site cpu`: a check at the site failed; `value`, `bytes`, `came` and `message` frames that follow belong to it. */
+  | { readonly verb: "failed"; readonly site: number; readonly cpu: number }
+  /** `v slot value` */
+  | { readonly verb: "value"; readonly slot: number; readonly value: bigint }
+  /** `w slot length bytes`: memory of an operand, at most 256 of `length` bytes. */
+  | { readonly verb: "bytes"; readonly slot: number; readonly length: number; readonly bytes: Uint8Array }
+  /** `m text`: escapes \\ \n \xNN. */
+  | { readonly verb: "message"; readonly text: string }
+  /** `s site` / `i site`, each followed by a message. */
+  | { readonly verb: "skip"; readonly site: number }
+  | { readonly verb: "info"; readonly site: number }
+  /** `r class pc address access width value`: the trap that came where `expect trap` wanted another; class 0: none came. */
+  | { readonly verb: "came"; readonly trap: FrameTrap }
+  /** `t class pc address access width value cpu`: an unexpected trap ended the phase. */
+  | { readonly verb: "trap"; readonly trap: FrameTrap; readonly cpu: number }
+  /** `a`: an assert ended the phase. */
+  | { readonly verb: "aborted" }
+  /** `e checks`: the case is over, cleanup included. A case without it crashed or hung. */
+  | { readonly verb: "end"; readonly checks: number };
+
+export const PHASES = ["setup", "body", "teardown", "cleanup", "suite setup", "suite teardown", "table setup", "table teardown"] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** Numbers as in isa/bytecode: class indexes TRAP_CLASSES, access 0 none 1 read 2 write 3 execute. */
+export interface FrameTrap {
+  readonly class: number;
+  readonly pc: bigint;
+  readonly address: bigint;
+  readonly access: number;
+  readonly width: number;
+  readonly value: bigint;
+}
+
+/** Reads a guest's console as it comes. Frames and text are kept apart, each in the order in which they were written. */
+export interface FrameReader {
+  push(bytes: Uint8Array): void;
+  /** Frames and text so far; a half-written frame is text when `isEnd`. Empties the reader. */
+  take(isEnd?: boolean): { readonly frames: readonly Frame[]; readonly text: Uint8Array };
+}
+
+const RS = 0x1e;
+const LF = 0x0a;
+/** A `w` frame of 256 bytes has 540; messages are cut by the guest at 4 KiB and an escape takes four. */
+const MAX_FRAME = 20_000;
+const MAX_BYTES = 256;
+
+const HEX = /^[0-9a-f]{1,16}$/i;
+const decoder = new TextDecoder("utf-8");
+
+/** Exactly `count` numbers, or null. */
+function numbers(args: string, count: number): readonly bigint[] | null {
+  const parts = args === "" ? [] : args.split(" ");
+  if (parts.length !== count || !parts.every((part) => HEX.test(part))) return null;
+  return parts.map((part) => BigInt(`0x${part}`));
+}
+
+function small(value: bigint | undefined): number {
+  return value === undefined || value > 0xffff_ffffn ? -1 : Number(value);
+}
+
+function readTrap(values: readonly bigint[]): FrameTrap | null {
+  const [klass, pc = 0n, address = 0n, access, width, value = 0n] = values;
+  const trap = { class: small(klass), pc, address, access: small(access), width: small(width), value };
+  return trap.class < 0 || trap.access < 0 || trap.access > 3 || trap.width < 0 ? null : trap;
+}
+
+function readBytes(args: string): Frame | null {
+  const match = /^([0-9a-f]{1,8}) ([0-9a-f]{1,16})(?: ((?:[0-9a-f]{2})*))?$/i.exec(args);
+  if (match === null) return null;
+  const [, slot = "", length = "", digits = ""] = match;
+  const bytes = Uint8Array.from({ length: digits.length / 2 }, (_, index) => parseInt(digits.slice(2 * index, 2 * index + 2), 16));
+  const size = Number(BigInt(`0x${length}`));
+  if (bytes.length > MAX_BYTES || bytes.length > size) return null;
+  return { verb: "bytes", slot: parseInt(slot, 16), length: size, bytes };
+}
+
+/** Undoes the guest's escapes. Bytes, because an escaped message may be cut inside a UTF-8 sequence. */
+function unescape(bytes: Uint8Array): string | null {
+  const out = new Uint8Array(bytes.length);
+  let length = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    let byte = bytes[at] ?? 0;
+    if (byte === 0x5c) {
+      const next = bytes[++at];
+      if (next === 0x6e) byte = LF;
+      else if (next === 0x78) {
+        const digits = String.fromCharCode(bytes[at + 1] ?? 0, bytes[at + 2] ?? 0);
+        if (!/^[0-9a-f]{2}$/i.test(digits)) return null;
+        byte = parseInt(digits, 16);
+        at += 2;
+      } else if (next !== 0x5c) return null;
+    }
+    out[length++] = byte;
+  }
+  return decoder.decode(out.subarray(0, length));
+}
+
+function oneNumber(make: (value: number) => Frame | null): (args: string) => Frame | null {
+  return (args) => {
+    const value = small(numbers(args, 1)?.[0]);
+    return value < 0 ? null : make(value);
+  };
+}
+
+/** Every verb but `m`, whose argument is not ASCII. */
+const VERBS: ReadonlyMap<string, (args: string) => Frame | null> = new Map([
+  [
+    "p",
+    oneNumber((index) => {
+      const phase = PHASES[index];
+      return phase === undefined ? null : { verb: "phase", phase };
+    }),
+  ],
+  [
+    "f",
+    (args) => {
+      const [site, cpu] = (numbers(args, 2) ?? []).map(small);
+      return site === undefined || cpu === undefined || site < 0 || cpu < 0 ? null : { verb: "failed", site, cpu };
+    },
+  ],
+  [
+    "v",
+    (args) => {
+      const [slot, value] = numbers(args, 2) ?? [];
+      return slot === undefined || value === undefined || small(slot) < 0 ? null : { verb: "value", slot: small(slot), value };
+    },
+  ],
+  ["w", readBytes],
+  ["s", oneNumber((site) => ({ verb: "skip", site }))],
+  ["i", oneNumber((site) => ({ verb: "info", site }))],
+  [
+    "r",
+    (args) => {
+      const trap = readTrap(numbers(args, 6) ?? []);
+      return trap === null ? null : { verb: "came", trap };
+    },
+  ],
+  [
+    "t",
+    (args) => {
+      const values = numbers(args, 7) ?? [];
+      const trap = readTrap(values);
+      const cpu = small(values[6]);
+      return trap === null || cpu < 0 ? null : { verb: "trap", trap, cpu };
+    },
+  ],
+  ["a", (args): Frame | null => (args === "" ? { verb: "aborted" } : null)],
+  ["e", oneNumber((checks) => ({ verb: "end", checks }))],
+]);
+
+/** Reads what stands between RS and LF; null if it is no frame. A `*` of the text itself is not the last one. */
+export function parseFrame(bytes: Uint8Array): Frame | null {
+  const star = bytes.length - 3;
+  if (star < 1 || bytes[star] !== 0x2a) return null;
+  const digits = String.fromCharCode(bytes[star + 1] ?? 0, bytes[star + 2] ?? 0);
+  if (!/^[0-9a-f]{2}$/i.test(digits)) return null;
+  let sum = 0;
+  for (let at = 0; at < star; at++) sum ^= bytes[at] ?? 0;
+  if (sum !== parseInt(digits, 16)) return null;
+  if (bytes[0] === 0x6d && (star === 1 || bytes[1] === 0x20)) {
+    const text = unescape(bytes.subarray(2, star));
+    return text === null ? null : { verb: "message", text };
+  }
+  const body = String.fromCharCode(...bytes.subarray(0, star));
+  const space = body.indexOf(" ");
+  const read = VERBS.get(space < 0 ? body : body.slice(0, space));
+  return read === undefined ? null : read(space < 0 ? "" : body.slice(space + 1));
+}
+
+/** The bytes of a frame with the checksum they need: what the guest's library writes. For tests and fake guests. */
+export function encodeFrame(body: string): Uint8Array {
+  const bytes = new TextEncoder().encode(body);
+  const sum = bytes.reduce((total, byte) => total ^ byte, 0);
+  return Uint8Array.from([RS, ...bytes, ...new TextEncoder().encode(`*${sum.toString(16).padStart(2, "0")}\n`)]);
+}
+
+export function createFrameReader(): FrameReader {
+  let frames: Frame[] = [];
+  let text = new Uint8Array(256);
+  let textLength = 0;
+  /** Bytes since RS, RS not included; -1: outside a frame. */
+  const pending = new Uint8Array(MAX_FRAME);
+  let pendingLength = -1;
+
+  function addText(bytes: Uint8Array): void {
+    if (textLength + bytes.length > text.length) {
+      const grown = new Uint8Array(Math.max(2 * text.length, textLength + bytes.length));
+      grown.set(text.subarray(0, textLength));
+      text = grown;
+    }
+    text.set(bytes, textLength);
+    textLength += bytes.length;
+  }
+
+  /** What looked like a frame was none: it is what the guest printed. */
+  function giveUp(): void {
+    if (pendingLength < 0) return;
+    addText(Uint8Array.of(RS));
+    addText(pending.subarray(0, pendingLength));
+    pendingLength = -1;
+  }
+
+  return {
+    push(bytes) {
+      let at = 0;
+      while (at < bytes.length) {
+        if (pendingLength < 0) {
+          const start = bytes.indexOf(RS, at);
+          addText(bytes.subarray(at, start < 0 ? bytes.length : start));
+          if (start < 0) return;
+          pendingLength = 0;
+          at = start + 1;
+          continue;
+        }
+        const byte = bytes[at++] ?? 0;
+        if (byte === RS) {
+          giveUp();
+          pendingLength = 0;
+        } else if (byte === LF) {
+          const frame = parseFrame(pending.subarray(0, pendingLength));
+          if (frame === null) {
+            giveUp();
+            addText(Uint8Array.of(LF));
+          } else {
+            frames.push(frame);
+            pendingLength = -1;
+          }
+        } else {
+          if (pendingLength === MAX_FRAME) {
+            giveUp();
+            addText(Uint8Array.of(byte));
+          } else pending[pendingLength++] = byte;
+        }
+      }
+    },
+    take(isEnd = false) {
+      if (isEnd) giveUp();
+      const taken = { frames, text: text.slice(0, textLength) };
+      frames = [];
+      textLength = 0;
+      return taken;
+    },
+  };
+}

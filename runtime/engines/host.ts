@@ -1,0 +1,20 @@
+// What the embedded engine takes from the host in a real run: files for code frames, a clock for `wallMs`, and the executors, of
+// which the translating one is loaded when it pays and not before.
+
+import { readFileSync } from "node:fs";
+import { interpreterFactory } from "../cpus/bytecode/interpreter.ts";
+import type { EngineHost } from "./embedded.ts";
+
+export const engineHost: EngineHost = {
+  readText(path) {
+    try {
+      return readFileSync(path, "utf8");
+    } catch {
+      // Moved or deleted since it was compiled: the failure is told without its code frame.
+      return null;
+    }
+  },
+  now: () => performance.now(),
+  interpreter: interpreterFactory,
+  loadWasm: async () => (await import("../cpus/bytecode/wasm-executor.ts")).wasmFactory,
+};

@@ -1,0 +1,85 @@
+// What a guest said in one call, put in order: phases, failed checks with their values, traps, skips, infos, the end. Frames that
+// make no sense here (a value without a check) are ignored rather than fatal: a broken guest is reported by what is missing.
+
+import type { Frame, FrameTrap, Phase } from "./frames.ts";
+import type { SlotValue } from "./values.ts";
+import type { FailedCheck } from "./failure.ts";
+
+export type TranscriptEvent =
+  | { readonly kind: "check"; readonly phase: Phase; readonly check: FailedCheck }
+  | { readonly kind: "trap"; readonly phase: Phase; readonly trap: FrameTrap; readonly cpu: number };
+
+export interface Transcript {
+  readonly events: readonly TranscriptEvent[];
+  readonly skip: { readonly site: number; readonly message: string | null } | null;
+  readonly infos: readonly { readonly site: number; readonly message: string | null }[];
+  /** Where the guest was when it stopped talking. */
+  readonly phase: Phase;
+  /** Null: the case never ended. */
+  readonly checks: number | null;
+}
+
+interface OpenCheck extends FailedCheck {
+  readonly values: Map<number, SlotValue>;
+  came: FrameTrap | null;
+  message: string | null;
+}
+
+export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Transcript {
+  const events: TranscriptEvent[] = [];
+  const infos: { site: number; message: string | null }[] = [];
+  let skip: { site: number; message: string | null } | null = null;
+  let phase: Phase = firstPhase;
+  let checks: number | null = null;
+  /** What following frames belong to. */
+  let check: OpenCheck | null = null;
+  let remark: { site: number; message: string | null } | null = null;
+
+  for (const frame of frames) {
+    switch (frame.verb) {
+      case "phase":
+        phase = frame.phase;
+        check = remark = null;
+        break;
+      case "failed":
+        check = { site: frame.site, cpu: frame.cpu, values: new Map(), came: null, message: null };
+        remark = null;
+        events.push({ kind: "check", phase, check });
+        break;
+      case "value":
+        check?.values.set(frame.slot, { kind: "number", value: frame.value });
+        break;
+      case "bytes":
+        check?.values.set(frame.slot, { kind: "memory", length: frame.length, bytes: frame.bytes });
+        break;
+      case "came":
+        if (check !== null) check.came = frame.trap;
+        break;
+      case "message":
+        if (check !== null) check.message = frame.text;
+        else if (remark !== null) remark.message = frame.text;
+        break;
+      case "skip":
+        skip = remark = { site: frame.site, message: null };
+        check = null;
+        break;
+      case "info":
+        remark = { site: frame.site, message: null };
+        infos.push(remark);
+        check = null;
+        break;
+      case "trap":
+        events.push({ kind: "trap", phase, trap: frame.trap, cpu: frame.cpu });
+        check = remark = null;
+        break;
+      case "aborted":
+        check = remark = null;
+        break;
+      case "end":
+        checks = frame.checks;
+        check = remark = null;
+        break;
+    }
+  }
+  return { events, skip, infos, phase, checks };
+}

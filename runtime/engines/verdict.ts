@@ -1,0 +1,108 @@
+// From how a call ended and what the guest said to a verdict and its failures. A guest is believed only as far as its frames are
+// whole: a case that did not report its end has not passed, whatever it printed. Severity never goes down.
+
+import { VERDICTS, type Failure, type Verdict } from "../events.ts";
+import type { Outcome, TrapRecord } from "../machine/cpu-contract.ts";
+import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
+import type { FrameTrap } from "./frames.ts";
+import { describeCheck, describePc, describeTrap, makeFailure, summariseTrap, trapClassName, type ReportContext } from "./failure.ts";
+import type { Transcript } from "./transcript.ts";
+import { formatDuration } from "./values.ts";
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly failures: readonly Failure[];
+}
+
+/** Which limit a `timeout` trap means, for its message. */
+export interface LimitsInForce {
+  readonly timeoutNs: number;
+  readonly instructions: number;
+  readonly graceNs: number;
+  /** Guest time and instructions that the call took. */
+  readonly elapsedNs: number;
+  readonly executed: number;
+}
+
+export function worst(verdicts: readonly Verdict[]): Verdict {
+  return VERDICTS.find((verdict) => verdicts.includes(verdict)) ?? "pass";
+}
+
+function groupThousands(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** Time and instructions run together; idle time sets them apart. */
+export function describeLimit(limits: LimitsInForce): string {
+  if (limits.elapsedNs >= limits.timeoutNs) return `the limit of ${formatDuration(limits.timeoutNs)} of guest time was reached`;
+  return `the limit of ${groupThousands(limits.instructions)} instructions was reached`;
+}
+
+export function toFrameTrap(trap: TrapRecord): FrameTrap {
+  return { class: TRAP_CLASSES.indexOf(trap.class), pc: BigInt(trap.pc), address: trap.address, access: trap.access, width: trap.width, value: trap.value };
+}
+
+function judgeOutcome(context: ReportContext, outcome: Outcome, transcript: Transcript, limits: LimitsInForce): Judgement | null {
+  const during = transcript.phase === "body" ? "" : ` during ${transcript.phase}`;
+  switch (outcome.kind) {
+    case "returned":
+      return null;
+    case "exit": {
+      const { kind, code } = outcome.exit;
+      const what = kind === "reset" ? "reset the machine" : `powered the machine off with code ${code}`;
+      return { verdict: "crash", failures: [makeFailure("error", `the guest ${what}${during}, before the test had ended`)] };
+    }
+    case "unhandled-trap": {
+      const failure = describeTrap(context, toFrameTrap(outcome.trap), outcome.trap.cpu, transcript.phase);
+      return { verdict: "crash", failures: [failure] };
+    }
+    case "double-fault": {
+      const second = describeTrap(context, toFrameTrap(outcome.trap), outcome.trap.cpu, transcript.phase);
+      const first = describeTrap(context, toFrameTrap(outcome.first), outcome.first.cpu, transcript.phase);
+      const message = `double fault${during}: ${summariseTrap(toFrameTrap(outcome.trap))} while handling ${summariseTrap(toFrameTrap(outcome.first))}`;
+      const related = second.frame === null ? [] : [{ text: "then, in the handler", frame: second.frame }];
+      return { verdict: "crash", failures: [{ ...first, kind: "double-fault", message, related }] };
+    }
+    case "deadlock": {
+      const where = describePc(context, outcome.pc);
+      const message = `deadlock${during}: every CPU waits and no device event is pending, at ${where}`;
+      const { frame } = describeTrap(context, { class: 0, pc: BigInt(outcome.pc), address: 0n, access: 0, width: 0, value: 0n }, 0, "body");
+      return { verdict: "hung", failures: [makeFailure("deadlock", message, { frame: frame === null ? null : { ...frame, label: "waits here" } })] };
+    }
+    case "hung": {
+      const where = describePc(context, outcome.pc);
+      const message = `hung${during}: still running ${formatDuration(limits.graceNs)} after ${describeLimit(limits)}, at ${where}`;
+      const { frame } = describeTrap(context, { class: 0, pc: BigInt(outcome.pc), address: 0n, access: 0, width: 0, value: 0n }, 0, "body");
+      return { verdict: "hung", failures: [makeFailure("hung", message, { frame: frame === null ? null : { ...frame, label: "was running here" } })] };
+    }
+  }
+}
+
+/** The failures that the guest told itself. */
+function judgeTranscript(context: ReportContext, transcript: Transcript, limits: LimitsInForce): Judgement {
+  const verdicts: Verdict[] = [];
+  const failures = transcript.events.map((event): Failure => {
+    if (event.kind === "check") {
+      verdicts.push("fail");
+      return describeCheck(context, event.check, event.phase);
+    }
+    const failure = describeTrap(context, event.trap, event.cpu, event.phase);
+    const isTimeout = trapClassName(event.trap.class) === "timeout";
+    verdicts.push(isTimeout ? "timeout" : "crash");
+    return isTimeout ? { ...failure, message: failure.message.replace("the time limit was reached", describeLimit(limits)) } : failure;
+  });
+  return { verdict: worst(verdicts), failures };
+}
+
+/** `expectsEnd`: false for set-up and teardown of a suite or table, which report failures only. */
+export function judge(context: ReportContext, outcome: Outcome, transcript: Transcript, limits: LimitsInForce, expectsEnd: boolean): Judgement {
+  const told = judgeTranscript(context, transcript, limits);
+  const ended = judgeOutcome(context, outcome, transcript, limits);
+  if (ended !== null) return { verdict: worst([told.verdict, ended.verdict]), failures: [...told.failures, ...ended.failures] };
+  if (expectsEnd && transcript.checks === null) {
+    const failure = makeFailure("error", `the guest returned during ${transcript.phase} without reporting the end of the test: its memory or console may be damaged`);
+    return { verdict: worst([told.verdict, "crash"]), failures: [...told.failures, failure] };
+  }
+  if (told.failures.length > 0) return told;
+  return { verdict: transcript.skip === null ? "pass" : "skip", failures: [] };
+}

@@ -1,0 +1,133 @@
+// RunEvent: the one stream that a run produces and that every reporter, the TUI and later tools read. Written down it is
+// newline-delimited JSON (schemas/run-events.schema.json). With one seed two runs differ only in the fields named `wall…` and
+// `…At`; live-only events never reach a file. Events carry all that a report prints: no reader needs the sources.
+
+export const EVENT_VERSION = 1;
+
+/** From worst to best; the verdict of a group is its worst child's. */
+export const VERDICTS = ["error", "crash", "hung", "timeout", "fail", "xpass", "pass", "xfail", "skip"] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** Verdicts that let a run succeed. */
+export function isGood(verdict: Verdict): boolean {
+  return verdict === "pass" || verdict === "xfail" || verdict === "skip";
+}
+
+export type RunEvent = RunStarted | SuiteStarted | TestFinished | SuiteFinished | RunFinished | LiveEvent;
+
+export interface RunStarted {
+  readonly type: "run-started";
+  readonly version: number;
+  readonly tool: string;
+  readonly seed: string;
+  readonly targets: readonly string[];
+  /** Suites and tests of the plan in order, so that a reader knows what must come. */
+  readonly suites: readonly { readonly name: string; readonly file: string; readonly target: string; readonly engine: string; readonly tests: number }[];
+  readonly tests: number;
+  /** Left out by a filter. */
+  readonly deselected: number;
+  readonly startedAt: string;
+}
+
+export interface SuiteStarted {
+  readonly type: "suite-started";
+  readonly suite: string;
+  readonly file: string;
+  readonly target: string;
+  readonly engine: string;
+  readonly tests: number;
+  /** The selected tests in order, with how many of their rows are selected (null: a test without rows); KTAP prints plans first. */
+  readonly plan: readonly { readonly test: string; readonly rows: number | null }[];
+}
+
+export interface TestFinished {
+  readonly type: "test-finished";
+  /** `file::suite::test[row]@target/engine` */
+  readonly id: string;
+  readonly file: string;
+  readonly line: number;
+  readonly suite: string;
+  readonly test: string;
+  /** Null for a test without rows. Rows of one test follow each other. */
+  readonly row: string | null;
+  readonly target: string;
+  readonly engine: string;
+  readonly verdict: Verdict;
+  /** Why it was skipped, or why its failure was expected. */
+  readonly reason: string | null;
+  /** A skip of something that was promised (needs marked required): exit code 6. */
+  readonly promised: boolean;
+  readonly checks: number;
+  readonly failures: readonly Failure[];
+  readonly infos: readonly { readonly file: string; readonly line: number; readonly text: string }[];
+  /** What the test printed on the console, frames removed; cut in the middle beyond 64 KiB. */
+  readonly console: string;
+  readonly tags: readonly string[];
+  readonly guestNs: number;
+  readonly instructions: number;
+  readonly wallMs: number;
+  readonly repro: string;
+}
+
+export interface SuiteFinished {
+  readonly type: "suite-finished";
+  readonly suite: string;
+  readonly file: string;
+  readonly target: string;
+  readonly engine: string;
+  readonly verdict: Verdict;
+  readonly wallMs: number;
+}
+
+export interface RunFinished {
+  readonly type: "run-finished";
+  readonly counts: Readonly<Record<Verdict, number>>;
+  /** Tests of the plan that never ran: --fail-fast or an interruption. */
+  readonly notRun: number;
+  readonly interrupted: boolean;
+  readonly exitCode: number;
+  readonly wallMs: number;
+  readonly finishedAt: string;
+}
+
+/** For people watching: never part of a recorded stream. */
+export type LiveEvent =
+  | { readonly type: "test-running"; readonly id: string; readonly title: string; readonly worker: number }
+  | { readonly type: "test-status"; readonly worker: number; readonly id: string; readonly pc: string; readonly guestNs: number; readonly console: string };
+
+export interface Failure {
+  readonly kind: "check" | "assert" | "fail" | "trap" | "timeout" | "deadlock" | "stack-overflow" | "double-fault" | "setup" | "teardown" | "hung" | "error";
+  /** One line: `expected add(1, 1) == 3, got 0x0000_0002`. */
+  readonly message: string;
+  /** The text the author gave, interpolated. */
+  readonly note: string | null;
+  readonly frame: CodeFrame | null;
+  /** Second places: the row that the expected value came from, the function that trapped. */
+  readonly related: readonly { readonly text: string; readonly frame: CodeFrame }[];
+  readonly values: readonly FailureValue[];
+  /** Ready-made lines below the values: hexdumps, per-field diffs, `xor = ..`. */
+  readonly details: readonly string[];
+  readonly hints: readonly string[];
+  readonly trap: { readonly class: string; readonly pc: string; readonly function: string | null; readonly address: string; readonly access: string } | null;
+  readonly cpu: number;
+  /** Oldest first: `12.3 us  read  uart0+5 (lsr) width 1 = 0x60 { thre, temt }`. */
+  readonly accesses: readonly string[];
+  readonly interrupts: readonly string[];
+}
+
+export interface CodeFrame {
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+  /** Columns [column, endColumn) of `line` are marked. */
+  readonly endColumn: number;
+  readonly label: string;
+  readonly lines: readonly { readonly number: number; readonly text: string }[];
+}
+
+export interface FailureValue {
+  readonly text: string;
+  /** Rendered in the width of its type, with field or member names. */
+  readonly value: string;
+  readonly type: string;
+}

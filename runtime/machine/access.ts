@@ -1,0 +1,107 @@
+// How one load or store reaches one region of registers: the only implementation of Region's `valid`, `impl` and `unaligned`.
+// The machine's bus calls it for the CPU and for DMA, and the PCI host for what lies behind its windows, so that a BAR
+// sees the same accesses wherever it is reached from. The rules are those of QEMU's MemoryRegionOps
+// (QEMU documentation, "The memory API", section "MMIO Operations"): refuse by `valid`, then split or widen to `impl`.
+// `null` and `false` mean that nobody answered: the bus turns that into a fault, and the model has seen nothing.
+
+import type { Region, Width } from "../devices/device.ts";
+
+/** Where an access to a window goes on. */
+export interface WindowTarget {
+  readonly region: Region;
+  readonly offset: number;
+}
+
+/**
+ * A region behind which other regions come and go (the memory and port windows of a PCI host). An access that `resolve`
+ * can place is judged by the rules of the region found there alone; otherwise it goes to the window's own `read` and `write`.
+ */
+export interface WindowRegion extends Region {
+  resolve(offset: number): WindowTarget | null;
+}
+
+export function isWindow(region: Region): region is WindowRegion {
+  return "resolve" in region;
+}
+
+/** True if the bus lets an access of this shape through to the region. */
+export function accessValid(region: Region, offset: number, width: Width): boolean {
+  if (width < region.valid.min || width > region.valid.max) return false;
+  if (offset < 0 || offset + width > region.size) return false;
+  return region.unaligned === true || offset % width === 0;
+}
+
+/**
+ * The width in which the model sees the access. A model gets a widened access at the guest's own offset, aligned or not,
+ * and parts of a split one in ascending order.
+ */
+function implWidth(region: Region, width: Width): Width {
+  const { min, max } = region.impl ?? region.valid;
+  if (width > max) return max;
+  return width < min ? min : width;
+}
+
+function read64(region: Region, offset: number): bigint {
+  if (region.read64 === undefined) throw new Error(`region ${region.name} takes 8-byte accesses but has no read64`);
+  return BigInt.asUintN(64, region.read64(offset));
+}
+
+function write64(region: Region, offset: number, value: bigint): void {
+  if (region.write64 === undefined) throw new Error(`region ${region.name} takes 8-byte accesses but has no write64`);
+  region.write64(offset, value);
+}
+
+function truncate(value: number, width: Width): number {
+  return width >= 4 ? value >>> 0 : value & (2 ** (width * 8) - 1);
+}
+
+/** Reads; 8-byte accesses give a bigint, narrower ones an unsigned number; null is a bus fault. */
+export function accessRead(region: Region, offset: number, width: Width): number | bigint | null {
+  if (isWindow(region)) {
+    const target = region.resolve(offset);
+    if (target !== null) return accessRead(target.region, target.offset, width);
+  }
+  if (!accessValid(region, offset, width)) return null;
+  const step = implWidth(region, width);
+  if (width === 8) {
+    if (step === 8) return read64(region, offset);
+    let value = 0n;
+    for (let i = 0; i < 8; i += step) value |= BigInt(truncate(region.read(offset + i, step), step)) << BigInt(i * 8);
+    return value;
+  }
+  if (step === 8) return truncate(Number(BigInt.asUintN(32, read64(region, offset))), width);
+  if (step >= width) return truncate(region.read(offset, step), width);
+  let value = 0;
+  for (let i = 0; i < width; i += step) value |= truncate(region.read(offset + i, step), step) << (i * 8);
+  return value >>> 0;
+}
+
+/** Writes the low `width` bytes of `value`; false is a bus fault. */
+export function accessWrite(region: Region, offset: number, width: Width, value: number | bigint): boolean {
+  if (isWindow(region)) {
+    const target = region.resolve(offset);
+    if (target !== null) return accessWrite(target.region, target.offset, width, value);
+  }
+  if (!accessValid(region, offset, width)) return false;
+  const step = implWidth(region, width);
+  if (width === 8) {
+    const wide = BigInt.asUintN(64, BigInt(value));
+    if (step === 8) {
+      write64(region, offset, wide);
+    } else {
+      for (let i = 0; i < 8; i += step) {
+        region.write(offset + i, step, Number(BigInt.asUintN(step * 8, wide >> BigInt(i * 8))));
+      }
+    }
+    return true;
+  }
+  const narrow = truncate(typeof value === "bigint" ? Number(BigInt.asUintN(32, value)) : value, width);
+  if (step === 8) {
+    write64(region, offset, BigInt(narrow));
+  } else if (step >= width) {
+    region.write(offset, step, narrow);
+  } else {
+    for (let i = 0; i < width; i += step) region.write(offset + i, step, truncate(narrow >>> (i * 8), step));
+  }
+  return true;
+}

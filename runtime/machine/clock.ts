@@ -1,0 +1,183 @@
+// Virtual time of one machine: a count of nanoseconds and a binary heap of what devices want to happen later. Pending events are
+// plain data (time, device, tag), so a snapshot copies them and a restore needs no closure of the past. Ties fire in the order
+// in which they were scheduled, which makes a run depend on nothing but its inputs.
+
+export interface PendingEvent {
+  readonly time: number;
+  /** Sequence number of the `schedule` call: decides between events of one time. */
+  readonly order: number;
+  readonly device: number;
+  readonly tag: number;
+}
+
+export interface ClockState {
+  readonly now: number;
+  readonly order: number;
+  /** In firing order. */
+  readonly events: readonly PendingEvent[];
+}
+
+export interface VirtualClock {
+  now(): number;
+  /** Moves time on; fires nothing. */
+  advance(ns: number): void;
+  /** Time of the earliest event, Infinity if there is none. */
+  nextEvent(): number;
+  /** An event of the same device and tag is replaced. */
+  schedule(device: number, tag: number, delay: number): void;
+  cancel(device: number, tag: number): void;
+  /**
+   * Fires all events due at or before now, in order. While one is delivered, `now()` is its due time, so that a periodic
+   * device does not drift by the distance between poll points. Calls from inside a delivery do nothing.
+   */
+  fire(): void;
+  save(): ClockState;
+  load(state: ClockState): void;
+  /** Time 0, nothing pending. */
+  reset(): void;
+}
+
+interface HeapEntry extends PendingEvent {
+  index: number;
+}
+
+/** More deliveries than this without time moving on is a model that reschedules itself with delay 0. */
+const MAX_EVENTS_AT_ONE_TIME = 100_000;
+
+function isBefore(a: PendingEvent, b: PendingEvent): boolean {
+  return a.time < b.time || (a.time === b.time && a.order < b.order);
+}
+
+function eventKey(device: number, tag: number): number {
+  return device * 0x1_0000_0000 + tag;
+}
+
+export function createClock(deliver: (device: number, tag: number) => void): VirtualClock {
+  const heap: HeapEntry[] = [];
+  const byKey = new Map<number, HeapEntry>();
+  let now = 0;
+  let order = 0;
+  let next = Infinity;
+  let isFiring = false;
+
+  function place(entry: HeapEntry, index: number): void {
+    heap[index] = entry;
+    entry.index = index;
+  }
+
+  function siftUp(entry: HeapEntry): void {
+    let index = entry.index;
+    while (index > 0) {
+      const above = (index - 1) >> 1;
+      const parent = heap[above];
+      if (parent === undefined || !isBefore(entry, parent)) break;
+      place(parent, index);
+      index = above;
+    }
+    place(entry, index);
+  }
+
+  function siftDown(entry: HeapEntry): void {
+    let index = entry.index;
+    for (;;) {
+      const left = heap[2 * index + 1];
+      if (left === undefined) break;
+      const right = heap[2 * index + 2];
+      const child = right !== undefined && isBefore(right, left) ? right : left;
+      if (!isBefore(child, entry)) break;
+      const from = child.index;
+      place(child, index);
+      index = from;
+    }
+    place(entry, index);
+  }
+
+  function insert(event: PendingEvent): void {
+    const entry = { ...event, index: heap.length };
+    heap.push(entry);
+    byKey.set(eventKey(event.device, event.tag), entry);
+    siftUp(entry);
+    next = heap[0]?.time ?? Infinity;
+  }
+
+  function remove(entry: HeapEntry): void {
+    byKey.delete(eventKey(entry.device, entry.tag));
+    const last = heap.pop();
+    if (last !== undefined && last !== entry) {
+      place(last, entry.index);
+      siftUp(last);
+      siftDown(last);
+    }
+    next = heap[0]?.time ?? Infinity;
+  }
+
+  function clear(): void {
+    heap.length = 0;
+    byKey.clear();
+    next = Infinity;
+  }
+
+  function deliverDue(limit: number): void {
+    let deliveries = 0;
+    for (let first = heap[0]; first !== undefined && first.time <= limit; first = heap[0]) {
+      if (first.time > now) deliveries = 0;
+      if (++deliveries > MAX_EVENTS_AT_ONE_TIME) {
+        throw new Error(`device ${first.device} schedules event ${first.tag} without end at time ${first.time}`);
+      }
+      remove(first);
+      now = first.time;
+      deliver(first.device, first.tag);
+    }
+  }
+
+  return {
+    now: () => now,
+    advance(ns) {
+      now += ns;
+    },
+    nextEvent: () => next,
+    schedule(device, tag, delay) {
+      const time = now + delay;
+      if (!Number.isSafeInteger(delay) || delay < 0 || !Number.isSafeInteger(time)) {
+        throw new RangeError(`device ${device} schedules event ${tag} after ${delay} ticks`);
+      }
+      if (!Number.isInteger(tag) || tag < 0 || tag > 0xffff_ffff)
+        throw new RangeError(`device ${device}: ${tag} is no event tag`);
+      const pending = byKey.get(eventKey(device, tag));
+      if (pending !== undefined) remove(pending);
+      insert({ time, order: order++, device, tag });
+    },
+    cancel(device, tag) {
+      const pending = byKey.get(eventKey(device, tag));
+      if (pending !== undefined) remove(pending);
+    },
+    fire() {
+      if (next > now || isFiring) return;
+      const limit = now;
+      isFiring = true;
+      try {
+        // What is due was due at some time since the last call: deliveries start from the first of these times.
+        now = Math.min(now, next);
+        deliverDue(limit);
+      } finally {
+        isFiring = false;
+        now = limit;
+      }
+    },
+    save() {
+      const events = heap.map(({ time, order: at, device, tag }) => ({ time, order: at, device, tag }));
+      return { now, order, events: events.sort((a, b) => a.time - b.time || a.order - b.order) };
+    },
+    load(state) {
+      clear();
+      now = state.now;
+      order = state.order;
+      for (const event of state.events) insert(event);
+    },
+    reset() {
+      clear();
+      now = 0;
+      order = 0;
+    },
+  };
+}

@@ -1,0 +1,104 @@
+// What the CPUs of a machine and the machine say to each other. An executor (reference interpreter, WebAssembly translation)
+// runs guest code; the machine owns memory, bus, time and interrupt lines. Both executors share this file so that they can be
+// swapped test by test: the same machine, the same calls, the same outcome, the same instruction count.
+
+import type { Module } from "../../isa/bytecode/module.ts";
+import type { TrapClass } from "../../isa/bytecode/instructions.ts";
+import type { MachineExit, Width } from "../devices/device.ts";
+
+/**
+ * RAM, in one fixed WebAssembly.Memory so that translated code addresses it directly: byte i of RAM is byte i of the memory.
+ * Behind the RAM lies one byte per 4 KiB page, set to 1 by every store to the page (`dirtyOffset`): restore copies only those.
+ */
+export interface GuestMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly base: bigint;
+  readonly size: number;
+  readonly dirtyOffset: number;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** End of the read-only data (byte offset into RAM): guest stores in [readOnlyStart, readOnlyEnd) trap `protection`. */
+  readOnlyStart: number;
+  readOnlyEnd: number;
+}
+
+export type BusResult = number | bigint | null;
+
+/** Everything that is not RAM. Values up to 4 bytes are numbers, 8 bytes bigint; null or false is a bus fault. */
+export interface Bus {
+  read(address: bigint, width: Width): BusResult;
+  write(address: bigint, width: Width, value: number | bigint): boolean;
+  portRead(port: number, width: 1 | 2 | 4): number | null;
+  portWrite(port: number, width: 1 | 2 | 4, value: number): boolean;
+}
+
+/** Time and interrupts as executors see them. */
+export interface MachineCore {
+  readonly memory: GuestMemory;
+  readonly bus: Bus;
+  readonly cpuCount: number;
+  /** Guest time in ns at the last `advance`. Executors keep their own count since then and add it in before any device access. */
+  now(): number;
+  /** Moves time on by executed instructions or idle ns, without firing events. */
+  advance(ns: number): void;
+  /** Absolute time of the next device event, Infinity if none. */
+  nextEvent(): number;
+  /** Fires every event due at or before now. */
+  fireEvents(): void;
+  /** Interrupt lines of a CPU, bit n = cause n. */
+  lines(cpu: number): number;
+  /** Set when a device ended the machine; executors stop at the end of the current instruction. */
+  exitRequest(): MachineExit | null;
+  /** Seeded 32-bit scheduler randomness; a stream of its own. */
+  scheduleRandom(): number;
+}
+
+export interface TrapRecord {
+  readonly class: TrapClass;
+  readonly pc: number;
+  readonly address: bigint;
+  readonly access: 0 | 1 | 2 | 3;
+  readonly width: number;
+  readonly value: bigint;
+  readonly sp: bigint;
+  readonly cpu: number;
+}
+
+export type Outcome =
+  | { readonly kind: "returned"; readonly values: readonly (number | bigint)[] }
+  | { readonly kind: "exit"; readonly exit: MachineExit }
+  | { readonly kind: "unhandled-trap"; readonly trap: TrapRecord }
+  | { readonly kind: "double-fault"; readonly trap: TrapRecord; readonly first: TrapRecord }
+  | { readonly kind: "deadlock"; readonly pc: number }
+  /** The grace after the time limit ran out too. */
+  | { readonly kind: "hung"; readonly pc: number };
+
+export interface RunLimits {
+  /** Guest time (absolute ns) at which CPU 0 takes the `timeout` trap. */
+  readonly deadline: number;
+  /** Further ns until the machine is stopped. */
+  readonly grace: number;
+  /** The same limits in executed instructions, so that idle time and work are bounded apart. Counted from the call. */
+  readonly instructions: number;
+}
+
+/** Where the loader put things; the same for every executor of an image. */
+export interface LoadedImage {
+  readonly module: Module;
+  /** Guest address of each data symbol. */
+  readonly symbolAddress: readonly bigint[];
+  /** Per CPU: initial SP (exclusive top) and limit; the 8 KiB reserve lies below the limit. */
+  readonly stacks: readonly { readonly top: bigint; readonly limit: bigint }[];
+}
+
+export interface Executor {
+  /** Calls an exported or indexed function on CPU 0 from an idle machine and runs all CPUs until it returns or the machine stops. */
+  call(functionIndex: number, args: readonly (number | bigint)[], limits: RunLimits): Outcome;
+  /** Instructions executed by the last `call`, all CPUs together. Equal between executors. */
+  instructions(): number;
+}
+
+export interface ExecutorFactory {
+  readonly name: "interpreter" | "wasm";
+  create(image: LoadedImage, machine: MachineCore): Executor;
+}

@@ -1,0 +1,87 @@
+// Guest RAM with its dirty map in one WebAssembly.Memory of fixed size, so that translated code, the interpreter, DMA and restore
+// all work on the same bytes. Layout: [0, size) RAM; [dirtyOffset, dirtyOffset + size / 4096) one byte per page, 1 = written since
+// the last `takeDirtyPages`. Memories are pooled by size: a fresh 16 MiB costs milliseconds of page faults, zeroing a few used pages nothing.
+
+import type { GuestMemory } from "./cpu-contract.ts";
+
+export const PAGE_SIZE = 4096;
+const PAGE_SHIFT = 12;
+const WASM_PAGE = 0x1_0000;
+/** Idle memories kept per size. */
+const POOL_LIMIT = 4;
+
+const pool = new Map<number, WebAssembly.Memory[]>();
+
+export function pageCount(memory: GuestMemory): number {
+  return memory.size >>> PAGE_SHIFT;
+}
+
+/** RAM of `size` bytes at guest address `base`, all zero, all clean. Give it back with `releaseMemory`. */
+export function acquireMemory(base: bigint, size: number): GuestMemory {
+  if (!Number.isInteger(size) || size <= 0 || size % WASM_PAGE !== 0 || size > 0x4000_0000) {
+    throw new RangeError(`RAM of ${size} bytes: expected a multiple of 64 KiB up to 1 GiB`);
+  }
+  if (base < 0n || base % BigInt(PAGE_SIZE) !== 0n)
+    throw new RangeError(`RAM at ${base}: expected a page-aligned address`);
+  const pages = Math.ceil((size + size / PAGE_SIZE) / WASM_PAGE);
+  const memory = pool.get(size)?.pop() ?? new WebAssembly.Memory({ initial: pages, maximum: pages });
+  return {
+    memory,
+    base,
+    size,
+    dirtyOffset: size,
+    bytes: new Uint8Array(memory.buffer),
+    view: new DataView(memory.buffer),
+    readOnlyStart: 0,
+    readOnlyEnd: 0,
+  };
+}
+
+/** Puts memory back into the pool. `used` are the pages that may hold something besides zeros; nobody may keep a view. */
+export function releaseMemory(memory: GuestMemory, used: Iterable<number>): void {
+  for (const page of used) zeroPage(memory, page);
+  memory.bytes.fill(0, memory.dirtyOffset, memory.dirtyOffset + pageCount(memory));
+  const idle = pool.get(memory.size) ?? [];
+  if (idle.length < POOL_LIMIT) idle.push(memory.memory);
+  pool.set(memory.size, idle);
+}
+
+export function zeroPage(memory: GuestMemory, page: number): void {
+  const start = page * PAGE_SIZE;
+  memory.bytes.fill(0, start, start + PAGE_SIZE);
+}
+
+export function copyPage(memory: GuestMemory, page: number): Uint8Array {
+  const start = page * PAGE_SIZE;
+  return memory.bytes.slice(start, start + PAGE_SIZE);
+}
+
+/** For every store that does not come from guest code: DMA, the loader, the host. `length` of at least 1, inside RAM. */
+export function markDirty(memory: GuestMemory, offset: number, length: number): void {
+  const first = memory.dirtyOffset + (offset >>> PAGE_SHIFT);
+  const last = memory.dirtyOffset + ((offset + length - 1) >>> PAGE_SHIFT);
+  for (let at = first; at <= last; at++) memory.bytes[at] = 1;
+}
+
+/** Finds the dirty pages, in ascending order, into `into` and cleans the map; returns their number. */
+export function takeDirtyPages(memory: GuestMemory, into: Uint32Array): number {
+  const pages = pageCount(memory);
+  // A multiple of 16 pages by the 64 KiB granularity of RAM, so the map divides into words.
+  const words = new Uint32Array(memory.memory.buffer, memory.dirtyOffset, pages >>> 2);
+  let count = 0;
+  for (let word = 0; word < words.length; word++) {
+    if (words[word] === 0) continue;
+    for (let page = word * 4; page < word * 4 + 4; page++) {
+      if (memory.bytes[memory.dirtyOffset + page] !== 0) into[count++] = page;
+    }
+    words[word] = 0;
+  }
+  return count;
+}
+
+/** The offset of `[address, address + length)` in RAM, or -1 if any byte of it lies outside. */
+export function ramOffset(memory: GuestMemory, address: bigint, length: number): number {
+  const offset = address - memory.base;
+  if (offset < 0n || offset + BigInt(length) > BigInt(memory.size)) return -1;
+  return Number(offset);
+}

@@ -1,0 +1,43 @@
+// The reporter for people and logs: a header, a line for each suite when it ends and for each test that did not simply pass (with
+// `-v` for each test), as they come; at the end the failures again in full, where nobody has to scroll for them, then the summary.
+import type { RunEvent, TestFinished } from "../events.ts";
+import { paintFor } from "./paint.ts";
+import type { Reporter, ReporterOptions, Sink } from "./reporter.ts";
+import { formatHeader, formatInfos, formatResult, formatSuite } from "./result-line.ts";
+import { createRunLog } from "./run-log.ts";
+
+export function createHumanReporter(sink: Sink, { verbose: isVerbose = false }: ReporterOptions = {}): Reporter {
+  const paint = paintFor(sink.color);
+  const log = createRunLog(isVerbose);
+  const writeLines = (lines: readonly string[]): void => {
+    if (lines.length > 0) sink.write(`${lines.join("\n")}\n`);
+  };
+
+  const linesOf = (test: TestFinished): string[] => {
+    if (isVerbose) return [...formatResult(test, paint), ...formatInfos(test, paint)];
+    return test.verdict === "pass" ? [] : formatResult(test, paint);
+  };
+
+  return {
+    handle(event: RunEvent): void {
+      log.add(event);
+      switch (event.type) {
+        case "run-started":
+          return writeLines([...formatHeader(event, paint), ""]);
+        case "test-finished":
+          return writeLines(linesOf(event));
+        case "suite-finished":
+          return writeLines([formatSuite(event, log.countsOf(event), paint)]);
+        case "suite-started":
+        case "run-finished":
+        case "test-running":
+        case "test-status":
+          return;
+      }
+    },
+    finish(): void {
+      const columns = sink.isTty ? sink.columns : Infinity;
+      writeLines(log.formatEnd({ paint, columns, isFull: isVerbose }));
+    },
+  };
+}

@@ -1,0 +1,65 @@
+// The table of reporters. Each is loaded when it is asked for and not before: a run that writes KTAP pays neither for the
+// failure block's code nor, above all, for React and Ink.
+import type { Reporter, ReporterOptions, Sink } from "./reporter.ts";
+
+export type { Reporter, ReporterOptions, RunActions, Sink, TerminalStreams } from "./reporter.ts";
+
+interface ReporterEntry {
+  readonly name: string;
+  /** One line for `--help`. */
+  readonly summary: string;
+  readonly create: (sink: Sink, options: ReporterOptions) => Promise<Reporter>;
+}
+
+export const REPORTERS: readonly ReporterEntry[] = [
+  {
+    name: "human",
+    summary: "lines for people; the default without a terminal",
+    create: async (sink, options) => (await import("./human.ts")).createHumanReporter(sink, options),
+  },
+  {
+    name: "tui",
+    summary: "live view; the default on a terminal",
+    create: async (sink, options) => {
+      if (options.actions === undefined) throw new Error("the tui reporter needs the actions of a run");
+      return (await import("../tui/reporter.tsx")).createTuiReporter(options.actions, {
+        color: sink.color,
+        verbose: options.verbose ?? false,
+        ...(options.streams ?? {}),
+      });
+    },
+  },
+  {
+    name: "ktap",
+    summary: "KTAP version 1, as the Linux kernel's tools read it",
+    create: async (sink) => (await import("./ktap.ts")).createKtapReporter(sink),
+  },
+  {
+    name: "junit",
+    summary: "JUnit XML, for CI servers",
+    create: async (sink) => (await import("./junit.ts")).createJunitReporter(sink),
+  },
+  {
+    name: "ctrf",
+    summary: "Common Test Report Format, JSON",
+    create: async (sink) => (await import("./ctrf.ts")).createCtrfReporter(sink),
+  },
+  {
+    name: "ndjson",
+    summary: "the event stream, one JSON object a line",
+    create: async (sink) => (await import("./ndjson.ts")).createNdjsonReporter(sink),
+  },
+  {
+    name: "github",
+    summary: "GitHub annotations and step summary",
+    create: async (sink, options) => (await import("./github.ts")).createGithubReporter(sink, options.summary ?? null),
+  },
+];
+
+export const REPORTER_NAMES: readonly string[] = REPORTERS.map(({ name }) => name);
+
+/** Null when there is no reporter of that name. */
+export async function createReporter(name: string, sink: Sink, options: ReporterOptions = {}): Promise<Reporter | null> {
+  const entry = REPORTERS.find((candidate) => candidate.name === name);
+  return entry === undefined ? null : entry.create(sink, options);
+}

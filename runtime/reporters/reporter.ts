@@ -1,0 +1,44 @@
+// What a reporter is: a reader of the run's one event stream that writes to one sink. The contract is this small so that the
+// terminal UI, a file for a CI server and a pipe are the same thing to the runner, and several can follow one run.
+import type { RunEvent } from "../events.ts";
+
+export interface Reporter {
+  handle(event: RunEvent): void;
+  /** Called once, also after an interruption and when the stream broke off without `run-finished`. */
+  finish(): void | Promise<void>;
+}
+
+export interface Sink {
+  write(text: string): void;
+  /** Width of the terminal; read at each use, because terminals are resized. */
+  readonly columns: number;
+  readonly color: boolean;
+  readonly isTty: boolean;
+}
+
+/** What a person at the terminal can ask of the run. */
+export interface RunActions {
+  /** First call: stop starting tests; further calls: stop at once. */
+  interrupt(): void;
+  rerunFailed(): void;
+  /** Null when the filter was taken, else one line that says what is wrong with it. */
+  setFilter(text: string): string | null;
+  /** Asks for a `test-status` event of each running test. */
+  requestStatus(): void;
+}
+
+export interface TerminalStreams {
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+}
+
+export interface ReporterOptions {
+  /** A line for each test, and failure blocks in full. */
+  readonly verbose?: boolean;
+  /** `github`: where the step summary in Markdown goes. */
+  readonly summary?: { write(text: string): void };
+  /** `tui`: required. */
+  readonly actions?: RunActions;
+  /** `tui`: by default those of the process. */
+  readonly streams?: TerminalStreams;
+}

@@ -1,0 +1,176 @@
+// The plan: every case of the images as a subject that filters select from, and the selected ones in the order of the run. Order is by
+// file, suite, test, row, or shuffled at each of these levels by the run's seed, never across them: rows of a test stay together.
+
+import type { Manifest, ManifestCase, ManifestSuite, ManifestTest } from "../../compiler/images/manifest.ts";
+import { capabilitiesOf, type MachineDescription } from "../../machines/description.ts";
+import { caseId, EMBEDDED } from "../engines/case-id.ts";
+import { staticSkip, type WorkItem } from "../engines/embedded.ts";
+import { formatNeed } from "../engines/needs.ts";
+import type { EngineImage } from "../engines/session.ts";
+import type { FilterSubject } from "./filter-match.ts";
+
+/** A case of the plan: a filter's subject, and where it is in which image. */
+export interface PlannedCase extends FilterSubject {
+  readonly image: number;
+  readonly suiteIndex: number;
+  readonly testIndex: number;
+  readonly caseIndex: number;
+}
+
+/** A unit of work: a case with what its place among the selected ones means. */
+export interface PlannedWork extends WorkItem {
+  readonly image: number;
+  readonly id: string;
+  readonly title: string;
+}
+
+export interface PlannedSuite {
+  readonly name: string;
+  readonly file: string;
+  readonly target: string;
+  readonly engine: string;
+  readonly tests: number;
+  /** Selected tests in order, with the number of their selected rows; null: a test without rows. */
+  readonly plan: readonly { readonly test: string; readonly rows: number | null }[];
+}
+
+export interface RunPlan {
+  readonly suites: readonly PlannedSuite[];
+  readonly work: readonly PlannedWork[];
+  /** For each unit of work the index of its suite. */
+  readonly suiteOf: readonly number[];
+}
+
+function devicesOf(test: ManifestTest, machine: MachineDescription): string[] {
+  const wanted = new Set(test.needs.map(formatNeed));
+  const names = new Set(test.needs.map(({ name }) => name));
+  return capabilitiesOf(machine).flatMap(({ capability, device }) => {
+    if (device === null) return [];
+    const written = capability.argument === null ? capability.name : `${capability.name}(${capability.argument})`;
+    return wanted.has(written) || (capability.argument === null && names.has(capability.name)) ? [device] : [];
+  });
+}
+
+function* casesOf(manifest: Manifest): Generator<{ suite: ManifestSuite; test: ManifestTest; row: ManifestCase; at: readonly [number, number, number] }> {
+  for (const [s, suite] of manifest.suites.entries())
+    for (const [t, test] of suite.tests.entries()) for (const [c, row] of test.cases.entries()) yield { suite, test, row, at: [s, t, c] };
+}
+
+/** All cases of the images, in the order of the files. */
+export function listCases(images: readonly EngineImage[]): PlannedCase[] {
+  const cases: PlannedCase[] = [];
+  images.forEach(({ manifest, machine }, image) => {
+    const { files, target } = manifest;
+    /** Rows of a test share what does not depend on the row. */
+    let shared: { readonly test: ManifestTest; readonly needs: readonly string[]; readonly devices: readonly string[] } | undefined;
+    for (const { suite, test, row, at } of casesOf(manifest)) {
+      if (shared === undefined || shared.test !== test) shared = { test, needs: test.needs.map(formatNeed), devices: devicesOf(test, machine) };
+      cases.push({
+        id: caseId(manifest, suite, test, row),
+        file: files[suite.file] ?? "?",
+        line: test.line,
+        endLine: test.endLine,
+        suite: suite.name,
+        test: test.name,
+        row: row.name,
+        rowLine: row.line,
+        ...(row.file === test.file ? {} : { rowFile: files[row.file] ?? "?" }),
+        tags: test.tags,
+        target,
+        engine: EMBEDDED,
+        needs: shared.needs,
+        devices: shared.devices,
+        covers: test.covers,
+        image,
+        suiteIndex: at[0],
+        testIndex: at[1],
+        caseIndex: at[2],
+      });
+    }
+  });
+  return cases;
+}
+
+/** Fisher-Yates over a small generator (xorshift32), for orders only: machines have generators of their own. */
+function createShuffle(seed: bigint): <T>(items: readonly T[]) => T[] {
+  let state = (Number(seed & 0xffff_ffffn) ^ Number((seed >> 32n) & 0xffff_ffffn) ^ 0x9e37_79b9) >>> 0 || 1;
+  const next = (): number => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state;
+  };
+  for (let i = 0; i < 8; i++) next();
+  return (items) => {
+    const result = [...items];
+    for (let at = result.length - 1; at > 0; at--) {
+      const other = next() % (at + 1);
+      const item = result[at];
+      const swapped = result[other];
+      if (item !== undefined && swapped !== undefined) [result[at], result[other]] = [swapped, item];
+    }
+    return result;
+  };
+}
+
+function groupBy<T>(items: readonly T[], key: (item: T) => unknown): T[][] {
+  const groups = new Map<unknown, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group === undefined) groups.set(key(item), [item]);
+    else group.push(item);
+  }
+  return [...groups.values()];
+}
+
+function titleOf({ suite, test, row }: PlannedCase): string {
+  return `${suite}: ${test}${row === null ? "" : ` [${row}]`}`;
+}
+
+function describeRows(rows: readonly PlannedCase[]): { test: string; rows: number | null } {
+  const [first] = rows;
+  return { test: first?.test ?? "", rows: first?.row == null ? null : rows.length };
+}
+
+/** Null: in the order of the files. */
+export function makePlan(images: readonly EngineImage[], selected: readonly PlannedCase[], shuffleSeed: bigint | null): RunPlan {
+  const shuffle = shuffleSeed === null ? <T>(items: readonly T[]): T[] => [...items] : createShuffle(shuffleSeed);
+  const suites: PlannedSuite[] = [];
+  const work: PlannedWork[] = [];
+  const suiteOf: number[] = [];
+  for (const imageCases of shuffle(groupBy(selected, ({ image }) => image))) {
+    for (const suiteCases of shuffle(groupBy(imageCases, ({ suiteIndex }) => suiteIndex))) {
+      const tests = shuffle(groupBy(suiteCases, ({ testIndex }) => testIndex));
+      const ordered = tests.flatMap((rows) => shuffle(rows));
+      const [first] = ordered;
+      const image = first === undefined ? undefined : images[first.image];
+      if (first === undefined || image === undefined) continue;
+      suites.push({ name: first.suite, file: first.file, target: first.target, engine: first.engine, tests: ordered.length, plan: tests.map(describeRows) });
+
+      const testOf = (planned: PlannedCase): ManifestTest | undefined => image.manifest.suites[planned.suiteIndex]?.tests[planned.testIndex];
+      const runnable = ordered.filter((planned) => {
+        const test = testOf(planned);
+        const row = test?.cases[planned.caseIndex];
+        return test !== undefined && row !== undefined && staticSkip(image, test, row) === null;
+      });
+      const lastOfTable = new Map(runnable.map((planned) => [testOf(planned)?.tableHooks ?? null, planned]));
+      for (const planned of ordered) {
+        const hooks = testOf(planned)?.tableHooks ?? null;
+        work.push({
+          image: planned.image,
+          id: planned.id,
+          title: titleOf(planned),
+          suite: planned.suiteIndex,
+          test: planned.testIndex,
+          case: planned.caseIndex,
+          opensSuite: planned === runnable[0],
+          closesSuite: planned === runnable.at(-1),
+          closesTable: hooks !== null && planned === lastOfTable.get(hooks),
+        });
+        suiteOf.push(suites.length - 1);
+      }
+    }
+  }
+  return { suites, work, suiteOf };
+}

@@ -1,0 +1,258 @@
+// Runs a plan and writes its events. Tests start in this thread at once, because most runs end before a worker thread would have
+// started; when what is left is worth it, workers take over. Wherever a test runs, results leave in the order of the plan, so that
+// the recorded stream depends on plan and seed only.
+
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { EVENT_VERSION, type RunEvent, type RunFinished, type TestFinished } from "../events.ts";
+import { createEmbeddedEngine, DEFAULT_INSTRUCTIONS, limitsOf, type EmbeddedEngine, type EngineHost, type EngineOptions } from "../engines/embedded.ts";
+import { makeFailure } from "../engines/failure.ts";
+import type { EngineImage } from "../engines/session.ts";
+import { createRelease, type Release } from "./release.ts";
+import type { PlannedWork, RunPlan } from "./plan.ts";
+import type { Batch, PoolOptions, WorkerPool } from "./worker-pool.ts";
+
+export interface RunRequest {
+  readonly images: readonly EngineImage[];
+  readonly plan: RunPlan;
+  readonly deselected: number;
+  readonly engine: EngineOptions;
+  readonly host: EngineHost;
+  /** Most worker threads; 1: none. */
+  readonly jobs: number;
+  /** Stop after so many failed tests; null: never. */
+  readonly failFast: number | null;
+  /** `guestspec 0.1.0` */
+  readonly tool: string;
+  /** Somebody watches: live events are wanted. */
+  readonly isLive: boolean;
+  exitCodeOf(summary: RunSummary): number;
+}
+
+export interface RunSummary {
+  readonly counts: RunFinished["counts"];
+  readonly notRun: number;
+  readonly interrupted: boolean;
+  readonly promisedSkips: number;
+}
+
+export interface RunControl {
+  /** Ends the run after the tests that run now. */
+  interrupt(): void;
+  /** As `interrupt`, but the run does not count as interrupted: another one follows. */
+  stop(): void;
+  /** Asks for a `test-status` of each running test. */
+  requestStatus(): void;
+}
+
+export interface RunHandle extends RunControl {
+  readonly finished: Promise<RunFinished>;
+}
+
+/** The event loop gets its turn at least this often, for ^C, the live view and workers' answers. */
+const TURN_MS = 12;
+/** How long tests run here before it is judged whether workers pay. */
+const TRIAL_MS = 40;
+/** A worker costs about 45 ms of start-up; below this much remaining work they do not pay. */
+const WORTH_MS = 200;
+/** What a batch should last: long enough to hide the round trip, short enough for an even end. */
+const BATCH_MS = 25;
+const MAX_BATCH = 400;
+/** Wall time that the slowest executor may need for so many instructions, with room to spare. */
+const HANG_BASE_MS = 30_000;
+const HANG_MS_PER_INSTRUCTION = 1 / 5000;
+
+/** Reads a clock for the fields whose name says that they differ between runs. */
+function isoNow(): string {
+  return new Date().toISOString();
+}
+
+function hangLimit(request: RunRequest): number {
+  const most = Math.max(
+    DEFAULT_INSTRUCTIONS,
+    ...request.images.flatMap(({ manifest }) => manifest.suites.flatMap(({ tests }) => tests.map((test) => limitsOf(test, request.engine).instructions))),
+  );
+  return HANG_BASE_MS + most * HANG_MS_PER_INSTRUCTION;
+}
+
+export function startRun(request: RunRequest, emit: (event: RunEvent) => void): RunHandle {
+  const { plan, images, host } = request;
+  const { work } = plan;
+  const started = host.now();
+  const release: Release = createRelease(plan, request.failFast ?? Infinity, emit);
+  const casesOf = new Map<number, number>();
+  for (const { image } of work) casesOf.set(image, (casesOf.get(image) ?? 0) + 1);
+  let next = 0;
+  let isStopping = false;
+  let isInterrupted = false;
+  let pool: WorkerPool | null = null;
+  let active: { readonly image: number; readonly engine: EmbeddedEngine } | null = null;
+  let inlineIndex = -1;
+
+  function engineFor(image: number): EmbeddedEngine {
+    if (active?.image === image) return active.engine;
+    active?.engine.dispose();
+    const contents = images[image];
+    if (contents === undefined) throw new Error(`the plan names image ${image}`);
+    active = { image, engine: createEmbeddedEngine(contents, request.engine, host, casesOf.get(image) ?? 0) };
+    return active.engine;
+  }
+
+  function hasWork(): boolean {
+    return next < work.length && !isStopping && !release.isStopped;
+  }
+
+  function announce(unit: PlannedWork, worker: number): void {
+    if (request.isLive) emit({ type: "test-running", id: unit.id, title: unit.title, worker });
+  }
+
+  function takeBatch(size: number): Batch | null {
+    const first = work[next];
+    if (!hasWork() || first === undefined) return null;
+    const units: (Batch["units"][number])[] = [];
+    while (units.length < size) {
+      const unit = work[next];
+      if (unit === undefined || unit.image !== first.image) break;
+      units.push({ suite: unit.suite, test: unit.test, case: unit.case, opensSuite: unit.opensSuite, closesSuite: unit.closesSuite, closesTable: unit.closesTable, index: next });
+      next++;
+    }
+    return { image: first.image, units };
+  }
+
+  /** The result of a test that took its worker with it. */
+  function lostResult(index: number, how: "died" | "hung", message: string): TestFinished {
+    const unit = work[index];
+    const image = unit === undefined ? undefined : images[unit.image];
+    const suite = image?.manifest.suites[unit?.suite ?? -1];
+    const test = suite?.tests[unit?.test ?? -1];
+    if (unit === undefined || image === undefined || suite === undefined || test === undefined) throw new Error(`a worker lost unit ${index}, which the plan does not have`);
+    const { manifest } = image;
+    const text = how === "hung" ? `the test did not answer and its worker was stopped: ${message}` : `the worker died: ${message}`;
+    return {
+      type: "test-finished",
+      id: unit.id,
+      file: manifest.files[suite.file] ?? "?",
+      line: test.line,
+      suite: suite.name,
+      test: test.name,
+      row: test.cases[unit.case]?.name ?? null,
+      target: manifest.target,
+      engine: plan.suites[plan.suiteOf[index] ?? -1]?.engine ?? "",
+      verdict: how === "hung" ? "hung" : "error",
+      reason: null,
+      promised: false,
+      checks: 0,
+      failures: [makeFailure(how === "hung" ? "hung" : "error", text)],
+      infos: [],
+      console: "",
+      tags: test.tags,
+      guestNs: 0,
+      instructions: 0,
+      wallMs: 0,
+      repro: `guestspec run '${unit.id.replaceAll("'", `'\\''`)}'${request.engine.reproFlags} --jobs 1`,
+    };
+  }
+
+  async function startWorkers(meanMs: number): Promise<void> {
+    const { startPool } = await import("./worker-pool.ts");
+    const batchSize = Math.max(1, Math.min(MAX_BATCH, Math.floor(BATCH_MS / Math.max(meanMs, 0.01))));
+    const options: PoolOptions = {
+      workers: Math.min(request.jobs, work.length - next),
+      engine: request.engine,
+      hangMs: hangLimit(request),
+      plannedCases: (image) => Math.ceil((casesOf.get(image) ?? 0) / request.jobs),
+      imageAt(image) {
+        const contents = images[image];
+        if (contents === undefined) throw new Error(`the plan names image ${image}`);
+        return contents;
+      },
+      nextBatch: () => takeBatch(Math.max(1, Math.min(batchSize, Math.ceil((work.length - next) / request.jobs / 2)))),
+      onResult: (index, result) => release.add(index, result),
+      onLost: (index, how, message) => release.add(index, lostResult(index, how, message)),
+      onRunning(index, worker) {
+        const unit = work[index];
+        if (unit !== undefined) announce(unit, worker);
+      },
+    };
+    pool = startPool(options);
+  }
+
+  async function execute(): Promise<void> {
+    const begun = host.now();
+    let turn = begun;
+    let ran = 0;
+    while (hasWork() && pool?.isReady !== true) {
+      const unit = work[next];
+      if (unit === undefined) break;
+      inlineIndex = next++;
+      announce(unit, 0);
+      release.add(inlineIndex, await engineFor(unit.image).run(unit));
+      inlineIndex = -1;
+      ran++;
+      const now = host.now();
+      if (now - turn > TURN_MS) {
+        await nextTurn();
+        turn = host.now();
+      }
+      if (pool === null && request.jobs > 1 && now - begun > TRIAL_MS) {
+        const meanMs = (now - begun) / ran;
+        if (meanMs * (work.length - next) > WORTH_MS) await startWorkers(meanMs);
+      }
+    }
+    active?.engine.dispose();
+    active = null;
+    if (pool === null) return;
+    if (pool.isReady) await pool.done;
+    await pool.terminate();
+  }
+
+  async function run(): Promise<RunFinished> {
+    emit({
+      type: "run-started",
+      version: EVENT_VERSION,
+      tool: request.tool,
+      seed: String(request.engine.seed),
+      targets: [...new Set(plan.suites.map(({ target }) => target))],
+      suites: plan.suites.map(({ name, file, target, engine, tests }) => ({ name, file, target, engine, tests })),
+      tests: work.length,
+      deselected: request.deselected,
+      startedAt: isoNow(),
+    });
+    await execute();
+    release.finish();
+    const summary: RunSummary = {
+      counts: release.counts,
+      notRun: work.length - release.released,
+      interrupted: isInterrupted,
+      promisedSkips: release.promisedSkips,
+    };
+    const finished: RunFinished = {
+      type: "run-finished",
+      counts: summary.counts,
+      notRun: summary.notRun,
+      interrupted: summary.interrupted,
+      exitCode: request.exitCodeOf(summary),
+      wallMs: host.now() - started,
+      finishedAt: isoNow(),
+    };
+    emit(finished);
+    return finished;
+  }
+
+  return {
+    finished: run(),
+    interrupt() {
+      isStopping = isInterrupted = true;
+    },
+    stop() {
+      isStopping = true;
+    },
+    requestStatus() {
+      const running = [...(inlineIndex >= 0 ? [{ worker: 0, index: inlineIndex }] : []), ...(pool?.running() ?? [])];
+      for (const { worker, index } of running) {
+        const unit = work[index];
+        // A test under way cannot be asked: its thread runs the guest and answers nobody until it is done.
+        if (unit !== undefined) emit({ type: "test-status", worker, id: unit.id, pc: "", guestNs: 0, console: "" });
+      }
+    },
+  };
+}

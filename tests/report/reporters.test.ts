@@ -1,0 +1,222 @@
+// Every reporter on the recorded run: against its golden file, and against the rules of its format. UPDATE_GOLDENS=1 writes the goldens
+// anew; read the difference before keeping it.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Ajv } from "ajv";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { VERDICTS, type RunEvent } from "../../runtime/events.ts";
+import { REPORTER_NAMES } from "../../runtime/reporters/index.ts";
+import { createMemorySink, report } from "../fixtures/memory-sink.ts";
+import { interleaveSuites, interruptRun, recordedRun } from "../fixtures/recorded-run.ts";
+import { ctrfSchema } from "./ctrf-schema.ts";
+import { checkKtap, type KtapResult } from "./ktap-checker.ts";
+
+const here = new URL("./", import.meta.url);
+
+function checkGolden(name: string, actual: string): void {
+  const path = new URL(name, here);
+  if (process.env.UPDATE_GOLDENS === "1") writeFileSync(path, actual);
+  assert.ok(existsSync(path), `${name} is missing; UPDATE_GOLDENS=1 writes it`);
+  assert.equal(actual, readFileSync(path, "utf8"), `${name} differs; UPDATE_GOLDENS=1 writes it anew`);
+}
+
+/** Broken off in the third suite, without `run-finished`: what a killed process leaves. */
+function breakRun(): readonly RunEvent[] {
+  return interruptRun(recordedRun).slice(0, -1);
+}
+
+const goldens: readonly (readonly [file: string, write: () => Promise<string>])[] = [
+  ["human.golden.txt", () => report("human", recordedRun)],
+  ["human-verbose.golden.txt", () => report("human", recordedRun, { verbose: true })],
+  ["human-color.golden.txt", () => report("human", recordedRun, {}, createMemorySink({ color: true, isTty: true, columns: 100 }))],
+  ["human-interrupted.golden.txt", () => report("human", interruptRun(recordedRun))],
+  ["run.golden.ktap", () => report("ktap", recordedRun)],
+  ["interrupted.golden.ktap", () => report("ktap", interruptRun(recordedRun))],
+  ["junit.golden.xml", () => report("junit", recordedRun)],
+  ["ctrf.golden.json", () => report("ctrf", recordedRun)],
+  ["run.golden.ndjson", () => report("ndjson", recordedRun)],
+  ["github.golden.txt", () => report("github", recordedRun)],
+  ["github-summary.golden.md", async () => {
+    let summary = "";
+    await report("github", recordedRun, { summary: { write: (text) => void (summary += text) } });
+    return summary;
+  }],
+];
+
+for (const [file, write] of goldens)
+  test(`the recorded run as ${file}`, async () => {
+    checkGolden(file, await write());
+  });
+
+test("the recorded run has every verdict and every kind of failure", () => {
+  const results = recordedRun.filter((event) => event.type === "test-finished");
+  assert.deepEqual(VERDICTS.filter((verdict) => !results.some((result) => result.verdict === verdict)), []);
+  const kinds = ["check", "assert", "fail", "trap", "timeout", "deadlock", "stack-overflow", "double-fault", "setup", "teardown", "hung", "error"];
+  const seen = new Set<string>(results.flatMap(({ failures }) => failures.map(({ kind }) => kind)));
+  assert.deepEqual(kinds.filter((kind) => !seen.has(kind)), []);
+});
+
+test("every reporter in the table survives a run that broke off, and one that never began", async () => {
+  for (const name of REPORTER_NAMES.filter((candidate) => candidate !== "tui")) {
+    const broken = await report(name, breakRun());
+    assert.ok(broken.length > 0, name);
+    await report(name, []);
+  }
+});
+
+test("live events leave no trace in any report", async () => {
+  const [first, ...rest] = recordedRun;
+  assert.ok(first !== undefined);
+  const live: RunEvent[] = [
+    { type: "test-running", id: "x", title: "x", worker: 1 },
+    { type: "test-status", worker: 1, id: "x", pc: "0x0", guestNs: 1, console: "" },
+  ];
+  for (const name of REPORTER_NAMES.filter((candidate) => candidate !== "tui"))
+    assert.equal(await report(name, [first, ...live, ...rest]), await report(name, recordedRun), name);
+});
+
+// --- KTAP
+
+function flatten(results: readonly KtapResult[]): KtapResult[] {
+  return results.flatMap((result) => [result, ...flatten(result.children)]);
+}
+
+test("KTAP is strict version 1, also when the run is interrupted or broken off", async () => {
+  for (const events of [recordedRun, interruptRun(recordedRun), breakRun()]) {
+    const suites = checkKtap(await report("ktap", events));
+    assert.equal(suites.length, 6);
+    assert.ok(suites.some(({ isOk }) => !isOk));
+  }
+});
+
+test("KTAP shows rows as subtests and each verdict by its directive", async () => {
+  const suites = checkKtap(await report("ktap", recordedRun));
+  const alu = suites[0];
+  assert.deepEqual(alu?.children.map(({ name, isOk, children }) => [name, isOk, children.length]), [
+    ["add", true, 0],
+    ["sub and borrow", false, 3],
+    ["div", true, 0],
+  ]);
+  const all = flatten(suites);
+  const directiveOf = (name: string): string | null | undefined => all.find((result) => result.name === name)?.directive;
+  assert.equal(directiveOf("carry chain"), "XFAIL");
+  assert.equal(directiveOf("factorial ends"), "TIMEOUT");
+  assert.equal(directiveOf("holds the host"), "TIMEOUT");
+  assert.equal(directiveOf("engine fails"), "ERROR");
+  assert.equal(directiveOf("must run"), "SKIP");
+  assert.equal(directiveOf("other machine"), "SKIP");
+  const bugs = all.find(({ name }) => name === "known bug");
+  assert.deepEqual([bugs?.isOk, bugs?.directive], [false, null]);
+});
+
+test("KTAP of suites that run at the same time is that of suites one after the other", async () => {
+  assert.equal(await report("ktap", interleaveSuites(recordedRun)), await report("ktap", recordedRun));
+});
+
+test("KTAP is written as results come", async () => {
+  const sink = createMemorySink();
+  const cut = recordedRun.slice(0, 5);
+  const { createKtapReporter } = await import("../../runtime/reporters/ktap.ts");
+  const reporter = createKtapReporter(sink);
+  for (const event of cut) reporter.handle(event);
+  assert.match(sink.text, /^ {4}not ok 2 wraps below zero$/m);
+});
+
+test("what KTAP does not reach is never green by omission", async () => {
+  const suite = { suite: "s", file: "s.gspec", target: "virt", engine: "wasm" };
+  const events: RunEvent[] = [
+    { type: "run-started", version: 1, tool: "t", seed: "1", targets: ["virt"], suites: [{ name: "s", file: "s.gspec", target: "virt", engine: "wasm", tests: 3 }], tests: 3, deselected: 0, startedAt: "2026-01-01T00:00:00Z" },
+    { type: "suite-started", ...suite, tests: 3, plan: [{ test: "a", rows: null }, { test: "b", rows: 2 }] },
+  ];
+  const [result] = checkKtap(await report("ktap", events));
+  assert.equal(result?.isOk, false);
+  assert.deepEqual(result?.children.map(({ isOk, directive }) => [isOk, directive]), [[false, "ERROR"], [false, "ERROR"]]);
+});
+
+// --- JUnit
+
+function lint(xml: string): { status: number | null; stderr: string } {
+  const { status, stderr, error } = spawnSync("xmllint", ["--noout", "--schema", fileURLToPath(new URL("junit.xsd", here)), "-"], { input: xml, encoding: "utf8" });
+  if (error !== undefined) throw error;
+  return { status, stderr };
+}
+
+const hasXmllint = spawnSync("xmllint", ["--version"]).error === undefined;
+
+test("JUnit validates, also when interrupted or broken off", { skip: hasXmllint ? false : "xmllint is not installed" }, async () => {
+  for (const events of [recordedRun, interruptRun(recordedRun), breakRun(), []]) {
+    const { status, stderr } = lint(await report("junit", events));
+    assert.equal(status, 0, stderr);
+  }
+});
+
+test("JUnit counts what it contains", async () => {
+  const xml = await report("junit", recordedRun);
+  const count = (pattern: RegExp): number => [...xml.matchAll(pattern)].length;
+  const [, tests, failures, errors, skipped] = /<testsuites name="guestspec" tests="(\d+)" failures="(\d+)" errors="(\d+)" skipped="(\d+)"/.exec(xml) ?? [];
+  assert.deepEqual([tests, failures, errors, skipped].map(Number), [count(/<testcase /g), count(/<failure /g), count(/<error /g), count(/<skipped /g)]);
+  const sum = (name: string): number => [...xml.matchAll(new RegExp(`<testsuite .*? ${name}="(\\d+)"`, "g"))].reduce((total, match) => total + Number(match[1]), 0);
+  assert.equal(sum("tests"), Number(tests));
+  assert.equal(sum("errors"), Number(errors));
+});
+
+test("an incomplete run is an error in JUnit", async () => {
+  assert.match(await report("junit", breakRun()), /<error type="interrupted" message="the run broke off: 16 tests not run"\/>/);
+  assert.match(await report("junit", interruptRun(recordedRun)), /<error type="interrupted" message="interrupted: 16 tests not run"\/>/);
+  assert.doesNotMatch(await report("junit", recordedRun), /type="interrupted"/);
+});
+
+// --- CTRF
+
+test("CTRF validates, also when interrupted or broken off", async () => {
+  const validate = new Ajv({ strict: true, allErrors: true }).compile(ctrfSchema);
+  for (const events of [recordedRun, interruptRun(recordedRun), breakRun(), []]) {
+    const document: unknown = JSON.parse(await report("ctrf", events));
+    assert.ok(validate(document), JSON.stringify(validate.errors));
+  }
+});
+
+test("CTRF ids are unique and the same in every run", async () => {
+  const ids = (text: string): string[] => (JSON.parse(text) as { results: { tests: { id: string }[] } }).results.tests.map(({ id }) => id);
+  const first = ids(await report("ctrf", recordedRun));
+  assert.equal(new Set(first).size, first.length);
+  assert.deepEqual(ids(await report("ctrf", interruptRun(recordedRun))), first.slice(0, 11));
+});
+
+// --- NDJSON and its schema
+
+const schema = JSON.parse(readFileSync(new URL("../../schemas/run-events.schema.json", here), "utf8")) as {
+  readonly $defs: Readonly<Record<string, { readonly properties?: object; readonly required?: readonly string[] }>>;
+};
+
+test("each line of NDJSON is an event by the schema", async () => {
+  const validate = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true, discriminator: true, allowUnionTypes: true }).compile(schema);
+  const lines = (await report("ndjson", recordedRun)).trimEnd().split("\n");
+  assert.equal(lines.length, recordedRun.length);
+  for (const line of lines) {
+    const event: unknown = JSON.parse(line);
+    assert.ok(validate(event), `${line}\n${JSON.stringify(validate.errors)}`);
+  }
+  const result = recordedRun.find((event) => event.type === "test-finished");
+  assert.ok(!validate({ ...result, verdict: "ok" }), "an unknown verdict");
+  assert.ok(!validate({ ...result, surprise: 1 }), "an unknown key");
+  assert.ok(!validate({ type: "test-running", id: "x", title: "x", worker: 1 }), "a live event");
+});
+
+test("the schema has the fields of runtime/events.ts, no more and no fewer", () => {
+  const source = readFileSync(new URL("../../runtime/events.ts", here), "utf8");
+  const interfaces = [...source.matchAll(/^export interface (\w+) \{\n([\s\S]*?)^\}/gm)];
+  assert.ok(interfaces.length >= 8);
+  for (const [, name = "", body = ""] of interfaces) {
+    const fields = [...body.matchAll(/^ {2}readonly (\w+)(\??):/gm)];
+    const definition = schema.$defs[name];
+    assert.ok(definition !== undefined, `the schema lacks ${name}`);
+    assert.deepEqual(Object.keys(definition.properties ?? {}), fields.map(([, field]) => field), name);
+    const required = fields.filter(([, , optional]) => optional === "").map(([, field]) => field);
+    assert.deepEqual(definition.required, required, name);
+  }
+  assert.deepEqual((schema.$defs.Verdict as { enum?: unknown } | undefined)?.enum, VERDICTS);
+});

@@ -1,0 +1,196 @@
+// The tools that build and test this package, run as a user or CI runs them: the launcher behind links, the reporter's
+// closing line, paths kept right in the bundle, validators out of schemas. A process each, since they start processes.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { isNodeCurrent, root } from "../tools/project.mjs";
+
+function makeFolder(context: TestContext, files: Readonly<Record<string, string>>): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "guestspec-tooling-")));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return folder;
+}
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(command: string, args: readonly string[], cwd: string): Outcome {
+  const env = { ...process.env };
+  // Set by the test runner that runs this file; a runner below it would report to that one.
+  delete env.NODE_TEST_CONTEXT;
+  delete env.GUESTSPEC_TEST_COUNTS;
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, env, encoding: "utf8" });
+  assert.equal(error, undefined);
+  return { status, stdout, stderr };
+}
+
+/** A package with this one's tools and installed packages, and the sources given. */
+function makePackage(context: TestContext, files: Readonly<Record<string, string>>): string {
+  const folder = makeFolder(context, {
+    "package.json": JSON.stringify({ name: "sample", version: "7.8.9", type: "module", devDependencies: {} }),
+    ...files,
+  });
+  for (const path of ["project", "build", "build-validators", "test", "closing-line-reporter", "tsx-hook"])
+    cpSync(join(root, "tools", `${path}.mjs`), join(folder, "tools", `${path}.mjs`));
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  return folder;
+}
+
+test("the launcher finds the package through a chain of links and passes its arguments and exit code on", (context) => {
+  const folder = makePackage(context, {
+    "bin/main.ts": "console.log(JSON.stringify(process.argv.slice(2)));\nprocess.exitCode = 4;\n",
+    "elsewhere/keep": "",
+  });
+  cpSync(join(root, "bin", "guestspec"), join(folder, "bin", "guestspec"));
+  assert.equal(run(process.execPath, ["tools/build.mjs"], folder).status, 0);
+  symlinkSync("../bin/guestspec", join(folder, "elsewhere", "relative"));
+  symlinkSync(join(folder, "elsewhere", "relative"), join(folder, "absolute"));
+  for (const link of ["bin/guestspec", "elsewhere/relative", "absolute"]) {
+    const { status, stdout } = run(join(folder, link), ["a b", "--c", ""], tmpdir());
+    assert.deepEqual(JSON.parse(stdout), ["a b", "--c", ""]);
+    assert.equal(status, 4);
+  }
+});
+
+test("the closing line adds up both runs, counts innermost failures, and the exit code follows", (context) => {
+  const head = 'import { suite, test } from "node:test";\nimport assert from "node:assert/strict";\n';
+  const folder = makePackage(context, {
+    "tests/good.test.ts": `${head}test("one", () => {});\ntest.skip("later", () => {});\nsuite("s", () => { test("two", () => {}); });`,
+    "tests/bad.test.ts": `${head}test("outer", async (t) => { await t.test("inner", () => assert.equal(1 as number, 2)); });`,
+    "tests/view.isolated.test.tsx": `${head}import { createElement } from "react";\ntest("jsx", () => assert.equal((<p>x</p>).type, createElement("p").type));`,
+    "tests/long.slow.test.ts": `${head}test("slow", () => {});`,
+    "tests/broken/import.test.ts": 'import "./missing.ts";',
+  });
+  const all = run(process.execPath, ["tools/test.mjs"], folder);
+  assert.equal(all.stdout.trimEnd().split("\n").at(-1), "4 passed, 2 failed, 1 skipped");
+  assert.match(all.stdout, /FAILED outer > inner\n {4}tests\/bad\.test\.ts:3\n {4}AssertionError/);
+  assert.match(all.stdout, /Cannot find module .*missing\.ts/);
+  assert.equal(all.status, 1);
+
+  const fast = run(process.execPath, ["tools/test.mjs", "--fast", "tests/good", "tests/long", "tests/view"], folder);
+  assert.equal(fast.stdout.trimEnd().split("\n").at(-1), "2 passed, 0 failed, 1 skipped");
+  assert.equal(fast.status, 0);
+
+  const nothing = run(process.execPath, ["tools/test.mjs", "tests/goood"], folder);
+  assert.match(nothing.stderr, /no test file matches "tests\/goood"/);
+  assert.equal(nothing.status, 2);
+});
+
+test("a test process that dies is a failure, even if no test of it failed", (context) => {
+  const folder = makePackage(context, {
+    "tests/dies.test.ts": 'import { test } from "node:test";\ntest("dies", () => process.exit(3));',
+  });
+  const { status, stdout } = run(process.execPath, ["tools/test.mjs"], folder);
+  assert.equal(stdout.trimEnd().split("\n").at(-1), "0 passed, 1 failed");
+  assert.equal(status, 1);
+});
+
+test("the bundle finds package files and workers by the URLs that the sources use", (context) => {
+  const folder = makePackage(context, {
+    "bin/main.ts": 'import { ask } from "../runtime/runner/ask.ts";\nconsole.log(await ask());\n',
+    "lib/a.gspec": "from the library",
+    "runtime/runner/ask.ts": [
+      'import { readFileSync } from "node:fs";',
+      'import { Worker } from "node:worker_threads";',
+      "export function ask(): Promise<string> {",
+      '  const library = new URL("../../lib/", import.meta.url);',
+      '  const worker = new Worker(new URL("./shout.worker.ts", import.meta.url), {',
+      '    workerData: readFileSync(new URL("a.gspec", library), "utf8"),',
+      "  });",
+      '  return new Promise((resolve) => worker.once("message", resolve));',
+      "}",
+    ].join("\n"),
+    "runtime/runner/shout.worker.ts": [
+      'import { parentPort, workerData } from "node:worker_threads";',
+      "parentPort?.postMessage((workerData as string).toUpperCase());",
+    ].join("\n"),
+  });
+  assert.deepEqual(run(process.execPath, ["bin/main.ts"], folder), {
+    status: 0,
+    stdout: "FROM THE LIBRARY\n",
+    stderr: "",
+  });
+  assert.equal(run(process.execPath, ["tools/build.mjs"], folder).status, 0);
+  assert.equal(run(process.execPath, [join(folder, "dist", "guestspec.mjs")], tmpdir()).stdout, "FROM THE LIBRARY\n");
+});
+
+test("the bundle is built anew when a source changed, and only then", (context) => {
+  const folder = makePackage(context, { "bin/main.ts": 'console.log("old");' });
+  const build = (): Outcome => run(process.execPath, ["tools/build.mjs", "--if-stale"], folder);
+  const stamp = (): number => statSync(join(folder, "dist", "guestspec.mjs")).mtimeMs;
+  build();
+  const first = stamp();
+  build();
+  assert.equal(stamp(), first);
+  writeFileSync(join(folder, "bin", "main.ts"), 'console.log("new");');
+  const later = new Date(first + 2000);
+  utimesSync(join(folder, "bin", "main.ts"), later, later);
+  build();
+  assert.equal(run(process.execPath, ["dist/guestspec.mjs"], folder).stdout, "new\n");
+  writeFileSync(join(folder, "bin", "main.ts"), "console.log(;");
+  const { status, stderr } = run(process.execPath, ["tools/build.mjs"], folder);
+  assert.match(stderr, /bin\/main\.ts:1:12/);
+  assert.equal(status, 1);
+});
+
+test("a schema becomes a validator that reports every error with its path and keeps 64-bit integers exact", (context) => {
+  const schema = {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    type: "object",
+    properties: { name: { type: "string", minLength: 2 }, value: { u64: true } },
+    required: ["name"],
+    unevaluatedProperties: false,
+  };
+  const folder = makePackage(context, {
+    "schemas/sample.schema.json": JSON.stringify(schema),
+    "probe.mjs": [
+      'import { validate } from "./generated/validators/sample.mjs";',
+      'const show = (value) => [validate(value), (validate.errors ?? []).map((e) => e.instancePath + " " + e.keyword)];',
+      "console.log(JSON.stringify([",
+      '  show({ name: "ab", value: 18446744073709551615n }),',
+      '  show({ name: "ab", value: 18446744073709551616n }),',
+      '  show({ name: "ab", value: -1 }),',
+      '  show({ name: "a", extra: 1 }),',
+      "]));",
+    ].join("\n"),
+  });
+  assert.deepEqual(run(process.execPath, ["tools/build-validators.mjs"], folder).stderr, "");
+  // Where no package is installed, for the validators load none.
+  const bare = makeFolder(context, {});
+  for (const path of ["generated", "probe.mjs"]) cpSync(join(folder, path), join(bare, path), { recursive: true });
+  assert.deepEqual(JSON.parse(run(process.execPath, ["probe.mjs"], bare).stdout), [
+    [true, []],
+    [false, ["/value u64"]],
+    [false, ["/value u64"]],
+    [false, ["/name minLength", " unevaluatedProperties"]],
+  ]);
+  assert.ok(existsSync(join(folder, "generated/validators/sample.d.mts")));
+});
+
+test("Node versions are compared by number", () => {
+  assert.deepEqual(
+    ["20.20.2", "22.9.0", "22.18.0", "24.1.0", "100.0.0"].map((version) => isNodeCurrent(version)),
+    [false, false, true, true, true],
+  );
+});

@@ -1,0 +1,22 @@
+// The type checker as a test: Node strips the types without looking at them, so nothing else would notice a wrong one.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { test } from "node:test";
+import { root } from "../tools/project.mjs";
+
+test("the sources type-check", () => {
+  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+  const { status, stdout, stderr, error } = spawnSync(
+    process.execPath,
+    [tsc, "--noEmit", "--pretty", "false", "-p", root],
+    {
+      cwd: root,
+      encoding: "utf8",
+    },
+  );
+  assert.equal(error, undefined);
+  const lines = `${stdout}${stderr}`.trim().split("\n");
+  const shown = lines.length > 60 ? [...lines.slice(0, 60), `... and ${lines.length - 60} more lines`] : lines;
+  if (status !== 0) assert.fail(`tsc ended with ${status}:\n${shown.join("\n")}`);
+});
