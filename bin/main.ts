@@ -47,7 +47,8 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
 
 function reportError(error: unknown, io: Io): ExitCode {
   if (error instanceof CommandError) {
-    io.err(`error: ${error.message}\n`);
+    // Without a message everything has been said, as after diagnostics.
+    if (error.message !== "") io.err(`error: ${error.message}\n`);
     if (error.help !== null) io.err(`  = help: ${error.help}\n`);
     return error.exitCode;
   }

@@ -338,6 +338,9 @@ export class ExpressionParser extends ParserCore {
 
   #noOperand(token: Token): Error {
     if (token.tokenType === T.Equal) return this.faultAt(token, "E0202", "expected an expression, found `=`", "not an operand", { help: "equality is written `==`" });
+    if (token.tokenType === T.Plus && this.peek(0).tokenType === T.Plus && this.isAdjacent(this.peek(0), token)) {
+      return this.faultAt(token, "E0202", "there is no `++` operator", "not an operand", { help: "write `+= 1`" });
+    }
     if (token.newline && this.currIdx >= 0) return this.expected("an expression", {}, "E0202");
     return this.faultAt(token, "E0202", `expected an expression, found ${this.describe(token)}`, "not an operand");
   }

@@ -126,7 +126,8 @@ export class ItemParser extends StatementParser {
     if (type === T.RCurly || type === T.RParen || type === T.RSquare) {
       throw this.faultAt(first, "E0206", `\`${first.image}\` closes nothing`, "no bracket is open here");
     }
-    throw this.faultAt(first, "E0203", `expected a declaration, found ${this.describe(first)}`, "no declaration starts so");
+    const help = type === T.Hash ? { help: "a comment starts with `//`" } : {};
+    throw this.faultAt(first, "E0203", `expected a declaration, found ${this.describe(first)}`, "no declaration starts so", help);
   }
 
   #unknownItem(first: Token): Error {

@@ -163,7 +163,8 @@ export class StatementParser extends ExpressionParser {
     if (type === T.RCurly || type === T.RParen || type === T.RSquare) {
       throw this.faultAt(first, "E0206", `\`${first.image}\` closes nothing`, "no bracket is open here");
     }
-    throw this.faultAt(first, "E0204", `expected a statement, found ${this.describe(first)}`, "no statement starts so");
+    const help = type === T.Hash ? { help: "a comment starts with `//`" } : {};
+    throw this.faultAt(first, "E0204", `expected a statement, found ${this.describe(first)}`, "no statement starts so", help);
   }
 
   protected retype(token: Token, type: TokenType): void {

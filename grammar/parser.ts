@@ -84,30 +84,47 @@ export function parseTemplate(source: Source, range: CodeRange, report: Report):
   return parse(inputOf(source, range, true), report, range.reading ?? null, (rules) => rules.wholeString()).result;
 }
 
-const plainLiteral = /-?(?:0x[0-9a-fA-F_]+|[0-9][0-9_]*)|true|false|hex"[0-9a-fA-F ]*"/y;
-
-/** The commonest cells of big tables, read without tokens; null for everything else, which `parseExpression` then reads or reports. */
-export function parseLiteral(source: Source, range: TextRange): Expr | null {
+/**
+ * The commonest cells of big tables, read without tokens: integers, `true`, `false` and byte strings. Null for everything else, which
+ * `parseExpression` then reads or reports.
+ */
+export function parseLiteral(source: Source, start: number, end: number): Expr | null {
   const { text } = source;
-  const { start, end } = range;
-  plainLiteral.lastIndex = start;
-  const written = plainLiteral.exec(text)?.[0];
-  if (written === undefined || plainLiteral.lastIndex !== end) return null;
-  const span = { source, start, end };
-  const first = written.charCodeAt(0);
-  if (first === 116 || first === 102) return { kind: "bool", value: first === 116, span };
-  if (first === 104) {
-    const digits = written.slice(4, -1).replaceAll(" ", "");
-    if (digits.length % 2 !== 0) return null;
-    const value = new Uint8Array(digits.length / 2);
-    for (let i = 0; i < value.length; i++) value[i] = Number.parseInt(digits.slice(i * 2, i * 2 + 2), 16);
-    return { kind: "bytes", value, span };
+  const first = text.charCodeAt(start);
+  if (first === 45) {
+    const operand = parseInteger(source, start + 1, end);
+    return operand === null ? null : { kind: "unary", op: "-", operand, span: { source, start, end } };
   }
-  const digits = first === 45 ? written.slice(1) : written;
-  const isHexadecimal = digits.charCodeAt(1) === 120;
-  const bare = digits.includes("_") ? digits.replaceAll("_", "") : digits;
-  if (bare.length > (isHexadecimal ? 18 : 19) || bare === "0x") return null;
-  const value = bare.length <= 10 ? smallInteger(Number(bare)) : BigInt(bare);
-  const literal: Expr = { kind: "int", value, text: digits, span: first === 45 ? { source, start: start + 1, end } : span };
-  return first === 45 ? { kind: "unary", op: "-", operand: literal, span } : literal;
+  if (first >= 48 && first <= 57) return parseInteger(source, start, end);
+  const length = end - start;
+  if (first === 116 && length === 4 && text.startsWith("true", start)) return { kind: "bool", value: true, span: { source, start, end } };
+  if (first === 102 && length === 5 && text.startsWith("false", start)) return { kind: "bool", value: false, span: { source, start, end } };
+  if (first !== 104) return null;
+  const digits = /^hex"([0-9a-fA-F ]*)"$/.exec(text.slice(start, end))?.[1]?.replaceAll(" ", "");
+  if (digits === undefined || digits.length % 2 !== 0) return null;
+  const value = new Uint8Array(digits.length / 2);
+  for (let i = 0; i < value.length; i++) value[i] = Number.parseInt(digits.slice(i * 2, i * 2 + 2), 16);
+  return { kind: "bytes", value, span: { source, start, end } };
+}
+
+/** Digits, at most 15 decimal or 16 hexadecimal ones, with underscores. */
+function parseInteger(source: Source, start: number, end: number): Expr | null {
+  const { text } = source;
+  const isHexadecimal = text.charCodeAt(start) === 48 && text.charCodeAt(start + 1) === 120;
+  let digits = 0;
+  let value = 0;
+  let at = isHexadecimal ? start + 2 : start;
+  for (; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 48 && code <= 57) value = value * (isHexadecimal ? 16 : 10) + code - 48;
+    else if (isHexadecimal && code >= 97 && code <= 102) value = value * 16 + code - 87;
+    else if (isHexadecimal && code >= 65 && code <= 70) value = value * 16 + code - 55;
+    else if (code === 95) continue;
+    else return null;
+    digits++;
+  }
+  if (digits === 0 || digits > (isHexadecimal ? 16 : 15)) return null;
+  const written = text.slice(start, end);
+  const exact = value <= Number.MAX_SAFE_INTEGER ? smallInteger(value) : BigInt(written.replaceAll("_", ""));
+  return { kind: "int", value: exact, text: written, span: { source, start, end } };
 }

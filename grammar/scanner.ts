@@ -100,7 +100,7 @@ for (const [first, list] of Object.entries({
 /** Spellings of other languages; each is reported and then read as ours. */
 const foreignMarks: ReadonlyMap<string, string> = new Map([["&&", "and"], ["||", "or"], ["!", "not"]]);
 
-/** The literal read by the fast path for table cells: the value of a plain integer of at most 15 decimal or 8 hexadecimal digits. */
+/** The value of a small literal; the commonest ones are made once. */
 export function smallInteger(value: number): bigint {
   return smallIntegers[value] ?? BigInt(value);
 }

@@ -142,11 +142,7 @@ export function* functionsOf(module: Module): Generator<FnEntry> {
 
 function resolveSignature(context: Context, entry: FnEntry): void {
   const { item } = entry;
-  const params = item.params.map((param, i): Type => {
-    const isSelf = param.name.text === "self" && i === 0 && entry.owner !== null;
-    if (isSelf && param.type.kind === "named-type" && param.type.name.text === "self") return { kind: "pointer", target: entry.owner ?? ERROR };
-    return resolveSized(context, param.type);
-  });
+  const params = item.params.map((param) => resolveSized(context, param.type));
   const type = entry.function.type as Writable<HFunction["type"]>;
   type.params = params;
   type.result = item.result === null ? VOID : resolveSized(context, item.result);
@@ -229,6 +225,8 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
 
 // ---- Values on demand ----
 
+const BOOT_INFO = "boot_info";
+
 export function constantOf(context: Context, entry: ConstEntry): { readonly value: ConstValue | null; readonly type: Type } {
   if (entry.state === "working") {
     fail(context, entry.item.name.span, "E0508", `constant \`${entry.item.name.text}\` depends on itself`);
@@ -258,7 +256,9 @@ export function globalOf(context: Context, entry: GlobalEntry): Global | null {
   }
   entry.state = "working";
   const { libName } = entry.module;
-  entry.global = createGlobal(moduleContext(context, entry.module), entry.item, false, libName === null ? "" : `${libName}.`);
+  // The loader finds `boot_info` by its bare name.
+  const prefix = libName === null || entry.item.name.text === BOOT_INFO ? "" : `${libName}.`;
+  entry.global = createGlobal(moduleContext(context, entry.module), entry.item, false, prefix);
   entry.state = "done";
   return entry.global;
 }

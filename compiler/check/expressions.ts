@@ -259,7 +259,7 @@ function checkBinary(context: Context, expr: Expr & { kind: "binary" }, expected
   let left = checkExpr(context, expr.left, compares ? null : expected);
   let right = checkExpr(context, expr.right, left.type.kind === "comptime-int" ? null : left.type);
   if (left.type.kind === "error" || right.type.kind === "error") return errorExpr(span, compares ? BOOL : ERROR);
-  if (op === "<<" || op === ">>") return checkShift(context, op, left, right, span);
+  if (op === "<<" || op === ">>") return checkShift(context, op, left, right, span, expected);
   if (left.type.kind === "comptime-int" && right.type.kind !== "comptime-int") left = coerce(context, left, right.type);
   else if (right.type.kind === "comptime-int" && left.type.kind !== "comptime-int") right = coerce(context, right, left.type);
   else [left, right] = unifySequences(context, left, right);
@@ -294,7 +294,7 @@ function constantFolded(context: Context, expr: HExpr): HExpr {
   return expr;
 }
 
-function checkShift(context: Context, op: ArithmeticOp, left: HExpr, right: HExpr, span: Span): HExpr {
+function checkShift(context: Context, op: ArithmeticOp, left: HExpr, right: HExpr, span: Span, expected: Type | null): HExpr {
   const isInteger = (type: Type): boolean => type.kind === "int" || type.kind === "comptime-int";
   if (!isInteger(left.type) || !isInteger(right.type)) {
     fail(context, span, "E0506", `\`${op}\` needs integers, found ${quote(left.type)} and ${quote(right.type)}`);
@@ -302,7 +302,7 @@ function checkShift(context: Context, op: ArithmeticOp, left: HExpr, right: HExp
   }
   if (left.type.kind === "comptime-int") {
     if (right.type.kind === "comptime-int") return constantFolded(context, { kind: "arithmetic", op, left, right, type: left.type, span });
-    left = defaultType(context, left);
+    left = expected?.kind === "int" ? coerce(context, left, expected) : defaultType(context, left);
   }
   if (left.type.kind !== "int") return errorExpr(span);
   const count = asInteger(evaluate(right, context.target.layout));

@@ -111,6 +111,7 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
   const { type } = object;
   switch (type.kind) {
     case "struct": {
+      completeType(context, type);
       const field = type.fields.find((candidate) => candidate.name === name);
       if (field !== undefined) return { kind: "field", object, field, type: field.type, span };
       fail(context, expr.name.span, "E0407", `\`${type.name}\` has no field \`${name}\``, {

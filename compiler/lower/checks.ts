@@ -243,10 +243,9 @@ export function lowerWord(b: FunctionBuilder, statement: HStmt & { kind: "word" 
 const TRAP_FIELD_INDEX = { pc: 1, address: 2, access: 3, width: 4, value: 5 } as const;
 const TRAP_CLASS_FIELD = 0;
 
+/** A field of the trap that ended the guard: the runtime keeps it, for cleanups may have trapped since. */
 function trapField(b: FunctionBuilder, field: number): number {
-  const dst = b.temp("i64");
-  b.emit("trap_info", { dst: [dst], imm: [field] });
-  return dst;
+  return b.callRuntime("trap.field", [b.constant("i32", BigInt(field))], ["i64"])[0] ?? 0;
 }
 
 export function lowerExpectTrap(b: FunctionBuilder, statement: HStmt & { kind: "expect-trap" }): void {

@@ -25,7 +25,7 @@ function comparesByBytes(type: Type, layout: DataLayout): boolean {
 }
 
 function equalBytes(b: FunctionBuilder, left: number, right: number, size: number): number {
-  return b.callRuntime("text.equal_bytes", [left, right, size], ["i8"])[0] ?? 0;
+  return b.callRuntime("text.equal_bytes", [left, size, right, size], ["i8"])[0] ?? 0;
 }
 
 /** The i8 register that holds whether two values of a type are equal. */

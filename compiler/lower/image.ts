@@ -46,6 +46,7 @@ export function lowerImage(program: Program, suite: HSuite, target: ImageTarget)
   builder.exportFunction("boot", entry.boot);
   builder.exportFunction("run_case", entry.runCase);
   const module = builder.finish({ trap: index("on_trap"), interrupt: builder.functionOfDeclared(langItem("irq.on_interrupt")) });
+  runtime.fillSites();
   const fileIndex = (span: Span): number => builder.file(span.source);
   const manifestSuite: ManifestSuite = {
     name: suite.name,
@@ -94,11 +95,14 @@ function manifestTest(suite: HSuite, test: HTest, index: number, fileIndex: (spa
   };
 }
 
-/** Fills the runtime's variables (`suites`, `tests`, ...) whose types the library declares: fields are found by name. */
+const SITE_VARIABLES: readonly string[] = ["report.sites", "report.operand_texts", "report.texts"];
+
+/** Fills the runtime's variables (`runtime.tests`, `report.sites`, ...) whose types the library declares: fields are found by name. */
 class RuntimeTables {
   private readonly program: Program;
   private readonly builder: ModuleBuilder;
   private readonly wrapped = new Map<FunctionBody, HFunction>();
+  private readonly texts = new TextBlob();
 
   constructor(program: Program, builder: ModuleBuilder) {
     this.program = program;
@@ -109,7 +113,7 @@ class RuntimeTables {
     const nothing = this.declared("nothing");
     const fnOf = (body: FunctionBody | null): ConstValue => ({ kind: "function", function: body === null ? nothing : this.wrap(body) });
     const reset = this.synthesize(`${suite.name}: fixture variables`, suite.span, (b) => this.resetFixture(b, suite));
-    this.set("suite", {
+    this.set("runtime.suite", {
       name: text(suite.name),
       setup: fnOf(suite.setup),
       teardown: fnOf(suite.teardown),
@@ -117,15 +121,15 @@ class RuntimeTables {
       fixture_setup: fnOf(suite.fixtureSetup),
       fixture_teardown: fnOf(suite.fixtureTeardown),
     });
-    const names = new TextBlob();
+    const names = this.texts;
     const cases: ConstValue[] = [];
     const tests = suite.tests.map((test) => {
       const first = cases.length;
       for (const each of test.cases) {
-        cases.push(this.record("cases", { row: intValue(BigInt(each.row)), name: names.add(each.name), xfail: names.add(each.xfail), skip: names.add(each.skip) }));
+        cases.push(this.record("runtime.cases", { row: intValue(BigInt(each.row)), name: names.add(each.name), xfail: names.add(each.xfail), skip: names.add(each.skip) }));
       }
       const body = this.synthesize(`${test.name}: case`, test.span, (b) => this.dispatch(b, test), ["addr"]);
-      return this.record("tests", {
+      return this.record("runtime.tests", {
         name: text(test.name),
         body: { kind: "function", function: body },
         first_case: intValue(BigInt(first)),
@@ -134,11 +138,29 @@ class RuntimeTables {
         table: intValue(test.table === null ? 0xffff_ffffn : BigInt(suite.tables.indexOf(test.table))),
       });
     });
-    const tables = suite.tables.map((table) => this.record("tables", { setup: fnOf(table.setup), teardown: fnOf(table.teardown) }));
-    this.set("tests", { kind: "list", items: tests });
-    this.set("cases", { kind: "list", items: cases });
-    this.set("tables", { kind: "list", items: tables });
-    this.set("texts", { kind: "bytes", bytes: names.bytes() });
+    const tables = suite.tables.map((table) => this.record("runtime.tables", { setup: fnOf(table.setup), teardown: fnOf(table.teardown) }));
+    this.set("runtime.tests", { kind: "list", items: tests });
+    this.set("runtime.cases", { kind: "list", items: cases });
+    this.set("runtime.tables", { kind: "list", items: tables });
+    for (const name of SITE_VARIABLES) this.set(name, { kind: "zero" });
+  }
+
+  /** The sites are known when everything is lowered: where each stands and what it says, for images that run by themselves. */
+  fillSites(): void {
+    const operands: ConstValue[] = [];
+    const files = this.builder.filePaths();
+    const sites = this.builder.sites.map((site) => {
+      const first = operands.length;
+      for (const operand of site.operands) operands.push(this.texts.add(operand.text));
+      return this.record("report.sites", {
+        text: this.texts.add(`${files[site.file] ?? ""}:${site.line}:${site.column}: ${site.text}`),
+        first_operand: intValue(BigInt(first)),
+        operand_count: intValue(BigInt(site.operands.length)),
+      });
+    });
+    this.set("report.sites", { kind: "list", items: sites });
+    this.set("report.operand_texts", { kind: "list", items: operands });
+    this.set("report.texts", { kind: "bytes", bytes: this.texts.bytes() });
   }
 
   private declared(name: string): HFunction {
@@ -148,9 +170,10 @@ class RuntimeTables {
   }
 
   private variable(name: string): Global {
-    const symbol = this.program.context.modules.lib("runtime")?.names.get(name);
+    const [moduleName, variable] = name.split(".");
+    const symbol = this.program.context.modules.lib(moduleName ?? "")?.names.get(variable ?? "");
     const global = symbol?.kind === "global" ? globalOf(this.program.context, symbol) : null;
-    if (global === null) throw new Error(`lib/runtime.gspec has no variable ${name}`);
+    if (global === null) throw new Error(`the guest library has no variable ${name}`);
     return global;
   }
 
@@ -164,7 +187,7 @@ class RuntimeTables {
   /** An element of one of the runtime's lists. */
   private record(list: string, fields: Readonly<Record<string, ConstValue>>): ConstValue {
     const { type } = this.variable(list);
-    if (type.kind !== "slice") throw new Error(`runtime.${list} is no slice`);
+    if (type.kind !== "slice") throw new Error(`${list} is no slice`);
     return structValue(type.element, fields);
   }
 

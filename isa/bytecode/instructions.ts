@@ -95,7 +95,7 @@ export const INSTRUCTIONS: readonly InstructionRow[] = [
   { name: "call", code: 0x0a, dst: ["..."], src: ["..."], imm: ["function"], traps: true, doc: "calls a function; traps stack_overflow" },
   { name: "call_indirect", code: 0x0b, dst: ["..."], src: ["addr", "..."], imm: ["signature"], traps: true, doc: "calls the function at a code address; access_fault (execute) if it is none or has another signature" },
   { name: "guard", code: 0x0c, dst: ["i32"], src: ["addr", "addr"], imm: [], traps: true, doc: "calls function (addr) -> () at the first operand with the second; 0 when it returns, else the status of the unwind or of the trap vector that ended it" },
-  { name: "unwind", code: 0x0d, dst: [], src: ["i32"], imm: [], structure: "leave", traps: true, doc: "ends the innermost guard of this CPU with a non-zero status" },
+  { name: "unwind", code: 0x0d, dst: [], src: ["i32"], imm: [], structure: "leave", traps: true, doc: "ends the innermost guard of this CPU with this status (not 0, by convention); unreachable if there is none" },
   { name: "trap", code: 0x0e, dst: [], src: ["i64"], imm: ["trap-class"], structure: "leave", traps: true, doc: "raises a trap of this class with a value" },
 
   // Values.
@@ -159,7 +159,7 @@ export const INSTRUCTIONS: readonly InstructionRow[] = [
   // The CPU.
   { name: "cpu_id", code: 0x50, dst: ["i32"], src: [], imm: [], doc: "the number of this CPU, from 0" },
   { name: "cpu_count", code: 0x51, dst: ["i32"], src: [], imm: [], doc: "CPUs in this machine" },
-  { name: "cpu_start", code: 0x52, dst: ["i32"], src: ["i32", "addr", "addr"], imm: [], doc: "starts a stopped CPU at function (addr) -> () with an argument, on its own empty stack, interrupts off; 0, or 1 if there is no such CPU, 2 if it runs; it stops when the function returns" },
+  { name: "cpu_start", code: 0x52, dst: ["i32"], src: ["i32", "addr", "addr"], imm: [], doc: "starts a stopped CPU at function (addr) -> () with an argument, on its own empty stack, interrupts off; 0, or 1 if there is no such CPU, 2 if it runs, 3 if that is no such function; it stops when the function returns" },
   { name: "cpu_state", code: 0x53, dst: ["i32"], src: ["i32"], imm: [], doc: "0 stopped, 1 running or waiting, 2 no such CPU" },
   { name: "irq_enable", code: 0x54, dst: ["b"], src: [], imm: [], doc: "lets this CPU take interrupts (a poll point); the result is the state before" },
   { name: "irq_disable", code: 0x55, dst: ["b"], src: [], imm: [], doc: "holds interrupts off; the result is the state before" },

@@ -333,7 +333,7 @@ class Parser {
 
   private number(what: string): number {
     const at = this.token;
-    const value = Number(this.take("number", what));
+    const value = Number(this.take("number", what)) + 0; // no negative zero
     if (!Number.isSafeInteger(value)) this.fail(`${what} is out of range`, at);
     return value;
   }

@@ -116,43 +116,43 @@ interface SlotOperand {
   readonly value: SlotValue;
 }
 
-/** The two sides of a comparison: the operands that begin and end it. Operands inside another one explain it only. */
-function sidesOf(site: Site, operands: readonly SlotOperand[]): { readonly left: SlotOperand; readonly right: SlotOperand } | null {
-  const widest = operands.filter(
-    ({ slot, operand }) => !operands.some((other) => other.slot !== slot && other.operand.start <= operand.start && other.operand.end >= operand.end && other.operand.end - other.operand.start > operand.end - operand.start),
+interface Sides {
+  readonly left: SlotOperand;
+  readonly right: SlotOperand;
+}
+
+/** The operands that the condition consists of. Those inside another one, and the register round a field, explain it only. */
+function outermost(operands: readonly SlotOperand[]): readonly SlotOperand[] {
+  return operands.filter(({ slot, operand: { start, end } }) =>
+    operands.every((other) => {
+      const { start: otherStart, end: otherEnd } = other.operand;
+      if (other.slot === slot || otherStart > start || otherEnd < end) return true;
+      return otherStart === start && otherEnd === end && slot < other.slot;
+    }),
   );
-  const left = widest[0];
-  const right = widest[1];
-  return left === undefined || right === undefined || widest.length > 2 || site.operator === null ? null : { left, right };
 }
 
 const COMPARISONS = new Set(["==", "!=", "<", "<=", ">", ">="]);
 
-function literalSlots(site: Site): SlotOperand[] {
-  return site.operands.flatMap((operand, slot) => (operand.literal ? [{ slot, operand, value: { kind: "number", value: 0n } as const }] : []));
+function sidesOf(site: Site, operands: readonly SlotOperand[]): Sides | null {
+  const [left, right, ...others] = outermost(operands).toSorted((a, b) => a.operand.start - b.operand.start);
+  if (!COMPARISONS.has(site.operator ?? "") || left === undefined || right === undefined || others.length > 0) return null;
+  return { left, right };
 }
 
 /** The part after "expected <text>": what came instead. */
 function describeMismatch(context: ReportContext, site: Site, check: FailedCheck): string {
-  const { layout } = context.module;
-  const brief = ({ value, operand }: SlotOperand): string => formatBrief(value, operand.type, layout);
+  const brief = ({ value, operand }: SlotOperand): string => formatBrief(value, operand.type, context.module.layout);
   const known = operandsOf(site, check);
-  const comparable = COMPARISONS.has(site.operator ?? "");
-  const sides = comparable || site.operator === "in" ? sidesOf(site, mergeSlots(known, literalSlots(site))) : null;
+  const sides = sidesOf(site, known);
   if (sides === null) {
-    const [only, ...others] = known.filter(({ operand }) => !operand.literal);
-    return only === undefined || others.length > 0 ? "" : `, got ${brief(only)}`;
+    const [first, ...others] = outermost(known).filter(({ operand }) => !operand.literal);
+    const isMember = site.operator === "in" || site.operator === "not in";
+    return first === undefined || (others.length > 0 && !isMember) ? "" : `, got ${brief(first)}`;
   }
   const { left, right } = sides;
-  if (left.operand.literal && known.some(({ slot }) => slot === right.slot)) return `, got ${brief(right)}`;
-  if (!known.some(({ slot }) => slot === left.slot)) return "";
-  if (right.operand.literal || !comparable || !known.some(({ slot }) => slot === right.slot)) return `, got ${brief(left)}`;
-  return `, got ${brief(left)} and ${brief(right)}`;
-}
-
-function mergeSlots(known: readonly SlotOperand[], literals: readonly SlotOperand[]): SlotOperand[] {
-  const missing = literals.filter(({ slot }) => !known.some((other) => other.slot === slot));
-  return [...known, ...missing].sort((a, b) => a.operand.start - b.operand.start || b.operand.end - a.operand.end);
+  if (left.operand.literal) return `, got ${brief(right)}`;
+  return right.operand.literal ? `, got ${brief(left)}` : `, got ${brief(left)} and ${brief(right)}`;
 }
 
 function operandsOf(site: Site, check: FailedCheck): SlotOperand[] {
@@ -207,9 +207,8 @@ export function describeCheck(context: ReportContext, check: FailedCheck, phase:
   const values: FailureValue[] = known
     .filter(({ operand }) => !operand.literal)
     .map(({ operand, value }) => ({ text: operand.text, value: formatValue(value, operand.type, layout), type: formatType(operand.type) }));
-  const sides = site.operator === "==" ? sidesOf(site, known) : null;
-  const difference = sides === null ? { details: [], hints: [] } : compareSides(sides, layout);
-  // A literal on the left is what was expected; otherwise the right side is.
+  const sides = sidesOf(site, known);
+  const difference = sides === null || site.operator !== "==" ? { details: [], hints: [] } : compareSides(sides, layout);
   const message = messageOf(context, site, check);
   const came = check.came !== null && check.came.class !== 0 ? check.came : null;
   const trapPlace = came === null ? null : symbolise(context, came.pc);
@@ -231,16 +230,18 @@ function phaseKind(phase: string, fallback: Failure["kind"]): Failure["kind"] {
   return phase.endsWith("teardown") || phase === "cleanup" ? "teardown" : fallback;
 }
 
-function compareSides({ left, right }: { left: SlotOperand; right: SlotOperand }, layout: Module["layout"]): { details: readonly string[]; hints: readonly string[] } {
+function compareSides({ left, right }: Sides, layout: Module["layout"]): { details: readonly string[]; hints: readonly string[] } {
+  // A literal on the left is what was expected; otherwise the right side is.
   const [expected, got] = left.operand.literal && !right.operand.literal ? [left, right] : [right, left];
   return diffValues(expected.value, got.value, got.operand.type, layout);
 }
 
 /** What stands under the carets. */
-function labelOf(context: ReportContext, site: Site, check: FailedCheck, sides: { left: SlotOperand; right: SlotOperand } | null): string {
+function labelOf(context: ReportContext, site: Site, check: FailedCheck, sides: Sides | null): string {
   if (site.kind === "expect-trap") return check.came === null || check.came.class === 0 ? "nothing trapped here" : `${trapClassName(check.came.class)} came`;
   if (sides === null) return "";
   const got = sides.left.operand.literal ? sides.right : sides.left;
+  if (site.operator !== "==") return "";
   const text = formatBrief(got.value, got.operand.type, context.module.layout);
   return text.length <= 40 ? `was ${text}` : "";
 }

@@ -174,6 +174,8 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       },
     };
     pool = startPool(options);
+    // Looked at below when workers took work; if none ever started, this thread has run everything and nothing is lost.
+    pool.done.catch(() => undefined);
   }
 
   async function execute(): Promise<void> {

@@ -113,8 +113,8 @@ function atomic(name: string, type: ValueType): SupportFunction {
   };
 }
 
-/** Fuel below this is handed to the executor before long copies could make it wrap. */
-const FUEL_LOW = -0x4000_0000;
+/** Fuel below this is handed to the executor: many long copies without a poll point between them could make it wrap. */
+const FUEL_LOW = -0x10_0000;
 
 /** Pushes a local of the address type as i64. */
 function pushWide(w: ByteWriter, context: SupportContext, local: number): void {

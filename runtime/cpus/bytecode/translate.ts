@@ -2,7 +2,7 @@
 // The result depends on where the loader put the image (`TranslationOptions`) and on nothing else, so one compiled module serves
 // every machine of that image in every worker. Sections: types, imports, functions, table, global, exports, elements, branch hints,
 // code, data. Functions: imports, support functions, guest functions, one entry function per signature.
-// Limits: CPU 0 only (a translation cannot preempt; `executor.ts` gives machines with more CPUs to the interpreter).
+// Limits: CPU 0 only (a translation cannot preempt; machines with more CPUs run on the interpreter).
 
 import type { Module, Signature } from "../../../isa/bytecode/module.ts";
 import { valueType } from "./translate-context.ts";

@@ -7,6 +7,7 @@
 import { TRAP_CLASSES, TRAP_FIELDS } from "../../../isa/bytecode/instructions.ts";
 import type { TrapClass } from "../../../isa/bytecode/instructions.ts";
 import { byteWidth, codeAddress } from "../../../isa/bytecode/module.ts";
+import type { Module } from "../../../isa/bytecode/module.ts";
 import type { Width } from "../../devices/device.ts";
 import type { Executor, ExecutorFactory, LoadedImage, MachineCore, Outcome, RunLimits, TrapRecord } from "../../machine/cpu-contract.ts";
 import { markDirty } from "../../machine/memory.ts";
@@ -75,9 +76,14 @@ function sameOptions(a: TranslationOptions, b: TranslationOptions): boolean {
   );
 }
 
-export function compileImage(image: LoadedImage, machine: MachineCore): CompiledImage {
+/** How bytes become a module. The host's business: it may know flags that make the result faster, never one that changes what it does. */
+export type CompileWasm = (bytes: Uint8Array<ArrayBuffer>) => WebAssembly.Module;
+
+const compilePlainly: CompileWasm = (bytes) => new WebAssembly.Module(bytes);
+
+export function compileImage(image: LoadedImage, machine: MachineCore, compile: CompileWasm = compilePlainly): CompiledImage {
   const options = translationOptions(image, machine);
-  return { wasm: new WebAssembly.Module(translate(image.module, options)), options };
+  return { wasm: compile(translate(image.module, options)), options };
 }
 
 type Enter = (functionIndex: number) => void;
@@ -86,8 +92,8 @@ function isEnter(value: unknown): value is Enter {
   return typeof value === "function";
 }
 
-/** An executor of an image on a machine; `compiled` spares the translation. */
-export function createWasmExecutor(image: LoadedImage, machine: MachineCore, compiled: CompiledImage = compileImage(image, machine)): Executor {
+/** An executor of an image on a machine that places it as it was compiled. */
+export function createWasmExecutor(image: LoadedImage, machine: MachineCore, compiled: CompiledImage): Executor {
   const { module } = image;
   const { memory, bus } = machine;
   const { base, size, view, bytes } = memory;
@@ -482,7 +488,7 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
   function finishBulk(to: number, length: number): void {
     markDirty(memory, to, length);
     spend(Math.ceil(length / 8));
-    if (cell(FUEL) < -MAX_GRANT) grant();
+    grant();
   }
 
   function memCopy(sp: number, pc: number): void {
@@ -672,7 +678,20 @@ const COMBINE: readonly ((old: bigint, operand: bigint) => bigint)[] = [
   (_old, operand) => operand,
 ];
 
-export const wasmFactory: ExecutorFactory = {
-  name: "wasm",
-  create: (image, machine) => createWasmExecutor(image, machine),
-};
+/** A factory that compiles each image once, for all machines that place it alike. */
+export function createWasmFactory(compile: CompileWasm = compilePlainly): ExecutorFactory {
+  const compiled = new WeakMap<Module, CompiledImage>();
+  return {
+    name: "wasm",
+    create(image, machine) {
+      let entry = compiled.get(image.module);
+      if (entry === undefined || !sameOptions(entry.options, translationOptions(image, machine))) {
+        entry = compileImage(image, machine, compile);
+        compiled.set(image.module, entry);
+      }
+      return createWasmExecutor(image, machine, entry);
+    },
+  };
+}
+
+export const wasmFactory: ExecutorFactory = createWasmFactory();

@@ -1,0 +1,152 @@
+// `guestspec run`: selects, plans, runs, reports. On a terminal the same process may run again: what failed, or what another filter
+// selects. ^C ends after the tests that run now and still writes every report; a second ^C ends at once.
+
+import { isGood, type RunEvent, type RunFinished } from "../../runtime/events.ts";
+import { engineHost } from "../../runtime/engines/host.ts";
+import { makePlan, type PlannedCase } from "../../runtime/runner/plan.ts";
+import { startRun, type RunHandle, type RunSummary } from "../../runtime/runner/runner.ts";
+import { CommandError } from "../errors.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { Io } from "../io.ts";
+import { wholeNumber, type ParsedOptions } from "../options.ts";
+import { openReporters } from "../reporters.ts";
+import { readEngineOptions, readJobs } from "../run-options.ts";
+import { applyFilter, selectTests } from "../select-tests.ts";
+import { toolVersion } from "../version.ts";
+
+export function exitCodeOf({ counts, interrupted, promisedSkips }: RunSummary): ExitCode {
+  if (interrupted) return EXIT.interrupted;
+  if (Object.entries(counts).some(([verdict, count]) => count > 0 && !isGood(verdict as keyof typeof counts))) return EXIT.testsFailed;
+  return promisedSkips > 0 ? EXIT.promisedSkipped : EXIT.ok;
+}
+
+export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const engine = readEngineOptions(options);
+  const jobs = readJobs(options);
+  const failFast = wholeNumber(options, "fail-fast", 1);
+  const { images, universe, selected } = await selectTests(options, io);
+
+  let handle: RunHandle | null = null;
+  let interruptions = 0;
+  /** What runs next in this process, if anything. */
+  let following: readonly PlannedCase[] | null = null;
+  let failed = new Set<string>();
+
+  function interrupt(): void {
+    interruptions++;
+    following = null;
+    if (interruptions > 1) process.exit(EXIT.interrupted);
+    handle?.interrupt();
+  }
+
+  const actions = {
+    interrupt,
+    rerunFailed(): void {
+      // Taken when the run ends: until then more may fail.
+      rerunWanted = true;
+    },
+    setFilter(text: string): string | null {
+      pendingFilter = text;
+      const problem = checkFilter(text);
+      if (problem !== null) return problem;
+      handle?.stop();
+      return null;
+    },
+    requestStatus: () => handle?.requestStatus(),
+  };
+  let rerunWanted = false;
+  let pendingFilter: string | null = null;
+  /** Filters are compiled before they are needed, so that a bad one is refused while it is still on screen. */
+  const { parseFilter, compileFilter } = reportersWantFilters(options, io) ? await loadFilterLanguage() : NO_FILTERS;
+  function checkFilter(text: string): string | null {
+    if (text.trim() === "") return null;
+    const parsed = parseFilter(text);
+    const filter = parsed.ok ? compileFilter(parsed.expr, universe) : parsed;
+    if (!filter.ok) {
+      pendingFilter = null;
+      return filter.message;
+    }
+    if (selected.some((subject) => filter.matches(subject))) return null;
+    pendingFilter = null;
+    return "the filter selects no test";
+  }
+
+  const reporters = await openReporters(options, io, actions);
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+
+  function emit(event: RunEvent): void {
+    if (event.type === "test-finished" && !isGood(event.verdict)) failed.add(event.id);
+    for (const reporter of reporters.all) reporter.handle(event);
+  }
+
+  let finished: RunFinished | null = null;
+  try {
+    for (let cases: readonly PlannedCase[] | null = selected; cases !== null; cases = following) {
+      following = null;
+      rerunWanted = false;
+      pendingFilter = null;
+      failed = new Set();
+      handle = startRun(
+        {
+          images,
+          plan: makePlan(images, cases, options.has("shuffle") ? engine.seed : null),
+          deselected: universe.length - cases.length,
+          engine,
+          host: engineHost,
+          jobs,
+          failFast,
+          tool: `guestspec ${toolVersion()}`,
+          isLive: reporters.isLive,
+          exitCodeOf,
+        },
+        emit,
+      );
+      finished = await handle.finished;
+      if (interruptions > 0) break;
+      following = await nextCases();
+    }
+  } finally {
+    await reporters.finish();
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+  if (finished === null) throw new Error("nothing has run");
+  const { exitCode } = finished;
+  return Object.values(EXIT).find((code) => code === exitCode) ?? EXIT.internal;
+
+  async function nextCases(): Promise<readonly PlannedCase[] | null> {
+    if (pendingFilter !== null) {
+      const text: string = pendingFilter;
+      if (text.trim() === "") return selected;
+      try {
+        return await applyFilter(text, selected, universe);
+      } catch (error) {
+        if (error instanceof CommandError) return null;
+        throw error;
+      }
+    }
+    if (!rerunWanted || failed.size === 0) return null;
+    const again = failed;
+    return selected.filter(({ id }) => again.has(id));
+  }
+}
+
+type FilterLanguage = Pick<typeof import("../../runtime/runner/filter.ts"), "parseFilter"> & Pick<typeof import("../../runtime/runner/filter-match.ts"), "compileFilter">;
+
+const NO_FILTERS: FilterLanguage = {
+  parseFilter: () => ({ ok: false, message: "this run takes no filter", column: 1, length: 1, help: null }),
+  compileFilter: () => ({ ok: false, message: "this run takes no filter", column: 1, length: 1, help: null }),
+};
+
+async function loadFilterLanguage(): Promise<FilterLanguage> {
+  const { parseFilter } = await import("../../runtime/runner/filter.ts");
+  const { compileFilter } = await import("../../runtime/runner/filter-match.ts");
+  return { parseFilter, compileFilter };
+}
+
+/** Only the live view has a prompt. */
+function reportersWantFilters(options: ParsedOptions, io: Io): boolean {
+  const given = options.values("reporter");
+  return given.length === 0 ? io.stdoutIsTty && !io.isCi : given.some((name) => name === "tui");
+}

@@ -1,0 +1,158 @@
+// From spec files to images, by way of the cache. What is cached loads neither parser nor compiler: both are imported only when a
+// file has to be compiled, the machine's YAML only when its description is not cached either.
+
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { hashFile, openCache, type Dependency, type ImageCache } from "../compiler/images/cache.ts";
+import type { Manifest } from "../compiler/images/manifest.ts";
+import type { Diagnostic } from "../grammar/diagnostic.ts";
+import { decodeModule, encodeModule } from "../isa/bytecode/binary.ts";
+import type { MachineDescription } from "../machines/description.ts";
+import type { EngineImage } from "../runtime/engines/session.ts";
+import { CommandError, describeHostError, usageError } from "./errors.ts";
+import { EXIT } from "./exit-codes.ts";
+import type { Io } from "./io.ts";
+import { toolVersion } from "./version.ts";
+
+export const DEFAULT_MACHINE = "bytecode-virt";
+export const LIB_FOLDER = fileURLToPath(new URL("../lib/", import.meta.url));
+const MACHINES_FOLDER = fileURLToPath(new URL("../machines/", import.meta.url));
+const BUNDLE = fileURLToPath(new URL("../dist/guestspec.mjs", import.meta.url));
+
+export interface LoadOptions {
+  /** Name of a machine of the package, or path of a machine file. */
+  readonly machine: string | null;
+  readonly useCache: boolean;
+}
+
+export interface LoadedImage extends EngineImage {
+  /** The spec file. */
+  readonly path: string;
+  readonly isCached: boolean;
+}
+
+export interface LoadedSpecs {
+  readonly machine: MachineDescription;
+  readonly images: readonly LoadedImage[];
+  /** Files that hold no suite: modules and tables for others. */
+  readonly withoutSuite: readonly string[];
+}
+
+/** A build of the tool, or null when it runs from its sources, which may change under the cache. */
+export function buildStamp(): string | null {
+  if (import.meta.url.endsWith(".ts")) return null;
+  const built = statSync(BUNDLE, { throwIfNoEntry: false });
+  return built === undefined ? null : `${toolVersion()} ${built.mtimeMs} ${built.size}`;
+}
+
+export function openImageCache(io: Io): ImageCache | null {
+  const stamp = buildStamp();
+  return stamp === null ? null : openCache({ env: io.env, home: homedir(), stamp });
+}
+
+export function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    // A folder where a file is named is as absent as a missing one; anything else is the environment's fault.
+    if (error instanceof Error && "code" in error && ["ENOENT", "ENOTDIR", "EISDIR"].includes(String(error.code))) return null;
+    throw new CommandError(EXIT.environment, `cannot read ${path}: ${describeHostError(error)}`);
+  }
+}
+
+function machinePath(name: string): string {
+  return /[/\\]|\.ya?ml$/.test(name) ? name : `${MACHINES_FOLDER}${name}.yaml`;
+}
+
+/** The machine's description and a key that changes with its file. */
+export async function loadMachineDescription(name: string | null, cache: ImageCache | null): Promise<{ machine: MachineDescription; key: string }> {
+  const wanted = name ?? DEFAULT_MACHINE;
+  const path = machinePath(wanted);
+  const key = hashFile(path);
+  const known = key === null ? null : (cache?.readMachine(key) ?? null);
+  if (known !== null && key !== null) return { machine: known, key };
+  const { formatMachineError, listMachines, loadMachineFile } = await import("../machines/load-machine.ts");
+  if (!existsSync(path)) throw usageError(`there is no machine \`${wanted}\``, `machines: ${listMachines().join(", ")}; or the path of a machine file`);
+  const { deviceModels } = await import("../runtime/devices/index.ts");
+  const result = loadMachineFile(path, { models: deviceModels.map((model) => model.name) });
+  if (!result.ok) throw new CommandError(EXIT.compile, result.errors.map(formatMachineError).join("\n"));
+  if (key !== null) cache?.writeMachine(key, result.machine);
+  return { machine: result.machine, key: key ?? "" };
+}
+
+export async function printDiagnostics(diagnostics: readonly Diagnostic[], io: Io): Promise<void> {
+  if (diagnostics.length === 0) return;
+  const { countLine, renderDiagnostics } = await import("../compiler/diagnostics/render.ts");
+  const text = renderDiagnostics(diagnostics, { color: io.errColor, width: Math.max(60, io.columns()) });
+  io.err(`${text.trimEnd()}\n\n${countLine(diagnostics)}\n`);
+}
+
+/** Reads files for the compiler and remembers which, found or not. */
+function createReader(): { readonly read: (path: string) => string | null; readonly asked: ReadonlyMap<string, string | null> } {
+  const asked = new Map<string, string | null>();
+  return {
+    asked,
+    read(path) {
+      const known = asked.get(path);
+      if (known !== undefined) return known;
+      const text = readText(path);
+      asked.set(path, text);
+      return text;
+    },
+  };
+}
+
+/** Files with warnings are compiled each time: a warning that shows up once only would look fixed. */
+function warnedPaths(diagnostics: readonly Diagnostic[]): ReadonlySet<string> {
+  return new Set(diagnostics.flatMap(({ labels }) => labels.map(({ span }) => span.source.path)));
+}
+
+/** Throws a CommandError with exit code 3, diagnostics printed, when something does not compile. */
+export async function loadSpecs(files: readonly string[], options: LoadOptions, io: Io): Promise<LoadedSpecs> {
+  const cache = options.useCache ? openImageCache(io) : null;
+  const { machine, key } = await loadMachineDescription(options.machine, cache);
+  const loaded = new Map<string, LoadedImage | "no suite">();
+  const missing: string[] = [];
+  for (const path of files) {
+    const entry = cache?.readSpec(path, key) ?? null;
+    if (entry === null) missing.push(path);
+    else if (entry === "no suite") loaded.set(path, entry);
+    else {
+      const decoded = decodeModule(entry.image);
+      // Its digest was right, so this is an entry of other rules than its stamp says: compile anew.
+      if (decoded.module === undefined) missing.push(path);
+      else loaded.set(path, { path, module: decoded.module, manifest: JSON.parse(entry.manifest) as Manifest, machine, isCached: true });
+    }
+  }
+  if (missing.length > 0) {
+    const { compile } = await import("../compiler/index.ts");
+    const { read, asked } = createReader();
+    const { diagnostics, images } = compile(missing, { machine, readFile: read, libDirectory: LIB_FOLDER });
+    await printDiagnostics(diagnostics, io);
+    if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
+    const warned = warnedPaths(diagnostics);
+    const { hashBytes } = await import("../compiler/images/cache.ts");
+    const shared = [...asked].filter(([path, text]) => text === null || path.startsWith(LIB_FOLDER)).map(([path]) => path);
+    const dependOn = (paths: readonly string[]): Dependency[] =>
+      [...new Set([...paths, ...shared])].map((path) => {
+        const text = asked.get(path) ?? null;
+        return { path, hash: text === null ? hashFile(path) : hashBytes(text) };
+      });
+    for (const path of missing) {
+      const image = images.find((candidate) => candidate.path === path);
+      // What a file without a suite uses is not told: all that was read then.
+      const own = image === undefined ? [...asked.keys()] : [path, ...image.dependencies];
+      if (image === undefined) loaded.set(path, "no suite");
+      else loaded.set(path, { path, module: image.module, manifest: image.manifest, machine, isCached: false });
+      if (cache === null || own.some((dependency) => warned.has(dependency))) continue;
+      const entry = image === undefined ? ("no suite" as const) : { path, image: encodeModule(image.module), manifest: JSON.stringify(image.manifest), dependencies: image.dependencies };
+      cache.writeSpec(path, key, entry, dependOn(own));
+    }
+  }
+  const images = files.flatMap((path) => {
+    const entry = loaded.get(path);
+    return entry === undefined || entry === "no suite" ? [] : [entry];
+  });
+  return { machine, images, withoutSuite: files.filter((path) => loaded.get(path) === "no suite") };
+}

@@ -1,0 +1,56 @@
+// The options of `run` as values, with their defaults. `why` reads them too, to tell what a run would do.
+
+import { randomBytes } from "node:crypto";
+import { availableParallelism } from "node:os";
+import { EXECUTOR_CHOICES, type EngineOptions } from "../runtime/engines/embedded.ts";
+import { quoteForShell } from "../runtime/engines/case-id.ts";
+import { usageError } from "./errors.ts";
+import { DEFAULT_MACHINE } from "./load-specs.ts";
+import { duration, wholeNumber, type ParsedOptions } from "./options.ts";
+
+/** Fixed, so that two runs are the same unless somebody asks for another one. */
+export const DEFAULT_SEED = 0n;
+
+function randomSeed(): bigint {
+  // 32 bits: short enough to type again.
+  return BigInt(randomBytes(4).readUInt32LE());
+}
+
+function readSeed(options: ParsedOptions): bigint {
+  const text = options.value("seed");
+  // Shuffling the same way every time would find nothing.
+  if (text === null) return options.has("shuffle") ? randomSeed() : DEFAULT_SEED;
+  if (text === "random") return randomSeed();
+  const digits = text.replaceAll("_", "");
+  if (!/^(\d+|0x[0-9a-f]+)$/i.test(digits) || BigInt(digits) >= 1n << 64n) throw usageError(`\`--seed\` takes a number of at most 64 bits or \`random\`, not \`${text}\``);
+  return BigInt(digits);
+}
+
+/** Flags that a single test's result depends on; order and number of tests do not matter to it. */
+function reproFlags(options: ParsedOptions, seed: bigint): string {
+  const flags = [` --seed ${seed}`];
+  const machine = options.value("machine");
+  if (machine !== null && machine !== DEFAULT_MACHINE) flags.push(` --machine ${quoteForShell(machine)}`);
+  for (const name of ["timeout", "max-instructions"]) {
+    const value = options.value(name);
+    if (value !== null) flags.push(` --${name} ${quoteForShell(value)}`);
+  }
+  return flags.join("");
+}
+
+export function readEngineOptions(options: ParsedOptions): EngineOptions {
+  const seed = readSeed(options);
+  const executor = EXECUTOR_CHOICES.find((choice) => choice === options.value("executor")) ?? "auto";
+  return {
+    seed,
+    executor,
+    timeoutNs: duration(options, "timeout"),
+    maxInstructions: wholeNumber(options, "max-instructions", 1),
+    required: options.values("require"),
+    reproFlags: reproFlags(options, seed),
+  };
+}
+
+export function readJobs(options: ParsedOptions): number {
+  return wholeNumber(options, "jobs", 1) ?? Math.min(16, availableParallelism());
+}

@@ -1,0 +1,57 @@
+// From positional words and -E filters to the selected cases: shared by run, list and why, so that all three mean the same.
+
+import { listCases, type PlannedCase } from "../runtime/runner/plan.ts";
+import { CommandError, usageError } from "./errors.ts";
+import { EXIT } from "./exit-codes.ts";
+import { findSpecs } from "./find-specs.ts";
+import type { Io } from "./io.ts";
+import { loadSpecs, type LoadedImage, type LoadedSpecs } from "./load-specs.ts";
+import type { ParsedOptions } from "./options.ts";
+
+export interface Selection extends LoadedSpecs {
+  readonly files: readonly string[];
+  readonly images: readonly LoadedImage[];
+  /** Every case of the files. */
+  readonly universe: readonly PlannedCase[];
+  readonly selected: readonly PlannedCase[];
+}
+
+async function selectByWordsIn(words: readonly string[], universe: readonly PlannedCase[]): Promise<readonly PlannedCase[]> {
+  // An id names one case, even where it is part of longer ids.
+  const byId = new Map(universe.map((subject) => [subject.id, subject]));
+  const exact = new Set(words.flatMap((word) => byId.get(word) ?? []));
+  const others = words.filter((word) => !byId.has(word));
+  if (others.length === 0) return universe.filter((subject) => exact.has(subject));
+  const { selectByWords } = await import("../runtime/runner/filter-words.ts");
+  const selection = selectByWords(others, universe);
+  if (!selection.ok) throw new CommandError(EXIT.nothingSelected, selection.message, selection.help);
+  const chosen = new Set<unknown>([...exact, ...selection.selected]);
+  return universe.filter((subject) => chosen.has(subject));
+}
+
+/** `selected` narrowed by a filter expression; `universe` tells slips from filters that just select nothing. */
+export async function applyFilter(text: string, selected: readonly PlannedCase[], universe: readonly PlannedCase[]): Promise<readonly PlannedCase[]> {
+  const { formatFilterError, parseFilter } = await import("../runtime/runner/filter.ts");
+  const { compileFilter } = await import("../runtime/runner/filter-match.ts");
+  const parsed = parseFilter(text);
+  const filter = parsed.ok ? compileFilter(parsed.expr, universe) : parsed;
+  if (filter.ok) return selected.filter((subject) => filter.matches(subject));
+  const [first = "", ...rest] = formatFilterError(text, filter);
+  throw usageError([first.replace(/^error: /, ""), ...rest].join("\n"));
+}
+
+/** Throws when nothing is left: nothing is ever silently not run. */
+export async function selectTests(options: ParsedOptions, io: Io): Promise<Selection> {
+  const { files, words } = findSpecs(options.positionals);
+  if (files.length === 0) {
+    const where = options.positionals.length === 0 ? "below the working directory" : `in ${options.positionals.join(", ")}`;
+    throw new CommandError(EXIT.nothingSelected, `there are no specs (*.gspec, *.gspec.yaml) ${where}`);
+  }
+  const specs = await loadSpecs(files, { machine: options.value("machine"), useCache: !options.has("no-cache") }, io);
+  const universe = listCases(specs.images);
+  if (universe.length === 0) throw new CommandError(EXIT.nothingSelected, `no tests in ${files.length === 1 ? files[0] : `${files.length} files`}`, "a spec with tests begins with: suite \"name\"");
+  let selected = await selectByWordsIn(words, universe);
+  for (const text of options.values("filter")) selected = await applyFilter(text, selected, universe);
+  if (selected.length === 0) throw new CommandError(EXIT.nothingSelected, `the filter selects none of ${universe.length} tests`);
+  return { ...specs, files, universe, selected };
+}

@@ -1,0 +1,90 @@
+// The cache: an entry is found again, and only as long as everything it was made from is the same.
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { cacheFolder, hashFile, openCache, type CachedImage, type Dependency } from "./cache.ts";
+
+function makeFolder(context: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "guestspec-cache-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function makeCache(context: TestContext, stamp = "1") {
+  const folder = makeFolder(context);
+  return { folder, cache: openCache({ env: { XDG_CACHE_HOME: folder }, home: "/nowhere", stamp }) };
+}
+
+const entry: CachedImage = { path: "a.gspec", image: Uint8Array.of(1, 2, 3), manifest: '{"version":1}', dependencies: ["a.gspec"] };
+
+function dependOn(...paths: readonly string[]): Dependency[] {
+  return paths.map((path) => ({ path, hash: hashFile(path) }));
+}
+
+test("an entry is found until a dependency changes, goes or appears", (context) => {
+  const { folder, cache } = makeCache(context);
+  const [spec, library, missing] = [join(folder, "a.gspec"), join(folder, "lib.gspec"), join(folder, "later.gspec")];
+  writeFileSync(spec, "suite");
+  writeFileSync(library, "lib");
+  const store = (): boolean => cache.writeSpec("a.gspec", "m", entry, dependOn(spec, library, missing));
+  assert.ok(store());
+  assert.deepEqual(cache.readSpec("a.gspec", "m"), entry);
+  assert.equal(cache.readSpec("b.gspec", "m"), null);
+  assert.equal(cache.readSpec("a.gspec", "other machine"), null);
+
+  writeFileSync(library, "changed");
+  assert.equal(cache.readSpec("a.gspec", "m"), null);
+  store();
+  writeFileSync(missing, "");
+  assert.equal(cache.readSpec("a.gspec", "m"), null);
+  store();
+  assert.deepEqual(cache.readSpec("a.gspec", "m"), entry);
+  rmSync(spec);
+  assert.equal(cache.readSpec("a.gspec", "m"), null);
+});
+
+test("another build of the tool has another cache", (context) => {
+  const { folder, cache } = makeCache(context);
+  cache.writeSpec("a.gspec", "m", "no suite", []);
+  assert.equal(cache.readSpec("a.gspec", "m"), "no suite");
+  assert.equal(openCache({ env: { XDG_CACHE_HOME: folder }, home: "", stamp: "2" }).readSpec("a.gspec", "m"), null);
+});
+
+test("a damaged entry is none", (context) => {
+  const { cache } = makeCache(context);
+  cache.writeSpec("a.gspec", "m", entry, []);
+  const [name] = readdirSync(cache.folder);
+  assert.ok(name !== undefined);
+  const path = join(cache.folder, name);
+  const bytes = readFileSync(path);
+  for (const damaged of [bytes.subarray(0, 40), bytes.subarray(0, -1), Buffer.alloc(0), Buffer.concat([bytes, Buffer.of(0)])]) {
+    writeFileSync(path, damaged);
+    assert.equal(cache.readSpec("a.gspec", "m"), null);
+  }
+});
+
+test("machines keep their 64-bit numbers", (context) => {
+  const { cache } = makeCache(context);
+  const machine = { name: "m", ram: { base: 0xffff_ffff_ffff_f000n, size: 1 } } as unknown as Parameters<typeof cache.writeMachine>[1];
+  assert.ok(cache.writeMachine("key", machine));
+  assert.deepEqual(cache.readMachine("key"), machine);
+  assert.equal(cache.readMachine("other"), null);
+});
+
+test("a folder that cannot be written is no error, and is explained", (context) => {
+  const folder = makeFolder(context);
+  writeFileSync(join(folder, "guestspec"), "a file where the folder should be");
+  const cache = openCache({ env: { XDG_CACHE_HOME: folder }, home: "", stamp: "1" });
+  assert.equal(cache.writeSpec("a.gspec", "m", entry, []), false);
+  assert.equal(cache.readSpec("a.gspec", "m"), null);
+  assert.match(cache.problem() ?? "", /EEXIST|ENOTDIR/);
+  assert.deepEqual(cache.size(), { entries: 0, bytes: 0 });
+  chmodSync(folder, 0o700);
+});
+
+test("the folder follows XDG_CACHE_HOME, else the home", () => {
+  assert.equal(cacheFolder({ env: { XDG_CACHE_HOME: "/x" }, home: "/h" }), join("/x", "guestspec"));
+  assert.equal(cacheFolder({ env: { XDG_CACHE_HOME: "" }, home: "/h" }), join("/h", ".cache", "guestspec"));
+});
