@@ -72,7 +72,8 @@ export async function loadMachineDescription(name: string | null, cache: ImageCa
   const key = hashFile(path);
   const known = key === null ? null : (cache?.readMachine(key) ?? null);
   if (known !== null && key !== null) return { machine: known, key };
-  const { formatMachineError, listMachines, loadMachineFile } = await import("../machines/load-machine.ts");
+  const { listMachines, loadMachineFile } = await import("../machines/load-machine.ts");
+  const { formatMachineError } = await import("../machines/yaml-fields.ts");
   if (!existsSync(path)) throw usageError(`there is no machine \`${wanted}\``, `machines: ${listMachines().join(", ")}; or the path of a machine file`);
   const { deviceModels } = await import("../runtime/devices/index.ts");
   const result = loadMachineFile(path, { models: deviceModels.map((model) => model.name) });

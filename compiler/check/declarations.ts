@@ -1,7 +1,7 @@
 // Declarations of a module: first all names, then what they mean, on demand, so that order in a file does not matter and a
 // cycle is found where it closes. Function bodies come last, when every signature is known.
 
-import type { EnumItem, FnItem, Item, RegsItem, RegisterDecl } from "../../grammar/ast.ts";
+import type { EnumItem, FnItem, RegsItem, RegisterDecl } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { FunctionBody, Global, HFunction, HTable, Local } from "../hir.ts";
 import {
@@ -88,7 +88,7 @@ export function declareNames(context: Context, module: Module): void {
         break;
       }
       case "table":
-        declare(inner, module, item.name.text, item.name.span, { kind: "table", module, span: item.name.span, state: "waiting", table: null });
+        declare(inner, module, item.name.text, item.name.span, { kind: "table", item, module, span: item.name.span, state: "waiting", table: null });
         break;
       case "use":
       case "test":
@@ -292,8 +292,7 @@ export function tableOf(context: Context, entry: TableEntry): HTable | null {
     return null;
   }
   entry.state = "working";
-  const item = entry.module.file.items.find((candidate): candidate is Item & { kind: "table" } => candidate.kind === "table" && candidate.name.span === entry.span);
-  entry.table = item === undefined ? null : resolveTable(moduleContext(context, entry.module), item);
+  entry.table = resolveTable(moduleContext(context, entry.module), entry.item);
   entry.state = "done";
   return entry.table;
 }

@@ -5,17 +5,17 @@ import type { BinaryOp, Expr } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { ArithmeticOp, CompareOp, FunctionBody, HExpr, Local } from "../hir.ts";
 import {
-  BOOL, COMPTIME_INT, DURATION, ERROR, STR, U8, USIZE, VOID, bitsOf, sameType, showType, type Type,
+  BOOL, BUILTIN_TYPES, COMPTIME_INT, DURATION, ERROR, STR, U8, USIZE, VOID, bitsOf, sameType, showType, type Type,
 } from "../types.ts";
 import { checkCall } from "./calls.ts";
 import { asInteger, evaluate, intValue, type ConstValue } from "./constants.ts";
 import { errorExpr, fail, suggest, type Context } from "./context.ts";
 import { cast, coerce, defaultType, quote } from "./convert.ts";
 import { constantOf, globalOf, tableOf } from "./declarations.ts";
-import { checkMember } from "./members.ts";
+import { checkMember, moduleNamed } from "./members.ts";
 import { checkPlace } from "./places.ts";
 import { completeType, resolveSized, resolveType } from "./resolve-types.ts";
-import { lookUp, visibleNames, type Symbol } from "./scope.ts";
+import { lookUp, lookUpInModule, visibleNames, type Symbol } from "./scope.ts";
 
 /** An expression whose value is used. */
 export function checkExpr(context: Context, expr: Expr, expected: Type | null = null): HExpr {
@@ -487,11 +487,18 @@ export function typeNamed(context: Context, expr: Expr): Type | null {
   const isName = expr.kind === "name";
   const isPath = expr.kind === "member" && expr.object.kind === "name";
   if (!isName && !isPath) return null;
-  const quiet: Context = { ...context, report: () => undefined };
-  const type = isName
-    ? resolveType(quiet, { kind: "named-type", module: null, name: { text: expr.name, span: expr.span }, span: expr.span })
-    : resolveType(quiet, { kind: "named-type", module: expr.object.kind === "name" ? { text: expr.object.name, span: expr.object.span } : null, name: expr.name, span: expr.span });
-  if (type.kind === "error" || type === VOID) return null;
+  const type = isName ? (BUILTIN_TYPES.get(expr.name) ?? namedType(lookUp(context.scope, expr.name))) : namedType(memberOfModule(context, expr));
+  if (type === null || type.kind === "error" || type === VOID) return null;
   completeType(context, type);
   return type;
+}
+
+function namedType(symbol: Symbol | undefined): Type | null {
+  return symbol?.kind === "type" ? symbol.type : null;
+}
+
+function memberOfModule(context: Context, expr: Expr): Symbol | undefined {
+  if (expr.kind !== "member") return undefined;
+  const module = moduleNamed(context, expr.object);
+  return module === null ? undefined : lookUpInModule(module, expr.name.text);
 }

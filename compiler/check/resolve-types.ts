@@ -12,7 +12,7 @@ export function resolveType(context: Context, type: TypeExpr): Type {
     case "named-type": {
       const name = type.name.text;
       let symbol: Symbol | undefined;
-      let candidates: Iterable<string>;
+      let candidates: () => Iterable<string>;
       if (type.module !== null) {
         const space = lookUp(context.scope, type.module.text);
         const module = space?.kind === "namespace" ? space.module : context.modules.lib(type.module.text);
@@ -23,18 +23,18 @@ export function resolveType(context: Context, type: TypeExpr): Type {
           return ERROR;
         }
         symbol = lookUpInModule(module, name);
-        candidates = module.names.keys();
+        candidates = () => module.names.keys();
       } else {
         const builtin = BUILTIN_TYPES.get(name);
         if (builtin !== undefined) return builtin;
         symbol = lookUp(context.scope, name);
-        candidates = [...BUILTIN_TYPES.keys(), ...visibleNames(context.scope)];
+        candidates = () => [...BUILTIN_TYPES.keys(), ...visibleNames(context.scope)];
       }
       if (symbol?.kind === "type") return symbol.type;
       if (symbol !== undefined) {
         fail(context, type.name.span, "E0405", `expected a type, found \`${name}\`, which is a ${symbol.kind}`);
       } else {
-        fail(context, type.name.span, "E0405", `there is no type \`${name}\``, { help: suggest(name, candidates) });
+        fail(context, type.name.span, "E0405", `there is no type \`${name}\``, { help: suggest(name, candidates()) });
       }
       return ERROR;
     }

@@ -1,7 +1,7 @@
 // Names and what they stand for. Every file has a module scope; a block adds a scope of its own; `use` of a file brings its
 // names in behind the file's own. Looking a name up marks nothing and reports nothing: the checker decides what a miss means.
 
-import type { ConstItem, File, FnItem, TypeExpr, VarItem } from "../../grammar/ast.ts";
+import type { ConstItem, File, FnItem, TableItem, TypeExpr, VarItem } from "../../grammar/ast.ts";
 import type { Source, Span } from "../../grammar/source.ts";
 import type { Global, HFunction, HTable, Local } from "../hir.ts";
 import type { EnumType, RegsType, StructType, Type } from "../types.ts";
@@ -36,6 +36,7 @@ export interface GlobalEntry {
 
 export interface TableEntry {
   readonly kind: "table";
+  readonly item: TableItem;
   readonly module: Module;
   readonly span: Span;
   state: "waiting" | "working" | "done";

@@ -28,6 +28,7 @@ export class ModuleBuilder {
   private readonly pending: { readonly index: number; readonly make: MakeFunction }[] = [];
   private readonly indices = new Map<FunctionBody | string, number>();
   private readonly symbols: DataSymbol[] = [];
+  private readonly symbolNames = new Map<string, number>();
   private readonly globals = new Map<Global, number>();
   private readonly interned = new Map<string, number>();
   private readonly signatures: Signature[] = [];
@@ -74,12 +75,14 @@ export class ModuleBuilder {
   }
 
   addSymbol(symbol: DataSymbol): number {
-    this.symbols.push(symbol);
+    const uses = this.symbolNames.get(symbol.name) ?? 0;
+    this.symbolNames.set(symbol.name, uses + 1);
+    this.symbols.push(uses === 0 ? symbol : { ...symbol, name: `${symbol.name}#${uses + 1}` });
     return this.symbols.length - 1;
   }
 
   replaceSymbol(index: number, symbol: DataSymbol): void {
-    this.symbols[index] = symbol;
+    this.symbols[index] = { ...symbol, name: this.symbols[index]?.name ?? symbol.name };
   }
 
   symbolOf(global: Global): number {
@@ -87,7 +90,7 @@ export class ModuleBuilder {
     if (known !== undefined) return known;
     const index = this.addSymbol({ name: global.name, size: 0, align: 1, writable: true, bytes: new Uint8Array(0), relocations: [] });
     this.globals.set(global, index);
-    this.symbols[index] = this.constantSymbol(global.name, global.type, global.initial ?? { kind: "zero" }, true);
+    this.replaceSymbol(index, this.constantSymbol(global.name, global.type, global.initial ?? { kind: "zero" }, true));
     return index;
   }
 
@@ -154,7 +157,7 @@ export class ModuleBuilder {
     return {
       version: BYTECODE_VERSION,
       layout: this.layout,
-      functions: this.functions.filter((fn) => fn !== null),
+      functions: uniqueNames(this.functions.filter((fn) => fn !== null)),
       symbols: this.symbols,
       signatures: this.signatures,
       files: this.files.map((source) => source.path),
@@ -169,4 +172,14 @@ export class ModuleBuilder {
   filePaths(): readonly string[] {
     return this.files.map((source) => source.path);
   }
+}
+
+/** Closures and tests may share a name; in a module every function has its own. */
+function uniqueNames(functions: readonly BytecodeFunction[]): readonly BytecodeFunction[] {
+  const uses = new Map<string, number>();
+  return functions.map((fn) => {
+    const before = uses.get(fn.name) ?? 0;
+    uses.set(fn.name, before + 1);
+    return before === 0 ? fn : { ...fn, name: `${fn.name}#${before + 1}` };
+  });
 }

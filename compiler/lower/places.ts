@@ -1,6 +1,7 @@
 // Where values live, and how they are read and written there: registers, memory of the guest, or registers of a device. Device
 // registers are accessed once, as wide as declared, in the space their block names; a field of one is read whole and cut out.
 
+import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { ScalarType } from "../../isa/bytecode/module.ts";
 import { asInteger, evaluate } from "../check/constants.ts";
 import type { FunctionBody, HExpr, HPlace, Local } from "../hir.ts";
@@ -149,7 +150,7 @@ export function scaled(b: FunctionBuilder, index: number, size: number): number 
   return size === 1 ? index : b.binary("mul", "addr", index, b.constant("addr", BigInt(size)));
 }
 
-const BOUNDS = 11;
+const BOUNDS = TRAP_CLASSES.indexOf("bounds");
 
 /** Traps `bounds` unless index < length (or <= length). */
 export function checkBounds(b: FunctionBuilder, index: number, length: number, inclusive: boolean): void {
@@ -233,7 +234,7 @@ export function readRegister(b: FunctionBuilder, at: RegisterAddress): number {
     b,
     at,
     () => b.emit("load_volatile", { type: at.type, dst: [dst], src: [at.address], imm: [0] }),
-    () => b.emit("port_in", { type: at.type, dst: [dst], src: [portNumber(b, at)] }),
+    () => portAccess(b, at, (port) => b.emit("port_in", { type: at.type, dst: [dst], src: [port] })),
   );
   return dst;
 }
@@ -243,12 +244,16 @@ export function writeRegister(b: FunctionBuilder, at: RegisterAddress, value: nu
     b,
     at,
     () => b.emit("store_volatile", { type: at.type, src: [at.address, value], imm: [0] }),
-    () => b.emit("port_out", { type: at.type, src: [portNumber(b, at), value] }),
+    () => portAccess(b, at, (port) => b.emit("port_out", { type: at.type, src: [port, value] })),
   );
 }
 
-function portNumber(b: FunctionBuilder, at: RegisterAddress): number {
-  return b.convert(at.address, "addr", "i16", false);
+const ILLEGAL_INSTRUCTION = TRAP_CLASSES.indexOf("illegal_instruction");
+
+/** No machine has an instruction for a 64-bit port: a block with such registers, put into port space at run time, traps. */
+function portAccess(b: FunctionBuilder, at: RegisterAddress, access: (port: number) => void): void {
+  if (at.type === "i64" || at.type === "addr") b.emit("trap", { src: [b.convert(at.address, "addr", "i64", false)], imm: [ILLEGAL_INSTRUCTION] });
+  else access(b.convert(at.address, "addr", "i16", false));
 }
 
 /** Bits `high..low` of a register's value, moved down. */

@@ -145,10 +145,10 @@ class FunctionGenerator {
   }
 
   /** An address register that points into a symbol, with `room` bytes behind it. */
-  private pointer(symbol: number, room: number): number {
+  private pointer(symbol: number, room: number, aligned = 70): number {
     const { size } = this.world.symbols[symbol]!;
     const address = this.newRegister("addr");
-    const isAligned = this.random.chance(70);
+    const isAligned = this.random.chance(aligned);
     const limit = size - room;
     const offset = isAligned ? 8 * this.random.below(Math.floor(limit / 8) + 1) : this.random.below(limit + 1);
     this.emit("symbol_addr", { dst: [address], imm: [symbol, offset] });
@@ -163,11 +163,13 @@ class FunctionGenerator {
     return address;
   }
 
-  private place(room: number): number {
+  /** A place in a symbol or in the frame; `aligned` percent of them at multiples of 8. */
+  private place(room: number, aligned = 70): number {
     const isFrame = this.frameSize >= room && this.random.chance(25);
-    if (!isFrame) return this.pointer(this.random.pick([WRITABLE, WRITABLE, TRACE]), room);
+    if (!isFrame) return this.pointer(this.random.pick([WRITABLE, WRITABLE, TRACE]), room, aligned);
     const address = this.newRegister("addr");
-    this.emit("frame_addr", { dst: [address], imm: [this.random.below(this.frameSize - room + 1)] });
+    const offset = this.random.below(this.frameSize - room + 1);
+    this.emit("frame_addr", { dst: [address], imm: [this.random.chance(aligned) ? offset & ~7 : offset] });
     return address;
   }
 
@@ -179,13 +181,13 @@ class FunctionGenerator {
     [10, () => this.store()],
     [4, () => this.atomic()],
     [3, () => this.blockMove()],
-    [3, () => this.cpuState()],
+    [4, () => this.cpuState()],
     [5, () => this.conditional()],
-    [4, () => this.loop()],
+    [8, () => this.loop()],
     [3, () => this.blocks()],
     [5, () => this.call()],
-    [2, () => this.guard()],
-    [2, () => this.device()],
+    [4, () => this.guard()],
+    [4, () => this.device()],
     [1, () => this.wild()],
   ];
 
@@ -209,7 +211,14 @@ class FunctionGenerator {
     const row = this.random.pick(ARITHMETIC);
     const type = this.random.pick(row.types ?? TYPES);
     const kindOf = (kind: string): ScalarType => (kind === "b" ? "i8" : type);
-    this.emit(row.name, { type, dst: row.dst.map((kind) => this.any(kindOf(kind))), src: row.src.map((kind) => this.any(kindOf(kind))) });
+    const src = row.src.map((kind) => this.any(kindOf(kind)));
+    if (row.traps === true && this.random.chance(95)) {
+      const odd = this.newRegister(type);
+      this.setConstant(odd, type, 1n);
+      this.emit("or", { type, dst: [odd], src: [odd, src[1]!] });
+      src[1] = odd;
+    }
+    this.emit(row.name, { type, dst: row.dst.map((kind) => this.any(kindOf(kind))), src });
   }
 
   private conversion(): void {
@@ -222,23 +231,25 @@ class FunctionGenerator {
     this.emit(row.name, { type, to, dst: [this.any(to)], src: [this.any(type)] });
   }
 
-  /** Volatile accesses want alignment, which `pointer` gives only sometimes: the others trap. */
   private load(): void {
     const type = this.random.pick(TYPES);
-    const address = this.random.chance(20) ? this.pointer(READ_ONLY, 16) : this.place(16);
-    this.emit(this.random.chance(15) ? "load_volatile" : "load", { type, dst: [this.any(type)], src: [address], imm: [this.random.below(9)] });
+    const isVolatile = this.random.chance(20);
+    const aligned = isVolatile ? 97 : 60;
+    const address = this.random.chance(20) ? this.pointer(READ_ONLY, 16, aligned) : this.place(16, aligned);
+    this.emit(isVolatile ? "load_volatile" : "load", { type, dst: [this.any(type)], src: [address], imm: [isVolatile ? 8 : this.random.below(9)] });
   }
 
   private store(): void {
     const type = this.random.pick(TYPES);
-    const symbol = this.random.chance(2) ? this.pointer(READ_ONLY, 16) : this.place(16);
-    const offset = this.random.pick([0, 0, 0, 8, this.random.below(9)]);
-    this.emit(this.random.chance(15) ? "store_volatile" : "store", { type, src: [symbol, this.any(type)], imm: [offset] });
+    const isVolatile = this.random.chance(20);
+    const aligned = isVolatile ? 97 : 60;
+    const address = this.random.chance(2) ? this.pointer(READ_ONLY, 16, aligned) : this.place(16, aligned);
+    this.emit(isVolatile ? "store_volatile" : "store", { type, src: [address, this.any(type)], imm: [isVolatile ? 8 : this.random.below(9)] });
   }
 
   private atomic(): void {
     const type = this.random.pick(TYPES);
-    const address = this.place(8);
+    const address = this.place(8, 97);
     const value = this.any(type);
     const dst = [this.any(type)];
     switch (this.random.below(4)) {

@@ -34,25 +34,25 @@ func @main (i32) -> (i32) frame 16 {
   %1 = const.i32 -5
   block
     loop
-      %1 = atomic_rmw.i32 xor, %3, %0          ;@0 7:1
+      %1 = atomic_rmw.i32 xor, %3, %0        ;@0 7:1
       br_table %1, 0, 1, 0
     end
   end
   %3 = symbol_addr @text, -4
-  store.i32 %3, %1, +8                         ;@1 8:2
+  store.i32 %3, %1, +8                       ;@1 8:2
   if %2
-    unwind %1                                  ;@0 7:1
+    unwind %1                                ;@0 7:1
   else
     return %1
   end
-  %1 = sys x86_64, 9, %3, %2                   ;@0 7:1
+  %1 = sys x86_64, 9, %3, %2                 ;@0 7:1
   return %1
 }
 
 func @"odd name" (addr, i32) -> (i64) {
   reg %2:i64
   %2 = zext.i32.i64 %1
-  trap divide_error, %2                        ;@0 7:1
+  trap divide_error, %2                      ;@0 7:1
 }
 
 func @"#2" (i32) -> () {
@@ -96,7 +96,7 @@ test("a hand-written module is located at its own lines", () => {
 const body = (line: string): string => `gbc 1 addr32 little\nfunc @f (i32) -> () {\n  reg %1:addr\n  ${line}\n}\n`;
 
 const MISTAKES: readonly (readonly [text: string, message: string])[] = [
-  ["", "1:1: expected 'gbc', found the end of the line"],
+  ["", "1:1: expected 'gbc', found the end of the text"],
   ["gbc 2 addr32 little", "1:7: version 2 is not 1"],
   ["gbc 1 addr16 little", "1:7: expected addr32 or addr64"],
   ["gbc 1 addr32 middle", "1:14: expected little or big"],

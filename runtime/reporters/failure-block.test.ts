@@ -83,7 +83,7 @@ test("a block stays within twenty lines, whatever there is to tell, and keeps wh
   const lines = formatFailureBlock(everything, { paint: plain, columns: 100, isFull: false });
   assert.ok(lines.length <= 20, `${lines.length} lines`);
   const text = lines.join("\n");
-  for (const part of ["expected a == b, got 1", "a.gspec:12:3", "^^^^^^ here", "operand 1", "load-fault at pc 0x10 in f", "access 40", "console 100", "guestspec run 's::t' --seed 1"])
+  for (const part of ["expected a == b, got 1", "a.gspec:12:3", "^^^^ here", "operand 1", "load-fault at pc 0x10 in f", "access 40", "console 100", "guestspec run 's::t' --seed 1"])
     assert.ok(text.includes(part), `${part} is missing:\n${text}`);
 });
 

@@ -49,7 +49,8 @@ function selectByWord(word: string, universe: readonly FilterSubject[]): WordSel
       return selected.length > 0 ? { ok: true, selected } : explainLine(word, files, line, universe);
     }
   }
-  const inFiles = universe.filter(({ file }) => namesFile(word, file));
+  const named = new Set(filesOf(universe).filter((file) => namesFile(word, file)));
+  const inFiles = universe.filter(({ file }) => named.has(file));
   if (inFiles.length > 0) return { ok: true, selected: inFiles };
   const selected = universe.filter(({ id }) => id.includes(word));
   if (selected.length > 0) return { ok: true, selected };

@@ -23,20 +23,45 @@ export const KEY_BINDINGS: readonly KeyBinding[] = [
   },
 ];
 
-function editFilter(store: TuiStore, input: string, key: Pick<Key, "return" | "escape" | "backspace" | "delete" | "ctrl" | "meta">): void {
+/** The part of Ink's `Key` that matters here. */
+export type Modifiers = Pick<Key, "return" | "escape" | "backspace" | "delete" | "ctrl" | "meta">;
+
+const NO_MODIFIERS: Modifiers = { return: false, escape: false, backspace: false, delete: false, ctrl: false, meta: false };
+
+/** Control characters within a chunk of several keys, which Ink hands over unread: fast typing, a paste, a slow connection. */
+const CONTROL_KEYS: Readonly<Record<string, readonly [input: string, key: Partial<Modifiers>]>> = {
+  "\r": ["", { return: true }],
+  "\n": ["", { return: true }],
+  "\x03": ["c", { ctrl: true }],
+  "\x15": ["u", { ctrl: true }],
+  "\x08": ["", { backspace: true }],
+  "\x7f": ["", { backspace: true }],
+};
+
+function editFilter(store: TuiStore, input: string, key: Modifiers): void {
   const { filterText } = store.getSnapshot();
   if (key.escape) store.setMode("watch");
   else if (key.return) store.submitFilter();
   else if (key.backspace || key.delete) store.setFilterText([...filterText].slice(0, -1).join(""));
   else if (key.ctrl && input === "u") store.setFilterText("");
-  else if (!key.ctrl && !key.meta) store.setFilterText(filterText + input.replace(/[\u0000-\u001f\u007f]/g, ""));
+  else if (!key.ctrl && !key.meta) store.setFilterText(filterText + input);
 }
 
-export function pressKey(store: TuiStore, input: string, key: Pick<Key, "return" | "escape" | "backspace" | "delete" | "ctrl" | "meta">): void {
+function pressOne(store: TuiStore, input: string, key: Modifiers): void {
   if (key.ctrl && input === "c") return store.interrupt();
   const { mode } = store.getSnapshot();
   if (mode === "filter") return editFilter(store, input, key);
   if (mode === "help" && key.escape) return store.setMode("watch");
   if (key.ctrl || key.meta) return;
   KEY_BINDINGS.find((binding) => binding.key === input)?.run(store);
+}
+
+export function pressKey(store: TuiStore, input: string, key: Modifiers): void {
+  const characters = [...input];
+  if (characters.length <= 1) return pressOne(store, input, key);
+  for (const character of characters) {
+    const control = CONTROL_KEYS[character];
+    if (control !== undefined) pressOne(store, control[0], { ...NO_MODIFIERS, ...control[1] });
+    else if (character >= " ") pressOne(store, character, NO_MODIFIERS);
+  }
 }

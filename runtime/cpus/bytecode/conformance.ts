@@ -14,6 +14,7 @@ import { timeCases } from "./conformance/time.ts";
 import { trapCases } from "./conformance/traps.ts";
 import { createTestMachine, loadTestImage, readSymbol, type TestMachine } from "./test-machine.ts";
 
+export { LAYOUTS } from "./conformance/case.ts";
 export type { ConformanceCase } from "./conformance/case.ts";
 
 export const conformanceCases: readonly ConformanceCase[] = [

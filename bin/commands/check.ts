@@ -1,0 +1,21 @@
+// `guestspec check`: compiles everything and runs nothing. Always anew: the point is the diagnostics.
+
+import { compile } from "../../compiler/index.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { CommandError } from "../errors.ts";
+import { findSpecFiles } from "../find-specs.ts";
+import type { Io } from "../io.ts";
+import { LIB_FOLDER, loadMachineDescription, printDiagnostics, readText } from "../load-specs.ts";
+import type { ParsedOptions } from "../options.ts";
+
+export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const files = findSpecFiles(options.positionals);
+  if (files.length === 0) throw new CommandError(EXIT.nothingSelected, "there are no specs (*.gspec, *.gspec.yaml) here");
+  const { machine } = await loadMachineDescription(options.value("machine"), null);
+  const { diagnostics, images } = compile(files, { machine, readFile: readText, libDirectory: LIB_FOLDER });
+  await printDiagnostics(diagnostics, io);
+  if (diagnostics.some(({ severity }) => severity === "error")) return EXIT.compile;
+  const cases = images.reduce((sum, { manifest }) => sum + manifest.suites.flatMap(({ tests }) => tests).reduce((total, test) => total + test.cases.length, 0), 0);
+  io.out(`${files.length} file${files.length === 1 ? "" : "s"} checked, ${cases} test${cases === 1 ? "" : "s"}\n`);
+  return EXIT.ok;
+}

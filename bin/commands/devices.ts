@@ -1,0 +1,38 @@
+// `guestspec devices`: the device models, and where the machine has them.
+
+import { formatCapability } from "../../machines/description.ts";
+import { deviceModels } from "../../runtime/devices/index.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { Io } from "../io.ts";
+import { loadMachineDescription } from "../load-specs.ts";
+import type { ParsedOptions } from "../options.ts";
+
+export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const { machine } = await loadMachineDescription(options.value("machine"), null);
+  const rows = deviceModels.map(({ name, summary, manual }) => ({
+    model: name,
+    summary,
+    manual,
+    instances: machine.devices
+      .filter(({ model }) => model === name)
+      .map((device) => ({
+        name: device.name,
+        at: device.at.flatMap(({ address, port }) => [...(address === null ? [] : [`0x${address.toString(16)}`]), ...(port === null ? [] : [`port 0x${port.toString(16)}`])]),
+        slot: device.pci === null ? null : `${device.pci.bus} slot ${device.pci.slot}`,
+        provides: device.provides.map(formatCapability),
+      })),
+  }));
+  if (options.has("json")) {
+    io.out(`${JSON.stringify({ version: 1, machine: machine.name, models: rows }, null, 2)}\n`);
+    return EXIT.ok;
+  }
+  for (const { model, summary, manual, instances } of rows) {
+    io.out(`${model}: ${summary}\n  manual: ${manual}\n`);
+    for (const { name, at, slot, provides } of instances) {
+      const capabilities = provides.length === 0 ? "" : `; provides ${provides.join(", ")}`;
+      io.out(`  ${machine.name}: ${name} at ${[...at, ...(slot === null ? [] : [slot])].join(", ")}${capabilities}\n`);
+    }
+    if (instances.length === 0) io.out(`  ${machine.name} has none\n`);
+  }
+  return EXIT.ok;
+}

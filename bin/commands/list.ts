@@ -1,0 +1,50 @@
+// `guestspec list`: the selected tests, one id a line, or as JSON for tools.
+
+import type { ManifestCase, ManifestTest } from "../../compiler/images/manifest.ts";
+import { staticSkip } from "../../runtime/engines/embedded.ts";
+import type { PlannedCase } from "../../runtime/runner/plan.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { Io } from "../io.ts";
+import type { LoadedImage } from "../load-specs.ts";
+import type { ParsedOptions } from "../options.ts";
+import { selectTests } from "../select-tests.ts";
+
+function describe(planned: PlannedCase, image: LoadedImage, test: ManifestTest, row: ManifestCase): object {
+  const { id, file, line, endLine, suite, test: name, row: rowName, tags, needs, target, engine, covers } = planned;
+  return {
+    id,
+    file,
+    line,
+    endLine,
+    suite,
+    test: name,
+    row: rowName,
+    rowFile: planned.rowFile ?? file,
+    rowLine: planned.rowLine,
+    tags,
+    needs,
+    covers,
+    target,
+    engine,
+    timeoutNs: test.timeout,
+    xfail: row.xfail,
+    skip: staticSkip(image, test, row),
+  };
+}
+
+export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const { images, universe, selected } = await selectTests(options, io);
+  if (!options.has("json")) {
+    io.out(`${selected.map(({ id }) => id).join("\n")}\n`);
+    return EXIT.ok;
+  }
+  const tests = selected.map((planned) => {
+    const image = images[planned.image];
+    const test = image?.manifest.suites[planned.suiteIndex]?.tests[planned.testIndex];
+    const row = test?.cases[planned.caseIndex];
+    if (image === undefined || test === undefined || row === undefined) throw new Error(`${planned.id} is not in its manifest`);
+    return describe(planned, image, test, row);
+  });
+  io.out(`${JSON.stringify({ version: 1, tests, deselected: universe.length - selected.length }, null, 2)}\n`);
+  return EXIT.ok;
+}
