@@ -84,9 +84,9 @@ export async function loadMachineDescription(name: string | null, cache: ImageCa
 
 export async function printDiagnostics(diagnostics: readonly Diagnostic[], io: Io): Promise<void> {
   if (diagnostics.length === 0) return;
-  const { countLine, renderDiagnostics } = await import("../compiler/diagnostics/render.ts");
+  const { renderDiagnostics } = await import("../compiler/diagnostics/render.ts");
   const text = renderDiagnostics(diagnostics, { color: io.errColor, width: Math.max(60, io.columns()) });
-  io.err(`${text.trimEnd()}\n\n${countLine(diagnostics)}\n`);
+  io.err(`${text.trimEnd()}\n`);
 }
 
 /** Reads files for the compiler and remembers which, found or not. */

@@ -48,14 +48,19 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
   const diagnostics: Diagnostic[] = [];
   const report: Report = (diagnostic) => diagnostics.push(diagnostic);
   const modules = new Map<string, Module>();
+  const missing = new Set<string>();
   const uses = new Map<Module, Set<Module>>();
   let queue: Module[] = [];
 
   const load = (path: string, libName: string | null): Module | null => {
     const known = modules.get(path);
     if (known !== undefined) return known;
+    if (missing.has(path)) return null;
     const text = options.readFile(path);
-    if (text === null) return null;
+    if (text === null) {
+      missing.add(path);
+      return null;
+    }
     const source: Source = { path, text };
     const file = path.endsWith(".yaml") ? options.parseYaml(source, report) : parseFile(source, report);
     const module = createModule(source, file, libName);

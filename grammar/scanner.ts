@@ -148,7 +148,7 @@ class Scanner {
         this.#at++;
       } else if (isOf(code, wordStart)) this.#scanWord();
       else if (isOf(code, digit)) this.#scanNumber();
-      else if (code === 34) this.#scanText(this.#at, this.#at + 1, null, false);
+      else if (code === 34) this.#scanQuote();
       else if (code === 39) this.#scanCharacter();
       else if (code === 47 && text.charCodeAt(this.#at + 1) === 47) this.#scanComment();
       else if (code === 47 && text.charCodeAt(this.#at + 1) === 42) this.#scanBlockComment();
@@ -394,6 +394,20 @@ class Scanner {
   }
 
   // ---- Strings ----
+
+  /** A string; in a hole without another quote on its line it is the end of the string around, whose hole was not closed. */
+  #scanQuote(): void {
+    const start = this.#at;
+    if (this.#holes.length > 0 && !this.#isTemplate) {
+      const next = this.#text.indexOf('"', start + 1);
+      if (next === -1 || next > this.#lineEnd(start)) {
+        this.#at = start + 1;
+        this.#abandonHoles("the string ends inside the hole");
+        return;
+      }
+    }
+    this.#scanText(start, start + 1, null, false);
+  }
 
   /** Reads literal characters up to the closing quote or the next hole. `tokenStart` is the quote or the brace that ended a hole. */
   #scanText(tokenStart: number, contentStart: number, format: string | null, isContinued: boolean): void {

@@ -33,7 +33,8 @@ const layers: readonly Layer[] = [
   },
   { folder: "runtime/machine", mayImport: emulated, isDeterministic: true },
   { folder: "runtime/cpus", mayImport: emulated, isDeterministic: true },
-  { folder: "runtime/reporters", mayImport: ["runtime/reporters", "runtime/events.ts"] },
+  // The table of reporters loads the TUI, one of them, when it is asked for.
+  { folder: "runtime/reporters", mayImport: ["runtime/reporters", "runtime/tui", "runtime/events.ts"] },
   // The TUI is a reporter too, and shows the same failure block as the human one.
   { folder: "runtime/tui", mayImport: ["runtime/tui", "runtime/reporters", "runtime/events.ts"] },
   {

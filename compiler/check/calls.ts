@@ -1,18 +1,18 @@
 // Calls: functions, methods, function values, the intrinsic namespaces and the few built-in functions that take types.
 
-import type { Expr } from "../../grammar/ast.ts";
+import type { Expr, Name } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { HExpr } from "../hir.ts";
-import { BUILTIN_TYPES, COMPTIME_INT, ERROR, USIZE, VOID, integerRange, sizeOf, type IntType, type Type } from "../types.ts";
+import { BUILTIN_TYPES, COMPTIME_INT, ERROR, USIZE, VOID, integerRange, showType, sizeOf, type IntType, type Type } from "../types.ts";
 import { intValue } from "./constants.ts";
-import { errorExpr, fail, suggest, type Context } from "./context.ts";
+import { counted, errorExpr, fail, suggest, type Context } from "./context.ts";
 import { coerce, defaultType, quote } from "./convert.ts";
 import { checkExpr, checkIndexValue, typeNamed } from "./expressions.ts";
 import { INTRINSICS, findIntrinsic, type IntrinsicRow } from "./intrinsics.ts";
 import { isIntrinsicNamespace, moduleNamed } from "./members.ts";
 import { isPlace } from "./places.ts";
 import { completeType } from "./resolve-types.ts";
-import { lookUp, type FnEntry } from "./scope.ts";
+import { lookUp, visibleTypes, type FnEntry } from "./scope.ts";
 
 type Call = Expr & { kind: "call" };
 
@@ -32,7 +32,7 @@ export function checkCall(context: Context, expr: Call): HExpr {
       const builtin = BUILTINS.get(callee.name);
       if (builtin !== undefined) return builtin(context, expr);
       if (callee.name === "print") {
-        fail(context, span, "E0525", "`print(..)` is a statement and gives no value");
+        fail(context, span, "E0525", "`print` gives no value", { label: "a statement, not a value", help: "write `print(..)` on a line of its own" });
         return errorExpr(span);
       }
     }
@@ -49,15 +49,16 @@ export function checkCall(context: Context, expr: Call): HExpr {
       if (object.type.kind === "error") return checkArgsAnyway(context, expr);
       const method = findMethod(context, object.type, callee.name.text);
       if (method !== null) return callFunction(context, method, object, expr);
+      if (hasNoMember(context, object.type, callee.name)) return checkArgsAnyway(context, expr);
     }
   }
   const target = checkExpr(context, callee);
   if (target.type.kind === "error") return checkArgsAnyway(context, expr);
   if (target.type.kind !== "fn") {
-    fail(context, callee.span, "E0503", `${quote(target.type)} cannot be called`);
-    return errorExpr(span);
+    fail(context, callee.span, "E0503", `${quote(target.type)} cannot be called`, { label: "not a function" });
+    return checkArgsAnyway(context, expr);
   }
-  const args = checkArgs(context, expr.args, target.type.params, span, null);
+  const args = checkArgs(context, expr, "this function", target.type.params, []);
   if (target.kind === "function") return { kind: "call", function: target.function, args, type: target.type.result, span };
   return { kind: "call-indirect", callee: target, args, type: target.type.result, span };
 }
@@ -68,15 +69,26 @@ function checkArgsAnyway(context: Context, expr: Call): HExpr {
   return errorExpr(expr.span);
 }
 
-function checkArgs(context: Context, args: readonly Expr[], params: readonly Type[], span: Span, declared: Span | null): readonly HExpr[] {
-  if (args.length !== params.length) {
-    fail(context, span, "E0504", `expected ${params.length} argument${params.length === 1 ? "" : "s"}, found ${args.length}`, {
-      related: declared === null ? [] : [{ span: declared, text: "declared here" }],
+/** `declared` gives the places of the callee's name and of its parameters, where they are known. */
+function checkArgs(context: Context, call: Call, name: string, params: readonly Type[], declared: readonly Span[]): readonly HExpr[] {
+  const { args, span } = call;
+  const [callee, ...places] = declared;
+  const wrongCount = args.length !== params.length;
+  if (wrongCount) {
+    fail(context, span, "E0504", `${name} takes ${counted(params.length, "argument")}, found ${args.length}`, {
+      label: args.length < params.length ? `${counted(params.length - args.length, "argument")} missing` : `${counted(args.length - params.length, "argument")} too many`,
+      related: callee === undefined ? [] : [{ span: callee, text: "declared here" }],
     });
   }
+  for (const arg of args.slice(params.length)) checkExpr(context, arg);
   return params.map((param, i) => {
     const arg = args[i];
-    return arg === undefined ? errorExpr(span, param) : coerce(context, checkExpr(context, arg, param), param);
+    if (arg === undefined) return errorExpr(span, param);
+    const value = checkExpr(context, arg, param);
+    // With an argument left out or added, types that do not fit only repeat that.
+    if (wrongCount) return errorExpr(arg.span, param);
+    const place = places[i];
+    return coerce(context, value, param, place === undefined ? {} : { related: [{ span: place, text: "the parameter" }] });
   });
 }
 
@@ -85,7 +97,8 @@ function callFunction(context: Context, entry: FnEntry, self: HExpr | null, expr
   context.inferred.checks = true;
   const { type } = entry.function;
   const params = self === null ? type.params : type.params.slice(1);
-  const args = checkArgs(context, expr.args, params, expr.span, entry.item.name.span);
+  const written = self === null ? entry.item.params : entry.item.params.slice(1);
+  const args = checkArgs(context, expr, `\`${entry.item.name.text}\``, params, [entry.item.name.span, ...written.map((param) => param.name.span)]);
   const all = self === null ? args : [selfArgument(context, self), ...args];
   return { kind: "call", function: entry.function, args: all, type: type.result, span: expr.span };
 }
@@ -104,13 +117,19 @@ function findMethod(context: Context, type: Type, name: string): FnEntry | null 
   if (struct.kind !== "struct") return null;
   completeType(context, struct);
   if (struct.fields.some((field) => field.name === name)) return null;
-  const methods = methodTables.get(struct);
-  const method = methods?.get(name);
-  if (method === undefined && methods !== undefined) {
-    const near = suggest(name, methods.keys());
-    if (near !== undefined) fail(context, struct.declared, "E0407", `\`${struct.name}\` has no method \`${name}\``, { help: near });
-  }
-  return method ?? null;
+  return methodTables.get(struct)?.get(name) ?? null;
+}
+
+/** Reports a call of what a struct has neither as a method nor as a field. */
+function hasNoMember(context: Context, type: Type, name: Name): boolean {
+  const struct = type.kind === "pointer" ? type.target : type;
+  if (struct.kind !== "struct" || struct.fields.some((field) => field.name === name.text)) return false;
+  const methods = [...(methodTables.get(struct)?.keys() ?? [])];
+  fail(context, name.span, "E0407", `\`${struct.name}\` has no method \`${name.text}\``, {
+    related: [{ span: struct.declared, text: "declared here" }],
+    help: suggest(name.text, methods),
+  });
+  return true;
 }
 
 const methodTables = new WeakMap<Type, Map<string, FnEntry>>();
@@ -126,12 +145,12 @@ function callIntrinsic(context: Context, name: string, expr: Call): HExpr {
   const row = findIntrinsic(name);
   const { span } = expr;
   if (row === undefined) {
-    fail(context, expr.callee.span, "E0401", `there is no \`${name}\``, { help: suggest(name, INTRINSICS.map((candidate) => candidate.name)) });
+    fail(context, expr.callee.span, "E0401", `there is no function \`${name}\``, { help: suggest(name, INTRINSICS.map((candidate) => candidate.name)) });
     return checkArgsAnyway(context, expr);
   }
   if (expr.args.length !== row.params.length) {
-    fail(context, span, "E0504", `\`${name}\` takes ${row.params.length} argument${row.params.length === 1 ? "" : "s"}, found ${expr.args.length}`);
-    return errorExpr(span);
+    fail(context, span, "E0504", `\`${name}\` takes ${counted(row.params.length, "argument")}, found ${expr.args.length}`, { label: `its arguments are (${row.params.join(", ")})` });
+    return checkArgsAnyway(context, expr);
   }
   let generic: IntType | null = null;
   const args = expr.args.map((arg, i) => {
@@ -154,13 +173,16 @@ function intrinsicArgument(context: Context, arg: Expr, param: string, generic: 
   if (param === "*T") {
     const pointer = checkExpr(context, arg);
     if (pointer.type.kind === "pointer" && pointer.type.target.kind === "int") return [pointer, pointer.type.target];
-    if (pointer.type.kind !== "error") fail(context, arg.span, "E0501", `expected a pointer to an integer, found ${quote(pointer.type)}`, { help: "take its address with `&`" });
+    if (pointer.type.kind !== "error") {
+      const help = pointer.type.kind === "int" ? "take its address with `&`" : undefined;
+      fail(context, arg.span, "E0501", `expected a pointer to an integer, found ${quote(pointer.type)}`, { label: `this is ${quote(pointer.type)}`, help });
+    }
     return [errorExpr(arg.span), null];
   }
   if (param === "T") {
     const value = generic === null ? defaultType(context, checkExpr(context, arg)) : coerce(context, checkExpr(context, arg, generic), generic);
     if (value.type.kind === "int") return [value, value.type];
-    if (value.type.kind !== "error") fail(context, arg.span, "E0501", `expected an integer, found ${quote(value.type)}`);
+    if (value.type.kind !== "error") fail(context, arg.span, "E0501", `expected an integer, found ${quote(value.type)}`, { label: `this is ${quote(value.type)}` });
     return [errorExpr(arg.span), null];
   }
   const type = BUILTIN_TYPES.get(param) ?? ERROR;
@@ -175,10 +197,17 @@ function intrinsicType(name: string, generic: IntType | null): Type {
 
 // ---- Built-in functions over types ----
 
-function typeArgument(context: Context, call: Call, name: string): Type | null {
-  const arg = call.args[0];
-  const type = arg === undefined ? null : typeNamed(context, arg);
-  if (type === null) fail(context, arg?.span ?? call.span, "E0405", `\`${name}\` takes a type`);
+function typeArgument(context: Context, call: Call, name: string, count = 1): Type | null {
+  const [arg] = call.args;
+  if (arg === undefined || (call.args.length !== 1 && count === 1)) {
+    fail(context, call.span, "E0504", `\`${name}\` takes one type, found ${counted(call.args.length, "argument")}`, { help: `for example \`${name}(u32)\`` });
+    return null;
+  }
+  const type = typeNamed(context, arg);
+  if (type === null) {
+    const help = arg.kind === "name" ? suggest(arg.name, visibleTypes(context.scope)) : undefined;
+    fail(context, arg.span, "E0405", `\`${name}\` takes a type`, { label: "not a type", help: help ?? `for example \`${name}(u32)\`` });
+  }
   return type;
 }
 
@@ -193,7 +222,8 @@ function checkEdges(context: Context, call: Call): HExpr {
   const type = typeArgument(context, call, "edges");
   if (type === null) return errorExpr(call.span);
   if (type.kind !== "int") {
-    fail(context, call.span, "E0501", `\`edges\` takes an integer type, found ${quote(type)}`);
+    const at = call.args[0]?.span ?? call.span;
+    fail(context, at, "E0501", `\`edges\` takes an integer type, found ${quote(type)}`, { label: "has no edges" });
     return errorExpr(call.span);
   }
   const { min, max } = integerRange(type, context.target.layout);
@@ -204,7 +234,7 @@ function checkEdges(context: Context, call: Call): HExpr {
 
 /** `alloc(T)` gives *T, `alloc([]T, n)` gives []T; released with the test. Zeroed. */
 function checkAlloc(context: Context, call: Call): HExpr {
-  const type = typeArgument(context, call, "alloc");
+  const type = typeArgument(context, call, "alloc", 2);
   const heap = context.modules.lib("heap")?.names.get("allocate");
   if (type === null || heap?.kind !== "fn") return errorExpr(call.span);
   const { span } = call;
@@ -213,7 +243,7 @@ function checkAlloc(context: Context, call: Call): HExpr {
   if (type.kind === "slice") {
     const [, countExpr] = call.args;
     if (countExpr === undefined || call.args.length !== 2) {
-      fail(context, span, "E0504", "`alloc` of a slice takes the number of elements too", { help: "alloc([]u8, 16)" });
+      fail(context, span, "E0504", "`alloc` of a slice takes its type and the number of elements", { help: "for example `alloc([]u8, 16)`" });
       return errorExpr(span, type);
     }
     completeType(context, type.element);
@@ -221,7 +251,10 @@ function checkAlloc(context: Context, call: Call): HExpr {
     const count = checkIndexValue(context, countExpr);
     return { kind: "intrinsic", name: "slice.allocate", args: [count, usize(shape.size), usize(shape.align)], type, span };
   }
-  if (call.args.length !== 1) fail(context, span, "E0504", "`alloc` of one value takes its type only");
+  if (call.args.length !== 1) {
+    fail(context, span, "E0504", "`alloc` of one value takes its type only", { help: `several values are a slice: \`alloc([]${showType(type)}, n)\`` });
+    return errorExpr(span, { kind: "pointer", target: type });
+  }
   const shape = sizeOf(type, context.target.layout);
   return { kind: "convert", operand: allocate(usize(shape.size), shape.align), type: { kind: "pointer", target: type }, span };
 }

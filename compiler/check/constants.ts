@@ -4,7 +4,7 @@
 
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { HExpr, HFunction } from "../hir.ts";
-import { bitsOf, wrapInteger, type IntType, type Type } from "../types.ts";
+import { U8, bitsOf, wrapInteger, type IntType, type Type } from "../types.ts";
 
 export type ConstValue =
   /** Integers, bool (0 or 1), enums and addresses. */
@@ -25,6 +25,7 @@ export function intValue(value: bigint): ConstValue {
 
 const TRUE = intValue(1n);
 const FALSE = intValue(0n);
+const ZERO: ConstValue = { kind: "zero" };
 const truth = (value: boolean): ConstValue => (value ? TRUE : FALSE);
 
 /** The integer behind a constant, or null when it is not one. */
@@ -49,19 +50,41 @@ function listOf(value: ConstValue): readonly ConstValue[] | null {
   return value.kind === "bytes" ? Array.from(value.bytes, (byte) => intValue(BigInt(byte))) : null;
 }
 
-export function equalConst(a: ConstValue, b: ConstValue): boolean {
-  const left = asInteger(a);
-  const right = asInteger(b);
-  if (left !== null && right !== null) return left === right;
-  if (a.kind === "struct" && b.kind === "struct") return a.fields.every((field, i) => equalConst(field, b.fields[i] ?? FALSE));
-  const leftItems = listOf(a);
-  const rightItems = listOf(b);
-  return (
-    leftItems !== null &&
-    rightItems !== null &&
-    leftItems.length === rightItems.length &&
-    leftItems.every((item, i) => equalConst(item, rightItems[i] ?? FALSE))
-  );
+/** More elements than this are filled in by the guest. */
+const MAX_ITEMS = 1 << 20;
+
+/** The elements of a constant array, slice or string; null when it is none, or too long to be written out. */
+export function itemsOf(value: ConstValue, type: Type): readonly ConstValue[] | null {
+  if (value.kind !== "zero") return listOf(value);
+  if (type.kind === "slice" || type.kind === "str") return [];
+  return type.kind === "array" && type.length <= MAX_ITEMS ? Array.from({ length: type.length }, () => ZERO) : null;
+}
+
+/** Equality of two constants of a type, which tells what `zero` stands for. */
+export function equalConst(a: ConstValue, b: ConstValue, type: Type): boolean {
+  if (a.kind === "zero" && b.kind === "zero") return true;
+  switch (type.kind) {
+    case "struct": {
+      const fieldOf = (value: ConstValue, i: number): ConstValue => (value.kind === "struct" ? (value.fields[i] ?? ZERO) : ZERO);
+      return type.fields.every((field, i) => equalConst(fieldOf(a, i), fieldOf(b, i), field.type));
+    }
+    case "array":
+    case "slice":
+    case "str": {
+      const element: Type = type.kind === "str" ? U8 : type.element;
+      const [left, right] = [listOf(a) ?? [], listOf(b) ?? []];
+      const length = type.kind === "array" ? Math.max(left.length, right.length) : left.length;
+      if (type.kind !== "array" && left.length !== right.length) return false;
+      for (let i = 0; i < length; i++) if (!equalConst(left[i] ?? ZERO, right[i] ?? ZERO, element)) return false;
+      return true;
+    }
+    case "fn":
+      return a.kind === "function" && b.kind === "function" && a.function === b.function;
+    default: {
+      const left = asInteger(a);
+      return left !== null && left === asInteger(b);
+    }
+  }
 }
 
 /** Result of an integer operation, or null where the guest would trap. `bits` is null for literals that have no width yet. */
@@ -93,9 +116,9 @@ export function arithmetic(op: string, left: bigint, right: bigint, bits: number
   }
 }
 
-function compare(op: string, a: ConstValue, b: ConstValue): boolean | null {
-  if (op === "==") return equalConst(a, b);
-  if (op === "!=") return !equalConst(a, b);
+function compare(op: string, a: ConstValue, b: ConstValue, type: Type): boolean | null {
+  if (op === "==") return equalConst(a, b, type);
+  if (op === "!=") return !equalConst(a, b, type);
   const left = asInteger(a);
   const right = asInteger(b);
   if (left === null || right === null) return null;
@@ -135,7 +158,7 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
     case "compare": {
       const left = evaluate(expr.left, layout);
       const right = evaluate(expr.right, layout);
-      const result = left === null || right === null ? null : compare(expr.op, left, right);
+      const result = left === null || right === null ? null : compare(expr.op, left, right, expr.left.type);
       return result === null ? null : truth(result);
     }
     case "logic": {
@@ -147,10 +170,16 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
     case "convert": {
       const operand = evaluate(expr.operand, layout);
       const value = asInteger(operand);
+      // Where a function lies is known when the image is placed.
+      if (operand?.kind === "function") return expr.type.kind === "fn" ? operand : null;
       return value === null ? operand : intValue(wrapTo(value, expr.type, layout));
     }
-    case "array-to-slice":
-      return evaluate(expr.operand, layout);
+    case "array-to-slice": {
+      const operand = evaluate(expr.operand, layout);
+      if (operand?.kind !== "zero") return operand;
+      const items = itemsOf(operand, expr.operand.type);
+      return items === null ? null : { kind: "list", items };
+    }
     case "array": {
       const items = expr.elements.map((element) => evaluate(element, layout));
       return items.every((item) => item !== null) ? { kind: "list", items } : null;
@@ -158,7 +187,8 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
     case "array-fill": {
       const item = evaluate(expr.element, layout);
       if (item === null || expr.type.kind !== "array") return null;
-      return { kind: "list", items: Array.from({ length: expr.type.length }, () => item) };
+      if (asInteger(item) === 0n) return ZERO;
+      return expr.type.length > MAX_ITEMS ? null : { kind: "list", items: Array.from({ length: expr.type.length }, () => item) };
     }
     case "struct": {
       if (expr.type.kind !== "struct") return null;
@@ -176,7 +206,7 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
     case "length": {
       if (expr.object.type.kind === "array") return intValue(BigInt(expr.object.type.length));
       const object = evaluate(expr.object, layout);
-      const items = object === null ? null : listOf(object);
+      const items = object === null ? null : itemsOf(object, expr.object.type);
       return items === null ? null : intValue(BigInt(items.length));
     }
     case "field": {
@@ -201,9 +231,9 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
     case "in-list": {
       const value = evaluate(expr.value, layout);
       const list = evaluate(expr.list, layout);
-      const items = list === null ? null : listOf(list);
+      const items = list === null ? null : itemsOf(list, expr.list.type);
       if (value === null || items === null) return null;
-      return truth(items.some((item) => equalConst(item, value)) !== expr.negated);
+      return truth(items.some((item) => equalConst(item, value, expr.value.type)) !== expr.negated);
     }
     case "local":
     case "global":

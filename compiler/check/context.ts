@@ -45,6 +45,7 @@ export interface Extra {
   readonly related?: readonly Label[];
   readonly notes?: readonly string[];
   readonly help?: string | undefined;
+  readonly fix?: Diagnostic["fix"] | undefined;
 }
 
 /** Reports an error at a span. */
@@ -56,8 +57,21 @@ export function fail(context: Pick<Context, "report">, span: Span, code: string,
     labels: [{ span, text: extra.label ?? "" }, ...(extra.related ?? [])],
     ...(extra.notes === undefined ? {} : { notes: extra.notes }),
     ...(extra.help === undefined ? {} : { help: extra.help }),
+    ...(extra.fix === undefined ? {} : { fix: extra.fix }),
   };
   context.report(diagnostic);
+}
+
+/** "`a`, `b` and `c`". */
+export function listNames(names: Iterable<string>): string {
+  const quoted = [...names].map((name) => `\`${name}\``);
+  const last = quoted.pop();
+  return quoted.length === 0 ? (last ?? "") : `${quoted.join(", ")} and ${last ?? ""}`;
+}
+
+/** `1 argument`, `2 arguments`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** "did you mean `x`?" or nothing. */

@@ -3,39 +3,46 @@
 
 import type { Span } from "../../grammar/source.ts";
 import type { HExpr } from "../hir.ts";
-import { U64, I64, bitsOf, integerRange, isAggregate, sameType, showType, type IntType, type Type } from "../types.ts";
+import { U64, I64, U8, bitsOf, integerRange, isAggregate, sameType, showType, type IntType, type Type } from "../types.ts";
 import { asInteger, evaluate, intValue, type ConstValue } from "./constants.ts";
 import { errorExpr, fail, type Context, type Extra } from "./context.ts";
 
-/** The expression as `type`, or an error. */
+/** The expression as `type`, or an error. What is wrong already is not reported again, whatever type it would have had. */
 export function coerce(context: Context, expr: HExpr, type: Type, extra: Extra = {}): HExpr {
   const from = expr.type;
-  if (from.kind === "error" || type.kind === "error") return errorExpr(expr.span, type);
+  if (expr.kind === "error" || from.kind === "error" || type.kind === "error") return errorExpr(expr.span, type);
   if (sameType(from, type)) return expr;
   if (from.kind === "comptime-int") return adaptLiteral(context, expr, type, extra);
   if (type.kind === "slice" && from.kind === "array" && sameType(from.element, type.element)) {
     return { kind: "array-to-slice", operand: expr, type, span: expr.span };
   }
-  if (type.kind === "slice" && from.kind === "str" && type.element.kind === "int" && type.element.name === "u8") {
+  if (type.kind === "slice" && from.kind === "str" && sameType(type.element, U8)) {
     return { kind: "convert", operand: expr, type, span: expr.span };
   }
   if (isComptimeArray(from) && (type.kind === "array" || type.kind === "slice")) return adaptArray(context, expr, type, extra);
-  const related = extra.related ?? [];
   fail(context, expr.span, "E0501", `expected ${quote(type)}, found ${quote(from)}`, {
     ...extra,
     label: extra.label ?? `this is ${quote(from)}`,
-    related,
     help: extra.help ?? castHelp(from, type),
   });
   return errorExpr(expr.span, type);
 }
 
+/** The type as a message names it. */
 export function quote(type: Type): string {
-  return type.kind === "void" || type.kind === "comptime-int" ? showType(type) : `\`${showType(type)}\``;
+  if (type.kind === "comptime-int") return type.duration ? "a duration" : "an integer";
+  if (isComptimeArray(type) && type.kind === "array") return `an array of ${type.length} integers`;
+  return type.kind === "void" ? "nothing" : `\`${showType(type)}\``;
 }
 
 function castHelp(from: Type, to: Type): string | undefined {
-  return canCast(from, to) ? `widths never mix silently: write \`as ${showType(to)}\`` : undefined;
+  if (from.kind === "pointer" && sameType(from.target, to)) return "reach what it points to with `.*`";
+  if (to.kind === "pointer" && sameType(to.target, from)) return "take its address with `&`";
+  if (to.kind === "bool" && (from.kind === "int" || from.kind === "comptime-int")) return "compare it: `!= 0`";
+  if (to.kind === "pointer" && from.kind === "comptime-int") return `the null pointer is \`0 as ${showType(to)}\``;
+  if (from.kind === "int" && to.kind === "int") return `widths never mix silently: write \`as ${showType(to)}\``;
+  if (from.kind === "array" && to.kind === "array") return undefined;
+  return canCast(from, to) ? `convert it with \`as ${showType(to)}\`` : undefined;
 }
 
 function isComptimeArray(type: Type): boolean {
@@ -52,52 +59,89 @@ function adaptArray(context: Context, expr: HExpr, type: Type, extra: Extra): HE
     adapted = { ...expr, elements: expr.elements.map((element) => coerce(context, element, type.element, extra)), type: array };
   } else if (expr.kind === "array-fill") {
     adapted = { ...expr, element: coerce(context, expr.element, type.element, extra), type: array };
+  } else if (expr.kind === "if") {
+    return { ...expr, then: coerce(context, expr.then, type, extra), otherwise: coerce(context, expr.otherwise, type, extra), type };
   } else {
     const value = evaluate(expr, context.target.layout);
-    if (value?.kind !== "list") return errorExpr(expr.span, type);
-    for (const item of value.items) checkFits(context, item, type.element, expr.span);
+    if (value?.kind !== "list" || !isIntegerElement(type.element)) {
+      fail(context, expr.span, "E0501", `expected ${quote(type)}, found ${quote(expr.type)}`, { ...extra, label: extra.label ?? `this is ${quote(expr.type)}` });
+      return errorExpr(expr.span, type);
+    }
+    for (const item of value.items) if (!checkFits(context, item, type.element, expr.span)) return errorExpr(expr.span, type);
     adapted = { kind: "const", value, type: array, span: expr.span };
   }
   return coerce(context, adapted, type, extra);
 }
 
+/** A list of untyped integers can become a list of integers only. */
+function isIntegerElement(type: Type): boolean {
+  return type.kind === "int" || ((type.kind === "array" || type.kind === "slice") && isIntegerElement(type.element));
+}
+
 function adaptLiteral(context: Context, expr: HExpr, type: Type, extra: Extra): HExpr {
-  const target = type.kind === "int" ? type : null;
-  if (target === null) {
+  if (type.kind !== "int") {
     fail(context, expr.span, "E0501", `expected ${quote(type)}, found ${quote(expr.type)}`, {
       ...extra,
-      label: extra.label ?? `this is an ${showType(expr.type)}`,
-      help: extra.help ?? (type.kind === "enum" ? `name a member: \`${type.name}.${[...type.members.keys()][0] ?? "…"}\`` : undefined),
+      label: extra.label ?? `this is ${quote(expr.type)}`,
+      help: extra.help ?? (type.kind === "enum" ? `name a member: \`${type.name}.${[...type.members.keys()][0] ?? ".."}\`` : castHelp(expr.type, type)),
     });
     return errorExpr(expr.span, type);
   }
-  const value = evaluate(expr, context.target.layout);
+  const typed = hasComplement(expr) ? retype(context, expr, type, extra) : expr;
+  const value = evaluate(typed, context.target.layout);
   const integer = asInteger(value);
   if (integer === null || value === null) {
+    if (typed.kind === "error") return typed;
     // A conditional between literals: each branch adapts.
     if (expr.kind === "if") {
       return { ...expr, then: coerce(context, expr.then, type, extra), otherwise: coerce(context, expr.otherwise, type, extra), type };
     }
-    fail(context, expr.span, "E0516", "this constant expression divides by zero or shifts too far");
+    fail(context, expr.span, "E0507", "this must be known when compiling", { label: "depends on the running guest", help: `give its parts a type, as in \`0 as ${type.name}\`` });
     return errorExpr(expr.span, type);
   }
-  checkFits(context, value, type, expr.span);
+  if (!checkFits(context, value, type, expr.span)) return errorExpr(expr.span, type);
   return { kind: "const", value: intValue(integer), type, span: expr.span };
 }
 
-function checkFits(context: Context, value: ConstValue, type: Type, span: Span): void {
-  const integer = asInteger(value);
-  if (type.kind !== "int" || integer === null) return;
-  const range = integerRange(type, context.target.layout);
-  if (integer >= range.min && integer <= range.max) return;
-  fail(context, span, "E0502", `${showBig(integer)} does not fit \`${type.name}\``, {
-    label: `\`${type.name}\` holds ${showBig(range.min)} to ${showBig(range.max)}`,
-  });
+/** `~` has no value before it has a width: `~3` is 0xfc in eight bits. */
+function hasComplement(expr: HExpr): boolean {
+  if (expr.kind === "unary") return expr.op === "~" || hasComplement(expr.operand);
+  return expr.kind === "arithmetic" && (hasComplement(expr.left) || hasComplement(expr.right));
 }
 
+/** An untyped expression whose literals take the type, so that its operations wrap at the type's width. */
+function retype(context: Context, expr: HExpr, type: IntType, extra: Extra): HExpr {
+  if (expr.kind === "unary") {
+    const operand = coerce(context, expr.operand, type, extra);
+    return operand.kind === "error" ? operand : { ...expr, operand, type };
+  }
+  if (expr.kind !== "arithmetic") return coerce(context, expr, type, extra);
+  const left = coerce(context, expr.left, type, extra);
+  const right = coerce(context, expr.right, type, extra);
+  return left.kind === "error" || right.kind === "error" ? errorExpr(expr.span, type) : { ...expr, left, right, type };
+}
+
+function checkFits(context: Context, value: ConstValue, type: Type, span: Span): boolean {
+  if (value.kind === "list" && (type.kind === "array" || type.kind === "slice")) {
+    return value.items.every((item) => checkFits(context, item, type.element, span));
+  }
+  const integer = asInteger(value);
+  if (type.kind !== "int" || integer === null) return true;
+  const range = integerRange(type, context.target.layout);
+  if (integer >= range.min && integer <= range.max) return true;
+  fail(context, span, "E0502", `${showBig(integer)} does not fit \`${type.name}\``, {
+    label: `\`${type.name}\` holds ${showBig(range.min)} to ${showBig(range.max)}`,
+    help: integer === -1n && !type.signed ? `all bits set is \`${type.name}.max\`` : undefined,
+  });
+  return false;
+}
+
+/** An integer as messages show it: small ones in decimal, the others in hexadecimal, the absurd ones by their size. */
 export function showBig(value: bigint): string {
   const magnitude = value < 0n ? -value : value;
-  return magnitude < 65536n ? String(value) : `${value < 0n ? "-" : ""}0x${magnitude.toString(16)}`;
+  if (magnitude < 65536n) return String(value);
+  const digits = magnitude.toString(16);
+  return digits.length > 32 ? `a number of ${digits.length * 4} bits` : `${value < 0n ? "-" : ""}0x${digits}`;
 }
 
 /** The type that a literal takes when nothing tells: u64, or i64 when it is negative. */
@@ -106,20 +150,26 @@ export function defaultType(context: Context, expr: HExpr): HExpr {
     const value = asInteger(evaluate(expr, context.target.layout));
     return coerce(context, expr, value !== null && value < 0n ? I64 : U64);
   }
-  if (isComptimeArray(expr.type) && expr.type.kind === "array") {
-    return coerce(context, expr, { kind: "array", length: expr.type.length, element: defaultElement(context, expr) });
-  }
+  if (isComptimeArray(expr.type) && expr.type.kind === "array") return coerce(context, expr, withElement(expr.type, hasNegative(context, expr) ? I64 : U64));
   return expr;
 }
 
-function defaultElement(context: Context, expr: HExpr): Type {
-  const value = evaluate(expr, context.target.layout);
-  const items = value?.kind === "list" ? value.items : [];
-  return items.some((item) => (asInteger(item) ?? 0n) < 0n) ? I64 : U64;
+/** Untyped integers that meet each other: they take the one default type that holds all of them. */
+export function settleLiterals<Parts extends readonly HExpr[]>(context: Context, parts: Parts): Parts {
+  if (!parts.every((part) => part.type.kind === "comptime-int" && !part.type.duration)) return parts;
+  const type = parts.some((part) => hasNegative(context, part)) ? I64 : U64;
+  return parts.map((part) => coerce(context, part, type)) as readonly HExpr[] as Parts;
 }
 
-function isScalar(type: Type): boolean {
-  return type.kind === "int" || type.kind === "enum" || type.kind === "bool" || type.kind === "pointer" || type.kind === "fn";
+function withElement(type: Type, element: IntType): Type {
+  return type.kind === "array" ? { kind: "array", length: type.length, element: withElement(type.element, element) } : element;
+}
+
+function hasNegative(context: Context, expr: HExpr): boolean {
+  const negative = (value: ConstValue | null): boolean => (value?.kind === "list" ? value.items.some(negative) : (asInteger(value) ?? 0n) < 0n);
+  if (expr.kind === "if") return hasNegative(context, expr.then) || hasNegative(context, expr.otherwise);
+  if (expr.kind === "array") return expr.elements.some((element) => hasNegative(context, element));
+  return !hasComplement(expr) && negative(evaluate(expr, context.target.layout));
 }
 
 /** Casts: between integers, enums and their integers, bool to integer, usize to and from pointers and functions, regs to usize. */
@@ -140,24 +190,32 @@ export function canCast(from: Type, to: Type): boolean {
 
 export function cast(context: Context, operand: HExpr, type: Type, span: Span): HExpr {
   const from = operand.type;
-  if (from.kind === "error" || type.kind === "error") return errorExpr(span, type);
+  if (operand.kind === "error" || from.kind === "error" || type.kind === "error") return errorExpr(span, type);
   if (sameType(from, type)) return operand;
   if (!canCast(from, type)) {
     fail(context, span, "E0514", `${quote(from)} cannot be converted to ${quote(type)}`, {
-      help: isAggregate(from) || isScalar(type) ? undefined : "take an address with `&` and convert that",
+      help: noCastHelp(from, type),
     });
     return errorExpr(span, type);
   }
   if (type.kind === "slice") return coerce(context, operand, type);
   if (from.kind === "comptime-int") {
     const value = asInteger(evaluate(operand, context.target.layout));
-    if (value === null) return errorExpr(span, type);
+    if (value === null) return cast(context, defaultType(context, operand), type, span);
     const integer = integerBehind(type, context);
     const bits = bitsOf(integer, context.target.layout);
     const wrapped = integer.signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
     return { kind: "const", value: intValue(wrapped), type, span };
   }
   return { kind: "convert", operand, type, span };
+}
+
+function noCastHelp(from: Type, to: Type): string | undefined {
+  if (to.kind === "bool" && (from.kind === "int" || from.kind === "comptime-int")) return "compare it: `!= 0`";
+  if (from.kind === "int" && (to.kind === "pointer" || to.kind === "fn")) return "an address is a `usize`: write `as usize` first";
+  if ((from.kind === "pointer" || from.kind === "fn" || from.kind === "regs") && to.kind === "int") return "an address is a `usize`: write `as usize` first";
+  if (isAggregate(from) && to.kind === "pointer") return "take its address with `&`";
+  return undefined;
 }
 
 function integerBehind(type: Type, context: Context): IntType {

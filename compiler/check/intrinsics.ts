@@ -2,6 +2,8 @@
 // table of namespace, name and signature. The checker types calls by it, lowering turns each row into its bytecode instruction.
 // `T` is any integer type, taken from the argument; `fn` is a code address of a fn(usize).
 
+import { TRAP_CLASSES, type TrapClass } from "../../isa/bytecode/instructions.ts";
+
 export interface IntrinsicRow {
   /** `peek.u32` */
   readonly name: string;
@@ -20,6 +22,9 @@ const RMW = ["add", "sub", "and", "or", "xor", "swap"];
 const TRAP_READS: readonly (readonly [string, string])[] = [
   ["trap_class", "u64"], ["trap_pc", "u64"], ["trap_address", "u64"], ["trap_access", "u64"], ["trap_width", "u64"], ["trap_value", "u64"], ["trap_sp", "u64"],
 ];
+
+/** Traps that code raises on purpose; the argument becomes the trap's value. The others have causes of their own. */
+const RAISED: readonly TrapClass[] = ["illegal_instruction", "breakpoint", "syscall", "unreachable"];
 
 export const INTRINSICS: readonly IntrinsicRow[] = [
   ...INTEGERS.map((name) => ({ name: `peek.${name}`, params: ["usize"], result: name, op: "load_volatile", at: name })),
@@ -48,6 +53,7 @@ export const INTRINSICS: readonly IntrinsicRow[] = [
   { name: "intrinsic.relax", params: [], result: "void", op: "relax" },
   { name: "intrinsic.time", params: [], result: "u64", op: "time" },
   ...TRAP_READS.map(([name, result], i) => ({ name: `intrinsic.${name}`, params: [], result, op: "trap_info", imm: [i] })),
+  ...RAISED.map((name): IntrinsicRow => ({ name: `intrinsic.raise_${name}`, params: ["u64"], result: "void", op: "trap", imm: [TRAP_CLASSES.indexOf(name)], ends: true })),
   { name: "intrinsic.mem_copy", params: ["usize", "usize", "usize"], result: "void", op: "mem_copy" },
   { name: "intrinsic.mem_fill", params: ["usize", "u8", "usize"], result: "void", op: "mem_fill" },
 ];

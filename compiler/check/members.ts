@@ -3,7 +3,7 @@
 
 import type { Expr } from "../../grammar/ast.ts";
 import type { HExpr } from "../hir.ts";
-import { COMPTIME_INT, U8, USIZE, bitsOf, integerRange, sizeOf, type Type } from "../types.ts";
+import { BUILTIN_TYPES, COMPTIME_INT, U8, USIZE, bitsOf, integerRange, sizeOf, type Type } from "../types.ts";
 import { intValue } from "./constants.ts";
 import { errorExpr, fail, suggest, type Context } from "./context.ts";
 import { quote } from "./convert.ts";
@@ -16,7 +16,7 @@ type Member = Expr & { kind: "member" };
 
 /** The module that an expression names, if it names one and nothing nearer has that name. */
 export function moduleNamed(context: Context, expr: Expr): Module | null {
-  if (expr.kind !== "name") return null;
+  if (expr.kind !== "name" || BUILTIN_TYPES.has(expr.name)) return null;
   const symbol = lookUp(context.scope, expr.name);
   if (symbol?.kind === "namespace") return symbol.module;
   return symbol === undefined ? context.modules.lib(expr.name) : null;

@@ -2,10 +2,11 @@
 // matter and a struct that contains itself is found as a cycle.
 
 import type { TypeExpr } from "../../grammar/ast.ts";
-import { BUILTIN_TYPES, ERROR, VOID, layOutFields, showType, type StructType, type Type } from "../types.ts";
+import type { Span } from "../../grammar/source.ts";
+import { BUILTIN_TYPES, ERROR, VOID, layOutFields, showType, sizeOf, type StructType, type Type } from "../types.ts";
 import { fail, suggest, type Context } from "./context.ts";
 import { evaluateLength } from "./expressions.ts";
-import { lookUp, lookUpInModule, visibleNames, type Module, type Symbol } from "./scope.ts";
+import { isLost, lookUp, lookUpInModule, moduleScope, visibleTypes, type Module, type Symbol } from "./scope.ts";
 
 export function resolveType(context: Context, type: TypeExpr): Type {
   switch (type.kind) {
@@ -17,7 +18,7 @@ export function resolveType(context: Context, type: TypeExpr): Type {
         const space = lookUp(context.scope, type.module.text);
         const module = space?.kind === "namespace" ? space.module : context.modules.lib(type.module.text);
         if (module === null) {
-          fail(context, type.module.span, "E0406", `there is no module \`${type.module.text}\``, {
+          fail(context, type.module.span, "E0406", `there is no module \`${type.module.text}\` in the library`, {
             help: suggest(type.module.text, context.modules.libNames()),
           });
           return ERROR;
@@ -28,12 +29,12 @@ export function resolveType(context: Context, type: TypeExpr): Type {
         const builtin = BUILTIN_TYPES.get(name);
         if (builtin !== undefined) return builtin;
         symbol = lookUp(context.scope, name);
-        candidates = () => [...BUILTIN_TYPES.keys(), ...visibleNames(context.scope)];
+        candidates = () => visibleTypes(context.scope);
       }
       if (symbol?.kind === "type") return symbol.type;
       if (symbol !== undefined) {
-        fail(context, type.name.span, "E0405", `expected a type, found \`${name}\`, which is a ${symbol.kind}`);
-      } else {
+        fail(context, type.name.span, "E0405", `expected a type, found \`${name}\``, { label: describeSymbol(symbol), help: suggest(name, candidates()) });
+      } else if (!isLost(context.scope, name)) {
         fail(context, type.name.span, "E0405", `there is no type \`${name}\``, { help: suggest(name, candidates()) });
       }
       return ERROR;
@@ -41,7 +42,13 @@ export function resolveType(context: Context, type: TypeExpr): Type {
     case "array-type": {
       const element = resolveSized(context, type.element);
       const length = evaluateLength(context, type.length);
-      return element.kind === "error" || length === null ? ERROR : { kind: "array", length, element };
+      if (element.kind === "error" || length === null) return ERROR;
+      const bytes = sizeOf(element, context.target.layout).size * length;
+      if (bytes > MAX_BYTES) {
+        fail(context, type.span, "E0502", `\`${showType({ kind: "array", length, element })}\` takes ${bytes} bytes`, { label: "a value has at most 256 MiB" });
+        return ERROR;
+      }
+      return { kind: "array", length, element };
     }
     case "slice-type": {
       const element = resolveType(context, type.element);
@@ -60,10 +67,31 @@ export function resolveType(context: Context, type: TypeExpr): Type {
   }
 }
 
+/** Far above what a machine has, and low enough that sizes and offsets are exact numbers. */
+const MAX_BYTES = 0x1000_0000;
+
+function describeSymbol(symbol: Symbol): string {
+  switch (symbol.kind) {
+    case "local":
+    case "global":
+      return "this is a variable";
+    case "const":
+      return "this is a constant";
+    case "fn":
+      return "this is a function";
+    case "table":
+      return "this is a table";
+    case "namespace":
+      return "this is a module";
+    case "type":
+      return "this is a type";
+  }
+}
+
 /** A type whose size is needed now: completes the struct it names. */
 export function resolveSized(context: Context, expr: TypeExpr): Type {
   const type = resolveType(context, expr);
-  completeType(context, type);
+  completeType(context, type, expr.span);
   return type;
 }
 
@@ -73,31 +101,34 @@ export function registerStruct(module: Module, entry: Module["structs"][number])
   owners.set(entry.type, { module, entry });
 }
 
-export function completeType(context: Context, type: Type): void {
-  if (type.kind === "array") completeType(context, type.element);
-  if (type.kind === "struct") completeStruct(context, type);
+/** `wantedAt` is where the size is needed, for the report of a struct that contains itself. */
+export function completeType(context: Context, type: Type, wantedAt: Span | null = null): void {
+  if (type.kind === "array") completeType(context, type.element, wantedAt);
+  if (type.kind === "struct") completeStruct(context, type, wantedAt);
 }
 
-function completeStruct(context: Context, type: StructType): void {
+function completeStruct(context: Context, type: StructType, wantedAt: Span | null): void {
   const owner = owners.get(type);
   if (owner === undefined || owner.entry.state === "done") return;
   if (owner.entry.state === "working") {
     fail(context, type.declared, "E0517", `struct \`${type.name}\` contains itself`, {
+      label: "has no finite size",
+      related: wantedAt === null ? [] : [{ span: wantedAt, text: "contained here" }],
       help: `hold it by pointer: \`*${type.name}\``,
     });
     return;
   }
   owner.entry.state = "working";
-  const inner: Context = { ...context, scope: { parent: null, module: owner.module, names: new Map() } };
-  const seen = new Set<string>();
+  const inner: Context = { ...context, scope: moduleScope(owner.module) };
+  const seen = new Map<string, Span>();
   const fields = owner.entry.fields.flatMap((field) => {
     const fieldType = resolveSized(inner, field.type);
-    if (seen.has(field.name)) {
-      fail(inner, field.span, "E0409", `field \`${field.name}\` is declared twice in \`${type.name}\``);
+    const before = seen.get(field.name);
+    if (before !== undefined) {
+      fail(inner, field.span, "E0409", `field \`${field.name}\` is declared twice in \`${type.name}\``, { related: [{ span: before, text: "first declared here" }] });
       return [];
     }
-    seen.add(field.name);
-    if (fieldType.kind === "void") fail(inner, field.span, "E0525", `field \`${field.name}\` has type ${showType(fieldType)}`);
+    seen.set(field.name, field.span);
     return [{ name: field.name, type: fieldType, declared: field.span }];
   });
   const placed = layOutFields(fields, context.target.layout);

@@ -2,9 +2,9 @@
 // names in behind the file's own. Looking a name up marks nothing and reports nothing: the checker decides what a miss means.
 
 import type { ConstItem, File, FnItem, TableItem, TypeExpr, VarItem } from "../../grammar/ast.ts";
-import type { Source, Span } from "../../grammar/source.ts";
+import { textOf, type Source, type Span } from "../../grammar/source.ts";
 import type { Global, HFunction, HTable, Local } from "../hir.ts";
-import type { EnumType, RegsType, StructType, Type } from "../types.ts";
+import { BUILTIN_TYPES, type EnumType, type RegsType, type StructType, type Type } from "../types.ts";
 import type { ConstValue } from "./constants.ts";
 
 /** A declaration whose value is worked out when first needed, so that order in the file does not matter. */
@@ -71,14 +71,20 @@ export interface Scope {
   readonly parent: Scope | null;
   readonly module: Module;
   readonly names: Map<string, Symbol>;
+  /** The block's place when some of its statements did not parse, else null. */
+  readonly broken: Span | null;
+}
+
+export function moduleScope(module: Module): Scope {
+  return { parent: null, module, names: new Map(), broken: null };
 }
 
 export function createModule(source: Source, file: File, libName: string | null): Module {
   return { source, file, libName, names: new Map(), opened: [], structs: [], enums: [], regs: [], methods: new Map() };
 }
 
-export function innerScope(parent: Scope): Scope {
-  return { parent, module: parent.module, names: new Map() };
+export function innerScope(parent: Scope, broken: Span | null = null): Scope {
+  return { parent, module: parent.module, names: new Map(), broken };
 }
 
 export function lookUpInModule(module: Module, name: string): Symbol | undefined {
@@ -99,9 +105,36 @@ export function lookUp(scope: Scope, name: string): Symbol | undefined {
   return lookUpInModule(scope.module, name);
 }
 
+/**
+ * The name belongs to a declaration that did not parse, which has been reported: a file's, or a statement's of a block around
+ * here. What is said about its use would only be confusing.
+ */
+export function isLost(scope: Scope, name: string): boolean {
+  const { module } = scope;
+  if ([module, ...module.opened].some(({ file }) => file.lost?.includes(name) === true)) return true;
+  const declared = new RegExp(`\\b(?:let|var|for|as)\\s+(?:\\w+\\s*,\\s*)?${name}\\b`);
+  for (let at: Scope | null = scope; at !== null; at = at.parent) if (at.broken !== null && declared.test(textOf(at.broken))) return true;
+  return false;
+}
+
+function* visibleSymbols(scope: Scope): Generator<readonly [string, Symbol]> {
+  for (let at: Scope | null = scope; at !== null; at = at.parent) yield* at.names;
+  yield* scope.module.names;
+  for (const opened of scope.module.opened) yield* opened.names;
+}
+
+/** The types among the names visible from here, the built-in ones first. */
+export function* visibleTypes(scope: Scope): Generator<string> {
+  yield* BUILTIN_TYPES.keys();
+  for (const [name, symbol] of visibleSymbols(scope)) if (symbol.kind === "type") yield name;
+}
+
+/** The tables visible from here. */
+export function* visibleTables(scope: Scope): Generator<string> {
+  for (const [name, symbol] of visibleSymbols(scope)) if (symbol.kind === "table") yield name;
+}
+
 /** Every name visible from here, for suggestions. */
 export function* visibleNames(scope: Scope): Generator<string> {
-  for (let at: Scope | null = scope; at !== null; at = at.parent) yield* at.names.keys();
-  yield* scope.module.names.keys();
-  for (const opened of scope.module.opened) yield* opened.names.keys();
+  for (const [name] of visibleSymbols(scope)) yield name;
 }

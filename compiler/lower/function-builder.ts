@@ -50,6 +50,8 @@ export class FunctionBuilder {
   private readonly free = new Map<ScalarType, number[]>();
   private temporaries: number[] = [];
   private frameSize = 0;
+  /** Its address is taken: a closure's environment, even one that captures nothing. */
+  private needsFrame = false;
   private level = 0;
 
   constructor(module: ModuleBuilder, name: string, signature: Signature, body: FunctionBody | null, span: Span) {
@@ -173,6 +175,7 @@ export class FunctionBuilder {
   }
 
   frameAddress(offset: number): number {
+    this.needsFrame = true;
     const dst = this.temp("addr");
     this.emit("frame_addr", { dst: [dst], imm: [offset] });
     return dst;
@@ -200,7 +203,7 @@ export class FunctionBuilder {
       name: this.name,
       signature: this.signature,
       registers: this.registers,
-      frameSize: Math.ceil(this.frameSize / 16) * 16,
+      frameSize: Math.ceil(Math.max(this.frameSize, this.needsFrame ? 1 : 0) / 16) * 16,
       body: this.code,
     };
   }

@@ -345,9 +345,9 @@ class SourcePrinter {
   // ---- Statements ----
 
   /** On one line where the author had it so and it fits. */
-  #block(block: Block, indent: number, column: number): string {
+  #block(block: Block, indent: number, column: number, mayBeFlat = true): string {
     if (block.statements.length === 0 && !this.#hasCommentsBefore(block.span.end)) return "{}";
-    if (block.statements.length > 0 && this.#isOneLine(block.span)) {
+    if (mayBeFlat && block.statements.length > 0 && this.#isOneLine(block.span)) {
       const saved = this.#next;
       const flat = `{ ${block.statements.map((statement) => this.#statement(statement, indent)).join("; ")} }`;
       if (!flat.includes("\n") && column + flat.length <= lineWidth) return flat;
@@ -357,9 +357,9 @@ class SourcePrinter {
     return this.#braces(elements, block.span, indent);
   }
 
-  #headed(head: string, body: Block, indent: number): string {
+  #headed(head: string, body: Block, indent: number, mayBeFlat = true): string {
     const text = this.#header(head, body.span.start, indent);
-    return `${text} ${this.#block(body, indent, indent + head.length + 1)}`;
+    return `${text} ${this.#block(body, indent, indent + head.length + 1, mayBeFlat)}`;
   }
 
   #statement(statement: Stmt, indent: number): string {
@@ -436,12 +436,13 @@ class SourcePrinter {
     return `${text}\n${comments.map((comment) => `${pad(indent)}${comment.text}\n`).join("")}${pad(indent)}else `;
   }
 
-  #if(statement: IfStmt, indent: number): string {
-    const text = this.#headed(`if ${printExpr(this.#context, statement.condition, indent, indent + 3, 2)}`, statement.then, indent);
+  /** A chain with `else` is flat as a whole or not at all. */
+  #if(statement: IfStmt, indent: number, mayBeFlat = statement.otherwise === null || this.#isOneLine(statement.span)): string {
+    const text = this.#headed(`if ${printExpr(this.#context, statement.condition, indent, indent + 3, 2)}`, statement.then, indent, mayBeFlat);
     const { otherwise } = statement;
     if (otherwise === null) return text;
     const joined = this.#joinElse(text, otherwise.span.start, indent);
-    return joined + (otherwise.kind === "if" ? this.#if(otherwise, indent) : this.#block(otherwise, indent, indent + 7));
+    return joined + (otherwise.kind === "if" ? this.#if(otherwise, indent, mayBeFlat) : this.#block(otherwise, indent, indent + 7, mayBeFlat));
   }
 
   #match(statement: MatchStmt, indent: number): string {

@@ -22,28 +22,44 @@ export interface Entry {
   readonly value: YamlNode;
 }
 
+const quoteHelp = "a value that holds `: `, ` #`, or begins with one of `[ ] { } , & * ! | > ' \" % @ ` goes between quotes";
+
+/** The package's words for the commonest mistakes speak of its inside. */
+const yamlErrors: Readonly<Record<string, { readonly message?: string; readonly help?: string }>> = {
+  DUPLICATE_KEY: { message: "the key is written twice in one map" },
+  TAB_AS_INDENT: { message: "tabs cannot indent YAML", help: "indent with spaces" },
+  BLOCK_AS_IMPLICIT_KEY: { message: "`: ` begins a map inside a value", help: quoteHelp },
+  UNEXPECTED_TOKEN: { help: quoteHelp },
+  BAD_ALIAS: { help: quoteHelp },
+  MISSING_CHAR: { help: "a quote or bracket is not closed" },
+};
+
 /** The document, or null when it is no YAML; then that has been reported. */
 export function readDocument(source: Source, report: Report): YamlContext | null {
   const document = parseDocument(source.text, { schema: "failsafe", prettyErrors: false, logLevel: "silent", uniqueKeys: true, merge: false });
-  let isBroken = false;
+  const broken = document.errors.find(({ code }) => code !== "DUPLICATE_KEY");
   for (const { code, message, pos } of document.errors) {
-    isBroken ||= code !== "DUPLICATE_KEY";
-    const text = code === "DUPLICATE_KEY" ? "the key is written twice in one map" : `not valid YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+    // After the first real error a YAML reader is out of step; what it says then helps nobody.
+    if (code !== "DUPLICATE_KEY" && broken?.pos[0] !== pos[0]) continue;
     const start = Math.min(pos[0], source.text.length);
-    const end = Math.max(start, Math.min(pos[1], endOfLine(source, start)));
+    const word = /[\w.-]*/y;
+    word.lastIndex = start;
+    const end = code === "DUPLICATE_KEY" ? start + (word.exec(source.text)?.[0].length ?? 1) : Math.max(start, Math.min(pos[1], endOfLine(source, start)));
+    const own = yamlErrors[code];
     report({
       code: "E0301",
       severity: "error",
-      message: text,
+      message: own?.message ?? `not valid YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
       labels: [{ span: { source, start, end }, text: code === "DUPLICATE_KEY" ? "the second one" : "here" }],
-      ...(code === "TAB_AS_INDENT" ? { help: "indent with spaces" } : {}),
+      ...(own?.help === undefined ? {} : { help: own.help }),
     });
+    if (code !== "DUPLICATE_KEY") break;
   }
   for (const { code, message, pos } of document.warnings) {
     if (code !== "TAG_RESOLVE_FAILED") continue;
     report({ code: "E0312", severity: "error", message: `tags such as \`!name\` mean nothing here: ${message}`, labels: [{ span: { source, start: pos[0], end: pos[1] }, text: "a tag" }] });
   }
-  return isBroken ? null : { source, report, document };
+  return broken === undefined ? { source, report, document } : null;
 }
 
 function endOfLine(source: Source, offset: number): number {

@@ -19,7 +19,9 @@ function diffNumbers(expected: bigint, got: bigint, type: ValueType): Difference
   const { bits } = type;
   const hint = hintForNumbers(expected, got, bits);
   const xor = BigInt.asUintN(bits, expected ^ got);
-  return { details: bits >= 32 ? [`xor = ${formatHex(xor, bits)}`] : [], hints: hint === null ? [] : [hint] };
+  // Of small numbers one sees the difference.
+  const isWide = bits >= 32 && (BigInt.asUintN(bits, expected) | BigInt.asUintN(bits, got)) > 0xffffn;
+  return { details: isWide ? [`xor = ${formatHex(xor, bits)}`] : [], hints: hint === null ? [] : [hint] };
 }
 
 /** Both texts with a caret below the first difference; long ones from shortly before it. */

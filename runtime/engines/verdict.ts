@@ -42,6 +42,14 @@ export function toFrameTrap(trap: TrapRecord): FrameTrap {
   return { class: TRAP_CLASSES.indexOf(trap.class), pc: BigInt(trap.pc), address: trap.address, access: trap.access, width: trap.width, value: trap.value };
 }
 
+/** A trap that ended a phase, told by the guest or seen by the machine. */
+function judgeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string, limits: LimitsInForce): Judgement {
+  const failure = describeTrap(context, trap, cpu, phase);
+  if (trapClassName(trap.class) !== "timeout") return { verdict: "crash", failures: [failure] };
+  const message = failure.message.replace("the time limit was reached", describeLimit(limits));
+  return { verdict: "timeout", failures: [{ ...failure, message }] };
+}
+
 function judgeOutcome(context: ReportContext, outcome: Outcome, transcript: Transcript, limits: LimitsInForce): Judgement | null {
   const during = transcript.phase === "body" ? "" : ` during ${transcript.phase}`;
   switch (outcome.kind) {
@@ -53,8 +61,7 @@ function judgeOutcome(context: ReportContext, outcome: Outcome, transcript: Tran
       return { verdict: "crash", failures: [makeFailure("error", `the guest ${what}${during}, before the test had ended`)] };
     }
     case "unhandled-trap": {
-      const failure = describeTrap(context, toFrameTrap(outcome.trap), outcome.trap.cpu, transcript.phase);
-      return { verdict: "crash", failures: [failure] };
+      return judgeTrap(context, toFrameTrap(outcome.trap), outcome.trap.cpu, transcript.phase, limits);
     }
     case "double-fault": {
       const second = describeTrap(context, toFrameTrap(outcome.trap), outcome.trap.cpu, transcript.phase);
@@ -80,18 +87,11 @@ function judgeOutcome(context: ReportContext, outcome: Outcome, transcript: Tran
 
 /** The failures that the guest told itself. */
 function judgeTranscript(context: ReportContext, transcript: Transcript, limits: LimitsInForce): Judgement {
-  const verdicts: Verdict[] = [];
-  const failures = transcript.events.map((event): Failure => {
-    if (event.kind === "check") {
-      verdicts.push("fail");
-      return describeCheck(context, event.check, event.phase);
-    }
-    const failure = describeTrap(context, event.trap, event.cpu, event.phase);
-    const isTimeout = trapClassName(event.trap.class) === "timeout";
-    verdicts.push(isTimeout ? "timeout" : "crash");
-    return isTimeout ? { ...failure, message: failure.message.replace("the time limit was reached", describeLimit(limits)) } : failure;
+  const judgements = transcript.events.map((event): Judgement => {
+    if (event.kind === "trap") return judgeTrap(context, event.trap, event.cpu, event.phase, limits);
+    return { verdict: "fail", failures: [describeCheck(context, event.check, event.phase)] };
   });
-  return { verdict: worst(verdicts), failures };
+  return { verdict: worst(judgements.map(({ verdict }) => verdict)), failures: judgements.flatMap(({ failures }) => failures) };
 }
 
 /** `expectsEnd`: false for set-up and teardown of a suite or table, which report failures only. */

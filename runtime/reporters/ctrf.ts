@@ -2,7 +2,14 @@
 // unknown keys except below `extra`, where target, seed and guest times go. An expected failure has the status `other`: neither a
 // pass nor a failure, and visible; `rawStatus` always tells our own verdict.
 import { createHash } from "node:crypto";
-import { VERDICTS, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
+import {
+  VERDICTS,
+  type RunEvent,
+  type RunFinished,
+  type RunStarted,
+  type TestFinished,
+  type Verdict,
+} from "../events.ts";
 import { formatFailures, summariseFailure } from "./failure-block.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, Sink } from "./reporter.ts";
@@ -49,7 +56,11 @@ function describeTest(test: TestFinished): object {
     suite: [test.file, test.suite],
     ...(message === null ? {} : { message }),
     ...(isFailed
-      ? { trace: formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: true }).map((line) => line.slice(2)).join("\n") }
+      ? {
+          trace: formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: true })
+            .map((line) => line.slice(2))
+            .join("\n"),
+        }
       : {}),
     ...(frame === null ? {} : { snippet: frame.lines.map(({ number, text }) => `${number} | ${text}`).join("\n") }),
     line: test.line,

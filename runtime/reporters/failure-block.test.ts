@@ -51,13 +51,19 @@ function finished(parts: Partial<TestFinished> = {}): TestFinished {
   };
 }
 
-const many = (count: number, text: string): string[] => Array.from({ length: count }, (_, index) => `${text} ${index + 1}`);
+const many = (count: number, text: string): string[] =>
+  Array.from({ length: count }, (_, index) => `${text} ${index + 1}`);
 
 const everything = finished({
   failures: [
     failure({
       note: many(5, "note").join("\n"),
-      related: [{ text: "the row", frame: { path: "t.yaml", line: 1, column: 1, endColumn: 2, label: "", lines: [{ number: 1, text: "row" }] } }],
+      related: [
+        {
+          text: "the row",
+          frame: { path: "t.yaml", line: 1, column: 1, endColumn: 2, label: "", lines: [{ number: 1, text: "row" }] },
+        },
+      ],
       frame: {
         path: "a.gspec",
         line: 12,
@@ -83,7 +89,16 @@ test("a block stays within twenty lines, whatever there is to tell, and keeps wh
   const lines = formatFailureBlock(everything, { paint: plain, columns: 100, isFull: false });
   assert.ok(lines.length <= 20, `${lines.length} lines`);
   const text = lines.join("\n");
-  for (const part of ["expected a == b, got 1", "a.gspec:12:3", "^^^^ here", "operand 1", "load-fault at pc 0x10 in f", "access 40", "console 100", "guestspec run 's::t' --seed 1"])
+  for (const part of [
+    "expected a == b, got 1",
+    "a.gspec:12:3",
+    "^^^^ here",
+    "operand 1",
+    "load-fault at pc 0x10 in f",
+    "access 40",
+    "console 100",
+    "guestspec run 's::t' --seed 1",
+  ])
     assert.ok(text.includes(part), `${part} is missing:\n${text}`);
 });
 
@@ -96,7 +111,15 @@ test("what is cut is counted: the lines shown and those left out make the whole"
 
 test("the full block has every line of it", () => {
   const text = formatFailureBlock(everything, { paint: plain, columns: Infinity, isFull: true }).join("\n");
-  for (const [count, word] of [[40, "access"], [30, "dump"], [12, "operand"], [100, "console"], [9, "progress"], [6, "second thoughts"], [8, "raise"]] as const)
+  for (const [count, word] of [
+    [40, "access"],
+    [30, "dump"],
+    [12, "operand"],
+    [100, "console"],
+    [9, "progress"],
+    [6, "second thoughts"],
+    [8, "raise"],
+  ] as const)
     for (let index = 1; index <= count; index++) assert.match(text, new RegExp(`${word} ${index}\\b`));
   assert.doesNotMatch(text, /-v shows all/);
 });
@@ -104,13 +127,20 @@ test("the full block has every line of it", () => {
 test("colour changes no word", () => {
   const options = { columns: 100, isFull: false };
   const painted = formatFailureBlock(everything, { ...options, paint: paintFor(true) });
-  assert.deepEqual(painted.map((line) => line.replace(/\x1b\[\d+m/g, "")), formatFailureBlock(everything, { ...options, paint: plain }));
+  assert.deepEqual(
+    painted.map((line) => line.replace(/\p{Cc}\[\d+m/gu, "")),
+    formatFailureBlock(everything, { ...options, paint: plain }),
+  );
   assert.notDeepEqual(painted, formatFailureBlock(everything, { ...options, paint: plain }));
 });
 
 function frameOf(text: string, column: number, endColumn: number, columns = 100): string[] {
   const frame = { path: "a.gspec", line: 1, column, endColumn, label: "", lines: [{ number: 1, text }] };
-  const lines = formatFailureBlock(finished({ failures: [failure({ frame })], repro: "" }), { paint: plain, columns, isFull: false });
+  const lines = formatFailureBlock(finished({ failures: [failure({ frame })], repro: "" }), {
+    paint: plain,
+    columns,
+    isFull: false,
+  });
   return lines.slice(3);
 }
 
@@ -135,15 +165,25 @@ test("a long line is shifted so that the marked part is in view", () => {
 test("a guest cannot move the cursor or fake lines through names, messages or its console", () => {
   const evil = "\x1b[2J\rFAKE\u202e\nPASS";
   const lines = formatFailureBlock(
-    finished({ id: evil, console: evil, repro: evil, failures: [failure({ message: evil, note: evil, hints: [evil], values: [{ text: evil, value: evil, type: evil }] })] }),
+    finished({
+      id: evil,
+      console: evil,
+      repro: evil,
+      failures: [
+        failure({ message: evil, note: evil, hints: [evil], values: [{ text: evil, value: evil, type: evil }] }),
+      ],
+    }),
     { paint: plain, columns: 100, isFull: true },
   );
-  for (const line of lines) assert.doesNotMatch(line, /[\x00-\x1f\x7f-\x9f\u202e]/);
+  for (const line of lines) assert.doesNotMatch(line, /[\p{Cc}\u202e]/u);
   assert.ok(lines.every((line) => !line.startsWith("PASS")));
 });
 
 test("a failed test without a failure says why in words", () => {
   const summary = (parts: Partial<TestFinished>): string => summariseFailure(finished({ failures: [], ...parts }));
-  assert.equal(summary({ verdict: "xpass", reason: "issue 4" }), "passed, but was expected to fail: issue 4 (a.gspec:3)");
+  assert.equal(
+    summary({ verdict: "xpass", reason: "issue 4" }),
+    "passed, but was expected to fail: issue 4 (a.gspec:3)",
+  );
   assert.equal(summary({ verdict: "error", reason: "worker died" }), "ended as error: worker died (a.gspec:3)");
 });

@@ -80,7 +80,11 @@ test("a GitHub summary holds back what GitHub would refuse", async () => {
   assert.ok(failed?.type === "test-finished");
   let summary = "";
   const big: RunEvent = { ...failed, console: `${"x".repeat(100)}\n`.repeat(600) };
-  await report("github", Array.from({ length: 60 }, () => big), { summary: { write: (text) => void (summary += text) } });
+  await report(
+    "github",
+    Array.from({ length: 60 }, () => big),
+    { summary: { write: (text) => void (summary += text) } },
+  );
   assert.ok(summary.length < 1_000_000, `${summary.length}`);
   assert.match(summary, /\.\.\. and \d+ more failures, told in the log\.\n$/);
 });

@@ -1,7 +1,14 @@
 // GitHub Actions: an `::error` workflow command for each failed test as it fails, placed on the failing line, and at the end a step
 // summary in Markdown. Escaping as "Workflow commands for GitHub Actions" has it. GitHub shows ten annotations of a kind for a step
 // and 1 MiB of summary, so the summary tells the failures in full up to a limit and says how many it left out.
-import { isGood, type RunEvent, type RunFinished, type RunStarted, type SuiteFinished, type TestFinished } from "../events.ts";
+import {
+  isGood,
+  type RunEvent,
+  type RunFinished,
+  type RunStarted,
+  type SuiteFinished,
+  type TestFinished,
+} from "../events.ts";
 import { formatFailures, summariseFailure } from "./failure-block.ts";
 import { paintFor } from "./paint.ts";
 import { countNoun, formatWallTime } from "./quantities.ts";
@@ -20,7 +27,11 @@ export function escapeProperty(text: string): string {
   return escapeData(text).replace(/:/g, "%3A").replace(/,/g, "%2C");
 }
 
-function command(name: "error" | "warning", properties: Readonly<Record<string, string | number>>, message: string): string {
+function command(
+  name: "error" | "warning",
+  properties: Readonly<Record<string, string | number>>,
+  message: string,
+): string {
   const list = Object.entries(properties).map(([key, value]) => `${key}=${escapeProperty(String(value))}`);
   return `::${name} ${list.join(",")}::${escapeData(message)}\n`;
 }
@@ -47,8 +58,15 @@ function annotate(test: TestFinished): string {
   const place: Record<string, string | number> =
     frame === null
       ? { file: test.file, line: test.line }
-      : { file: frame.path, line: frame.line, col: frame.column, endColumn: Math.max(frame.column, frame.endColumn - 1) };
-  const lines = formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: false }).map((line) => line.slice(2));
+      : {
+          file: frame.path,
+          line: frame.line,
+          col: frame.column,
+          endColumn: Math.max(frame.column, frame.endColumn - 1),
+        };
+  const lines = formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: false }).map((line) =>
+    line.slice(2),
+  );
   return command("error", { ...place, title: `${test.verdict}: ${printable(test.id)}` }, lines.join("\n"));
 }
 
@@ -90,7 +108,9 @@ export function createGithubReporter(sink: Sink, summary: { write(text: string):
         ...(finished === null ? ["the run broke off"] : [formatWallTime(finished.wallMs)]),
         ...(finished?.interrupted === true ? ["interrupted"] : []),
         ...(finished !== null && finished.notRun > 0 ? [`${finished.notRun} not run`] : []),
-        ...(started === null ? [] : [`seed \`${started.seed}\``, `targets ${started.targets.map(escapeMarkdown).join(", ")}`]),
+        ...(started === null
+          ? []
+          : [`seed \`${started.seed}\``, `targets ${started.targets.map(escapeMarkdown).join(", ")}`]),
         ...(started === null || started.deselected === 0 ? [] : [`${started.deselected} deselected`]),
       ].join(" | "),
       "",
@@ -137,7 +157,13 @@ export function createGithubReporter(sink: Sink, summary: { write(text: string):
     },
     finish(): void {
       if (finished === null || finished.interrupted)
-        sink.write(command("error", { title: "guestspec" }, finished === null ? "the run broke off" : `interrupted, ${countNoun(finished.notRun, "test")} not run`));
+        sink.write(
+          command(
+            "error",
+            { title: "guestspec" },
+            finished === null ? "the run broke off" : `interrupted, ${countNoun(finished.notRun, "test")} not run`,
+          ),
+        );
       summary?.write(formatSummary());
     },
   };

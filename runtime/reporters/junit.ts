@@ -24,15 +24,23 @@ const ELEMENTS: Readonly<Record<Verdict, Element | null>> = {
 };
 
 /** What XML 1.0 section 2.2 does not allow even as a reference: most controls, lone surrogates, U+FFFE and U+FFFF. */
-const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const FORBIDDEN = /(?![\t\n\r\x7f-\x9f])\p{Cc}|[\p{Cs}\ufffe\uffff]/gu;
 
 export function escapeXml(text: string): string {
-  return text.replace(FORBIDDEN, "").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/\r/g, "&#13;");
+  return text
+    .replace(FORBIDDEN, "")
+    .replace(/&/g, "&amp;")
+    .replace(/</g, "&lt;")
+    .replace(/>/g, "&gt;")
+    .replace(/\r/g, "&#13;");
 }
 
 function attributes(values: Readonly<Record<string, string | number>>): string {
   return Object.entries(values)
-    .map(([name, value]) => ` ${name}="${escapeXml(String(value)).replace(/"/g, "&quot;").replace(/\n/g, "&#10;").replace(/\t/g, "&#9;")}"`)
+    .map(
+      ([name, value]) =>
+        ` ${name}="${escapeXml(String(value)).replace(/"/g, "&quot;").replace(/\n/g, "&#10;").replace(/\t/g, "&#9;")}"`,
+    )
     .join("");
 }
 
@@ -67,8 +75,12 @@ function formatOutcome(test: TestFinished): string[] {
     const message = test.verdict === "xfail" ? `expected failure${reason === "" ? "" : `: ${reason}`}` : reason;
     return [`      <skipped${attributes({ type: test.verdict, message })}/>`];
   }
-  const text = formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: true }).map((line) => line.slice(2));
-  return [`      <${element}${attributes({ type: test.verdict, message: summariseFailure(test) })}>${escapeXml(text.join("\n"))}</${element}>`];
+  const text = formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: true }).map((line) =>
+    line.slice(2),
+  );
+  return [
+    `      <${element}${attributes({ type: test.verdict, message: summariseFailure(test) })}>${escapeXml(text.join("\n"))}</${element}>`,
+  ];
 }
 
 function formatTest(test: TestFinished, isSingleTarget: boolean): string[] {
@@ -95,7 +107,14 @@ export function createJunitReporter(sink: Sink): Reporter {
     const key = suiteKey(event);
     let suite = suites.get(key);
     if (suite === undefined) {
-      suite = { name: event.suite, file: event.file, target: event.target, engine: event.engine, tests: [], wallMs: null };
+      suite = {
+        name: event.suite,
+        file: event.file,
+        target: event.target,
+        engine: event.engine,
+        tests: [],
+        wallMs: null,
+      };
       suites.set(key, suite);
     }
     return suite;
@@ -114,7 +133,11 @@ export function createJunitReporter(sink: Sink): Reporter {
       time: seconds(time),
       ...(started === null ? {} : { timestamp: started.startedAt }),
     });
-    const properties = { target: suite.target, engine: suite.engine, ...(started === null ? {} : { seed: started.seed, tool: started.tool }) };
+    const properties = {
+      target: suite.target,
+      engine: suite.engine,
+      ...(started === null ? {} : { seed: started.seed, tool: started.tool }),
+    };
     return [
       `  <testsuite${head}>`,
       "    <properties>",

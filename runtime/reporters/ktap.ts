@@ -1,7 +1,14 @@
 // Strict KTAP version 1 (Linux, Documentation/dev-tools/ktap.rst): the version line and a plan at every level, two spaces a level,
 // numbers from 1, suites at the top, tests below, rows as subtests of their test. "# Subtest:" lines as KUnit prints them, so that
 // kunit.py names the blocks. Written as results come; a suite that runs beside another one is held back until its turn.
-import { isGood, type RunEvent, type SuiteFinished, type SuiteStarted, type TestFinished, type Verdict } from "../events.ts";
+import {
+  isGood,
+  type RunEvent,
+  type SuiteFinished,
+  type SuiteStarted,
+  type TestFinished,
+  type Verdict,
+} from "../events.ts";
 import { formatFailures } from "./failure-block.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, Sink } from "./reporter.ts";
@@ -11,14 +18,14 @@ import { createCounts, failedOf, suiteKey, totalOf, worstOf, type Counts } from 
 export function sanitiseName(name: string): string {
   const clean = name
     .replace(/#/g, "%23")
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ")
+    .replace(/[\p{Cc}\u2028\u2029]+/gu, " ")
     .trim()
     .replace(/^-(?=\s|$)/, "%2d");
   return clean === "" ? "(unnamed)" : clean;
 }
 
 function oneLine(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim();
 }
 
 interface Outcome {
@@ -162,7 +169,15 @@ export function createKtapReporter(sink: Sink): Reporter {
   const beginSuite = (started: SuiteStarted): void => {
     const name = names.get(suiteKey(started)) ?? started.suite;
     suitesLeft = suitesLeft.filter((key) => key !== suiteKey(started));
-    const suite: OpenSuite = { started, name, counts: createCounts(), testNumber: 0, group: null, held: [], isFinished: false };
+    const suite: OpenSuite = {
+      started,
+      name,
+      counts: createCounts(),
+      testNumber: 0,
+      group: null,
+      held: [],
+      isFinished: false,
+    };
     open.push(suite);
     write(suite, 1, "KTAP version 1");
     write(suite, 1, `# Subtest: ${sanitiseName(name)}`);
@@ -220,7 +235,9 @@ export function createKtapReporter(sink: Sink): Reporter {
             ]),
           );
           suitesLeft = entries.map(suiteKey);
-          sink.write(`KTAP version 1\n# ${oneLine(event.tool)}, seed ${oneLine(event.seed)}\n1..${event.suites.length}\n`);
+          sink.write(
+            `KTAP version 1\n# ${oneLine(event.tool)}, seed ${oneLine(event.seed)}\n1..${event.suites.length}\n`,
+          );
           return;
         }
         case "suite-started":
@@ -237,9 +254,8 @@ export function createKtapReporter(sink: Sink): Reporter {
     },
     finish(): void {
       if (!hasStarted) return;
-      for (const suite of [...open]) if (!suite.isFinished) completeSuite(suite);
-      for (const key of suitesLeft)
-        sink.write(`${formatResultLine(++suiteNumber, names.get(key) ?? "", missing())}\n`);
+      for (const suite of open.filter(({ isFinished }) => !isFinished)) completeSuite(suite);
+      for (const key of suitesLeft) sink.write(`${formatResultLine(++suiteNumber, names.get(key) ?? "", missing())}\n`);
       sink.write(`# Totals: ${formatTotals(written)}\n`);
     },
   };

@@ -61,7 +61,8 @@ export function describeCounts(counts: Readonly<Counts>, paint: Paint): string {
   );
   const parts = [
     counts.pass > 0 ? paint.green(`${groupDigits(counts.pass)} passed`) : "0 passed",
-    (failed > 0 ? paint.red(`${groupDigits(failed)} failed`) : "0 failed") + (kinds.length > 0 ? ` (${kinds.join(", ")})` : ""),
+    (failed > 0 ? paint.red(`${groupDigits(failed)} failed`) : "0 failed") +
+      (kinds.length > 0 ? ` (${kinds.join(", ")})` : ""),
     counts.skip > 0 ? paint.yellow(`${groupDigits(counts.skip)} skipped`) : "0 skipped",
   ];
   if (counts.xfail > 0)

@@ -3,8 +3,9 @@
 
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
-const ZERO_WIDTH = /^[\p{Mark}\u200b-\u200f\u2060\ufe00-\ufe0f]$/u;
-const SGR_CODE = /\x1b\[[0-9;]*m/y;
+const ZERO_WIDTH = /^[\p{Mark}\p{Format}]$/u;
+/** Painted text holds no other control character than the escape of its colours. */
+const SGR_CODE = /\p{Cc}\[[0-9;]*m/uy;
 
 function cellsOf(character: string): number {
   const code = character.codePointAt(0) ?? 0;
@@ -16,7 +17,7 @@ function cellsOf(character: string): number {
 /** Terminal cells of a text without control characters; colour codes take none. */
 export function displayWidth(text: string): number {
   let width = 0;
-  for (let index = 0; index < text.length; ) {
+  for (let index = 0; index < text.length;) {
     SGR_CODE.lastIndex = index;
     const code = SGR_CODE.exec(text);
     if (code !== null) {
@@ -37,7 +38,7 @@ export function truncate(text: string, width: number): string {
   let result = "";
   let used = 0;
   let isCut = false;
-  for (let index = 0; index < text.length; ) {
+  for (let index = 0; index < text.length;) {
     SGR_CODE.lastIndex = index;
     const code = SGR_CODE.exec(text);
     if (code !== null) {
@@ -61,7 +62,7 @@ export function truncate(text: string, width: number): string {
 }
 
 // Lone surrogates count as controls: UTF-8 has no form for them.
-const CONTROL = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]|[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+const CONTROL = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 function escapeControl(character: string): string {
   const code = character.charCodeAt(0);
   if (character === "\t") return "    ";

@@ -30,13 +30,33 @@ test("control characters are shown, not obeyed", () => {
 });
 
 test("times have three digits and the unit that fits", () => {
-  assert.deepEqual([0, 850, 1000, 12_340, 999_960, 4_560_000, 1_204_000_000].map(formatGuestTime), ["0 ns", "850 ns", "1.00 us", "12.3 us", "1.00 ms", "4.56 ms", "1.20 s"]);
-  assert.deepEqual([0.0213, 0.41, 12.34, 999.4, 999.6, 1240, 62_000, 3_720_000].map(formatWallTime), ["0.02 ms", "0.41 ms", "12.3 ms", "999 ms", "1.00 s", "1.24 s", "1 min 02 s", "1 h 02 min"]);
+  assert.deepEqual([0, 850, 1000, 12_340, 999_960, 4_560_000, 1_204_000_000].map(formatGuestTime), [
+    "0 ns",
+    "850 ns",
+    "1.00 us",
+    "12.3 us",
+    "1.00 ms",
+    "4.56 ms",
+    "1.20 s",
+  ]);
+  assert.deepEqual([0.0213, 0.41, 12.34, 999.4, 999.6, 1240, 62_000, 3_720_000].map(formatWallTime), [
+    "0.02 ms",
+    "0.41 ms",
+    "12.3 ms",
+    "999 ms",
+    "1.00 s",
+    "1.24 s",
+    "1 min 02 s",
+    "1 h 02 min",
+  ]);
 });
 
 test("counts are grouped and their nouns bent", () => {
   assert.deepEqual([0, 999, 1000, 1_234_567].map(groupDigits), ["0", "999", "1,000", "1,234,567"]);
-  assert.deepEqual([countNoun(1, "test"), countNoun(1204, "test"), countNoun(2, "earlier access", "earlier accesses")], ["1 test", "1,204 tests", "2 earlier accesses"]);
+  assert.deepEqual(
+    [countNoun(1, "test"), countNoun(1204, "test"), countNoun(2, "earlier access", "earlier accesses")],
+    ["1 test", "1,204 tests", "2 earlier accesses"],
+  );
 });
 
 test("a summary always has the three numbers that people look for", () => {
@@ -47,6 +67,9 @@ test("a summary always has the three numbers that people look for", () => {
   counts.crash = 1;
   counts.fail = 2;
   counts.xfail = 1;
-  assert.equal(describeCounts(counts, paintFor(false)), "3 passed, 3 failed (1 crashed), 0 skipped, 1 expected failure");
+  assert.equal(
+    describeCounts(counts, paintFor(false)),
+    "3 passed, 3 failed (1 crashed), 0 skipped, 1 expected failure",
+  );
   assert.equal(worstOf(counts), "crash");
 });

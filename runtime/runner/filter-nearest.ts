@@ -9,8 +9,13 @@ function distance(left: string, right: string, limit: number): number {
     const current = [row];
     for (let column = 1; column <= right.length; column++) {
       const cost = left[row - 1] === right[column - 1] ? 0 : 1;
-      let best = Math.min((previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, (previous[column - 1] ?? 0) + cost);
-      const isSwap = row > 1 && column > 1 && left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1];
+      let best = Math.min(
+        (previous[column] ?? 0) + 1,
+        (current[column - 1] ?? 0) + 1,
+        (previous[column - 1] ?? 0) + cost,
+      );
+      const isSwap =
+        row > 1 && column > 1 && left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1];
       if (isSwap) best = Math.min(best, (beforePrevious[column - 2] ?? 0) + 1);
       current.push(best);
     }
@@ -28,7 +33,8 @@ export function nearestOf(typed: string, names: readonly string[]): string | nul
   let bestScore = Infinity;
   for (const name of names) {
     const candidate = name.toLowerCase();
-    const isPart = wanted.length >= 3 && (candidate.includes(wanted) || (candidate.length >= 3 && wanted.includes(candidate)));
+    const isPart =
+      wanted.length >= 3 && (candidate.includes(wanted) || (candidate.length >= 3 && wanted.includes(candidate)));
     const far = distance(wanted, candidate, limit);
     const score = far <= limit ? far : isPart ? limit + Math.abs(candidate.length - wanted.length) / 1000 : Infinity;
     if (score < bestScore) [best, bestScore] = [name, score];

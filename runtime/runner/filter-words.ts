@@ -8,14 +8,23 @@ export type WordSelection =
   | { readonly ok: false; readonly word: string; readonly message: string; readonly help: string | null };
 
 function normalise(path: string): string {
-  return path.replaceAll("\\", "/").replace(/^(\.\/+)+/, "").replace(/\/+$/, "");
+  return path
+    .replaceAll("\\", "/")
+    .replace(/^(\.\/+)+/, "")
+    .replace(/\/+$/, "");
 }
 
 /** Whether `path` names the file, a folder above it, or its last parts. */
 function namesFile(path: string, file: string): boolean {
   const wanted = normalise(path);
   const whole = normalise(file);
-  return wanted === "." || wanted === "" || whole === wanted || whole.startsWith(`${wanted}/`) || whole.endsWith(`/${wanted}`);
+  return (
+    wanted === "." ||
+    wanted === "" ||
+    whole === wanted ||
+    whole.startsWith(`${wanted}/`) ||
+    whole.endsWith(`/${wanted}`)
+  );
 }
 
 function filesOf(universe: readonly FilterSubject[]): string[] {
@@ -32,10 +41,16 @@ function selectAtLine(files: ReadonlySet<string>, line: number, universe: readon
   return universe.filter((subject) => files.has(subject.file) && subject.line <= line && line <= subject.endLine);
 }
 
-function explainLine(word: string, files: ReadonlySet<string>, line: number, universe: readonly FilterSubject[]): WordSelection {
+function explainLine(
+  word: string,
+  files: ReadonlySet<string>,
+  line: number,
+  universe: readonly FilterSubject[],
+): WordSelection {
   const tests = universe.filter(({ file }) => files.has(file));
   const [nearest] = tests.toSorted((left, right) => Math.abs(left.line - line) - Math.abs(right.line - line));
-  const help = nearest === undefined ? null : `the nearest test is \`${nearest.test}\` at ${nearest.file}:${nearest.line}`;
+  const help =
+    nearest === undefined ? null : `the nearest test is \`${nearest.test}\` at ${nearest.file}:${nearest.line}`;
   return { ok: false, word, message: `there is no test at ${word}`, help };
 }
 
@@ -56,7 +71,12 @@ function selectByWord(word: string, universe: readonly FilterSubject[]): WordSel
   if (selected.length > 0) return { ok: true, selected };
   const names = new Set(universe.flatMap(({ file, suite, test }) => [test, suite, file]));
   const nearest = nearestOf(word, [...names]);
-  return { ok: false, word, message: `no test matches \`${word}\``, help: nearest === null ? null : `did you mean \`${nearest}\`?` };
+  return {
+    ok: false,
+    word,
+    message: `no test matches \`${word}\``,
+    help: nearest === null ? null : `did you mean \`${nearest}\`?`,
+  };
 }
 
 /** In the order of the universe, each once; without words everything. */

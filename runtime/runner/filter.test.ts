@@ -30,10 +30,41 @@ const universe: readonly FilterSubject[] = [
   subject({ test: "identifies", tags: ["fast"] }),
   subject({ test: "factorial", row: "0", line: 20, endLine: 26, rowLine: 22 }),
   subject({ test: "factorial", row: "12 (max)", line: 20, endLine: 26, rowLine: 23 }),
-  subject({ test: "dma reads back", tags: ["slow", "dma"], needs: ["pci", "cpus"], line: 30, endLine: 40, covers: ["edu.dma_cmd"] }),
-  subject({ test: "transmits", suite: "uart", file: "specs/uart.gspec", devices: ["ns16550"], statuses: ["last-failed"] }),
-  subject({ test: "digest", suite: "sha1", file: "specs/sha1/sha1.gspec", row: "abc", rowFile: "specs/sha1/vectors.yaml", rowLine: 7, devices: [], target: "virt32" }),
-  subject({ test: "digest", suite: "sha1", file: "specs/sha1/sha1.gspec", row: "empty", rowFile: "specs/sha1/vectors.yaml", rowLine: 8, devices: [], target: "virt32" }),
+  subject({
+    test: "dma reads back",
+    tags: ["slow", "dma"],
+    needs: ["pci", "cpus"],
+    line: 30,
+    endLine: 40,
+    covers: ["edu.dma_cmd"],
+  }),
+  subject({
+    test: "transmits",
+    suite: "uart",
+    file: "specs/uart.gspec",
+    devices: ["ns16550"],
+    statuses: ["last-failed"],
+  }),
+  subject({
+    test: "digest",
+    suite: "sha1",
+    file: "specs/sha1/sha1.gspec",
+    row: "abc",
+    rowFile: "specs/sha1/vectors.yaml",
+    rowLine: 7,
+    devices: [],
+    target: "virt32",
+  }),
+  subject({
+    test: "digest",
+    suite: "sha1",
+    file: "specs/sha1/sha1.gspec",
+    row: "empty",
+    rowFile: "specs/sha1/vectors.yaml",
+    rowLine: 8,
+    devices: [],
+    target: "virt32",
+  }),
 ];
 
 function select(text: string): string[] {
@@ -183,7 +214,11 @@ const { tree } = fc.letrec<{ tree: FilterExpr }>((tie) => ({
     }),
     fc.record({ kind: fc.constant("constant" as const), value: fc.boolean() }),
     fc.record({ kind: fc.constant("not" as const), operand: tie("tree") }),
-    fc.record({ kind: fc.constantFrom("and" as const, "or" as const, "minus" as const), left: tie("tree"), right: tie("tree") }),
+    fc.record({
+      kind: fc.constantFrom("and" as const, "or" as const, "minus" as const),
+      left: tie("tree"),
+      right: tie("tree"),
+    }),
   ),
 }));
 
@@ -199,12 +234,23 @@ test("what is written out is read back the same, whatever the values hold", () =
 
 test("no text makes the reader throw, and every error lies within the text", () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.array(fc.constantFrom("tag", "(", ")", "and", "-", "!", "/", "#", "=", "x", " ", "\\", "[", "{")).map((parts) => parts.join(""))), (text) => {
-      const parsed = parseFilter(text);
-      if (parsed.ok) return;
-      assert.ok(parsed.column >= 1 && parsed.column <= text.length + 1, `${JSON.stringify(text)}: column ${parsed.column}`);
-      assert.ok(parsed.length >= 1 && parsed.message !== "");
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc
+          .array(fc.constantFrom("tag", "(", ")", "and", "-", "!", "/", "#", "=", "x", " ", "\\", "[", "{"))
+          .map((parts) => parts.join("")),
+      ),
+      (text) => {
+        const parsed = parseFilter(text);
+        if (parsed.ok) return;
+        assert.ok(
+          parsed.column >= 1 && parsed.column <= text.length + 1,
+          `${JSON.stringify(text)}: column ${parsed.column}`,
+        );
+        assert.ok(parsed.length >= 1 && parsed.message !== "");
+      },
+    ),
     { numRuns: 1000 },
   );
 });
@@ -235,8 +281,18 @@ test("a line selects the row on it, else the test round it", () => {
 });
 
 test("a word that selects nothing is an error with the nearest", () => {
-  assert.deepEqual(selectByWords(["identfies"], universe), { ok: false, word: "identfies", message: "no test matches `identfies`", help: "did you mean `identifies`?" });
-  assert.deepEqual(selectByWords(["edu.gspec:28"], universe), { ok: false, word: "edu.gspec:28", message: "there is no test at edu.gspec:28", help: "the nearest test is `dma reads back` at specs/dev/edu.gspec:30" });
+  assert.deepEqual(selectByWords(["identfies"], universe), {
+    ok: false,
+    word: "identfies",
+    message: "no test matches `identfies`",
+    help: "did you mean `identifies`?",
+  });
+  assert.deepEqual(selectByWords(["edu.gspec:28"], universe), {
+    ok: false,
+    word: "edu.gspec:28",
+    message: "there is no test at edu.gspec:28",
+    help: "the nearest test is `dma reads back` at specs/dev/edu.gspec:30",
+  });
 });
 
 test("nearest: slips of one or two letters, swaps, and parts of names", () => {

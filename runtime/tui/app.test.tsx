@@ -17,7 +17,14 @@ function createStore(calls: string[]): TuiStore {
       setFilter: (text) => (calls.push(`filter ${text}`), null),
       requestStatus: () => void calls.push("status"),
     },
-    timers: { now: () => performance.now(), after: (ms, run) => ((handle) => () => clearTimeout(handle))(setTimeout(run, ms).unref()) },
+    timers: {
+      now: () => performance.now(),
+      after: (ms, run) =>
+        (
+          (handle) => () =>
+            clearTimeout(handle)
+        )(setTimeout(run, ms).unref()),
+    },
     paint: paintFor(false),
     isVerbose: false,
   });

@@ -10,11 +10,26 @@ export interface KeyBinding {
 }
 
 export const KEY_BINDINGS: readonly KeyBinding[] = [
-  { key: "f", hint: "failures", help: "show failures only, or everything again", run: (store) => store.toggleFailuresOnly() },
-  { key: "t", hint: "status", help: "what the running tests do: pc, guest time, console", run: (store) => store.requestStatus() },
+  {
+    key: "f",
+    hint: "failures",
+    help: "show failures only, or everything again",
+    run: (store) => store.toggleFailuresOnly(),
+  },
+  {
+    key: "t",
+    hint: "status",
+    help: "what the running tests do: pc, guest time, console",
+    run: (store) => store.requestStatus(),
+  },
   { key: "/", hint: "filter", help: "run only what a filter selects", run: (store) => store.setMode("filter") },
   { key: "r", hint: "rerun failed", help: "run the failed tests again", run: (store) => store.rerunFailed() },
-  { key: "q", hint: "quit", help: "stop starting tests (as ^C); again: stop at once", run: (store) => store.interrupt() },
+  {
+    key: "q",
+    hint: "quit",
+    help: "stop starting tests (as ^C); again: stop at once",
+    run: (store) => store.interrupt(),
+  },
   {
     key: "?",
     hint: "help",
@@ -26,7 +41,14 @@ export const KEY_BINDINGS: readonly KeyBinding[] = [
 /** The part of Ink's `Key` that matters here. */
 export type Modifiers = Pick<Key, "return" | "escape" | "backspace" | "delete" | "ctrl" | "meta">;
 
-const NO_MODIFIERS: Modifiers = { return: false, escape: false, backspace: false, delete: false, ctrl: false, meta: false };
+const NO_MODIFIERS: Modifiers = {
+  return: false,
+  escape: false,
+  backspace: false,
+  delete: false,
+  ctrl: false,
+  meta: false,
+};
 
 /** Control characters within a chunk of several keys, which Ink hands over unread: fast typing, a paste, a slow connection. */
 const CONTROL_KEYS: Readonly<Record<string, readonly [input: string, key: Partial<Modifiers>]>> = {
@@ -42,7 +64,7 @@ function editFilter(store: TuiStore, input: string, key: Modifiers): void {
   const { filterText } = store.getSnapshot();
   if (key.escape) store.setMode("watch");
   else if (key.return) store.submitFilter();
-  else if (key.backspace || key.delete) store.setFilterText([...filterText].slice(0, -1).join(""));
+  else if (key.backspace || key.delete) store.setFilterText(filterText.replace(/[\s\S]$/u, ""));
   else if (key.ctrl && input === "u") store.setFilterText("");
   else if (!key.ctrl && !key.meta) store.setFilterText(filterText + input);
 }
@@ -57,9 +79,9 @@ function pressOne(store: TuiStore, input: string, key: Modifiers): void {
 }
 
 export function pressKey(store: TuiStore, input: string, key: Modifiers): void {
-  const characters = [...input];
-  if (characters.length <= 1) return pressOne(store, input, key);
-  for (const character of characters) {
+  if (input.length <= 1) return pressOne(store, input, key);
+  // By code points: the `u` flag keeps surrogate pairs together.
+  for (const [character] of input.matchAll(/[\s\S]/gu)) {
     const control = CONTROL_KEYS[character];
     if (control !== undefined) pressOne(store, control[0], { ...NO_MODIFIERS, ...control[1] });
     else if (character >= " ") pressOne(store, character, NO_MODIFIERS);

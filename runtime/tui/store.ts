@@ -55,22 +55,22 @@ export interface Snapshot {
 }
 
 export interface TuiStore {
-  handle(event: RunEvent): void;
-  subscribe(listener: () => void): () => void;
-  getSnapshot(): Snapshot;
+  readonly handle: (event: RunEvent) => void;
+  readonly subscribe: (listener: () => void) => () => void;
+  readonly getSnapshot: () => Snapshot;
   /** Lines for the history above the live region, each handed out once. */
-  takeLines(): string[];
+  readonly takeLines: () => string[];
   /** What the run has to tell at its end. */
-  formatEnd(options: FailureBlockOptions): string[];
-  close(): void;
+  readonly formatEnd: (options: FailureBlockOptions) => string[];
+  readonly close: () => void;
 
-  setMode(mode: Mode): void;
-  setFilterText(text: string): void;
-  submitFilter(): void;
-  toggleFailuresOnly(): void;
-  requestStatus(): void;
-  rerunFailed(): void;
-  interrupt(): void;
+  readonly setMode: (mode: Mode) => void;
+  readonly setFilterText: (text: string) => void;
+  readonly submitFilter: () => void;
+  readonly toggleFailuresOnly: () => void;
+  readonly requestStatus: () => void;
+  readonly rerunFailed: () => void;
+  readonly interrupt: () => void;
 }
 
 export interface StoreOptions {

@@ -14,7 +14,7 @@ import { wasmFactory } from "../../runtime/cpus/bytecode/wasm-executor.ts";
 import type { ExecutorFactory, RunLimits } from "../../runtime/machine/cpu-contract.ts";
 import { PAGE_SIZE, pageCount, releaseMemory, takeDirtyPages } from "../../runtime/machine/memory.ts";
 
-const ROUNDS = Number(process.env["GUESTSPEC_FUZZ_ROUNDS"] ?? 60);
+const ROUNDS = Number(process.env["GUESTSPEC_FUZZ_ROUNDS"] ?? 50);
 const SEED = Number(process.env["GUESTSPEC_FUZZ_SEED"] ?? 1);
 
 const LAYOUTS: readonly DataLayout[] = [
@@ -110,6 +110,6 @@ for (const layout of LAYOUTS) {
       }
     }
     // A search that only ever sees one kind of end has lost its point.
-    if (ROUNDS >= 60) for (const kind of ["returned", "exit"]) assert.ok((kinds.get(kind) ?? 0) > 0, `no run ended as ${kind}: ${[...kinds.keys()].join(", ")}`);
+    if (ROUNDS >= 50) for (const kind of ["returned", "exit"]) assert.ok((kinds.get(kind) ?? 0) > 0, `no run ended as ${kind}: ${[...kinds.keys()].join(", ")}`);
   });
 }

@@ -4,7 +4,10 @@
 const count = { type: "integer", minimum: 0 } as const;
 const text = { type: "string" } as const;
 const extra = { type: "object" } as const;
-const uuid = { type: "string", pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$" } as const;
+const uuid = {
+  type: "string",
+  pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+} as const;
 const status = { enum: ["passed", "failed", "skipped", "pending", "other"] } as const;
 
 function closed(required: readonly string[], properties: object): object {

@@ -29,21 +29,27 @@ function breakRun(): readonly RunEvent[] {
 }
 
 const goldens: readonly (readonly [file: string, write: () => Promise<string>])[] = [
-  ["human.golden.txt", () => report("human", recordedRun)],
-  ["human-verbose.golden.txt", () => report("human", recordedRun, { verbose: true })],
-  ["human-color.golden.txt", () => report("human", recordedRun, {}, createMemorySink({ color: true, isTty: true, columns: 100 }))],
-  ["human-interrupted.golden.txt", () => report("human", interruptRun(recordedRun))],
-  ["run.golden.ktap", () => report("ktap", recordedRun)],
-  ["interrupted.golden.ktap", () => report("ktap", interruptRun(recordedRun))],
-  ["junit.golden.xml", () => report("junit", recordedRun)],
-  ["ctrf.golden.json", () => report("ctrf", recordedRun)],
-  ["run.golden.ndjson", () => report("ndjson", recordedRun)],
-  ["github.golden.txt", () => report("github", recordedRun)],
-  ["github-summary.golden.md", async () => {
-    let summary = "";
-    await report("github", recordedRun, { summary: { write: (text) => void (summary += text) } });
-    return summary;
-  }],
+  ["human.txt.golden", () => report("human", recordedRun)],
+  ["human-verbose.txt.golden", () => report("human", recordedRun, { verbose: true })],
+  [
+    "human-color.txt.golden",
+    () => report("human", recordedRun, {}, createMemorySink({ color: true, isTty: true, columns: 100 })),
+  ],
+  ["human-interrupted.txt.golden", () => report("human", interruptRun(recordedRun))],
+  ["run.ktap.golden", () => report("ktap", recordedRun)],
+  ["interrupted.ktap.golden", () => report("ktap", interruptRun(recordedRun))],
+  ["junit.xml.golden", () => report("junit", recordedRun)],
+  ["ctrf.json.golden", () => report("ctrf", recordedRun)],
+  ["run.ndjson.golden", () => report("ndjson", recordedRun)],
+  ["github.txt.golden", () => report("github", recordedRun)],
+  [
+    "github-summary.md.golden",
+    async () => {
+      let summary = "";
+      await report("github", recordedRun, { summary: { write: (text) => void (summary += text) } });
+      return summary;
+    },
+  ],
 ];
 
 for (const [file, write] of goldens)
@@ -53,10 +59,29 @@ for (const [file, write] of goldens)
 
 test("the recorded run has every verdict and every kind of failure", () => {
   const results = recordedRun.filter((event) => event.type === "test-finished");
-  assert.deepEqual(VERDICTS.filter((verdict) => !results.some((result) => result.verdict === verdict)), []);
-  const kinds = ["check", "assert", "fail", "trap", "timeout", "deadlock", "stack-overflow", "double-fault", "setup", "teardown", "hung", "error"];
+  assert.deepEqual(
+    VERDICTS.filter((verdict) => !results.some((result) => result.verdict === verdict)),
+    [],
+  );
+  const kinds = [
+    "check",
+    "assert",
+    "fail",
+    "trap",
+    "timeout",
+    "deadlock",
+    "stack-overflow",
+    "double-fault",
+    "setup",
+    "teardown",
+    "hung",
+    "error",
+  ];
   const seen = new Set<string>(results.flatMap(({ failures }) => failures.map(({ kind }) => kind)));
-  assert.deepEqual(kinds.filter((kind) => !seen.has(kind)), []);
+  assert.deepEqual(
+    kinds.filter((kind) => !seen.has(kind)),
+    [],
+  );
 });
 
 test("every reporter in the table survives a run that broke off, and one that never began", async () => {
@@ -95,13 +120,17 @@ test("KTAP is strict version 1, also when the run is interrupted or broken off",
 test("KTAP shows rows as subtests and each verdict by its directive", async () => {
   const suites = checkKtap(await report("ktap", recordedRun));
   const alu = suites[0];
-  assert.deepEqual(alu?.children.map(({ name, isOk, children }) => [name, isOk, children.length]), [
-    ["add", true, 0],
-    ["sub and borrow", false, 3],
-    ["div", true, 0],
-  ]);
+  assert.deepEqual(
+    alu?.children.map(({ name, isOk, children }) => [name, isOk, children.length]),
+    [
+      ["add", true, 0],
+      ["sub and borrow", false, 3],
+      ["div", true, 0],
+    ],
+  );
   const all = flatten(suites);
-  const directiveOf = (name: string): string | null | undefined => all.find((result) => result.name === name)?.directive;
+  const directiveOf = (name: string): string | null | undefined =>
+    all.find((result) => result.name === name)?.directive;
   assert.equal(directiveOf("carry chain"), "XFAIL");
   assert.equal(directiveOf("factorial ends"), "TIMEOUT");
   assert.equal(directiveOf("holds the host"), "TIMEOUT");
@@ -128,44 +157,92 @@ test("KTAP is written as results come", async () => {
 test("what KTAP does not reach is never green by omission", async () => {
   const suite = { suite: "s", file: "s.gspec", target: "virt", engine: "wasm" };
   const events: RunEvent[] = [
-    { type: "run-started", version: 1, tool: "t", seed: "1", targets: ["virt"], suites: [{ name: "s", file: "s.gspec", target: "virt", engine: "wasm", tests: 3 }], tests: 3, deselected: 0, startedAt: "2026-01-01T00:00:00Z" },
-    { type: "suite-started", ...suite, tests: 3, plan: [{ test: "a", rows: null }, { test: "b", rows: 2 }] },
+    {
+      type: "run-started",
+      version: 1,
+      tool: "t",
+      seed: "1",
+      targets: ["virt"],
+      suites: [{ name: "s", file: "s.gspec", target: "virt", engine: "wasm", tests: 3 }],
+      tests: 3,
+      deselected: 0,
+      startedAt: "2026-01-01T00:00:00Z",
+    },
+    {
+      type: "suite-started",
+      ...suite,
+      tests: 3,
+      plan: [
+        { test: "a", rows: null },
+        { test: "b", rows: 2 },
+      ],
+    },
   ];
   const [result] = checkKtap(await report("ktap", events));
   assert.equal(result?.isOk, false);
-  assert.deepEqual(result?.children.map(({ isOk, directive }) => [isOk, directive]), [[false, "ERROR"], [false, "ERROR"]]);
+  assert.deepEqual(
+    result?.children.map(({ isOk, directive }) => [isOk, directive]),
+    [
+      [false, "ERROR"],
+      [false, "ERROR"],
+    ],
+  );
 });
 
 // --- JUnit
 
 function lint(xml: string): { status: number | null; stderr: string } {
-  const { status, stderr, error } = spawnSync("xmllint", ["--noout", "--schema", fileURLToPath(new URL("junit.xsd", here)), "-"], { input: xml, encoding: "utf8" });
+  const { status, stderr, error } = spawnSync(
+    "xmllint",
+    ["--noout", "--schema", fileURLToPath(new URL("junit.xsd", here)), "-"],
+    { input: xml, encoding: "utf8" },
+  );
   if (error !== undefined) throw error;
   return { status, stderr };
 }
 
 const hasXmllint = spawnSync("xmllint", ["--version"]).error === undefined;
 
-test("JUnit validates, also when interrupted or broken off", { skip: hasXmllint ? false : "xmllint is not installed" }, async () => {
-  for (const events of [recordedRun, interruptRun(recordedRun), breakRun(), []]) {
-    const { status, stderr } = lint(await report("junit", events));
-    assert.equal(status, 0, stderr);
-  }
-});
+test(
+  "JUnit validates, also when interrupted or broken off",
+  { skip: hasXmllint ? false : "xmllint is not installed" },
+  async () => {
+    for (const events of [recordedRun, interruptRun(recordedRun), breakRun(), []]) {
+      const { status, stderr } = lint(await report("junit", events));
+      assert.equal(status, 0, stderr);
+    }
+  },
+);
 
 test("JUnit counts what it contains", async () => {
   const xml = await report("junit", recordedRun);
   const count = (pattern: RegExp): number => [...xml.matchAll(pattern)].length;
-  const [, tests, failures, errors, skipped] = /<testsuites name="guestspec" tests="(\d+)" failures="(\d+)" errors="(\d+)" skipped="(\d+)"/.exec(xml) ?? [];
-  assert.deepEqual([tests, failures, errors, skipped].map(Number), [count(/<testcase /g), count(/<failure /g), count(/<error /g), count(/<skipped /g)]);
-  const sum = (name: string): number => [...xml.matchAll(new RegExp(`<testsuite .*? ${name}="(\\d+)"`, "g"))].reduce((total, match) => total + Number(match[1]), 0);
+  const [, tests, failures, errors, skipped] =
+    /<testsuites name="guestspec" tests="(\d+)" failures="(\d+)" errors="(\d+)" skipped="(\d+)"/.exec(xml) ?? [];
+  assert.deepEqual([tests, failures, errors, skipped].map(Number), [
+    count(/<testcase /g),
+    count(/<failure /g),
+    count(/<error /g),
+    count(/<skipped /g),
+  ]);
+  const sum = (name: string): number =>
+    [...xml.matchAll(new RegExp(`<testsuite .*? ${name}="(\\d+)"`, "g"))].reduce(
+      (total, match) => total + Number(match[1]),
+      0,
+    );
   assert.equal(sum("tests"), Number(tests));
   assert.equal(sum("errors"), Number(errors));
 });
 
 test("an incomplete run is an error in JUnit", async () => {
-  assert.match(await report("junit", breakRun()), /<error type="interrupted" message="the run broke off: 16 tests not run"\/>/);
-  assert.match(await report("junit", interruptRun(recordedRun)), /<error type="interrupted" message="interrupted: 16 tests not run"\/>/);
+  assert.match(
+    await report("junit", breakRun()),
+    /<error type="interrupted" message="the run broke off: 16 tests not run"\/>/,
+  );
+  assert.match(
+    await report("junit", interruptRun(recordedRun)),
+    /<error type="interrupted" message="interrupted: 16 tests not run"\/>/,
+  );
   assert.doesNotMatch(await report("junit", recordedRun), /type="interrupted"/);
 });
 
@@ -180,7 +257,8 @@ test("CTRF validates, also when interrupted or broken off", async () => {
 });
 
 test("CTRF ids are unique and the same in every run", async () => {
-  const ids = (text: string): string[] => (JSON.parse(text) as { results: { tests: { id: string }[] } }).results.tests.map(({ id }) => id);
+  const ids = (text: string): string[] =>
+    (JSON.parse(text) as { results: { tests: { id: string }[] } }).results.tests.map(({ id }) => id);
   const first = ids(await report("ctrf", recordedRun));
   assert.equal(new Set(first).size, first.length);
   assert.deepEqual(ids(await report("ctrf", interruptRun(recordedRun))), first.slice(0, 11));
@@ -193,7 +271,14 @@ const schema = JSON.parse(readFileSync(new URL("../../schemas/run-events.schema.
 };
 
 test("each line of NDJSON is an event by the schema", async () => {
-  const validate = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true, discriminator: true, allowUnionTypes: true }).compile(schema);
+  const validate = new Ajv2020({
+    strict: true,
+    strictTypes: false,
+    strictRequired: false,
+    allErrors: true,
+    discriminator: true,
+    allowUnionTypes: true,
+  }).compile(schema);
   const lines = (await report("ndjson", recordedRun)).trimEnd().split("\n");
   assert.equal(lines.length, recordedRun.length);
   for (const line of lines) {
@@ -214,7 +299,11 @@ test("the schema has the fields of runtime/events.ts, no more and no fewer", () 
     const fields = [...body.matchAll(/^ {2}readonly (\w+)(\??):/gm)];
     const definition = schema.$defs[name];
     assert.ok(definition !== undefined, `the schema lacks ${name}`);
-    assert.deepEqual(Object.keys(definition.properties ?? {}), fields.map(([, field]) => field), name);
+    assert.deepEqual(
+      Object.keys(definition.properties ?? {}),
+      fields.map(([, field]) => field),
+      name,
+    );
     const required = fields.filter(([, , optional]) => optional === "").map(([, field]) => field);
     assert.deepEqual(definition.required, required, name);
   }

@@ -37,6 +37,13 @@ export function parseProgram(program: ConformanceCase["program"], layout: DataLa
   return parseText(`gbc 1 ${layoutName(layout)}\n${text}`, { fileName: "conformance" });
 }
 
+/** Short form of much memory (FNV-1a, 32 bits), for comparing. */
+export function hexDigest(bytes: Uint8Array): string {
+  let hash = 0x811c_9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x0100_0193);
+  return (hash >>> 0).toString(16);
+}
+
 // -------------------------------------------------------------------------------------------------------- outcomes as text
 
 function formatPc(pc: number, image: LoadedImage): string {

@@ -9,7 +9,7 @@ import type { BusResult, GuestMemory, LoadedImage, MachineCore } from "../../mac
 import { acquireMemory, markDirty, ramOffset } from "../../machine/memory.ts";
 import { createRandomStream, STREAM_SCHEDULER } from "../../machine/random.ts";
 
-/** Where the device is; 8 KiB below which nothing answers. Ports 0x10 to 0x17 are bytes of storage. */
+/** Where the device is; nothing else but RAM answers. Ports 0x10 to 0x17 are bytes of storage. */
 export const DEVICE_BASE = 0x1000_0000n;
 
 /**

@@ -17,7 +17,7 @@ import {
   raiseTrap,
   setRegister,
 } from "./translate-context.ts";
-import type { Bits, FunctionWriter } from "./translate-context.ts";
+import type { Bits, Fact, FunctionWriter } from "./translate-context.ts";
 
 export type Emit = (f: FunctionWriter, instruction: Instruction) => void;
 
@@ -320,10 +320,10 @@ const constant: Emit = (f, i) => {
 };
 
 const copy: Emit = (f, i) => {
+  const fact = factOf(f, i.src[0]);
   getRegister(f, i.src[0]);
   setRegister(f, i.dst[0]);
-  const fact = factOf(f, i.src[0]);
-  if (fact !== undefined) learnFact(f, i.dst[0], fact);
+  learnFact(f, i.dst[0], fact);
 };
 
 const select: Emit = (f, i) => {
@@ -335,10 +335,10 @@ const select: Emit = (f, i) => {
 };
 
 const zeroExtend: Emit = (f, i) => {
+  const fact = factOf(f, i.src[0]);
   getRegister(f, i.src[0]);
   if (bitsOf(f, i.type) < 64 && bitsOf(f, i.to) === 64) f.w.byte(OP.i64_extend_i32_u);
   setRegister(f, i.dst[0]);
-  const fact = factOf(f, i.src[0]);
   if (fact?.kind === "constant") learnFact(f, i.dst[0], { kind: "constant", value: BigInt.asUintN(bitsOf(f, i.type), BigInt(fact.value)) });
 };
 
@@ -362,27 +362,25 @@ const truncate: Emit = (f, i) => {
 };
 
 /** addr arithmetic on something known stays known: field and element addresses of symbols and frames. */
-function foldAddress(f: FunctionWriter, i: Instruction): void {
-  if (i.type !== "addr") return;
+function foldAddress(f: FunctionWriter, i: Instruction): Fact | undefined {
+  if (i.type !== "addr") return undefined;
   const bits = bitsOf(f, "addr");
   const left = factOf(f, i.src[0]);
   const right = factOf(f, i.src[1]);
-  if (left === undefined || right === undefined) return;
+  if (left === undefined || right === undefined) return undefined;
   const [base, added] = left.kind === "constant" ? [right, left] : [left, right];
-  if (added.kind !== "constant") return;
+  if (added.kind !== "constant") return undefined;
   const by = BigInt.asIntN(bits, BigInt(added.value));
-  if (base.kind === "constant") {
-    learnFact(f, i.dst[0], { kind: "constant", value: BigInt(base.value) + by });
-  } else if (by >= -0x4000_0000n && by <= 0x4000_0000n) {
-    learnFact(f, i.dst[0], { kind: base.kind, offset: base.offset + Number(by) });
-  }
+  if (base.kind === "constant") return { kind: "constant", value: BigInt(base.value) + by };
+  return by >= -0x4000_0000n && by <= 0x4000_0000n ? { kind: base.kind, offset: base.offset + Number(by) } : undefined;
 }
 
 const plainAdd = wrapping(OP.i32_add, OP.i64_add);
 
 const add: Emit = (f, i) => {
+  const sum = foldAddress(f, i);
   plainAdd(f, i);
-  foldAddress(f, i);
+  learnFact(f, i.dst[0], sum);
 };
 
 const symbolAddress: Emit = (f, i) => {

@@ -52,7 +52,10 @@ export interface TranslationContext {
   readonly typeOf: (signature: number) => number;
 }
 
-/** What is known of a register that is written once, from its definition to the end of the region around it. */
+/**
+ * What is known of a register from its definition to its next one, or to the end of the region around the definition. Other paths meet
+ * there; a loop forgets at its start what it will overwrite.
+ */
 export type Fact =
   | { readonly kind: "constant"; readonly value: number | bigint }
   /** RAM offset. */
@@ -92,9 +95,8 @@ export interface FunctionWriter {
   /** No path leads to the current instruction; `skipped` counts regions opened meanwhile. */
   dead: boolean;
   skipped: number;
-  /** Loops that a branch goes to, registers written exactly once. */
+  /** Loops that a branch goes to. */
   readonly branchedLoops: Uint8Array;
-  readonly writtenOnce: Uint8Array;
   readonly facts: (Fact | undefined)[];
   readonly factLog: number[];
   readonly temp32: number;
@@ -124,6 +126,7 @@ export function getRegister(f: FunctionWriter, register: number | undefined): vo
 
 export function setRegister(f: FunctionWriter, register: number | undefined): void {
   if (register === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: result missing`);
+  f.facts[register] = undefined;
   f.w.op(OP.local_set, register + FIRST_REGISTER);
 }
 
@@ -181,8 +184,9 @@ export function raiseTrap(f: FunctionWriter, name: TrapClass): void {
   f.w.byte(OP.unreachable);
 }
 
-export function learnFact(f: FunctionWriter, register: number | undefined, fact: Fact): void {
-  if (register === undefined || f.writtenOnce[register] !== 1) return;
+/** To be called behind `setRegister`. */
+export function learnFact(f: FunctionWriter, register: number | undefined, fact: Fact | undefined): void {
+  if (register === undefined || fact === undefined) return;
   f.facts[register] = fact;
   f.factLog.push(register);
 }

@@ -81,6 +81,20 @@ const block: Emit = (f) => {
   pushLabel(f, { kind: "block", level: openRegion(f, OP.block) });
 };
 
+/** What the loop that starts here overwrites is unknown in its second round. */
+function forgetOverwritten(f: FunctionWriter): void {
+  const { body } = f.fn;
+  let nesting = 0;
+  for (let at = f.at; at < body.length; at++) {
+    const instruction = body[at];
+    if (instruction === undefined) continue;
+    const { op, dst } = instruction;
+    for (let n = 0; n < dst.length; n++) f.facts[dst[n] ?? 0] = undefined;
+    if (op === "block" || op === "loop" || op === "if") nesting += 1;
+    else if (op === "end" && --nesting === 0) return;
+  }
+}
+
 const loop: Emit = (f) => {
   spendFuel(f, 0);
   f.pending = 0;
@@ -88,6 +102,7 @@ const loop: Emit = (f) => {
     pushLabel(f, { kind: "block", level: openRegion(f, OP.block) });
     return;
   }
+  forgetOverwritten(f);
   const exitLevel = openRegion(f, OP.block);
   openRegion(f, OP.loop);
   const pollLevel = openRegion(f, OP.block);
@@ -363,20 +378,13 @@ const counted = new Map(Object.entries({ ...ARITHMETIC, ...MEMORY, ...CPU }));
 /** Every instruction that the translation knows; the conformance test compares it with the instruction table. */
 export const TRANSLATED_INSTRUCTIONS: readonly string[] = [...structure.keys(), ...counted.keys()];
 
-/** Finds the loops that some branch goes to and the registers that only one instruction writes. */
+/** Finds the loops that some branch goes to. */
 function survey(f: FunctionWriter): void {
   const open: number[] = [];
-  const { body, signature } = f.fn;
-  for (let register = 0; register < signature.params.length; register++) f.writtenOnce[register] = 2;
-  const { writtenOnce } = f;
+  const { body } = f.fn;
   for (let at = 0; at < body.length; at++) {
     const instruction = body[at];
     if (instruction === undefined) continue;
-    const { dst } = instruction;
-    for (let n = 0; n < dst.length; n++) {
-      const register = dst[n] ?? 0;
-      if (writtenOnce[register] !== 2) writtenOnce[register] = (writtenOnce[register] ?? 0) + 1;
-    }
     switch (instruction.op) {
       case "block":
       case "loop":
@@ -438,7 +446,6 @@ export function translateFunction(context: TranslationContext, w: ByteWriter, in
     dead: false,
     skipped: 0,
     branchedLoops: new Uint8Array(body.length),
-    writtenOnce: new Uint8Array(registers.length),
     facts: [],
     factLog: [],
     temp32: firstTemporary,

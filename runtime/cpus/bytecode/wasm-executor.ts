@@ -339,11 +339,21 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
 
   type Place = "ram" | "bus" | "fault";
 
-  function place(address: bigint, width: number): Place {
-    const end = address + BigInt(width);
-    const ramEnd = base + BigInt(size);
-    if (address >= base && end <= ramEnd) return "ram";
-    return end > 1n << BigInt(addressBits) || (address < ramEnd && end > base) ? "fault" : "bus";
+  /** The RAM offset of the access at the address cell; negative or beyond RAM for others, and then inexact from 2^53 on. */
+  function accessOffset(): number {
+    return (cell(ADDRESS * 2 + 1) >>> 0) * 0x1_0000_0000 + (cell(ADDRESS * 2) >>> 0) - baseNumber;
+  }
+
+  function place(offset: number, width: number): Place {
+    if (offset >= 0 && offset + width <= size) return "ram";
+    if (offset < size && offset + width > 0) return "fault";
+    const low = cell(ADDRESS * 2) >>> 0;
+    const isTop = low + width > 0x1_0000_0000 && (addressBits === 32 || cell(ADDRESS * 2 + 1) === -1);
+    return isTop ? "fault" : "bus";
+  }
+
+  function isMisaligned(width: number): boolean {
+    return (cell(ADDRESS * 2) & (width - 1)) !== 0;
   }
 
   function isProtected(offset: number, length: number): boolean {
@@ -395,13 +405,14 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
   function load(sp: number, pc: number, access: number): void {
     const width = accessWidth(access);
     const kind = access >> 4;
-    const address = wideCell(ADDRESS);
-    if (kind !== ACCESS_KIND.plain && address % BigInt(width) !== 0n) refuse("misaligned", pc, sp, address, 1, width);
-    const where = place(address, width);
+    if (kind !== ACCESS_KIND.plain && isMisaligned(width)) refuse("misaligned", pc, sp, wideCell(ADDRESS), 1, width);
+    const offset = accessOffset();
+    const where = place(offset, width);
     if (where === "ram") {
-      wideCells[VALUE] = readRam(Number(address - base), width);
+      wideCells[VALUE] = readRam(offset, width);
       return;
     }
+    const address = wideCell(ADDRESS);
     if (where === "fault" || kind === ACCESS_KIND.atomic) refuse("access_fault", pc, sp, address, 1, width);
     beginAccess();
     const value = bus.read(address, width);
@@ -415,10 +426,10 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
     const width = accessWidth(access);
     const kind = access >> 4;
     const address = wideCell(ADDRESS);
-    if (kind !== ACCESS_KIND.plain && address % BigInt(width) !== 0n) refuse("misaligned", pc, sp, address, 2, width);
-    const where = place(address, width);
+    if (kind !== ACCESS_KIND.plain && isMisaligned(width)) refuse("misaligned", pc, sp, address, 2, width);
+    const offset = accessOffset();
+    const where = place(offset, width);
     if (where === "ram") {
-      const offset = Number(address - base);
       if (isProtected(offset, width)) refuse("protection", pc, sp, address, 2, width);
       writeRam(offset, width, wideCell(VALUE));
       return;
@@ -434,9 +445,9 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
   function atomic(sp: number, pc: number, access: number, operation: number): void {
     const width = accessWidth(access);
     const address = wideCell(ADDRESS);
-    if (address % BigInt(width) !== 0n) refuse("misaligned", pc, sp, address, 2, width);
-    if (place(address, width) !== "ram") refuse("access_fault", pc, sp, address, 2, width);
-    const offset = Number(address - base);
+    if (isMisaligned(width)) refuse("misaligned", pc, sp, address, 2, width);
+    const offset = accessOffset();
+    if (place(offset, width) !== "ram") refuse("access_fault", pc, sp, address, 2, width);
     if (isProtected(offset, width)) refuse("protection", pc, sp, address, 2, width);
     const old = readRam(offset, width);
     const operand = wideCell(VALUE);

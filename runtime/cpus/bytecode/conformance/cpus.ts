@@ -131,7 +131,7 @@ ${main(
     expect: { outcome: "returned 0" },
   },
   {
-    name: "CPUs are stopped again at the start of the next run's program",
+    name: "CPUs other than 0 are stopped at the start of a run",
     cpus: 2,
     program: main("i32", "%2 = const.i32 1\n%3 = cpu_state %2\nreturn %3", RETURNS),
     expect: { outcome: "returned 0", draws: 0 },

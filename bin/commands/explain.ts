@@ -1,0 +1,24 @@
+// `guestspec explain CODE`: the text behind a diagnostic. Without a code, the list of all.
+
+import { findCode, listCodes } from "../../compiler/diagnostics/codes.ts";
+import { nearestName } from "../../grammar/diagnostic.ts";
+import { usageError } from "../errors.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { Io } from "../io.ts";
+import type { ParsedOptions } from "../options.ts";
+
+export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const [written] = options.positionals;
+  if (written === undefined) {
+    for (const { code, title } of listCodes()) io.out(`${code}  ${title}\n`);
+    return EXIT.ok;
+  }
+  const code = written.toUpperCase();
+  const entry = findCode(code);
+  if (entry === undefined) {
+    const nearest = nearestName(code, listCodes().map((candidate) => candidate.code));
+    throw usageError(`there is no diagnostic \`${written}\``, nearest === undefined ? "`guestspec explain` lists them" : `did you mean \`${nearest}\`?`);
+  }
+  io.out(`${entry.code}: ${entry.title}\n\n${entry.text.trim()}\n`);
+  return EXIT.ok;
+}

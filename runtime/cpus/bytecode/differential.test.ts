@@ -1,0 +1,51 @@
+// The two executors against each other on generated modules: outcome, instruction count, guest time, all of RAM, its dirty pages, and every
+// device access with its time must be equal. A difference is a bug of one of them, or a hole in docs/bytecode.md.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { generateModule, type GenerateOptions } from "../../../isa/bytecode/generate.ts";
+import type { Module } from "../../../isa/bytecode/module.ts";
+import type { ExecutorFactory, RunLimits } from "../../machine/cpu-contract.ts";
+import { formatOutcome, hexDigest, LAYOUTS, layoutName } from "./conformance.ts";
+import { interpreterFactory } from "./interpreter.ts";
+import { createTestMachine, DEVICE_BASE, loadTestImage, TEST_REGISTERS } from "./test-machine.ts";
+import { wasmFactory } from "./wasm-executor.ts";
+
+const DEVICE: GenerateOptions["device"] = { base: DEVICE_BASE, storageBytes: 64, timer: TEST_REGISTERS.TIMER, lower: TEST_REGISTERS.LOWER };
+const NO_LIMITS: RunLimits = { deadline: 1e9, grace: 1e9, instructions: 1e7 };
+
+/** Everything that can be seen of a run. */
+function observe(factory: ExecutorFactory, module: Module, limits: RunLimits): unknown {
+  const machine = createTestMachine({ addressBytes: module.layout.addressBytes });
+  const image = loadTestImage(module, machine);
+  const executor = factory.create(image, machine);
+  const main = module.functions.findIndex((fn) => fn.name === "main");
+  // Twice: what the first run leaves behind in an executor must not show in the second.
+  const runs = [0, 1].map(() => ({ outcome: formatOutcome(executor.call(main, [], limits), image, machine), instructions: executor.instructions(), time: machine.now() }));
+  const { bytes, size } = machine.memory;
+  return { runs, log: machine.log, ram: hexDigest(bytes.subarray(0, size)), dirty: [...bytes.subarray(size, size + size / 4096)].flatMap((mark, page) => (mark === 0 ? [] : [page])) };
+}
+
+function compare(module: Module, limits: RunLimits = NO_LIMITS): void {
+  assert.deepEqual(observe(wasmFactory, module, limits), observe(interpreterFactory, module, limits));
+}
+
+for (const layout of LAYOUTS) {
+  test(`executors agree on generated modules, ${layoutName(layout)}`, () => {
+    fc.assert(
+      fc.property(fc.nat(), (seed) => compare(generateModule(seed, { layout, device: DEVICE }))),
+      { numRuns: 60 },
+    );
+  });
+}
+
+test("executors agree on where a limit strikes", () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.nat(3000), fc.nat(300), fc.boolean(), (seed, limit, grace, isTime) => {
+      const limits = isTime ? { deadline: limit, grace, instructions: 1e7 } : { deadline: 1e9, grace, instructions: limit };
+      compare(generateModule(seed, { device: DEVICE }), limits);
+    }),
+    { numRuns: 100 },
+  );
+});
