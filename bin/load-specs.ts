@@ -133,7 +133,7 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
     await printDiagnostics(diagnostics, io);
     if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
     const warned = warnedPaths(diagnostics);
-    const { hashBytes } = await import("../compiler/images/cache.ts");
+    const { hashBytes } = await import("../compiler/images/content-hash.ts");
     const shared = [...asked].filter(([path, text]) => text === null || path.startsWith(LIB_FOLDER)).map(([path]) => path);
     const dependOn = (paths: readonly string[]): Dependency[] =>
       [...new Set([...paths, ...shared])].map((path) => {

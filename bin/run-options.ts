@@ -1,6 +1,5 @@
 // The options of `run` as values, with their defaults. `why` reads them too, to tell what a run would do.
 
-import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { EXECUTOR_CHOICES, type EngineOptions } from "../runtime/engines/embedded.ts";
 import { quoteForShell } from "../runtime/engines/case-id.ts";
@@ -13,7 +12,8 @@ export const DEFAULT_SEED = 0n;
 
 function randomSeed(): bigint {
   // 32 bits: short enough to type again.
-  return BigInt(randomBytes(4).readUInt32LE());
+  const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return BigInt(seed);
 }
 
 function readSeed(options: ParsedOptions): bigint {

@@ -16,12 +16,14 @@ export interface Selection extends LoadedSpecs {
   readonly selected: readonly PlannedCase[];
 }
 
-async function selectByWordsIn(words: readonly string[], universe: readonly PlannedCase[]): Promise<readonly PlannedCase[]> {
+async function selectByWordsIn(words: readonly string[], files: readonly string[], universe: readonly PlannedCase[]): Promise<readonly PlannedCase[]> {
   // An id names one case, even where it is part of longer ids.
   const byId = new Map(universe.map((subject) => [subject.id, subject]));
   const exact = new Set(words.flatMap((word) => byId.get(word) ?? []));
   const others = words.filter((word) => !byId.has(word));
-  if (others.length === 0) return universe.filter((subject) => exact.has(subject));
+  if (others.length === 0 && words.length > 0) return universe.filter((subject) => exact.has(subject));
+  // Whole files only: what is there is what was asked for.
+  if (others.every((word) => files.includes(word)) && exact.size === 0 && universe.every(({ file }) => words.length === 0 || words.includes(file))) return universe;
   const { selectByWords } = await import("../runtime/runner/filter-words.ts");
   const selection = selectByWords(others, universe);
   if (!selection.ok) throw new CommandError(EXIT.nothingSelected, selection.message, selection.help);
@@ -50,7 +52,7 @@ export async function selectTests(options: ParsedOptions, io: Io): Promise<Selec
   const specs = await loadSpecs(files, { machine: options.value("machine"), useCache: !options.has("no-cache") }, io);
   const universe = listCases(specs.images);
   if (universe.length === 0) throw new CommandError(EXIT.nothingSelected, `no tests in ${files.length === 1 ? files[0] : `${files.length} files`}`, "a spec with tests begins with: suite \"name\"");
-  let selected = await selectByWordsIn(words, universe);
+  let selected = await selectByWordsIn(words, files, universe);
   for (const text of options.values("filter")) selected = await applyFilter(text, selected, universe);
   if (selected.length === 0) throw new CommandError(EXIT.nothingSelected, `the filter selects none of ${universe.length} tests`);
   return { ...specs, files, universe, selected };

@@ -7,9 +7,10 @@ import { parseFile } from "../grammar/parser.ts";
 import type { Source } from "../grammar/source.ts";
 import { fail, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
 import { checkFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures } from "./check/declarations.ts";
-import { createModule, type Module } from "./check/scope.ts";
+import { createModule, moduleScope, type Module } from "./check/scope.ts";
 import { checkSuite } from "./check/suite.ts";
 import type { HSuite } from "./hir.ts";
+import { joinPath } from "./paths.ts";
 
 export interface ProgramOptions {
   readonly target: TargetFacts;
@@ -33,16 +34,6 @@ export interface Program {
 
 /** The library's modules that the compiler itself refers to, used or not. */
 export const RUNTIME_MODULES: readonly string[] = ["runtime", "report", "format", "text", "console", "heap", "irq", "cpu", "trap", "time"];
-
-export function joinPath(from: string, relative: string): string {
-  const parts = from.split("/").slice(0, -1);
-  for (const part of relative.split("/")) {
-    if (part === "." || part === "") continue;
-    if (part === ".." && parts.length > 0 && parts[parts.length - 1] !== "..") parts.pop();
-    else parts.push(part);
-  }
-  return (from.startsWith("/") && parts[0] !== "" ? "/" : "") + parts.join("/");
-}
 
 export function loadProgram(paths: readonly string[], options: ProgramOptions): Program {
   const diagnostics: Diagnostic[] = [];
@@ -92,7 +83,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     target: options.target,
     report,
     modules: table,
-    scope: { parent: null, module, names: new Map() },
+    scope: moduleScope(module),
     body: null,
     inLoop: false,
     cleanups: { any: false },
@@ -149,7 +140,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
   return {
     modules,
     suites,
-    diagnostics,
+    diagnostics: withoutEchoes(diagnostics),
     context: base(specs[0] ?? [...modules.values()][0] ?? createModule({ path: "", text: "" }, { kind: "file", span: { source: { path: "", text: "" }, start: 0, end: 0 }, suite: null, items: [], comments: [] }, null)),
     dependenciesOf: (module) => reach(module, uses),
   };
@@ -159,4 +150,10 @@ function reach(start: Module, uses: ReadonlyMap<Module, ReadonlySet<Module>>): r
   const seen = new Set<Module>([start]);
   for (const module of seen) for (const next of uses.get(module) ?? []) seen.add(next);
   return [...seen].filter((module) => module.libName === null).map((module) => module.source.path);
+}
+
+/** Where a file did not parse, parts of it are missing: what looks unused or unchecked there may not be. */
+function withoutEchoes(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const broken = new Set(diagnostics.filter(({ code }) => /^E0[123]/.test(code)).map(({ labels }) => labels[0].span.source));
+  return diagnostics.filter(({ severity, labels }) => severity === "error" || !broken.has(labels[0].span.source));
 }

@@ -11,6 +11,8 @@ export type Bits = 8 | 16 | 32 | 64;
 export interface StructType {
   readonly kind: "struct";
   readonly name: string;
+  /** The table whose rows these are. */
+  readonly table?: string;
   readonly declared: Span;
   /** Filled when all declarations are known; a row type has its table's columns. */
   fields: readonly StructField[];

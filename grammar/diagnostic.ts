@@ -27,6 +27,8 @@ export type Report = (diagnostic: Diagnostic) => void;
 
 /** The candidate nearest to `name` by edit distance (transpositions count one), if it is near enough to be a slip. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
+  // Any single letter is one step from any other.
+  if (name.length < 2) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.min(3, Math.floor(name.length / 2))) + 1;
   for (const candidate of candidates) {

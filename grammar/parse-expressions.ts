@@ -221,7 +221,8 @@ export class ExpressionParser extends ParserCore {
     const next = this.peek(2);
     if (!this.isWord(word, "ports") || next.newline) return false;
     if (next.tokenType === T.LParen) return !this.isAdjacent(word, next);
-    return next.tokenType === T.Int || (next.tokenType === T.Ident && !["at", "as", "within"].includes(next.image));
+    if (next.tokenType === T.LSquare || next.tokenType === T.Not || ambiguousAtLineStart.has(next.tokenType)) return false;
+    return startsOperand[next.tokenTypeIdx] === 1 && !["at", "as", "within"].includes(next.image);
   }
 
   #range(start: Expr | null, operator: Token, from: number): Expr {
@@ -266,6 +267,8 @@ export class ExpressionParser extends ParserCore {
     );
     const first = this.peek(1);
     if (!this.RECORDING_PHASE && !startsOperand[first.tokenTypeIdx]) throw this.#noOperand(first);
+    // An unclosed bracket must not swallow the next declaration.
+    if (first.newline && this.inBrackets && this.isItemBoundary()) throw this.expected("an expression", {}, "E0202");
     let expr: Expr = this.or(1, (this.#primaryAlternatives ??= [
       { ALT: () => this.#named() },
       { ALT: () => this.#integer() },

@@ -110,10 +110,27 @@ export class StatementParser extends ExpressionParser {
       return;
     }
     const from = this.currIdx;
-    const statement = this.guarded(() => this.subrule(0, this.statement), (start) => this.skipStatement(start));
+    const isFirst = list.length === 0;
+    const statement = this.guarded(() => {
+      if (!isFirst) this.#judgeSeparation();
+      return this.subrule(0, this.statement);
+    }, (start) => this.skipStatement(start));
     if (statement !== null) list.push(statement);
     // Outside a block nothing else consumes a stray brace.
     else if (!inBlock && this.currIdx === from) this.SKIP_TOKEN();
+  }
+
+  /** On the line of another statement only a keyword may begin one without `;`: anything else is left over from the statement before. */
+  #judgeSeparation(): void {
+    const first = this.peek(1);
+    const { tokenType: before } = this.peek(0);
+    if (first.newline || before === T.Semi || before === T.RCurly || before === T.RawText) return;
+    if (statementStarts.has(first.tokenType) || !startsExpression(first)) return;
+    const next = this.peek(2);
+    if (first.tokenType === T.Ident && !next.newline && contextualStarts.get(first.image)?.isMeant(next) === true) return;
+    throw this.faultAt(first, "E0201", `expected a new line or \`;\` after the statement, found ${this.describe(first)}`, "left over", {
+      help: "statements on one line are separated by `;`",
+    });
   }
 
   readonly statement: Rule<Stmt> = this.RULE("statement", (): Stmt => {

@@ -38,8 +38,16 @@ function inputOf(source: Source, range: CodeRange, isTemplate = false): ScanInpu
   return { source, text: range.cooked.text, start: 0, end: range.cooked.text.length, offsets: range.cooked.offsets, isTemplate };
 }
 
-function parseRange<R>(source: Source, range: CodeRange, report: Report, rule: (parser: ItemParser) => R): R {
-  return parse(inputOf(source, range), report, range.reading ?? null, rule).result;
+/** A cell with a lexical error is given up: what the parser says of its likeliest tokens would be a second report of the same mistake. */
+function parsePiece<R>(source: Source, range: CodeRange, report: Report, rule: (parser: ItemParser) => R | null, isTemplate = false): R | null {
+  let hasErrors = false;
+  const counting: Report = (diagnostic) => {
+    if (hasErrors && diagnostic.code >= "E02") return;
+    hasErrors = true;
+    report(diagnostic);
+  };
+  const { result } = parse(inputOf(source, range, isTemplate), counting, range.reading ?? null, rule);
+  return hasErrors ? null : result;
 }
 
 export function parseFile(source: Source, report: Report): File {
@@ -49,7 +57,7 @@ export function parseFile(source: Source, report: Report): File {
 
 /** The statements of a YAML `check`, `setup` or `teardown`. */
 export function parseStatements(source: Source, range: CodeRange, report: Report): Block {
-  return parseRange(source, range, report, (rules) => rules.statements());
+  return parse(inputOf(source, range), report, range.reading ?? null, (rules) => rules.statements()).result;
 }
 
 /** The same with the comments, which the formatter keeps. */
@@ -60,28 +68,28 @@ export function parseStatementsWithComments(source: Source, range: CodeRange, re
 
 /** Null when it did not parse, which has then been reported; so in all of the following. */
 export function parseExpression(source: Source, range: CodeRange, report: Report): Expr | null {
-  return parseRange(source, range, report, (rules) => rules.wholeExpression());
+  return parsePiece(source, range, report, (rules) => rules.wholeExpression());
 }
 
 export function parseTypeExpression(source: Source, range: CodeRange, report: Report): TypeExpr | null {
-  return parseRange(source, range, report, (rules) => rules.wholeType());
+  return parsePiece(source, range, report, (rules) => rules.wholeType());
 }
 
 export function parseNeeds(source: Source, range: CodeRange, report: Report): readonly Need[] | null {
-  return parseRange(source, range, report, (rules) => rules.wholeNeeds());
+  return parsePiece(source, range, report, (rules) => rules.wholeNeeds());
 }
 
 export function parseTargets(source: Source, range: CodeRange, report: Report): readonly Name[] | null {
-  return parseRange(source, range, report, (rules) => rules.wholeTargets());
+  return parsePiece(source, range, report, (rules) => rules.wholeTargets());
 }
 
 export function parseAttribute(source: Source, range: CodeRange, report: Report): Attribute | null {
-  return parseRange(source, range, report, (rules) => rules.wholeAttribute());
+  return parsePiece(source, range, report, (rules) => rules.wholeAttribute());
 }
 
 /** Text with `{holes}` but without quotes, such as a test's name in YAML. */
 export function parseTemplate(source: Source, range: CodeRange, report: Report): StringLiteral | null {
-  return parse(inputOf(source, range, true), report, range.reading ?? null, (rules) => rules.wholeString()).result;
+  return parsePiece(source, range, report, (rules) => rules.wholeString(), true);
 }
 
 /**

@@ -125,7 +125,7 @@ function hasNoMember(context: Context, type: Type, name: Name): boolean {
   const struct = type.kind === "pointer" ? type.target : type;
   if (struct.kind !== "struct" || struct.fields.some((field) => field.name === name.text)) return false;
   const methods = [...(methodTables.get(struct)?.keys() ?? [])];
-  fail(context, name.span, "E0407", `\`${struct.name}\` has no method \`${name.text}\``, {
+  fail(context, name.span, "E0407", `${struct.table === undefined ? `\`${struct.name}\`` : `a row of \`${struct.table}\``} has no method \`${name.text}\``, {
     related: [{ span: struct.declared, text: "declared here" }],
     help: suggest(name.text, methods),
   });
@@ -133,6 +133,10 @@ function hasNoMember(context: Context, type: Type, name: Name): boolean {
 }
 
 const methodTables = new WeakMap<Type, Map<string, FnEntry>>();
+
+export function hasMethod(type: Type, name: string): boolean {
+  return methodTables.get(type)?.has(name) === true;
+}
 
 export function registerMethods(type: Type, methods: Map<string, FnEntry>): void {
   methodTables.set(type, methods);

@@ -13,13 +13,13 @@ import { fail, suggest, type Context } from "./context.ts";
 import { defaultType, quote, showBig } from "./convert.ts";
 import { checkConstant, checkExpr, evaluateInteger, evaluateLength } from "./expressions.ts";
 import { registerStruct, resolveSized, resolveType } from "./resolve-types.ts";
-import type { ConstEntry, FnEntry, GlobalEntry, Module, Symbol, TableEntry } from "./scope.ts";
+import { moduleScope, type ConstEntry, type FnEntry, type GlobalEntry, type Module, type Symbol, type TableEntry } from "./scope.ts";
 import { checkBody } from "./statements.ts";
 import { resolveTable } from "./tables.ts";
 
 /** The context of a module's file level. */
 export function moduleContext(context: Context, module: Module): Context {
-  return { ...context, scope: { parent: null, module, names: new Map() }, body: null, inLoop: false, cleanups: { any: false }, inferred: { cpus: 0, checks: false } };
+  return { ...context, scope: moduleScope(module), body: null, inLoop: false, cleanups: { any: false }, inferred: { cpus: 0, checks: false } };
 }
 
 function spanOfSymbol(symbol: Symbol): Span {

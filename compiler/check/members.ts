@@ -4,13 +4,14 @@
 import type { Expr } from "../../grammar/ast.ts";
 import type { HExpr } from "../hir.ts";
 import { BUILTIN_TYPES, COMPTIME_INT, U8, USIZE, bitsOf, integerRange, sizeOf, type Type } from "../types.ts";
+import { hasMethod } from "./calls.ts";
 import { intValue } from "./constants.ts";
-import { errorExpr, fail, suggest, type Context } from "./context.ts";
+import { errorExpr, fail, listNames, suggest, type Context } from "./context.ts";
 import { quote } from "./convert.ts";
 import { checkOperand, symbolValue, typeNamed } from "./expressions.ts";
-import { INTRINSICS, INTRINSIC_NAMESPACES } from "./intrinsics.ts";
+import { INTRINSICS, INTRINSIC_NAMESPACES, findIntrinsic } from "./intrinsics.ts";
 import { completeType } from "./resolve-types.ts";
-import { lookUp, type Module } from "./scope.ts";
+import { isLost, lookUp, moduleScope, type Module } from "./scope.ts";
 
 type Member = Expr & { kind: "member" };
 
@@ -34,13 +35,17 @@ export function checkMember(context: Context, expr: Member): HExpr {
   const module = moduleNamed(context, expr.object);
   if (module !== null) {
     const symbol = module.names.get(expr.name.text);
-    if (symbol !== undefined) return symbolValue({ ...context, scope: { parent: null, module, names: new Map() }, body: context.body }, symbol, expr.name.text, span);
-    fail(context, expr.name.span, "E0401", `module \`${module.libName ?? module.source.path}\` has no \`${expr.name.text}\``, { help: suggest(expr.name.text, module.names.keys()) });
+    if (symbol !== undefined) return symbolValue({ ...context, scope: moduleScope(module), body: context.body }, symbol, expr.name.text, span);
+    if (!isLost(moduleScope(module), expr.name.text)) {
+      fail(context, expr.name.span, "E0401", `module \`${module.libName ?? module.source.path}\` has no \`${expr.name.text}\``, { help: suggest(expr.name.text, module.names.keys()) });
+    }
     return errorExpr(span);
   }
   if (isIntrinsicNamespace(context, expr.object)) {
     const name = `${expr.object.name}.${expr.name.text}`;
-    fail(context, span, "E0503", `\`${name}\` must be called`, { help: suggest(name, INTRINSICS.map((row) => row.name)) });
+    const row = findIntrinsic(name);
+    if (row === undefined) fail(context, span, "E0401", `there is no function \`${name}\``, { help: suggest(name, INTRINSICS.map((candidate) => candidate.name)) });
+    else fail(context, span, "E0503", `\`${name}\` is not a value: it can only be called`, { help: `write \`${name}(${row.params.length === 0 ? "" : ".."})\`` });
     return errorExpr(span);
   }
   const type = symbolIsValue(context, expr.object) ? null : typeNamed(context, expr.object);
@@ -68,8 +73,15 @@ function machinePath(context: Context, expr: Member): string | null {
 function machineConstant(context: Context, path: string, expr: Member): HExpr {
   const value = context.target.constants.get(path);
   if (value !== undefined) return { kind: "const", value: intValue(value), type: COMPTIME_INT, span: expr.span };
-  fail(context, expr.span, "E0414", `machine \`${context.target.name}\` has no constant \`${path}\``, { help: suggest(path, context.target.constants.keys()) });
+  const [device = ""] = path.split(".");
+  const own = [...context.target.constants.keys()].filter((name) => name.startsWith(`${device}.`));
+  const help = own.length > 0 ? `\`machine.${device}\` has ${listNames(own.map((name) => name.slice(device.length + 1)))}` : undefined;
+  fail(context, expr.span, "E0414", `the machine has no \`${path}\``, { help: suggest(path, context.target.constants.keys()) ?? help ?? machineHelp(context) });
   return errorExpr(expr.span);
+}
+
+function machineHelp(context: Context): string {
+  return `it has ${listNames(new Set([...context.target.constants.keys()].map((name) => name.split(".")[0] ?? name)))}`;
 }
 
 function typeMember(context: Context, type: Type, expr: Member): HExpr {
@@ -94,7 +106,7 @@ function typeMember(context: Context, type: Type, expr: Member): HExpr {
   }
   if (name === "size") return constant(BigInt(sizeOf(type, layout).size), COMPTIME_INT);
   const known = type.kind === "int" ? ["max", "min", "bits", "size"] : ["size"];
-  fail(context, expr.name.span, "E0407", `type ${quote(type)} has no \`${name}\``, { help: suggest(name, known) ?? `it has ${known.map((k) => `\`.${k}\``).join(", ")}` });
+  fail(context, expr.name.span, "E0407", `type ${quote(type)} has no \`${name}\``, { help: suggest(name, known) ?? `it has ${listNames(known)}` });
   return errorExpr(span);
 }
 
@@ -114,9 +126,11 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
       completeType(context, type);
       const field = type.fields.find((candidate) => candidate.name === name);
       if (field !== undefined) return { kind: "field", object, field, type: field.type, span };
-      fail(context, expr.name.span, "E0407", `\`${type.name}\` has no field \`${name}\``, {
+      const isMethod = hasMethod(type, name);
+      const what = type.table === undefined ? `\`${type.name}\` has no field \`${name}\`` : `a row of \`${type.table}\` has no column \`${name}\``;
+      fail(context, expr.name.span, "E0407", what, {
         related: [{ span: type.declared, text: "declared here" }],
-        help: suggest(name, type.fields.map((candidate) => candidate.name)),
+        help: isMethod ? `it is a method: call it, \`.${name}(..)\`` : suggest(name, type.fields.map((candidate) => candidate.name)),
       });
       return errorExpr(span);
     }
@@ -134,7 +148,7 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
     case "str":
       if (name === "len") return { kind: "length", object, type: USIZE, span };
       if (name === "ptr" && type.kind !== "array") return { kind: "slice-pointer", object, type: { kind: "pointer", target: type.kind === "slice" ? type.element : U8 }, span };
-      fail(context, expr.name.span, "E0407", `${quote(type)} has no \`${name}\``, { help: suggest(name, ["len", "ptr"]) ?? "it has `.len`" });
+      fail(context, expr.name.span, "E0407", `${quote(type)} has no \`${name}\``, { help: name === "length" || name === "size" ? "the number of elements is `.len`" : (suggest(name, ["len", "ptr"]) ?? "it has `.len`") });
       return errorExpr(span);
     case "int":
     case "bool":
@@ -144,7 +158,7 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
     case "enum":
     case "fn":
     case "error":
-      fail(context, expr.name.span, "E0407", `${quote(type)} has no \`${name}\``);
+      fail(context, expr.name.span, "E0407", `${quote(type)} has no \`${name}\``, { label: "has no members", help: type.kind === "pointer" ? "reach what it points to with `.*`" : undefined });
       return errorExpr(span);
   }
 }

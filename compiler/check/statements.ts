@@ -14,7 +14,7 @@ import { checkAs, checkCondition, checkConstant, checkExpr, checkValue, requireR
 import { findIntrinsic } from "./intrinsics.ts";
 import { checkPlace } from "./places.ts";
 import { resolveSized } from "./resolve-types.ts";
-import { innerScope, lookUp } from "./scope.ts";
+import { innerScope, lookUp, moduleScope } from "./scope.ts";
 
 /** Checks a function's block into its body. Parameters are in scope; a result must be returned on every path. */
 export function checkBody(context: Context, body: FunctionBody, block: Block): void {
@@ -339,7 +339,7 @@ function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-tra
   const trapType = trapModule?.names.get("Trap");
   let binding: Local | null = null;
   if (statement.binding !== null && trapType?.kind === "type") {
-    resolveSized({ ...context, scope: { parent: null, module: trapModule ?? context.scope.module, names: new Map() } }, { kind: "named-type", module: null, name: { text: "Trap", span }, span });
+    resolveSized({ ...context, scope: moduleScope(trapModule ?? context.scope.module) }, { kind: "named-type", module: null, name: { text: "Trap", span }, span });
     binding = createLocal(bodyOf(context), statement.binding.text, trapType.type, statement.binding.span);
     binding.inMemory = true;
     declareLocal(context, binding);

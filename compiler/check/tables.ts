@@ -2,14 +2,16 @@
 // stand in the file, or come from a YAML file's table, whose cells then point into that file.
 
 import type { TableItem, TableRow } from "../../grammar/ast.ts";
+import type { Span } from "../../grammar/source.ts";
 import type { HRow, HTable } from "../hir.ts";
+import { joinPath } from "../paths.ts";
 import { layOutFields, type StructType } from "../types.ts";
 import type { ConstValue } from "./constants.ts";
-import { fail, suggest, type Context } from "./context.ts";
+import { counted, fail, listNames, suggest, type Context } from "./context.ts";
 import { moduleContext, tableOf } from "./declarations.ts";
 import { checkConstant } from "./expressions.ts";
 import { resolveSized } from "./resolve-types.ts";
-import { lookUp } from "./scope.ts";
+import { isLost, lookUp, visibleTables } from "./scope.ts";
 
 /** The table behind a declaration; null when it is too wrong to use (reported). */
 export function resolveTable(context: Context, item: TableItem): HTable | null {
@@ -34,7 +36,7 @@ function originOf(context: Context, item: TableItem): { readonly module: ReturnT
   const path = from.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
   const module = context.modules.file(context.scope.module, path);
   if (module === null) {
-    fail(context, from.span, "E0406", `there is no file \`${path}\``, { notes: ["the path is relative to this file"] });
+    fail(context, from.span, "E0406", `there is no file \`${path}\``, { notes: [`looked for ${joinPath(context.scope.module.source.path, path)}`] });
     return null;
   }
   const tables = module.file.items.filter((candidate) => candidate.kind === "table");
@@ -42,8 +44,10 @@ function originOf(context: Context, item: TableItem): { readonly module: ReturnT
   const found = wanted === undefined ? (tables.length === 1 ? tables[0] : tables.find((table) => table.name.text === item.name.text || table.name.text === item.like?.text)) : tables.find((table) => table.name.text === wanted);
   if (found === undefined) {
     const at = item.fromTable?.span ?? from.span;
-    fail(context, at, "E0413", wanted === undefined ? `\`${path}\` has ${tables.length} tables: say which with \`table NAME\`` : `\`${path}\` has no table \`${wanted}\``, {
-      help: wanted === undefined ? undefined : suggest(wanted, tables.map((table) => table.name.text)),
+    const names = tables.map((table) => table.name.text);
+    const has = names.length === 0 ? undefined : `it has ${listNames(names)}`;
+    fail(context, at, "E0413", wanted === undefined ? `\`${path}\` has ${counted(tables.length, "table")}, and none is called \`${item.name.text}\`` : `\`${path}\` has no table \`${wanted}\``, {
+      help: wanted === undefined ? (has === undefined ? undefined : `${has}: say which with \`table NAME\``) : (suggest(wanted, names) ?? has),
     });
     return null;
   }
@@ -54,7 +58,7 @@ function rowType(context: Context, item: TableItem, origin: ReturnType<typeof or
   if (item.like !== null) {
     const symbol = lookUp(context.scope, item.like.text);
     if (symbol?.kind !== "table") {
-      fail(context, item.like.span, "E0413", `there is no table \`${item.like.text}\``);
+      if (!isLost(context.scope, item.like.text)) fail(context, item.like.span, "E0413", `there is no table \`${item.like.text}\``, { help: suggest(item.like.text, visibleTables(context.scope)) });
       return null;
     }
     const like = tableOf(context, symbol);
@@ -67,8 +71,14 @@ function rowType(context: Context, item: TableItem, origin: ReturnType<typeof or
   }
   const inner = item.columns === null && origin !== null ? moduleContext(context, origin.module) : context;
   const fields = columns.map((column) => ({ name: column.name.text, type: resolveSized(inner, column.type), declared: column.name.span }));
-  if (fields.some((field) => field.type.kind === "error")) return null;
-  return { kind: "struct", name: `row of ${item.name.text}`, declared: item.name.span, ...layOutFields(fields, context.target.layout) };
+  const seen = new Map<string, Span>();
+  for (const field of fields) {
+    const before = seen.get(field.name);
+    if (before !== undefined) fail(context, field.declared, "E0409", `column \`${field.name}\` is declared twice`, { related: [{ span: before, text: "first declared here" }] });
+    else seen.set(field.name, field.declared);
+  }
+  if (seen.size < fields.length || fields.some((field) => field.type.kind === "error")) return null;
+  return { kind: "struct", name: `row of ${item.name.text}`, table: item.name.text, declared: item.name.span, ...layOutFields(fields, context.target.layout) };
 }
 
 function checkSameColumns(context: Context, item: TableItem, row: StructType): void {
@@ -76,15 +86,16 @@ function checkSameColumns(context: Context, item: TableItem, row: StructType): v
   const names = columns.map((column) => column.name.text);
   const wanted = row.fields.map((field) => field.name);
   if (names.length === wanted.length && names.every((name, i) => name === wanted[i])) return;
-  fail(context, columns[0]?.name.span ?? item.name.span, "E0413", `the columns are ${names.join(", ")}, but \`${row.name}\` has ${wanted.join(", ")}`, {
+  fail(context, columns[0]?.name.span ?? item.name.span, "E0413", `expected the columns ${listNames(wanted)}, found ${listNames(names)}`, {
     related: [{ span: row.declared, text: "declared here" }],
   });
 }
 
 function resolveRow(context: Context, row: TableRow, type: StructType): HRow | null {
   if (row.cells.length !== type.fields.length) {
-    fail(context, row.span, "E0704", `expected ${type.fields.length} cells, found ${row.cells.length}`, {
-      label: `columns are ${type.fields.map((field) => field.name).join(", ")}`,
+    fail(context, row.span, "E0704", `this row has ${counted(row.cells.length, "cell")}, the table ${counted(type.fields.length, "column")}`, {
+      label: `the columns are ${listNames(type.fields.map((field) => field.name))}`,
+      related: [{ span: type.declared, text: "declared here" }],
     });
     return null;
   }
@@ -92,9 +103,9 @@ function resolveRow(context: Context, row: TableRow, type: StructType): HRow | n
   for (const [i, field] of type.fields.entries()) {
     const cell = row.cells[i];
     const constant = cell === undefined ? null : checkConstant(context, cell, field.type);
-    if (constant === null) return null;
-    fields.push(constant.value);
+    if (constant !== null) fields.push(constant.value);
   }
+  if (fields.length < type.fields.length) return null;
   const text = (literal: { readonly parts: readonly { readonly kind: string; readonly text?: string }[] } | null): string | null =>
     literal === null ? null : literal.parts.map((part) => part.text ?? "").join("");
   return {

@@ -4,6 +4,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { loadMachine } from "../../machines/load-machine.ts";
+import { hashBytes } from "./content-hash.ts";
 import { cacheFolder, hashFile, openCache, type CachedImage, type Dependency } from "./cache.ts";
 
 function makeFolder(context: TestContext): string {
@@ -67,7 +69,9 @@ test("a damaged entry is none", (context) => {
 
 test("machines keep their 64-bit numbers", (context) => {
   const { cache } = makeCache(context);
-  const machine = { name: "m", ram: { base: 0xffff_ffff_ffff_f000n, size: 1 } } as unknown as Parameters<typeof cache.writeMachine>[1];
+  const result = loadMachine("bytecode-virt");
+  assert.ok(result !== undefined && result.ok);
+  const machine = { ...result.machine, ram: { ...result.machine.ram, base: 0xffff_ffff_ffff_f000n } };
   assert.ok(cache.writeMachine("key", machine));
   assert.deepEqual(cache.readMachine("key"), machine);
   assert.equal(cache.readMachine("other"), null);
@@ -82,6 +86,23 @@ test("a folder that cannot be written is no error, and is explained", (context) 
   assert.match(cache.problem() ?? "", /EEXIST|ENOTDIR/);
   assert.deepEqual(cache.size(), { entries: 0, bytes: 0 });
   chmodSync(folder, 0o700);
+});
+
+test("hashes tell apart what differs in a bit, a length or an order", () => {
+  const texts = ["", "a", "b", "ab", "ba", "a\0", "a".repeat(16), "a".repeat(17), `${"a".repeat(16)}\0`, "x".repeat(1000), `${"x".repeat(999)}y`];
+  assert.equal(new Set(texts.map(hashBytes)).size, texts.length);
+  for (const text of texts) assert.match(hashBytes(text), /^[0-9a-f]{32}$/);
+  const flips = new Set<string>();
+  for (let bit = 0; bit < 8 * 100; bit++) {
+    const bytes = new Uint8Array(100);
+    bytes[bit >> 3] = 1 << (bit & 7);
+    flips.add(hashBytes(bytes));
+    // The same bytes at another place in their buffer.
+    const shifted = new Uint8Array(103);
+    shifted.set(bytes, 3);
+    assert.equal(hashBytes(shifted.subarray(3)), hashBytes(bytes));
+  }
+  assert.equal(flips.size, 800);
 });
 
 test("the folder follows XDG_CACHE_HOME, else the home", () => {

@@ -3,14 +3,13 @@
 // every file that was looked for in vain, so that it is stale the moment any of them changes. A cache that cannot be written is
 // no error: the run is just slower, and `guestspec doctor` says why.
 
-import { hash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { deserialize, serialize } from "node:v8";
-import type { MachineDescription } from "../../machines/description.ts";
+import { decodeMachine, encodeMachine, type MachineDescription } from "../../machines/description.ts";
+import { hashBytes } from "./content-hash.ts";
 
 /** Changes when the entry's layout does. */
-const FORMAT = 1;
+const FORMAT = 2;
 const ENTRY_LIMIT = 600;
 const PRUNE_TO = 400;
 
@@ -39,7 +38,7 @@ export interface CachedImage {
 
 export interface ImageCache {
   readonly folder: string;
-  /** The entry of a spec, or null. `hasNoSuite`: the file was compiled and makes no image. */
+  /** The entry of a spec, or null. `no suite`: the file was compiled and makes no image. */
   readSpec(path: string, machineKey: string): CachedImage | "no suite" | null;
   writeSpec(path: string, machineKey: string, entry: CachedImage | "no suite", dependencies: readonly Dependency[]): boolean;
   /** A machine description by the hash of its file. */
@@ -49,10 +48,6 @@ export interface ImageCache {
   problem(): string | null;
   /** Entries and bytes. */
   size(): { readonly entries: number; readonly bytes: number };
-}
-
-export function hashBytes(bytes: Uint8Array | string): string {
-  return hash("sha256", bytes, "hex");
 }
 
 /** Hash of a file's contents, null if it cannot be read. */
@@ -69,14 +64,42 @@ export function cacheFolder(environment: Pick<CacheEnvironment, "env" | "home">)
   return join(base === undefined || base === "" ? join(environment.home, ".cache") : base, "guestspec");
 }
 
-interface SpecEntry {
+/** The first line of an entry; its parts follow it one after the other. */
+interface Header {
+  /** Of everything behind the line. */
+  readonly hash: string;
+  readonly sizes: readonly number[];
   readonly dependencies: readonly Dependency[];
-  readonly image: Uint8Array | null;
-  readonly manifest: string;
   readonly paths: readonly string[];
 }
 
-const DIGEST_BYTES = 32;
+interface Entry {
+  readonly header: Header;
+  readonly parts: readonly Buffer[];
+}
+
+const LF = 0x0a;
+
+function isHeader(value: unknown): value is Header {
+  return typeof value === "object" && value !== null && "hash" in value && "sizes" in value && "dependencies" in value;
+}
+
+/** Null for what is no entry: a torn or foreign file is as good as none. */
+function parseEntry(bytes: Buffer): Entry | null {
+  const end = bytes.indexOf(LF);
+  if (end < 0) return null;
+  let header: unknown;
+  try {
+    header = JSON.parse(bytes.toString("utf8", 0, end));
+  } catch {
+    return null;
+  }
+  const body = bytes.subarray(end + 1);
+  if (!isHeader(header) || header.hash !== hashBytes(body)) return null;
+  let at = 0;
+  const parts = header.sizes.map((size) => body.subarray(at, (at += size)));
+  return { header, parts };
+}
 
 export function openCache(environment: CacheEnvironment): ImageCache {
   const folder = cacheFolder(environment);
@@ -85,26 +108,24 @@ export function openCache(environment: CacheEnvironment): ImageCache {
     return join(folder, `${hashBytes([String(FORMAT), environment.stamp, ...key].join("\0"))}.bin`);
   }
 
-  /** Null for a missing entry and for one whose digest is wrong: a torn or foreign file is as good as none. */
-  function read(path: string): unknown {
+  function read(path: string): Entry | null {
     let bytes: Buffer;
     try {
       bytes = readFileSync(path);
     } catch {
       return null;
     }
-    if (bytes.length <= DIGEST_BYTES) return null;
-    const payload = bytes.subarray(DIGEST_BYTES);
-    if (!hash("sha256", payload, "buffer").equals(bytes.subarray(0, DIGEST_BYTES))) return null;
-    return deserialize(payload);
+    return parseEntry(bytes);
   }
 
-  function write(path: string, value: unknown): boolean {
-    const payload = serialize(value);
+  function write(path: string, parts: readonly (Uint8Array | string)[], dependencies: readonly Dependency[], paths: readonly string[]): boolean {
+    const buffers = parts.map((part) => Buffer.from(part));
+    const body = Buffer.concat(buffers);
+    const header: Header = { hash: hashBytes(body), sizes: buffers.map(({ length }) => length), dependencies, paths };
     const temporary = `${path}.${process.pid}`;
     try {
       mkdirSync(folder, { recursive: true });
-      writeFileSync(temporary, Buffer.concat([hash("sha256", payload, "buffer"), payload]));
+      writeFileSync(temporary, Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), body]));
       // In one step, so that a reader next door never sees half an entry.
       renameSync(temporary, path);
       prune();
@@ -133,22 +154,21 @@ export function openCache(environment: CacheEnvironment): ImageCache {
   return {
     folder,
     readSpec(path, machineKey) {
-      const entry = read(pathOf("spec", resolve(path), path, machineKey)) as SpecEntry | null;
-      if (entry === null || !entry.dependencies.every((dependency) => hashFile(dependency.path) === dependency.hash)) return null;
-      return entry.image === null ? "no suite" : { path, image: entry.image, manifest: entry.manifest, dependencies: entry.paths };
+      const entry = read(pathOf("spec", resolve(path), path, machineKey));
+      if (entry === null || !entry.header.dependencies.every((dependency) => hashFile(dependency.path) === dependency.hash)) return null;
+      const [image, manifest] = entry.parts;
+      if (image === undefined || manifest === undefined) return "no suite";
+      return { path, image: new Uint8Array(image), manifest: manifest.toString("utf8"), dependencies: entry.header.paths };
     },
     writeSpec(path, machineKey, entry, dependencies) {
-      const isImage = entry !== "no suite";
-      const contents: SpecEntry = {
-        dependencies,
-        image: isImage ? entry.image : null,
-        manifest: isImage ? entry.manifest : "",
-        paths: isImage ? entry.dependencies : [],
-      };
-      return write(pathOf("spec", resolve(path), path, machineKey), contents);
+      const target = pathOf("spec", resolve(path), path, machineKey);
+      return entry === "no suite" ? write(target, [], dependencies, []) : write(target, [entry.image, entry.manifest], dependencies, entry.dependencies);
     },
-    readMachine: (key) => read(pathOf("machine", key)) as MachineDescription | null,
-    writeMachine: (key, machine) => write(pathOf("machine", key), machine),
+    readMachine(key) {
+      const [text] = read(pathOf("machine", key))?.parts ?? [];
+      return text === undefined ? null : decodeMachine(text.toString("utf8"));
+    },
+    writeMachine: (key, machine) => write(pathOf("machine", key), [encodeMachine(machine)], [], []),
     problem() {
       try {
         mkdirSync(folder, { recursive: true });

@@ -96,6 +96,31 @@ export function printExpr(context: PrintContext, expr: Expr, indent: number, col
   return new ExprPrinter(context).print(expr, indent, column, tail);
 }
 
+/** The same where a `{` after the expression opens a block: a struct literal there stands in parentheses. */
+export function printCondition(context: PrintContext, expr: Expr, indent: number, column: number, tail = 0): string {
+  const text = printExpr(context, expr, indent, column, tail);
+  return hasBareStruct(context, expr) ? `(${text})` : text;
+}
+
+function hasBareStruct(context: PrintContext, expr: Expr): boolean {
+  if (isParenthesized(context, expr)) return false;
+  const inside = (child: Expr | null): boolean => child !== null && hasBareStruct(context, child);
+  switch (expr.kind) {
+    case "struct-literal":
+      return true;
+    case "unary":
+      return inside(expr.operand);
+    case "binary":
+      return inside(expr.left) || inside(expr.right);
+    case "range":
+      return inside(expr.start) || inside(expr.end);
+    case "regs-at":
+      return inside(expr.block) || inside(expr.address);
+    default:
+      return inside(firstOperand(expr));
+  }
+}
+
 class ExprPrinter {
   readonly #context: PrintContext;
 
@@ -163,7 +188,10 @@ class ExprPrinter {
         return `${this.#loose(expr.operand, castStrength, indent, isBreaking)} as ${printType(this.#context, expr.type)}`;
       case "regs-at": {
         const word = expr.space === "ports" ? "in ports" : "at";
-        return `${this.#loose(expr.block, comparison, indent, false)} ${word} ${this.#loose(expr.address, comparison + 1, indent, isBreaking)}`;
+        const address = this.#loose(expr.address, comparison + 1, indent, isBreaking);
+        // After `ports` these would read as operators on a variable of that name; a contextual word would read as itself.
+        const isTaken = expr.space === "ports" && /^([-*&[]|(as|at|within)\b)/.test(address);
+        return `${this.#loose(expr.block, comparison + 1, indent, false)} ${word} ${isTaken ? `(${address})` : address}`;
       }
       case "array":
         return this.#list("[", "]", expr.elements, expr.span.start, expr.span.end, indent, isBreaking);
@@ -174,7 +202,8 @@ class ExprPrinter {
       case "type-value":
         return printType(this.#context, expr.type);
       case "if-expr": {
-        const condition = this.#loose(expr.condition, 0, indent, false);
+        const bare = this.#loose(expr.condition, 0, indent, false);
+        const condition = hasBareStruct(this.#context, expr.condition) ? `(${bare})` : bare;
         const otherwise = this.#loose(expr.otherwise, 0, indent, false);
         return `if ${condition} { ${this.#loose(expr.then, 0, indent, false)} } else ${expr.otherwise.kind === "if-expr" ? otherwise : `{ ${otherwise} }`}`;
       }

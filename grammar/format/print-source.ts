@@ -7,7 +7,7 @@ import type {
   StructItem, SuiteHeader, TableItem, TableRow, TestItem, VarItem,
 } from "../ast.ts";
 import { positionAt, type Source, type Span } from "../source.ts";
-import { lineWidth, pad, type PrintContext, printExpr, printString, printType } from "./print-expressions.ts";
+import { lineWidth, pad, type PrintContext, printCondition, printExpr, printString, printType } from "./print-expressions.ts";
 
 /** Something in a list that gets lines of its own. */
 interface Element {
@@ -208,7 +208,7 @@ class SourcePrinter {
 
   #clauses(sources: TestItem["sources"], needs: readonly Need[], on: readonly Name[], mark: Mark | null): string[] {
     return [
-      sources.length === 0 ? "" : `for ${sources.map(({ name, source }) => `${name.text} in ${printExpr(this.#context, source, 0, 0)}`).join(", ")}`,
+      sources.length === 0 ? "" : `for ${sources.map(({ name, source }) => `${name.text} in ${printCondition(this.#context, source, 0, 0)}`).join(", ")}`,
       needs.length === 0 ? "" : `needs ${needs.map((need) => this.#need(need)).join(", ")}`,
       on.length === 0 ? "" : `on ${on.map(({ text }) => text).join(", ")}`,
       mark === null ? "" : this.#mark(mark),
@@ -280,8 +280,8 @@ class SourcePrinter {
     const cells = item.registers.map((register) => [
       `${register.name.text}:`,
       printType(this.#context, register.type),
-      `@${printExpr(this.#context, register.offset, 2, 2)}`,
-      [register.access ?? "", register.reset === null ? "" : `reset = ${printExpr(this.#context, register.reset, 2, 2)}`].filter((text) => text !== "").join(" "),
+      `@${printCondition(this.#context, register.offset, 2, 2)}`,
+      [register.access ?? "", register.reset === null ? "" : `reset = ${printCondition(this.#context, register.reset, 2, 2)}`].filter((text) => text !== "").join(" "),
     ]);
     const widths = columnWidths(cells);
     const elements = item.registers.map((register, index): Element => {
@@ -296,7 +296,7 @@ class SourcePrinter {
     const first = register.fields[0];
     const brace = this.#source.text.lastIndexOf("{", first?.span.start ?? register.span.end);
     const textOf = ({ name, high, low, access }: FieldDecl): string =>
-      `${name.text}: ${printExpr(this.#context, high, 4, 4)}${low === null ? "" : `..${printExpr(this.#context, low, 4, 4)}`}${access === null ? "" : ` ${access}`}`;
+      `${name.text}: ${printCondition(this.#context, high, 4, 4)}${low === null ? "" : `..${printCondition(this.#context, low, 4, 4)}`}${access === null ? "" : ` ${access}`}`;
     const head = this.#header(line.trimEnd(), brace, 2);
     const flat = `${head} { ${register.fields.map(textOf).join(", ")} }`;
     const span = { ...register.span, start: brace };
@@ -381,10 +381,10 @@ class SourcePrinter {
       case "if":
         return this.#if(statement, indent);
       case "while":
-        return this.#headed(`while ${printExpr(context, statement.condition, indent, indent + 6, 2)}`, statement.body, indent);
+        return this.#headed(`while ${printCondition(context, statement.condition, indent, indent + 6, 2)}`, statement.body, indent);
       case "for": {
         const names = statement.index === null ? statement.name.text : `${statement.index.text}, ${statement.name.text}`;
-        return this.#headed(`for ${names} in ${printExpr(context, statement.source, indent, indent + names.length + 8, 2)}`, statement.body, indent);
+        return this.#headed(`for ${names} in ${printCondition(context, statement.source, indent, indent + names.length + 8, 2)}`, statement.body, indent);
       }
       case "match":
         return this.#match(statement, indent);
@@ -413,9 +413,9 @@ class SourcePrinter {
         return this.#header(`skip ${condition}${printString(context, statement.message)}`, statement.span.end, indent);
       }
       case "on-irq":
-        return this.#headed(`on irq ${printExpr(context, statement.irq, indent, 0)}`, statement.body, indent);
+        return this.#headed(`on irq ${printCondition(context, statement.irq, indent, 0)}`, statement.body, indent);
       case "cpu":
-        return this.#headed(`cpu ${printExpr(context, statement.cpu, indent, 0)}`, statement.body, indent);
+        return this.#headed(`cpu ${printCondition(context, statement.cpu, indent, 0)}`, statement.body, indent);
       case "wait-until": {
         const tail = (statement.within === null ? "" : ` within ${printExpr(context, statement.within, indent, 0)}`) + (statement.message === null ? "" : `, ${printString(context, statement.message)}`);
         return this.#header(`wait until ${this.#expr(statement.condition, indent, indent + 11, tail.length)}${tail}`, statement.span.end, indent);
@@ -438,7 +438,7 @@ class SourcePrinter {
 
   /** A chain with `else` is flat as a whole or not at all. */
   #if(statement: IfStmt, indent: number, mayBeFlat = statement.otherwise === null || this.#isOneLine(statement.span)): string {
-    const text = this.#headed(`if ${printExpr(this.#context, statement.condition, indent, indent + 3, 2)}`, statement.then, indent, mayBeFlat);
+    const text = this.#headed(`if ${printCondition(this.#context, statement.condition, indent, indent + 3, 2)}`, statement.then, indent, mayBeFlat);
     const { otherwise } = statement;
     if (otherwise === null) return text;
     const joined = this.#joinElse(text, otherwise.span.start, indent);
@@ -447,11 +447,11 @@ class SourcePrinter {
 
   #match(statement: MatchStmt, indent: number): string {
     const brace = this.#braceAfter(statement.value.span.end);
-    const head = this.#header(`match ${printExpr(this.#context, statement.value, indent, indent + 6, 2)}`, brace, indent);
+    const head = this.#header(`match ${printCondition(this.#context, statement.value, indent, indent + 6, 2)}`, brace, indent);
     const elements: Element[] = statement.arms.map((arm): Element => ({
       start: arm.span.start,
       end: arm.span.end,
-      print: () => this.#headed(arm.patterns.map((pattern) => printExpr(this.#context, pattern, indent + 2, indent + 2)).join(", "), arm.body, indent + 2),
+      print: () => this.#headed(arm.patterns.map((pattern) => printCondition(this.#context, pattern, indent + 2, indent + 2)).join(", "), arm.body, indent + 2),
     }));
     const { otherwise } = statement;
     if (otherwise !== null) {

@@ -5,7 +5,7 @@ import { isScalar, isSeq } from "yaml";
 import type { Expr, StringLiteral, TypeExpr } from "../ast.ts";
 import { type CodeRange, parseExpression, parseLiteral } from "../parser.ts";
 import type { Span } from "../source.ts";
-import { codeOf, complain, contentRange, firstLineOf, isEmpty, kindOf, spanOf, textOfScalar, type YamlContext, type YamlNode } from "./yaml-nodes.ts";
+import { codeOf, complain, contentRange, firstLineOf, kindOf, spanOf, textOfScalar, type YamlContext, type YamlNode } from "./yaml-nodes.ts";
 
 export interface Column {
   readonly name: string;
@@ -35,7 +35,7 @@ export function readCell(context: YamlContext, node: YamlNode, column: Column): 
     return null;
   }
   if (isText(column.type)) return textLiteral(textOfScalar(node), { source: context.source, ...contentRange(context, node) });
-  if (isEmpty(node)) {
+  if (textOfScalar(node).trim() === "") {
     complain(context, "E0307", `column \`${column.name}\` has no value here`, spanOf(context, node), "empty cell");
     return null;
   }

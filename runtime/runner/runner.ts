@@ -2,7 +2,6 @@
 // started; when what is left is worth it, workers take over. Wherever a test runs, results leave in the order of the plan, so that
 // the recorded stream depends on plan and seed only.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { EVENT_VERSION, type RunEvent, type RunFinished, type TestFinished } from "../events.ts";
 import { createEmbeddedEngine, DEFAULT_INSTRUCTIONS, limitsOf, type EmbeddedEngine, type EngineHost, type EngineOptions } from "../engines/embedded.ts";
 import { makeFailure } from "../engines/failure.ts";
@@ -60,6 +59,10 @@ const MAX_BATCH = 400;
 /** Wall time that the slowest executor may need for so many instructions, with room to spare. */
 const HANG_BASE_MS = 30_000;
 const HANG_MS_PER_INSTRUCTION = 1 / 5000;
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Reads a clock for the fields whose name says that they differ between runs. */
 function isoNow(): string {

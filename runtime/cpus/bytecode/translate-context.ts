@@ -54,7 +54,7 @@ export interface TranslationContext {
 
 /**
  * What is known of a register from its definition to its next one, or to the end of the region around the definition. Other paths meet
- * there; a loop forgets at its start what it will overwrite.
+ * there, as they do at the start of a loop.
  */
 export type Fact =
   | { readonly kind: "constant"; readonly value: number | bigint }

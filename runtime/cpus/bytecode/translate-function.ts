@@ -81,20 +81,6 @@ const block: Emit = (f) => {
   pushLabel(f, { kind: "block", level: openRegion(f, OP.block) });
 };
 
-/** What the loop that starts here overwrites is unknown in its second round. */
-function forgetOverwritten(f: FunctionWriter): void {
-  const { body } = f.fn;
-  let nesting = 0;
-  for (let at = f.at; at < body.length; at++) {
-    const instruction = body[at];
-    if (instruction === undefined) continue;
-    const { op, dst } = instruction;
-    for (let n = 0; n < dst.length; n++) f.facts[dst[n] ?? 0] = undefined;
-    if (op === "block" || op === "loop" || op === "if") nesting += 1;
-    else if (op === "end" && --nesting === 0) return;
-  }
-}
-
 const loop: Emit = (f) => {
   spendFuel(f, 0);
   f.pending = 0;
@@ -102,7 +88,8 @@ const loop: Emit = (f) => {
     pushLabel(f, { kind: "block", level: openRegion(f, OP.block) });
     return;
   }
-  forgetOverwritten(f);
+  // What was known may be overwritten in the loop, before its second round.
+  forgetFacts(f, 0);
   const exitLevel = openRegion(f, OP.block);
   openRegion(f, OP.loop);
   const pollLevel = openRegion(f, OP.block);
