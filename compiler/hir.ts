@@ -136,7 +136,8 @@ export type HExpr =
         | { readonly kind: "length"; readonly object: HExpr }
         | { readonly kind: "slice-pointer"; readonly object: HExpr }
         | { readonly kind: "slice-of"; readonly object: HExpr; readonly start: HExpr | null; readonly end: HExpr | null }
-        | { readonly kind: "address-of"; readonly place: HPlace }
+        /** Of a place, or of a temporary aggregate (`self` of a method called on a result). */
+        | { readonly kind: "address-of"; readonly place: HExpr }
         | { readonly kind: "array"; readonly elements: readonly HExpr[] }
         | { readonly kind: "array-fill"; readonly element: HExpr }
         | { readonly kind: "struct"; readonly fields: readonly { readonly field: StructField; readonly value: HExpr }[] }

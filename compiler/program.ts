@@ -41,7 +41,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
   const modules = new Map<string, Module>();
   const missing = new Set<string>();
   const uses = new Map<Module, Set<Module>>();
-  let queue: Module[] = [];
+  const queue: Module[] = [];
 
   const load = (path: string, libName: string | null): Module | null => {
     const known = modules.get(path);
@@ -93,18 +93,17 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
   const declared: Module[] = [];
   /** Declares what was loaded since, until nothing new is used; a module's bodies are checked later. */
   function settle(): void {
-    while (queue.length > 0) {
-      const batch = queue;
-      queue = [];
-      for (const module of batch) {
-        const context = base(module);
-        declareNames(context, module);
-        for (const item of module.file.items) if (item.kind === "use") use(context, module, item);
-      }
-      for (const module of batch) {
-        resolveSignatures(base(module), module);
-        declared.push(module);
-      }
+    const fresh: Module[] = [];
+    for (let module = queue.shift(); module !== undefined; module = queue.shift()) {
+      const context = base(module);
+      declareNames(context, module);
+      for (const item of module.file.items) if (item.kind === "use") use(context, module, item);
+      fresh.push(module);
+    }
+    // A signature may name a type of any module that is used: all names come first.
+    for (const module of fresh) {
+      resolveSignatures(base(module), module);
+      declared.push(module);
     }
   }
 

@@ -40,6 +40,7 @@ const statementStarts: ReadonlySet<TokenType> = new Set([
   T.InfoWord, T.SkipWord, T.OnWord, T.CpuWord, T.WaitWord, T.WhenWord, T.AsmWord, T.LaterWord,
 ]);
 
+const continuing: ReadonlySet<TokenType> = new Set([T.LParen, T.Dot, T.LSquare]);
 const itemStarts: ReadonlySet<TokenType> = new Set([T.Fn, T.Const, T.Struct, T.Enum]);
 
 /** What other languages call our statements. */
@@ -120,7 +121,10 @@ export class StatementParser extends ExpressionParser {
     else if (!inBlock && this.currIdx === from) this.SKIP_TOKEN();
   }
 
-  /** On the line of another statement only a keyword may begin one without `;`: anything else is left over from the statement before. */
+  /**
+   * On the line of another statement, a keyword or what reads as a call or an assignment may begin one without `;`. Any other
+   * expression is left over from the statement before.
+   */
   #judgeSeparation(): void {
     const first = this.peek(1);
     const { tokenType: before } = this.peek(0);
@@ -128,6 +132,7 @@ export class StatementParser extends ExpressionParser {
     if (statementStarts.has(first.tokenType) || !startsExpression(first)) return;
     const next = this.peek(2);
     if (first.tokenType === T.Ident && !next.newline && contextualStarts.get(first.image)?.isMeant(next) === true) return;
+    if (first.tokenType === T.Ident && !next.newline && readsOn(next)) return;
     throw this.faultAt(first, "E0201", `expected a new line or \`;\` after the statement, found ${this.describe(first)}`, "left over", {
       help: "statements on one line are separated by `;`",
     });
@@ -548,4 +553,9 @@ export class StatementParser extends ExpressionParser {
     const text = this.need(1, T.RawText, "`{` and assembler text");
     return { kind: "asm", target, operands, text: text.image.slice(1, -1), span: this.spanFrom(startOffset) };
   });
+}
+
+/** Behind a name: `f(..)`, `a.b`, `a[i]`, `a = ..`. */
+function readsOn(next: { readonly tokenType: TokenType }): boolean {
+  return continuing.has(next.tokenType) || next.tokenType.CATEGORIES?.includes(T.AssignOperator) === true;
 }

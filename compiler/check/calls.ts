@@ -99,17 +99,15 @@ function callFunction(context: Context, entry: FnEntry, self: HExpr | null, expr
   const params = self === null ? type.params : type.params.slice(1);
   const written = self === null ? entry.item.params : entry.item.params.slice(1);
   const args = checkArgs(context, expr, `\`${entry.item.name.text}\``, params, [entry.item.name.span, ...written.map((param) => param.name.span)]);
-  const all = self === null ? args : [selfArgument(context, self), ...args];
+  const all = self === null ? args : [selfArgument(self), ...args];
   return { kind: "call", function: entry.function, args: all, type: type.result, span: expr.span };
 }
 
-/** `x.method()`: the address of a struct, or the pointer itself. */
-function selfArgument(context: Context, object: HExpr): HExpr {
+/** `x.method()`: the address of a struct, or the pointer itself. A method may be called on a result, which lives as long as the statement. */
+function selfArgument(object: HExpr): HExpr {
   if (object.type.kind === "pointer") return object;
   if (object.kind === "local") object.local.inMemory = true;
-  if (isPlace(object)) return { kind: "address-of", place: object, type: { kind: "pointer", target: object.type }, span: object.span };
-  fail(context, object.span, "E0510", "a method needs a variable, this is a temporary value", { help: "bind it with `let` first" });
-  return errorExpr(object.span);
+  return { kind: "address-of", place: object, type: { kind: "pointer", target: object.type }, span: object.span };
 }
 
 function findMethod(context: Context, type: Type, name: string): FnEntry | null {

@@ -2,14 +2,14 @@
 // cycle is found where it closes. Function bodies come last, when every signature is known.
 
 import type { EnumItem, FnItem, RegsItem, RegisterDecl } from "../../grammar/ast.ts";
-import type { Span } from "../../grammar/source.ts";
+import { textOf, type Span } from "../../grammar/source.ts";
 import type { FunctionBody, Global, HFunction, HTable, Local } from "../hir.ts";
 import {
   ERROR, U32, VOID, bitsOf, integerRange, showType, type EnumType, type Register, type RegisterField, type RegsType, type StructType, type Type,
 } from "../types.ts";
 import { registerMethods } from "./calls.ts";
 import { evaluate, type ConstValue } from "./constants.ts";
-import { fail, suggest, type Context } from "./context.ts";
+import { fail, listNames, suggest, type Context } from "./context.ts";
 import { defaultType, quote, showBig } from "./convert.ts";
 import { checkConstant, checkExpr, evaluateInteger, evaluateLength } from "./expressions.ts";
 import { registerStruct, resolveSized, resolveType } from "./resolve-types.ts";
@@ -68,7 +68,8 @@ export function declareNames(context: Context, module: Module): void {
         declare(inner, module, item.name.text, item.name.span, { kind: "type", type, span: item.name.span });
         const methods = new Map<string, FnEntry>();
         for (const method of item.methods) {
-          if (methods.has(method.name.text)) fail(inner, method.name.span, "E0409", `method \`${method.name.text}\` is declared twice`);
+          const before = methods.get(method.name.text)?.item.name.span ?? item.fields.find((field) => field.name.text === method.name.text)?.name.span;
+          if (before !== undefined) fail(inner, method.name.span, "E0409", `\`${method.name.text}\` is declared twice in \`${item.name.text}\``, { related: [{ span: before, text: "first declared here" }] });
           methods.set(method.name.text, createFunction(module, method, type));
         }
         module.methods.set(type, methods);
@@ -113,7 +114,7 @@ function isForTarget(context: Context, item: FnItem): boolean {
 /** Every name of a target must exist, whether or not it is the one compiled for. */
 export function checkTargetName(context: Context, name: string, span: Span): void {
   if (context.modules.targets.includes(name)) return;
-  fail(context, span, "E0410", `there is no target \`${name}\``, { help: suggest(name, context.modules.targets) });
+  fail(context, span, "E0410", `there is no target \`${name}\``, { label: "unknown target", help: suggest(name, context.modules.targets) ?? `the targets are ${listNames(context.modules.targets)}` });
 }
 
 function createFunction(module: Module, item: FnItem, owner: StructType | null): FnEntry {
@@ -143,6 +144,12 @@ export function* functionsOf(module: Module): Generator<FnEntry> {
 function resolveSignature(context: Context, entry: FnEntry): void {
   const { item } = entry;
   const params = item.params.map((param) => resolveSized(context, param.type));
+  const seen = new Map<string, Span>();
+  for (const { name } of item.params) {
+    const before = seen.get(name.text);
+    if (before !== undefined) fail(context, name.span, "E0409", `parameter \`${name.text}\` is declared twice`, { related: [{ span: before, text: "first declared here" }] });
+    seen.set(name.text, name.span);
+  }
   const type = entry.function.type as Writable<HFunction["type"]>;
   type.params = params;
   type.result = item.result === null ? VOID : resolveSized(context, item.result);
@@ -155,16 +162,24 @@ function resolveEnum(context: Context, item: EnumItem): void {
   if (item.type !== null) {
     const base = resolveType(context, item.type);
     if (base.kind === "int") type.base = base;
-    else if (base.kind !== "error") fail(context, item.type.span, "E0501", `an enum's values are integers, found ${quote(base)}`);
+    else if (base.kind !== "error") fail(context, item.type.span, "E0501", `an enum's values are integers, found ${quote(base)}`, { label: "not an integer type" });
   }
   const members = new Map<string, bigint>();
+  const places = new Map<string, Span>();
   const range = integerRange(type.base, context.target.layout);
   let next = 0n;
   for (const member of item.members) {
     const given = member.value === null ? next : evaluateInteger(context, member.value, "an enum's value");
     const value = given ?? next;
-    if (members.has(member.name.text)) fail(context, member.name.span, "E0409", `member \`${member.name.text}\` is declared twice`);
-    if (value < range.min || value > range.max) fail(context, member.name.span, "E0502", `${showBig(value)} does not fit \`${type.base.name}\``);
+    const before = places.get(member.name.text);
+    if (before !== undefined) fail(context, member.name.span, "E0409", `member \`${member.name.text}\` is declared twice in \`${type.name}\``, { related: [{ span: before, text: "first declared here" }] });
+    places.set(member.name.text, member.name.span);
+    if (value < range.min || value > range.max) {
+      fail(context, member.value?.span ?? member.name.span, "E0502", `${showBig(value)} does not fit \`${type.base.name}\``, {
+        label: `\`${type.base.name}\` holds ${showBig(range.min)} to ${showBig(range.max)}`,
+        related: item.type === null ? [] : [{ span: item.type.span, text: "the values' type" }],
+      });
+    }
     members.set(member.name.text, value);
     next = value + 1n;
   }
@@ -173,6 +188,9 @@ function resolveEnum(context: Context, item: EnumItem): void {
 
 // ---- Register blocks ----
 
+/** A register block is addressed by one base; the offset is part of each access instruction. */
+const MAX_OFFSET = 0x0fff_ffffn;
+
 function resolveRegs(context: Context, item: RegsItem): void {
   const symbol = context.scope.module.names.get(item.name.text);
   if (symbol?.kind !== "type" || symbol.type.kind !== "regs" || symbol.type.declared !== item.name.span) return;
@@ -180,7 +198,8 @@ function resolveRegs(context: Context, item: RegsItem): void {
   for (const declared of item.registers) {
     const register = resolveRegister(context, declared);
     if (register === null) continue;
-    if (registers.has(register.name)) fail(context, declared.name.span, "E0409", `register \`${register.name}\` is declared twice`);
+    const before = registers.get(register.name);
+    if (before !== undefined) fail(context, declared.name.span, "E0409", `register \`${register.name}\` is declared twice in \`${item.name.text}\``, { related: [{ span: before.declared, text: "first declared here" }] });
     registers.set(register.name, register);
   }
   symbol.type.registers = registers;
@@ -191,14 +210,19 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
   const type = resolveType(context, written);
   const count = declared.type.kind === "array-type" ? evaluateLength(context, declared.type.length) : null;
   const offset = evaluateInteger(context, declared.offset, "a register's offset");
-  if (type.kind !== "int" || offset === null) {
-    if (type.kind !== "int" && type.kind !== "error") fail(context, written.span, "E0501", `a register is an unsigned integer, found ${quote(type)}`);
+  if (type.kind !== "error" && (type.kind !== "int" || type.signed)) {
+    fail(context, written.span, "E0501", `a register is an unsigned integer, found ${quote(type)}`, { label: "not an unsigned integer", help: type.kind === "int" ? `read it as \`u${bitsOf(type, context.target.layout)}\` and convert the value` : undefined });
+    return null;
+  }
+  if (type.kind !== "int" || offset === null) return null;
+  if (offset < 0n || offset > MAX_OFFSET) {
+    fail(context, declared.offset.span, "E0502", `${showBig(offset)} is no offset of a register`, { label: `0 to ${showBig(MAX_OFFSET)}` });
     return null;
   }
   const bits = bitsOf(type, context.target.layout);
   const reset = declared.reset === null ? null : evaluateInteger(context, declared.reset, "a reset value");
   if (reset !== null && (reset < 0n || reset >> BigInt(bits) !== 0n) && declared.reset !== null) {
-    fail(context, declared.reset.span, "E0502", `${showBig(reset)} does not fit \`${showType(type)}\``);
+    fail(context, declared.reset.span, "E0502", `${showBig(reset)} does not fit \`${showType(type)}\``, { label: "the reset value", related: [{ span: written.span, text: "the register's type" }] });
   }
   const access = declared.access ?? "rw";
   const fields = declared.fields.flatMap((field): RegisterField[] => {
@@ -206,18 +230,30 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
     const low = field.low === null ? high : evaluateInteger(context, field.low, "a bit number");
     if (high === null || low === null) return [];
     if (low < 0n || high < low || high >= BigInt(bits)) {
-      fail(context, field.span, "E0528", `bits ${high}..${low} are not inside the ${bits} bits of \`${declared.name.text}\``, {
-        help: high < low ? "the higher bit comes first: `7..4`" : undefined,
+      const reversed = high < low && high >= 0n && low < BigInt(bits);
+      const what = high === low ? `bit ${showBig(low)} is` : `bits ${showBig(high)}..${showBig(low)} are`;
+      fail(context, field.span, "E0528", reversed ? `field \`${field.name.text}\` begins with its lower bit` : `${what} outside the ${bits} bits of \`${declared.name.text}\``, {
+        related: reversed ? [] : [{ span: written.span, text: `bits ${bits - 1}..0` }],
+        help: reversed ? `the higher bit comes first: \`${low}..${high}\`` : undefined,
       });
       return [];
     }
     return [{ name: field.name.text, high: Number(high), low: Number(low), access: field.access ?? access, declared: field.name.span }];
   });
+  const seen = new Map<string, Span>();
+  for (const field of fields) {
+    const before = seen.get(field.name);
+    if (before !== undefined) fail(context, field.declared, "E0409", `field \`${field.name}\` is declared twice in \`${declared.name.text}\``, { related: [{ span: before, text: "first declared here" }] });
+    seen.set(field.name, field.declared);
+  }
   const byLow = [...fields].sort((a, b) => a.low - b.low);
   byLow.forEach((field, i) => {
     const next = byLow[i + 1];
     if (next !== undefined && next.low <= field.high) {
-      fail(context, next.declared, "E0528", `fields \`${field.name}\` and \`${next.name}\` share bit ${next.low}`, { related: [{ span: field.declared, text: "also here" }] });
+      fail(context, next.declared, "E0528", `fields \`${field.name}\` and \`${next.name}\` share bit ${next.low}`, {
+        label: `bits ${next.high}..${next.low}`,
+        related: [{ span: field.declared, text: `bits ${field.high}..${field.low}` }],
+      });
     }
   });
   return { name: declared.name.text, type, count, offset: Number(offset), access, reset, fields, declared: declared.name.span };
@@ -227,9 +263,13 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
 
 const BOOT_INFO = "boot_info";
 
-export function constantOf(context: Context, entry: ConstEntry): { readonly value: ConstValue | null; readonly type: Type } {
+function failCycle(context: Context, what: string, declared: Span, usedAt: Span | null): void {
+  fail(context, declared, "E0508", `${what} depends on itself`, { label: "its value is needed to compute it", related: usedAt === null ? [] : [{ span: usedAt, text: "needed again here" }] });
+}
+
+export function constantOf(context: Context, entry: ConstEntry, usedAt: Span | null = null): { readonly value: ConstValue | null; readonly type: Type } {
   if (entry.state === "working") {
-    fail(context, entry.item.name.span, "E0508", `constant \`${entry.item.name.text}\` depends on itself`);
+    failCycle(context, `constant \`${entry.item.name.text}\``, entry.item.name.span, usedAt);
     return { value: null, type: ERROR };
   }
   if (entry.state === "waiting") {
@@ -248,10 +288,10 @@ export function constantOf(context: Context, entry: ConstEntry): { readonly valu
   return { value: entry.value, type: entry.type };
 }
 
-export function globalOf(context: Context, entry: GlobalEntry): Global | null {
+export function globalOf(context: Context, entry: GlobalEntry, usedAt: Span | null = null): Global | null {
   if (entry.state === "done") return entry.global;
   if (entry.state === "working") {
-    fail(context, entry.item.name.span, "E0508", `variable \`${entry.item.name.text}\` depends on itself`);
+    failCycle(context, `variable \`${entry.item.name.text}\``, entry.item.name.span, usedAt);
     return null;
   }
   entry.state = "working";
@@ -273,22 +313,19 @@ export function createGlobal(context: Context, item: GlobalEntry["item"], perTes
     const constant = checked === null ? checkConstant(context, item.value, declared) : null;
     initial = checked === null ? (constant?.value ?? null) : evaluate(checked, context.target.layout);
     type = declared ?? checked?.type ?? null;
-    if (initial === null && checked !== null && checked.type.kind !== "error") {
-      fail(context, item.value.span, "E0507", "this must be known when compiling", { help: "set it in `setup`" });
+    if (initial === null && checked !== null && checked.kind !== "error" && checked.type.kind !== "error") {
+      fail(context, item.value.span, "E0507", "the first value of a variable must be known when compiling", { label: "depends on the running guest", help: "set it in `setup`" });
     }
   }
-  if (type === null) {
-    fail(context, item.name.span, "E0515", `\`${item.name.text}\` needs a type or a value`);
-    return null;
-  }
-  if (type.kind === "error") return null;
+  // Without either the parser has complained.
+  if (type === null || type.kind === "error") return null;
   return { name: `${prefix}${item.name.text}`, type, span: item.name.span, initial, shared: item.shared, perTest };
 }
 
-export function tableOf(context: Context, entry: TableEntry): HTable | null {
+export function tableOf(context: Context, entry: TableEntry, usedAt: Span | null = null): HTable | null {
   if (entry.state === "done") return entry.table;
   if (entry.state === "working") {
-    fail(context, entry.span, "E0508", "this table depends on itself");
+    failCycle(context, `table \`${textOf(entry.span)}\``, entry.span, usedAt);
     return null;
   }
   entry.state = "working";

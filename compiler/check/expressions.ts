@@ -7,21 +7,27 @@ import type { ArithmeticOp, CompareOp, FunctionBody, HExpr, Local } from "../hir
 import {
   BOOL, BUILTIN_TYPES, COMPTIME_INT, DURATION, ERROR, STR, U8, USIZE, VOID, bitsOf, sameType, showType, type Type,
 } from "../types.ts";
-import { checkCall } from "./calls.ts";
+import { BUILTIN_FUNCTIONS, checkCall } from "./calls.ts";
 import { asInteger, evaluate, intValue, type ConstValue } from "./constants.ts";
 import { errorExpr, fail, suggest, type Context } from "./context.ts";
-import { cast, coerce, defaultType, quote } from "./convert.ts";
+import { cast, coerce, defaultType, quote, settleLiterals, showBig } from "./convert.ts";
 import { constantOf, globalOf, tableOf } from "./declarations.ts";
 import { checkMember, moduleNamed } from "./members.ts";
-import { checkPlace } from "./places.ts";
+import { checkPlace, failUnindexed } from "./places.ts";
 import { completeType, resolveSized, resolveType } from "./resolve-types.ts";
-import { lookUp, lookUpInModule, visibleNames, type Symbol } from "./scope.ts";
+import { isLost, lookUp, lookUpInModule, visibleNames, visibleTypes, type Symbol } from "./scope.ts";
 
 /** An expression whose value is used. */
 export function checkExpr(context: Context, expr: Expr, expected: Type | null = null): HExpr {
   const checked = checkOperand(context, expr, expected);
   requireReadable(context, checked);
-  return checked;
+  if (checked.type.kind !== "void") return checked;
+  const called = checked.kind === "call" ? checked.function : null;
+  fail(context, checked.span, "E0525", called === null ? "this call gives no value" : `\`${called.name}\` gives no value`, {
+    label: "a value is needed here",
+    related: called === null ? [] : [{ span: called.span, text: "declared without a result" }],
+  });
+  return errorExpr(checked.span);
 }
 
 /** A write-only register has no value to use. */
@@ -29,10 +35,10 @@ export function requireReadable(context: Context, expr: HExpr): void {
   if (expr.kind !== "register" && expr.kind !== "register-field") return;
   const access = expr.kind === "register-field" ? expr.field.access : expr.register.access;
   if (access === "wo") {
-    fail(context, expr.span, "E0518", `\`${expr.register.name}\` is write-only`, { related: [{ span: expr.register.declared, text: "declared `wo` here" }] });
-  }
-  if (expr.register.count !== null && expr.index === null) {
-    fail(context, expr.span, "E0506", `\`${expr.register.name}\` has ${expr.register.count} elements: index it`);
+    const [name, declared] = expr.kind === "register-field" ? [`${expr.register.name}.${expr.field.name}`, expr.field.declared] : [expr.register.name, expr.register.declared];
+    fail(context, expr.span, "E0518", `\`${name}\` is write-only`, { related: [{ span: declared, text: "declared `wo` here" }] });
+  } else if (expr.register.count !== null && expr.index === null) {
+    failUnindexed(context, expr.span, expr.register);
   }
 }
 
@@ -64,7 +70,7 @@ export function checkOperand(context: Context, expr: Expr, expected: Type | null
       const pointer = checkExpr(context, expr.pointer);
       if (pointer.type.kind === "error") return errorExpr(span);
       if (pointer.type.kind !== "pointer") {
-        fail(context, span, "E0506", `\`.*\` needs a pointer, found ${quote(pointer.type)}`);
+        fail(context, pointer.span, "E0506", `\`.*\` needs a pointer, found ${quote(pointer.type)}`, { label: `this is ${quote(pointer.type)}` });
         return errorExpr(span);
       }
       completeType(context, pointer.type.target);
@@ -96,10 +102,12 @@ export function checkOperand(context: Context, expr: Expr, expected: Type | null
       const condition = checkCondition(context, expr.condition);
       const then = checkExpr(context, expr.then, expected);
       const otherwise = checkExpr(context, expr.otherwise, expected ?? then.type);
+      if (then.type.kind === "error" || otherwise.type.kind === "error") return errorExpr(span);
       if (then.type.kind === "comptime-int" && otherwise.type.kind !== "comptime-int") {
         return { kind: "if", condition, then: coerce(context, then, otherwise.type), otherwise, type: otherwise.type, span };
       }
-      return { kind: "if", condition, then, otherwise: coerce(context, otherwise, then.type), type: then.type, span };
+      const unified = coerce(context, otherwise, then.type, { related: [{ span: then.span, text: `the other branch is ${quote(then.type)}` }] });
+      return { kind: "if", condition, then, otherwise: unified, type: then.type, span };
     }
     case "range":
       fail(context, span, "E0506", "a range is not a value", { help: "ranges stand after `in`, in slices, in `match` and in `for`" });
@@ -117,18 +125,14 @@ export function checkAs(context: Context, expr: Expr, type: Type): HExpr {
 
 /** An expression whose own type decides; literals take their default type. */
 export function checkValue(context: Context, expr: Expr): HExpr {
-  const value = defaultType(context, checkExpr(context, expr));
-  if (value.type.kind === "void") {
-    fail(context, expr.span, "E0525", "this gives no value");
-    return errorExpr(expr.span);
-  }
-  return value;
+  return defaultType(context, checkExpr(context, expr));
 }
 
 export function checkCondition(context: Context, expr: Expr): HExpr {
   const condition = checkExpr(context, expr, BOOL);
   if (condition.type.kind === "bool" || condition.type.kind === "error") return condition;
-  fail(context, expr.span, "E0511", `a condition is a bool, found ${quote(condition.type)}`, {
+  fail(context, expr.span, "E0511", `a condition is a \`bool\`, found ${quote(condition.type)}`, {
+    label: `this is ${quote(condition.type)}`,
     help: condition.type.kind === "int" || condition.type.kind === "comptime-int" ? "compare it: `!= 0`" : undefined,
   });
   return errorExpr(expr.span, BOOL);
@@ -150,15 +154,16 @@ export function evaluateInteger(context: Context, expr: Expr, what: string): big
   const constant = checkConstant(context, expr, null);
   if (constant === null) return null;
   const value = asInteger(constant.value);
-  if (value === null) fail(context, expr.span, "E0501", `${what} is an integer, found ${quote(constant.type)}`);
-  return value;
+  if (value !== null && (constant.type.kind === "int" || constant.type.kind === "comptime-int")) return value;
+  fail(context, expr.span, "E0501", `${what} is an integer, found ${quote(constant.type)}`, { label: `this is ${quote(constant.type)}` });
+  return null;
 }
 
 export function evaluateLength(context: Context, expr: Expr): number | null {
   const value = evaluateInteger(context, expr, "an array length");
   if (value === null) return null;
   if (value < 0n || value > 0x1000_0000n) {
-    fail(context, expr.span, "E0502", `${value} is no array length`, { label: "0 to 256 Mi elements" });
+    fail(context, expr.span, "E0502", `${showBig(value)} is no array length`, { label: "an array has 0 to 0x10000000 elements" });
     return null;
   }
   return Number(value);
@@ -179,10 +184,16 @@ function checkString(context: Context, expr: Expr & { kind: "string" }): HExpr {
 function checkName(context: Context, name: string, span: Span): HExpr {
   const symbol = lookUp(context.scope, name);
   if (symbol === undefined) {
-    fail(context, span, "E0401", `there is no \`${name}\` here`, { help: suggest(name, [...visibleNames(context.scope), ...context.modules.libNames()]) });
+    if (BUILTIN_TYPES.has(name)) fail(context, span, "E0401", `\`${name}\` is a type, not a value`, { help: `it has \`${name}.max\` and the like; a value is converted with \`as ${name}\`` });
+    else if (!isLost(context.scope, name)) failUnknown(context, name, span);
     return errorExpr(span);
   }
   return symbolValue(context, symbol, name, span);
+}
+
+function failUnknown(context: Context, name: string, span: Span): void {
+  const near = suggest(name, [...visibleNames(context.scope), ...context.modules.libNames(), ...BUILTIN_FUNCTIONS]);
+  fail(context, span, "E0401", `there is no \`${name}\` here`, { label: "unknown name", help: near });
 }
 
 /** The value of a symbol, wherever it was found. */
@@ -191,17 +202,17 @@ export function symbolValue(context: Context, symbol: Symbol, name: string, span
     case "local":
       return localValue(context, symbol.local, span);
     case "const": {
-      const { value, type } = constantOf(context, symbol);
+      const { value, type } = constantOf(context, symbol, span);
       return value === null ? errorExpr(span, type) : { kind: "const", value, type, span };
     }
     case "global": {
-      const global = globalOf(context, symbol);
+      const global = globalOf(context, symbol, span);
       return global === null ? errorExpr(span) : { kind: "global", global, type: global.type, span };
     }
     case "fn":
       return { kind: "function", function: symbol.function, type: { kind: "fn", ...symbol.function.type }, span };
     case "table": {
-      const table = tableOf(context, symbol);
+      const table = tableOf(context, symbol, span);
       if (table === null) return errorExpr(span);
       return { kind: "const", value: { kind: "list", items: table.rows.map((row) => row.value) }, type: { kind: "slice", element: table.row }, span };
     }
@@ -239,7 +250,8 @@ function checkUnary(context: Context, expr: Expr & { kind: "unary" }, expected: 
   const operand = checkExpr(context, expr.operand, expected);
   if (operand.type.kind === "error") return errorExpr(span);
   if (operand.type.kind !== "int" && operand.type.kind !== "comptime-int") {
-    fail(context, span, "E0506", `\`${expr.op}\` needs an integer, found ${quote(operand.type)}`, {
+    fail(context, operand.span, "E0506", `\`${expr.op}\` needs an integer, found ${quote(operand.type)}`, {
+      label: `this is ${quote(operand.type)}`,
       help: operand.type.kind === "bool" ? "write `not`" : undefined,
     });
     return errorExpr(span);
@@ -259,6 +271,8 @@ function checkBinary(context: Context, expr: Expr & { kind: "binary" }, expected
   let left = checkExpr(context, expr.left, compares ? null : expected);
   let right = checkExpr(context, expr.right, left.type.kind === "comptime-int" ? null : left.type);
   if (left.type.kind === "error" || right.type.kind === "error") return errorExpr(span, compares ? BOOL : ERROR);
+  // A literal whose value the guest picks (`if c { 1 } else { 2 }`) needs a width before it is computed with.
+  if ([left, right].some((side) => side.type.kind === "comptime-int" && evaluate(side, context.target.layout) === null)) [left, right] = settleLiterals(context, [left, right] as const);
   if (op === "<<" || op === ">>") return checkShift(context, op, left, right, span, expected);
   if (left.type.kind === "comptime-int" && right.type.kind !== "comptime-int") left = coerce(context, left, right.type);
   else if (right.type.kind === "comptime-int" && left.type.kind !== "comptime-int") right = coerce(context, right, left.type);
@@ -277,7 +291,11 @@ function checkBinary(context: Context, expr: Expr & { kind: "binary" }, expected
   if (compares) return checkComparison(context, op as CompareOp, left, right, span);
   if (left.type.kind !== "int" && left.type.kind !== "comptime-int") {
     fail(context, expr.opSpan, "E0506", `\`${op}\` needs integers, found ${quote(left.type)}`, {
-      help: left.type.kind === "bool" ? "write `and`, `or` or `!=`" : left.type.kind === "enum" ? "convert with `as` first" : undefined,
+      related: [
+        { span: left.span, text: `this is ${quote(left.type)}` },
+        { span: right.span, text: `this is ${quote(right.type)}` },
+      ],
+      help: arithmeticHelp(left.type),
     });
     return errorExpr(span);
   }
@@ -285,19 +303,34 @@ function checkBinary(context: Context, expr: Expr & { kind: "binary" }, expected
   return constantFolded(context, { kind: "arithmetic", op: op as ArithmeticOp, left, right, type, span });
 }
 
-/** A constant division by zero is a mistake of the author; in the guest it would be a trap. */
-function constantFolded(context: Context, expr: HExpr): HExpr {
-  if (expr.kind === "arithmetic" && expr.type.kind === "comptime-int" && evaluate(expr, context.target.layout) === null) {
-    fail(context, expr.span, "E0516", "this constant expression divides by zero or shifts too far");
-    return errorExpr(expr.span, expr.type);
+function arithmeticHelp(type: Type): string | undefined {
+  switch (type.kind) {
+    case "bool":
+      return "write `and`, `or` or `!=`";
+    case "enum":
+      return `convert with \`as ${type.base.name}\` first`;
+    case "pointer":
+      return "an address is counted in bytes: convert with `as usize` first";
+    case "str":
+      return "texts are put together where they are printed: `\"{a}{b}\"`";
+    default:
+      return undefined;
   }
-  return expr;
+}
+
+/** A constant division by zero is a mistake of the author; in the guest it would be a trap. */
+function constantFolded(context: Context, expr: HExpr & { kind: "arithmetic" }): HExpr {
+  if (expr.type.kind !== "comptime-int" || evaluate(expr, context.target.layout) !== null) return expr;
+  if (expr.op === "/" || expr.op === "%") fail(context, expr.span, "E0516", "this constant is divided by zero", { related: [{ span: expr.right.span, text: "this is 0" }] });
+  else fail(context, expr.span, "E0516", "this constant is shifted too far", { related: [{ span: expr.right.span, text: "0 to 4096 bits" }] });
+  return errorExpr(expr.span);
 }
 
 function checkShift(context: Context, op: ArithmeticOp, left: HExpr, right: HExpr, span: Span, expected: Type | null): HExpr {
   const isInteger = (type: Type): boolean => type.kind === "int" || type.kind === "comptime-int";
   if (!isInteger(left.type) || !isInteger(right.type)) {
-    fail(context, span, "E0506", `\`${op}\` needs integers, found ${quote(left.type)} and ${quote(right.type)}`);
+    const wrong = isInteger(left.type) ? right : left;
+    fail(context, wrong.span, "E0506", `\`${op}\` needs integers, found ${quote(wrong.type)}`, { label: `this is ${quote(wrong.type)}`, help: arithmeticHelp(wrong.type) });
     return errorExpr(span);
   }
   if (left.type.kind === "comptime-int") {
@@ -308,7 +341,7 @@ function checkShift(context: Context, op: ArithmeticOp, left: HExpr, right: HExp
   const count = asInteger(evaluate(right, context.target.layout));
   const bits = bitsOf(left.type, context.target.layout);
   if (right.type.kind === "comptime-int" && count !== null && (count < 0n || count >= BigInt(bits))) {
-    fail(context, right.span, "E0516", `a shift by ${count} is beyond the ${bits} bits of \`${left.type.name}\``);
+    fail(context, right.span, "E0516", `a shift by ${showBig(count)} is beyond the ${bits} bits of \`${left.type.name}\``, { label: `0 to ${bits - 1}` });
     return errorExpr(span, left.type);
   }
   const amount = right.type.kind === "comptime-int" ? coerce(context, right, left.type) : cast(context, right, left.type, right.span);
@@ -338,13 +371,15 @@ function checkComparison(context: Context, op: CompareOp, left: HExpr, right: HE
   const ordered = op !== "==" && op !== "!=";
   const orderable = kind === "int" || kind === "comptime-int" || kind === "pointer";
   if (kind === "void" || kind === "regs" || (ordered && !orderable)) {
-    fail(context, span, "E0506", `\`${op}\` cannot compare ${quote(left.type)}`, { help: ordered && kind !== "void" ? "only integers and pointers have an order" : undefined });
+    const help = left.type.kind === "enum" ? `only integers and pointers have an order: convert both sides with \`as ${left.type.base.name}\`` : "only integers and pointers have an order";
+    fail(context, span, "E0506", `\`${op}\` cannot compare ${quote(left.type)}`, { label: `both sides are ${quote(left.type)}`, help: kind === "regs" ? "compare registers of the block" : help });
     return errorExpr(span, BOOL);
   }
   if (left.type.kind === "array" && left.type.element.kind === "comptime-int") {
     return { kind: "compare", op, left: defaultType(context, left), right: defaultType(context, right), type: BOOL, span };
   }
-  return { kind: "compare", op, left, right, type: BOOL, span };
+  const [first, second] = settleLiterals(context, [left, right] as const);
+  return { kind: "compare", op, left: first, right: second, type: BOOL, span };
 }
 
 function checkMembership(context: Context, expr: Expr & { kind: "binary" }): HExpr {
@@ -353,28 +388,32 @@ function checkMembership(context: Context, expr: Expr & { kind: "binary" }): HEx
   let value = checkExpr(context, expr.left);
   if (expr.right.kind === "range") {
     const { start, end, inclusive } = expr.right;
-    if (start === null || end === null) {
-      fail(context, expr.right.span, "E0506", "a range after `in` has both ends", { help: "write a comparison instead" });
-      return errorExpr(span, BOOL);
-    }
+    // The parser has reported an open end.
+    if (start === null || end === null) return errorExpr(span, BOOL);
     let low = checkExpr(context, start);
     let high = checkExpr(context, end);
-    const typed = [value, low, high].find((part) => part.type.kind !== "comptime-int" && part.type.kind !== "error");
+    if ([value, low, high].some((part) => part.type.kind === "error")) return errorExpr(span, BOOL);
+    const typed = [value, low, high].find((part) => part.type.kind !== "comptime-int");
     const type = typed?.type ?? COMPTIME_INT;
-    if (type.kind !== "int" && type.kind !== "comptime-int") {
-      fail(context, span, "E0506", `a range holds integers, found ${quote(type)}`);
+    if (typed !== undefined && type.kind !== "int") {
+      fail(context, typed.span, "E0506", `a range holds integers, found ${quote(type)}`, { label: `this is ${quote(type)}` });
       return errorExpr(span, BOOL);
     }
     if (type.kind === "int") [value, low, high] = [coerce(context, value, type), coerce(context, low, type), coerce(context, high, type)];
+    else [value, low, high] = settleLiterals(context, [value, low, high] as const);
     return { kind: "in-range", value, start: low, end: high, inclusive, negated, type: BOOL, span };
   }
   const list = checkExpr(context, expr.right, value.type.kind === "comptime-int" ? null : { kind: "slice", element: value.type });
   if (list.type.kind === "error" || value.type.kind === "error") return errorExpr(span, BOOL);
   if (list.type.kind !== "array" && list.type.kind !== "slice") {
-    fail(context, list.span, "E0506", `\`in\` needs a range or a list, found ${quote(list.type)}`);
+    fail(context, list.span, "E0506", `\`in\` needs a range or a list, found ${quote(list.type)}`, { label: `this is ${quote(list.type)}` });
     return errorExpr(span, BOOL);
   }
-  if (value.type.kind === "comptime-int") value = list.type.element.kind === "comptime-int" ? defaultType(context, value) : coerce(context, value, list.type.element);
+  if (value.type.kind === "comptime-int") {
+    const { element } = list.type;
+    const typed = element.kind === "comptime-int" ? defaultType(context, list).type : list.type;
+    value = coerce(context, value, typed.kind === "array" || typed.kind === "slice" ? typed.element : element);
+  }
   return { kind: "in-list", value, list: coerce(context, list, { kind: "slice", element: value.type }), negated, type: BOOL, span };
 }
 
@@ -389,7 +428,12 @@ function checkIndex(context: Context, expr: Expr & { kind: "index" }): HExpr {
   const { span } = expr;
   let object = checkOperand(context, expr.object);
   if (object.kind === "register" && object.register.count !== null && object.index === null) {
-    return { ...object, index: checkIndexValue(context, expr.index), span };
+    const index = checkIndexValue(context, expr.index);
+    const at = asInteger(evaluate(index, context.target.layout));
+    if (at !== null && at >= BigInt(object.register.count)) {
+      fail(context, index.span, "E0519", `index ${showBig(at)} is beyond the ${object.register.count} registers of \`${object.register.name}\``, { related: [{ span: object.register.declared, text: "declared here" }] });
+    }
+    return { ...object, index, span };
   }
   if (object.type.kind === "pointer" && object.type.target.kind === "array") {
     object = { kind: "deref", pointer: object, type: object.type.target, span: object.span };
@@ -398,12 +442,13 @@ function checkIndex(context: Context, expr: Expr & { kind: "index" }): HExpr {
   if (object.type.kind === "error") return errorExpr(span);
   const element = object.type.kind === "array" || object.type.kind === "slice" ? object.type.element : object.type.kind === "str" ? U8 : null;
   if (element === null) {
-    fail(context, span, "E0506", `${quote(object.type)} has no elements to index`);
+    fail(context, object.span, "E0506", `${quote(object.type)} has no elements to index`, { label: `this is ${quote(object.type)}` });
     return errorExpr(span);
   }
   const at = asInteger(evaluate(index, context.target.layout));
   if (at !== null && object.type.kind === "array" && at >= BigInt(object.type.length)) {
-    fail(context, index.span, "E0519", `index ${at} is beyond the ${object.type.length} elements of ${quote(object.type)}`);
+    const { length } = object.type;
+    fail(context, index.span, "E0519", `index ${showBig(at)} is beyond the ${length} elements of ${quote(object.type)}`, { label: length === 0 ? "there are none" : `the last one is ${length - 1}` });
     return errorExpr(span, element);
   }
   if (element.kind === "comptime-int") object = defaultType(context, object);
@@ -418,7 +463,7 @@ function checkSlice(context: Context, expr: Expr & { kind: "slice" }): HExpr {
   if (object.type.kind === "error") return errorExpr(expr.span);
   if (object.type.kind === "str") return { kind: "slice-of", object, start, end, type: STR, span: expr.span };
   if (object.type.kind !== "array" && object.type.kind !== "slice") {
-    fail(context, expr.span, "E0506", `${quote(object.type)} cannot be sliced`);
+    fail(context, object.span, "E0506", `${quote(object.type)} cannot be sliced`, { label: `this is ${quote(object.type)}`, help: "arrays, slices and strings can" });
     return errorExpr(expr.span);
   }
   return { kind: "slice-of", object, start, end, type: { kind: "slice", element: object.type.element }, span: expr.span };
@@ -427,7 +472,8 @@ function checkSlice(context: Context, expr: Expr & { kind: "slice" }): HExpr {
 function checkRegsAt(context: Context, expr: Expr & { kind: "regs-at" }): HExpr {
   const type = typeNamed(context, expr.block);
   if (type === null || type.kind !== "regs") {
-    fail(context, expr.block.span, "E0405", "expected the name of a register block", { help: "declare one with `regs NAME { .. }`" });
+    if (expr.block.kind !== "name" || !isLost(context.scope, expr.block.name)) failNoBlock(context, expr.block, type);
+    checkExpr(context, expr.address, USIZE);
     return errorExpr(expr.span);
   }
   const { span } = expr;
@@ -448,6 +494,12 @@ function checkRegsAt(context: Context, expr: Expr & { kind: "regs-at" }): HExpr 
   return { kind: "regs-at", address: coerce(context, address, USIZE), space, type, span };
 }
 
+function failNoBlock(context: Context, block: Expr, type: Type | null): void {
+  const near = block.kind === "name" ? suggest(block.name, visibleTypes(context.scope)) : undefined;
+  const message = type === null && block.kind === "name" ? `there is no register block \`${block.name}\`` : "expected the name of a register block";
+  fail(context, block.span, "E0405", message, { label: type === null ? "" : `this is ${quote(type)}`, help: near ?? "declare one with `regs NAME { .. }`" });
+}
+
 function checkArray(context: Context, expr: Expr & { kind: "array" }, expected: Type | null): HExpr {
   const { span } = expr;
   const wanted = expected?.kind === "array" || expected?.kind === "slice" ? expected.element : null;
@@ -464,19 +516,24 @@ function checkStructLiteral(context: Context, expr: Expr & { kind: "struct-liter
   const type = resolveSized(context, { kind: "named-type", module: expr.type.module, name: expr.type.name, span: nameSpan });
   if (type.kind === "error") return errorExpr(span);
   if (type.kind !== "struct") {
-    fail(context, nameSpan, "E0405", `${quote(type)} is not a struct`);
+    fail(context, nameSpan, "E0405", `expected a struct, found ${quote(type)}`, { label: `not a struct` });
     return errorExpr(span);
   }
-  const seen = new Set<string>();
+  const seen = new Map<string, Span>();
   const fields = expr.fields.flatMap((given) => {
     const field = type.fields.find((candidate) => candidate.name === given.name.text);
     if (field === undefined) {
-      fail(context, given.name.span, "E0407", `\`${type.name}\` has no field \`${given.name.text}\``, { help: suggest(given.name.text, type.fields.map((f) => f.name)) });
+      fail(context, given.name.span, "E0407", `\`${type.name}\` has no field \`${given.name.text}\``, {
+        related: [{ span: type.declared, text: "declared here" }],
+        help: suggest(given.name.text, type.fields.map((f) => f.name)),
+      });
+      checkExpr(context, given.value);
       return [];
     }
-    if (seen.has(field.name)) fail(context, given.name.span, "E0409", `field \`${field.name}\` is given twice`);
-    seen.add(field.name);
-    return [{ field, value: checkAs(context, given.value, field.type) }];
+    const before = seen.get(field.name);
+    if (before !== undefined) fail(context, given.name.span, "E0409", `field \`${field.name}\` is given twice`, { related: [{ span: before, text: "first given here" }] });
+    seen.set(field.name, given.name.span);
+    return [{ field, value: coerce(context, checkExpr(context, given.value, field.type), field.type, { related: [{ span: field.declared, text: "the field" }] }) }];
   });
   return { kind: "struct", fields, type, span };
 }

@@ -13,17 +13,14 @@ interface Binding {
   readonly value: ConstValue;
 }
 
-/** The name of one case. Holes that are not constant in the row are reported once, by the first case. */
-export function renderCaseName(context: Context, name: StringLiteral, bindings: readonly Binding[]): string {
-  return name.parts
-    .map((part) => {
-      if (part.kind === "text") return part.text;
-      const direct = directValue(part.expr, bindings);
-      if (direct !== null) return showValue(context, direct.type, direct.value, part.format);
-      const computed = computedValue(context, part.expr, bindings);
-      return computed === null ? "?" : showValue(context, computed.type, computed.value, part.format);
-    })
-    .join("");
+/** The name of one case; null when a hole is wrong or not constant in the row, which is then reported. */
+export function renderCaseName(context: Context, name: StringLiteral, bindings: readonly Binding[]): string | null {
+  const pieces = name.parts.map((part): string | null => {
+    if (part.kind === "text") return part.text;
+    const value = directValue(part.expr, bindings) ?? computedValue(context, part.expr, bindings);
+    return value === null ? null : showValue(context, value.type, value.value, part.format);
+  });
+  return pieces.includes(null) ? null : pieces.join("");
 }
 
 /** The common holes, `{x}` and `{row.x}`, without checking an expression for each case. */
@@ -59,7 +56,9 @@ function computedValue(context: Context, expr: Expr, bindings: readonly Binding[
   const checked = checkValue({ ...context, scope }, expr);
   const value = evaluate(substitute(checked, values), context.target.layout);
   if (value !== null) return { type: checked.type, value };
-  if (checked.type.kind !== "error") fail(context, expr.span, "E0507", "a name is made before the guest runs: this must be known when compiling");
+  if (checked.kind !== "error" && checked.type.kind !== "error") {
+    fail(context, expr.span, "E0507", "a name must be known when compiling", { label: "depends on the running guest", help: "names are made of the row's values and constants" });
+  }
   return null;
 }
 

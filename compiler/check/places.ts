@@ -2,8 +2,9 @@
 // or a temporary may not; whatever lies behind a pointer, a slice or a register block may.
 
 import type { Expr } from "../../grammar/ast.ts";
-import type { HExpr, HPlace } from "../hir.ts";
-import { showType } from "../types.ts";
+import type { Span } from "../../grammar/source.ts";
+import type { HExpr, HPlace, Local } from "../hir.ts";
+import { showType, type Register } from "../types.ts";
 import { fail, type Context } from "./context.ts";
 import { checkOperand } from "./expressions.ts";
 
@@ -13,13 +14,22 @@ export function isPlace(expr: HExpr): expr is HPlace {
   return PLACES.has(expr.kind);
 }
 
+/** An array of registers is no value: one of them is. */
+export function failUnindexed(context: Context, span: Span, register: Register): void {
+  fail(context, span, "E0506", `\`${register.name}\` is an array of ${register.count ?? 0} registers`, {
+    label: "no single register",
+    related: [{ span: register.declared, text: "declared here" }],
+    help: `pick one: \`${register.name}[0]\``,
+  });
+}
+
 /** Checks a place that is assigned or whose address is taken; null when it is none (reported). */
 export function checkPlace(context: Context, expr: Expr, use: "assign" | "address"): HPlace | null {
   const place = checkOperand(context, expr);
   if (place.kind === "error") return null;
   if (!isPlace(place)) {
     fail(context, expr.span, "E0510", use === "assign" ? "this cannot be assigned to" : "this has no address", {
-      label: "a value, not a variable",
+      label: place.kind === "const" && expr.kind === "name" ? "a constant, not a variable" : "a value, not a variable",
       help: use === "address" ? "bind it with `let` first" : undefined,
     });
     return null;
@@ -42,10 +52,7 @@ function isAssignable(context: Context, place: HPlace): boolean {
   switch (place.kind) {
     case "local":
       if (place.local.mutable) return true;
-      fail(context, place.span, "E0509", `\`${place.local.name}\` cannot be assigned again`, {
-        related: [{ span: place.local.span, text: "declared here" }],
-        help: "declare it with `var` to change it",
-      });
+      failFixed(context, place.span, place.local);
       return false;
     case "global":
     case "deref":
@@ -62,6 +69,10 @@ function isAssignable(context: Context, place: HPlace): boolean {
     case "register":
     case "register-field": {
       const { register } = place;
+      if (register.count !== null && place.index === null) {
+        failUnindexed(context, place.span, register);
+        return false;
+      }
       const access = place.kind === "register-field" ? place.field.access : register.access;
       if (access !== "ro") return true;
       const name = place.kind === "register-field" ? `${register.name}.${place.field.name}` : register.name;
@@ -72,6 +83,18 @@ function isAssignable(context: Context, place: HPlace): boolean {
       return false;
     }
   }
+}
+
+/** A `let`, a parameter or a loop's variable is given another value. */
+function failFixed(context: Context, span: Span, local: Local): void {
+  const { source, start } = local.span;
+  const isLet = /\blet\s+$/.test(source.text.slice(Math.max(0, start - 16), start));
+  const what = isLet ? "" : local.owner.params.includes(local) ? "parameter " : "loop variable ";
+  fail(context, span, "E0509", `${what}\`${local.name}\` cannot be assigned${isLet ? " again" : ""}`, {
+    related: [{ span: local.span, text: isLet ? "declared with `let` here" : "declared here" }],
+    help: isLet ? "declare it with `var` to change it" : "copy it into a `var` to change it",
+    fix: isLet ? { span: { source, start: source.text.lastIndexOf("let", start), end: start }, text: "var " } : undefined,
+  });
 }
 
 function rootAssignable(context: Context, object: HExpr): boolean {

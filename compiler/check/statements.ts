@@ -2,32 +2,36 @@
 // bodies, deferred blocks) become closures: bodies of their own that reach the variables around them through memory.
 
 import type { Block, CpuStmt, Expr, Stmt, StringLiteral } from "../../grammar/ast.ts";
-import type { Span } from "../../grammar/source.ts";
+import { textOf, type Span } from "../../grammar/source.ts";
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { FunctionBody, HBlock, HExpr, HStmt, Local, MatchRange, Text, TrapFieldName } from "../hir.ts";
 import { BOOL, ERROR, U32, U64, USIZE, VOID, showType, type Type } from "../types.ts";
 import { asInteger, evaluate, intValue } from "./constants.ts";
-import { errorExpr, fail, suggest, type Context } from "./context.ts";
-import { cast, coerce, defaultType, quote, showBig } from "./convert.ts";
+import { counted, errorExpr, fail, listNames, suggest, type Context } from "./context.ts";
+import { cast, coerce, defaultType, quote, settleLiterals } from "./convert.ts";
 import { checkTargetName, createBody, createLocal } from "./declarations.ts";
-import { checkAs, checkCondition, checkConstant, checkExpr, checkValue, requireReadable } from "./expressions.ts";
+import { checkAs, checkCondition, checkConstant, checkExpr, checkOperand, checkValue, requireReadable } from "./expressions.ts";
 import { findIntrinsic } from "./intrinsics.ts";
 import { checkPlace } from "./places.ts";
 import { resolveSized } from "./resolve-types.ts";
-import { innerScope, lookUp, moduleScope } from "./scope.ts";
+import { innerScope, isLost, lookUp, moduleScope, visibleNames } from "./scope.ts";
 
 /** Checks a function's block into its body. Parameters are in scope; a result must be returned on every path. */
 export function checkBody(context: Context, body: FunctionBody, block: Block): void {
   const scope = innerScope(context.scope);
   for (const param of body.params) scope.names.set(param.name, { kind: "local", local: param });
   body.block = checkBlock({ ...context, scope, body, inLoop: false }, block);
-  if (body.result.kind !== "void" && body.result.kind !== "error" && !leaves(body.block)) {
-    fail(context, body.span, "E0512", `not every path returns ${quote(body.result)}`, { help: "end the function with `return`" });
+  // A `return` may be among the statements that did not parse.
+  if (body.result.kind !== "void" && body.result.kind !== "error" && block.broken !== true && !leaves(body.block)) {
+    const { source, end } = block.span;
+    fail(context, body.span, "E0512", `\`${body.name}\` does not return ${quote(body.result)} on every path`, {
+      related: [{ span: { source, start: end - 1, end }, text: "the end is reached without `return`" }],
+    });
   }
 }
 
 export function checkBlock(context: Context, block: Block): HBlock {
-  const inner: Context = { ...context, scope: innerScope(context.scope), cleanups: { any: false } };
+  const inner: Context = { ...context, scope: innerScope(context.scope, block.broken === true ? block.span : null), cleanups: { any: false } };
   const statements: HStmt[] = [];
   for (let i = 0; i < block.statements.length; i++) {
     const statement = block.statements[i];
@@ -81,7 +85,6 @@ function checkStatement(context: Context, statement: Stmt): readonly HStmt[] {
       const declared = statement.type === null ? null : resolveSized(context, statement.type);
       const value = statement.value === null ? null : declared === null ? checkValue(context, statement.value) : checkAs(context, statement.value, declared);
       const type = declared ?? value?.type ?? ERROR;
-      if (declared === null && value === null) fail(context, span, "E0515", `\`${statement.name.text}\` needs a type or a value`);
       const local = createLocal(bodyOf(context), statement.name.text, type, statement.name.span, { mutable: statement.mutable, shared: statement.shared });
       declareLocal(context, local);
       return [{ kind: "let", local, value, span }];
@@ -109,8 +112,9 @@ function checkStatement(context: Context, statement: Stmt): readonly HStmt[] {
     case "break":
     case "continue":
       if (!context.inLoop) {
-        fail(context, span, "E0526", `\`${statement.kind}\` stands in no loop`, {
-          help: bodyOf(context).parent === null ? undefined : "a handler, cpu block or trap body cannot leave a loop around it",
+        fail(context, span, "E0526", `\`${statement.kind}\` outside of a loop`, {
+          label: "no loop around this",
+          help: bodyOf(context).parent === null ? undefined : "a handler, `cpu` block, trap body or deferred block cannot leave a loop around it",
         });
       }
       return [{ kind: statement.kind, span }];
@@ -156,9 +160,13 @@ function checkStatement(context: Context, statement: Stmt): readonly HStmt[] {
     }
     case "asm":
       checkTargetName(context, statement.target.text, statement.target.span);
-      fail(context, statement.target.span, "E0603", `\`asm ${statement.target.text}\` cannot be assembled for target \`${context.target.name}\``, {
-        help: `put it into \`when target ${statement.target.text} { .. }\``,
-      });
+      if (context.modules.targets.includes(statement.target.text)) {
+        const same = statement.target.text === context.target.name;
+        fail(context, statement.target.span, "E0603", `\`asm ${statement.target.text}\` cannot be assembled for target \`${context.target.name}\``, {
+          label: same ? "there is no assembler for it" : `compiled for \`${context.target.name}\``,
+          help: same ? undefined : `put it into \`when target ${statement.target.text} { .. }\``,
+        });
+      }
       return [];
   }
 }
@@ -170,7 +178,7 @@ function checkAssign(context: Context, statement: Stmt & { kind: "assign" }): re
   const { span } = statement;
   if (statement.op === null) return [{ kind: "assign", target, value: coerce(context, value, target.type), span }];
   if (target.type.kind !== "int") {
-    if (target.type.kind !== "error") fail(context, span, "E0506", `\`${statement.op}=\` needs an integer, found ${quote(target.type)}`);
+    if (target.type.kind !== "error") fail(context, target.span, "E0506", `\`${statement.op}=\` needs an integer, found ${quote(target.type)}`, { label: `this is ${quote(target.type)}` });
     return [];
   }
   requireReadable(context, target);
@@ -183,18 +191,22 @@ function checkExpressionStatement(context: Context, expr: Expr): readonly HStmt[
   if (expr.kind === "call" && expr.callee.kind === "name" && expr.callee.name === "print" && lookUp(context.scope, "print") === undefined) {
     const [text] = expr.args;
     if (text === undefined || expr.args.length !== 1) {
-      fail(context, expr.span, "E0504", "`print` takes one text");
+      fail(context, expr.span, "E0504", `\`print\` takes one text, found ${counted(expr.args.length, "argument")}`, { help: "values go into the text: `print(\"a = {a}\")`" });
       return [];
     }
     if (text.kind === "string") return [{ kind: "print", text: checkText(context, text), span: expr.span }];
     const value = checkValue(context, text);
     return [{ kind: "print", text: { parts: [{ kind: "value", expr: value, format: null }], span: text.span }, span: expr.span }];
   }
-  const checked = checkExpr(context, expr);
+  const checked = checkOperand(context, expr);
+  requireReadable(context, checked);
   const useful = checked.kind === "call" || checked.kind === "call-indirect" || checked.kind === "intrinsic" || checked.kind === "error" || checked.kind === "register" || checked.kind === "register-field";
   if (!useful && checked.type.kind !== "error") {
+    const isEquality = checked.kind === "compare" && checked.op === "==";
+    const isCheck = checked.type.kind === "bool";
     fail(context, expr.span, "E0525", "this value is not used", {
-      help: checked.kind === "compare" ? "did you mean `expect`, or `=`?" : "remove it, or bind it with `let`",
+      label: "nothing is done with it",
+      help: isEquality ? "write `expect` before it to check it, or `=` to assign" : isCheck ? "write `expect` before it to check it" : checked.type.kind === "fn" ? "call it: `(..)` after its name" : "remove it, or bind it with `let`",
     });
   }
   return [{ kind: "expr", expr: checked, span: expr.span }];
@@ -212,26 +224,33 @@ function checkFor(context: Context, statement: Stmt & { kind: "for" }): readonly
   };
   if (statement.source.kind === "range") {
     const { start, end, inclusive } = statement.source;
-    if (start === null || end === null) {
-      fail(context, statement.source.span, "E0520", "a loop needs both ends of its range");
+    let low: HExpr = start === null ? errorExpr(span) : checkExpr(context, start);
+    let high: HExpr = end === null ? errorExpr(span) : checkExpr(context, end, low.type);
+    const wrong = [low, high].find(({ type }) => type.kind !== "int" && type.kind !== "comptime-int" && type.kind !== "error");
+    if (wrong !== undefined) fail(context, wrong.span, "E0520", `a range holds integers, found ${quote(wrong.type)}`, { label: `this is ${quote(wrong.type)}` });
+    if (wrong !== undefined || low.type.kind === "error" || high.type.kind === "error") {
+      declareLoop(statement.name.text, ERROR, statement.name.span);
+      checkBlock(inner, statement.body);
       return [];
     }
-    let low = checkExpr(context, start);
-    let high = checkExpr(context, end, low.type);
+    [low, high] = settleLiterals(context, [low, high] as const);
     if (low.type.kind === "comptime-int") low = high.type.kind === "comptime-int" ? defaultType(context, low) : coerce(context, low, high.type);
-    high = coerce(context, high, low.type);
-    if (low.type.kind !== "int") {
-      if (low.type.kind !== "error") fail(context, statement.source.span, "E0520", `a range holds integers, found ${quote(low.type)}`);
-      return [];
-    }
+    high = coerce(context, high, low.type, { related: [{ span: low.span, text: `the range begins with ${quote(low.type)}` }] });
     const local = declareLoop(statement.name.text, low.type, statement.name.span);
     return [{ kind: "for-range", local, start: low, end: high, inclusive, body: checkBlock(inner, statement.body), span }];
   }
   const source = defaultType(context, checkExpr(context, statement.source));
-  if (source.type.kind === "error") return [];
   const element = source.type.kind === "array" || source.type.kind === "slice" ? source.type.element : source.type.kind === "str" ? ({ kind: "int", name: "u8", signed: false, bits: 8 } as const) : null;
   if (element === null) {
-    fail(context, statement.source.span, "E0520", `${quote(source.type)} cannot be looped over`, { help: "ranges, arrays, slices, strings and tables can" });
+    if (source.type.kind !== "error") {
+      fail(context, statement.source.span, "E0520", `${quote(source.type)} cannot be looped over`, {
+        label: `this is ${quote(source.type)}`,
+        help: source.type.kind === "int" ? "count with a range: `0..n`" : "ranges, arrays, slices, strings and tables can",
+      });
+    }
+    if (statement.index !== null) declareLoop(statement.index.text, USIZE, statement.index.span);
+    declareLoop(statement.name.text, ERROR, statement.name.span);
+    checkBlock(inner, statement.body);
     return [];
   }
   const index = statement.index === null ? null : declareLoop(statement.index.text, USIZE, statement.index.span);
@@ -242,16 +261,18 @@ function checkFor(context: Context, statement: Stmt & { kind: "for" }): readonly
 function checkMatch(context: Context, statement: Stmt & { kind: "match" }): HStmt {
   const value = checkValue(context, statement.value);
   const { type } = value;
-  if (type.kind !== "int" && type.kind !== "enum" && type.kind !== "error") {
-    fail(context, statement.value.span, "E0521", `\`match\` needs an integer or an enum, found ${quote(type)}`);
+  const matchable = type.kind === "int" || type.kind === "enum";
+  if (!matchable && type.kind !== "error") {
+    fail(context, statement.value.span, "E0521", `\`match\` needs an integer or an enum, found ${quote(type)}`, { label: `this is ${quote(type)}`, help: "compare with `if` and `else if`" });
   }
+  const head: Span = { source: statement.span.source, start: statement.span.start, end: statement.value.span.end };
   const seen: { readonly low: bigint; readonly high: bigint; readonly span: Span }[] = [];
   const arms = statement.arms.map((arm) => {
-    const ranges = arm.patterns.flatMap((pattern): MatchRange[] => {
+    const ranges = (matchable ? arm.patterns : []).flatMap((pattern): MatchRange[] => {
       const range = matchRange(context, pattern, type);
       if (range === null) return [];
       const before = seen.find((other) => other.low <= range.high && range.low <= other.high);
-      if (before !== undefined) fail(context, pattern.span, "E0521", "this value has an arm already", { related: [{ span: before.span, text: "here" }] });
+      if (before !== undefined) fail(context, pattern.span, "E0521", `\`${textOf(pattern.span)}\` has an arm already`, { label: "never reached", related: [{ span: before.span, text: "the first one" }] });
       seen.push({ ...range, span: pattern.span });
       return [range];
     });
@@ -259,11 +280,16 @@ function checkMatch(context: Context, statement: Stmt & { kind: "match" }): HStm
   });
   if (statement.otherwise === null && type.kind === "enum") {
     const missing = [...type.members].filter(([, member]) => !seen.some((range) => range.low <= member && member <= range.high));
-    if (missing.length > 0) {
-      fail(context, statement.span, "E0521", `\`match\` leaves out ${missing.map(([name]) => `\`${type.name}.${name}\``).join(", ")}`, { help: "add the arms, or an `else`" });
+    // Arms that did not check or parse may be the missing ones.
+    const whole = arms.every((arm, i) => arm.ranges.length === statement.arms[i]?.patterns.length);
+    if (missing.length > 0 && whole) {
+      fail(context, head, "E0521", `\`match\` leaves out ${listNames(missing.map(([name]) => `${type.name}.${name}`))}`, {
+        related: [{ span: type.declared, text: "declared here" }],
+        help: "add the missing arms, or an `else`",
+      });
     }
   } else if (statement.otherwise === null && type.kind === "int") {
-    fail(context, statement.span, "E0521", `\`match\` over \`${type.name}\` needs an \`else\``);
+    fail(context, head, "E0521", `\`match\` over \`${type.name}\` needs an \`else\``, { help: "integers have more values than arms: add `else { .. }`" });
   }
   return { kind: "match", value, arms, otherwise: statement.otherwise === null ? null : checkBlock(context, statement.otherwise) };
 }
@@ -280,7 +306,7 @@ function matchRange(context: Context, pattern: Expr, type: Type): MatchRange | n
     if (low === null || high === null) return null;
     const last = pattern.inclusive ? high : high - 1n;
     if (last < low) {
-      fail(context, pattern.span, "E0521", `the range ${showBig(low)}..${showBig(high)} is empty`);
+      fail(context, pattern.span, "E0521", `the range \`${textOf(pattern.span)}\` is empty`, { label: "holds no value", help: low === high ? "`..=` includes the end" : "the smaller end comes first" });
       return null;
     }
     return { low, high: last };
@@ -293,18 +319,32 @@ function checkReturn(context: Context, statement: Stmt & { kind: "return" }): re
   const body = bodyOf(context);
   const { span } = statement;
   if (body.parent !== null) {
-    fail(context, span, "E0527", "`return` cannot leave a handler, cpu block, trap body or deferred block", { help: "set a variable and test it after the block" });
+    fail(context, { source: span.source, start: span.start, end: span.start + "return".length }, "E0527", "`return` cannot leave a handler, `cpu` block, trap body or deferred block", { help: "set a variable and test it after the block" });
+    if (statement.value !== null) checkExpr(context, statement.value);
     return [];
   }
   if (body.result.kind === "void") {
-    if (statement.value !== null) fail(context, statement.value.span, "E0513", `\`${body.name}\` returns nothing`);
+    if (statement.value !== null) {
+      const value = checkOperand(context, statement.value);
+      const named = textOf(body.span) === body.name;
+      if (value.type.kind !== "void") {
+        fail(context, statement.value.span, "E0513", `\`${body.name}\` returns nothing, found a value after \`return\``, {
+          related: named ? [{ span: body.span, text: "declared without a result" }] : [],
+          help: named ? `declare what it returns: \`-> ${value.type.kind === "error" || value.type.kind === "comptime-int" ? "u32" : showType(value.type)}\`` : undefined,
+        });
+      }
+    }
     return [{ kind: "return", value: null, span }];
   }
   if (statement.value === null) {
-    fail(context, span, "E0513", `expected a value of type ${quote(body.result)} on this line`, { help: "the operand of `return` stands on its own line" });
-    return [];
+    fail(context, span, "E0513", `expected ${quote(body.result)} after \`return\`, found nothing`, {
+      related: textOf(body.span) === body.name ? [{ span: body.span, text: `returns ${quote(body.result)}` }] : [],
+      notes: ["the value of `return` begins on the same line"],
+    });
+    return [{ kind: "return", value: errorExpr(span, body.result), span }];
   }
-  return [{ kind: "return", value: checkAs(context, statement.value, body.result), span }];
+  const related = textOf(body.span) === body.name ? [{ span: body.span, text: `returns ${quote(body.result)}` }] : [];
+  return [{ kind: "return", value: coerce(context, checkExpr(context, statement.value, body.result), body.result, { related }), span }];
 }
 
 const ACCESS_WORDS: ReadonlyMap<string, bigint> = new Map([["read", 1n], ["write", 2n], ["execute", 3n]]);
@@ -318,17 +358,31 @@ function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-tra
     const full = module === null ? name.text : `${module.text}.${name.text}`;
     const index = TRAP_CLASSES.findIndex((known) => known === full);
     if (index > 0) trapClass = index;
-    else fail(context, name.span, "E0404", `there is no trap class \`${full}\` on target \`${context.target.name}\``, { help: suggest(full, TRAP_CLASSES.slice(1)) });
+    else {
+      const at: Span = module === null ? name.span : { source: name.span.source, start: module.span.start, end: name.span.end };
+      fail(context, at, "E0404", `there is no trap class \`${full}\` on target \`${context.target.name}\``, {
+        label: "unknown trap class",
+        help: suggest(full, TRAP_CLASSES.slice(1)) ?? `the classes are ${listNames(TRAP_CLASSES.slice(1))}`,
+      });
+    }
   }
+  const seen = new Map<string, Span>();
   const fields = statement.fields.flatMap((field): { field: TrapFieldName; value: HExpr }[] => {
     const known = TRAP_FIELD_NAMES.find((name) => name === field.name.text);
     if (known === undefined) {
-      fail(context, field.name.span, "E0407", `a trap has no \`${field.name.text}\``, { help: suggest(field.name.text, TRAP_FIELD_NAMES) ?? `it has ${TRAP_FIELD_NAMES.join(", ")}` });
+      fail(context, field.name.span, "E0407", `a trap has no \`${field.name.text}\``, { help: suggest(field.name.text, TRAP_FIELD_NAMES) ?? `it has ${listNames(TRAP_FIELD_NAMES)}` });
       return [];
     }
+    const before = seen.get(known);
+    if (before !== undefined) fail(context, field.name.span, "E0409", `\`${known}\` is given twice`, { related: [{ span: before, text: "first given here" }] });
+    seen.set(known, field.name.span);
     const word = field.value.kind === "name" ? ACCESS_WORDS.get(field.value.name) : undefined;
     if (known === "access") {
-      if (word === undefined) fail(context, field.value.span, "E0404", "an access is `read`, `write` or `execute`");
+      if (word === undefined) {
+        fail(context, field.value.span, "E0404", `an access is ${listNames(ACCESS_WORDS.keys()).replace(" and ", " or ")}, found \`${textOf(field.value.span)}\``, {
+          help: field.value.kind === "name" ? suggest(field.value.name, ACCESS_WORDS.keys()) : undefined,
+        });
+      }
       return [{ field: known, value: { kind: "const", value: intValue(word ?? 0n), type: U64, span: field.value.span } }];
     }
     const value = checkExpr(context, field.value, known === "address" || known === "pc" ? USIZE : U64);
@@ -356,7 +410,12 @@ function checkIrqSource(context: Context, expr: Expr): HExpr {
   const local = expr.kind === "name" ? LOCAL_IRQS.get(expr.name) : undefined;
   if (local !== undefined) return { kind: "const", value: intValue(local), type: U32, span: expr.span };
   if (expr.kind === "name" && lookUp(context.scope, expr.name) === undefined) {
-    fail(context, expr.span, "E0401", `there is no interrupt \`${expr.name}\``, { help: suggest(expr.name, LOCAL_IRQS.keys()) ?? "`timer`, `ipi`, or the number of a line: `machine.uart0.irq`" });
+    if (!isLost(context.scope, expr.name)) {
+      fail(context, expr.span, "E0401", `there is no interrupt \`${expr.name}\``, {
+        label: "unknown name",
+        help: suggest(expr.name, [...LOCAL_IRQS.keys(), ...visibleNames(context.scope)]) ?? "an interrupt is `timer`, `ipi`, or the number of a line: `machine.uart0.irq`",
+      });
+    }
     return errorExpr(expr.span, U32);
   }
   const line = coerce(context, checkExpr(context, expr, U32), U32);
@@ -372,7 +431,9 @@ function checkCpus(context: Context, group: readonly CpuStmt[]): HStmt {
     if (number !== null) {
       context.inferred.cpus = Math.max(context.inferred.cpus, Number(number) + 1);
       const before = seen.get(number);
-      if (before !== undefined) fail(context, statement.cpu.span, "E0409", `cpu ${number} has a block here already`, { related: [{ span: before, text: "first here" }] });
+      if (before !== undefined) {
+        fail(context, statement.cpu.span, "E0409", `cpu ${number} has two blocks that run at the same time`, { related: [{ span: before, text: "the first one" }], help: "a statement between the blocks makes them run one after the other" });
+      }
       seen.set(number, statement.cpu.span);
     }
     return { cpu, body: checkClosure(context, `cpu${number ?? ""}`, statement.body) };
@@ -386,15 +447,15 @@ function textOrNull(context: Context, text: StringLiteral | null): Text | null {
   return text === null ? null : checkText(context, text);
 }
 
-const FORMATS: ReadonlySet<string> = new Set(["x", "d", "b", "s"]);
 
 export function checkText(context: Context, text: StringLiteral): Text {
   const parts = text.parts.flatMap((part): Text["parts"] => {
     if (part.kind === "text") return [part];
-    if (part.format !== null && !FORMATS.has(part.format)) fail(context, part.span, "E0523", `there is no format \`:${part.format}\``, { help: "`:x` hexadecimal, `:d` decimal, `:b` binary, `:s` text" });
     const value = checkValue(context, part.expr);
-    if (value.type.kind === "regs" || value.type.kind === "void") fail(context, part.span, "E0523", `${quote(value.type)} cannot be printed`);
-    if (part.format === "b" && value.type.kind !== "int") fail(context, part.span, "E0523", `\`:b\` prints integers, found \`${showType(value.type)}\``);
+    if (value.type.kind === "regs") fail(context, part.span, "E0523", `a register block cannot be printed, found ${quote(value.type)}`, { help: "print its registers one by one" });
+    else if (part.format === "b" && value.type.kind !== "int" && value.type.kind !== "error") {
+      fail(context, part.span, "E0523", `\`:b\` prints integers, found ${quote(value.type)}`, { label: `this is ${quote(value.type)}` });
+    }
     return [{ kind: "value", expr: value, format: part.format }];
   });
   return { parts, span: text.span };

@@ -22,7 +22,7 @@ export function checkSuite(context: Context, module: Module): HSuite | null {
   const tests = file.items.filter((item) => item.kind === "test");
   if (file.suite === null) {
     const [first] = tests;
-    if (first !== undefined) fail(inner, first.name.span, "E0701", "a test needs a suite", { help: 'begin the file with `suite "name"`' });
+    if (first !== undefined && file.lost === undefined) fail(inner, first.name.span, "E0701", "a test needs a suite", { label: "in a file without a suite", help: 'begin the file with `suite "name"`' });
     return null;
   }
   const name = plainText(inner, file.suite.name);
@@ -39,17 +39,22 @@ export function checkSuite(context: Context, module: Module): HSuite | null {
   for (const item of file.items) {
     if (item.kind !== "table-hook") continue;
     const table = tables.find((candidate) => candidate.name === item.table.text);
-    if (table === undefined) fail(inner, item.table.span, "E0708", `there is no table \`${item.table.text}\` in this file`);
-    else table[item.when] = hookBody(inner, `table ${item.when} for ${item.table.text}`, item);
+    if (table === undefined) {
+      const names = [...module.names].flatMap(([tableName, symbol]) => (symbol.kind === "table" ? [tableName] : []));
+      // A table that is too wrong to use has been reported.
+      if (!names.includes(item.table.text) && !isLost(inner.scope, item.table.text)) {
+        fail(inner, item.table.span, "E0708", `there is no table \`${item.table.text}\` in this file`, { help: suggest(item.table.text, names) });
+      }
+    } else table[item.when] = hookBody(inner, `table ${item.when} for ${item.table.text}`, item);
   }
   const hook = (when: "setup" | "teardown"): FunctionBody | null => {
     const items = file.items.filter((item) => item.kind === "suite-hook" && item.when === when);
     const [first, second] = items;
-    if (second !== undefined) fail(inner, second.span, "E0707", `a suite has one \`suite ${when}\``, { related: [{ span: first?.span ?? second.span, text: "the first one" }] });
+    if (second !== undefined) fail(inner, headOf(second.span), "E0707", `a suite has one \`suite ${when}\``, { label: "the second one", related: [{ span: headOf(first?.span ?? second.span), text: "the first one" }] });
     return first?.kind === "suite-hook" ? hookBody(inner, `suite ${when}`, first) : null;
   };
   const checked = tests.map((test) => checkTest(inner, test, common));
-  checkTestNames(inner, checked);
+  checkTestNames(inner, tests);
   return {
     name,
     span: file.suite.span,
@@ -73,11 +78,16 @@ function hookBody(context: Context, name: string, item: { readonly body: TestIte
 function checkFixture(context: Context, module: Module, items: readonly FixtureItem[]): { readonly vars: readonly Global[]; readonly setup: FunctionBody | null; readonly teardown: FunctionBody | null } {
   const [first, second] = items;
   if (first === undefined) return { vars: [], setup: null, teardown: null };
-  if (second !== undefined) fail(context, second.span, "E0707", "a suite has one fixture", { related: [{ span: first.span, text: "the first one" }] });
+  if (second !== undefined) fail(context, headOf(second.span), "E0707", "a suite has one fixture", { label: "the second one", related: [{ span: headOf(first.span), text: "the first one" }] });
   const vars = first.vars.flatMap((item) => {
     const global = createGlobal(context, item, true, "");
-    if (module.names.has(item.name.text)) fail(context, item.name.span, "E0409", `\`${item.name.text}\` is declared twice`);
-    if (global === null) return [];
+    const before = module.names.get(item.name.text);
+    if (before !== undefined) fail(context, item.name.span, "E0409", `\`${item.name.text}\` is declared twice`, { related: [{ span: spanOfSymbol(before), text: "first declared here" }] });
+    if (global === null) {
+      // Its uses are no mistakes of their own.
+      if (before === undefined) module.names.set(item.name.text, { kind: "global", item, module, state: "done", global: null });
+      return [];
+    }
     module.names.set(item.name.text, { kind: "global", item, module, state: "done", global });
     return [global];
   });
@@ -90,16 +100,29 @@ function checkFixture(context: Context, module: Module, items: readonly FixtureI
 
 function plainText(context: Context, literal: TestItem["name"]): string {
   const hole = literal.parts.find((part) => part.kind === "hole");
-  if (hole !== undefined) fail(context, hole.span, "E0523", "this name has no values to fill in");
+  if (hole !== undefined) fail(context, hole.span, "E0523", "there is nothing to fill in here", { label: "a hole", help: "only the name of a test with `for` takes values; a literal brace is written twice: `{{`" });
   return literal.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
 }
 
 // ---- Tests ----
 
+/** Every case has a name and a place in the plan; more than this is a loop inside a test. */
+const MAX_CASES = 1_000_000;
+
+function failTooMany(context: Context, span: Span, count: bigint): void {
+  fail(context, span, "E0705", `${count} cases are too many for one test`, { label: `at most ${MAX_CASES}`, help: "loop inside the test instead" });
+}
+
 interface Common {
   readonly attributes: Attributes;
   readonly needs: readonly CheckedNeed[];
   readonly on: readonly string[];
+}
+
+/** The words before the block of an item. */
+function headOf(span: Span): Span {
+  const brace = textOf(span).indexOf("{");
+  return brace <= 0 ? span : { ...span, end: span.start + textOf(span).slice(0, brace).trimEnd().length };
 }
 
 /** One value that a `for` of the test can take, with what its row says. */
@@ -118,16 +141,22 @@ function checkTest(context: Context, item: TestItem, common: Common): HTest {
   const name = templateText(item);
   const body = createBody(name, item.span, null, VOID);
   const sources: { readonly source: HSource; readonly candidates: readonly Candidate[]; readonly table: HTable | null }[] = [];
+  const params: Local[] = [];
   for (const written of item.sources) {
+    const before = params.find((param) => param.name === written.name.text);
+    if (before !== undefined) fail(context, written.name.span, "E0409", `\`${written.name.text}\` is declared twice`, { related: [{ span: before.span, text: "first declared here" }] });
     const source = checkSource(context, written, body);
     if (source !== null) sources.push(source);
+    // A source that is wrong still declares its variable, so that its uses are no mistakes of their own.
+    params.push(...(source?.source.locals ?? [createLocal(body, written.name.text, ERROR, written.name.span)]));
   }
-  body.params = sources.flatMap(({ source }) => source.locals);
+  body.params = params;
+  if (item.sources.length === 0) plainText(context, item.name);
   const inferred = { cpus: 0, checks: false };
   checkBody({ ...context, inferred }, body, item.body);
-  if (!inferred.checks) fail(context, item.name.span, "W0701", "this test checks nothing", { help: "add an `expect`, or say with `skip` why it is empty" });
+  if (!inferred.checks) fail(context, item.name.span, "W0701", "this test checks nothing", { label: "can only pass", help: "add an `expect`, or say with `skip` why it is empty" });
   for (const { source, table } of sources) {
-    if (source.values.length === 0) fail(context, item.name.span, "W0702", `${table === null ? "the source" : `table \`${table.name}\``} is empty: this test has no cases`);
+    if (source.values.length === 0) fail(context, item.name.span, "W0702", "this test has no cases", { label: "never runs", notes: [table === null ? "the values of its `for` are an empty list or range" : `table \`${table.name}\` has no rows`] });
   }
   if (inferred.cpus > 1 && !needs.some((need) => need.name === "cpus")) needs.push({ name: "cpus", args: [String(inferred.cpus)], span: item.span });
   const mark = item.mark === null ? null : { kind: item.mark.kind, reason: plainText(context, item.mark.reason) };
@@ -180,19 +209,28 @@ function checkSource(context: Context, written: TestSource, body: FunctionBody):
     const other = source.end === null ? null : checkConstant(context, source.end, null);
     const type = [typed?.type, other?.type].find((candidate) => candidate?.kind === "int") ?? { kind: "int", name: "u64", signed: false, bits: 64 };
     const last = source.inclusive ? end : end - 1n;
+    if (last - start >= BigInt(MAX_CASES)) {
+      failTooMany(context, source.span, last - start + 1n);
+      return null;
+    }
     const values: ConstValue[] = [];
-    for (let value = start; value <= last && values.length < 1_000_000; value++) values.push(intValue(value));
+    for (let value = start; value <= last; value++) values.push(intValue(value));
     return { source: { element: type, values, locals: [local(written.name.text, type)] }, candidates: values.map((value) => ({ value, row: null })), table: null };
   }
   const constant = checkConstant(context, source, null);
   if (constant === null) return null;
   const typed = defaultType(context, constant.expr);
   const { type } = typed;
+  if (typed.kind === "error") return null;
   if (type.kind !== "array" && type.kind !== "slice") {
-    fail(context, source.span, "E0705", `a test's \`for\` takes a table, a list or a range, found ${quote(constant.type)}`);
+    fail(context, source.span, "E0705", `a test's \`for\` takes a table, a list or a range, found ${quote(constant.type)}`, { label: `this is ${quote(constant.type)}` });
     return null;
   }
-  const items = constant.value.kind === "list" ? constant.value.items : constant.value.kind === "bytes" ? Array.from(constant.value.bytes, (byte) => intValue(BigInt(byte))) : [];
+  const items = itemsOf(constant.value, type);
+  if (items === null) {
+    failTooMany(context, source.span, BigInt(type.kind === "array" ? type.length : 0));
+    return null;
+  }
   return {
     source: { element: type.element, values: items, locals: [local(written.name.text, type.element)] },
     candidates: items.map((value) => ({ value, row: null })),
@@ -212,19 +250,24 @@ function expandCases(
     return [{ row: 0, name: null, span: item.span, xfail: marked("xfail", []), skip: marked("skip", []) }];
   }
   const total = sources.reduce((product, { candidates }) => product * candidates.length, 1);
-  if (total > 1_000_000) {
-    fail(context, item.name.span, "E0705", `${total} cases are too many for one test`, { help: "a test has at most a million cases" });
+  if (total > MAX_CASES) {
+    failTooMany(context, item.name.span, BigInt(total));
     return [];
   }
   const hasHoles = item.name.parts.some((part) => part.kind === "hole");
   const used = new Map<string, number>();
+  // A hole that is wrong is told once, by the first case.
+  let canName = true;
   return Array.from({ length: total }, (_, row): HCase => {
     const chosen = chooseRow(sources, row);
     const rowNames = chosen.flatMap(({ row: tableRow }) => (tableRow?.name === null || tableRow === null ? [] : [tableRow.name]));
     let name: string;
     if (rowNames.length > 0 && rowNames.length === chosen.length) name = rowNames.join(", ");
-    else if (hasHoles) name = renderCaseName(context, item.name, sources.map(({ source }, i) => ({ source, value: chosen[i]?.value ?? intValue(0n) })));
-    else name = sources.map(({ source }, i) => describeChoice(context, source, chosen[i])).join(", ");
+    else if (hasHoles) {
+      const rendered = canName ? renderCaseName(context, item.name, sources.map(({ source }, i) => ({ source, value: chosen[i]?.value ?? intValue(0n) }))) : null;
+      if (rendered === null) canName = false;
+      name = rendered ?? "?";
+    } else name = sources.map(({ source }, i) => describeChoice(context, source, chosen[i])).join(", ");
     const before = used.get(name) ?? 0;
     used.set(name, before + 1);
     const tableRow = chosen.find((candidate) => candidate.row !== null)?.row ?? null;
@@ -258,11 +301,18 @@ function describeChoice(context: Context, source: HSource, chosen: Candidate | u
   return `${source.locals[0]?.name ?? ""}=${showValue(context, source.element, chosen.value, null)}`;
 }
 
-function checkTestNames(context: Context, tests: readonly HTest[]): void {
-  const seen = new Map<string, HTest>();
+function checkTestNames(context: Context, tests: readonly TestItem[]): void {
+  const seen = new Map<string, TestItem>();
   for (const test of tests) {
-    const before = seen.get(test.name);
-    if (before !== undefined) fail(context, test.span, "E0702", `two tests are called "${test.name}"`, { related: [{ span: before.span, text: "the first one" }] });
-    seen.set(test.name, test);
+    const name = templateText(test);
+    const before = seen.get(name);
+    if (before !== undefined) {
+      fail(context, test.name.span, "E0702", `two tests are called "${name}"`, {
+        label: "the second one",
+        related: [{ span: before.name.span, text: "the first one" }],
+        notes: ["a test's name is part of its id"],
+      });
+    }
+    seen.set(name, test);
   }
 }

@@ -17,5 +17,8 @@ export const engineHost: EngineHost = {
   // Not `performance`: its module costs 5 ms to load, more than many a run takes.
   now: () => Number(process.hrtime.bigint()) / 1e6,
   interpreter: interpreterFactory,
-  loadWasm: async () => (await import("../cpus/bytecode/wasm-executor.ts")).wasmFactory,
+  loadWasm: async () => {
+    const [{ createWasmFactory }, { compileWithBranchHints }] = await Promise.all([import("../cpus/bytecode/wasm-executor.ts"), import("./compile-wasm.ts")]);
+    return createWasmFactory(compileWithBranchHints);
+  },
 };

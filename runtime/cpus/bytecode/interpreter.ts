@@ -189,6 +189,8 @@ export class Interpreter implements Executor {
 
   /** Raises a trap; gives the first instruction of the trap vector. */
   raise(cpu: Cpu, trapClass: TrapClass, pc: number, details: TrapDetails): number {
+    // The access that faults may have ended the machine on its way: then nothing of the trap happens.
+    if (this.outcome !== null) return 0;
     const trap: TrapRecord = {
       class: trapClass,
       pc,

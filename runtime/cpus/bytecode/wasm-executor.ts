@@ -11,9 +11,10 @@ import type { Module } from "../../../isa/bytecode/module.ts";
 import type { Width } from "../../devices/device.ts";
 import type { Executor, ExecutorFactory, LoadedImage, MachineCore, Outcome, RunLimits, TrapRecord } from "../../machine/cpu-contract.ts";
 import { markDirty } from "../../machine/memory.ts";
-import { IMPORT_MODULE, LIMIT_EXPORT, translate } from "./translate.ts";
-import type { TranslationOptions } from "./translate.ts";
-import { ACCESS_KIND, ATOMIC_CAS, CELL, STATE_PAGE, buildSignatures, callBytes, enterName, layOutState } from "./wasm-state.ts";
+import { compileImage, compilePlainly, sameOptions, translationOptions } from "./compiled-image.ts";
+import type { CompileWasm, CompiledImage } from "./compiled-image.ts";
+import { IMPORT_MODULE, LIMIT_EXPORT } from "./translate.ts";
+import { ACCESS_KIND, ATOMIC_CAS, CELL, buildSignatures, callBytes, enterName, layOutState } from "./wasm-state.ts";
 import type { ImportName } from "./wasm-state.ts";
 
 /** The trap vector's own stack below the limit. */
@@ -22,11 +23,8 @@ const RELAX_LIMIT = 1000;
 /** Fuel is an i32; a grant leaves room for what straight-line code spends before it polls. */
 const MAX_GRANT = 0x4000_0000;
 
-/** A compiled image: plain data that a worker can be sent. */
-export interface CompiledImage {
-  readonly wasm: WebAssembly.Module;
-  readonly options: TranslationOptions;
-}
+export { compileImage, translationOptions } from "./compiled-image.ts";
+export type { CompileWasm, CompiledImage } from "./compiled-image.ts";
 
 /** The guest started a second CPU, which a translation cannot run. The run has to be repeated on the interpreter. */
 export class NeedsInterpreterError extends Error {
@@ -48,43 +46,6 @@ export class HostStackError extends Error {
 const TRAPPED = { reason: "trap taken" } as const;
 const UNWOUND = { reason: "unwind" } as const;
 const STOPPED = { reason: "machine stopped" } as const;
-
-/** What a translation of an image for a machine depends on. */
-export function translationOptions(image: LoadedImage, machine: MachineCore): TranslationOptions {
-  const { base, size, dirtyOffset, readOnlyStart, readOnlyEnd } = machine.memory;
-  return {
-    ramBase: base,
-    ramSize: size,
-    dirtyOffset,
-    readOnlyStart,
-    readOnlyEnd,
-    cpuCount: machine.cpuCount,
-    symbolAddress: image.symbolAddress,
-  };
-}
-
-function sameOptions(a: TranslationOptions, b: TranslationOptions): boolean {
-  return (
-    a.ramBase === b.ramBase &&
-    a.ramSize === b.ramSize &&
-    a.dirtyOffset === b.dirtyOffset &&
-    a.readOnlyStart === b.readOnlyStart &&
-    a.readOnlyEnd === b.readOnlyEnd &&
-    a.cpuCount === b.cpuCount &&
-    a.symbolAddress.length === b.symbolAddress.length &&
-    a.symbolAddress.every((address, index) => address === b.symbolAddress[index])
-  );
-}
-
-/** How bytes become a module. The host's business: it may know flags that make the result faster, never one that changes what it does. */
-export type CompileWasm = (bytes: Uint8Array<ArrayBuffer>) => WebAssembly.Module;
-
-const compilePlainly: CompileWasm = (bytes) => new WebAssembly.Module(bytes);
-
-export function compileImage(image: LoadedImage, machine: MachineCore, compile: CompileWasm = compilePlainly): CompiledImage {
-  const options = translationOptions(image, machine);
-  return { wasm: compile(translate(image.module, options)), options };
-}
 
 type Enter = (functionIndex: number) => void;
 
@@ -109,7 +70,6 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
   const signatures = buildSignatures(module);
   const layout = layOutState(module, signatures);
   const stateMemory = new WebAssembly.Memory({ initial: layout.pages, maximum: layout.pages });
-  if (layout.pages * STATE_PAGE !== stateMemory.buffer.byteLength) throw new Error("unexpected page size");
   const cells = new Int32Array(stateMemory.buffer);
   const wideCells = new BigUint64Array(stateMemory.buffer);
   const FUEL = CELL.fuel / 4;

@@ -43,7 +43,7 @@ export interface StateLayout {
   readonly pages: number;
 }
 
-export const STATE_PAGE = 0x1_0000;
+const STATE_PAGE = 0x1_0000;
 
 /** Functions that translated code imports from module `executor`; all parameters and results are i32. `sp` is an offset into RAM. */
 export const IMPORTS = [
