@@ -1,6 +1,7 @@
 // The compiler as one readable function: read and check a program, then lower each suite to an image. Diagnostics are values; an
 // image exists only when nothing in the program is wrong.
 
+import { readdirSync } from "node:fs";
 import { parseYamlFile } from "../grammar/yaml/read-yaml-spec.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import type { DataLayout, Module } from "../isa/bytecode/module.ts";
@@ -40,6 +41,11 @@ export const TARGETS: readonly string[] = ["bytecode", "x86_64", "i386", "riscv6
 /** Guest words of 8 bytes, little-endian: the layout of the bytecode target's own machine. */
 export const DEFAULT_LAYOUT: DataLayout = { addressBytes: 8, endian: "little" };
 
+function listModules(directory: string): readonly string[] {
+  const ending = ".gspec";
+  return readdirSync(directory).filter((name) => name.endsWith(ending)).map((name) => name.slice(0, -ending.length));
+}
+
 export function checkProgram(paths: readonly string[], options: CompileOptions): Program {
   return loadProgram(paths, {
     target: {
@@ -50,6 +56,7 @@ export function checkProgram(paths: readonly string[], options: CompileOptions):
     targets: TARGETS,
     readFile: options.readFile,
     libDirectory: options.libDirectory,
+    libraryModules: () => listModules(options.libDirectory),
     projectTags: () => options.tags ?? [],
     parseYaml: parseYamlFile,
   });

@@ -6,7 +6,7 @@ import type { Diagnostic, Report } from "../grammar/diagnostic.ts";
 import { parseFile } from "../grammar/parser.ts";
 import type { Source } from "../grammar/source.ts";
 import { fail, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
-import { checkFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures } from "./check/declarations.ts";
+import { checkFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures, spanOfSymbol } from "./check/declarations.ts";
 import { createModule, moduleScope, type Module } from "./check/scope.ts";
 import { checkSuite } from "./check/suite.ts";
 import type { HSuite } from "./hir.ts";
@@ -18,6 +18,8 @@ export interface ProgramOptions {
   readonly readFile: (path: string) => string | null;
   /** Directory of the guest library, with a trailing slash. */
   readonly libDirectory: string;
+  /** Names of its modules, asked for only to suggest one. */
+  readonly libraryModules: () => readonly string[];
   readonly projectTags: () => readonly string[];
   /** Reads `*.gspec.yaml`; given by the caller so that a program without YAML does not load its reader. */
   readonly parseYaml: (source: Source, report: Report) => File;
@@ -67,7 +69,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
       if (module !== null) settle();
       return module;
     },
-    libNames: () => [...modules.values()].flatMap((module) => module.libName ?? []),
+    libNames: () => [...new Set([...modules.values()].flatMap((module) => module.libName ?? []).concat(options.libraryModules()))],
     targets: options.targets,
     file: (from, path) => {
       const module = load(joinPath(from.source.path, path), null);
@@ -112,7 +114,15 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     if (target === null) {
       fail(context, item.path.span, "E0406", item.quoted ? `there is no file \`${item.path.text}\`` : `there is no module \`${item.path.text}\` in the library`, {
         help: item.quoted ? undefined : suggest(item.path.text, table.libNames()),
+        ...(item.quoted ? { notes: [`looked for ${joinPath(module.source.path, item.path.text)}`] } : {}),
       });
+      return;
+    }
+    if (item.alias === null && !item.quoted && module.names.get(item.path.text)?.kind === "namespace") return;
+    const name = item.alias ?? (item.quoted ? null : item.path);
+    const before = name === null ? undefined : module.names.get(name.text);
+    if (name !== null && before !== undefined) {
+      fail(context, name.span, "E0409", `\`${name.text}\` is declared twice`, { related: [{ span: spanOfSymbol(before), text: "first declared here" }] });
       return;
     }
     uses.get(module)?.add(target);
@@ -151,8 +161,8 @@ function reach(start: Module, uses: ReadonlyMap<Module, ReadonlySet<Module>>): r
   return [...seen].filter((module) => module.libName === null).map((module) => module.source.path);
 }
 
-/** Where a file did not parse, parts of it are missing: what looks unused or unchecked there may not be. */
+/** Warnings of files with errors are not told: what looks unused or unchecked there may be used by what did not parse or check. */
 function withoutEchoes(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  const broken = new Set(diagnostics.filter(({ code }) => /^E0[123]/.test(code)).map(({ labels }) => labels[0].span.source));
-  return diagnostics.filter(({ severity, labels }) => severity === "error" || !broken.has(labels[0].span.source));
+  const wrong = new Set(diagnostics.filter(({ severity }) => severity === "error").map(({ labels }) => labels[0].span.source));
+  return diagnostics.filter(({ severity, labels }) => severity === "error" || !wrong.has(labels[0].span.source));
 }

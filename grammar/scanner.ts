@@ -277,11 +277,13 @@ class Scanner {
       if (radix !== 10) at += 2;
     }
     const digits = at;
-    let hasUnderscore = false;
+    let isDecimal = radix === 10;
+    let small = 0;
     for (; at < this.#end; at++) {
       const code = text.charCodeAt(at);
-      if (code === 95) hasUnderscore = true;
-      else if (!(code >= 48 && code <= 57) && !(radix === 16 && ((code >= 97 && code <= 102) || (code >= 65 && code <= 70)))) break;
+      if (code >= 48 && code <= 57) small = small * 10 + code - 48;
+      else if (code === 95) isDecimal = false;
+      else if (!(radix === 16 && ((code >= 97 && code <= 102) || (code >= 65 && code <= 70)))) break;
     }
     const digitsEnd = at;
     const suffixEnd = this.#wordEnd(at);
@@ -294,8 +296,8 @@ class Scanner {
       this.#push(T.Int, start, this.#at, 0n);
       return;
     }
-    const written = text.slice(digits, digitsEnd);
-    const value = this.#integer(hasUnderscore ? written.replaceAll("_", "") : written, radix, start);
+    const isSmall = isDecimal && digitsEnd - digits <= 15;
+    const value = isSmall ? smallInteger(small) : this.#integer(text.slice(digits, digitsEnd).replaceAll("_", ""), radix, start);
     if (suffixEnd === digitsEnd) {
       this.#push(T.Int, start, suffixEnd, value);
       return;

@@ -3,20 +3,20 @@
 
 import type { Attribute, Expr, Need } from "../../grammar/ast.ts";
 import { textOf } from "../../grammar/source.ts";
-import { CAPABILITIES, TAGS } from "../plan/capabilities.ts";
+import { CAPABILITIES, TAGS, type Capability } from "../plan/capabilities.ts";
 import { asInteger } from "./constants.ts";
-import { fail, suggest, type Context } from "./context.ts";
+import { fail, listNames, suggest, type Context } from "./context.ts";
 import { checkConstant } from "./expressions.ts";
 
 export interface Attributes {
   readonly tags: readonly string[];
   readonly covers: readonly string[];
   readonly timeout: number | null;
-  /** The others by name: `slow`, `isolated`. */
+  /** The others by name: `slow`, `isolated`, and `exits` with the code. */
   readonly flags: Readonly<Record<string, string>>;
 }
 
-const ATTRIBUTES: readonly string[] = ["slow", "isolated", "tags", "timeout", "covers"];
+const ATTRIBUTES: readonly string[] = ["slow", "isolated", "tags", "timeout", "covers", "exits"];
 
 export function checkAttributes(context: Context, attributes: readonly Attribute[]): Attributes {
   const tags: string[] = [];
@@ -32,6 +32,7 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
           const known = [...TAGS, ...context.modules.projectTags()];
           if (!known.includes(tag)) {
             fail(context, arg.span, "E0403", `unknown tag \`${tag}\``, {
+              label: "not declared",
               help: suggest(tag, known) ?? "declare the project's own tags under `tags:` in guestspec.yaml",
             });
           }
@@ -41,7 +42,7 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
       case "covers":
         for (const arg of attribute.args) {
           if (arg.kind === "string") covers.push(arg.parts.map((part) => (part.kind === "text" ? part.text : "")).join(""));
-          else fail(context, arg.span, "E0501", "`@covers` takes texts");
+          else fail(context, arg.span, "E0501", "`@covers` takes texts", { label: "not a text", help: "for example `@covers(\"PCI 3.0, 6.2.1\")`" });
         }
         break;
       case "timeout": {
@@ -49,22 +50,46 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
         const constant = arg === undefined ? null : checkConstant(context, arg, null);
         const value = constant === null ? null : asInteger(constant.value);
         if (arg === undefined || (constant !== null && (value === null || value <= 0n || constant.type.kind !== "comptime-int" || !constant.type.duration))) {
-          fail(context, arg?.span ?? attribute.span, "E0709", "`@timeout` takes a time above zero", { help: "for example `@timeout(5ms)`" });
+          fail(context, arg?.span ?? attribute.span, "E0709", `\`@timeout\` takes a time above zero, found ${arg === undefined ? "nothing" : `\`${textOf(arg.span)}\``}`, { label: "not a duration", help: "for example `@timeout(5ms)`" });
+        } else if (attribute.args.length > 1) {
+          fail(context, attribute.span, "E0504", `\`@timeout\` takes 1 argument, found ${attribute.args.length}`);
         } else if (value !== null) {
           timeout = Number(value);
         }
         break;
       }
+      case "exits": {
+        const exit = exitArgument(context, attribute);
+        if (exit !== null) flags[name] = exit;
+        break;
+      }
       case "slow":
       case "isolated":
-        if (attribute.args.length > 0) fail(context, attribute.span, "E0504", `\`@${name}\` takes no arguments`);
+        if (attribute.args.length > 0) fail(context, attribute.span, "E0504", `\`@${name}\` takes no arguments, found ${attribute.args.length}`, { help: `write \`@${name}\`` });
         flags[name] = "";
         break;
       default:
-        fail(context, attribute.name.span, "E0408", `unknown attribute \`@${name}\``, { help: suggest(name, ATTRIBUTES) ?? `there are ${ATTRIBUTES.map((known) => `\`@${known}\``).join(", ")}` });
+        fail(context, attribute.name.span, "E0408", `unknown attribute \`@${name}\``, { label: "not an attribute", help: suggest(name, ATTRIBUTES) ?? `there are ${listNames(ATTRIBUTES.map((known) => `@${known}`))}` });
     }
   }
   return { tags, covers, timeout, flags };
+}
+
+/** `@exits(3)`, `@exits(reset)`: how the test ends the machine, as the manifest says it. */
+function exitArgument(context: Context, attribute: Attribute): string | null {
+  const [arg] = attribute.args;
+  if (arg === undefined || attribute.args.length > 1) {
+    fail(context, attribute.span, "E0504", `\`@exits\` takes 1 argument, found ${attribute.args.length}`, { help: "the code with which the test ends the machine, or `reset`: `@exits(0)`" });
+    return null;
+  }
+  if (arg.kind === "name" && arg.name === "reset") return "reset";
+  const constant = checkConstant(context, arg, null);
+  const code = constant === null ? null : asInteger(constant.value);
+  if (constant !== null && (code === null || code < 0n)) {
+    fail(context, arg.span, "E0501", "`@exits` takes an exit code or `reset`", { label: "not a code" });
+    return null;
+  }
+  return code === null ? null : String(code);
 }
 
 export interface CheckedNeed {
@@ -79,35 +104,45 @@ export function checkNeeds(context: Context, needs: readonly Need[]): readonly C
   return needs.flatMap((need): CheckedNeed[] => {
     const capability = CAPABILITIES.find((known) => known.name === need.name.text);
     if (capability === undefined) {
-      fail(context, need.name.span, "E0402", `unknown capability \`${need.name.text}\``, { help: suggest(need.name.text, CAPABILITIES.map((known) => known.name)) });
+      const names = CAPABILITIES.map((known) => known.name);
+      fail(context, need.name.span, "E0402", `unknown capability \`${need.name.text}\``, { label: "no machine offers this", help: suggest(need.name.text, names) ?? `the capabilities are ${listNames(names)}` });
       return [];
     }
     const required = capability.argument === "number" ? 1 : 0;
     const allowed = capability.argument === "none" ? 0 : 1;
     if (need.args.length < required || need.args.length > allowed) {
-      fail(context, need.span, "E0601", `\`${need.name.text}\` takes ${allowed === 0 ? "no argument" : "one argument"}, found ${need.args.length}`);
+      const example = EXAMPLES.get(capability.argument);
+      fail(context, need.span, "E0601", `\`${need.name.text}\` takes ${allowed === 0 ? "no argument" : "one argument"}, found ${need.args.length}`, {
+        help: example === undefined || allowed === 0 ? `write \`${need.name.text}\`` : `for example \`${need.name.text}(${example})\``,
+      });
       return [];
     }
-    const args = need.args.map((arg) => needArgument(context, arg, capability.argument));
+    const args = need.args.map((arg) => needArgument(context, arg, capability));
     return args.every((arg) => arg !== null) ? [{ name: need.name.text, args, span: need.span }] : [];
   });
 }
 
-function needArgument(context: Context, arg: Need["args"][number], wanted: string): string | null {
-  if (arg.kind === "pci-id") {
-    if (wanted === "pci-id") return `${hex4(arg.vendor)}:${hex4(arg.device)}`;
-    fail(context, arg.span, "E0601", "a vendor:device id stands only in `pci(..)`");
+/** What each kind of argument looks like, in messages and in help. */
+const WANTED: Readonly<Record<Capability["argument"], string>> = { none: "nothing", number: "a number", "pci-id": "a `vendor:device` id", word: "a word", "optional-word": "a word" };
+const EXAMPLES: ReadonlyMap<Capability["argument"], string> = new Map([["number", "2"], ["pci-id", "0x1b36:0x0005"], ["word", "console"], ["optional-word", "console"]]);
+
+function needArgument(context: Context, arg: Need["args"][number], capability: Capability): string | null {
+  const wanted = capability.argument;
+  const failArgument = (): null => {
+    fail(context, arg.span, "E0601", `\`${capability.name}\` takes ${WANTED[wanted]}, found \`${textOf(arg.span)}\``, {
+      label: `not ${WANTED[wanted]}`,
+      help: `for example \`${capability.name}(${EXAMPLES.get(wanted) ?? ""})\``,
+    });
     return null;
-  }
+  };
+  if (arg.kind === "pci-id") return wanted === "pci-id" ? `${hex4(arg.vendor)}:${hex4(arg.device)}` : failArgument();
   if (wanted === "number") {
     const constant = checkConstant(context, arg, null);
-    const value = constant === null ? null : asInteger(constant.value);
-    if (constant !== null && value === null) fail(context, arg.span, "E0601", "expected a number");
-    return value === null ? null : String(value);
+    if (constant === null) return null;
+    const value = constant.type.kind === "int" || constant.type.kind === "comptime-int" ? asInteger(constant.value) : null;
+    return value === null || value < 0n ? failArgument() : String(value);
   }
-  if (wanted === "optional-word" && isWord(arg)) return arg.name;
-  fail(context, arg.span, "E0601", wanted === "pci-id" ? "expected a `0xVENDOR:0xDEVICE` id" : "expected a word");
-  return null;
+  return (wanted === "word" || wanted === "optional-word") && isWord(arg) ? arg.name : failArgument();
 }
 
 function isWord(expr: Expr): expr is Expr & { kind: "name" } {

@@ -22,7 +22,7 @@ export function moduleContext(context: Context, module: Module): Context {
   return { ...context, scope: moduleScope(module), body: null, inLoop: false, cleanups: { any: false }, inferred: { cpus: 0, checks: false } };
 }
 
-function spanOfSymbol(symbol: Symbol): Span {
+export function spanOfSymbol(symbol: Symbol): Span {
   switch (symbol.kind) {
     case "local":
       return symbol.local.span;

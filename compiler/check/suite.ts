@@ -1,18 +1,18 @@
 // A file with a suite: fixtures, hooks, and tests with all their cases. Every case gets its name here, at compile time, so that
 // listing and selecting never run a guest and an id means the same on every target.
 
-import type { FixtureItem, TestItem, TestSource } from "../../grammar/ast.ts";
-import { positionAt, textOf } from "../../grammar/source.ts";
-import type { FunctionBody, Global, HCase, HRow, HSource, HSuite, HTable, HTest, Local } from "../hir.ts";
-import { VOID, type Type } from "../types.ts";
+import type { Expr, FixtureItem, TestItem, TestSource } from "../../grammar/ast.ts";
+import { positionAt, textOf, type Span } from "../../grammar/source.ts";
+import type { FunctionBody, Global, HCase, HExpr, HRow, HSource, HSuite, HTable, HTest, Local } from "../hir.ts";
+import { ERROR, VOID, type Type } from "../types.ts";
 import { checkAttributes, checkNeeds, type Attributes, type CheckedNeed } from "./attributes.ts";
-import { intValue, type ConstValue } from "./constants.ts";
-import { fail, type Context } from "./context.ts";
-import { defaultType, quote } from "./convert.ts";
-import { checkTargetName, createBody, createGlobal, createLocal, moduleContext, tableOf } from "./declarations.ts";
-import { checkConstant, evaluateInteger } from "./expressions.ts";
+import { asInteger, evaluate, intValue, itemsOf, type ConstValue } from "./constants.ts";
+import { errorExpr, fail, suggest, type Context } from "./context.ts";
+import { coerce, defaultType, quote, settleLiterals } from "./convert.ts";
+import { checkTargetName, createBody, createGlobal, createLocal, moduleContext, spanOfSymbol, tableOf } from "./declarations.ts";
+import { checkConstant } from "./expressions.ts";
 import { renderCaseName, showValue } from "./names.ts";
-import { lookUp, type Module } from "./scope.ts";
+import { isLost, lookUp, type Module } from "./scope.ts";
 import { checkBody } from "./statements.ts";
 
 /** Checks the tests of a file; null when it has no suite. */
@@ -20,16 +20,19 @@ export function checkSuite(context: Context, module: Module): HSuite | null {
   const { file } = module;
   const inner = moduleContext(context, module);
   const tests = file.items.filter((item) => item.kind === "test");
+  const [first] = tests;
   if (file.suite === null) {
-    const [first] = tests;
-    if (first !== undefined && file.lost === undefined) fail(inner, first.name.span, "E0701", "a test needs a suite", { label: "in a file without a suite", help: 'begin the file with `suite "name"`' });
-    return null;
+    if (first === undefined) return null;
+    // A header that did not parse has been reported.
+    if (!/^\s*suite\s+(?!setup|teardown)/m.test(module.source.text)) {
+      fail(inner, first.name.span, "E0701", "a test needs a suite", { label: "in a file without a suite", help: 'begin the file with `suite "name"`' });
+    }
   }
-  const name = plainText(inner, file.suite.name);
+  const name = file.suite === null ? "" : plainText(inner, file.suite.name);
   const common = {
-    attributes: checkAttributes(inner, file.suite.attributes),
-    needs: checkNeeds(inner, file.suite.needs),
-    on: file.suite.on.map((target) => {
+    attributes: checkAttributes(inner, file.suite?.attributes ?? []),
+    needs: checkNeeds(inner, file.suite?.needs ?? []),
+    on: (file.suite?.on ?? []).map((target) => {
       checkTargetName(inner, target.text, target.span);
       return target.text;
     }),
@@ -57,7 +60,7 @@ export function checkSuite(context: Context, module: Module): HSuite | null {
   checkTestNames(inner, tests);
   return {
     name,
-    span: file.suite.span,
+    span: file.suite?.span ?? file.span,
     path: module.source.path,
     tests: checked,
     setup: hook("setup"),
@@ -154,7 +157,7 @@ function checkTest(context: Context, item: TestItem, common: Common): HTest {
   if (item.sources.length === 0) plainText(context, item.name);
   const inferred = { cpus: 0, checks: false };
   checkBody({ ...context, inferred }, body, item.body);
-  if (!inferred.checks) fail(context, item.name.span, "W0701", "this test checks nothing", { label: "can only pass", help: "add an `expect`, or say with `skip` why it is empty" });
+  if (!inferred.checks && attributes.flags.exits === undefined) fail(context, item.name.span, "W0701", "this test checks nothing", { label: "can only pass", help: "add an `expect`, or say with `skip` why it is empty" });
   for (const { source, table } of sources) {
     if (source.values.length === 0) fail(context, item.name.span, "W0702", "this test has no cases", { label: "never runs", notes: [table === null ? "the values of its `for` are an empty list or range" : `table \`${table.name}\` has no rows`] });
   }
@@ -202,12 +205,11 @@ function checkSource(context: Context, written: TestSource, body: FunctionBody):
     }
   }
   if (source.kind === "range") {
-    const start = source.start === null ? null : evaluateInteger(context, source.start, "a range's end");
-    const end = source.end === null ? null : evaluateInteger(context, source.end, "a range's end");
-    if (start === null || end === null) return null;
-    const typed = checkConstant(context, source.start ?? source, null) ?? null;
-    const other = source.end === null ? null : checkConstant(context, source.end, null);
-    const type = [typed?.type, other?.type].find((candidate) => candidate?.kind === "int") ?? { kind: "int", name: "u64", signed: false, bits: 64 };
+    const [low, high] = settleLiterals(context, [rangeEnd(context, source.start), rangeEnd(context, source.end)] as const);
+    const type = low.type.kind === "int" ? low.type : high.type;
+    if (type.kind !== "int") return null;
+    const [start, end] = [low, high].map((part) => asInteger(evaluate(coerce(context, part, type), context.target.layout)));
+    if (start == null || end == null) return null;
     const last = source.inclusive ? end : end - 1n;
     if (last - start >= BigInt(MAX_CASES)) {
       failTooMany(context, source.span, last - start + 1n);
@@ -236,6 +238,17 @@ function checkSource(context: Context, written: TestSource, body: FunctionBody):
     candidates: items.map((value) => ({ value, row: null })),
     table: null,
   };
+}
+
+/** One end of a range of cases; wrong ones are reported and of type error. */
+function rangeEnd(context: Context, end: Expr | null): HExpr {
+  const span = end?.span ?? context.scope.module.file.span;
+  // An open end has been reported by the parser.
+  const constant = end === null ? null : checkConstant(context, end, null);
+  if (constant === null) return errorExpr(span);
+  if (constant.type.kind === "int" || constant.type.kind === "comptime-int") return constant.expr;
+  fail(context, span, "E0705", `a range holds integers, found ${quote(constant.type)}`, { label: `this is ${quote(constant.type)}` });
+  return errorExpr(span);
 }
 
 function expandCases(

@@ -45,7 +45,7 @@ export interface ManifestTest {
   readonly line: number;
   readonly endLine: number;
   readonly tags: readonly string[];
-  /** Attributes other than tags, `covers` and limits, by name, as written: `slow`, `isolated`. */
+  /** Attributes other than tags, `covers` and limits, by name, as written: `slow`, `isolated`, `exits` (a code, or `reset`: how the test ends the machine). */
   readonly attributes: Readonly<Record<string, string>>;
   readonly covers: readonly string[];
   readonly needs: readonly ManifestNeed[];

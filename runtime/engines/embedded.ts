@@ -269,7 +269,7 @@ export function createEmbeddedEngine(image: EngineImage, options: EngineOptions,
     const name = caseName(manifest, suite, test, row);
     const result = callFrom(entry, level.snapshot, name, factory, manifest.entry.runCase, [test.index, row.row], limitsOf(test, options), "setup");
     const { transcript } = result;
-    const own = judge(context, result.outcome, transcript, result.limits, true);
+    const own = judge(context, result.outcome, transcript, result.limits, true, test.attributes.exits ?? null);
     let { verdict } = own;
     let reason: string | null = null;
     if (verdict === "skip" && transcript.skip !== null) reason = messageOf(transcript.skip.site, transcript.skip.message);

@@ -2,7 +2,7 @@
 // here, for each run, so that one image serves machines that differ. The answer is the reason of the skip, in the user's words.
 
 import type { ManifestNeed, ManifestTest } from "../../compiler/images/manifest.ts";
-import { capabilitiesOf, type MachineDescription } from "../../machines/description.ts";
+import { capabilitiesOf, type Capability, type MachineDescription } from "../../machines/description.ts";
 
 export function formatNeed(need: ManifestNeed): string {
   return need.args.length === 0 ? need.name : `${need.name}(${need.args.join(", ")})`;
@@ -22,14 +22,16 @@ export function cpusNeeded(needs: readonly ManifestNeed[]): number {
   return Math.max(1, ...needs.filter(({ name }) => name === "cpus").map(({ args }) => Number((args[0] ?? "1").replaceAll("_", ""))));
 }
 
+/** Whether a capability is what a need without or with an argument means. */
+export function isMetBy(need: ManifestNeed, capability: Capability): boolean {
+  if (capability.name !== need.name) return false;
+  if (need.args.length === 0) return true;
+  return capability.argument !== null && normalise(capability.argument) === normalise(need.args.join(","));
+}
+
 function isProvided(need: ManifestNeed, machine: MachineDescription): boolean {
   if (need.name === "cpus") return cpusNeeded([need]) <= machine.cpus.max;
-  const [argument] = need.args;
-  return capabilitiesOf(machine).some(
-    ({ capability }) =>
-      capability.name === need.name &&
-      (argument === undefined || (capability.argument !== null && normalise(capability.argument) === normalise(need.args.join(",")))),
-  );
+  return capabilitiesOf(machine).some(({ capability }) => isMetBy(need, capability));
 }
 
 export interface NeedReport {

@@ -127,12 +127,12 @@ export function buildGuest(suites: readonly GuestSuite[], machine: MachineDescri
         timeout: test.timeout ?? null,
         tableHooks: test.tableHooks ?? null,
         parameterised: test.cases.length > 1,
-        cases: test.cases.map((guestCase): ManifestCase => {
+        cases: test.cases.map((guestCase, position): ManifestCase => {
           const row = caseNames.length;
           const name = `case${row}`;
           caseNames.push(name);
           functions.push(`func @${name} () -> () {\n${REGISTERS}\n${say(guestCase.say, `${name}.text`)}\n${ACTIONS[guestCase.action ?? "return"]}\nreturn\n}`);
-          const rowName = guestCase.name ?? (test.cases.length > 1 ? String(row) : null);
+          const rowName = guestCase.name ?? (test.cases.length > 1 ? String(position) : null);
           return { row, name: rowName, file: 0, line, xfail: guestCase.xfail ?? null, skip: guestCase.skip ?? null };
         }),
       };

@@ -50,6 +50,20 @@ function judgeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: 
   return { verdict: "timeout", failures: [{ ...failure, message }] };
 }
 
+/** How a test that is to end the machine (`@exits`) ended, against what it promised; null: it ended as any other. */
+function judgeExit(outcome: Outcome, transcript: Transcript, expected: string | null): Judgement | null {
+  if (expected === null || transcript.skip !== null) return null;
+  const promise = expected === "reset" ? "reset the machine" : `power the machine off with code ${expected}`;
+  // A failed check or a trap may have ended it before.
+  if (outcome.kind === "returned" && transcript.events.length > 0) return null;
+  if (outcome.kind === "returned") return { verdict: "fail", failures: [makeFailure("error", `the test was expected to ${promise}, but it ended`)] };
+  if (outcome.kind !== "exit" || transcript.phase !== "body") return null;
+  const { kind, code } = outcome.exit;
+  if (expected === (kind === "reset" ? "reset" : String(code))) return { verdict: "pass", failures: [] };
+  const did = kind === "reset" ? "reset it" : `powered it off with code ${code}`;
+  return { verdict: "fail", failures: [makeFailure("error", `the test was expected to ${promise}, but it ${did}`)] };
+}
+
 function judgeOutcome(context: ReportContext, outcome: Outcome, transcript: Transcript, limits: LimitsInForce): Judgement | null {
   const during = transcript.phase === "body" ? "" : ` during ${transcript.phase}`;
   switch (outcome.kind) {
@@ -94,10 +108,10 @@ function judgeTranscript(context: ReportContext, transcript: Transcript, limits:
   return { verdict: worst(judgements.map(({ verdict }) => verdict)), failures: judgements.flatMap(({ failures }) => failures) };
 }
 
-/** `expectsEnd`: false for set-up and teardown of a suite or table, which report failures only. */
-export function judge(context: ReportContext, outcome: Outcome, transcript: Transcript, limits: LimitsInForce, expectsEnd: boolean): Judgement {
+/** `expectsEnd`: false for set-up and teardown of a suite or table, which report failures only. `exits`: the test's `@exits`. */
+export function judge(context: ReportContext, outcome: Outcome, transcript: Transcript, limits: LimitsInForce, expectsEnd: boolean, exits: string | null = null): Judgement {
   const told = judgeTranscript(context, transcript, limits);
-  const ended = judgeOutcome(context, outcome, transcript, limits);
+  const ended = judgeExit(outcome, transcript, exits) ?? judgeOutcome(context, outcome, transcript, limits);
   if (ended !== null) return { verdict: worst([told.verdict, ended.verdict]), failures: [...told.failures, ...ended.failures] };
   if (expectsEnd && transcript.checks === null) {
     const failure = makeFailure("error", `the guest returned during ${transcript.phase} without reporting the end of the test: its memory or console may be damaged`);

@@ -5,7 +5,7 @@ import type { Manifest, ManifestCase, ManifestSuite, ManifestTest } from "../../
 import { capabilitiesOf, type MachineDescription } from "../../machines/description.ts";
 import { caseId, EMBEDDED } from "../engines/case-id.ts";
 import { staticSkip, type WorkItem } from "../engines/embedded.ts";
-import { formatNeed } from "../engines/needs.ts";
+import { formatNeed, isMetBy } from "../engines/needs.ts";
 import type { EngineImage } from "../engines/session.ts";
 import type { FilterSubject } from "./filter-match.ts";
 
@@ -42,13 +42,11 @@ export interface RunPlan {
 }
 
 function devicesOf(test: ManifestTest, machine: MachineDescription): string[] {
-  const wanted = new Set(test.needs.map(formatNeed));
-  const names = new Set(test.needs.map(({ name }) => name));
-  return capabilitiesOf(machine).flatMap(({ capability, device }) => {
+  const devices = capabilitiesOf(machine).flatMap(({ capability, device }) => {
     if (device === null) return [];
-    const written = capability.argument === null ? capability.name : `${capability.name}(${capability.argument})`;
-    return wanted.has(written) || (capability.argument === null && names.has(capability.name)) ? [device] : [];
+    return test.needs.some((need) => isMetBy(need, capability)) ? [device] : [];
   });
+  return [...new Set(devices)];
 }
 
 function* casesOf(manifest: Manifest): Generator<{ suite: ManifestSuite; test: ManifestTest; row: ManifestCase; at: readonly [number, number, number] }> {

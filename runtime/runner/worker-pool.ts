@@ -98,7 +98,10 @@ export function startPool(options: PoolOptions): WorkerPool {
 
   /** The worker is gone: blame the unit it was at, give the others away. */
   function lose(member: Member, how: "died" | "hung", message: string): void {
-    if (!members.delete(member.number) || isEnding) return;
+    // Its place may have been taken already: a terminated thread still says that it ended.
+    if (members.get(member.number) !== member) return;
+    members.delete(member.number);
+    if (isEnding) return;
     const { batch } = member;
     if (batch !== null) {
       const at = Atomics.load(member.progress, 0);

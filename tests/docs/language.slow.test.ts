@@ -1,0 +1,43 @@
+// The reference's examples, compiled and run: whatever docs/language.md says in a `gspec` or `yaml` fence is a spec that passes.
+// Fences that show fragments are marked `text`.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { compile } from "../../compiler/index.ts";
+import { isGood } from "../../runtime/events.ts";
+import { bytecodeVirt, readText, runImages, testsOf } from "../specs/run-all.ts";
+
+interface Example {
+  readonly path: string;
+  readonly text: string;
+  readonly line: number;
+}
+
+function examplesOf(document: string): readonly Example[] {
+  const text = readFileSync(document, "utf8");
+  return [...text.matchAll(/^```(gspec|yaml)\n([\s\S]*?)^```/gm)].map((match) => {
+    const line = text.slice(0, match.index).split("\n").length;
+    return { path: `${document}:${line}.gspec${match[1] === "yaml" ? ".yaml" : ""}`, text: match[2] ?? "", line };
+  });
+}
+
+const examples = examplesOf("docs/language.md");
+
+test("the reference has examples", () => {
+  assert.ok(examples.length >= 15, `${examples.length} examples`);
+});
+
+for (const example of examples) {
+  test(`example at ${example.path}`, async () => {
+    const { diagnostics, images } = compile([example.path], {
+      machine: bytecodeVirt,
+      libDirectory: "lib/",
+      readFile: (path) => (path === example.path ? example.text : readText(path)),
+    });
+    const errors = diagnostics.filter(({ severity }) => severity === "error");
+    assert.deepEqual(errors.map(({ code, message }) => `${code} ${message}`), []);
+    const results = testsOf(await runImages(images, { executor: "interpreter" }));
+    assert.deepEqual(results.filter(({ verdict }) => !isGood(verdict)).map((result) => `${result.test}: ${result.failures[0]?.message}`), []);
+  });
+}

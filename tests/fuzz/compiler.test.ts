@@ -1,0 +1,148 @@
+// The compiler on broken programs: tokens of the library and of the shipped specs are dropped, doubled, swapped and replaced, and the
+// result is compiled with all library modules. It may find errors but never throw; every diagnostic has a known code, a message in the
+// house style and spans inside its text. What still compiles is lowered and must be valid bytecode.
+// GUESTSPEC_FUZZ_SEED and GUESTSPEC_FUZZ_ROUNDS widen the search; a failure names the seed of its program.
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { findCode } from "../../compiler/diagnostics/codes.ts";
+import { compile } from "../../compiler/index.ts";
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import { scan } from "../../grammar/scanner.ts";
+import { loadMachine } from "../../machines/load-machine.ts";
+
+const ROUNDS = Number(process.env["GUESTSPEC_FUZZ_ROUNDS"] ?? 120);
+const SEED = Number(process.env["GUESTSPEC_FUZZ_SEED"] ?? 1);
+
+const root = join(import.meta.dirname, "../..");
+const description = loadMachine("bytecode-virt");
+assert.ok(description?.ok === true);
+const { machine } = description;
+
+function gspecFiles(folder: string): string[] {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".gspec"))
+    .toSorted()
+    .map((name) => `${folder}/${name}`);
+}
+
+const library = gspecFiles("lib");
+
+
+/** Weyl sequence through a 32-bit finalizer, as in isa/bytecode/generate.ts. */
+function createRandom(seed: number): (limit: number) => number {
+  let state = seed >>> 0;
+  return (limit) => {
+    state = (state + 0x9e37_79b9) >>> 0;
+    let x = state;
+    x = Math.imul(x ^ (x >>> 16), 0x21f0_aaad);
+    x = Math.imul(x ^ (x >>> 15), 0x735a_2d97);
+    return ((x ^ (x >>> 15)) >>> 0) % limit;
+  };
+}
+
+/** Tokens that make a wrong program interesting: types where values belong, wide numbers, words with a meaning of their own. */
+const SPICE: readonly string[] = [
+  "0", "1", "-1", "255", "256", "0xffff_ffff_ffff_ffff", "true", '"text"', '"{x}"', 'hex"00ff"', "10ms", "u8", "u64", "i8", "usize", "bool", "str", "[4]u8", "[]u8", "*u8",
+  "fn()", "void", "x", "self", "machine", "machine.uart0.base", "peek.u32", "console", "runtime", "trap", "break", "return", "continue", "+", "<<", "/", "==", "<", "in", "and",
+  "not", "~", "&", ".*", ".len", ".max", "as u8", "as *u8", "[0]", "[1..]", "[0; 3]", "[1, -1]", "0..5", "if true { 1 } else { 2 }", "edges(u8)", "sizeof(u64)", "()", "{ }", "{", "}",
+  "(", ")", ";", "\n", "expect 1 == 1", "let y = 1", "var z: [3]u32", "defer { }", "cpu 1 { }", "on irq timer { }", "expect trap { }", "match 1 as u8 { 1 { } else { } }", "@slow", "const C = C",
+];
+
+interface Piece {
+  readonly start: number;
+  readonly end: number;
+  /** Name of the token's type: `Ident`, `Int`, `Plus`. */
+  readonly kind: string;
+}
+
+interface Subject {
+  readonly path: string;
+  readonly text: string;
+  readonly pieces: readonly Piece[];
+}
+
+function readSubject(path: string): Subject {
+  const text = readFileSync(join(root, path), "utf8");
+  const { tokens } = scan({ source: { path, text }, text, start: 0, end: text.length, offsets: null, isTemplate: false }, () => {});
+  return { path, text, pieces: tokens.flatMap(({ startOffset, endOffset, tokenType }) => (endOffset >= startOffset ? [{ start: startOffset, end: endOffset + 1, kind: tokenType.name }] : [])) };
+}
+
+const OPERATORS = ["Plus", "Minus", "Star", "Slash", "Percent", "Ampersand", "Bar", "Caret", "ShiftLeft", "ShiftRight", "EqualEqual", "NotEqual", "Less", "LessEqual", "Greater", "And", "Or"];
+const kindOf = (piece: Piece): string => (OPERATORS.includes(piece.kind) ? "operator" : piece.kind);
+
+/** One to four changes. Half of the programs keep their syntax (a name for a name, a number for a number), the others keep nothing. */
+function mutate({ text, pieces }: Subject, random: (limit: number) => number): string {
+  const pick = (among: readonly Piece[]): Piece => among[random(among.length)] ?? { start: 0, end: 0, kind: "" };
+  const wordOf = (piece: Piece): string => text.slice(piece.start, piece.end);
+  const keepsSyntax = random(2) === 0;
+  // From the end, so that the places before stay right.
+  const places = Array.from({ length: 1 + random(4) }, () => pick(pieces)).toSorted((a, b) => b.start - a.start);
+  let result = text;
+  for (const place of places) {
+    const own = wordOf(place);
+    let replacement: string;
+    if (keepsSyntax) replacement = wordOf(pick(pieces.filter((piece) => kindOf(piece) === kindOf(place))));
+    else {
+      const spice = SPICE[random(SPICE.length)] ?? "";
+      const choices = ["", `${own} ${own}`, wordOf(pick(pieces)), spice, `${own} ${spice}`, `${spice} ${own}`];
+      replacement = choices[random(choices.length)] ?? "";
+    }
+    result = keepsSyntax ? result.slice(0, place.start) + replacement + result.slice(place.end) : `${result.slice(0, place.start)} ${replacement} ${result.slice(place.end)}`;
+  }
+  return result;
+}
+
+function checkDiagnostic(diagnostic: Diagnostic): void {
+  assert.ok(findCode(diagnostic.code) !== undefined, `unknown code ${diagnostic.code}`);
+  assert.match(diagnostic.message, /^[^A-Z\s]|^[A-Z]+\b/, `message begins with a capital: ${diagnostic.message}`);
+  assert.doesNotMatch(diagnostic.message, /undefined|\[object|NaN|\.$/, diagnostic.message);
+  for (const { span } of [...diagnostic.labels, ...(diagnostic.fix === undefined ? [] : [diagnostic.fix])]) {
+    assert.ok(span.start >= 0 && span.start <= span.end && span.end <= span.source.text.length, `${diagnostic.code}: span ${span.start}..${span.end} of ${span.source.text.length}`);
+  }
+}
+
+/** A program that names every library module, the mutated one among them. */
+function compileWith(path: string, text: string): { readonly compiled: boolean } {
+  const all = "fuzz/all.gspec";
+  const uses = library.map((file) => `use ${file.slice("lib/".length, -".gspec".length)}`).join("\n");
+  const spec = `suite "all"\n${uses}\ntest "runs" { expect 1 == 1 }\n`;
+  const isSpec = !path.startsWith("lib/");
+  const readFile = (name: string): string | null => {
+    if (name === path) return text;
+    if (name === all) return spec;
+    const file = join(root, name);
+    return statSync(file, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(file, "utf8") : null;
+  };
+  const { diagnostics, images } = compile(isSpec ? [path, all] : [all], { machine, readFile, libDirectory: "lib/" });
+  for (const diagnostic of diagnostics) checkDiagnostic(diagnostic);
+  const wrong = diagnostics.some(({ severity }) => severity === "error");
+  assert.equal(images.length === 0, wrong);
+  return { compiled: !wrong };
+}
+
+const subjects = [...library, ...gspecFiles("specs"), ...gspecFiles("tests/errors/check")].map(readSubject);
+
+test("mutated programs are reported, never thrown at", () => {
+  let compiled = 0;
+  for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
+    const random = createRandom(seed);
+    const subject = subjects[random(subjects.length)];
+    assert.ok(subject !== undefined);
+    try {
+      if (compileWith(subject.path, mutate(subject, random)).compiled) compiled++;
+    } catch (error) {
+      throw new Error(`seed ${seed}, a change of ${subject.path} (GUESTSPEC_FUZZ_SEED=${seed} GUESTSPEC_FUZZ_ROUNDS=1)`, { cause: error });
+    }
+  }
+  // A search whose programs are all wrong, or all right, sees only half of the compiler.
+  if (ROUNDS >= 100) assert.ok(compiled > 0 && compiled < ROUNDS, `${compiled} of ${ROUNDS} compiled`);
+});
+
+test("the library itself compiles", () => {
+  const [first] = subjects;
+  assert.ok(first !== undefined && compileWith(first.path, first.text).compiled);
+});
