@@ -81,6 +81,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     },
     projectTags: options.projectTags,
   };
+  const nesting = { depth: 0 };
   const base = (module: Module): Context => ({
     target: options.target,
     report,
@@ -89,6 +90,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     body: null,
     inLoop: false,
     cleanups: { any: false },
+    nesting,
     inferred: { cpus: 0, checks: false },
   });
 

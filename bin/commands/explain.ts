@@ -19,6 +19,6 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     const nearest = nearestName(code, listCodes().map((candidate) => candidate.code));
     throw usageError(`there is no diagnostic \`${written}\``, nearest === undefined ? "`guestspec explain` lists them" : `did you mean \`${nearest}\`?`);
   }
-  io.out(`${entry.code}: ${entry.title}\n\n${entry.text.trim()}\n`);
+  io.out(`${entry.code}: ${entry.title}\n\n${entry.explanation.trim()}\n`);
   return EXIT.ok;
 }

@@ -4,7 +4,7 @@
 
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { HExpr, HFunction } from "../hir.ts";
-import { U8, bitsOf, wrapInteger, type IntType, type Type } from "../types.ts";
+import { U8, bitsOf, sizeOf, wrapInteger, type IntType, type Type } from "../types.ts";
 
 export type ConstValue =
   /** Integers, bool (0 or 1), enums and addresses. */
@@ -49,6 +49,9 @@ function listOf(value: ConstValue): readonly ConstValue[] | null {
   if (value.kind === "list") return value.items;
   return value.kind === "bytes" ? Array.from(value.bytes, (byte) => intValue(BigInt(byte))) : null;
 }
+
+/** Integers without a type are exact, within reason. */
+const MAX_UNTYPED = 1n << 8192n;
 
 /** More elements than this are filled in by the guest. */
 const MAX_ITEMS = 1 << 20;
@@ -153,7 +156,8 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
       if (left === null || right === null) return null;
       const integer = integerTypeOf(expr.type);
       const result = arithmetic(expr.op, left, right, integer === null ? null : bitsOf(integer, layout), integer?.signed ?? true);
-      return result === null ? null : intValue(wrapTo(result, expr.type, layout));
+      if (result === null || (integer === null && (result > MAX_UNTYPED || result < -MAX_UNTYPED))) return null;
+      return intValue(wrapTo(result, expr.type, layout));
     }
     case "compare": {
       const left = evaluate(expr.left, layout);
@@ -188,7 +192,8 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
       const item = evaluate(expr.element, layout);
       if (item === null || expr.type.kind !== "array") return null;
       if (asInteger(item) === 0n) return ZERO;
-      return expr.type.length > MAX_ITEMS ? null : { kind: "list", items: Array.from({ length: expr.type.length }, () => item) };
+      if (expr.type.length > MAX_ITEMS || sizeOf(expr.type, layout).size > 8 * MAX_ITEMS) return null;
+      return { kind: "list", items: Array.from({ length: expr.type.length }, () => item) };
     }
     case "struct": {
       if (expr.type.kind !== "struct") return null;

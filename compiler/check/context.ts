@@ -26,6 +26,8 @@ export interface Context {
   readonly inLoop: boolean;
   /** Set when the block pushes a cleanup. */
   readonly cleanups: { any: boolean };
+  /** How deep the checker is in nested code, over all that is checked on demand; shared by every context of a program. */
+  readonly nesting: { depth: number };
   /** What a test turns out to need, and whether anything in it can fail. */
   readonly inferred: { cpus: number; checks: boolean };
 }
@@ -60,6 +62,27 @@ export function fail(context: Pick<Context, "report">, span: Span, code: string,
     ...(extra.fix === undefined ? {} : { fix: extra.fix }),
   };
   context.report(diagnostic);
+}
+
+/**
+ * Deeper code than this is refused, long before the host's stack ends here or in lowering: the same program must compile on
+ * every host.
+ */
+const MAX_NESTING = 400;
+
+/** Checks something nested, or reports that it is too deep and gives `otherwise`. */
+export function nested<R>(context: Context, span: Span, otherwise: R, check: () => R): R {
+  const { nesting } = context;
+  if (nesting.depth >= MAX_NESTING) {
+    fail(context, span, "E0529", "this is nested too deeply", { label: `${MAX_NESTING} levels down`, help: "give parts of it names, with `let`, `const` or functions" });
+    return otherwise;
+  }
+  nesting.depth++;
+  try {
+    return check();
+  } finally {
+    nesting.depth--;
+  }
 }
 
 /** "`a`, `b` and `c`". */

@@ -169,6 +169,7 @@ function hasNegative(context: Context, expr: HExpr): boolean {
   const negative = (value: ConstValue | null): boolean => (value?.kind === "list" ? value.items.some(negative) : (asInteger(value) ?? 0n) < 0n);
   if (expr.kind === "if") return hasNegative(context, expr.then) || hasNegative(context, expr.otherwise);
   if (expr.kind === "array") return expr.elements.some((element) => hasNegative(context, element));
+  if (expr.kind === "array-fill") return hasNegative(context, expr.element);
   return !hasComplement(expr) && negative(evaluate(expr, context.target.layout));
 }
 

@@ -9,7 +9,7 @@ import {
 } from "../types.ts";
 import { BUILTIN_FUNCTIONS, checkCall } from "./calls.ts";
 import { asInteger, evaluate, intValue, type ConstValue } from "./constants.ts";
-import { errorExpr, fail, suggest, type Context } from "./context.ts";
+import { errorExpr, fail, nested, suggest, type Context } from "./context.ts";
 import { cast, coerce, defaultType, quote, settleLiterals, showBig } from "./convert.ts";
 import { constantOf, globalOf, tableOf } from "./declarations.ts";
 import { checkMember, moduleNamed } from "./members.ts";
@@ -44,6 +44,10 @@ export function requireReadable(context: Context, expr: HExpr): void {
 
 /** An expression that may be a place: assigned, or reached into, without being read as a whole. */
 export function checkOperand(context: Context, expr: Expr, expected: Type | null = null): HExpr {
+  return nested(context, expr.span, null, () => checkKind(context, expr, expected)) ?? errorExpr(expr.span);
+}
+
+function checkKind(context: Context, expr: Expr, expected: Type | null): HExpr {
   const { span } = expr;
   switch (expr.kind) {
     case "int":
@@ -322,6 +326,7 @@ function arithmeticHelp(type: Type): string | undefined {
 function constantFolded(context: Context, expr: HExpr & { kind: "arithmetic" }): HExpr {
   if (expr.type.kind !== "comptime-int" || evaluate(expr, context.target.layout) !== null) return expr;
   if (expr.op === "/" || expr.op === "%") fail(context, expr.span, "E0516", "this constant is divided by zero", { related: [{ span: expr.right.span, text: "this is 0" }] });
+  else if (expr.op === "*") fail(context, expr.span, "E0516", "this constant has more than 8192 bits");
   else fail(context, expr.span, "E0516", "this constant is shifted too far", { related: [{ span: expr.right.span, text: "0 to 4096 bits" }] });
   return errorExpr(expr.span);
 }

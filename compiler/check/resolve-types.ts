@@ -4,11 +4,16 @@
 import type { TypeExpr } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import { BUILTIN_TYPES, ERROR, VOID, layOutFields, showType, sizeOf, type StructType, type Type } from "../types.ts";
-import { fail, suggest, type Context } from "./context.ts";
+import { fail, nested, suggest, type Context } from "./context.ts";
 import { evaluateLength } from "./expressions.ts";
 import { isLost, lookUp, lookUpInModule, moduleScope, visibleTypes, type Module, type Symbol } from "./scope.ts";
 
 export function resolveType(context: Context, type: TypeExpr): Type {
+  // The commonest types need no depth.
+  return type.kind === "named-type" ? resolveKind(context, type) : nested(context, type.span, ERROR, () => resolveKind(context, type));
+}
+
+function resolveKind(context: Context, type: TypeExpr): Type {
   switch (type.kind) {
     case "named-type": {
       const name = type.name.text;
@@ -104,7 +109,7 @@ export function registerStruct(module: Module, entry: Module["structs"][number])
 /** `wantedAt` is where the size is needed, for the report of a struct that contains itself. */
 export function completeType(context: Context, type: Type, wantedAt: Span | null = null): void {
   if (type.kind === "array") completeType(context, type.element, wantedAt);
-  if (type.kind === "struct") completeStruct(context, type, wantedAt);
+  if (type.kind === "struct" && owners.get(type)?.entry.state !== "done") nested(context, type.declared, undefined, () => completeStruct(context, type, wantedAt));
 }
 
 function completeStruct(context: Context, type: StructType, wantedAt: Span | null): void {
@@ -136,4 +141,7 @@ function completeStruct(context: Context, type: StructType, wantedAt: Span | nul
   type.size = placed.size;
   type.align = placed.align;
   owner.entry.state = "done";
+  if (placed.size <= MAX_BYTES) return;
+  fail(inner, type.declared, "E0502", `\`${type.name}\` takes ${placed.size} bytes`, { label: "a value has at most 256 MiB" });
+  type.size = 0;
 }

@@ -7,7 +7,7 @@ import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { FunctionBody, HBlock, HExpr, HStmt, Local, MatchRange, Text, TrapFieldName } from "../hir.ts";
 import { BOOL, ERROR, U32, U64, USIZE, VOID, showType, type Type } from "../types.ts";
 import { asInteger, evaluate, intValue } from "./constants.ts";
-import { counted, errorExpr, fail, listNames, suggest, type Context } from "./context.ts";
+import { counted, errorExpr, fail, listNames, nested, suggest, type Context } from "./context.ts";
 import { cast, coerce, defaultType, quote, settleLiterals } from "./convert.ts";
 import { checkTargetName, createBody, createLocal } from "./declarations.ts";
 import { checkAs, checkCondition, checkConstant, checkExpr, checkOperand, checkValue, requireReadable } from "./expressions.ts";
@@ -77,6 +77,10 @@ function checkClosure(context: Context, name: string, block: Block): FunctionBod
 }
 
 function checkStatement(context: Context, statement: Stmt): readonly HStmt[] {
+  return nested(context, statement.span, [], () => checkKind(context, statement));
+}
+
+function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
   const { span } = statement;
   switch (statement.kind) {
     case "block":

@@ -7,10 +7,13 @@ import { sizeOf, type Type } from "../types.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
 
 export function writeInteger(bytes: Uint8Array, offset: number, size: number, value: bigint, endian: "little" | "big"): void {
-  let rest = BigInt.asUintN(size * 8, value);
+  const bits = BigInt.asUintN(64, value);
+  // Halves as numbers: tables have many integers, and a bigint operation for each byte is what would take the time.
+  let half = Number(bits & 0xffff_ffffn);
   for (let i = 0; i < size; i++) {
-    bytes[endian === "little" ? offset + i : offset + size - 1 - i] = Number(rest & 0xffn);
-    rest >>= 8n;
+    if (i === 4) half = Number(bits >> 32n);
+    bytes[endian === "little" ? offset + i : offset + size - 1 - i] = half & 0xff;
+    half = Math.floor(half / 256);
   }
 }
 
