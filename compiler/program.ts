@@ -81,7 +81,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     },
     projectTags: options.projectTags,
   };
-  const nesting = { depth: 0 };
+  const nesting = { depth: 0, isTold: false };
   const base = (module: Module): Context => ({
     target: options.target,
     report,

@@ -1,11 +1,14 @@
 // Entry to the grammar: text in, AST and reports out. One parser object serves the process, made at the first use (its construction is a
 // good part of a short run); nothing of a parsed text stays in it. YAML cells come through here too, as ranges of the file's text.
 
+import type { TokenType } from "chevrotain";
 import type { Attribute, Block, Comment, Expr, File, Name, Need, StringLiteral, TypeExpr } from "./ast.ts";
 import type { Report } from "./diagnostic.ts";
 import { ItemParser } from "./parse-items.ts";
 import { type ScanInput, scan, smallInteger } from "./scanner.ts";
 import type { Source } from "./source.ts";
+import * as T from "./tokens.ts";
+import type { Token } from "./tokens.ts";
 
 export interface TextRange {
   readonly start: number;
@@ -22,15 +25,48 @@ export interface CodeRange extends TextRange {
 
 let parser: ItemParser | undefined;
 
-function parse<R>(input: ScanInput, report: Report, reading: string | null, rule: (parser: ItemParser) => R): { result: R; comments: Comment[] } {
+/** More brackets open at a time than anybody reads; what recurses without them ends at the host's stack, thousands of levels down. */
+const MAX_NESTING = 128;
+
+/** `otherwise` stands for a text that is nested too deeply. */
+function parse<R>(input: ScanInput, report: Report, reading: string | null, rule: (parser: ItemParser) => R, otherwise: R): { result: R; comments: Comment[] } {
   const { tokens, comments } = scan(input, report);
+  const { place, depth } = deepestPlace(tokens);
+  const refuse = (): { result: R; comments: Comment[] } => {
+    const span = { source: input.source, start: place?.startOffset ?? 0, end: (place?.endOffset ?? -1) + 1 };
+    report({ code: "E0223", severity: "error", message: "the text is nested too deeply", labels: [{ span, text: depth > MAX_NESTING ? `${depth} brackets are open here` : "in this text" }] });
+    return { result: otherwise, comments };
+  };
+  if (depth > MAX_NESTING) return refuse();
   parser ??= new ItemParser({ isValidating: false });
   parser.begin(input.source, tokens, report, reading);
   try {
     return { result: rule(parser), comments };
+  } catch (error) {
+    if (error instanceof RangeError) return refuse();
+    throw error;
   } finally {
     parser.finish();
   }
+}
+
+const openers: ReadonlySet<TokenType> = new Set([T.LParen, T.LSquare, T.LCurly, T.StrHead]);
+const closers: ReadonlySet<TokenType> = new Set([T.RParen, T.RSquare, T.RCurly, T.StrTail]);
+
+/** Where most brackets are open; the first token when none are. */
+function deepestPlace(tokens: readonly Token[]): { readonly place: Token | undefined; readonly depth: number } {
+  let open = 0;
+  let depth = 0;
+  let [place] = tokens;
+  for (const token of tokens) {
+    if (openers.has(token.tokenType)) {
+      open++;
+      if (open <= depth) continue;
+      depth = open;
+      place = token;
+    } else if (closers.has(token.tokenType)) open--;
+  }
+  return { place, depth };
 }
 
 function inputOf(source: Source, range: CodeRange, isTemplate = false): ScanInput {
@@ -46,23 +82,29 @@ function parsePiece<R>(source: Source, range: CodeRange, report: Report, rule: (
     hasErrors = true;
     report(diagnostic);
   };
-  const { result } = parse(inputOf(source, range, isTemplate), counting, range.reading ?? null, rule);
+  const { result } = parse(inputOf(source, range, isTemplate), counting, range.reading ?? null, rule, null);
   return hasErrors ? null : result;
 }
 
 export function parseFile(source: Source, report: Report): File {
-  const { result, comments } = parse(inputOf(source, { start: 0, end: source.text.length }), report, null, (rules) => rules.file());
+  const span = { source, start: 0, end: source.text.length };
+  const nothing: File = { kind: "file", span, suite: null, items: [], comments: [] };
+  const { result, comments } = parse(inputOf(source, span), report, null, (rules) => rules.file(), nothing);
   return { ...result, comments };
+}
+
+function noStatements(source: Source, { start, end }: CodeRange): Block {
+  return { kind: "block", statements: [], span: { source, start, end }, broken: true };
 }
 
 /** The statements of a YAML `check`, `setup` or `teardown`. */
 export function parseStatements(source: Source, range: CodeRange, report: Report): Block {
-  return parse(inputOf(source, range), report, range.reading ?? null, (rules) => rules.statements()).result;
+  return parse(inputOf(source, range), report, range.reading ?? null, (rules) => rules.statements(), noStatements(source, range)).result;
 }
 
 /** The same with the comments, which the formatter keeps. */
 export function parseStatementsWithComments(source: Source, range: CodeRange, report: Report): { readonly block: Block; readonly comments: readonly Comment[] } {
-  const { result, comments } = parse(inputOf(source, range), report, range.reading ?? null, (rules) => rules.statements());
+  const { result, comments } = parse(inputOf(source, range), report, range.reading ?? null, (rules) => rules.statements(), noStatements(source, range));
   return { block: result, comments };
 }
 

@@ -32,6 +32,7 @@ function run(files, isolation) {
     const command = [
       "--disable-warning=ExperimentalWarning",
       "--import=./tools/tsx-hook.mjs",
+      "--import=./tools/fuzz-seed.mjs",
       "--test",
       `--test-isolation=${isolation}`,
       "--test-timeout=300000",

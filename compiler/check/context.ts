@@ -27,7 +27,7 @@ export interface Context {
   /** Set when the block pushes a cleanup. */
   readonly cleanups: { any: boolean };
   /** How deep the checker is in nested code, over all that is checked on demand; shared by every context of a program. */
-  readonly nesting: { depth: number };
+  readonly nesting: { depth: number; isTold: boolean };
   /** What a test turns out to need, and whether anything in it can fail. */
   readonly inferred: { cpus: number; checks: boolean };
 }
@@ -74,7 +74,9 @@ const MAX_NESTING = 400;
 export function nested<R>(context: Context, span: Span, otherwise: R, check: () => R): R {
   const { nesting } = context;
   if (nesting.depth >= MAX_NESTING) {
-    fail(context, span, "E0529", "this is nested too deeply", { label: `${MAX_NESTING} levels down`, help: "give parts of it names, with `let`, `const` or functions" });
+    // Its neighbours are as deep: one report is enough.
+    if (!nesting.isTold) fail(context, span, "E0529", "this is nested too deeply", { label: `${MAX_NESTING} levels down`, help: "give parts of it names, with `let`, `const` or functions" });
+    nesting.isTold = true;
     return otherwise;
   }
   nesting.depth++;
@@ -82,6 +84,7 @@ export function nested<R>(context: Context, span: Span, otherwise: R, check: () 
     return check();
   } finally {
     nesting.depth--;
+    if (nesting.depth === 0) nesting.isTold = false;
   }
 }
 

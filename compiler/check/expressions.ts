@@ -274,14 +274,25 @@ function checkBinary(context: Context, expr: Expr & { kind: "binary" }, expected
   const compares = COMPARISONS.has(op);
   let left = checkExpr(context, expr.left, compares ? null : expected);
   let right = checkExpr(context, expr.right, left.type.kind === "comptime-int" ? null : left.type);
-  if (left.type.kind === "error" || right.type.kind === "error") return errorExpr(span, compares ? BOOL : ERROR);
+  if ([left, right].some((side) => side.kind === "error" || side.type.kind === "error")) return errorExpr(span, compares ? BOOL : ERROR);
+  const unfit = compares ? undefined : [left, right].find(({ type }) => type.kind !== "int" && type.kind !== "comptime-int");
+  if (unfit !== undefined && op !== "<<" && op !== ">>") {
+    fail(context, expr.opSpan, "E0506", `\`${op}\` needs integers, found ${quote(unfit.type)}`, {
+      related: [
+        { span: left.span, text: `this is ${quote(left.type)}` },
+        { span: right.span, text: `this is ${quote(right.type)}` },
+      ],
+      help: arithmeticHelp(unfit.type),
+    });
+    return errorExpr(span);
+  }
   // A literal whose value the guest picks (`if c { 1 } else { 2 }`) needs a width before it is computed with.
   if ([left, right].some((side) => side.type.kind === "comptime-int" && evaluate(side, context.target.layout) === null)) [left, right] = settleLiterals(context, [left, right] as const);
   if (op === "<<" || op === ">>") return checkShift(context, op, left, right, span, expected);
   if (left.type.kind === "comptime-int" && right.type.kind !== "comptime-int") left = coerce(context, left, right.type);
   else if (right.type.kind === "comptime-int" && left.type.kind !== "comptime-int") right = coerce(context, right, left.type);
   else [left, right] = unifySequences(context, left, right);
-  if (left.kind === "error" || right.kind === "error") return errorExpr(span, compares ? BOOL : left.type);
+  if (left.kind === "error" || right.kind === "error") return errorExpr(span, compares ? BOOL : ERROR);
   if (!sameType(left.type, right.type)) {
     fail(context, expr.opSpan, "E0505", `\`${op}\` needs both sides of one type, found ${quote(left.type)} and ${quote(right.type)}`, {
       related: [
@@ -290,19 +301,9 @@ function checkBinary(context: Context, expr: Expr & { kind: "binary" }, expected
       ],
       help: left.type.kind === "int" && right.type.kind === "int" ? `widths never mix silently: convert one with \`as ${showType(left.type)}\`` : undefined,
     });
-    return errorExpr(span, compares ? BOOL : left.type);
+    return errorExpr(span, compares ? BOOL : ERROR);
   }
   if (compares) return checkComparison(context, op as CompareOp, left, right, span);
-  if (left.type.kind !== "int" && left.type.kind !== "comptime-int") {
-    fail(context, expr.opSpan, "E0506", `\`${op}\` needs integers, found ${quote(left.type)}`, {
-      related: [
-        { span: left.span, text: `this is ${quote(left.type)}` },
-        { span: right.span, text: `this is ${quote(right.type)}` },
-      ],
-      help: arithmeticHelp(left.type),
-    });
-    return errorExpr(span);
-  }
   const type: Type = left.type.kind === "comptime-int" && right.type.kind === "comptime-int" && right.type.duration ? DURATION : left.type;
   return constantFolded(context, { kind: "arithmetic", op: op as ArithmeticOp, left, right, type, span });
 }

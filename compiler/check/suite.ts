@@ -82,7 +82,7 @@ function checkFixture(context: Context, module: Module, items: readonly FixtureI
   const [first, second] = items;
   if (first === undefined) return { vars: [], setup: null, teardown: null };
   if (second !== undefined) fail(context, headOf(second.span), "E0707", "a suite has one fixture", { label: "the second one", related: [{ span: headOf(first.span), text: "the first one" }] });
-  const vars = first.vars.flatMap((item) => {
+  const vars = items.flatMap((fixture) => fixture.vars).flatMap((item) => {
     const global = createGlobal(context, item, true, "");
     const before = module.names.get(item.name.text);
     if (before !== undefined) fail(context, item.name.span, "E0409", `\`${item.name.text}\` is declared twice`, { related: [{ span: spanOfSymbol(before), text: "first declared here" }] });

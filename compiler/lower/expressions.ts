@@ -91,7 +91,7 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
       return lowerConvert(b, expr);
     case "array-to-slice": {
       if (expr.operand.type.kind !== "array") throw new Error("array-to-slice of no array");
-      const constant = evaluate(expr.operand, b.module.layout);
+      const constant = evaluate(expr, b.module.layout);
       if (constant !== null && expr.type.kind === "slice") return lowerConstant(b, expr.type, constant);
       const place = lowerPlace(b, expr.operand);
       if (place.kind !== "memory") throw new Error("an array lies in registers");

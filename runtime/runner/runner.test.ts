@@ -9,6 +9,7 @@ import { buildGuest, failing, passes, stuck, testMachine, type GuestCase, type G
 import { listCases, makePlan, type RunPlan } from "./plan.ts";
 import { createRelease } from "./release.ts";
 import { startRun, type RunHandle, type RunRequest } from "./runner.ts";
+import { createWorkQueue } from "./work-queue.ts";
 import { startPool } from "./worker-pool.ts";
 
 const machine = testMachine();
@@ -263,4 +264,19 @@ test("a worker that dies takes one test with it", async () => {
   await pool.done;
   await pool.terminate();
   assert.deepEqual([...results].sort(), [[0, "pass"], [1, "died: the manifest has no case 0/0/99"], [2, "pass"]]);
+});
+
+test("takers keep to an image, then take a free one, then share the fullest", () => {
+  const unit = (image: number): (typeof all.work)[number] => ({ ...(all.work[0] ?? assert.fail()), image });
+  const queue = createWorkQueue([0, 0, 0, 0, 1, 1, 2].map(unit));
+  assert.deepEqual(queue.take(0, 1), { image: 0, indices: [0] });
+  assert.deepEqual(queue.take(1, 1), { image: 1, indices: [4] });
+  assert.deepEqual(queue.take(0, 1), { image: 0, indices: [1] });
+  assert.deepEqual(queue.take(1, 9), { image: 1, indices: [5] });
+  assert.deepEqual(queue.take(1, 9), { image: 2, indices: [6] });
+  assert.deepEqual(queue.take(1, 1), { image: 0, indices: [2] });
+  assert.equal(queue.left, 1);
+  assert.deepEqual(queue.take(0, 0), { image: 0, indices: [3] });
+  assert.equal(queue.take(0, 1), null);
+  assert.equal(queue.take(5, 1), null);
 });

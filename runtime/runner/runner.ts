@@ -8,6 +8,7 @@ import { makeFailure } from "../engines/failure.ts";
 import type { EngineImage } from "../engines/session.ts";
 import { createRelease, type Release } from "./release.ts";
 import type { PlannedWork, RunPlan } from "./plan.ts";
+import { createWorkQueue } from "./work-queue.ts";
 import type { Batch, PoolOptions, WorkerPool } from "./worker-pool.ts";
 
 export interface RunRequest {
@@ -47,11 +48,13 @@ export interface RunHandle extends RunControl {
   readonly finished: Promise<RunFinished>;
 }
 
+/** The number of this thread among the workers. */
+const HERE = 0;
 /** The event loop gets its turn at least this often, for ^C, the live view and workers' answers. */
 const TURN_MS = 12;
-/** How long tests run here before it is judged whether workers pay. */
+/** How often it is judged whether workers pay; by the latest tests, for the first ones run cold. */
 const TRIAL_MS = 40;
-/** A worker costs about 45 ms of start-up; below this much remaining work they do not pay. */
+/** A worker costs about 45 ms of start-up and as much to get warm; below this much remaining work they do not pay. */
 const WORTH_MS = 200;
 /** What a batch should last: long enough to hide the round trip, short enough for an even end. */
 const BATCH_MS = 25;
@@ -84,12 +87,14 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
   const release: Release = createRelease(plan, request.failFast ?? Infinity, emit);
   const casesOf = new Map<number, number>();
   for (const { image } of work) casesOf.set(image, (casesOf.get(image) ?? 0) + 1);
-  let next = 0;
+  const queue = createWorkQueue(work);
   let isStopping = false;
   let isInterrupted = false;
   let pool: WorkerPool | null = null;
   let active: { readonly image: number; readonly engine: EmbeddedEngine } | null = null;
   let inlineIndex = -1;
+  /** This thread is one of the jobs, unless it has a screen to keep alive. */
+  const workerCount = request.isLive ? request.jobs : request.jobs - 1;
 
   function engineFor(image: number): EmbeddedEngine {
     if (active?.image === image) return active.engine;
@@ -101,24 +106,23 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
   }
 
   function hasWork(): boolean {
-    return next < work.length && !isStopping && !release.isStopped;
+    return queue.left > 0 && !isStopping && !release.isStopped;
   }
 
   function announce(unit: PlannedWork, worker: number): void {
     if (request.isLive) emit({ type: "test-running", id: unit.id, title: unit.title, worker });
   }
 
-  function takeBatch(size: number): Batch | null {
-    const first = work[next];
-    if (!hasWork() || first === undefined) return null;
-    const units: (Batch["units"][number])[] = [];
-    while (units.length < size) {
-      const unit = work[next];
-      if (unit === undefined || unit.image !== first.image) break;
-      units.push({ suite: unit.suite, test: unit.test, case: unit.case, opensSuite: unit.opensSuite, closesSuite: unit.closesSuite, closesTable: unit.closesTable, index: next });
-      next++;
-    }
-    return { image: first.image, units };
+  function takeBatch(worker: number, size: number): Batch | null {
+    const taken = hasWork() ? queue.take(worker, size) : null;
+    if (taken === null) return null;
+    const units = taken.indices.flatMap((index) => {
+      const unit = work[index];
+      if (unit === undefined) return [];
+      const { suite, test, case: caseIndex, opensSuite, closesSuite, closesTable } = unit;
+      return [{ suite, test, case: caseIndex, opensSuite, closesSuite, closesTable, index }];
+    });
+    return { image: taken.image, units };
   }
 
   /** The result of a test that took its worker with it. */
@@ -159,7 +163,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     const { startPool } = await import("./worker-pool.ts");
     const batchSize = Math.max(1, Math.min(MAX_BATCH, Math.floor(BATCH_MS / Math.max(meanMs, 0.01))));
     const options: PoolOptions = {
-      workers: Math.min(request.jobs, work.length - next),
+      workers: Math.min(workerCount, queue.left),
       engine: request.engine,
       hangMs: hangLimit(request),
       plannedCases: (image) => Math.ceil((casesOf.get(image) ?? 0) / request.jobs),
@@ -168,7 +172,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
         if (contents === undefined) throw new Error(`the plan names image ${image}`);
         return contents;
       },
-      nextBatch: () => takeBatch(Math.max(1, Math.min(batchSize, Math.ceil((work.length - next) / request.jobs / 2)))),
+      nextBatch: (worker) => takeBatch(worker, Math.min(batchSize, Math.ceil(queue.left / request.jobs / 2))),
       onResult: (index, result) => release.add(index, result),
       onLost: (index, how, message) => release.add(index, lostResult(index, how, message)),
       onRunning(index, worker) {
@@ -181,26 +185,34 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     pool.done.catch(() => undefined);
   }
 
+  async function runNext(): Promise<void> {
+    const index = queue.take(HERE, 1)?.indices[0] ?? -1;
+    const unit = work[index];
+    if (unit === undefined) return;
+    inlineIndex = index;
+    announce(unit, HERE);
+    release.add(index, await engineFor(unit.image).run(unit));
+    inlineIndex = -1;
+  }
+
   async function execute(): Promise<void> {
-    const begun = host.now();
-    let turn = begun;
+    let turn = host.now();
+    let trial = turn;
     let ran = 0;
-    while (hasWork() && pool?.isReady !== true) {
-      const unit = work[next];
-      if (unit === undefined) break;
-      inlineIndex = next++;
-      announce(unit, 0);
-      release.add(inlineIndex, await engineFor(unit.image).run(unit));
-      inlineIndex = -1;
+    // The screen of a live view and its keys must not wait for a test.
+    while (hasWork() && !(request.isLive && pool?.isReady === true)) {
+      await runNext();
       ran++;
       const now = host.now();
       if (now - turn > TURN_MS) {
         await nextTurn();
         turn = host.now();
       }
-      if (pool === null && request.jobs > 1 && now - begun > TRIAL_MS) {
-        const meanMs = (now - begun) / ran;
-        if (meanMs * (work.length - next) > WORTH_MS) await startWorkers(meanMs);
+      if (pool === null && request.jobs > 1 && now - trial > TRIAL_MS) {
+        const meanMs = (now - trial) / ran;
+        if (meanMs * queue.left > WORTH_MS) await startWorkers(meanMs);
+        trial = host.now();
+        ran = 0;
       }
     }
     active?.engine.dispose();
@@ -252,7 +264,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       isStopping = true;
     },
     requestStatus() {
-      const running = [...(inlineIndex >= 0 ? [{ worker: 0, index: inlineIndex }] : []), ...(pool?.running() ?? [])];
+      const running = [...(inlineIndex >= 0 ? [{ worker: HERE, index: inlineIndex }] : []), ...(pool?.running() ?? [])];
       for (const { worker, index } of running) {
         const unit = work[index];
         // A test under way cannot be asked: its thread runs the guest and answers nobody until it is done.

@@ -21,8 +21,8 @@ export interface PoolOptions {
   /** Cases of an image that are going to run in all workers together. */
   plannedCases(image: number): number;
   imageAt(image: number): EngineImage;
-  /** The next batch, or null: nothing left (for now). */
-  nextBatch(): Batch | null;
+  /** The next batch for a worker, or null: nothing left. */
+  nextBatch(worker: number): Batch | null;
   onResult(index: number, result: TestFinished): void;
   /** A unit that took its worker with it. */
   onLost(index: number, how: "died" | "hung", message: string): void;
@@ -81,7 +81,7 @@ export function startPool(options: PoolOptions): WorkerPool {
 
   function feed(member: Member): void {
     if (isEnding || !member.isReady || member.batch !== null) return;
-    const batch = requeued.shift() ?? options.nextBatch();
+    const batch = requeued.shift() ?? options.nextBatch(member.number);
     if (batch === null) {
       endIfDone();
       return;

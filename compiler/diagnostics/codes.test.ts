@@ -1,0 +1,73 @@
+// The table of codes against the truth: every code in the sources is explained and has a golden, every explained one is emitted, and
+// the examples do what their explanations say when they are compiled.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { nearestName } from "../../grammar/diagnostic.ts";
+import { loadMachine } from "../../machines/load-machine.ts";
+import { compile } from "../index.ts";
+import { compilerCodes, findCode, listCodes } from "./codes.ts";
+
+const root = join(import.meta.dirname, "../..");
+const description = loadMachine("bytecode-virt");
+assert.ok(description?.ok === true);
+const { machine } = description;
+
+function filesBelow(folder: string, ending: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(root, folder, name));
+}
+
+function codesIn(files: readonly string[], pattern: RegExp): ReadonlySet<string> {
+  return new Set(files.flatMap((file) => [...readFileSync(file, "utf8").matchAll(pattern)].map((match) => match[1] ?? "")));
+}
+
+/** Codes and messages of a text alone in its file. */
+function compileExample(code: string, example: string): readonly string[] {
+  const needsSuite = code !== "E0701" && /^(?:@.*\n)?test /m.test(example) && !/^suite /m.test(example);
+  const text = needsSuite ? `suite "example"\n\n${example}` : example;
+  const readFile = (path: string): string | null => {
+    if (path === "example.gspec") return text;
+    const file = join(root, path);
+    return statSync(file, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(file, "utf8") : null;
+  };
+  const { diagnostics } = compile(["example.gspec"], { machine, readFile, libDirectory: "lib/" });
+  return diagnostics.map((diagnostic) => `${diagnostic.code} ${diagnostic.message}`);
+}
+
+describe("diagnostic codes of the compiler", () => {
+  for (const { code, title, explanation } of compilerCodes) {
+    test(`${code} ${title}`, () => {
+      const [wrong, right] = [...explanation.matchAll(/```gspec\n([^]*?)\n```/g)].map((match) => match[1] ?? "");
+      assert.ok(wrong !== undefined && right !== undefined, "two examples");
+      assert.deepEqual([...new Set(compileExample(code, wrong).map((line) => line.slice(0, 5)))], [code], compileExample(code, wrong).join("\n"));
+      assert.deepEqual(compileExample(code, right), []);
+    });
+  }
+
+  test("the table holds exactly the codes that the compiler emits", () => {
+    const sources = filesBelow("compiler", ".ts").filter((file) => !file.endsWith(".test.ts") && !file.endsWith("codes.ts"));
+    const emitted = codesIn(sources, /"([EW]0\d{3})"/g);
+    assert.deepEqual(compilerCodes.map(({ code }) => code), [...emitted].toSorted());
+  });
+
+  test("every code has a golden", () => {
+    const shown = codesIn(filesBelow("tests/errors", ".txt"), /^(?:error|warning)\[([EW]0\d{3})\]/gm);
+    assert.deepEqual(listCodes().map(({ code }) => code).filter((code) => !shown.has(code)), []);
+  });
+
+  test("a code stands in one table only", () => {
+    const all = listCodes().map(({ code }) => code);
+    assert.equal(new Set(all).size, all.length);
+  });
+
+  test("codes are found by name", () => {
+    assert.equal(findCode("E0401")?.title, "unknown name");
+    assert.equal(findCode("E0102")?.title, "string without closing quote");
+    assert.equal(findCode("E9999"), undefined);
+    assert.equal(nearestName("E041", listCodes().map(({ code }) => code)), "E0401");
+  });
+});

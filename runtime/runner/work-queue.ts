@@ -1,0 +1,69 @@
+// Who runs what next. A plan is a row of images; whoever takes work keeps to one image until it is done, because opening an image
+// (boot, set-up, translation) costs as much as hundreds of its tests. When every image is taken, the fullest one is shared.
+
+import type { PlannedWork } from "./plan.ts";
+
+export interface TakenWork {
+  readonly image: number;
+  /** Indices into the plan, in order. */
+  readonly indices: readonly number[];
+}
+
+export interface WorkQueue {
+  /** Units that nobody has taken. */
+  readonly left: number;
+  /** At most `size` units of one image; null: nothing is left. */
+  take(taker: number, size: number): TakenWork | null;
+}
+
+interface Range {
+  readonly image: number;
+  next: number;
+  readonly end: number;
+  takers: number;
+}
+
+export function createWorkQueue(work: readonly PlannedWork[]): WorkQueue {
+  const ranges: Range[] = [];
+  work.forEach(({ image }, index) => {
+    const last = ranges.at(-1);
+    if (last !== undefined && last.image === image) ranges[ranges.length - 1] = { ...last, end: index + 1 };
+    else ranges.push({ image, next: index, end: index + 1, takers: 0 });
+  });
+  const current = new Map<number, Range>();
+  let left = work.length;
+  /** Ranges before this one are done. */
+  let first = 0;
+
+  function choose(): Range | null {
+    while ((ranges[first]?.next ?? 0) >= (ranges[first]?.end ?? Infinity)) first++;
+    let fullest: Range | null = null;
+    for (let at = first; at < ranges.length; at++) {
+      const range = ranges[at];
+      if (range === undefined || range.next >= range.end) continue;
+      if (range.takers === 0) return range;
+      if (fullest === null || range.end - range.next > fullest.end - fullest.next) fullest = range;
+    }
+    return fullest;
+  }
+
+  return {
+    get left() {
+      return left;
+    },
+    take(taker, size) {
+      let range = current.get(taker) ?? null;
+      if (range === null || range.next >= range.end) {
+        range = choose();
+        if (range === null) return null;
+        range.takers++;
+        current.set(taker, range);
+      }
+      const count = Math.min(Math.max(1, size), range.end - range.next);
+      const start = range.next;
+      range.next += count;
+      left -= count;
+      return { image: range.image, indices: Array.from({ length: count }, (_, offset) => start + offset) };
+    },
+  };
+}
