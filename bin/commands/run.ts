@@ -1,5 +1,5 @@
 // `guestspec run`: selects, plans, runs, reports. On a terminal the same process may run again: what failed, or what another filter
-// selects. ^C ends after the tests that run now and still writes every report; a second ^C ends at once.
+// selects. ^C ends after the tests that run now, a second one at once; both still write every report. A third one just exits.
 
 import { isGood, type RunEvent, type RunFinished } from "../../runtime/events.ts";
 import { engineHost } from "../../runtime/engines/host.ts";
@@ -35,8 +35,9 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   function interrupt(): void {
     interruptions++;
     following = null;
-    if (interruptions > 1) process.exit(EXIT.interrupted);
-    handle?.interrupt();
+    if (interruptions > 2) process.exit(EXIT.interrupted);
+    if (interruptions === 2) void handle?.abandon();
+    else handle?.interrupt();
   }
 
   const actions = {

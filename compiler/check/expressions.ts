@@ -299,13 +299,20 @@ function checkBinary(context: Context, expr: Expr & { kind: "binary" }, expected
         { span: left.span, text: `this is ${quote(left.type)}` },
         { span: right.span, text: `this is ${quote(right.type)}` },
       ],
-      help: left.type.kind === "int" && right.type.kind === "int" ? `widths never mix silently: convert one with \`as ${showType(left.type)}\`` : undefined,
+      help: widerHelp(context, left.type, right.type),
     });
     return errorExpr(span, compares ? BOOL : ERROR);
   }
   if (compares) return checkComparison(context, op as CompareOp, left, right, span);
   const type: Type = left.type.kind === "comptime-int" && right.type.kind === "comptime-int" && right.type.duration ? DURATION : left.type;
   return constantFolded(context, { kind: "arithmetic", op: op as ArithmeticOp, left, right, type, span });
+}
+
+function widerHelp(context: Context, left: Type, right: Type): string | undefined {
+  if (left.kind !== "int" || right.kind !== "int") return undefined;
+  const { layout } = context.target;
+  const wider = bitsOf(right, layout) > bitsOf(left, layout) ? right : left;
+  return `widths and signs never mix silently: convert one side with \`as ${showType(wider)}\``;
 }
 
 function arithmeticHelp(type: Type): string | undefined {

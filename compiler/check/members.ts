@@ -3,7 +3,7 @@
 
 import type { Expr } from "../../grammar/ast.ts";
 import type { HExpr } from "../hir.ts";
-import { BUILTIN_TYPES, COMPTIME_INT, U8, USIZE, bitsOf, integerRange, sizeOf, type Type } from "../types.ts";
+import { BOOL, BUILTIN_TYPES, COMPTIME_INT, U8, USIZE, bitsOf, integerRange, sizeOf, type Type } from "../types.ts";
 import { hasMethod } from "./calls.ts";
 import { intValue } from "./constants.ts";
 import { errorExpr, fail, listNames, suggest, type Context } from "./context.ts";
@@ -71,6 +71,7 @@ function machinePath(context: Context, expr: Member): string | null {
 }
 
 function machineConstant(context: Context, path: string, expr: Member): HExpr {
+  if (path === "little_endian") return { kind: "const", value: intValue(context.target.layout.endian === "little" ? 1n : 0n), type: BOOL, span: expr.span };
   const value = context.target.constants.get(path);
   if (value !== undefined) return { kind: "const", value: intValue(value), type: COMPTIME_INT, span: expr.span };
   const [device = ""] = path.split(".");

@@ -85,7 +85,7 @@ test("a literal's value need not be sent; without literals both sides are told",
   assert.equal(describeCheck(context, check([[0, 2n]]), "body").message, "expected add(1, 1) == 3, got 0x0000_0002");
   assert.equal(
     describeCheck(context, check([[0, 2n], [1, 3n]], { site: 1 }), "body").message,
-    "expected add(1, 1) == 3, got 0x0000_0002 and 0x0000_0003",
+    "expected add(1, 1) == 3, got 0x0000_0002, not 0x0000_0003",
   );
 });
 

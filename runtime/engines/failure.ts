@@ -152,7 +152,8 @@ function describeMismatch(context: ReportContext, site: Site, check: FailedCheck
   }
   const { left, right } = sides;
   if (left.operand.literal) return `, got ${brief(right)}`;
-  return right.operand.literal ? `, got ${brief(left)}` : `, got ${brief(left)} and ${brief(right)}`;
+  if (right.operand.literal) return `, got ${brief(left)}`;
+  return `, got ${brief(left)}${site.operator === "==" ? ", not" : " and"} ${brief(right)}`;
 }
 
 function operandsOf(site: Site, check: FailedCheck): SlotOperand[] {

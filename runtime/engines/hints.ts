@@ -76,8 +76,8 @@ const NUMBER_HINTS: readonly ((pair: NumberPair) => string | null)[] = [
   },
   ({ expected, got, bits }) => {
     const difference = expected ^ got;
-    // Small numbers differ in one bit all the time.
-    if (bits < 16 || popcount(difference) !== 1 || popcount(expected) < 3 || expected < 0x20n) return null;
+    // Small numbers, and neighbours, differ in one bit all the time.
+    if (difference === 1n || bits < 16 || popcount(difference) !== 1 || popcount(expected) < 3 || expected < 0x20n) return null;
     const bit = difference.toString(2).length - 1;
     return `only bit ${bit} differs: ${(got >> BigInt(bit)) & 1n ? "set, but should be clear" : "clear, but should be set"}`;
   },

@@ -280,3 +280,19 @@ test("takers keep to an image, then take a free one, then share the fullest", ()
   assert.equal(queue.take(0, 1), null);
   assert.equal(queue.take(5, 1), null);
 });
+
+test("a test that may run for long runs in a worker, so that this thread can be reached", async () => {
+  const endless = buildGuest([{ name: "s", tests: [{ name: "quick", cases: [passes] }, { name: "endless", cases: [stuck("loop")], timeout: 1e15 }, { name: "later", cases: [passes] }] }], machine);
+  const plan = makePlan([endless], listCases([endless]), null);
+  const workers: number[] = [];
+  let handle: RunHandle | null = null;
+  handle = startRun(request(plan, { images: [endless], isLive: true, engine: { ...engine, executor: "interpreter" } }), (event) => {
+    if (event.type === "test-running") workers.push(event.worker);
+  });
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  // The event loop turns while the guest loops: that is the point.
+  assert.deepEqual(workers, [0, 1]);
+  await handle.abandon();
+  const finished = await handle.finished;
+  assert.deepEqual([finished.counts.pass, finished.notRun], [1, 2]);
+});

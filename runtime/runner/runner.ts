@@ -40,6 +40,8 @@ export interface RunControl {
   interrupt(): void;
   /** As `interrupt`, but the run does not count as interrupted: another one follows. */
   stop(): void;
+  /** Ends workers at once; what they were at has no result. */
+  abandon(): Promise<void>;
   /** Asks for a `test-status` of each running test. */
   requestStatus(): void;
 }
@@ -56,6 +58,8 @@ const TURN_MS = 12;
 const TRIAL_MS = 40;
 /** A worker costs about 45 ms of start-up and as much to get warm; below this much remaining work they do not pay. */
 const WORTH_MS = 200;
+/** A test that may execute more than this, seconds of wall time, runs in a worker. */
+const LONG_INSTRUCTIONS = 200_000_000;
 /** What a batch should last: long enough to hide the round trip, short enough for an even end. */
 const BATCH_MS = 25;
 const MAX_BATCH = 400;
@@ -159,11 +163,17 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     };
   }
 
+  function isLong(unit: PlannedWork | undefined): boolean {
+    const test = unit === undefined ? undefined : images[unit.image]?.manifest.suites[unit.suite]?.tests[unit.test];
+    return test !== undefined && limitsOf(test, request.engine).instructions > LONG_INSTRUCTIONS;
+  }
+
   async function startWorkers(meanMs: number): Promise<void> {
+    if (pool !== null) return;
     const { startPool } = await import("./worker-pool.ts");
     const batchSize = Math.max(1, Math.min(MAX_BATCH, Math.floor(BATCH_MS / Math.max(meanMs, 0.01))));
     const options: PoolOptions = {
-      workers: Math.min(workerCount, queue.left),
+      workers: Math.max(1, Math.min(workerCount, queue.left)),
       engine: request.engine,
       hangMs: hangLimit(request),
       plannedCases: (image) => Math.ceil((casesOf.get(image) ?? 0) / request.jobs),
@@ -181,7 +191,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       },
     };
     pool = startPool(options);
-    // Looked at below when workers took work; if none ever started, this thread has run everything and nothing is lost.
+    // Looked at below when they have work; if none ever started, this thread has run everything and nothing is lost.
     pool.done.catch(() => undefined);
   }
 
@@ -201,6 +211,11 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     let ran = 0;
     // The screen of a live view and its keys must not wait for a test.
     while (hasWork() && !(request.isLive && pool?.isReady === true)) {
+      if (isLong(work[queue.peek(HERE)])) {
+        // Nothing else happens in this thread while a test runs, not even ^C; only a worker can be stopped.
+        await startWorkers(BATCH_MS);
+        break;
+      }
       await runNext();
       ran++;
       const now = host.now();
@@ -218,7 +233,8 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     active?.engine.dispose();
     active = null;
     if (pool === null) return;
-    if (pool.isReady) await pool.done;
+    // Not ready and nothing left: this thread was faster than they could start.
+    if (pool.isReady || hasWork()) await pool.done;
     await pool.terminate();
   }
 
@@ -262,6 +278,10 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     },
     stop() {
       isStopping = true;
+    },
+    async abandon() {
+      isStopping = isInterrupted = true;
+      await pool?.terminate();
     },
     requestStatus() {
       const running = [...(inlineIndex >= 0 ? [{ worker: HERE, index: inlineIndex }] : []), ...(pool?.running() ?? [])];

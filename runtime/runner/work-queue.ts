@@ -12,6 +12,8 @@ export interface TakenWork {
 export interface WorkQueue {
   /** Units that nobody has taken. */
   readonly left: number;
+  /** The index that `take` would give first, -1: none. */
+  peek(taker: number): number;
   /** At most `size` units of one image; null: nothing is left. */
   take(taker: number, size: number): TakenWork | null;
 }
@@ -47,15 +49,20 @@ export function createWorkQueue(work: readonly PlannedWork[]): WorkQueue {
     return fullest;
   }
 
+  function rangeOf(taker: number): Range | null {
+    const own = current.get(taker);
+    return own !== undefined && own.next < own.end ? own : choose();
+  }
+
   return {
     get left() {
       return left;
     },
+    peek: (taker) => rangeOf(taker)?.next ?? -1,
     take(taker, size) {
-      let range = current.get(taker) ?? null;
-      if (range === null || range.next >= range.end) {
-        range = choose();
-        if (range === null) return null;
+      const range = rangeOf(taker);
+      if (range === null) return null;
+      if (current.get(taker) !== range) {
         range.takers++;
         current.set(taker, range);
       }

@@ -8,6 +8,11 @@ import { compileSpecs, runImages, specFiles, testsOf } from "./run-all.ts";
 
 const verdictsOf = (events: readonly RunEvent[]): readonly string[] => testsOf(events).map(({ id, verdict, checks }) => `${verdict} ${checks} ${id}`);
 
+const badOf = (events: readonly RunEvent[]): readonly string[] =>
+  testsOf(events)
+    .filter(({ verdict }) => !isGood(verdict))
+    .map(({ id, failures }) => `${id}: ${failures[0]?.message ?? ""}`);
+
 describe("all specs", () => {
   let interpreted: readonly RunEvent[] = [];
   const images = compileSpecs(specFiles("specs"));
@@ -17,8 +22,7 @@ describe("all specs", () => {
   });
 
   test("pass on the interpreter, and are as many as promised", () => {
-    const bad = testsOf(interpreted).filter(({ verdict }) => !isGood(verdict));
-    assert.deepEqual(bad.map(({ id, failures }) => `${id}: ${failures[0]?.message ?? ""}`), []);
+    assert.deepEqual(badOf(interpreted), []);
     assert.ok(testsOf(interpreted).length >= 250, `${testsOf(interpreted).length} tests`);
   });
 
@@ -41,10 +45,14 @@ describe("all specs", () => {
     assert.ok(single(other).length > 200);
   });
 
+  // Device specs are left out: drivers for DMA fix the byte order and the width of what lies in memory.
+  const portable = ["tutorial", "language", "traps", "memory", "kunit", "interrupts", "smp"].flatMap((folder) => specFiles(`specs/${folder}`));
   for (const layout of [{ addressBytes: 4, endian: "little" }, { addressBytes: 8, endian: "big" }, { addressBytes: 4, endian: "big" }] as const) {
-    test(`give the same verdicts with ${layout.addressBytes * 8}-bit ${layout.endian}-endian words`, async () => {
-      const events = await runImages(compileSpecs(specFiles("specs"), layout), { executor: "interpreter" });
-      assert.deepEqual(verdictsOf(events), verdictsOf(interpreted));
+    test(`pass with ${layout.addressBytes * 8}-bit ${layout.endian}-endian words`, async () => {
+      const events = await runImages(compileSpecs(portable, layout), { executor: "interpreter" });
+      assert.deepEqual(badOf(events), []);
+      const files = new Set(portable);
+      assert.equal(testsOf(events).length, testsOf(interpreted).filter(({ file }) => files.has(file)).length);
     });
   }
 });

@@ -13,6 +13,8 @@ import { createTestMachine, DEVICE_BASE, loadTestImage, TEST_REGISTERS } from ".
 import { wasmFactory } from "./wasm-executor.ts";
 
 const DEVICE: GenerateOptions["device"] = { base: DEVICE_BASE, storageBytes: 64, timer: TEST_REGISTERS.TIMER, lower: TEST_REGISTERS.LOWER };
+/** GUESTSPEC_FUZZ_ROUNDS searches longer. */
+const ROUNDS = Number(process.env["GUESTSPEC_FUZZ_ROUNDS"] ?? 1);
 const NO_LIMITS: RunLimits = { deadline: 1e9, grace: 1e9, instructions: 1e7 };
 
 /** Everything that can be seen of a run. */
@@ -35,7 +37,7 @@ for (const layout of LAYOUTS) {
   test(`executors agree on generated modules, ${layoutName(layout)}`, () => {
     fc.assert(
       fc.property(fc.nat(), (seed) => compare(generateModule(seed, { layout, device: DEVICE }))),
-      { numRuns: 60 },
+      { numRuns: 20 * ROUNDS },
     );
   });
 }
@@ -46,6 +48,6 @@ test("executors agree on where a limit strikes", () => {
       const limits = isTime ? { deadline: limit, grace, instructions: 1e7 } : { deadline: 1e9, grace, instructions: limit };
       compare(generateModule(seed, { device: DEVICE }), limits);
     }),
-    { numRuns: 100 },
+    { numRuns: 30 * ROUNDS },
   );
 });

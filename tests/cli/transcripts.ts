@@ -1,0 +1,93 @@
+// Transcripts: files in which `$ guestspec ...` is followed by everything it prints and its exit code. The tests run the commands again
+// and compare, so that a transcript is at once a golden and the documentation of how the tool answers. Standard error follows
+// standard output. What differs between two runs or two machines (wall time, paths, versions) is replaced by words in brackets.
+
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { root } from "../../tools/project.mjs";
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ToolOptions {
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The tool as its users meet it: another process, no terminal. */
+export function startTool(args: readonly string[], { cwd, env = {} }: ToolOptions) {
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(GUESTSPEC_|NODE_TEST|NO_COLOR|FORCE_COLOR|CI$|GITHUB_|NODE_OPTIONS)/.test(name)),
+  );
+  return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "bin", "main.ts"), ...args], {
+    cwd,
+    env: { ...inherited, NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "node"), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+export async function runTool(args: readonly string[], options: ToolOptions): Promise<Outcome> {
+  const child = startTool(args, options);
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  return { code, stdout, stderr };
+}
+
+/** Splits like a shell does: quotes, no variables. */
+export function splitCommand(line: string): { readonly env: Record<string, string>; readonly args: readonly string[] } {
+  const words = [...line.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"]+)+/g)].map(([word]) => word.replace(/'([^']*)'|"([^"]*)"/g, (_, single?: string, double?: string) => single ?? double ?? ""));
+  const env: Record<string, string> = {};
+  while (words[0] !== undefined && /^[A-Z_]+=/.test(words[0])) {
+    const [assignment = ""] = words.splice(0, 1);
+    const at = assignment.indexOf("=");
+    env[assignment.slice(0, at)] = assignment.slice(at + 1);
+  }
+  if (words[0] !== "guestspec") throw new Error(`a transcript runs guestspec, not: ${line}`);
+  return { env, args: words.slice(1) };
+}
+
+/** Replaces what may differ between two runs of the same thing. */
+export function normalise(text: string, folder: string): string {
+  return text
+    .replaceAll(folder, "[folder]")
+    .replaceAll(root.replace(/\/$/, ""), "[package]")
+    .replace(/ *\b\d[\d,.]* (ns|us|ms|s|min)\b(?! of guest time| after)/g, " [time]")
+    .replace(/"(wall\w*|guestNs)":[\d.e+-]+/g, '"$1":0')
+    .replace(/"(\w+At)":"[^"]*"/g, '"$1":""')
+    .replace(/[\d,]+ instructions,/g, "[n] instructions,")
+    .replace(/"instructions":\d+/g, '"instructions":0')
+    .replace(/\bpc 0x[0-9a-f_]+/g, "pc [address]")
+    .replace(/guestspec \d+\.\d+\.\d+/g, "guestspec [version]");
+}
+
+/** Runs the commands of a transcript and writes it anew. Comments and blank lines between commands stay. */
+export async function replay(transcript: string, folder: string): Promise<string> {
+  const lines: string[] = [];
+  let isOutput = false;
+  for (const line of transcript.split("\n")) {
+    if (line.startsWith("$ ")) {
+      const { env, args } = splitCommand(line.slice(2));
+      const { code, stdout, stderr } = await runTool(args, { cwd: folder, env });
+      const output = normalise(stdout + stderr, folder).replace(/[ \t]+$/gm, "").trimEnd();
+      lines.push(line, ...(output === "" ? [] : output.split("\n")), `[exit ${code}]`);
+      isOutput = true;
+    } else if (isOutput) {
+      // Old output goes, up to its end.
+      if (/^\[exit .*\]$/.test(line)) isOutput = false;
+      else if (line.startsWith("#")) {
+        isOutput = false;
+        lines.push("", line);
+      }
+    } else lines.push(line);
+  }
+  return `${lines.join("\n").trimEnd()}\n`;
+}
