@@ -24,7 +24,8 @@ export function startTool(args: readonly string[], { cwd, env = {} }: ToolOption
   );
   return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "bin", "main.ts"), ...args], {
     cwd,
-    env: { ...inherited, NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "node"), ...env },
+    // Nothing of what the tests do reaches the user's cache, and nothing of it them.
+    env: { ...inherited, XDG_CACHE_HOME: join(cwd, ".cache"), NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "node"), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
 }
