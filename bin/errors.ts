@@ -16,6 +16,11 @@ export class CommandError extends Error {
   }
 }
 
+/** By name: the bundle has the class once in its hot path and once outside of it. */
+export function isCommandError(error: unknown): error is CommandError {
+  return error instanceof Error && error.name === "CommandError" && "exitCode" in error;
+}
+
 export function usageError(message: string, help: string | null = null): CommandError {
   return new CommandError(EXIT.usage, message, help);
 }

@@ -3,7 +3,7 @@
 
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { nearestName } from "../grammar/diagnostic.ts";
+import { nearestName } from "../grammar/nearest-name.ts";
 import { usageError } from "./errors.ts";
 
 const SPEC = /\.gspec(\.yaml)?$/;
@@ -51,16 +51,18 @@ function missingPath(word: string): Error {
 export interface FoundSpecs {
   /** In order, each once. */
   readonly files: readonly string[];
-  /** What is left to select by: words that are no plain path, and paths when both kinds were given. */
+  /** Places in them: whole files and folders, `FILE:LINE`, ids. */
+  readonly places: readonly string[];
+  /** Parts of ids; what they select is taken from the places, if there are any. */
   readonly words: readonly string[];
 }
 
-/** Nothing given: everything below the working directory. */
-export function findSpecs(words: readonly string[]): FoundSpecs {
+/** No place given: everything below the working directory. */
+export function findSpecs(given: readonly string[]): FoundSpecs {
   const files = new Set<string>();
-  const selecting: string[] = [];
-  let hasPlainWord = false;
-  for (const raw of words) {
+  const places: string[] = [];
+  const words: string[] = [];
+  for (const raw of given) {
     const word = normalise(raw);
     const kind = stat(word);
     if (kind === "folder") searchFolder(word, files);
@@ -69,16 +71,17 @@ export function findSpecs(words: readonly string[]): FoundSpecs {
       files.add(word);
     } else {
       const file = fileOf(word);
-      if (file !== null) files.add(normalise(file));
-      else if (looksLikePath(word)) throw missingPath(word);
-      else hasPlainWord = true;
-      selecting.push(file === null ? raw : word);
-      continue;
+      if (file === null) {
+        if (looksLikePath(word)) throw missingPath(word);
+        words.push(raw);
+        continue;
+      }
+      files.add(normalise(file));
     }
-    selecting.push(word);
+    places.push(word);
   }
-  if (words.length === 0 || hasPlainWord) searchFolder(".", files);
-  return { files: [...files], words: selecting };
+  if (places.length === 0) searchFolder(".", files);
+  return { files: [...files], places, words };
 }
 
 /** Paths only: for commands that compile but do not select tests. */

@@ -7,7 +7,6 @@ import { fileURLToPath } from "node:url";
 import { hashFile, openCache, type Dependency, type ImageCache } from "../compiler/images/cache.ts";
 import type { Manifest } from "../compiler/images/manifest.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
-import { decodeModule, encodeModule } from "../isa/bytecode/binary.ts";
 import type { MachineDescription } from "../machines/description.ts";
 import type { EngineImage } from "../runtime/engines/session.ts";
 import { CommandError, describeHostError, usageError } from "./errors.ts";
@@ -119,12 +118,7 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
     const entry = cache?.readSpec(path, key) ?? null;
     if (entry === null) missing.push(path);
     else if (entry === "no suite") loaded.set(path, entry);
-    else {
-      const decoded = decodeModule(entry.image);
-      // Its digest was right, so this is an entry of other rules than its stamp says: compile anew.
-      if (decoded.module === undefined) missing.push(path);
-      else loaded.set(path, { path, module: decoded.module, manifest: JSON.parse(entry.manifest) as Manifest, machine, isCached: true });
-    }
+    else loaded.set(path, { path, module: entry.module, manifest: JSON.parse(entry.manifest) as Manifest, machine, isCached: true });
   }
   if (missing.length > 0) {
     const { compile } = await import("../compiler/index.ts");
@@ -147,7 +141,7 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
       if (image === undefined) loaded.set(path, "no suite");
       else loaded.set(path, { path, module: image.module, manifest: image.manifest, machine, isCached: false });
       if (cache === null || own.some((dependency) => warned.has(dependency))) continue;
-      const entry = image === undefined ? ("no suite" as const) : { path, image: encodeModule(image.module), manifest: JSON.stringify(image.manifest), dependencies: image.dependencies };
+      const entry = image === undefined ? ("no suite" as const) : { path, module: image.module, manifest: JSON.stringify(image.manifest), dependencies: image.dependencies };
       cache.writeSpec(path, key, entry, dependOn(own));
     }
   }

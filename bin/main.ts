@@ -2,7 +2,7 @@
 // Nobody ever sees a stack trace unless they ask for one with GUESTSPEC_DEBUG=1.
 
 import { COMMANDS, type CommandRow } from "./commands/table.ts";
-import { CommandError } from "./errors.ts";
+import { CommandError, isCommandError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { processIo, type Io } from "./io.ts";
 
@@ -46,7 +46,7 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
 }
 
 function reportError(error: unknown, io: Io): ExitCode {
-  if (error instanceof CommandError) {
+  if (isCommandError(error)) {
     // Without a message everything has been said, as after diagnostics.
     if (error.message !== "") io.err(`error: ${error.message}\n`);
     if (error.help !== null) io.err(`  = help: ${error.help}\n`);

@@ -2,7 +2,7 @@
 // command line, and everything it would let pass or word badly (unknown names, missing or surplus values) is judged here.
 
 import { parseArgs } from "node:util";
-import { nearestName } from "../grammar/diagnostic.ts";
+import { nearestName } from "../grammar/nearest-name.ts";
 import { usageError } from "./errors.ts";
 
 export interface OptionRow {

@@ -3,7 +3,7 @@
 
 import { appendFileSync, closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { nearestName } from "../grammar/diagnostic.ts";
+import { nearestName } from "../grammar/nearest-name.ts";
 import { createReporter, REPORTER_NAMES, type Reporter, type RunActions, type Sink } from "../runtime/reporters/index.ts";
 import { CommandError, describeHostError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";

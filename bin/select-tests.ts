@@ -3,7 +3,7 @@
 import { listCases, type PlannedCase } from "../runtime/runner/plan.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
-import { findSpecs } from "./find-specs.ts";
+import { findSpecs, type FoundSpecs } from "./find-specs.ts";
 import type { Io } from "./io.ts";
 import { loadSpecs, type LoadedImage, type LoadedSpecs } from "./load-specs.ts";
 import type { ParsedOptions } from "./options.ts";
@@ -16,19 +16,26 @@ export interface Selection extends LoadedSpecs {
   readonly selected: readonly PlannedCase[];
 }
 
-async function selectByWordsIn(words: readonly string[], files: readonly string[], universe: readonly PlannedCase[]): Promise<readonly PlannedCase[]> {
+/** What any of the words selects. */
+async function selectAny(words: readonly string[], universe: readonly PlannedCase[]): Promise<readonly PlannedCase[]> {
   // An id names one case, even where it is part of longer ids.
   const byId = new Map(universe.map((subject) => [subject.id, subject]));
-  const exact = new Set(words.flatMap((word) => byId.get(word) ?? []));
+  const exact = new Set<unknown>(words.flatMap((word) => byId.get(word) ?? []));
   const others = words.filter((word) => !byId.has(word));
-  if (others.length === 0 && words.length > 0) return universe.filter((subject) => exact.has(subject));
-  // Whole files only: what is there is what was asked for.
-  if (others.every((word) => files.includes(word)) && exact.size === 0 && universe.every(({ file }) => words.length === 0 || words.includes(file))) return universe;
-  const { selectByWords } = await import("../runtime/runner/filter-words.ts");
-  const selection = selectByWords(others, universe);
-  if (!selection.ok) throw new CommandError(EXIT.nothingSelected, selection.message, selection.help);
-  const chosen = new Set<unknown>([...exact, ...selection.selected]);
-  return universe.filter((subject) => chosen.has(subject));
+  if (others.length > 0) {
+    const { selectByWords } = await import("../runtime/runner/filter-words.ts");
+    const selection = selectByWords(others, universe);
+    if (!selection.ok) throw new CommandError(EXIT.nothingSelected, selection.message, selection.help);
+    for (const subject of selection.selected) exact.add(subject);
+  }
+  return universe.filter((subject) => exact.has(subject));
+}
+
+async function selectFrom({ places, words }: FoundSpecs, universe: readonly PlannedCase[]): Promise<readonly PlannedCase[]> {
+  // Whole files and folders are in the universe because they were asked for.
+  const isWhole = places.every((place) => !place.includes(":") || universe.some(({ file }) => file === place));
+  const placed = isWhole ? universe : await selectAny(places, universe);
+  return words.length === 0 ? placed : selectAny(words, placed);
 }
 
 /** `selected` narrowed by a filter expression; `universe` tells slips from filters that just select nothing. */
@@ -42,17 +49,26 @@ export async function applyFilter(text: string, selected: readonly PlannedCase[]
   throw usageError([first.replace(/^error: /, ""), ...rest].join("\n"));
 }
 
+/** What earlier runs know of the tests; read only when a filter asks for it. */
+async function withStatuses(universe: readonly PlannedCase[], io: Io): Promise<readonly PlannedCase[]> {
+  const { statusesOf } = await import("./run-history.ts");
+  const statuses = statusesOf(universe.map(({ id }) => id), io);
+  return universe.map((planned) => ({ ...planned, statuses: statuses.get(planned.id) ?? [] }));
+}
+
 /** Throws when nothing is left: nothing is ever silently not run. */
 export async function selectTests(options: ParsedOptions, io: Io): Promise<Selection> {
-  const { files, words } = findSpecs(options.positionals);
+  const found = findSpecs(options.positionals);
+  const { files } = found;
   if (files.length === 0) {
     const where = options.positionals.length === 0 ? "below the working directory" : `in ${options.positionals.join(", ")}`;
     throw new CommandError(EXIT.nothingSelected, `there are no specs (*.gspec, *.gspec.yaml) ${where}`);
   }
   const specs = await loadSpecs(files, { machine: options.value("machine"), useCache: !options.has("no-cache") }, io);
-  const universe = listCases(specs.images);
+  let universe: readonly PlannedCase[] = listCases(specs.images);
   if (universe.length === 0) throw new CommandError(EXIT.nothingSelected, `no tests in ${files.length === 1 ? files[0] : `${files.length} files`}`, "a spec with tests begins with: suite \"name\"");
-  let selected = await selectByWordsIn(words, files, universe);
+  if (options.values("filter").some((text) => text.includes("status"))) universe = await withStatuses(universe, io);
+  let selected = await selectFrom(found, universe);
   for (const text of options.values("filter")) selected = await applyFilter(text, selected, universe);
   if (selected.length === 0) throw new CommandError(EXIT.nothingSelected, `the filter selects none of ${universe.length} tests`);
   return { ...specs, files, universe, selected };

@@ -4,7 +4,7 @@
 import type { File } from "../grammar/ast.ts";
 import type { Diagnostic, Report } from "../grammar/diagnostic.ts";
 import { parseFile } from "../grammar/parser.ts";
-import type { Source } from "../grammar/source.ts";
+import type { Source, Span } from "../grammar/source.ts";
 import { fail, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
 import { checkFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures, spanOfSymbol } from "./check/declarations.ts";
 import { createModule, moduleScope, type Module } from "./check/scope.ts";
@@ -151,7 +151,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
   return {
     modules,
     suites,
-    diagnostics: withoutEchoes(diagnostics),
+    diagnostics: withoutEchoes(diagnostics, modules),
     context: base(specs[0] ?? [...modules.values()][0] ?? createModule({ path: "", text: "" }, { kind: "file", span: { source: { path: "", text: "" }, start: 0, end: 0 }, suite: null, items: [], comments: [] }, null)),
     dependenciesOf: (module) => reach(module, uses),
   };
@@ -163,8 +163,21 @@ function reach(start: Module, uses: ReadonlyMap<Module, ReadonlySet<Module>>): r
   return [...seen].filter((module) => module.libName === null).map((module) => module.source.path);
 }
 
-/** Warnings of files with errors are not told: what looks unused or unchecked there may be used by what did not parse or check. */
-function withoutEchoes(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+/**
+ * Leaves out what other mistakes explain. Warnings of files with errors: what looks unused or unchecked there may be used by what did
+ * not parse or check. Missing fields, registers and members of declarations that did not parse in whole.
+ */
+function withoutEchoes(diagnostics: readonly Diagnostic[], modules: ReadonlyMap<string, Module>): readonly Diagnostic[] {
   const wrong = new Set(diagnostics.filter(({ severity }) => severity === "error").map(({ labels }) => labels[0].span.source));
-  return diagnostics.filter(({ severity, labels }) => severity === "error" || !wrong.has(labels[0].span.source));
+  const unread = diagnostics.filter(({ code }) => /^E0[123]/.test(code)).map(({ labels }) => labels[0].span);
+  const isInside = (inner: Span, outer: Span): boolean => inner.source === outer.source && outer.start <= inner.start && inner.start <= outer.end;
+  const isExplained = ({ code, labels: [, declared] }: Diagnostic): boolean => {
+    if (!MISSING_PARTS.has(code) || declared === undefined || unread.length === 0) return false;
+    const item = modules.get(declared.span.source.path)?.file.items.find(({ span }) => isInside(declared.span, span));
+    return item !== undefined && unread.some((span) => isInside(span, item.span));
+  };
+  return diagnostics.filter((diagnostic) => (diagnostic.severity === "error" ? !isExplained(diagnostic) : !wrong.has(diagnostic.labels[0].span.source)));
 }
+
+/** A field, method, register or member that its declaration, the second label, does not have. */
+const MISSING_PARTS: ReadonlySet<string> = new Set(["E0407", "E0411", "E0412"]);

@@ -10,7 +10,8 @@ import {
   type TokenType,
 } from "chevrotain";
 import type { Name } from "./ast.ts";
-import { type Diagnostic, nearestName, type Report } from "./diagnostic.ts";
+import type { Diagnostic, Report } from "./diagnostic.ts";
+import { nearestName } from "./nearest-name.ts";
 import type { Source, Span } from "./source.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";

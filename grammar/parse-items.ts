@@ -7,7 +7,7 @@ import type {
   AccessWord, Attribute, Block, ConstItem, Expr, FieldDecl, File, FixtureItem, FnItem, Item, Mark, Name, Need, Param, PciId, RegisterDecl, StringLiteral,
   SuiteHeader, TableItem, TableRow, TestItem, TestSource, TypeExpr, UseItem, VarItem,
 } from "./ast.ts";
-import { nearestName } from "./diagnostic.ts";
+import { nearestName } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
 import { integerOf } from "./parse-expressions.ts";
 import { StatementParser } from "./parse-statements.ts";

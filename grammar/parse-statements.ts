@@ -4,7 +4,7 @@
 
 import type { IOrAlt, TokenType } from "chevrotain";
 import type { AssignStmt, BinaryOp, Block, CheckStmt, ExpectTrapStmt, Expr, IfStmt, MatchStmt, Name, SkipStmt, Stmt, StringLiteral } from "./ast.ts";
-import { nearestName } from "./diagnostic.ts";
+import { nearestName } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
 import { ExpressionParser, startsExpression } from "./parse-expressions.ts";
 import * as T from "./tokens.ts";
@@ -185,7 +185,7 @@ export class StatementParser extends ExpressionParser {
     if (type === T.RCurly || type === T.RParen || type === T.RSquare) {
       throw this.faultAt(first, "E0206", `\`${first.image}\` closes nothing`, "no bracket is open here");
     }
-    const help = type === T.Hash ? { help: "a comment starts with `//`" } : {};
+    const help = type === T.Hash ? { help: "a comment starts with `//`" } : type === T.Equal ? { help: "equality is written `==`" } : {};
     throw this.faultAt(first, "E0204", `expected a statement, found ${this.describe(first)}`, "no statement starts so", help);
   }
 

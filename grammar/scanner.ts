@@ -5,7 +5,8 @@
 
 import type { TokenType } from "chevrotain";
 import type { Comment } from "./ast.ts";
-import { type Diagnostic, nearestName, type Report } from "./diagnostic.ts";
+import type { Diagnostic, Report } from "./diagnostic.ts";
+import { nearestName } from "./nearest-name.ts";
 import type { Source } from "./source.ts";
 import * as T from "./tokens.ts";
 import type { TextValue, Token } from "./tokens.ts";

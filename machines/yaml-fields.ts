@@ -3,6 +3,7 @@
 // (the failsafe schema), so that numbers of 64 bits stay exact.
 
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type Scalar } from "yaml";
+import { nearestName } from "../grammar/nearest-name.ts";
 
 /** A mistake in a machine file; line and column from 1. */
 export interface MachineFileError {
@@ -28,33 +29,10 @@ export function parseInteger(text: string): bigint | null {
   return BigInt(digits) * (unit === undefined ? 1n : (UNITS[unit.toLowerCase()] ?? 1n));
 }
 
-/** Edits between two words; two letters changed about count as one. */
-function editDistance(a: string, b: string): number {
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      const swapped = isSwap ? (before[j - 2] ?? 0) + 1 : Infinity;
-      next.push(Math.min(replaced, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    before = row;
-    row = next;
-  }
-  return row[b.length] ?? 0;
-}
-
 /** `; did you mean "x"?` or nothing. */
 export function suggest(name: string, known: readonly string[]): string {
-  const ranked = known
-    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
-    .sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(name.length / 3))
-    ? `; did you mean "${best.candidate}"?`
-    : "";
+  const nearest = nearestName(name, known);
+  return nearest === undefined ? "" : `; did you mean "${nearest}"?`;
 }
 
 export type Field = { readonly key: Scalar; readonly value: Node | null };

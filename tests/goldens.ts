@@ -1,13 +1,12 @@
 // Golden tests: an input file and what must come of it stand side by side in a folder (`x.gspec`, `x.ast`). Every such test goes through
-// here. `GUESTSPEC_BLESS=1` (or `--bless`) rewrites the expected files, to be read in the diff; with `CI` set that is refused,
-// so that no run can bless what it should judge.
+// here. `GUESTSPEC_BLESS=1` rewrites the expected files, to be read in the diff; with `CI` set that is refused, so that no run
+// can bless what it should judge.
 
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { describe, test } from "node:test";
-
-const root = join(import.meta.dirname, "..");
+import { root } from "../tools/project.mjs";
 
 export interface GoldenInput {
   /** From the project's root, with `/`: the same on every machine. */
@@ -15,7 +14,7 @@ export interface GoldenInput {
   readonly text: string;
 }
 
-export interface GoldenFolder {
+interface GoldenFolder {
   readonly name: string;
   /** From the project's root. */
   readonly folder: string;
@@ -25,8 +24,8 @@ export interface GoldenFolder {
   readonly produce: (input: GoldenInput) => string | Promise<string>;
 }
 
-export function isBlessing(): boolean {
-  const isAsked = process.env["GUESTSPEC_BLESS"] === "1" || process.argv.includes("--bless");
+function isBlessing(): boolean {
+  const isAsked = process.env["GUESTSPEC_BLESS"] === "1";
   if (isAsked && process.env["CI"] !== undefined && process.env["CI"] !== "" && process.env["CI"] !== "false") {
     throw new Error("goldens are not rewritten where CI is set");
   }
@@ -58,16 +57,16 @@ export function goldenInputs(folder: string, endings: readonly string[]): readon
 /** One test for each input, and one that finds expected files whose input is gone. */
 export function goldenFolder({ name, folder, inputs, expected, produce }: GoldenFolder): void {
   const endings = inputs.toSorted((a, b) => b.length - a.length);
-  describe(name, () => {
+  void describe(name, () => {
     const found = goldenInputs(folder, endings);
     const wanted = new Set<string>();
     for (const input of found) {
       const ending = endings.find((candidate) => input.path.endsWith(candidate)) ?? "";
       const golden = input.path.slice(0, input.path.length - ending.length) + expected;
       wanted.add(golden);
-      test(input.path.slice(folder.length + 1), async () => compareGolden(golden, await produce(input)));
+      void test(input.path.slice(folder.length + 1), async () => compareGolden(golden, await produce(input)));
     }
-    test("every expected file has its input", () => {
+    void test("every expected file has its input", () => {
       assert.ok(found.length > 0, `${folder} has no inputs`);
       const orphans = goldenInputs(folder, [expected]).filter(({ path }) => !wanted.has(path)).map(({ path }) => path);
       assert.deepEqual(orphans, []);

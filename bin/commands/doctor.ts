@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
 import { listMachines } from "../../machines/load-machine.ts";
 import { deviceModels } from "../../runtime/devices/index.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
-import { CommandError } from "../errors.ts";
+import { isCommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { buildStamp, DEFAULT_MACHINE, LIB_FOLDER, loadMachineDescription, openImageCache } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
@@ -45,7 +45,7 @@ async function findMachines(): Promise<readonly Finding[]> {
       const note = name === DEFAULT_MACHINE ? " (default)" : "";
       findings.push({ level: "ok", about: "machine", text: `${name}${note}: ${machine.devices.length} devices, ${machine.cpus.min} to ${machine.cpus.max} CPUs` });
     } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
+      if (!isCommandError(error)) throw error;
       findings.push({ level: "bad", about: "machine", text: error.message });
     }
   }

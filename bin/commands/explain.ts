@@ -1,7 +1,7 @@
 // `guestspec explain CODE`: the text behind a diagnostic. Without a code, the list of all.
 
 import { findCode, listCodes } from "../../compiler/diagnostics/codes.ts";
-import { nearestName } from "../../grammar/diagnostic.ts";
+import { nearestName } from "../../grammar/nearest-name.ts";
 import { usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";

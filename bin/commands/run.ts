@@ -1,15 +1,16 @@
 // `guestspec run`: selects, plans, runs, reports. On a terminal the same process may run again: what failed, or what another filter
 // selects. ^C ends after the tests that run now, a second one at once; both still write every report. A third one just exits.
 
-import { isGood, type RunEvent, type RunFinished } from "../../runtime/events.ts";
+import { isGood, type RunEvent, type RunFinished, type TestFinished } from "../../runtime/events.ts";
 import { engineHost } from "../../runtime/engines/host.ts";
 import { makePlan, type PlannedCase } from "../../runtime/runner/plan.ts";
 import { startRun, type RunHandle, type RunSummary } from "../../runtime/runner/runner.ts";
-import { CommandError } from "../errors.ts";
+import { isCommandError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { wholeNumber, type ParsedOptions } from "../options.ts";
 import { openReporters } from "../reporters.ts";
+import { appendHistory } from "../run-history.ts";
 import { readEngineOptions, readJobs } from "../run-options.ts";
 import { applyFilter, selectTests } from "../select-tests.ts";
 import { toolVersion } from "../version.ts";
@@ -31,6 +32,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   /** What runs next in this process, if anything. */
   let following: readonly PlannedCase[] | null = null;
   let failed = new Set<string>();
+  const results: Pick<TestFinished, "id" | "verdict" | "wallMs">[] = [];
 
   function interrupt(): void {
     interruptions++;
@@ -77,7 +79,10 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   process.on("SIGTERM", interrupt);
 
   function emit(event: RunEvent): void {
-    if (event.type === "test-finished" && !isGood(event.verdict)) failed.add(event.id);
+    if (event.type === "test-finished") {
+      results.push({ id: event.id, verdict: event.verdict, wallMs: event.wallMs });
+      if (!isGood(event.verdict)) failed.add(event.id);
+    }
     for (const reporter of reporters.all) reporter.handle(event);
   }
 
@@ -109,6 +114,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     }
   } finally {
     await reporters.finish();
+    appendHistory(results, io);
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
@@ -123,7 +129,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
       try {
         return await applyFilter(text, selected, universe);
       } catch (error) {
-        if (error instanceof CommandError) return null;
+        if (isCommandError(error)) return null;
         throw error;
       }
     }

@@ -30,8 +30,9 @@ const NO_CACHE: OptionRow = { name: "no-cache", help: "compile anew, and keep no
 const JSON_OUTPUT: OptionRow = { name: "json", help: "write JSON" };
 
 const SELECTION = [
-  "WHAT is a file, a folder, FILE:LINE (the test or row there), or part of a test's id; several add up, none means all",
-  "specs below the working directory. -E filters what they select.",
+  "WHAT is a place - a file, a folder, FILE:LINE (the test or row there), an id - or a word that is part of ids. Places",
+  "add up, and so do words; words select within the places, or else among all specs below the working directory.",
+  "-E filters what they select.",
 ];
 
 const RUN_OPTIONS: readonly OptionRow[] = [

@@ -1,7 +1,7 @@
 // `guestspec why TEST`: everything that decides whether and how a test runs, each with where it comes from. Nothing is ever silently
 // not run, and this is where one asks.
 
-import { DEFAULT_INSTRUCTIONS, DEFAULT_TIMEOUT_NS, limitsOf, type EngineOptions } from "../../runtime/engines/embedded.ts";
+import { limitsOf, type EngineOptions } from "../../runtime/engines/embedded.ts";
 import { deriveSeed } from "../../runtime/engines/case-id.ts";
 import { checkNeeds, cpusNeeded, isPromised, unmetNeed } from "../../runtime/engines/needs.ts";
 import { formatDuration } from "../../runtime/engines/values.ts";
@@ -53,7 +53,5 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     io.out(`${planned.id}\n${explain(planned, image, engine).join("\n")}\n\n`);
   }
   if (selected.length > TOLD) io.out(`and ${selected.length - TOLD} more; \`guestspec list\` lists them\n`);
-  const defaults = `defaults: ${formatDuration(DEFAULT_TIMEOUT_NS)} of guest time, ${DEFAULT_INSTRUCTIONS.toLocaleString("en")} instructions a test\n`;
-  io.out(defaults);
   return EXIT.ok;
 }

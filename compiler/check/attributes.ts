@@ -27,6 +27,7 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
     const name = attribute.name.text;
     switch (name) {
       case "tags":
+        if (attribute.args.length === 0) fail(context, attribute.span, "E0504", "`@tags` takes at least 1 argument, found 0", { help: "for example `@tags(pci, mmio)`" });
         for (const arg of attribute.args) {
           const tag = arg.kind === "name" ? arg.name : textOf(arg.span);
           const known = [...TAGS, ...context.modules.projectTags()];
@@ -40,6 +41,7 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
         }
         break;
       case "covers":
+        if (attribute.args.length === 0) fail(context, attribute.span, "E0504", "`@covers` takes at least 1 argument, found 0", { help: "for example `@covers(\"PCI 3.0, 6.2.1\")`" });
         for (const arg of attribute.args) {
           if (arg.kind === "string") covers.push(arg.parts.map((part) => (part.kind === "text" ? part.text : "")).join(""));
           else fail(context, arg.span, "E0501", "`@covers` takes texts", { label: "not a text", help: "for example `@covers(\"PCI 3.0, 6.2.1\")`" });
@@ -68,8 +70,10 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
         if (attribute.args.length > 0) fail(context, attribute.span, "E0504", `\`@${name}\` takes no arguments, found ${attribute.args.length}`, { help: `write \`@${name}\`` });
         flags[name] = "";
         break;
-      default:
-        fail(context, attribute.name.span, "E0408", `unknown attribute \`@${name}\``, { label: "not an attribute", help: suggest(name, ATTRIBUTES) ?? `there are ${listNames(ATTRIBUTES.map((known) => `@${known}`))}` });
+      default: {
+        const known = ATTRIBUTES.map((each) => `@${each}`);
+        fail(context, attribute.name.span, "E0408", `unknown attribute \`@${name}\``, { label: "not an attribute", help: suggest(`@${name}`, known) ?? `there are ${listNames(known)}` });
+      }
     }
   }
   return { tags, covers, timeout, flags };

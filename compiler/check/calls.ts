@@ -7,6 +7,7 @@ import { BUILTIN_TYPES, COMPTIME_INT, ERROR, USIZE, VOID, integerRange, showType
 import { intValue } from "./constants.ts";
 import { counted, errorExpr, fail, suggest, type Context } from "./context.ts";
 import { coerce, defaultType, quote } from "./convert.ts";
+import { resolveSignature } from "./declarations.ts";
 import { checkExpr, checkIndexValue, typeNamed } from "./expressions.ts";
 import { INTRINSICS, findIntrinsic, type IntrinsicRow } from "./intrinsics.ts";
 import { isIntrinsicNamespace, moduleNamed } from "./members.ts";
@@ -95,6 +96,7 @@ function checkArgs(context: Context, call: Call, name: string, params: readonly 
 function callFunction(context: Context, entry: FnEntry, self: HExpr | null, expr: Call): HExpr {
   // What it calls may check.
   context.inferred.checks = true;
+  resolveSignature(context, entry);
   const { type } = entry.function;
   const params = self === null ? type.params : type.params.slice(1);
   const written = self === null ? entry.item.params : entry.item.params.slice(1);

@@ -2,7 +2,8 @@
 // the scope. A `Context` is immutable but for what it points to; a nested block or closure gets a changed copy.
 
 import type { Span } from "../../grammar/source.ts";
-import { nearestName, type Diagnostic, type Label, type Report } from "../../grammar/diagnostic.ts";
+import type { Diagnostic, Label, Report } from "../../grammar/diagnostic.ts";
+import { nearestName } from "../../grammar/nearest-name.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { FunctionBody, HExpr } from "../hir.ts";
 import { ERROR, type Type } from "../types.ts";

@@ -5,7 +5,7 @@ import type { Span } from "../../grammar/source.ts";
 import type { HExpr } from "../hir.ts";
 import { U64, I64, U8, bitsOf, integerRange, isAggregate, sameType, showType, type IntType, type Type } from "../types.ts";
 import { asInteger, evaluate, intValue, type ConstValue } from "./constants.ts";
-import { errorExpr, fail, type Context, type Extra } from "./context.ts";
+import { counted, errorExpr, fail, type Context, type Extra } from "./context.ts";
 
 /** The expression as `type`, or an error. What is wrong already is not reported again, whatever type it would have had. */
 export function coerce(context: Context, expr: HExpr, type: Type, extra: Extra = {}): HExpr {
@@ -19,7 +19,7 @@ export function coerce(context: Context, expr: HExpr, type: Type, extra: Extra =
   if (type.kind === "slice" && from.kind === "str" && sameType(type.element, U8)) {
     return { kind: "convert", operand: expr, type, span: expr.span };
   }
-  if (isComptimeArray(from) && (type.kind === "array" || type.kind === "slice")) return adaptArray(context, expr, type, extra);
+  if (isComptimeArray(from) && !isComptimeArray(type) && (type.kind === "array" || type.kind === "slice")) return adaptArray(context, expr, type, extra);
   fail(context, expr.span, "E0501", `expected ${quote(type)}, found ${quote(from)}`, {
     ...extra,
     label: extra.label ?? `this is ${quote(from)}`,
@@ -31,7 +31,7 @@ export function coerce(context: Context, expr: HExpr, type: Type, extra: Extra =
 /** The type as a message names it. */
 export function quote(type: Type): string {
   if (type.kind === "comptime-int") return type.duration ? "a duration" : "an integer";
-  if (isComptimeArray(type) && type.kind === "array") return `an array of ${type.length} integers`;
+  if (isComptimeArray(type) && type.kind === "array") return `an array of ${counted(type.length, type.element.kind === "array" ? "array" : "integer")}`;
   return type.kind === "void" ? "nothing" : `\`${showType(type)}\``;
 }
 
@@ -42,7 +42,7 @@ function castHelp(from: Type, to: Type): string | undefined {
   if (to.kind === "pointer" && from.kind === "comptime-int") return `the null pointer is \`0 as ${showType(to)}\``;
   if (from.kind === "int" && to.kind === "int") return `widths never mix silently: write \`as ${showType(to)}\``;
   if (from.kind === "array" && to.kind === "array") return undefined;
-  return canCast(from, to) ? `convert it with \`as ${showType(to)}\`` : undefined;
+  return canCast(from, to) && from.kind !== "comptime-int" ? `convert it with \`as ${showType(to)}\`` : undefined;
 }
 
 function isComptimeArray(type: Type): boolean {
@@ -87,15 +87,15 @@ function adaptLiteral(context: Context, expr: HExpr, type: Type, extra: Extra): 
     });
     return errorExpr(expr.span, type);
   }
+  // A conditional between literals: each branch adapts.
+  if (expr.kind === "if") {
+    return { ...expr, then: coerce(context, expr.then, type, extra), otherwise: coerce(context, expr.otherwise, type, extra), type };
+  }
   const typed = hasComplement(expr) ? retype(context, expr, type, extra) : expr;
   const value = evaluate(typed, context.target.layout);
   const integer = asInteger(value);
   if (integer === null || value === null) {
     if (typed.kind === "error") return typed;
-    // A conditional between literals: each branch adapts.
-    if (expr.kind === "if") {
-      return { ...expr, then: coerce(context, expr.then, type, extra), otherwise: coerce(context, expr.otherwise, type, extra), type };
-    }
     fail(context, expr.span, "E0507", "this must be known when compiling", { label: "depends on the running guest", help: `give its parts a type, as in \`0 as ${type.name}\`` });
     return errorExpr(expr.span, type);
   }
@@ -131,7 +131,7 @@ function checkFits(context: Context, value: ConstValue, type: Type, span: Span):
   if (integer >= range.min && integer <= range.max) return true;
   fail(context, span, "E0502", `${showBig(integer)} does not fit \`${type.name}\``, {
     label: `\`${type.name}\` holds ${showBig(range.min)} to ${showBig(range.max)}`,
-    help: integer === -1n && !type.signed ? `all bits set is \`${type.name}.max\`` : undefined,
+    help: integer === -1n && !type.signed && type.bits !== "address" ? `all bits set is \`${type.name}.max\`` : undefined,
   });
   return false;
 }
@@ -159,6 +159,14 @@ export function settleLiterals<Parts extends readonly HExpr[]>(context: Context,
   if (!parts.every((part) => part.type.kind === "comptime-int" && !part.type.duration)) return parts;
   const type = parts.some((part) => hasNegative(context, part)) ? I64 : U64;
   return parts.map((part) => coerce(context, part, type)) as readonly HExpr[] as Parts;
+}
+
+/** Two lists of untyped integers that meet each other: slices of the one default type, as their lengths may differ. */
+export function settleLists(context: Context, left: HExpr, right: HExpr): readonly [HExpr, HExpr] {
+  if (!isComptimeArray(left.type) || !isComptimeArray(right.type)) return [left, right];
+  const element = hasNegative(context, left) || hasNegative(context, right) ? I64 : U64;
+  const settle = (list: HExpr): HExpr => coerce(context, list, withElement(list.type, element));
+  return [settle(left), settle(right)];
 }
 
 function withElement(type: Type, element: IntType): Type {

@@ -141,14 +141,27 @@ export function* functionsOf(module: Module): Generator<FnEntry> {
   for (const methods of module.methods.values()) yield* methods.values();
 }
 
-function resolveSignature(context: Context, entry: FnEntry): void {
+const resolved = new WeakSet<FnEntry>();
+
+/** The types of a function's parameters and result, on demand: the values of an enum may call it before its turn comes. */
+export function resolveSignature(from: Context, entry: FnEntry): void {
+  if (resolved.has(entry)) return;
+  resolved.add(entry);
   const { item } = entry;
+  const context = moduleContext(from, entry.module);
   const params = item.params.map((param) => resolveSized(context, param.type));
   const seen = new Map<string, Span>();
   for (const { name } of item.params) {
     const before = seen.get(name.text);
     if (before !== undefined) fail(context, name.span, "E0409", `parameter \`${name.text}\` is declared twice`, { related: [{ span: before, text: "first declared here" }] });
     seen.set(name.text, name.span);
+  }
+  const [self] = params;
+  if (entry.owner !== null && self?.kind !== "error" && (item.params[0]?.name.text !== "self" || self?.kind !== "pointer" || self.target !== entry.owner)) {
+    fail(context, item.params[0]?.name.span ?? item.name.span, "E0530", `the first parameter of method \`${item.name.text}\` is not \`self\``, {
+      related: [{ span: entry.owner.declared, text: "the struct" }],
+      help: `write \`fn ${item.name.text}(self${item.params.length > 0 ? ", .." : ""})\`, or move it out of the struct`,
+    });
   }
   const type = entry.function.type as Writable<HFunction["type"]>;
   type.params = params;
@@ -225,7 +238,7 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
     fail(context, declared.reset.span, "E0502", `${showBig(reset)} does not fit \`${showType(type)}\``, { label: "the reset value", related: [{ span: written.span, text: "the register's type" }] });
   }
   const access = declared.access ?? "rw";
-  const fields = declared.fields.flatMap((field): RegisterField[] => {
+  const fields = declared.fields.flatMap((field): (RegisterField & { readonly isWrong?: boolean })[] => {
     const high = evaluateInteger(context, field.high, "a bit number");
     const low = field.low === null ? high : evaluateInteger(context, field.low, "a bit number");
     if (high === null || low === null) return [];
@@ -236,7 +249,8 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
         related: reversed ? [] : [{ span: written.span, text: `bits ${bits - 1}..0` }],
         help: reversed ? `the higher bit comes first: \`${low}..${high}\`` : undefined,
       });
-      return [];
+      // It keeps its name, so that its uses are no mistakes of their own.
+      return [{ name: field.name.text, high: 0, low: 0, access: field.access ?? access, declared: field.name.span, isWrong: true }];
     }
     return [{ name: field.name.text, high: Number(high), low: Number(low), access: field.access ?? access, declared: field.name.span }];
   });
@@ -246,17 +260,21 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
     if (before !== undefined) fail(context, field.declared, "E0409", `field \`${field.name}\` is declared twice in \`${declared.name.text}\``, { related: [{ span: before, text: "first declared here" }] });
     seen.set(field.name, field.declared);
   }
-  const byLow = [...fields].sort((a, b) => a.low - b.low);
+  const byLow = fields.filter((field) => field.isWrong !== true).sort((a, b) => a.low - b.low);
   byLow.forEach((field, i) => {
     const next = byLow[i + 1];
     if (next !== undefined && next.low <= field.high) {
       fail(context, next.declared, "E0528", `fields \`${field.name}\` and \`${next.name}\` share bit ${next.low}`, {
-        label: `bits ${next.high}..${next.low}`,
-        related: [{ span: field.declared, text: `bits ${field.high}..${field.low}` }],
+        label: showBits(next),
+        related: [{ span: field.declared, text: showBits(field) }],
       });
     }
   });
   return { name: declared.name.text, type, count, offset: Number(offset), access, reset, fields, declared: declared.name.span };
+}
+
+function showBits({ high, low }: RegisterField): string {
+  return high === low ? `bit ${low}` : `bits ${high}..${low}`;
 }
 
 // ---- Values on demand ----
@@ -264,7 +282,7 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
 const BOOT_INFO = "boot_info";
 
 function failCycle(context: Context, what: string, declared: Span, usedAt: Span | null): void {
-  fail(context, declared, "E0508", `${what} depends on itself`, { label: "its value is needed to compute it", related: usedAt === null ? [] : [{ span: usedAt, text: "needed again here" }] });
+  fail(context, declared, "E0508", `${what} depends on itself`, { label: "needs itself", related: usedAt === null ? [] : [{ span: usedAt, text: "needed again here" }] });
 }
 
 export function constantOf(context: Context, entry: ConstEntry, usedAt: Span | null = null): { readonly value: ConstValue | null; readonly type: Type } {
@@ -276,7 +294,7 @@ export function constantOf(context: Context, entry: ConstEntry, usedAt: Span | n
     entry.state = "working";
     const inner = moduleContext(context, entry.module);
     const expected = entry.item.type === null ? null : resolveSized(inner, entry.item.type);
-    const constant = checkConstant(inner, entry.item.value, expected);
+    const constant = checkConstant(inner, entry.item.value, expected, "a constant");
     if (constant !== null) {
       entry.value = constant.value;
       entry.type = constant.type;
@@ -310,7 +328,7 @@ export function createGlobal(context: Context, item: GlobalEntry["item"], perTes
   let initial: ConstValue | null = null;
   if (item.value !== null) {
     const checked = declared === null ? defaultType(context, checkExpr(context, item.value)) : null;
-    const constant = checked === null ? checkConstant(context, item.value, declared) : null;
+    const constant = checked === null ? checkConstant(context, item.value, declared, "the first value of a variable", "set it in `setup`") : null;
     initial = checked === null ? (constant?.value ?? null) : evaluate(checked, context.target.layout);
     type = declared ?? checked?.type ?? null;
     if (initial === null && checked !== null && checked.kind !== "error" && checked.type.kind !== "error") {

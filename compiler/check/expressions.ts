@@ -1,7 +1,7 @@
 // Expressions: AST to typed HIR. `expected` is what the place around wants, where it is known; it only steers literals and array
 // literals: the place itself calls `coerce`, so that every mismatch is reported once, where it can name both sides.
 
-import type { BinaryOp, Expr } from "../../grammar/ast.ts";
+import type { BinaryOp, Expr, FnItem } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { ArithmeticOp, CompareOp, FunctionBody, HExpr, Local } from "../hir.ts";
 import {
@@ -9,9 +9,9 @@ import {
 } from "../types.ts";
 import { BUILTIN_FUNCTIONS, checkCall } from "./calls.ts";
 import { asInteger, evaluate, intValue, type ConstValue } from "./constants.ts";
-import { errorExpr, fail, nested, suggest, type Context } from "./context.ts";
-import { cast, coerce, defaultType, quote, settleLiterals, showBig } from "./convert.ts";
-import { constantOf, globalOf, tableOf } from "./declarations.ts";
+import { errorExpr, fail, listNames, nested, suggest, type Context } from "./context.ts";
+import { cast, coerce, defaultType, quote, settleLiterals, settleLists, showBig } from "./convert.ts";
+import { constantOf, globalOf, resolveSignature, tableOf } from "./declarations.ts";
 import { checkMember, moduleNamed } from "./members.ts";
 import { checkPlace, failUnindexed } from "./places.ts";
 import { completeType, resolveSized, resolveType } from "./resolve-types.ts";
@@ -143,19 +143,19 @@ export function checkCondition(context: Context, expr: Expr): HExpr {
 }
 
 /** A constant expression; reports when it is none. */
-export function checkConstant(context: Context, expr: Expr, expected: Type | null): { readonly value: ConstValue; readonly type: Type; readonly expr: HExpr } | null {
+export function checkConstant(context: Context, expr: Expr, expected: Type | null, what = "this", help?: string): { readonly value: ConstValue; readonly type: Type; readonly expr: HExpr } | null {
   const checked = expected === null ? checkExpr(context, expr) : checkAs(context, expr, expected);
   if (checked.type.kind === "error" || checked.kind === "error") return null;
   const value = evaluate(checked, context.target.layout);
   if (value === null) {
-    fail(context, expr.span, "E0507", "this must be known when compiling", { label: "depends on the running guest" });
+    fail(context, expr.span, "E0507", `${what} must be known when compiling`, { label: "depends on the running guest", help });
     return null;
   }
   return { value, type: checked.type, expr: checked };
 }
 
-export function evaluateInteger(context: Context, expr: Expr, what: string): bigint | null {
-  const constant = checkConstant(context, expr, null);
+export function evaluateInteger(context: Context, expr: Expr, what: string, help?: string): bigint | null {
+  const constant = checkConstant(context, expr, null, what, help);
   if (constant === null) return null;
   const value = asInteger(constant.value);
   if (value !== null && (constant.type.kind === "int" || constant.type.kind === "comptime-int")) return value;
@@ -164,7 +164,7 @@ export function evaluateInteger(context: Context, expr: Expr, what: string): big
 }
 
 export function evaluateLength(context: Context, expr: Expr): number | null {
-  const value = evaluateInteger(context, expr, "an array length");
+  const value = evaluateInteger(context, expr, "an array length", "memory of any length is a slice: `alloc([]u8, n)`");
   if (value === null) return null;
   if (value < 0n || value > 0x1000_0000n) {
     fail(context, expr.span, "E0502", `${showBig(value)} is no array length`, { label: "an array has 0 to 0x10000000 elements" });
@@ -195,7 +195,25 @@ function checkName(context: Context, name: string, span: Span): HExpr {
   return symbolValue(context, symbol, name, span);
 }
 
+/** Statements whose name alone is none. */
+const WORDS: ReadonlyMap<string, string> = new Map([
+  ["fail", 'it takes a message: `fail "why"`'], ["info", 'it takes a message: `info "what"`'], ["skip", 'it takes a reason: `skip "why"`'], ["defer", "it takes a block: `defer { .. }`"],
+]);
+
 function failUnknown(context: Context, name: string, span: Span): void {
+  const word = WORDS.get(name);
+  if (word !== undefined) return fail(context, span, "E0401", `\`${name}\` is not a value`, { label: "a statement", help: word });
+  if (context.modules.lib(name) !== null) return fail(context, span, "E0401", `\`${name}\` is a module, not a value`, { help: `what is in it stands behind its name: \`${name}.\`` });
+  const elsewhere = context.scope.module.file.items.find((item): item is FnItem => item.kind === "fn" && item.name.text === name);
+  if (elsewhere !== undefined && elsewhere.on.length > 0) {
+    const targets = listNames(elsewhere.on.map((target) => target.text));
+    fail(context, span, "E0602", `\`${name}\` does not exist on target \`${context.target.name}\``, {
+      label: `only on ${targets}`,
+      related: [{ span: elsewhere.name.span, text: "declared here" }],
+      help: `call it in \`when target ${elsewhere.on[0]?.text ?? ""} { .. }\`, or declare it for \`${context.target.name}\` too`,
+    });
+    return;
+  }
   const near = suggest(name, [...visibleNames(context.scope), ...context.modules.libNames(), ...BUILTIN_FUNCTIONS]);
   fail(context, span, "E0401", `there is no \`${name}\` here`, { label: "unknown name", help: near });
 }
@@ -214,6 +232,7 @@ export function symbolValue(context: Context, symbol: Symbol, name: string, span
       return global === null ? errorExpr(span) : { kind: "global", global, type: global.type, span };
     }
     case "fn":
+      resolveSignature(context, symbol);
       return { kind: "function", function: symbol.function, type: { kind: "fn", ...symbol.function.type }, span };
     case "table": {
       const table = tableOf(context, symbol, span);
@@ -362,7 +381,8 @@ function checkShift(context: Context, op: ArithmeticOp, left: HExpr, right: HExp
 }
 
 /** Arrays and strings compare as slices where their types differ. */
-function unifySequences(context: Context, left: HExpr, right: HExpr): readonly [HExpr, HExpr] {
+function unifySequences(context: Context, first: HExpr, second: HExpr): readonly [HExpr, HExpr] {
+  const [left, right] = settleLists(context, first, second);
   if (sameType(left.type, right.type)) return [left, right];
   const bytes: Type = { kind: "slice", element: U8 };
   const isText = (type: Type): boolean => type.kind === "str";
@@ -387,9 +407,6 @@ function checkComparison(context: Context, op: CompareOp, left: HExpr, right: HE
     const help = left.type.kind === "enum" ? `only integers and pointers have an order: convert both sides with \`as ${left.type.base.name}\`` : "only integers and pointers have an order";
     fail(context, span, "E0506", `\`${op}\` cannot compare ${quote(left.type)}`, { label: `both sides are ${quote(left.type)}`, help: kind === "regs" ? "compare registers of the block" : help });
     return errorExpr(span, BOOL);
-  }
-  if (left.type.kind === "array" && left.type.element.kind === "comptime-int") {
-    return { kind: "compare", op, left: defaultType(context, left), right: defaultType(context, right), type: BOOL, span };
   }
   const [first, second] = settleLiterals(context, [left, right] as const);
   return { kind: "compare", op, left: first, right: second, type: BOOL, span };
@@ -479,6 +496,7 @@ function checkSlice(context: Context, expr: Expr & { kind: "slice" }): HExpr {
     fail(context, object.span, "E0506", `${quote(object.type)} cannot be sliced`, { label: `this is ${quote(object.type)}`, help: "arrays, slices and strings can" });
     return errorExpr(expr.span);
   }
+  if (!isSliceInside(context, object.type, start, end)) return errorExpr(expr.span, { kind: "slice", element: object.type.element });
   return { kind: "slice-of", object, start, end, type: { kind: "slice", element: object.type.element }, span: expr.span };
 }
 
@@ -507,8 +525,24 @@ function checkRegsAt(context: Context, expr: Expr & { kind: "regs-at" }): HExpr 
   return { kind: "regs-at", address: coerce(context, address, USIZE), space, type, span };
 }
 
+/** Reports bounds that are known when compiling and cannot be right. */
+function isSliceInside(context: Context, type: Type, start: HExpr | null, end: HExpr | null): boolean {
+  const known = (bound: HExpr | null): bigint | null => (bound === null ? null : asInteger(evaluate(bound, context.target.layout)));
+  const length = type.kind === "array" ? BigInt(type.length) : null;
+  const [low, high] = [known(start), known(end)];
+  const limit = high ?? length;
+  const beyond = [end, start].find((bound) => length !== null && bound !== null && (known(bound) ?? 0n) > length);
+  if (beyond != null) {
+    fail(context, beyond.span, "E0519", `index ${showBig(known(beyond) ?? 0n)} is beyond the ${length ?? 0n} elements of ${quote(type)}`, { label: `at most ${length ?? 0n}` });
+    return false;
+  }
+  if (low === null || limit === null || low <= limit || start === null) return true;
+  fail(context, start.span, "E0519", `the slice begins at ${showBig(low)}, after its end ${showBig(limit)}`, { label: "beyond the end", related: end === null ? [] : [{ span: end.span, text: "the end" }] });
+  return false;
+}
+
 function failNoBlock(context: Context, block: Expr, type: Type | null): void {
-  const near = block.kind === "name" ? suggest(block.name, visibleTypes(context.scope)) : undefined;
+  const near = block.kind === "name" && type === null ? suggest(block.name, visibleTypes(context.scope)) : undefined;
   const message = type === null && block.kind === "name" ? `there is no register block \`${block.name}\`` : "expected the name of a register block";
   fail(context, block.span, "E0405", message, { label: type === null ? "" : `this is ${quote(type)}`, help: near ?? "declare one with `regs NAME { .. }`" });
 }
@@ -520,6 +554,7 @@ function checkArray(context: Context, expr: Expr & { kind: "array" }, expected: 
   const element = wanted ?? elements.find((item) => item.type.kind !== "comptime-int" && item.type.kind !== "error")?.type ?? COMPTIME_INT;
   if (elements.some((item) => item.type.kind === "error")) return errorExpr(span);
   if (element.kind !== "comptime-int") elements = elements.map((item) => coerce(context, item, element));
+  if (elements.some((item) => item.kind === "error")) return errorExpr(span);
   return { kind: "array", elements, type: { kind: "array", length: elements.length, element }, span };
 }
 

@@ -77,7 +77,8 @@ function machineConstant(context: Context, path: string, expr: Member): HExpr {
   const [device = ""] = path.split(".");
   const own = [...context.target.constants.keys()].filter((name) => name.startsWith(`${device}.`));
   const help = own.length > 0 ? `\`machine.${device}\` has ${listNames(own.map((name) => name.slice(device.length + 1)))}` : undefined;
-  fail(context, expr.span, "E0414", `the machine has no \`${path}\``, { help: suggest(path, context.target.constants.keys()) ?? help ?? machineHelp(context) });
+  const near = suggest(`machine.${path}`, [...context.target.constants.keys()].map((name) => `machine.${name}`));
+  fail(context, expr.span, "E0414", `the machine has no \`${path}\``, { help: near ?? help ?? machineHelp(context) });
   return errorExpr(expr.span);
 }
 
@@ -107,7 +108,8 @@ function typeMember(context: Context, type: Type, expr: Member): HExpr {
   }
   if (name === "size") return constant(BigInt(sizeOf(type, layout).size), COMPTIME_INT);
   const known = type.kind === "int" ? ["max", "min", "bits", "size"] : ["size"];
-  fail(context, expr.name.span, "E0407", `type ${quote(type)} has no \`${name}\``, { help: suggest(name, known) ?? `it has ${listNames(known)}` });
+  const isPart = hasMethod(type, name) || (type.kind === "struct" && type.fields.some((field) => field.name === name));
+  fail(context, expr.name.span, "E0407", `type ${quote(type)} has no \`${name}\``, { help: isPart ? `only a value of ${quote(type)} has it` : (suggest(name, known) ?? `it has ${listNames(known)}`) });
   return errorExpr(span);
 }
 
@@ -131,7 +133,7 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
       const what = type.table === undefined ? `\`${type.name}\` has no field \`${name}\`` : `a row of \`${type.table}\` has no column \`${name}\``;
       fail(context, expr.name.span, "E0407", what, {
         related: [{ span: type.declared, text: "declared here" }],
-        help: isMethod ? `it is a method: call it, \`.${name}(..)\`` : suggest(name, type.fields.map((candidate) => candidate.name)),
+        help: isMethod ? `it is a method: call it, \`.${name}(..)\`` : (suggest(name, type.fields.map((candidate) => candidate.name)) ?? fieldsHelp(type.fields)),
       });
       return errorExpr(span);
     }
@@ -164,13 +166,18 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
   }
 }
 
+/** All fields, where they are few enough to read. */
+function fieldsHelp(fields: readonly { readonly name: string }[]): string | undefined {
+  return fields.length > 0 && fields.length <= 8 ? `it has ${listNames(fields.map(({ name }) => name))}` : undefined;
+}
+
 function registerField(context: Context, object: HExpr & { kind: "register" }, expr: Member): HExpr {
   const name = expr.name.text;
   const field = object.register.fields.find((candidate) => candidate.name === name);
   if (field === undefined) {
     fail(context, expr.name.span, "E0411", `register \`${object.register.name}\` has no field \`${name}\``, {
       related: [{ span: object.register.declared, text: "declared here" }],
-      help: suggest(name, object.register.fields.map((candidate) => candidate.name)),
+      help: suggest(name, object.register.fields.map((candidate) => candidate.name)) ?? fieldsHelp(object.register.fields) ?? (object.register.fields.length === 0 ? "it is declared without fields" : undefined),
     });
     return errorExpr(expr.span);
   }

@@ -40,7 +40,8 @@ function resolveKind(context: Context, type: TypeExpr): Type {
       if (symbol !== undefined) {
         fail(context, type.name.span, "E0405", `expected a type, found \`${name}\``, { label: describeSymbol(symbol), help: suggest(name, candidates()) });
       } else if (!isLost(context.scope, name)) {
-        fail(context, type.name.span, "E0405", `there is no type \`${name}\``, { help: suggest(name, candidates()) });
+        const where = type.module === null ? "" : ` in module \`${type.module.text}\``;
+        fail(context, type.name.span, "E0405", `there is no type \`${name}\`${where}`, { help: suggest(name, candidates()) });
       }
       return ERROR;
     }
@@ -100,6 +101,9 @@ export function resolveSized(context: Context, expr: TypeExpr): Type {
   return type;
 }
 
+/** Structs found to contain themselves: told once each. */
+const endless = new WeakSet<StructType>();
+
 const owners = new WeakMap<StructType, { readonly module: Module; readonly entry: Module["structs"][number] }>();
 
 export function registerStruct(module: Module, entry: Module["structs"][number]): void {
@@ -116,6 +120,8 @@ function completeStruct(context: Context, type: StructType, wantedAt: Span | nul
   const owner = owners.get(type);
   if (owner === undefined || owner.entry.state === "done") return;
   if (owner.entry.state === "working") {
+    if (endless.has(type)) return;
+    endless.add(type);
     fail(context, type.declared, "E0517", `struct \`${type.name}\` contains itself`, {
       label: "has no finite size",
       related: wantedAt === null ? [] : [{ span: wantedAt, text: "contained here" }],

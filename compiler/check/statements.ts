@@ -128,13 +128,13 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
     case "check": {
       context.inferred.checks = true;
       const condition = checkCondition(context, statement.condition);
-      const within = statement.within === null ? null : checkAs(context, statement.within, U64);
+      const within = checkWithin(context, statement.within);
       return [{ kind: "check", word: statement.word, condition, within, waits: false, message: textOrNull(context, statement.message), span, conditionSpan: statement.condition.span }];
     }
     case "wait-until": {
       context.inferred.checks = true;
       const condition = checkCondition(context, statement.condition);
-      const within = statement.within === null ? null : checkAs(context, statement.within, U64);
+      const within = checkWithin(context, statement.within);
       return [{ kind: "check", word: "assert", condition, within, waits: true, message: textOrNull(context, statement.message), span, conditionSpan: statement.condition.span }];
     }
     case "expect-trap":
@@ -173,6 +173,17 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
       }
       return [];
   }
+}
+
+/** A time limit in nanoseconds. A bare number there is one whose unit was forgotten. */
+function checkWithin(context: Context, within: Expr | null): HExpr | null {
+  if (within === null) return null;
+  const time = checkExpr(context, within, U64);
+  if (time.type.kind === "comptime-int" && !time.type.duration && time.kind !== "error") {
+    fail(context, within.span, "E0501", "expected a duration, found an integer", { label: "has no unit", help: `write \`${textOf(within.span)}ms\` or another unit: \`ns\`, \`us\`, \`s\`` });
+    return errorExpr(within.span, U64);
+  }
+  return coerce(context, time, U64);
 }
 
 function checkAssign(context: Context, statement: Stmt & { kind: "assign" }): readonly HStmt[] {
@@ -301,7 +312,7 @@ function checkMatch(context: Context, statement: Stmt & { kind: "match" }): HStm
 function matchRange(context: Context, pattern: Expr, type: Type): MatchRange | null {
   const bound = (expr: Expr | null): bigint | null => {
     if (expr === null) return null;
-    const constant = checkConstant(context, expr, type.kind === "error" ? null : type);
+    const constant = checkConstant(context, expr, type.kind === "error" ? null : type, "an arm of `match`", "compare with `if`");
     return constant === null ? null : asInteger(constant.value);
   };
   if (pattern.kind === "range") {

@@ -1,7 +1,7 @@
 // A file with a suite: fixtures, hooks, and tests with all their cases. Every case gets its name here, at compile time, so that
 // listing and selecting never run a guest and an id means the same on every target.
 
-import type { Expr, FixtureItem, TestItem, TestSource } from "../../grammar/ast.ts";
+import type { Expr, FixtureItem, Name, TestItem, TestSource } from "../../grammar/ast.ts";
 import { positionAt, textOf, type Span } from "../../grammar/source.ts";
 import type { FunctionBody, Global, HCase, HExpr, HRow, HSource, HSuite, HTable, HTest, Local } from "../hir.ts";
 import { ERROR, VOID, type Type } from "../types.ts";
@@ -151,13 +151,16 @@ function checkTest(context: Context, item: TestItem, common: Common): HTest {
     const source = checkSource(context, written, body);
     if (source !== null) sources.push(source);
     // A source that is wrong still declares its variable, so that its uses are no mistakes of their own.
-    params.push(...(source?.source.locals ?? [createLocal(body, written.name.text, ERROR, written.name.span)]));
+    params.push(...(source?.source.locals ?? namesOf(context, written).map((name) => createLocal(body, name.text, ERROR, name.span))));
   }
   body.params = params;
   if (item.sources.length === 0) plainText(context, item.name);
   const inferred = { cpus: 0, checks: false };
-  checkBody({ ...context, inferred }, body, item.body);
-  if (!inferred.checks && attributes.flags.exits === undefined) fail(context, item.name.span, "W0701", "this test checks nothing", { label: "can only pass", help: "add an `expect`, or say with `skip` why it is empty" });
+  const targets = on.length > 0 ? on : common.on;
+  const isElsewhere = targets.length > 0 && !targets.includes(context.target.name);
+  // A test of another target speaks of that target's functions and registers; here it is only listed, with the reason why it is skipped.
+  if (!isElsewhere) checkBody({ ...context, inferred }, body, item.body);
+  if (!inferred.checks && !isElsewhere && attributes.flags.exits === undefined) fail(context, item.name.span, "W0701", "this test checks nothing", { label: "can only pass", help: "add an `expect`, or say with `skip` why it is empty" });
   for (const { source, table } of sources) {
     if (source.values.length === 0) fail(context, item.name.span, "W0702", "this test has no cases", { label: "never runs", notes: [table === null ? "the values of its `for` are an empty list or range" : `table \`${table.name}\` has no rows`] });
   }
@@ -173,7 +176,7 @@ function checkTest(context: Context, item: TestItem, common: Common): HTest {
     attributes: { ...common.attributes.flags, ...attributes.flags },
     covers: [...common.attributes.covers, ...attributes.covers],
     needs,
-    on: on.length > 0 ? on : common.on,
+    on: targets,
     timeout: attributes.timeout ?? common.attributes.timeout,
     sources: sources.map(({ source }) => source),
     body,
@@ -205,7 +208,9 @@ function checkSource(context: Context, written: TestSource, body: FunctionBody):
     }
   }
   if (source.kind === "range") {
-    const [low, high] = settleLiterals(context, [rangeEnd(context, source.start), rangeEnd(context, source.end)] as const);
+    const first = rangeEnd(context, source.start);
+    if (first.kind === "error") return null;
+    const [low, high] = settleLiterals(context, [first, rangeEnd(context, source.end)] as const);
     const type = low.type.kind === "int" ? low.type : high.type;
     if (type.kind !== "int") return null;
     const [start, end] = [low, high].map((part) => asInteger(evaluate(coerce(context, part, type), context.target.layout)));
@@ -219,7 +224,7 @@ function checkSource(context: Context, written: TestSource, body: FunctionBody):
     for (let value = start; value <= last; value++) values.push(intValue(value));
     return { source: { element: type, values, locals: [local(written.name.text, type)] }, candidates: values.map((value) => ({ value, row: null })), table: null };
   }
-  const constant = checkConstant(context, source, null);
+  const constant = checkConstant(context, source, null, "what a test's `for` goes over", "a table, a list of constants, or a range");
   if (constant === null) return null;
   const typed = defaultType(context, constant.expr);
   const { type } = typed;
@@ -240,11 +245,18 @@ function checkSource(context: Context, written: TestSource, body: FunctionBody):
   };
 }
 
+/** The variables that a source declares. */
+function namesOf(context: Context, { name, source, unpack }: TestSource): readonly Name[] {
+  const symbol = unpack === true && source.kind === "name" ? lookUp(context.scope, source.name) : undefined;
+  const columns = symbol?.kind === "table" ? symbol.item.columns : null;
+  return columns === null ? [name] : columns.map((column) => column.name);
+}
+
 /** One end of a range of cases; wrong ones are reported and of type error. */
 function rangeEnd(context: Context, end: Expr | null): HExpr {
   const span = end?.span ?? context.scope.module.file.span;
   // An open end has been reported by the parser.
-  const constant = end === null ? null : checkConstant(context, end, null);
+  const constant = end === null ? null : checkConstant(context, end, null, "what a test's `for` goes over");
   if (constant === null) return errorExpr(span);
   if (constant.type.kind === "int" || constant.type.kind === "comptime-int") return constant.expr;
   fail(context, span, "E0705", `a range holds integers, found ${quote(constant.type)}`, { label: `this is ${quote(constant.type)}` });

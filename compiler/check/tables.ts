@@ -22,7 +22,7 @@ export function resolveTable(context: Context, item: TableItem): HTable | null {
   const rows = item.rows.map((written) => resolveRow(context, written, row));
   if (origin !== null) {
     const inner = moduleContext(context, origin.module);
-    if (origin.item.columns !== null) checkSameColumns(inner, origin.item, row);
+    if (origin.item.columns !== null) checkSameColumns(context, origin.item, row);
     rows.push(...origin.item.rows.map((written) => resolveRow(inner, written, row)));
   }
   const kept = rows.filter((candidate) => candidate !== null);
@@ -61,7 +61,7 @@ function rowType(context: Context, item: TableItem, origin: ReturnType<typeof or
       if (!isLost(context.scope, item.like.text)) fail(context, item.like.span, "E0413", `there is no table \`${item.like.text}\``, { help: suggest(item.like.text, visibleTables(context.scope)) });
       return null;
     }
-    const like = tableOf(context, symbol);
+    const like = tableOf(context, symbol, item.like.span);
     return like?.row.kind === "struct" ? like.row : null;
   }
   const columns = item.columns ?? origin?.item.columns ?? null;
@@ -86,8 +86,9 @@ function checkSameColumns(context: Context, item: TableItem, row: StructType): v
   const names = columns.map((column) => column.name.text);
   const wanted = row.fields.map((field) => field.name);
   if (names.length === wanted.length && names.every((name, i) => name === wanted[i])) return;
-  fail(context, columns[0]?.name.span ?? item.name.span, "E0413", `expected the columns ${listNames(wanted)}, found ${listNames(names)}`, {
-    related: [{ span: row.declared, text: "declared here" }],
+  fail(context, row.declared, "E0413", `the columns are ${listNames(wanted)}, and its rows come from a table with ${listNames(names)}`, {
+    label: `has ${listNames(wanted)}`,
+    related: [{ span: columns[0]?.name.span ?? item.name.span, text: "the table of the rows" }],
   });
 }
 
@@ -102,7 +103,7 @@ function resolveRow(context: Context, row: TableRow, type: StructType): HRow | n
   const fields: ConstValue[] = [];
   for (const [i, field] of type.fields.entries()) {
     const cell = row.cells[i];
-    const constant = cell === undefined ? null : checkConstant(context, cell, field.type);
+    const constant = cell === undefined ? null : checkConstant(context, cell, field.type, "a cell of a table");
     if (constant !== null) fields.push(constant.value);
   }
   if (fields.length < type.fields.length) return null;

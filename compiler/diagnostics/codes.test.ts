@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { nearestName } from "../../grammar/diagnostic.ts";
+import { nearestName } from "../../grammar/nearest-name.ts";
 import { loadMachine } from "../../machines/load-machine.ts";
 import { compile } from "../index.ts";
 import { compilerCodes, findCode, listCodes } from "./codes.ts";

@@ -83,7 +83,7 @@ test "moves" {
   expect p.y == 2
 }`),
   entry("E0408", "unknown attribute",
-    "A suite, a test, a function or a row may have `@slow`, `@isolated`, `@tags(..)`, `@timeout(..)` and `@covers(..)`. Anything else would silently do nothing.",
+    "A suite, a test, a function or a row may have `@slow`, `@isolated`, `@tags(..)`, `@timeout(..)`, `@covers(..)` and `@exits(..)`. Anything else would silently do nothing.",
     `
 @timout(5ms)
 test "is quick" { expect time.now() >= 0 }`, `
@@ -480,12 +480,43 @@ test "adds" {
   expect sum == 400
 }`),
 
+  entry("E0530", "method without self",
+    "A function inside a struct is a method: it is called on a value, whose address is its first parameter, `self`. A function that needs no value stands outside.",
+    `
+struct Point {
+  x: u32
+  y: u32
+
+  fn distance(other: *Point) -> u32 { return other.x + other.y }
+}`, `
+struct Point {
+  x: u32
+  y: u32
+
+  fn distance(self, other: *Point) -> u32 { return other.x + other.y - self.x - self.y }
+}`),
+
   // ---- Needs and targets ----
   entry("E0601", "argument of a capability",
     "`cpus(2)` and `ram(1MiB)` take a number, `pci(0x1b36:0x0005)` an id, `virtio(console)` a word, and most capabilities nothing.",
     `
 test "finds it" needs pci(0x1b36) { expect 1 == 1 }`, `
 test "finds it" needs pci(0x1b36:0x0005) { expect 1 == 1 }`),
+  entry("E0602", "function of another target",
+    "A function that is declared `on` some targets does not exist on the others. What calls it stands in a test `on` the same targets, or in `when target`.",
+    `
+fn serialize() on x86_64 { }
+
+test "serializes" {
+  serialize()
+  expect 1 == 1
+}`, `
+fn serialize() on x86_64 { }
+
+test "serializes" {
+  when target x86_64 { serialize() }
+  expect 1 == 1
+}`),
   entry("E0603", "assembler for another target",
     "`asm` is assembled for the target that it names. Where a spec is compiled for several, it stands in `when target`.",
     `

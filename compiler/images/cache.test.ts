@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { generateModule } from "../../isa/bytecode/generate.ts";
 import { loadMachine } from "../../machines/load-machine.ts";
 import { hashBytes } from "./content-hash.ts";
 import { cacheFolder, hashFile, openCache, type CachedImage, type Dependency } from "./cache.ts";
@@ -19,7 +20,7 @@ function makeCache(context: TestContext, stamp = "1") {
   return { folder, cache: openCache({ env: { XDG_CACHE_HOME: folder }, home: "/nowhere", stamp }) };
 }
 
-const entry: CachedImage = { path: "a.gspec", image: Uint8Array.of(1, 2, 3), manifest: '{"version":1}', dependencies: ["a.gspec"] };
+const entry: CachedImage = { path: "a.gspec", module: generateModule(11), manifest: '{"version":1}', dependencies: ["a.gspec"] };
 
 function dependOn(...paths: readonly string[]): Dependency[] {
   return paths.map((path) => ({ path, hash: hashFile(path) }));
@@ -32,7 +33,7 @@ test("an entry is found until a dependency changes, goes or appears", (context) 
   writeFileSync(library, "lib");
   const store = (): boolean => cache.writeSpec("a.gspec", "m", entry, dependOn(spec, library, missing));
   assert.ok(store());
-  assert.deepEqual(cache.readSpec("a.gspec", "m"), entry);
+  assert.deepEqual(structuredClone(cache.readSpec("a.gspec", "m")), entry);
   assert.equal(cache.readSpec("b.gspec", "m"), null);
   assert.equal(cache.readSpec("a.gspec", "other machine"), null);
 
@@ -42,9 +43,20 @@ test("an entry is found until a dependency changes, goes or appears", (context) 
   writeFileSync(missing, "");
   assert.equal(cache.readSpec("a.gspec", "m"), null);
   store();
-  assert.deepEqual(cache.readSpec("a.gspec", "m"), entry);
+  assert.deepEqual(structuredClone(cache.readSpec("a.gspec", "m")), entry);
   rmSync(spec);
   assert.equal(cache.readSpec("a.gspec", "m"), null);
+});
+
+test("a module comes back as it was, decoded piece by piece, also in a worker", (context) => {
+  const { cache } = makeCache(context);
+  for (let seed = 0; seed < 40; seed++) {
+    const module = generateModule(seed);
+    cache.writeSpec("a.gspec", "m", { ...entry, module }, []);
+    const found = cache.readSpec("a.gspec", "m");
+    assert.ok(found !== null && found !== "no suite");
+    assert.deepEqual(structuredClone(found.module), module);
+  }
 });
 
 test("another build of the tool has another cache", (context) => {

@@ -5,11 +5,13 @@
 
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { Module } from "../../isa/bytecode/module.ts";
 import { decodeMachine, encodeMachine, type MachineDescription } from "../../machines/description.ts";
 import { hashBytes } from "./content-hash.ts";
+import { loadModule, storeModule } from "./stored-module.ts";
 
 /** Changes when the entry's layout does. */
-const FORMAT = 2;
+const FORMAT = 3;
 const ENTRY_LIMIT = 600;
 const PRUNE_TO = 400;
 
@@ -29,8 +31,7 @@ export interface Dependency {
 
 export interface CachedImage {
   readonly path: string;
-  /** Encoded module. */
-  readonly image: Uint8Array;
+  readonly module: Module;
   /** JSON text. */
   readonly manifest: string;
   readonly dependencies: readonly string[];
@@ -156,13 +157,16 @@ export function openCache(environment: CacheEnvironment): ImageCache {
     readSpec(path, machineKey) {
       const entry = read(pathOf("spec", resolve(path), path, machineKey));
       if (entry === null || !entry.header.dependencies.every((dependency) => hashFile(dependency.path) === dependency.hash)) return null;
-      const [image, manifest] = entry.parts;
-      if (image === undefined || manifest === undefined) return "no suite";
-      return { path, image: new Uint8Array(image), manifest: manifest.toString("utf8"), dependencies: entry.header.paths };
+      const [manifest, shell, locations, ...bodies] = entry.parts;
+      if (manifest === undefined || shell === undefined || locations === undefined) return "no suite";
+      const module = loadModule({ shell, locations, bodies });
+      return module === null ? null : { path, module, manifest: manifest.toString("utf8"), dependencies: entry.header.paths };
     },
     writeSpec(path, machineKey, entry, dependencies) {
       const target = pathOf("spec", resolve(path), path, machineKey);
-      return entry === "no suite" ? write(target, [], dependencies, []) : write(target, [entry.image, entry.manifest], dependencies, entry.dependencies);
+      if (entry === "no suite") return write(target, [], dependencies, []);
+      const { shell, locations, bodies } = storeModule(entry.module);
+      return write(target, [entry.manifest, shell, locations, ...bodies], dependencies, entry.dependencies);
     },
     readMachine(key) {
       const [text] = read(pathOf("machine", key))?.parts ?? [];

@@ -195,9 +195,12 @@ function registerType(b: FunctionBuilder, expr: HExpr & { kind: "register" | "re
   };
 }
 
+/** The whole text is one literal: its value is on the page already. */
+const LITERAL = /^(-?[0-9][0-9a-zA-Z_]*|'.*'|(hex)?"[^"]*"|\[.*\]|true|false)$/;
+
 function siteOperand(operand: Operand): SiteOperand {
   const { span } = operand.expr;
-  return { text: operand.text, type: operand.shown, start: span.start, end: span.end, literal: operand.expr.kind === "const" && /^[-0-9'"]|^(true|false|hex"|\[)/.test(operand.text) };
+  return { text: operand.text, type: operand.shown, start: span.start, end: span.end, literal: operand.expr.kind === "const" && LITERAL.test(operand.text) };
 }
 
 function reportOperand(b: FunctionBuilder, operand: Operand, slot: number): void {

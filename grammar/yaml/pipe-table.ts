@@ -5,7 +5,7 @@
 // Blank lines, lines that begin with `#`, and a rule `|---|---|` are left out.
 
 import type { Expr, TableRow } from "../ast.ts";
-import { nearestName } from "../diagnostic.ts";
+import { nearestName } from "../nearest-name.ts";
 import { type CodeRange, parseExpression, parseLiteral, parseTypeExpression } from "../parser.ts";
 import type { Span } from "../source.ts";
 import { type Column, isText, textLiteral } from "./cells.ts";

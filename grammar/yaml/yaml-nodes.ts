@@ -3,7 +3,8 @@
 // literal rule. A scalar becomes a `CodeRange`, in place wherever its characters stand in the file as they are.
 
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, parseDocument, type Scalar, type YAMLMap, type YAMLSeq } from "yaml";
-import { type Diagnostic, nearestName, type Report } from "../diagnostic.ts";
+import type { Diagnostic, Report } from "../diagnostic.ts";
+import { nearestName } from "../nearest-name.ts";
 import type { CodeRange } from "../parser.ts";
 import type { Source, Span } from "../source.ts";
 

@@ -1,5 +1,5 @@
-// Renders the tables of docs/bytecode.md from the instruction table, so that the specification cannot fall behind. A test beside
-// compares; `updateDocument` is what one runs to bring the document up to date.
+// Renders the tables of docs/bytecode.md from the instruction table, so that the specification cannot fall behind. The test
+// beside compares, and with GUESTSPEC_BLESS=1 rewrites them.
 
 import { INSTRUCTIONS, RMW_OPERATIONS, SYS_ISAS, TRAP_CLASSES, TRAP_FIELDS, type InstructionRow } from "./instructions.ts";
 
@@ -15,7 +15,7 @@ const cost = (row: InstructionRow): string => (row.cost === "bytes/8" ? "1 + n/8
 const list = (items: readonly string[]): string => items.join(", ");
 
 /** One line for each instruction, as a Markdown table. */
-export function renderInstructionTable(): string {
+function renderInstructionTable(): string {
   const lines = ["| code | instruction | T | results | registers | immediates | cost | traps | meaning |", "|---|---|---|---|---|---|---|---|---|"];
   for (const row of INSTRUCTIONS) {
     const cells = [
@@ -35,7 +35,7 @@ export function renderInstructionTable(): string {
 }
 
 /** The names behind the indices of immediates. */
-export function renderEnumerations(): string {
+function renderEnumerations(): string {
   const tables = { "trap-class": TRAP_CLASSES, rmw: RMW_OPERATIONS, "trap-field": TRAP_FIELDS, isa: SYS_ISAS };
   const lines = ["| immediate | values |", "|---|---|"];
   for (const [kind, names] of Object.entries(tables)) lines.push(`| ${kind} | ${names.map((name, index) => `${index} \`${name}\``).join(", ")} |`);

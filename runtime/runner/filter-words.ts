@@ -1,7 +1,7 @@
 // Selecting without the filter language: `edu` (part of an id), `specs/dev` or `specs/dev/edu.gspec` (files), `edu.gspec:12` (the test or
 // row at that line, which editors and failure reports print). Words add up. A word that selects nothing is an error.
+import { nearestNameOrPart } from "../../grammar/nearest-name.ts";
 import type { FilterSubject } from "./filter-match.ts";
-import { nearestOf } from "./filter-nearest.ts";
 
 export type WordSelection =
   | { readonly ok: true; readonly selected: readonly FilterSubject[] }
@@ -70,12 +70,12 @@ function selectByWord(word: string, universe: readonly FilterSubject[]): WordSel
   const selected = universe.filter(({ id }) => id.includes(word));
   if (selected.length > 0) return { ok: true, selected };
   const names = new Set(universe.flatMap(({ file, suite, test }) => [test, suite, file]));
-  const nearest = nearestOf(word, [...names]);
+  const nearest = nearestNameOrPart(word, names);
   return {
     ok: false,
     word,
     message: `no test matches \`${word}\``,
-    help: nearest === null ? null : `did you mean \`${nearest}\`?`,
+    help: nearest === undefined ? null : `did you mean \`${nearest}\`?`,
   };
 }
 

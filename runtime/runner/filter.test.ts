@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { compileFilter, type FilterSubject } from "./filter-match.ts";
-import { nearestOf } from "./filter-nearest.ts";
 import { selectByWords } from "./filter-words.ts";
 import { formatFilterError, parseFilter, PREDICATES, type FilterExpr } from "./filter.ts";
 
@@ -293,12 +292,4 @@ test("a word that selects nothing is an error with the nearest", () => {
     message: "there is no test at edu.gspec:28",
     help: "the nearest test is `dma reads back` at specs/dev/edu.gspec:30",
   });
-});
-
-test("nearest: slips of one or two letters, swaps, and parts of names", () => {
-  assert.equal(nearestOf("tset", ["test", "tag"]), "test");
-  assert.equal(nearestOf("devices", ["device", "needs"]), "device");
-  assert.equal(nearestOf("16550", ["pl011", "ns16550"]), "ns16550");
-  assert.equal(nearestOf("zzz", ["test", "tag"]), null);
-  assert.equal(nearestOf("", ["test"]), null);
 });

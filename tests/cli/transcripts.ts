@@ -70,25 +70,27 @@ export function normalise(text: string, folder: string): string {
     .replace(/guestspec \d+\.\d+\.\d+/g, "guestspec [version]");
 }
 
-/** Runs the commands of a transcript and writes it anew. Comments and blank lines between commands stay. */
+const END = /^\[exit .*\]$/;
+
+/** Where the old output of the command at `start` ends; a command that was just written has none. */
+function endOfOutput(lines: readonly string[], start: number): number {
+  for (let at = start + 1; at < lines.length && !lines[at]?.startsWith("$ "); at++) if (END.test(lines[at] ?? "")) return at;
+  return start;
+}
+
+/** Runs the commands of a transcript and writes it anew. What stands between them stays. */
 export async function replay(transcript: string, folder: string): Promise<string> {
+  const old = transcript.trimEnd().split("\n");
   const lines: string[] = [];
-  let isOutput = false;
-  for (const line of transcript.split("\n")) {
-    if (line.startsWith("$ ")) {
-      const { env, args } = splitCommand(line.slice(2));
-      const { code, stdout, stderr } = await runTool(args, { cwd: folder, env });
-      const output = normalise(stdout + stderr, folder).replace(/[ \t]+$/gm, "").trimEnd();
-      lines.push(line, ...(output === "" ? [] : output.split("\n")), `[exit ${code}]`);
-      isOutput = true;
-    } else if (isOutput) {
-      // Old output goes, up to its end.
-      if (/^\[exit .*\]$/.test(line)) isOutput = false;
-      else if (line.startsWith("#")) {
-        isOutput = false;
-        lines.push("", line);
-      }
-    } else lines.push(line);
+  for (let at = 0; at < old.length; at++) {
+    const line = old[at] ?? "";
+    lines.push(line);
+    if (!line.startsWith("$ ")) continue;
+    const { env, args } = splitCommand(line.slice(2));
+    const { code, stdout, stderr } = await runTool(args, { cwd: folder, env });
+    const output = normalise(stdout + stderr, folder).replace(/[ \t]+$/gm, "").trimEnd();
+    lines.push(...(output === "" ? [] : output.split("\n")), `[exit ${code}]`);
+    at = endOfOutput(old, at);
   }
-  return `${lines.join("\n").trimEnd()}\n`;
+  return `${lines.join("\n")}\n`;
 }

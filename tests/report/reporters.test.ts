@@ -1,8 +1,7 @@
-// Every reporter on the recorded run: against its golden file, and against the rules of its format. UPDATE_GOLDENS=1 writes the goldens
-// anew; read the difference before keeping it.
+// Every reporter on the recorded run: against its golden file, and against the rules of its format.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
@@ -11,17 +10,11 @@ import { VERDICTS, type RunEvent } from "../../runtime/events.ts";
 import { REPORTER_NAMES } from "../../runtime/reporters/index.ts";
 import { createMemorySink, report } from "../fixtures/memory-sink.ts";
 import { interleaveSuites, interruptRun, recordedRun } from "../fixtures/recorded-run.ts";
+import { compareGolden } from "../goldens.ts";
 import { ctrfSchema } from "./ctrf-schema.ts";
 import { checkKtap, type KtapResult } from "./ktap-checker.ts";
 
 const here = new URL("./", import.meta.url);
-
-function checkGolden(name: string, actual: string): void {
-  const path = new URL(name, here);
-  if (process.env.UPDATE_GOLDENS === "1") writeFileSync(path, actual);
-  assert.ok(existsSync(path), `${name} is missing; UPDATE_GOLDENS=1 writes it`);
-  assert.equal(actual, readFileSync(path, "utf8"), `${name} differs; UPDATE_GOLDENS=1 writes it anew`);
-}
 
 /** Broken off in the third suite, without `run-finished`: what a killed process leaves. */
 function breakRun(): readonly RunEvent[] {
@@ -54,7 +47,7 @@ const goldens: readonly (readonly [file: string, write: () => Promise<string>])[
 
 for (const [file, write] of goldens)
   test(`the recorded run as ${file}`, async () => {
-    checkGolden(file, await write());
+    compareGolden(`tests/report/${file}`, await write());
   });
 
 test("the recorded run has every verdict and every kind of failure", () => {
