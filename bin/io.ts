@@ -1,6 +1,8 @@
 // The process as commands see it: where to write, whether in colour, which variables are set. One object, so that commands are
 // functions of it, and so that the rules of NO_COLOR, FORCE_COLOR, CI and TTYs are told once.
 
+import { fstatSync, writeSync } from "node:fs";
+
 export interface Io {
   out(text: string): void;
   err(text: string): void;
@@ -24,16 +26,47 @@ export function wantsColor(env: Io["env"], isTty: boolean): boolean {
   return isTty && env.TERM !== "dumb";
 }
 
+/** Whether a descriptor may be a terminal. Files, pipes and sockets are none, and the streams of `process` cost 3 ms to make. */
+function mayBeTerminal(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isCharacterDevice();
+  } catch {
+    // Closed: the stream knows what to say.
+    return true;
+  }
+}
+
+const waiting = new Int32Array(new SharedArrayBuffer(4));
+
+/** Writes all of it now, also to a pipe whose reader is slow. Throws what the host says, EPIPE when the reader is gone. */
+function writeAll(descriptor: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(descriptor, bytes, at);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+      Atomics.wait(waiting, 0, 0, 2);
+    }
+  }
+}
+
 export function processIo(): Io {
-  const { env, stdout, stderr } = process;
+  const { env } = process;
+  const outMayBeTty = mayBeTerminal(1);
+  const errMayBeTty = mayBeTerminal(2);
+  const outIsTty = outMayBeTty && process.stdout.isTTY === true;
   return {
-    out: (text) => void stdout.write(text),
-    err: (text) => void stderr.write(text),
+    out: outMayBeTty ? (text) => void process.stdout.write(text) : (text) => writeAll(1, text),
+    err: errMayBeTty ? (text) => void process.stderr.write(text) : (text) => writeAll(2, text),
     env,
-    stdoutIsTty: stdout.isTTY === true,
-    outColor: wantsColor(env, stdout.isTTY === true),
-    errColor: wantsColor(env, stderr.isTTY === true),
+    stdoutIsTty: outIsTty,
+    outColor: wantsColor(env, outIsTty),
+    // Looked at when there is something to say.
+    get errColor() {
+      return wantsColor(env, errMayBeTty && process.stderr.isTTY === true);
+    },
     isCi: isSet(env.CI) && env.CI !== "false",
-    columns: () => stdout.columns ?? 80,
+    columns: () => (outIsTty ? (process.stdout.columns ?? 80) : 80),
   };
 }

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { hashFile, openCache, type Dependency, type ImageCache } from "../compiler/images/cache.ts";
+import { hashBytes } from "../compiler/images/content-hash.ts";
 import type { Manifest } from "../compiler/images/manifest.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import type { MachineDescription } from "../machines/description.ts";
@@ -123,14 +124,15 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
   if (missing.length > 0) {
     const { compile } = await import("../compiler/index.ts");
     const { read, asked } = createReader();
-    const { diagnostics, images } = compile(missing, { machine, readFile: read, libDirectory: LIB_FOLDER });
+    const { PROJECT_FILE, readProject } = await import("./project-file.ts");
+    const { tags } = await readProject();
+    const { diagnostics, images } = compile(missing, { machine, readFile: read, libDirectory: LIB_FOLDER, tags });
     await printDiagnostics(diagnostics, io);
     if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
     const warned = warnedPaths(diagnostics);
-    const { hashBytes } = await import("../compiler/images/content-hash.ts");
     const shared = [...asked].filter(([path, text]) => text === null || path.startsWith(LIB_FOLDER)).map(([path]) => path);
     const dependOn = (paths: readonly string[]): Dependency[] =>
-      [...new Set([...paths, ...shared])].map((path) => {
+      [...new Set([...paths, ...shared, PROJECT_FILE])].map((path) => {
         const text = asked.get(path) ?? null;
         return { path, hash: text === null ? hashFile(path) : hashBytes(text) };
       });

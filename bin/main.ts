@@ -5,6 +5,8 @@ import { COMMANDS, type CommandRow } from "./commands/table.ts";
 import { CommandError, isCommandError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { processIo, type Io } from "./io.ts";
+import { parseOptions } from "./options.ts";
+import { toolVersion } from "./version.ts";
 
 /** Options in front of a command belong to `run`, as does everything when no command is named. */
 function splitCommand(args: readonly string[]): readonly [CommandRow, readonly string[]] {
@@ -25,7 +27,6 @@ function checkPositionals(command: CommandRow, given: number): void {
 async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
   const [first] = args;
   if (first === "--version" || first === "-V" || first === "version") {
-    const { toolVersion } = await import("./version.ts");
     io.out(`${toolVersion()}\n`);
     return EXIT.ok;
   }
@@ -39,13 +40,14 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
     return EXIT.ok;
   }
   const [command, rest] = splitCommand(args);
-  const { parseOptions } = await import("./options.ts");
   const options = parseOptions(command.options, rest, command.name, io.env);
   checkPositionals(command, options.positionals.length);
   return (await command.load()).run(options, io);
 }
 
 function reportError(error: unknown, io: Io): ExitCode {
+  // `guestspec list | head`: the reader has seen enough.
+  if (error instanceof Error && "code" in error && error.code === "EPIPE") return EXIT.ok;
   if (isCommandError(error)) {
     // Without a message everything has been said, as after diagnostics.
     if (error.message !== "") io.err(`error: ${error.message}\n`);
@@ -59,8 +61,7 @@ function reportError(error: unknown, io: Io): ExitCode {
 }
 
 const io = processIo();
-// `guestspec list | head`: the reader has seen enough.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.environment));
+// Also what a stream has to say that nobody waits for.
 process.on("uncaughtException", (error) => process.exit(reportError(error, io)));
 try {
   process.exitCode = await dispatch(process.argv.slice(2), io);

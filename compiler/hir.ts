@@ -3,6 +3,7 @@
 // must live in memory (captured by a handler or cpu block, address taken, shared), which is all that lowering needs to place them.
 
 import type { Span } from "../grammar/source.ts";
+import type { Attributes } from "./check/attributes.ts";
 import type { ConstValue } from "./check/constants.ts";
 import type { Register, RegisterField, RegsType, StructField, Type } from "./types.ts";
 
@@ -178,6 +179,8 @@ export interface HCase {
   readonly span: Span;
   readonly xfail: string | null;
   readonly skip: string | null;
+  /** What its rows say beside what their test says; mostly nothing. */
+  readonly attributes: readonly Attributes[];
 }
 
 export interface HTable {
@@ -196,6 +199,7 @@ export interface HRow {
   readonly skip: string | null;
   /** Where each cell is written, to show "expected value from here". */
   readonly cells: readonly Span[];
+  readonly attributes: Attributes | null;
 }
 
 export interface HSuite {

@@ -5,6 +5,7 @@ import type { File } from "../grammar/ast.ts";
 import type { Diagnostic, Report } from "../grammar/diagnostic.ts";
 import { parseFile } from "../grammar/parser.ts";
 import type { Source, Span } from "../grammar/source.ts";
+import { LIBRARY_PREFIX } from "../isa/bytecode/module.ts";
 import { fail, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
 import { checkFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures, spanOfSymbol } from "./check/declarations.ts";
 import { createModule, moduleScope, type Module } from "./check/scope.ts";
@@ -54,7 +55,8 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
       missing.add(path);
       return null;
     }
-    const source: Source = { path, text };
+    // The library is named apart from where it is installed: images and reports are the same on every machine.
+    const source: Source = { path: libName === null ? path : `${LIBRARY_PREFIX}${libName}.gspec`, text };
     const file = path.endsWith(".yaml") ? options.parseYaml(source, report) : parseFile(source, report);
     const module = createModule(source, file, libName);
     modules.set(path, module);

@@ -94,7 +94,6 @@ export interface FnItem {
   readonly body: Block;
   /** `on TARGET` after the signature. */
   readonly on: readonly Name[];
-  readonly attributes: readonly Attribute[];
   readonly span: Span;
 }
 

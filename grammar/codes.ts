@@ -90,7 +90,7 @@ export const grammarCodes: readonly DiagnosticCode[] = [
     "A type is a name (`u32`, `Point`, `pci.Device`), `[N]T`, `[]T`, `*T` or `fn(..) -> T`.",
     "fn f(a: 4) { return }", "fn f(a: [4]u8) { return }"),
   dsl("E0210", "attribute with nothing to stand before",
-    "Attributes stand before a suite, a test, a function or a row of a table.",
+    "Attributes stand before a suite, a test or a row of a table.",
     "@slow\nconst N = 1", "@slow\ntest \"a\" { expect true }"),
   dsl("E0211", "hole in a fixed text",
     "Names of suites and rows, paths, and the reasons of `xfail` and `skip` in a header are known before anything runs, so they cannot hold values.",

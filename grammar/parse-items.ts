@@ -92,8 +92,8 @@ export class ItemParser extends StatementParser {
     }
     this.#judgeStart(this.peek(1));
     const [first] = attributes;
-    if (first !== undefined && !this.isNext(T.TestWord) && !this.isNext(T.Fn) && !this.#isSuiteHeader()) {
-      this.complain(this.#tokenAt(first.span.start), "E0210", "an attribute stands before a suite, a test, a function or a table row", "nothing here takes it");
+    if (first !== undefined && !this.isNext(T.TestWord) && !this.#isSuiteHeader()) {
+      this.complain(this.#tokenAt(first.span.start), "E0210", "an attribute stands before a suite, a test or a table row", "nothing here takes it");
     }
     return this.subrule(0, this.item);
   }
@@ -252,7 +252,11 @@ export class ItemParser extends StatementParser {
   readonly suite: Rule<Item | null> = this.RULE("suite", (): Item | null => {
     const attributes = this.#attributes;
     const first = this.need(0, T.SuiteWord);
-    const isHook = this.peek(1).tokenType === T.Ident;
+    const word = this.peek(1);
+    const isHook = word.tokenType === T.Ident;
+    if (!this.RECORDING_PHASE && isHook && nearestName(word.image, ["setup", "teardown"]) === undefined) {
+      throw this.expected("the suite's name between quotes", { help: `write \`suite "${word.image}"\`` });
+    }
     let hook: Item | null = null;
     let header: SuiteHeader | null = null;
     this.when(0, isHook, () => {
@@ -330,14 +334,13 @@ export class ItemParser extends StatementParser {
   // ---- Functions, constants, variables ----
 
   readonly fn: Rule<FnItem> = this.RULE("fn", (): FnItem => {
-    const attributes = this.#attributes;
     const { startOffset } = this.need(0, T.Fn);
     const name = this.needName(0, "a function's name");
     this.#declare("fn", name);
-    return this.#fnAfterName(name, attributes, startOffset, null);
+    return this.#fnAfterName(name, startOffset, null);
   });
 
-  #fnAfterName(name: Name, attributes: readonly Attribute[], start: number, owner: Name | null): FnItem {
+  #fnAfterName(name: Name, start: number, owner: Name | null): FnItem {
     const open = this.need(0, T.LParen, "`(` and the parameters");
     const params: Param[] = [];
     this.commaList(0, T.RParen, () => params.push(this.#param(owner)));
@@ -353,7 +356,7 @@ export class ItemParser extends StatementParser {
       on.push(...this.#recorded(this.subrule(0, this.targets)));
     });
     const body: Block = this.subrule(0, this.block);
-    return { kind: "fn", name, params, result, body, on, attributes, span: this.spanFrom(start) };
+    return { kind: "fn", name, params, result, body, on, span: this.spanFrom(start) };
   }
 
   /** `name: T`; in a method the first one may be `self`, whose type is a pointer to the struct. */
@@ -440,7 +443,7 @@ export class ItemParser extends StatementParser {
   readonly method = this.RULE("method", (owner: Name): FnItem => {
     const { startOffset } = this.need(0, T.Fn);
     const name = this.needAnyWord(0, "a method's name");
-    return this.#fnAfterName(name, [], startOffset, owner);
+    return this.#fnAfterName(name, startOffset, owner);
   });
 
   readonly typedMember: Rule<Param> = this.RULE("typedMember", (): Param => {
@@ -638,6 +641,9 @@ export class ItemParser extends StatementParser {
     const attributes = this.#attributes;
     const { startOffset } = this.need(0, T.TestWord);
     const nameStart = this.peek(1);
+    if (!this.RECORDING_PHASE && nameStart.tokenType !== T.Str && nameStart.tokenType !== T.StrHead) {
+      throw this.expected("the test's name between quotes", nameStart.tokenType === T.Ident ? { help: `write \`test "${nameStart.image}"\`` } : {});
+    }
     const name = this.subrule(0, this.string);
     if (!this.RECORDING_PHASE) this.reading = `test ${this.source.text.slice(nameStart.startOffset, name.span.end)}`;
     const header: TestHeader = { sources: [], needs: [], on: [], mark: null };

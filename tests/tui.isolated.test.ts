@@ -11,13 +11,13 @@ import { root } from "../tools/project.mjs";
 
 interface Screen {
   /** Lines of the visible screen, without trailing spaces. */
-  visible(): string[];
+  readonly visible: () => string[];
   /** History and screen. */
-  all(): string[];
-  send(keys: string): void;
-  resize(columns: number, rows: number): void;
+  readonly all: () => string[];
+  readonly send: (keys: string) => void;
+  readonly resize: (columns: number, rows: number) => void;
   /** Waits until the screen satisfies the condition. */
-  until(sentence: string, condition: (visible: readonly string[]) => boolean): Promise<void>;
+  readonly until: (sentence: string, condition: (visible: readonly string[]) => boolean) => Promise<void>;
   /** The exit code, when the process has ended and all is drawn. */
   readonly ended: Promise<number | null>;
   readonly raw: () => string;

@@ -1,8 +1,6 @@
-// Bundles bin/main.ts into dist/, behind a stub that turns on Node's compile cache. main.js holds the hot path whole: all that a
-// run of cached specs with the plain reporter executes, for every further file costs half a millisecond. Whatever else is
-// `import()`ed (the compiler, YAML, the TUI, other commands) and the workers form a second bundle of shared chunks. Modules of
-// both exist twice, so nothing may rely on the identity of a class or a module variable across an `import()`.
-// Measured: 74 ms for a run of one test, 87 ms with all in shared chunks, 207 ms unbundled.
+// Bundles bin/main.ts into dist/: ESM in chunks, behind a stub that turns on Node's compile cache. All that every run loads is one
+// chunk, since each file costs half a millisecond; what only some runs load (parser, YAML, compiler, TUI, other commands) is
+// `import()`ed from chunks of its own. Measured: 74 ms for a run of one test, 107 ms in the chunks that esbuild makes, 207 ms unbundled.
 // Whitespace is kept, because Node prints the whole source line of an uncaught error.
 //
 // Sources name other files of the package by `new URL("<relative path>", import.meta.url)`. The bundle lies elsewhere, so
@@ -23,15 +21,6 @@ module.enableCompileCache?.();
 await import("./main.js");
 `;
 
-/** What is `import()`ed and nevertheless part of main.js. */
-const hotImports = new Set([
-  "bin/options.ts",
-  "bin/version.ts",
-  "bin/commands/run.ts",
-  "runtime/reporters/human.ts",
-  "runtime/runner/filter-words.ts",
-]);
-
 const isWorker = (path) => path.endsWith(".worker.ts");
 const isBundled = (path) => /\.(ts|tsx)$/.test(path) && !/\.(test|bench)\.tsx?$/.test(path);
 
@@ -46,13 +35,28 @@ function isStale() {
   return inputs.some((path) => modified(path) > built);
 }
 
-const packagePaths = {
-  name: "package-paths",
+/** What every run loads, main.ts itself apart. Their modules go into one chunk: see `sources`. */
+const core = ["bin/commands/table.ts", "bin/options.ts"].map((path) => join(root, path));
+
+/** The files that some source loads by `import()`, and workers: each of them starts a chunk. */
+function findLazyFiles() {
+  const lazy = listFiles(bundledFolders, isBundled).flatMap((path) => {
+    const imports = readFileSync(join(root, path), "utf8").matchAll(/\bimport\(\s*"(\.[^"]+)"\s*\)/g);
+    return [...imports].map(([, target]) => resolve(root, dirname(path), target));
+  });
+  return new Set([...lazy, ...listFiles(bundledFolders, isWorker).map((path) => join(root, path))]);
+}
+
+// esbuild splits by which entries reach a module, so that modules that a run shares with other commands end up in dozens of chunks,
+// at a millisecond each. An import of the core in each lazily loaded file makes the core reachable from everywhere, whole: one chunk.
+const sources = {
+  name: "sources",
   setup(build) {
+    const lazy = findLazyFiles();
     build.onLoad({ filter: /\.tsx?$/ }, ({ path }) => {
       if (path.includes("node_modules")) return undefined;
       const source = readFileSync(path, "utf8");
-      const contents = source.replace(
+      const rewritten = source.replace(
         /new URL\(\s*(["'`])(\.[^"'`$]*)\1,\s*import\.meta\.url,?\s*\)/g,
         (_match, _quote, target) => {
           const absolute = resolve(dirname(path), target);
@@ -63,51 +67,34 @@ const packagePaths = {
           return `new URL("${url}", import.meta.url)`;
         },
       );
+      const contents = lazy.has(path) ? [rewritten, ...core.map((file) => `import ${JSON.stringify(file)};`)].join("\n") : rewritten;
       return { contents, loader: path.endsWith(".tsx") ? "tsx" : "ts" };
     });
   },
 };
 
-const emptyDevtools = {
-  name: "empty-devtools",
+const withoutDevtools = {
+  name: "without-devtools",
   setup(build) {
-    // Ink imports it only when DEV=true, but the import is hoisted and the package is not installed.
-    build.onResolve({ filter: /^react-devtools-core$/ }, ({ path }) => ({ path, namespace: "empty" }));
-    build.onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "export default undefined;" }));
+    // Ink loads it when DEV=true and the package react-devtools-core is installed, which it is not.
+    build.onResolve({ filter: /^\.\/devtools\.js$/ }, ({ path }) => ({ path, external: true }));
   },
 };
-
-/** Leaves cold `import()`s to the second bundle and notes their targets: path -> name in dist/. */
-function coldImports(found) {
-  return {
-    name: "cold-imports",
-    setup(build) {
-      build.onResolve({ filter: /^\./ }, ({ path, kind, resolveDir }) => {
-        if (kind !== "dynamic-import" || resolveDir.includes("node_modules")) return undefined;
-        const target = relative(root, resolve(resolveDir, path)).replaceAll("\\", "/");
-        if (hotImports.has(target)) return undefined;
-        const name = target.replace(/\.tsx?$/, "").replaceAll("/", "-");
-        found.set(target, name);
-        return { path: `./${name}.js`, external: true };
-      });
-    },
-  };
-}
 
 async function bundle() {
   const { build } = await import("esbuild");
   const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const workers = listFiles(bundledFolders, isWorker);
-  const cold = new Map();
-  const outputs = new Set();
-  async function write(entryPoints, options) {
+  let outputs;
+  try {
     const result = await build({
       absWorkingDir: root,
-      entryPoints,
+      entryPoints: ["bin/main.ts", ...workers],
       entryNames: "[name]",
       chunkNames: "[name]-[hash]",
       outdir: "dist",
       bundle: true,
+      splitting: true,
       format: "esm",
       platform: "node",
       target: "node22",
@@ -121,19 +108,11 @@ async function bundle() {
       },
       // Development aids such as the disassembler are found when installed, and are no part of the product.
       external: Object.keys(devDependencies),
+      plugins: [sources, withoutDevtools],
       logLevel: "warning",
       metafile: true,
-      ...options,
     });
-    for (const path of Object.keys(result.metafile.outputs)) outputs.add(path);
-  }
-  try {
-    await write({ main: "bin/main.ts" }, { splitting: false, plugins: [packagePaths, coldImports(cold)] });
-    const entries = [...cold, ...workers.map((path) => [path, basename(path, ".ts")])];
-    if (entries.length > 0) {
-      const entryPoints = Object.fromEntries(entries.map(([path, name]) => [name, path]));
-      await write(entryPoints, { splitting: true, plugins: [packagePaths, emptyDevtools] });
-    }
+    outputs = new Set(Object.keys(result.metafile.outputs));
   } catch (error) {
     // esbuild has printed its diagnostics.
     if (!Array.isArray(error.errors)) throw error;

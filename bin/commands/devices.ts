@@ -1,11 +1,23 @@
-// `guestspec devices`: the device models, and where the machine has them.
+// `guestspec devices`: the device models, where the machine has them, and the constants by which specs know the machine.
 
-import { formatCapability } from "../../machines/description.ts";
+import { formatCapability, guestConstants, type MachineDescription } from "../../machines/description.ts";
 import { deviceModels } from "../../runtime/devices/index.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { loadMachineDescription } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
+
+/** `uart0.base` and `uart0.irq` on one line; `timebase`, which has no device, on its own. */
+function constantsByDevice(machine: MachineDescription): ReadonlyMap<string, readonly { readonly name: string; readonly value: bigint }[]> {
+  const groups = new Map<string, { name: string; value: bigint }[]>();
+  for (const { name, value } of guestConstants(machine)) {
+    const [device = "", property = ""] = name.split(".");
+    const group = groups.get(device) ?? [];
+    group.push({ name: property, value });
+    groups.set(device, group);
+  }
+  return groups;
+}
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const { machine } = await loadMachineDescription(options.value("machine"), null);
@@ -23,7 +35,8 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
       })),
   }));
   if (options.has("json")) {
-    io.out(`${JSON.stringify({ version: 1, machine: machine.name, models: rows }, null, 2)}\n`);
+    const constants = Object.fromEntries(guestConstants(machine).map(({ name, value }) => [name, `0x${value.toString(16)}`]));
+    io.out(`${JSON.stringify({ version: 1, machine: machine.name, models: rows, constants }, null, 2)}\n`);
     return EXIT.ok;
   }
   for (const { model, summary, manual, instances } of rows) {
@@ -33,6 +46,11 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
       io.out(`  ${machine.name}: ${name} at ${[...at, ...(slot === null ? [] : [slot])].join(", ")}${capabilities}\n`);
     }
     if (instances.length === 0) io.out(`  ${machine.name} has none\n`);
+  }
+  io.out(`\nconstants of ${machine.name}, in specs:\n`);
+  for (const [device, constants] of constantsByDevice(machine)) {
+    const told = constants.map(({ name, value }) => `${name === "" ? "" : `.${name}`} = ${value < 256n ? value : `0x${value.toString(16)}`}`);
+    io.out(`  machine.${device}${told.join(", ")}\n`);
   }
   return EXIT.ok;
 }

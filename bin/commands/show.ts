@@ -14,6 +14,7 @@ import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
 import { LIB_FOLDER, loadMachineDescription, printDiagnostics, readText } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
+import { readProject } from "../project-file.ts";
 
 const STAGES = ["ast", "plan", "bytecode", "wasm"] as const;
 type Stage = (typeof STAGES)[number];
@@ -107,7 +108,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (stage === "ast") contents = await showAst(file, io);
   else {
     const { machine } = await loadMachineDescription(options.value("machine"), null);
-    const { diagnostics, images } = compile([file], { machine, readFile: readText, libDirectory: LIB_FOLDER });
+    const { diagnostics, images } = compile([file], { machine, readFile: readText, libDirectory: LIB_FOLDER, tags: (await readProject()).tags });
     await failOn(diagnostics, io);
     const [image] = images;
     if (image === undefined) throw new CommandError(EXIT.nothingSelected, `${file} has no suite, so it makes no image`);

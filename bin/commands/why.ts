@@ -26,15 +26,15 @@ function explain(planned: PlannedCase, image: LoadedImage, engine: EngineOptions
 
   say("test", `${planned.file}:${test.line}-${test.endLine}`);
   if (row.name !== null) say("row", `\`${row.name}\`, ${image.manifest.files[row.file] ?? "?"}:${row.line}`);
-  if (test.tags.length > 0) say("tags", test.tags.join(", "));
-  if (test.covers.length > 0) say("covers", test.covers.join(", "));
+  if (planned.tags.length > 0) say("tags", planned.tags.join(", "));
+  if (planned.covers.length > 0) say("covers", planned.covers.join(", "));
   say("machine", `${machine.name} (${machine.summary}), ${cpusNeeded(test.needs)} CPU${cpusNeeded(test.needs) === 1 ? "" : "s"}`);
   if (test.on.length > 0) say("on", `${test.on.join(", ")}; this is ${machine.target}`);
   const needs = checkNeeds(test, machine);
   if (needs.length === 0) say("needs", "nothing");
   for (const { need, met, detail } of needs) say("needs", `${need}: ${met ? "met" : "NOT MET"}, ${detail}`);
-  const { timeoutNs, instructions } = limitsOf(test, engine);
-  const origin = test.timeout !== null ? "@timeout" : engine.timeoutNs !== null ? "--timeout" : "default";
+  const { timeoutNs, instructions } = limitsOf(test, row, engine);
+  const origin = (row.timeout ?? test.timeout) !== null ? "@timeout" : engine.timeoutNs !== null ? "--timeout" : "default";
   say("limits", `${formatDuration(timeoutNs)} of guest time (${origin}), ${instructions.toLocaleString("en")} instructions`);
   say("seed", `run ${engine.seed}, machine 0x${deriveSeed(engine.seed, planned.id.slice(0, planned.id.lastIndexOf("@"))).toString(16)}`);
   if (row.xfail !== null) say("xfail", `expected to fail: ${row.xfail}`);

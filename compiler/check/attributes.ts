@@ -12,13 +12,16 @@ export interface Attributes {
   readonly tags: readonly string[];
   readonly covers: readonly string[];
   readonly timeout: number | null;
-  /** The others by name: `slow`, `isolated`, and `exits` with the code. */
+  /** The others by name: `slow` and `isolated`, which are tags too, and `exits` with the code. */
   readonly flags: Readonly<Record<string, string>>;
 }
 
 const ATTRIBUTES: readonly string[] = ["slow", "isolated", "tags", "timeout", "covers", "exits"];
 
-export function checkAttributes(context: Context, attributes: readonly Attribute[]): Attributes {
+/** A row's test ends as the test says, for all rows. */
+const ROW_ATTRIBUTES: readonly string[] = ATTRIBUTES.filter((name) => name !== "exits");
+
+export function checkAttributes(context: Context, attributes: readonly Attribute[], place: "test" | "row" = "test"): Attributes {
   const tags: string[] = [];
   const covers: string[] = [];
   const flags: Record<string, string> = {};
@@ -61,6 +64,10 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
         break;
       }
       case "exits": {
+        if (place === "row") {
+          fail(context, attribute.span, "E0408", "`@exits` has no meaning before a row", { label: "not a test", help: "put it before the test" });
+          break;
+        }
         const exit = exitArgument(context, attribute);
         if (exit !== null) flags[name] = exit;
         break;
@@ -69,9 +76,10 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
       case "isolated":
         if (attribute.args.length > 0) fail(context, attribute.span, "E0504", `\`@${name}\` takes no arguments, found ${attribute.args.length}`, { help: `write \`@${name}\`` });
         flags[name] = "";
+        tags.push(name);
         break;
       default: {
-        const known = ATTRIBUTES.map((each) => `@${each}`);
+        const known = (place === "row" ? ROW_ATTRIBUTES : ATTRIBUTES).map((each) => `@${each}`);
         fail(context, attribute.name.span, "E0408", `unknown attribute \`@${name}\``, { label: "not an attribute", help: suggest(`@${name}`, known) ?? `there are ${listNames(known)}` });
       }
     }

@@ -3,7 +3,7 @@
 // wraps at its type's width. What cannot be known before the guest runs gives null, and the caller says where that matters.
 
 import type { DataLayout } from "../../isa/bytecode/module.ts";
-import type { HExpr, HFunction } from "../hir.ts";
+import type { Global, HExpr, HFunction } from "../hir.ts";
 import { U8, bitsOf, sizeOf, wrapInteger, type IntType, type Type } from "../types.ts";
 
 export type ConstValue =
@@ -16,6 +16,8 @@ export type ConstValue =
   /** One value a field, in the struct's order. */
   | { readonly kind: "struct"; readonly fields: readonly ConstValue[] }
   | { readonly kind: "function"; readonly function: HFunction }
+  /** Where a variable lies; made by lowering only. */
+  | { readonly kind: "address"; readonly global: Global }
   /** All bytes zero, for whatever type. */
   | { readonly kind: "zero" };
 

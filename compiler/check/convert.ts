@@ -1,7 +1,7 @@
 // How a checked expression meets the type that its place wants: literals adapt and must fit, arrays become slices, and nothing
 // else changes silently. Casts (`as`) live here too, so that all conversions of the language stand in one file.
 
-import type { Span } from "../../grammar/source.ts";
+import { textOf, type Span } from "../../grammar/source.ts";
 import type { HExpr } from "../hir.ts";
 import { U64, I64, U8, bitsOf, integerRange, isAggregate, sameType, showType, type IntType, type Type } from "../types.ts";
 import { asInteger, evaluate, intValue, type ConstValue } from "./constants.ts";
@@ -42,6 +42,7 @@ function castHelp(from: Type, to: Type): string | undefined {
   if (to.kind === "pointer" && from.kind === "comptime-int") return `the null pointer is \`0 as ${showType(to)}\``;
   if (from.kind === "int" && to.kind === "int") return `widths never mix silently: write \`as ${showType(to)}\``;
   if (from.kind === "array" && to.kind === "array") return undefined;
+  if (from.kind === "str" && to.kind === "array") return "text is a slice of bytes: `[]u8`";
   return canCast(from, to) && from.kind !== "comptime-int" ? `convert it with \`as ${showType(to)}\`` : undefined;
 }
 
@@ -83,7 +84,7 @@ function adaptLiteral(context: Context, expr: HExpr, type: Type, extra: Extra): 
     fail(context, expr.span, "E0501", `expected ${quote(type)}, found ${quote(expr.type)}`, {
       ...extra,
       label: extra.label ?? `this is ${quote(expr.type)}`,
-      help: extra.help ?? (type.kind === "enum" ? `name a member: \`${type.name}.${[...type.members.keys()][0] ?? ".."}\`` : castHelp(expr.type, type)),
+      help: extra.help ?? literalHelp(expr, type) ?? castHelp(expr.type, type),
     });
     return errorExpr(expr.span, type);
   }
@@ -101,6 +102,12 @@ function adaptLiteral(context: Context, expr: HExpr, type: Type, extra: Extra): 
   }
   if (!checkFits(context, value, type, expr.span)) return errorExpr(expr.span, type);
   return { kind: "const", value: intValue(integer), type, span: expr.span };
+}
+
+function literalHelp(expr: HExpr, type: Type): string | undefined {
+  if (type.kind === "enum") return `name a member: \`${type.name}.${[...type.members.keys()][0] ?? ".."}\``;
+  const written = textOf(expr.span);
+  return type.kind === "str" && /^'.+'$/.test(written) ? `text stands between double quotes: \`"${written.slice(1, -1)}"\`` : undefined;
 }
 
 /** `~` has no value before it has a width: `~3` is 0xfc in eight bits. */

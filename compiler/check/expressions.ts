@@ -106,7 +106,7 @@ function checkKind(context: Context, expr: Expr, expected: Type | null): HExpr {
       const condition = checkCondition(context, expr.condition);
       const then = checkExpr(context, expr.then, expected);
       const otherwise = checkExpr(context, expr.otherwise, expected ?? then.type);
-      if (then.type.kind === "error" || otherwise.type.kind === "error") return errorExpr(span);
+      if ([then, otherwise].some((branch) => branch.kind === "error" || branch.type.kind === "error")) return errorExpr(span);
       if (then.type.kind === "comptime-int" && otherwise.type.kind !== "comptime-int") {
         return { kind: "if", condition, then: coerce(context, then, otherwise.type), otherwise, type: otherwise.type, span };
       }
@@ -225,7 +225,7 @@ export function symbolValue(context: Context, symbol: Symbol, name: string, span
       return localValue(context, symbol.local, span);
     case "const": {
       const { value, type } = constantOf(context, symbol, span);
-      return value === null ? errorExpr(span, type) : { kind: "const", value, type, span };
+      return value === null ? errorExpr(span) : { kind: "const", value, type, span };
     }
     case "global": {
       const global = globalOf(context, symbol, span);
@@ -271,7 +271,7 @@ function checkUnary(context: Context, expr: Expr & { kind: "unary" }, expected: 
   }
   if (expr.op === "not") return { kind: "unary", op: "not", operand: checkCondition(context, expr.operand), type: BOOL, span };
   const operand = checkExpr(context, expr.operand, expected);
-  if (operand.type.kind === "error") return errorExpr(span);
+  if (operand.kind === "error" || operand.type.kind === "error") return errorExpr(span);
   if (operand.type.kind !== "int" && operand.type.kind !== "comptime-int") {
     fail(context, operand.span, "E0506", `\`${expr.op}\` needs an integer, found ${quote(operand.type)}`, {
       label: `this is ${quote(operand.type)}`,
@@ -318,13 +318,20 @@ function checkBinary(context: Context, expr: Expr & { kind: "binary" }, expected
         { span: left.span, text: `this is ${quote(left.type)}` },
         { span: right.span, text: `this is ${quote(right.type)}` },
       ],
-      help: widerHelp(context, left.type, right.type),
+      help: characterHelp(left, right) ?? widerHelp(context, left.type, right.type),
     });
     return errorExpr(span, compares ? BOOL : ERROR);
   }
   if (compares) return checkComparison(context, op as CompareOp, left, right, span);
   const type: Type = left.type.kind === "comptime-int" && right.type.kind === "comptime-int" && right.type.duration ? DURATION : left.type;
   return constantFolded(context, { kind: "arithmetic", op: op as ArithmeticOp, left, right, type, span });
+}
+
+/** `s[0] == "a"`: an element of text is a number. */
+function characterHelp(left: HExpr, right: HExpr): string | undefined {
+  const [number, text] = left.type.kind === "str" ? [right, left] : [left, right];
+  if (!sameType(number.type, U8) || text.kind !== "const" || text.value.kind !== "bytes" || text.value.bytes.length !== 1) return undefined;
+  return `one character is written \`'${new TextDecoder().decode(text.value.bytes)}'\``;
 }
 
 function widerHelp(context: Context, left: Type, right: Type): string | undefined {
@@ -469,7 +476,7 @@ function checkIndex(context: Context, expr: Expr & { kind: "index" }): HExpr {
     object = { kind: "deref", pointer: object, type: object.type.target, span: object.span };
   }
   const index = checkIndexValue(context, expr.index);
-  if (object.type.kind === "error") return errorExpr(span);
+  if (object.kind === "error" || index.kind === "error" || object.type.kind === "error") return errorExpr(span);
   const element = object.type.kind === "array" || object.type.kind === "slice" ? object.type.element : object.type.kind === "str" ? U8 : null;
   if (element === null) {
     fail(context, object.span, "E0506", `${quote(object.type)} has no elements to index`, { label: `this is ${quote(object.type)}` });
@@ -490,7 +497,7 @@ function checkSlice(context: Context, expr: Expr & { kind: "slice" }): HExpr {
   const object = defaultType(context, checkExpr(context, expr.object));
   const start = expr.start === null ? null : checkIndexValue(context, expr.start);
   const end = expr.end === null ? null : checkIndexValue(context, expr.end);
-  if (object.type.kind === "error") return errorExpr(expr.span);
+  if (object.kind === "error" || object.type.kind === "error") return errorExpr(expr.span);
   if (object.type.kind === "str") return { kind: "slice-of", object, start, end, type: STR, span: expr.span };
   if (object.type.kind !== "array" && object.type.kind !== "slice") {
     fail(context, object.span, "E0506", `${quote(object.type)} cannot be sliced`, { label: `this is ${quote(object.type)}`, help: "arrays, slices and strings can" });
@@ -543,8 +550,9 @@ function isSliceInside(context: Context, type: Type, start: HExpr | null, end: H
 
 function failNoBlock(context: Context, block: Expr, type: Type | null): void {
   const near = block.kind === "name" && type === null ? suggest(block.name, visibleTypes(context.scope)) : undefined;
-  const message = type === null && block.kind === "name" ? `there is no register block \`${block.name}\`` : "expected the name of a register block";
-  fail(context, block.span, "E0405", message, { label: type === null ? "" : `this is ${quote(type)}`, help: near ?? "declare one with `regs NAME { .. }`" });
+  const isUnknown = type === null && block.kind === "name" && lookUp(context.scope, block.name) === undefined;
+  const message = isUnknown ? `there is no register block \`${block.name}\`` : "expected the name of a register block";
+  fail(context, block.span, "E0405", message, { label: isUnknown ? "" : type === null ? "this is a value" : `this is ${quote(type)}`, help: near ?? "declare one with `regs NAME { .. }`" });
 }
 
 function checkArray(context: Context, expr: Expr & { kind: "array" }, expected: Type | null): HExpr {

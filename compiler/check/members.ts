@@ -109,7 +109,7 @@ function typeMember(context: Context, type: Type, expr: Member): HExpr {
   if (name === "size") return constant(BigInt(sizeOf(type, layout).size), COMPTIME_INT);
   const known = type.kind === "int" ? ["max", "min", "bits", "size"] : ["size"];
   const isPart = hasMethod(type, name) || (type.kind === "struct" && type.fields.some((field) => field.name === name));
-  fail(context, expr.name.span, "E0407", `type ${quote(type)} has no \`${name}\``, { help: isPart ? `only a value of ${quote(type)} has it` : (suggest(name, known) ?? `it has ${listNames(known)}`) });
+  fail(context, expr.name.span, "E0407", `type ${quote(type)} has no \`${name}\``, { help: type.kind === "regs" && type.registers.has(name) ? `say where the registers are: \`let r = ${type.name} at ADDRESS\`` : isPart ? `only a value of ${quote(type)} has it` : (suggest(name, known) ?? `it has ${listNames(known)}`) });
   return errorExpr(span);
 }
 
@@ -117,7 +117,7 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
   const { span } = expr;
   const name = expr.name.text;
   let object = given;
-  if (object.type.kind === "error") return errorExpr(span);
+  if (object.kind === "error" || object.type.kind === "error") return errorExpr(span);
   if (object.kind === "register") return registerField(context, object, expr);
   if (object.type.kind === "pointer" && (object.type.target.kind === "struct" || object.type.target.kind === "array")) {
     completeType(context, object.type.target);

@@ -2,7 +2,7 @@
 // or a temporary may not; whatever lies behind a pointer, a slice or a register block may.
 
 import type { Expr } from "../../grammar/ast.ts";
-import type { Span } from "../../grammar/source.ts";
+import { textOf, type Span } from "../../grammar/source.ts";
 import type { HExpr, HPlace, Local } from "../hir.ts";
 import { showType, type Register } from "../types.ts";
 import { fail, type Context } from "./context.ts";
@@ -62,7 +62,7 @@ function isAssignable(context: Context, place: HPlace): boolean {
     case "index":
       if (place.object.type.kind === "slice") return true;
       if (place.object.type.kind === "str") {
-        fail(context, place.span, "E0509", "the bytes of a str cannot be changed", { help: "copy them into a `[N]u8`" });
+        fail(context, place.span, "E0509", "the bytes of a `str` cannot be changed", { help: "copy them into a `[N]u8`" });
         return false;
       }
       return rootAssignable(context, place.object);
@@ -89,7 +89,8 @@ function isAssignable(context: Context, place: HPlace): boolean {
 function failFixed(context: Context, span: Span, local: Local): void {
   const { source, start } = local.span;
   const isLet = /\blet\s+$/.test(source.text.slice(Math.max(0, start - 16), start));
-  const what = isLet ? "" : local.owner.params.includes(local) ? "parameter " : "loop variable ";
+  const isFunction = textOf(local.owner.span) === local.owner.name;
+  const what = isLet ? "" : !local.owner.params.includes(local) ? "loop variable " : isFunction ? "parameter " : "row variable ";
   fail(context, span, "E0509", `${what}\`${local.name}\` cannot be assigned${isLet ? " again" : ""}`, {
     related: [{ span: local.span, text: isLet ? "declared with `let` here" : "declared here" }],
     help: isLet ? "declare it with `var` to change it" : "copy it into a `var` to change it",

@@ -263,6 +263,9 @@ function rangeEnd(context: Context, end: Expr | null): HExpr {
   return errorExpr(span);
 }
 
+/** Shared by the many cases whose rows say nothing. */
+const NO_ATTRIBUTES: readonly Attributes[] = [];
+
 function expandCases(
   context: Context,
   item: TestItem,
@@ -272,7 +275,7 @@ function expandCases(
   const marked = (kind: "xfail" | "skip", chosen: readonly Candidate[]): string | null =>
     (mark?.kind === kind ? mark.reason : null) ?? chosen.map(({ row }) => row?.[kind] ?? null).find((reason) => reason !== null) ?? null;
   if (sources.length === 0) {
-    return [{ row: 0, name: null, span: item.span, xfail: marked("xfail", []), skip: marked("skip", []) }];
+    return [{ row: 0, name: null, span: item.span, xfail: marked("xfail", []), skip: marked("skip", []), attributes: NO_ATTRIBUTES }];
   }
   const total = sources.reduce((product, { candidates }) => product * candidates.length, 1);
   if (total > MAX_CASES) {
@@ -296,12 +299,14 @@ function expandCases(
     const before = used.get(name) ?? 0;
     used.set(name, before + 1);
     const tableRow = chosen.find((candidate) => candidate.row !== null)?.row ?? null;
+    const attributes = chosen.flatMap((candidate) => candidate.row?.attributes ?? []);
     return {
       row,
       name: before === 0 ? name : `${name} #${before + 1}`,
       span: tableRow?.span ?? item.span,
       xfail: marked("xfail", chosen),
       skip: marked("skip", chosen),
+      attributes: attributes.length === 0 ? NO_ATTRIBUTES : attributes,
     };
   });
 }

@@ -5,6 +5,7 @@ import type { TableItem, TableRow } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { HRow, HTable } from "../hir.ts";
 import { joinPath } from "../paths.ts";
+import { checkAttributes } from "./attributes.ts";
 import { layOutFields, type StructType } from "../types.ts";
 import type { ConstValue } from "./constants.ts";
 import { counted, fail, listNames, suggest, type Context } from "./context.ts";
@@ -100,6 +101,7 @@ function resolveRow(context: Context, row: TableRow, type: StructType): HRow | n
     });
     return null;
   }
+  const attributes = row.attributes.length === 0 ? null : checkAttributes(context, row.attributes, "row");
   const fields: ConstValue[] = [];
   for (const [i, field] of type.fields.entries()) {
     const cell = row.cells[i];
@@ -116,6 +118,7 @@ function resolveRow(context: Context, row: TableRow, type: StructType): HRow | n
     xfail: row.mark?.kind === "xfail" ? text(row.mark.reason) : null,
     skip: row.mark?.kind === "skip" ? text(row.mark.reason) : null,
     cells: row.cells.map((cell) => cell.span),
+    attributes,
   };
 }
 

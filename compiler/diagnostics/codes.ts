@@ -83,7 +83,7 @@ test "moves" {
   expect p.y == 2
 }`),
   entry("E0408", "unknown attribute",
-    "A suite, a test, a function or a row may have `@slow`, `@isolated`, `@tags(..)`, `@timeout(..)`, `@covers(..)` and `@exits(..)`. Anything else would silently do nothing.",
+    "A suite, a test or a row of a table may have `@slow`, `@isolated`, `@tags(..)`, `@timeout(..)` and `@covers(..)`, a suite or a test `@exits(..)` too. Anything else would silently do nothing.",
     `
 @timout(5ms)
 test "is quick" { expect time.now() >= 0 }`, `

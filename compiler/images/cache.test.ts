@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { generateModule } from "../../isa/bytecode/generate.ts";
+import { generateModule } from "../../tests/fixtures/generate-module.ts";
 import { loadMachine } from "../../machines/load-machine.ts";
 import { hashBytes } from "./content-hash.ts";
 import { cacheFolder, hashFile, openCache, type CachedImage, type Dependency } from "./cache.ts";

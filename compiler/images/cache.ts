@@ -6,7 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Module } from "../../isa/bytecode/module.ts";
-import { decodeMachine, encodeMachine, type MachineDescription } from "../../machines/description.ts";
+import type { MachineDescription } from "../../machines/description.ts";
 import { hashBytes } from "./content-hash.ts";
 import { loadModule, storeModule } from "./stored-module.ts";
 
@@ -102,6 +102,36 @@ function parseEntry(bytes: Buffer): Entry | null {
   return { header, parts };
 }
 
+/** JSON with its bigints beside it: a reviver that looks at every value would take longer than all the rest of reading it. */
+interface Packed {
+  readonly value: unknown;
+  readonly bigints: readonly (readonly [path: readonly (string | number)[], digits: string])[];
+}
+
+function pack(value: unknown): string {
+  const bigints: [(string | number)[], string][] = [];
+  const walk = (part: unknown, path: readonly (string | number)[]): unknown => {
+    if (typeof part === "bigint") {
+      bigints.push([[...path], String(part)]);
+      return 0;
+    }
+    if (Array.isArray(part)) return part.map((item, index) => walk(item, [...path, index]));
+    if (typeof part !== "object" || part === null) return part;
+    return Object.fromEntries(Object.entries(part).map(([name, item]) => [name, walk(item, [...path, name])]));
+  };
+  return JSON.stringify({ value: walk(value, []), bigints } satisfies Packed);
+}
+
+function unpack(text: string): unknown {
+  const { value, bigints } = JSON.parse(text) as Packed;
+  for (const [path, digits] of bigints) {
+    let holder = value as Record<string | number, unknown>;
+    for (const step of path.slice(0, -1)) holder = holder[step] as Record<string | number, unknown>;
+    holder[path.at(-1) ?? ""] = BigInt(digits);
+  }
+  return value;
+}
+
 export function openCache(environment: CacheEnvironment): ImageCache {
   const folder = cacheFolder(environment);
 
@@ -170,9 +200,9 @@ export function openCache(environment: CacheEnvironment): ImageCache {
     },
     readMachine(key) {
       const [text] = read(pathOf("machine", key))?.parts ?? [];
-      return text === undefined ? null : decodeMachine(text.toString("utf8"));
+      return text === undefined ? null : (unpack(text.toString("utf8")) as MachineDescription);
     },
-    writeMachine: (key, machine) => write(pathOf("machine", key), [encodeMachine(machine)], [], []),
+    writeMachine: (key, machine) => write(pathOf("machine", key), [pack(machine)], [], []),
     problem() {
       try {
         mkdirSync(folder, { recursive: true });

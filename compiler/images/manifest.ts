@@ -8,7 +8,7 @@ export interface Manifest {
   readonly version: number;
   readonly target: string;
   readonly machine: string;
-  /** Source files by the index that sites and tests use. Paths as the user gave them, with `/`. */
+  /** Source files by the index that sites and tests use: as the user gave them, with `/`; the library's with LIBRARY_PREFIX. */
   readonly files: readonly string[];
   readonly suites: readonly ManifestSuite[];
   readonly sites: readonly Site[];
@@ -75,6 +75,10 @@ export interface ManifestCase {
   readonly line: number;
   readonly xfail: string | null;
   readonly skip: string | null;
+  /** What the row's attributes add to its test's, or set instead; left out where they say nothing. */
+  readonly tags?: readonly string[];
+  readonly covers?: readonly string[];
+  readonly timeout?: number;
 }
 
 /** How the host prints an operand. Integers carry their width; memory comes as bytes in the module's byte order. */

@@ -45,7 +45,8 @@ export function writeConst(builder: ModuleBuilder, bytes: Uint8Array, relocation
     case "enum":
     case "pointer":
     case "comptime-int":
-      writeInteger(bytes, offset, shape.size, asInteger(value) ?? 0n, layout.endian);
+      if (value.kind === "address") relocations.push({ kind: "data", offset, symbol: builder.symbolOf(value.global), addend: 0 });
+      else writeInteger(bytes, offset, shape.size, asInteger(value) ?? 0n, layout.endian);
       return;
     case "regs":
     case "void":

@@ -1,8 +1,8 @@
 // A suite to an image: its tests and hooks behind the guest runtime's entry points, the tables that the runtime walks when the
 // image runs by itself, and the manifest. The runtime is library code (lib/runtime.gspec); this file only fills in its variables.
 
-import type { Module } from "../../isa/bytecode/module.ts";
-import type { Manifest, ManifestSuite, ManifestTest } from "../images/manifest.ts";
+import { LIBRARY_PREFIX, type Module } from "../../isa/bytecode/module.ts";
+import type { Manifest, ManifestCase, ManifestSuite, ManifestTest } from "../images/manifest.ts";
 import { MANIFEST_VERSION } from "../images/manifest.ts";
 import { positionAt, type Span } from "../../grammar/source.ts";
 import { intValue, type ConstValue } from "../check/constants.ts";
@@ -50,6 +50,7 @@ export function lowerImage(program: Program, suite: HSuite, target: ImageTarget)
   builder.exportFunction("run_case", entry.runCase);
   const module = builder.finish({ trap: index("on_trap"), interrupt: builder.functionOfDeclared(langItem("irq.on_interrupt")) });
   runtime.fillSites();
+  runtime.fillVariables();
   const fileIndex = (span: Span): number => builder.file(span.source);
   const manifestSuite: ManifestSuite = {
     name: suite.name,
@@ -94,11 +95,32 @@ function manifestTest(suite: HSuite, test: HTest, index: number, fileIndex: (spa
       line: positionAt(each.span.source, each.span.start).line,
       xfail: each.xfail,
       skip: each.skip,
+      ...(each.attributes.length === 0 ? {} : rowAttributes(test, each.attributes)),
     })),
   };
 }
 
-const SITE_VARIABLES: readonly string[] = ["report.sites", "report.operand_texts", "report.texts"];
+/** Of several rows the longest time counts. */
+function rowAttributes(test: HTest, attributes: HTest["cases"][number]["attributes"]): Pick<ManifestCase, "tags" | "covers" | "timeout"> {
+  const tags = [...new Set(attributes.flatMap((each) => each.tags))].filter((tag) => !test.tags.includes(tag));
+  const covers = attributes.flatMap((each) => each.covers);
+  const timeouts = attributes.flatMap(({ timeout }) => timeout ?? []);
+  return {
+    ...(tags.length === 0 ? {} : { tags }),
+    ...(covers.length === 0 ? {} : { covers }),
+    ...(timeouts.length === 0 ? {} : { timeout: Math.max(...timeouts) }),
+  };
+}
+
+/** Known only when everything is lowered. */
+const LATE_VARIABLES: readonly string[] = ["report.sites", "report.operand_texts", "report.texts", "runtime.variables"];
+
+/** Why an image that runs by itself leaves a case out; a host judges needs and targets before it calls. */
+function reasonAlone(test: HTest, skip: string | null, target: string): string | null {
+  if (skip !== null) return skip;
+  if (test.attributes.exits !== undefined) return ENDS_MACHINE;
+  return test.on.length > 0 && !test.on.includes(target) ? `only on ${test.on.join(", ")}` : null;
+}
 
 /** Fills the runtime's variables (`runtime.tests`, `report.sites`, ...) whose types the library declares: fields are found by name. */
 class RuntimeTables {
@@ -129,7 +151,7 @@ class RuntimeTables {
     const tests = suite.tests.map((test) => {
       const first = cases.length;
       for (const each of test.cases) {
-        cases.push(this.record("runtime.cases", { row: intValue(BigInt(each.row)), name: names.add(each.name), xfail: names.add(each.xfail), skip: names.add(each.skip ?? (test.attributes.exits === undefined ? null : ENDS_MACHINE)) }));
+        cases.push(this.record("runtime.cases", { row: intValue(BigInt(each.row)), name: names.add(each.name), xfail: names.add(each.xfail), skip: names.add(reasonAlone(test, each.skip, this.program.context.target.name)) }));
       }
       const body = this.synthesize(`${test.name}: case`, test.span, (b) => this.dispatch(b, test), ["addr"]);
       return this.record("runtime.tests", {
@@ -137,6 +159,7 @@ class RuntimeTables {
         body: { kind: "function", function: body },
         first_case: intValue(BigInt(first)),
         case_count: intValue(BigInt(test.cases.length)),
+        cpus: intValue(BigInt(test.needs.find((need) => need.name === "cpus")?.args[0] ?? 1)),
         parameterised: intValue(test.sources.length > 0 ? 1n : 0n),
         table: intValue(test.table === null ? 0xffff_ffffn : BigInt(suite.tables.indexOf(test.table))),
       });
@@ -145,7 +168,7 @@ class RuntimeTables {
     this.set("runtime.tests", { kind: "list", items: tests });
     this.set("runtime.cases", { kind: "list", items: cases });
     this.set("runtime.tables", { kind: "list", items: tables });
-    for (const name of SITE_VARIABLES) this.set(name, { kind: "zero" });
+    for (const name of LATE_VARIABLES) this.set(name, { kind: "zero" });
   }
 
   /** The sites are known when everything is lowered: where each stands and what it says, for images that run by themselves. */
@@ -164,6 +187,15 @@ class RuntimeTables {
     this.set("report.sites", { kind: "list", items: sites });
     this.set("report.operand_texts", { kind: "list", items: operands });
     this.set("report.texts", { kind: "bytes", bytes: this.texts.bytes() });
+  }
+
+  /** The specs' own variables: an image that runs by itself has no snapshots and sets them back before every test. */
+  fillVariables(): void {
+    const own = this.builder.variables().filter((global) => !global.span.source.path.startsWith(LIBRARY_PREFIX));
+    const ranges = own.map((global) =>
+      this.record("runtime.variables", { start: { kind: "address", global }, length: intValue(BigInt(sizeOf(global.type, this.builder.layout).size)) }),
+    );
+    this.set("runtime.variables", { kind: "list", items: ranges });
   }
 
   private declared(name: string): HFunction {

@@ -94,6 +94,11 @@ export class ModuleBuilder {
     return index;
   }
 
+  /** Variables that the image has so far. */
+  variables(): readonly Global[] {
+    return [...this.globals.keys()];
+  }
+
   /** Read-only bytes; equal contents share a symbol. */
   bytesSymbol(bytes: Uint8Array, align = 1): number {
     const key = `${align}:${Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")}`;

@@ -31,6 +31,6 @@ export const CAPABILITIES: readonly Capability[] = [
 
 /** Tags of the suites that ship; a project adds its own in `guestspec.yaml`. */
 export const TAGS: readonly string[] = [
-  "arithmetic", "bytecode", "console", "control_flow", "cpu", "device", "dma", "example", "interrupts", "kunit", "kvm_unit_tests",
-  "memory", "mmio", "msi", "pci", "ports", "regression", "rtc", "smoke", "smp", "timer", "traps", "tutorial", "uart", "virtio",
+  "arithmetic", "bytecode", "console", "control_flow", "cpu", "device", "dma", "example", "interrupts", "isolated", "kunit", "kvm_unit_tests",
+  "memory", "mmio", "msi", "pci", "ports", "regression", "rtc", "slow", "smoke", "smp", "timer", "traps", "tutorial", "uart", "virtio",
 ];

@@ -133,7 +133,7 @@ class SourcePrinter {
   }
 
   #startOf(item: Item): number {
-    const attributes = item.kind === "test" || item.kind === "fn" ? item.attributes : [];
+    const attributes = item.kind === "test" ? item.attributes : [];
     return attributes[0]?.span.start ?? item.span.start;
   }
 
@@ -237,7 +237,7 @@ class SourcePrinter {
     if (indent + head.length + 2 > lineWidth && fn.params.length > 0) {
       head = `fn ${fn.name.text}(\n${fn.params.map((param) => `${pad(indent + 2)}${this.#params([param])},\n`).join("")}${pad(indent)})${result}${on}`;
     }
-    const text = this.#header(this.#attributes(fn.attributes, indent) + head, fn.body.span.start, indent);
+    const text = this.#header(head, fn.body.span.start, indent);
     return `${text} ${this.#block(fn.body, indent, indent + (head.split("\n").at(-1) ?? "").length + 1)}`;
   }
 

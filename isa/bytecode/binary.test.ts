@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { BytecodeFormatError, decodeModule, encodeModule } from "./binary.ts";
-import { generateModule } from "./generate.ts";
+import { generateModule } from "../../tests/fixtures/generate-module.ts";
 import { parseText } from "./text.ts";
 import { verifyModule } from "./verify.ts";
 

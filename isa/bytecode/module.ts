@@ -81,6 +81,9 @@ export interface Module {
 
 export const BYTECODE_VERSION = 1;
 
+/** In `Module.files`, the guest library's files begin with this wherever it is installed: equal sources give equal images. */
+export const LIBRARY_PREFIX = "guestspec/lib/";
+
 /** A code address: what `func_addr` gives and traps report. Bits 31:16 the function's index plus one, bits 15:0 the instruction. */
 export function codeAddress(functionIndex: number, instruction: number): number {
   return (functionIndex + 1) * 0x1_0000 + instruction;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { generateModule } from "./generate.ts";
+import { generateModule } from "../../tests/fixtures/generate-module.ts";
 import type { Instruction, Module } from "./module.ts";
 import { parseText } from "./text.ts";
 import { formatProblem, verifyModule } from "./verify.ts";

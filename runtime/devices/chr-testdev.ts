@@ -12,10 +12,10 @@ const LETTER_QUIT = 0x71;
 type State = { readonly buffer: Uint8Array };
 
 export interface ChrTestdev {
-  write(bytes: Uint8Array): void;
-  reset(): void;
-  save(): DeviceState;
-  load(state: DeviceState): void;
+  readonly write: (bytes: Uint8Array) => void;
+  readonly reset: () => void;
+  readonly save: () => DeviceState;
+  readonly load: (state: DeviceState) => void;
 }
 
 /** The status that the QEMU process has after `<n>q`. */

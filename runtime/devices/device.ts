@@ -23,10 +23,10 @@ export interface Region {
   readonly valid: Widths;
   readonly impl?: Widths;
   readonly unaligned?: boolean;
-  read(offset: number, width: Width): number;
-  write(offset: number, width: Width, value: number): void;
-  read64?(offset: number): bigint;
-  write64?(offset: number, value: bigint): void;
+  readonly read: (offset: number, width: Width) => number;
+  readonly write: (offset: number, width: Width, value: number) => void;
+  readonly read64?: (offset: number) => bigint;
+  readonly write64?: (offset: number, value: bigint) => void;
 }
 
 /** State as plain data: what `save` returns must survive structuredClone, and no model may keep a reference into it. */
@@ -48,49 +48,49 @@ export interface MachineExit {
 
 /** Virtual time. One tick is one nanosecond of guest time; ticks are exact integers below 2^53. */
 export interface DeviceClock {
-  now(): number;
+  readonly now: () => number;
   /** Calls the model's `onEvent(tag)` when `delay` ticks (>= 0) have passed. A pending event with the same tag is replaced. */
-  schedule(tag: number, delay: number): void;
-  cancel(tag: number): void;
+  readonly schedule: (tag: number, delay: number) => void;
+  readonly cancel: (tag: number) => void;
 }
 
 export interface DeviceEnv {
   /** Drives output pin `pin` of the device (wired by the machine file). Levels; repeating a level is harmless. */
-  irq(pin: number, level: boolean): void;
+  readonly irq: (pin: number, level: boolean) => void;
   readonly clock: DeviceClock;
   readonly dma: {
     /** Reads guest memory by physical address; false if any byte is not RAM (nothing is then copied). */
-    read(address: bigint, into: Uint8Array): boolean;
+    readonly read: (address: bigint, into: Uint8Array) => boolean;
     /** Writes guest memory, or one 1/2/4-byte register of another device (an MSI); false on a bus fault. */
-    write(address: bigint, from: Uint8Array): boolean;
+    readonly write: (address: bigint, from: Uint8Array) => boolean;
   };
   /** The far end of a console: bytes the guest sent. What the host sends arrives at the model's `receive`. */
-  output(bytes: Uint8Array): void;
+  readonly output: (bytes: Uint8Array) => void;
   /** Ends the machine after the current instruction. */
-  exit(exit: MachineExit): void;
+  readonly exit: (exit: MachineExit) => void;
   /** What a register write or guest mistake meant, for the failure report ("guest error: write to a read-only register"). */
-  log(message: string): void;
+  readonly log: (message: string) => void;
   /** Seeded 32-bit unsigned random numbers; part of the machine's state. */
-  random(): number;
+  readonly random: () => number;
 }
 
 export interface Device {
   /** In the order that the machine file's `at:` list gives their bases. PCI functions have none here, but BARs in `pci`. */
   readonly regions: readonly Region[];
   /** Power-on state. Pins that were driven high are lowered. */
-  reset(): void;
-  save(): DeviceState;
+  readonly reset: () => void;
+  readonly save: () => DeviceState;
   /** Takes what `save` of the same model returned. Pins and scheduled events are restored by the machine, not here. */
-  load(state: DeviceState): void;
-  onEvent?(tag: number): void;
+  readonly load: (state: DeviceState) => void;
+  readonly onEvent?: (tag: number) => void;
   /** Input pin `pin` changed its level (interrupt controllers, PCI host). */
-  input?(pin: number, level: boolean): void;
+  readonly input?: (pin: number, level: boolean) => void;
   /** Bytes from the far end of the console. */
-  receive?(bytes: Uint8Array): void;
+  readonly receive?: (bytes: Uint8Array) => void;
   /** The function's configuration space and BARs when this device sits on a PCI bus; see pci.ts. */
   readonly pci?: PciFunction;
   /** Called by the PCI host's machine wiring once for every function on the bus behind this device. */
-  attach?(slot: number, fn: PciFunction): void;
+  readonly attach?: (slot: number, fn: PciFunction) => void;
 }
 
 /** A BAR of a PCI function. */
@@ -104,10 +104,10 @@ export interface PciBar {
 export interface PciFunction {
   readonly bars: readonly (PciBar | null)[];
   /** Reads configuration space; widths 1, 2, 4; offset 0..255 (beyond: zeros; the host answers ~0 for absent functions). */
-  readConfig(offset: number, width: Width): number;
-  writeConfig(offset: number, width: Width, value: number): void;
+  readonly readConfig: (offset: number, width: Width) => number;
+  readonly writeConfig: (offset: number, width: Width, value: number) => void;
   /** The address a BAR decodes now, or null while decoding is off or the BAR is unassigned. */
-  barAddress(bar: number): bigint | null;
+  readonly barAddress: (bar: number) => bigint | null;
   /** 1 = INTA .. 4 = INTD, 0 = none. */
   readonly interruptPin: number;
 }
@@ -118,6 +118,7 @@ export interface DeviceModel<Config = Readonly<Record<string, never>>> {
   readonly summary: string;
   /** The manual or source of truth for the registers. */
   readonly manual: string;
+  /** A method and not a property: parameters of methods are bivariant, so that one list can hold models of all configs. */
   create(config: Config, env: DeviceEnv): Device;
 }
 

@@ -14,9 +14,9 @@ interface Bench {
   readonly device: Device;
   readonly fn: PciFunction;
   readonly mmio: Region;
-  read(offset: number): number;
-  write(offset: number, value: number): void;
-  dma(source: bigint, destination: bigint, count: bigint, command: bigint): void;
+  readonly read: (offset: number) => number;
+  readonly write: (offset: number, value: number) => void;
+  readonly dma: (source: bigint, destination: bigint, count: bigint, command: bigint) => void;
 }
 
 function bench(config: EduConfig = {}, from?: TestEnv): Bench {

@@ -18,7 +18,7 @@ const CLEAR_INTERRUPT = 0x1c;
 /** 2020-01-01T00:00:00Z. */
 const EPOCH = 1_577_836_800_000_000_000n;
 
-function makeRtc(): { env: TestEnv; device: Device; r: Registers; time(): bigint; setAlarm(at: bigint): void } {
+function makeRtc(): { env: TestEnv; device: Device; r: Registers; time: () => bigint; setAlarm: (at: bigint) => void } {
   const env = makeTestEnv();
   const device = env.connect(goldfishRtc.create({ epochNanoseconds: EPOCH.toString() }, env));
   const r = registersOf(device);

@@ -13,7 +13,7 @@ interface Bench {
   readonly memory: Region;
   readonly io: Region;
   /** Adds a function with a 4 KiB word-only memory BAR and a 32-byte port BAR, both plain storage; its kit. */
-  add(slot: number, pin: number): PciFunctionKit;
+  readonly add: (slot: number, pin: number) => PciFunctionKit;
 }
 
 function storage(name: string, size: number, min: Width, max: Width): Region {

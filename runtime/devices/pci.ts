@@ -68,16 +68,16 @@ export interface PciFunctionOptions {
 export interface PciFunctionKit {
   readonly fn: PciFunction;
   /** The level of the function's INTx line; the pin follows unless the guest set INTX_DISABLE. */
-  setIntx(level: boolean): void;
-  msiEnabled(): boolean;
+  readonly setIntx: (level: boolean) => void;
+  readonly msiEnabled: () => boolean;
   /** Sends MSI vector `vector`; nothing happens while MSI or bus mastering is off. */
-  sendMsi(vector: number): void;
+  readonly sendMsi: (vector: number) => void;
   /** DMA as bus master: false, with zeros for what could not be read, if any byte found no memory. */
-  dmaRead(address: bigint, into: Uint8Array): boolean;
-  dmaWrite(address: bigint, from: Uint8Array): boolean;
-  reset(): void;
-  save(): DeviceState;
-  load(state: DeviceState): void;
+  readonly dmaRead: (address: bigint, into: Uint8Array) => boolean;
+  readonly dmaWrite: (address: bigint, from: Uint8Array) => boolean;
+  readonly reset: () => void;
+  readonly save: () => DeviceState;
+  readonly load: (state: DeviceState) => void;
 }
 
 type State = {

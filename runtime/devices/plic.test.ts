@@ -12,7 +12,7 @@ const ENABLE = (context: number): number => 0x2000 + 0x80 * context;
 const THRESHOLD = (context: number): number => 0x20_0000 + 0x1000 * context;
 const CLAIM = (context: number): number => THRESHOLD(context) + 4;
 
-function makePlic(): { env: TestEnv; device: Device; r: Registers; drive(source: number, level: boolean): void } {
+function makePlic(): { env: TestEnv; device: Device; r: Registers; drive: (source: number, level: boolean) => void } {
   const env = makeTestEnv();
   const device = env.connect(plic.create({ sources: 95, contexts: 2 }, env));
   return { env, device, r: registersOf(device), drive: (source, level) => device.input?.(source, level) };

@@ -1,10 +1,11 @@
-// A device's whole world for tests: a `DeviceEnv` that a test drives by hand and looks into afterwards, and the bus's side
-// of an access (`busRead`, `busWrite`, over machine/access.ts), so that a device model is tested without a machine or a
-// CPU. `fork` copies clock, pins, RAM and random state as a machine snapshot does; with `save` and `load` it lets one check
-// that a restored device goes on exactly alike.
+// A device's whole world for tests: a `DeviceEnv` that a test drives by hand and looks into afterwards, and the bus's side of an
+// access (`busRead`, `busWrite`), so that a device model is tested without a machine or a CPU. Clock, randomness and the rules of
+// accesses are the machine's own; RAM, pins and the far end of DMA are records that a test reads. `fork` copies what a machine
+// snapshot copies; with `save` and `load` it lets one check that a restored device goes on exactly alike.
 
-import { accessRead, accessWrite } from "../machine/access.ts";
-import type { WindowRegion } from "../machine/access.ts";
+import { accessRead, accessWrite, isWindow } from "../machine/access.ts";
+import { createClock, type ClockState } from "../machine/clock.ts";
+import { createRandomStream, STREAM_DEVICES } from "../machine/random.ts";
 import type { Device, DeviceEnv, MachineExit, Region, Width } from "./device.ts";
 
 export interface TestEnvOptions {
@@ -29,18 +30,18 @@ export interface BusWrite {
 
 export interface TestEnv extends DeviceEnv {
   /** The device that gets `onEvent`; a model under test is created with this env and then connected. Returns it. */
-  connect<D extends Device>(device: D): D;
+  readonly connect: <D extends Device>(device: D) => D;
   /** Lets virtual time pass and delivers due events in time order (same time: in the order of scheduling). */
-  advance(ticks: number): void;
+  readonly advance: (ticks: number) => void;
   /** Ticks until the next pending event, or null. */
-  nextEvent(): number | null;
+  readonly nextEvent: () => number | null;
   /** The present level of an output pin. */
-  level(pin: number): boolean;
+  readonly level: (pin: number) => boolean;
   /** Every call of `irq`, repeats included, since the start or the last `takeIrqs`. */
   readonly irqs: readonly IrqChange[];
-  takeIrqs(): readonly IrqChange[];
+  readonly takeIrqs: () => readonly IrqChange[];
   readonly outputBytes: readonly number[];
-  outputText(): string;
+  readonly outputText: () => string;
   readonly exits: readonly MachineExit[];
   readonly logs: readonly string[];
   readonly ram: Uint8Array;
@@ -48,31 +49,21 @@ export interface TestEnv extends DeviceEnv {
   /** DMA writes that hit `busWindow`, in order. */
   readonly busWrites: readonly BusWrite[];
   /** A copy of clock, pending events, pins, RAM and random state, with empty records and no device connected. */
-  fork(): TestEnv;
-}
-
-interface PendingEvent {
-  readonly tag: number;
-  readonly at: number;
-  readonly order: number;
+  readonly fork: () => TestEnv;
 }
 
 interface EnvState {
-  now: number;
-  order: number;
-  random: number;
-  readonly events: Map<number, PendingEvent>;
-  readonly pins: Map<number, boolean>;
+  readonly clock: ClockState;
+  readonly random: Uint32Array;
+  readonly pins: ReadonlyMap<number, boolean>;
   readonly ram: Uint8Array;
 }
 
-function assertTicks(what: string, ticks: number): void {
-  if (!Number.isSafeInteger(ticks) || ticks < 0) throw new RangeError(`${what}: ${ticks} is no count of ticks`);
-}
-
-function makeEnv(options: TestEnvOptions, state: EnvState): TestEnv {
+function makeEnv(options: TestEnvOptions, from: EnvState | null): TestEnv {
   const ramBase = options.ramBase ?? 0x8000_0000n;
   const window = options.busWindow;
+  const ram = from?.ram.slice() ?? new Uint8Array(options.ramSize ?? 0x1_0000);
+  const pins = new Map(from?.pins);
   const outputBytes: number[] = [];
   const exits: MachineExit[] = [];
   const logs: string[] = [];
@@ -80,55 +71,52 @@ function makeEnv(options: TestEnvOptions, state: EnvState): TestEnv {
   let irqs: IrqChange[] = [];
   let connected: Device | null = null;
 
-  function ramOffset(address: bigint, length: number): number | null {
-    const offset = address - ramBase;
-    if (offset < 0n || offset + BigInt(length) > BigInt(state.ram.length)) return null;
-    return Number(offset);
+  const random = createRandomStream(BigInt(options.seed ?? 1), STREAM_DEVICES);
+  const clock = createClock((_device, tag) => {
+    if (connected?.onEvent === undefined)
+      throw new Error(`event ${tag} fired, but no device with onEvent is connected`);
+    connected.onEvent(tag);
+  });
+  if (from !== null) {
+    random.load(from.random);
+    clock.load(from.clock);
   }
 
-  function firstEvent(): PendingEvent | null {
-    let first: PendingEvent | null = null;
-    for (const event of state.events.values()) {
-      if (first === null || event.at < first.at || (event.at === first.at && event.order < first.order)) first = event;
-    }
-    return first;
+  function ramOffset(address: bigint, length: number): number | null {
+    const offset = address - ramBase;
+    if (offset < 0n || offset + BigInt(length) > BigInt(ram.length)) return null;
+    return Number(offset);
   }
 
   return {
     irq(pin, level) {
-      state.pins.set(pin, level);
+      pins.set(pin, level);
       irqs.push({ pin, level });
     },
     clock: {
-      now: () => state.now,
-      schedule(tag, delay) {
-        assertTicks("schedule", delay);
-        assertTicks("schedule", state.now + delay);
-        state.events.set(tag, { tag, at: state.now + delay, order: state.order++ });
-      },
-      cancel(tag) {
-        state.events.delete(tag);
-      },
+      now: clock.now,
+      schedule: (tag, delay) => clock.schedule(0, tag, delay),
+      cancel: (tag) => clock.cancel(0, tag),
     },
     dma: {
       read(address, into) {
         const offset = ramOffset(address, into.length);
         if (offset === null) return false;
-        into.set(state.ram.subarray(offset, offset + into.length));
+        into.set(ram.subarray(offset, offset + into.length));
         return true;
       },
-      write(address, from) {
-        const offset = ramOffset(address, from.length);
+      write(address, bytes) {
+        const offset = ramOffset(address, bytes.length);
         if (offset !== null) {
-          state.ram.set(from, offset);
+          ram.set(bytes, offset);
           return true;
         }
-        const width = from.length;
+        const width = bytes.length;
         if (window === undefined || (width !== 1 && width !== 2 && width !== 4)) return false;
         const register = address - window.base;
         if (register < 0n || register + BigInt(width) > BigInt(window.size)) return false;
         let value = 0;
-        for (let i = width - 1; i >= 0; i--) value = ((value << 8) | (from[i] ?? 0)) >>> 0;
+        for (let i = width - 1; i >= 0; i--) value = ((value << 8) | (bytes[i] ?? 0)) >>> 0;
         busWrites.push({ address, width, value });
         return true;
       },
@@ -142,37 +130,22 @@ function makeEnv(options: TestEnvOptions, state: EnvState): TestEnv {
     log(message) {
       logs.push(message);
     },
-    random() {
-      // xorshift32 (Marsaglia 2003, "Xorshift RNGs"): full period over the nonzero 32-bit words, one word of state.
-      let x = state.random;
-      x ^= x << 13;
-      x ^= x >>> 17;
-      x ^= x << 5;
-      state.random = x >>> 0;
-      return state.random;
-    },
+    random: random.next,
     connect(device) {
       connected = device;
       return device;
     },
     advance(ticks) {
-      assertTicks("advance", ticks);
-      const end = state.now + ticks;
-      assertTicks("advance", end);
-      for (let event = firstEvent(); event !== null && event.at <= end; event = firstEvent()) {
-        state.events.delete(event.tag);
-        state.now = event.at;
-        if (connected?.onEvent === undefined)
-          throw new Error(`event ${event.tag} fired, but no device with onEvent is connected`);
-        connected.onEvent(event.tag);
-      }
-      state.now = end;
+      const end = clock.now() + ticks;
+      if (ticks < 0 || !Number.isSafeInteger(end)) throw new RangeError(`${ticks} is no count of ticks`);
+      clock.advance(ticks);
+      clock.fire();
     },
     nextEvent() {
-      const event = firstEvent();
-      return event === null ? null : event.at - state.now;
+      const next = clock.nextEvent();
+      return next === Infinity ? null : next - clock.now();
     },
-    level: (pin) => state.pins.get(pin) ?? false,
+    level: (pin) => pins.get(pin) ?? false,
     get irqs() {
       return irqs;
     },
@@ -185,32 +158,15 @@ function makeEnv(options: TestEnvOptions, state: EnvState): TestEnv {
     outputText: () => new TextDecoder("latin1").decode(Uint8Array.from(outputBytes)),
     exits,
     logs,
-    ram: state.ram,
+    ram,
     ramBase,
     busWrites,
-    fork() {
-      return makeEnv(options, {
-        now: state.now,
-        order: state.order,
-        random: state.random,
-        events: new Map(state.events),
-        pins: new Map(state.pins),
-        ram: state.ram.slice(),
-      });
-    },
+    fork: () => makeEnv(options, { clock: clock.save(), random: random.save(), pins, ram }),
   };
 }
 
 export function makeTestEnv(options: TestEnvOptions = {}): TestEnv {
-  const seed = (options.seed ?? 1) >>> 0;
-  return makeEnv(options, {
-    now: 0,
-    order: 0,
-    random: seed === 0 ? 0x9e37_79b9 : seed,
-    events: new Map(),
-    pins: new Map(),
-    ram: new Uint8Array(options.ramSize ?? 0x1_0000),
-  });
+  return makeEnv(options, null);
 }
 
 /**
@@ -246,8 +202,7 @@ function checked(region: Region): Region {
 
 /** The region that an access ends in: windows are followed as `access.ts` does, so that BARs are checked too. */
 function destination(region: Region, offset: number): { readonly region: Region; readonly offset: number } {
-  const window = region as Partial<WindowRegion>;
-  const target = window.resolve?.(offset) ?? null;
+  const target = isWindow(region) ? region.resolve(offset) : null;
   return target === null ? { region: checked(region), offset } : destination(target.region, target.offset);
 }
 
@@ -267,10 +222,10 @@ export function busWrite(region: Region, offset: number, width: Width, value: bi
 
 /** Register access for unit tests, through the bus rules; a bus fault throws, so tests of faults use `busRead`/`busWrite`. */
 export interface Registers {
-  read(offset: number, width?: 1 | 2 | 4): number;
-  write(offset: number, value: number, width?: 1 | 2 | 4): void;
-  read64(offset: number): bigint;
-  write64(offset: number, value: bigint): void;
+  readonly read: (offset: number, width?: 1 | 2 | 4) => number;
+  readonly write: (offset: number, value: number, width?: 1 | 2 | 4) => void;
+  readonly read64: (offset: number) => bigint;
+  readonly write64: (offset: number, value: bigint) => void;
 }
 
 /** Accessors for region `index` of a device, with `width` bytes (default 4) where a call does not say. */

@@ -23,7 +23,7 @@ interface Uart {
   readonly env: TestEnv;
   readonly device: Device;
   readonly r: Registers;
-  send(text: string): void;
+  readonly send: (text: string) => void;
 }
 
 function makeUart(): Uart {

@@ -15,13 +15,13 @@ interface Bench {
   readonly env: TestEnv;
   readonly device: Device;
   readonly region: Region;
-  read(offset: number): number;
-  write(offset: number, value: number): void;
+  readonly read: (offset: number) => number;
+  readonly write: (offset: number, value: number) => void;
   /** A driver's set-up: features, two queues (rings at 0x1000 and 0x2000 of RAM), DRIVER_OK. */
-  start(lowFeatures?: number): void;
+  readonly start: (lowFeatures?: number) => void;
   /** Offers one buffer in queue `queue` at `address`. */
-  offer(queue: number, address: number, length: number, writable: boolean): void;
-  used(queue: number): { index: number; lastLength: number };
+  readonly offer: (queue: number, address: number, length: number, writable: boolean) => void;
+  readonly used: (queue: number) => { index: number; lastLength: number };
 }
 
 function bench(config: VirtioMmioConfig = { device: "console", backend: "output" }, from?: TestEnv): Bench {

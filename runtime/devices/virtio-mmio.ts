@@ -167,10 +167,10 @@ function createEmptyTransport(): Device {
 }
 
 interface Backend {
-  write(bytes: Uint8Array): void;
-  reset(): void;
-  save(): DeviceState;
-  load(state: DeviceState): void;
+  readonly write: (bytes: Uint8Array) => void;
+  readonly reset: () => void;
+  readonly save: () => DeviceState;
+  readonly load: (state: DeviceState) => void;
 }
 
 function createBackend(name: "chr-testdev" | "output", env: DeviceEnv): Backend {

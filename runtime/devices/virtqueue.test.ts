@@ -13,9 +13,9 @@ interface Bench {
   readonly env: TestEnv;
   readonly ram: DataView;
   readonly queue: Virtqueue;
-  describe(index: number, address: bigint, length: number, flags: number, next?: number, table?: number): void;
+  readonly describe: (index: number, address: bigint, length: number, flags: number, next?: number, table?: number) => void;
   /** Makes `head` available. */
-  offer(head: number): void;
+  readonly offer: (head: number) => void;
 }
 
 function bench(hasEventIndex = false): Bench {

@@ -50,20 +50,20 @@ export type VirtqueueState = {
 
 export interface Virtqueue {
   /** Entries of the ring; 0 for a queue that the device does not have. */
-  size(): number;
-  setSize(size: number): void;
+  readonly size: () => number;
+  readonly setSize: (size: number) => void;
   /** Takes the ring's parts; null, or which of them is not in memory. */
-  setRings(rings: RingAddresses): string | null;
+  readonly setRings: (rings: RingAddresses) => string | null;
   /** False until the driver has placed the ring. */
-  isPlaced(): boolean;
-  pop(): PopResult;
+  readonly isPlaced: () => boolean;
+  readonly pop: () => PopResult;
   /** Gives a chain back with `written` bytes in its writable part; null, or what went wrong. */
-  push(head: number, written: number): string | null;
+  readonly push: (head: number, written: number) => string | null;
   /** True if the driver wants an interrupt for what was pushed since the last call. */
-  shouldNotify(): boolean;
-  reset(): void;
-  save(): VirtqueueState;
-  load(state: VirtqueueState): void;
+  readonly shouldNotify: () => boolean;
+  readonly reset: () => void;
+  readonly save: () => VirtqueueState;
+  readonly load: (state: VirtqueueState) => void;
 }
 
 interface Descriptor {

@@ -105,9 +105,11 @@ function cutConsole(bytes: Uint8Array): string {
   return `${decoder.decode(bytes.subarray(0, half))}\n[.. ${left} bytes left out ..]\n${decoder.decode(bytes.subarray(-half))}`;
 }
 
-export function limitsOf(test: ManifestTest, options: Pick<EngineOptions, "timeoutNs" | "maxInstructions">): CallLimits {
-  const timeoutNs = test.timeout ?? options.timeoutNs ?? DEFAULT_TIMEOUT_NS;
-  const isExplicit = test.timeout !== null || options.timeoutNs !== null;
+/** The row's `@timeout` before the test's, and that before `--timeout`. */
+export function limitsOf(test: ManifestTest, row: ManifestCase | null, options: Pick<EngineOptions, "timeoutNs" | "maxInstructions">): CallLimits {
+  const written = row?.timeout ?? test.timeout;
+  const timeoutNs = written ?? options.timeoutNs ?? DEFAULT_TIMEOUT_NS;
+  const isExplicit = written !== null || options.timeoutNs !== null;
   const wanted = isExplicit ? Math.min(MOST_INSTRUCTIONS, Math.max(DEFAULT_INSTRUCTIONS, timeoutNs)) : DEFAULT_INSTRUCTIONS;
   return { timeoutNs, instructions: options.maxInstructions ?? wanted, graceNs: GRACE_NS };
 }
@@ -243,7 +245,7 @@ export function createEmbeddedEngine(image: EngineImage, options: EngineOptions,
       failures: [],
       infos: [],
       console: "",
-      tags: test.tags,
+      tags: row.tags === undefined ? test.tags : [...test.tags, ...row.tags],
       guestNs: 0,
       instructions: 0,
       wallMs: 0,
@@ -267,7 +269,7 @@ export function createEmbeddedEngine(image: EngineImage, options: EngineOptions,
 
   function runCase(entry: Booted, factory: ExecutorFactory, level: Level & { ok: true }, item: WorkItem, suite: ManifestSuite, test: ManifestTest, row: ManifestCase): Partial<TestFinished> {
     const name = caseName(manifest, suite, test, row);
-    const result = callFrom(entry, level.snapshot, name, factory, manifest.entry.runCase, [test.index, row.row], limitsOf(test, options), "setup");
+    const result = callFrom(entry, level.snapshot, name, factory, manifest.entry.runCase, [test.index, row.row], limitsOf(test, row, options), "setup");
     const { transcript } = result;
     const own = judge(context, result.outcome, transcript, result.limits, true, test.attributes.exits ?? null);
     let { verdict } = own;

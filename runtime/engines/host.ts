@@ -2,13 +2,16 @@
 // which the translating one is loaded when it pays and not before.
 
 import { readFileSync } from "node:fs";
+import { LIBRARY_PREFIX } from "../../isa/bytecode/module.ts";
 import { interpreterFactory } from "../cpus/bytecode/interpreter.ts";
 import type { EngineHost } from "./embedded.ts";
+
+const LIBRARY = new URL("../../lib/", import.meta.url);
 
 export const engineHost: EngineHost = {
   readText(path) {
     try {
-      return readFileSync(path, "utf8");
+      return readFileSync(path.startsWith(LIBRARY_PREFIX) ? new URL(path.slice(LIBRARY_PREFIX.length), LIBRARY) : path, "utf8");
     } catch {
       // Moved or deleted since it was compiled: the failure is told without its code frame.
       return null;

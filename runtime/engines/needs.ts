@@ -31,6 +31,7 @@ export function isMetBy(need: ManifestNeed, capability: Capability): boolean {
 
 function isProvided(need: ManifestNeed, machine: MachineDescription): boolean {
   if (need.name === "cpus") return cpusNeeded([need]) <= machine.cpus.max;
+  if (need.name === "ram") return Number(need.args[0]) <= machine.ram.size;
   return capabilitiesOf(machine).some(({ capability }) => isMetBy(need, capability));
 }
 
@@ -46,6 +47,7 @@ export function checkNeeds(test: ManifestTest, machine: MachineDescription): rea
   return test.needs.map((need) => {
     const met = isProvided(need, machine);
     if (need.name === "cpus") return { need: formatNeed(need), met, detail: `${machine.name} has up to ${machine.cpus.max} CPUs` };
+    if (need.name === "ram") return { need: formatNeed(need), met, detail: `${machine.name} has ${machine.ram.size} bytes` };
     const found = capabilitiesOf(machine).filter(({ capability }) => capability.name === need.name);
     const device = found.find(({ device: name }) => name !== null)?.device ?? null;
     const detail = met

@@ -17,7 +17,7 @@ export interface WindowTarget {
  * can place is judged by the rules of the region found there alone; otherwise it goes to the window's own `read` and `write`.
  */
 export interface WindowRegion extends Region {
-  resolve(offset: number): WindowTarget | null;
+  readonly resolve: (offset: number) => WindowTarget | null;
 }
 
 export function isWindow(region: Region): region is WindowRegion {

@@ -4,7 +4,7 @@
 // Base addresses are plain numbers: every region lies below 2^53, and a guest address above rounds to nothing mapped.
 
 import type { Region, Width } from "../devices/device.ts";
-import { accessRead, accessWrite, type WindowRegion } from "./access.ts";
+import { accessRead, accessWrite, isWindow, type WindowRegion } from "./access.ts";
 import type { Bus, BusResult } from "./cpu-contract.ts";
 
 export interface Mapping {
@@ -35,22 +35,22 @@ export interface AccessRecord {
 
 /** What the bus needs from the machine around it. */
 export interface BusEnv {
-  now(): number;
+  readonly now: () => number;
   /** Fires the events that are due: an access must see the devices as they are now. */
-  settle(): void;
+  readonly settle: () => void;
   /** Device `device` may have changed its state. */
-  touch(device: number): void;
+  readonly touch: (device: number) => void;
   /** Device behind a region that a window resolved to, -1 if none is known. */
-  ownerOf(region: Region): number;
-  deviceName(device: number): string;
+  readonly ownerOf: (region: Region) => number;
+  readonly deviceName: (device: number) => string;
 }
 
 export interface DeviceBus extends Bus {
   /** A write by a device to 1, 2 or 4 bytes of another device's registers (an MSI). Fires no events. */
-  dmaWrite(address: bigint, width: 1 | 2 | 4, value: number): boolean;
+  readonly dmaWrite: (address: bigint, width: 1 | 2 | 4, value: number) => boolean;
   /** The last accesses, oldest first. */
-  accesses(): readonly AccessRecord[];
-  clearLog(): void;
+  readonly accesses: () => readonly AccessRecord[];
+  readonly clearLog: () => void;
 }
 
 const LOG_SIZE = 32;
@@ -78,7 +78,7 @@ interface Place {
 }
 
 function asWindow(region: Region): WindowRegion | null {
-  return "resolve" in region && typeof region.resolve === "function" ? (region as WindowRegion) : null;
+  return isWindow(region) ? region : null;
 }
 
 /** A space as a sorted list with a last-hit cache; `find` gives the place that holds the address, or null. */

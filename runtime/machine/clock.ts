@@ -18,23 +18,23 @@ export interface ClockState {
 }
 
 export interface VirtualClock {
-  now(): number;
+  readonly now: () => number;
   /** Moves time on; fires nothing. */
-  advance(ns: number): void;
+  readonly advance: (ns: number) => void;
   /** Time of the earliest event, Infinity if there is none. */
-  nextEvent(): number;
+  readonly nextEvent: () => number;
   /** An event of the same device and tag is replaced. */
-  schedule(device: number, tag: number, delay: number): void;
-  cancel(device: number, tag: number): void;
+  readonly schedule: (device: number, tag: number, delay: number) => void;
+  readonly cancel: (device: number, tag: number) => void;
   /**
    * Fires all events due at or before now, in order. While one is delivered, `now()` is its due time, so that a periodic
    * device does not drift by the distance between poll points. Calls from inside a delivery do nothing.
    */
-  fire(): void;
-  save(): ClockState;
-  load(state: ClockState): void;
+  readonly fire: () => void;
+  readonly save: () => ClockState;
+  readonly load: (state: ClockState) => void;
   /** Time 0, nothing pending. */
-  reset(): void;
+  readonly reset: () => void;
 }
 
 interface HeapEntry extends PendingEvent {

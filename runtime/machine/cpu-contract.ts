@@ -26,10 +26,10 @@ export type BusResult = number | bigint | null;
 
 /** Everything that is not RAM. Values up to 4 bytes are numbers, 8 bytes bigint; null or false is a bus fault. */
 export interface Bus {
-  read(address: bigint, width: Width): BusResult;
-  write(address: bigint, width: Width, value: number | bigint): boolean;
-  portRead(port: number, width: 1 | 2 | 4): number | null;
-  portWrite(port: number, width: 1 | 2 | 4, value: number): boolean;
+  readonly read: (address: bigint, width: Width) => BusResult;
+  readonly write: (address: bigint, width: Width, value: number | bigint) => boolean;
+  readonly portRead: (port: number, width: 1 | 2 | 4) => number | null;
+  readonly portWrite: (port: number, width: 1 | 2 | 4, value: number) => boolean;
 }
 
 /** Time and interrupts as executors see them. */
@@ -38,19 +38,19 @@ export interface MachineCore {
   readonly bus: Bus;
   readonly cpuCount: number;
   /** Guest time in ns at the last `advance`. Executors keep their own count since then and add it in before any device access. */
-  now(): number;
+  readonly now: () => number;
   /** Moves time on by executed instructions or idle ns, without firing events. */
-  advance(ns: number): void;
+  readonly advance: (ns: number) => void;
   /** Absolute time of the next device event, Infinity if none. */
-  nextEvent(): number;
+  readonly nextEvent: () => number;
   /** Fires every event due at or before now. */
-  fireEvents(): void;
+  readonly fireEvents: () => void;
   /** Interrupt lines of a CPU, bit n = cause n. */
-  lines(cpu: number): number;
+  readonly lines: (cpu: number) => number;
   /** Set when a device ended the machine; executors stop at the end of the current instruction. */
-  exitRequest(): MachineExit | null;
+  readonly exitRequest: () => MachineExit | null;
   /** Seeded 32-bit scheduler randomness; a stream of its own. */
-  scheduleRandom(): number;
+  readonly scheduleRandom: () => number;
 }
 
 export interface TrapRecord {
@@ -93,12 +93,12 @@ export interface LoadedImage {
 
 export interface Executor {
   /** Calls an exported or indexed function on CPU 0 from an idle machine and runs all CPUs until it returns or the machine stops. */
-  call(functionIndex: number, args: readonly (number | bigint)[], limits: RunLimits): Outcome;
+  readonly call: (functionIndex: number, args: readonly (number | bigint)[], limits: RunLimits) => Outcome;
   /** Instructions executed by the last `call`, all CPUs together. Equal between executors. */
-  instructions(): number;
+  readonly instructions: () => number;
 }
 
 export interface ExecutorFactory {
   readonly name: "interpreter" | "wasm";
-  create(image: LoadedImage, machine: MachineCore): Executor;
+  readonly create: (image: LoadedImage, machine: MachineCore) => Executor;
 }

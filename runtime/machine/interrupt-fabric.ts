@@ -27,19 +27,19 @@ export interface InterruptRecord {
 
 export interface InterruptFabric {
   /** A device drives its output pin; a pin without wires goes nowhere. */
-  drive(device: number, pin: number, level: boolean): void;
+  readonly drive: (device: number, pin: number, level: boolean) => void;
   /** The lines of a CPU, bit n = cause n. */
-  lines(cpu: number): number;
+  readonly lines: (cpu: number) => number;
   /** The level at the far end of a wire. */
-  inputLevel(device: number, pin: number): boolean;
+  readonly inputLevel: (device: number, pin: number) => boolean;
   /** Levels of all wired output pins, in the order of the wires. */
-  save(): Uint8Array;
-  load(levels: Uint8Array): void;
+  readonly save: () => Uint8Array;
+  readonly load: (levels: Uint8Array) => void;
   /** All pins low; tells nobody. */
-  reset(): void;
+  readonly reset: () => void;
   /** The last changes of any line, oldest first. */
-  interrupts(): readonly InterruptRecord[];
-  clearLog(): void;
+  readonly interrupts: () => readonly InterruptRecord[];
+  readonly clearLog: () => void;
 }
 
 const LOG_SIZE = 32;

@@ -70,27 +70,27 @@ export interface Machine extends MachineCore {
   /** What is mapped, windows unresolved. */
   readonly regions: readonly MachineRegion[];
   /** Power-on: RAM zero, devices reset, time 0, random streams from `seed` (default: the last one). */
-  reset(seed?: bigint | number): void;
+  readonly reset: (seed?: bigint | number) => void;
   /** Resets and places the image. Throws `ImageLoadError` if it does not fit. */
-  loadImage(module: Module): PlacedImage;
-  snapshot(): Snapshot;
+  readonly loadImage: (module: Module) => PlacedImage;
+  readonly snapshot: () => Snapshot;
   /** Goes back; `seed` starts the random streams (and `boot_info.seed`) afresh. Empties the logs. */
-  restore(snapshot: Snapshot, options?: { readonly seed?: bigint | number }): void;
+  readonly restore: (snapshot: Snapshot, options?: { readonly seed?: bigint | number }) => void;
   /** Bytes from the far end of a device's line. */
-  receive(device: string, bytes: Uint8Array): void;
+  readonly receive: (device: string, bytes: Uint8Array) => void;
   /** A copy of RAM, or null if any byte is not RAM. */
-  readMemory(address: bigint, length: number): Uint8Array | null;
-  writeMemory(address: bigint, bytes: Uint8Array): boolean;
+  readonly readMemory: (address: bigint, length: number) => Uint8Array | null;
+  readonly writeMemory: (address: bigint, bytes: Uint8Array) => boolean;
   /** The last 32 accesses to devices since power-on or restore, oldest first. */
-  accesses(): readonly AccessRecord[];
+  readonly accesses: () => readonly AccessRecord[];
   /** The last 32 changes of interrupt wires since then. */
-  interrupts(): readonly InterruptEvent[];
+  readonly interrupts: () => readonly InterruptEvent[];
   /** The last 32 messages of devices since then. */
-  messages(): readonly DeviceMessage[];
+  readonly messages: () => readonly DeviceMessage[];
   /** Everything but RAM, as plain data; every device is asked. */
-  state(): MachineState;
+  readonly state: () => MachineState;
   /** Gives the memory back for other machines; nothing may be called afterwards. */
-  dispose(): void;
+  readonly dispose: () => void;
 }
 
 const MESSAGE_LIMIT = 32;

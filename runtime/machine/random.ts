@@ -7,10 +7,10 @@ export const STREAM_DEVICES = 1;
 
 export interface RandomStream {
   /** The next 32-bit unsigned number. */
-  next(): number;
-  seed(seed: bigint): void;
-  save(): Uint32Array;
-  load(state: Uint32Array): void;
+  readonly next: () => number;
+  readonly seed: (seed: bigint) => void;
+  readonly save: () => Uint32Array;
+  readonly load: (state: Uint32Array) => void;
 }
 
 /** The 32-bit finalizer of MurmurHash3 (Appleby): a bijection that spreads every input bit over the word. */

@@ -41,13 +41,13 @@ export interface Snapshot {
 
 /** The RAM's place in the tree: what it was taken from or restored to last, null for power-on (all zero). */
 export interface PageTree {
-  current(): PageSnapshot | null;
+  readonly current: () => PageSnapshot | null;
   /** Keeps what was written since the current node as a child of it and makes that the current node. */
-  capture(): PageSnapshot;
+  readonly capture: () => PageSnapshot;
   /** Makes RAM equal to the node's. */
-  restore(target: PageSnapshot | null): void;
+  readonly restore: (target: PageSnapshot | null) => void;
   /** All pages that may hold something besides zeros. */
-  usedPages(): Uint32Array;
+  readonly usedPages: () => Uint32Array;
 }
 
 export function createPageTree(memory: GuestMemory): PageTree {

@@ -1,5 +1,6 @@
-// The table of reporters. Each is loaded when it is asked for and not before: a run that writes KTAP pays neither for the
-// failure block's code nor, above all, for React and Ink.
+// The table of reporters. All but the default one are loaded when they are asked for and not before: a run that writes lines pays
+// neither for XML nor, above all, for React and Ink.
+import { createHumanReporter } from "./human.ts";
 import type { Reporter, ReporterOptions, Sink } from "./reporter.ts";
 
 export type { Reporter, ReporterOptions, RunActions, Sink, TerminalStreams } from "./reporter.ts";
@@ -15,7 +16,7 @@ export const REPORTERS: readonly ReporterEntry[] = [
   {
     name: "human",
     summary: "lines for people; the default without a terminal",
-    create: async (sink, options) => (await import("./human.ts")).createHumanReporter(sink, options),
+    create: (sink, options) => Promise.resolve(createHumanReporter(sink, options)),
   },
   {
     name: "tui",

@@ -3,13 +3,13 @@
 import type { RunEvent } from "../events.ts";
 
 export interface Reporter {
-  handle(event: RunEvent): void;
+  readonly handle: (event: RunEvent) => void;
   /** Called once, also after an interruption and when the stream broke off without `run-finished`. */
-  finish(): void | Promise<void>;
+  readonly finish: () => void | Promise<void>;
 }
 
 export interface Sink {
-  write(text: string): void;
+  readonly write: (text: string) => void;
   /** Width of the terminal; read at each use, because terminals are resized. */
   readonly columns: number;
   readonly color: boolean;
@@ -19,12 +19,12 @@ export interface Sink {
 /** What a person at the terminal can ask of the run. */
 export interface RunActions {
   /** First call: stop starting tests; further calls: stop at once. */
-  interrupt(): void;
-  rerunFailed(): void;
+  readonly interrupt: () => void;
+  readonly rerunFailed: () => void;
   /** Null when the filter was taken, else one line that says what is wrong with it. */
-  setFilter(text: string): string | null;
+  readonly setFilter: (text: string) => string | null;
   /** Asks for a `test-status` event of each running test. */
-  requestStatus(): void;
+  readonly requestStatus: () => void;
 }
 
 export interface TerminalStreams {

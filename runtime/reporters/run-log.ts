@@ -16,11 +16,11 @@ import { createCounts, suiteKey, type Counts } from "./tally.ts";
 const FAILURES_TOLD = 50;
 
 export interface RunLog {
-  add(event: RunEvent): void;
+  readonly add: (event: RunEvent) => void;
   readonly counts: Readonly<Counts>;
-  countsOf(suite: SuiteFinished): Readonly<Counts>;
+  readonly countsOf: (suite: SuiteFinished) => Readonly<Counts>;
   /** The failures in full, then the summary. */
-  formatEnd(options: FailureBlockOptions): string[];
+  readonly formatEnd: (options: FailureBlockOptions) => string[];
 }
 
 export function createRunLog(isVerbose: boolean): RunLog {

@@ -77,10 +77,12 @@ function isoNow(): string {
 }
 
 function hangLimit(request: RunRequest): number {
-  const most = Math.max(
-    DEFAULT_INSTRUCTIONS,
-    ...request.images.flatMap(({ manifest }) => manifest.suites.flatMap(({ tests }) => tests.map((test) => limitsOf(test, request.engine).instructions))),
-  );
+  let most = DEFAULT_INSTRUCTIONS;
+  for (const { manifest } of request.images) {
+    for (const test of manifest.suites.flatMap(({ tests }) => tests)) {
+      for (const row of [null, ...test.cases.filter(({ timeout }) => timeout !== undefined)]) most = Math.max(most, limitsOf(test, row, request.engine).instructions);
+    }
+  }
   return HANG_BASE_MS + most * HANG_MS_PER_INSTRUCTION;
 }
 
@@ -155,7 +157,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       failures: [makeFailure(how === "hung" ? "hung" : "error", text)],
       infos: [],
       console: "",
-      tags: test.tags,
+      tags: [...test.tags, ...(test.cases[unit.case]?.tags ?? [])],
       guestNs: 0,
       instructions: 0,
       wallMs: 0,
@@ -165,7 +167,8 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
 
   function isLong(unit: PlannedWork | undefined): boolean {
     const test = unit === undefined ? undefined : images[unit.image]?.manifest.suites[unit.suite]?.tests[unit.test];
-    return test !== undefined && limitsOf(test, request.engine).instructions > LONG_INSTRUCTIONS;
+    const row = unit === undefined ? undefined : test?.cases[unit.case];
+    return test !== undefined && limitsOf(test, row ?? null, request.engine).instructions > LONG_INSTRUCTIONS;
   }
 
   async function startWorkers(meanMs: number): Promise<void> {

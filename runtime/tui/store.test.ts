@@ -10,7 +10,7 @@ import { formatRegion } from "./region.ts";
 import { createTuiStore, type Timers, type TuiStore } from "./store.ts";
 
 interface Clock extends Timers {
-  advance(ms: number): void;
+  readonly advance: (ms: number) => void;
 }
 
 function createClock(): Clock {

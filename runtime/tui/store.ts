@@ -18,9 +18,9 @@ const RATE_WINDOW_MS = 3000;
 const NOTICE_MS = 4000;
 
 export interface Timers {
-  now(): number;
+  readonly now: () => number;
   /** Returns what cancels it. */
-  after(ms: number, run: () => void): () => void;
+  readonly after: (ms: number, run: () => void) => () => void;
 }
 
 export interface RunningTest {

@@ -12,6 +12,7 @@ import { compile } from "../../compiler/index.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { scan } from "../../grammar/scanner.ts";
 import { loadMachine } from "../../machines/load-machine.ts";
+import { createRandom, type Random } from "../fixtures/random.ts";
 
 const ROUNDS = Number(process.env["GUESTSPEC_FUZZ_ROUNDS"] ?? 60);
 const SEED = Number(process.env["GUESTSPEC_FUZZ_SEED"] ?? 1);
@@ -30,19 +31,6 @@ function gspecFiles(folder: string): readonly string[] {
 }
 
 const library = gspecFiles("lib");
-
-
-/** Weyl sequence through a 32-bit finalizer, as in isa/bytecode/generate.ts. */
-function createRandom(seed: number): (limit: number) => number {
-  let state = seed >>> 0;
-  return (limit) => {
-    state = (state + 0x9e37_79b9) >>> 0;
-    let x = state;
-    x = Math.imul(x ^ (x >>> 16), 0x21f0_aaad);
-    x = Math.imul(x ^ (x >>> 15), 0x735a_2d97);
-    return ((x ^ (x >>> 15)) >>> 0) % limit;
-  };
-}
 
 /** Tokens that make a wrong program interesting: types where values belong, wide numbers, words with a meaning of their own. */
 const SPICE: readonly string[] = [
@@ -76,21 +64,21 @@ const OPERATORS = ["Plus", "Minus", "Star", "Slash", "Percent", "Ampersand", "Ba
 const kindOf = (piece: Piece): string => (OPERATORS.includes(piece.kind) ? "operator" : piece.kind);
 
 /** One to four changes. Half of the programs keep their syntax (a name for a name, a number for a number), the others keep nothing. */
-function mutate({ text, pieces }: Subject, random: (limit: number) => number): string {
-  const pick = (among: readonly Piece[]): Piece => among[random(among.length)] ?? { start: 0, end: 0, kind: "" };
+function mutate({ text, pieces }: Subject, random: Random): string {
+  const pick = (among: readonly Piece[]): Piece => among[random.below(among.length)] ?? { start: 0, end: 0, kind: "" };
   const wordOf = (piece: Piece): string => text.slice(piece.start, piece.end);
-  const keepsSyntax = random(2) === 0;
+  const keepsSyntax = random.below(2) === 0;
   // From the end, so that the places before stay right.
-  const places = Array.from({ length: 1 + random(4) }, () => pick(pieces)).toSorted((a, b) => b.start - a.start);
+  const places = Array.from({ length: 1 + random.below(4) }, () => pick(pieces)).toSorted((a, b) => b.start - a.start);
   let result = text;
   for (const place of places) {
     const own = wordOf(place);
     let replacement: string;
     if (keepsSyntax) replacement = wordOf(pick(pieces.filter((piece) => kindOf(piece) === kindOf(place))));
     else {
-      const spice = SPICE[random(SPICE.length)] ?? "";
+      const spice = SPICE[random.below(SPICE.length)] ?? "";
       const choices = ["", `${own} ${own}`, wordOf(pick(pieces)), spice, `${own} ${spice}`, `${spice} ${own}`];
-      replacement = choices[random(choices.length)] ?? "";
+      replacement = choices[random.below(choices.length)] ?? "";
     }
     result = keepsSyntax ? result.slice(0, place.start) + replacement + result.slice(place.end) : `${result.slice(0, place.start)} ${replacement} ${result.slice(place.end)}`;
   }
@@ -131,7 +119,7 @@ test("mutated programs are reported, never thrown at", () => {
   let compiled = 0;
   for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
     const random = createRandom(seed);
-    const subject = subjects[random(subjects.length)];
+    const subject = subjects[random.below(subjects.length)];
     assert.ok(subject !== undefined);
     try {
       if (compileWith(subject.path, mutate(subject, random)).compiled) compiled++;

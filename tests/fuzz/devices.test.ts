@@ -13,8 +13,7 @@ import type { DeviceConfig } from "../../runtime/devices/index.ts";
 import { pciTestdev } from "../../runtime/devices/pci-testdev.ts";
 import { busRead, busWrite, makeTestEnv } from "../../runtime/devices/test-env.ts";
 import type { TestEnv } from "../../runtime/devices/test-env.ts";
-import { randomSource } from "../qtest/script.ts";
-import type { RandomSource } from "../qtest/script.ts";
+import { createRandom, type Random } from "../fixtures/random.ts";
 
 /** Within edu's 28 address bits. */
 const RAM_BASE = 0x0800_0000n;
@@ -30,7 +29,7 @@ interface Subject {
   /** Input pins that the machine may drive. */
   readonly inputs?: readonly number[];
   /** Puts devices behind a PCI host, so that its windows lead somewhere. */
-  populate?(device: Device): void;
+  readonly populate?: (device: Device) => void;
 }
 
 const SUBJECTS: readonly Subject[] = [
@@ -82,13 +81,13 @@ function makeInstance(subject: Subject, env: TestEnv): Instance {
 interface Operation {
   readonly text: string;
   /** What the guest or the host would see of it. */
-  run(instance: Instance): unknown;
+  readonly run: (instance: Instance) => unknown;
 }
 
 const WIDTHS: readonly Width[] = [1, 2, 4, 8];
 
 /** Values that mean something to some register: addresses in RAM and the MSI window, small numbers, single bits, all ones. */
-function randomValue({ below, pick, u32 }: RandomSource): bigint {
+function randomValue({ below, pick, u32 }: Random): bigint {
   return pick([
     () => BigInt(below(16)),
     () => BigInt(u32()),
@@ -101,13 +100,13 @@ function randomValue({ below, pick, u32 }: RandomSource): bigint {
 }
 
 /** Mostly among the low registers; now and then anywhere, the ends included. */
-function randomOffset(size: number, width: Width, { below, chance }: RandomSource): number {
+function randomOffset(size: number, width: Width, { below, chance }: Random): number {
   const span = chance(70) ? Math.min(size, 0x100) : size;
   const offset = below(span + 8);
   return chance(90) ? offset - (offset % width) : offset;
 }
 
-function randomOperation(subject: Subject, instance: Instance, random: RandomSource): Operation {
+function randomOperation(subject: Subject, instance: Instance, random: Random): Operation {
   const { below, chance, pick } = random;
   const kind = below(100);
   if (kind < 70 && instance.regions.length > 0) {
@@ -204,7 +203,7 @@ function copyOf(subject: Subject, original: Instance): Instance {
 }
 
 function fuzz(subject: Subject, seed: number): void {
-  const random = randomSource(seed);
+  const random = createRandom(seed);
   const env = makeTestEnv({ ramBase: RAM_BASE, ramSize: RAM_SIZE, busWindow: MSI_WINDOW, seed });
   let instance = makeInstance(subject, env);
   let twin: Instance | null = null;
@@ -255,7 +254,7 @@ for (const subject of SUBJECTS) {
 
 test("a reset device is a new device, pins included", () => {
   for (const subject of SUBJECTS) {
-    const random = randomSource(SEED);
+    const random = createRandom(SEED);
     const used = makeInstance(subject, makeTestEnv({ ramBase: RAM_BASE, ramSize: RAM_SIZE, busWindow: MSI_WINDOW }));
     for (let i = 0; i < OPERATIONS; i++) {
       const operation = randomOperation(subject, used, random);

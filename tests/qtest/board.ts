@@ -35,28 +35,28 @@ interface Mapping {
 
 /** Something with registers for `Board.add`: the model, its base addresses in the order of its regions, and where its pins go. */
 export interface Part {
-  create(env: DeviceEnv): Device;
+  readonly create: (env: DeviceEnv) => Device;
   readonly bases: readonly number[];
-  irq?(pin: number, level: boolean): void;
+  readonly irq?: (pin: number, level: boolean) => void;
 }
 
 export interface Board {
-  add(part: Part): Device;
+  readonly add: (part: Part) => Device;
   /** Input pin of the PLIC. */
-  plicInput(source: number, level: boolean): void;
-  read(address: bigint, width: Width): bigint;
-  write(address: bigint, width: Width, value: bigint): void;
-  advance(ticks: number): void;
+  readonly plicInput: (source: number, level: boolean) => void;
+  readonly read: (address: bigint, width: Width) => bigint;
+  readonly write: (address: bigint, width: Width, value: bigint) => void;
+  readonly advance: (ticks: number) => void;
   /** Ticks until the next event of any device, or null. */
-  nextEvent(): number | null;
-  now(): number;
-  receive(bytes: Uint8Array): void;
-  output(): readonly number[];
-  reset(): void;
+  readonly nextEvent: () => number | null;
+  readonly now: () => number;
+  readonly receive: (bytes: Uint8Array) => void;
+  readonly output: () => readonly number[];
+  readonly reset: () => void;
   readonly exits: readonly MachineExit[];
-  plicLevel(context: number): boolean;
-  softwareLevel(hart: number): boolean;
-  timerLevel(hart: number): boolean;
+  readonly plicLevel: (context: number) => boolean;
+  readonly softwareLevel: (hart: number) => boolean;
+  readonly timerLevel: (hart: number) => boolean;
 }
 
 /** The largest power of two that is at most `n`. */

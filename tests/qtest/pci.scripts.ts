@@ -8,7 +8,8 @@ import { pciHost } from "../../runtime/devices/pci-host.ts";
 import { pciTestdev } from "../../runtime/devices/pci-testdev.ts";
 import { PLIC, RAM } from "./board.ts";
 import type { Board, Part } from "./board.ts";
-import { pass, randomSource, read, readAllWidths, reset, write } from "./script.ts";
+import { createRandom } from "../fixtures/random.ts";
+import { pass, read, readAllWidths, reset, write } from "./script.ts";
 import type { QtestScript, Step } from "./script.ts";
 
 const ECAM = 0x3000_0000;
@@ -129,7 +130,7 @@ const DATA = RAM + 0x8000;
 const dataSteps = (address: number, count: number): Step[] => Array.from({ length: count / 8 }, (_, index) => read(address + 8 * index, 8));
 
 function random(seed: number): QtestScript {
-  const { below, chance, pick, u32 } = randomSource(seed);
+  const { below, chance, pick, u32 } = createRandom(seed);
   const steps: Step[] = [];
   const value = (): number => pick([0, 1, 2, 3, 4, 7, 0xff, 0xfa, 0xce, 0xffff, 0xffff_ffff, 0x400, 0x407, MEMORY, MEMORY + 0x10_0000, 0xc000, 0xc100, u32()]);
   const places: readonly (() => number)[] = [

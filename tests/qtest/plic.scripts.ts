@@ -1,7 +1,8 @@
 // PLIC against QEMU's sifive_plic: every register of the sources and contexts, the claim order, and the output pins.
 
 import { PLIC } from "./board.ts";
-import { input, randomSource, read, readAllWidths, reset, write } from "./script.ts";
+import { createRandom } from "../fixtures/random.ts";
+import { input, read, readAllWidths, reset, write } from "./script.ts";
 import type { QtestScript, Step } from "./script.ts";
 
 const SOURCES = 95;
@@ -14,7 +15,7 @@ const claim = (context: number): number => threshold(context) + 4;
 const pending = (): Step[] => [0, 1, 2, 3].map((word) => read(PENDING + 4 * word));
 
 function random(seed: number): QtestScript {
-  const { below, chance, pick, u32 } = randomSource(seed);
+  const { below, chance, pick, u32 } = createRandom(seed);
   const steps: Step[] = [];
   const actions: readonly (() => Step[])[] = [
     () => [write(priority(1 + below(SOURCES)), u32())],

@@ -71,8 +71,8 @@ function idleProgram(nops: number): { readonly words: readonly number[]; readonl
 let calibratedNops: number | null = null;
 
 interface Waiter {
-  resolve(line: string): void;
-  reject(error: Error): void;
+  readonly resolve: (line: string) => void;
+  readonly reject: (error: Error) => void;
 }
 
 export interface QemuExit {
@@ -82,22 +82,22 @@ export interface QemuExit {
 }
 
 export interface Qemu {
-  read(address: bigint, width: Width): Promise<bigint>;
-  write(address: bigint, width: Width, value: bigint): Promise<void>;
-  pass(nanoseconds: number): Promise<void>;
+  readonly read: (address: bigint, width: Width) => Promise<bigint>;
+  readonly write: (address: bigint, width: Width, value: bigint) => Promise<void>;
+  readonly pass: (nanoseconds: number) => Promise<void>;
   /** Runs until mtime is at least `count` and nothing is left to happen. */
-  settle(count: bigint): Promise<void>;
-  drivePlic(source: number, level: boolean): Promise<void>;
-  send(bytes: Uint8Array): Promise<void>;
+  readonly settle: (count: bigint) => Promise<void>;
+  readonly drivePlic: (source: number, level: boolean) => Promise<void>;
+  readonly send: (bytes: Uint8Array) => Promise<void>;
   /** All bytes the UART sent, when at least `count` have come or a second has passed. */
-  output(count: number): Promise<readonly number[]>;
-  reset(): Promise<void>;
-  exited(): Promise<QemuExit>;
+  readonly output: (count: number) => Promise<readonly number[]>;
+  readonly reset: () => Promise<void>;
+  readonly exited: () => Promise<QemuExit>;
   /** Level of an intercepted pin, or undefined before it first moved. */
-  pin(index: number): boolean | undefined;
+  readonly pin: (index: number) => boolean | undefined;
   /** Virtual time since power-on when the script starts. */
   readonly startTime: number;
-  close(): void;
+  readonly close: () => void;
 }
 
 function withTimeout<T>(promise: Promise<T>, what: string): Promise<T> {

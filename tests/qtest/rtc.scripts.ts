@@ -1,7 +1,8 @@
 // Goldfish RTC against QEMU's: time, its latch, the alarm to the nanosecond, and the interrupt (seen as the PLIC's pending bit).
 
 import { EPOCH_NANOSECONDS, PLIC, RTC, RTC_SOURCE } from "./board.ts";
-import { pass, randomSource, read, readAllWidths, reset, settle, write } from "./script.ts";
+import { createRandom } from "../fixtures/random.ts";
+import { pass, read, readAllWidths, reset, settle, write } from "./script.ts";
 import type { QtestScript, Step } from "./script.ts";
 
 const [TIME_LOW, TIME_HIGH, ALARM_LOW, ALARM_HIGH, IRQ_ENABLED, CLEAR_ALARM, ALARM_STATUS, CLEAR_INTERRUPT] = [
@@ -21,7 +22,7 @@ const alarm = (at: bigint): Step[] => [write(ALARM_HIGH, at >> 32n), write(ALARM
 const state: readonly Step[] = [ALARM_LOW, ALARM_HIGH, IRQ_ENABLED, ALARM_STATUS].map((register) => read(register));
 
 function random(seed: number): QtestScript {
-  const { below, chance, pick, u32 } = randomSource(seed);
+  const { below, chance, pick, u32 } = createRandom(seed);
   const steps: Step[] = [...enableInterrupt];
   const actions: readonly (() => Step[])[] = [
     () => alarm(EPOCH_NANOSECONDS + BigInt(below(1_000_000))),

@@ -84,32 +84,3 @@ export function describeStep(step: Step): string {
       return step.kind;
   }
 }
-
-/** Seeded numbers for random scripts (xorshift32): the same script on every run. */
-export interface RandomSource {
-  below(limit: number): number;
-  chance(percent: number): boolean;
-  pick<T>(choices: readonly T[]): T;
-  u32(): number;
-}
-
-export function randomSource(seed: number): RandomSource {
-  let x = seed >>> 0 || 1;
-  const u32 = (): number => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x = x >>> 0);
-  };
-  const below = (limit: number): number => u32() % limit;
-  return {
-    u32,
-    below,
-    chance: (percent) => below(100) < percent,
-    pick(choices) {
-      const choice = choices[below(choices.length)];
-      if (choice === undefined) throw new RangeError("pick: no choices");
-      return choice;
-    },
-  };
-}

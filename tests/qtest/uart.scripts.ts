@@ -2,7 +2,8 @@
 // to the nanosecond, both directions of the console, and seeded random sequences.
 
 import { PLIC, RTC, UART, UART_SOURCE } from "./board.ts";
-import { output, pass, randomSource, read, readAllWidths, reset, send, settle, write } from "./script.ts";
+import { createRandom } from "../fixtures/random.ts";
+import { output, pass, read, readAllWidths, reset, send, settle, write } from "./script.ts";
 import type { QtestScript, Step } from "./script.ts";
 
 const [THR, IER, IIR, LCR, MCR, LSR, MSR, SCR] = [
@@ -63,7 +64,7 @@ function timeout(divisor: number, lcr: number): QtestScript {
 }
 
 function random(seed: number, withConsole: boolean): QtestScript {
-  const { below, chance, pick, u32 } = randomSource(seed);
+  const { below, chance, pick, u32 } = createRandom(seed);
   const steps: Step[] = [...enableInterrupt];
   if (!withConsole) steps.push(put(MCR, 0x10));
   const writers: readonly (() => Step[])[] = [

@@ -5,7 +5,8 @@
 import { qemuExitStatus } from "../../runtime/devices/chr-testdev.ts";
 import { virtioMmio } from "../../runtime/devices/virtio-mmio.ts";
 import { RAM } from "./board.ts";
-import { exit, randomSource, read, readAllWidths, reset, write } from "./script.ts";
+import { createRandom } from "../fixtures/random.ts";
+import { exit, read, readAllWidths, reset, write } from "./script.ts";
 import type { QtestScript, Step } from "./script.ts";
 
 const EMPTY = 0x1000_1000;
@@ -146,7 +147,7 @@ const shapes: readonly { readonly name: string; readonly steps: readonly Step[] 
 ];
 
 function random(seed: number): QtestScript {
-  const { below, chance, pick, u32 } = randomSource(seed);
+  const { below, chance, pick, u32 } = createRandom(seed);
   const steps: Step[] = [];
   let offered = 0;
   for (let i = 0; i < 400; i++) {

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { generateModule, type GenerateOptions } from "../../../isa/bytecode/generate.ts";
+import { generateModule, type GenerateOptions } from "../../../tests/fixtures/generate-module.ts";
 import type { Module } from "../../../isa/bytecode/module.ts";
 import type { ExecutorFactory, RunLimits } from "../../machine/cpu-contract.ts";
 import { formatOutcome, hexDigest, LAYOUTS, layoutName } from "./conformance.ts";

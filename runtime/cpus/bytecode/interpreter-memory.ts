@@ -46,8 +46,8 @@ function resolve({ m }: Site, cpu: Cpu, register: number, offset: number, width:
 
 /** Reads or writes RAM at an offset in the layout's byte order; one pair for each width. */
 interface RamAccess {
-  read(cpu: Cpu, register: number, at: number): void;
-  write(cpu: Cpu, register: number, at: number): void;
+  readonly read: (cpu: Cpu, register: number, at: number) => void;
+  readonly write: (cpu: Cpu, register: number, at: number) => void;
 }
 
 function ramAccess({ m }: Site, bits: 8 | 16 | 32 | 64): RamAccess {

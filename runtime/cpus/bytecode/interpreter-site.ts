@@ -22,7 +22,7 @@ export interface Site {
   readonly next: number;
   /** Where the region of an `if` goes on when the condition is 0. */
   readonly otherwise: number;
-  label(depth: number): Label;
+  readonly label: (depth: number) => Label;
 }
 
 export const bitsOf = ({ m }: Site, type: ScalarType | undefined): 8 | 16 | 32 | 64 => (byteWidth(type ?? "addr", m.image.module.layout) * 8) as 8 | 16 | 32 | 64;

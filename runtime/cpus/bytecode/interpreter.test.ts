@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { generateModule, type GenerateOptions } from "../../../isa/bytecode/generate.ts";
+import { generateModule, type GenerateOptions } from "../../../tests/fixtures/generate-module.ts";
 import { INSTRUCTIONS } from "../../../isa/bytecode/instructions.ts";
 import type { Module } from "../../../isa/bytecode/module.ts";
 import { parseText } from "../../../isa/bytecode/text.ts";

@@ -23,9 +23,9 @@ export interface CaseContext {
   readonly layout: DataLayout;
   readonly image: LoadedImage;
   readonly machine: TestMachine;
-  symbol(name: string): bigint;
+  readonly symbol: (name: string) => bigint;
   /** Code address of an instruction. */
-  pc(functionName: string, instruction?: number): bigint;
+  readonly pc: (functionName: string, instruction?: number) => bigint;
   /** Top of CPU 0's stack. */
   readonly stackTop: bigint;
 }

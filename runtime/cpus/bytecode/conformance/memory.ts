@@ -55,7 +55,7 @@ func @main () -> () {
 
 interface RmwCase {
   readonly op: string;
-  model(old: bigint, operand: bigint): bigint;
+  readonly model: (old: bigint, operand: bigint) => bigint;
 }
 
 const RMW: readonly RmwCase[] = [

@@ -192,7 +192,7 @@ const unaryCases = Object.entries(UNARY).map(([op, model]) =>
   ),
 );
 
-const CONVERSIONS: Readonly<Record<string, { allowed(from: number, to: number): boolean; model(value: bigint, from: number): bigint }>> = {
+const CONVERSIONS: Readonly<Record<string, { readonly allowed: (from: number, to: number) => boolean; readonly model: (value: bigint, from: number) => bigint }>> = {
   zext: { allowed: (from, to) => from <= to, model: (value) => value },
   sext: { allowed: (from, to) => from <= to, model: signed },
   trunc: { allowed: (from, to) => from >= to, model: (value) => value },

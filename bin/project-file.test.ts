@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CommandError } from "./errors.ts";
+import { EXIT } from "./exit-codes.ts";
+import { parseProject } from "./project-file.ts";
+
+test("a project declares its tags", async () => {
+  assert.deepEqual(await parseProject("tags: [crypto, storage]\n"), { tags: ["crypto", "storage"] });
+  assert.deepEqual(await parseProject("# nothing yet\n"), { tags: [] });
+});
+
+const mistakes: readonly (readonly [text: string, message: RegExp, help: RegExp])[] = [
+  ["\ntag: [crypto]\n", /^guestspec\.yaml:2: unknown key `tag`$/, /`tags`/],
+  ["tags: crypto\n", /^guestspec\.yaml:1: `tags` is a list$/, /for example/],
+  ["tags:\n  - crypto\n  - two words\n", /^guestspec\.yaml:3: `two words` is no tag$/, /letters/],
+  ["- crypto\n", /^guestspec\.yaml:1: expected a map$/, /for example/],
+  ["tags: [\n", /^guestspec\.yaml:\d+: /, /(?:)/],
+];
+
+for (const [text, message, help] of mistakes) {
+  test(`${JSON.stringify(text)} is refused with its place`, async () => {
+    await assert.rejects(parseProject(text), (error) => {
+      assert.ok(error instanceof CommandError);
+      assert.equal(error.exitCode, EXIT.compile);
+      assert.match(error.message, message);
+      assert.match(error.help ?? "", help);
+      return true;
+    });
+  });
+}

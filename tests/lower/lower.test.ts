@@ -1,0 +1,41 @@
+// The bytecode of small functions, so that a change of lowering shows in the diff of what it does to real code. Only the functions
+// of the spec itself are printed; numbers that the library around them shifts (locations, shared constants) are left out.
+
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { compile } from "../../compiler/index.ts";
+import { printFunction } from "../../isa/bytecode/text.ts";
+import { goldenFolder, type GoldenInput } from "../goldens.ts";
+import { bytecodeVirt } from "../specs/run-all.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+function readFile(path: string): string | null {
+  const file = join(root, path);
+  return existsSync(file) && statSync(file).isFile() ? readFileSync(file, "utf8") : null;
+}
+
+function lower({ path }: GoldenInput): string {
+  const { diagnostics, images } = compile([path], { machine: bytecodeVirt, readFile, libDirectory: "lib/" });
+  const [image] = images;
+  if (image === undefined) throw new Error(diagnostics.map(({ code, message }) => `${code} ${message}`).join("\n"));
+  const { module } = image;
+  const constants = new Map<string, string>();
+  const stable = (name: string): string => {
+    const known = constants.get(name) ?? `const.${String.fromCharCode(97 + constants.size)}`;
+    constants.set(name, known);
+    return known;
+  };
+  return module.functions
+    .flatMap((fn, index) => {
+      // The test "is used" only keeps the functions alive; what is made around tests is the same for all.
+      if (/^is used$|: (?:case|fixture variables)$/.test(fn.name)) return [];
+      const location = module.locations[fn.body.find(({ at }) => at >= 0)?.at ?? -1];
+      return location !== undefined && module.files[location.file] === path ? [printFunction(module, index)] : [];
+    })
+    .toSorted()
+    .map((text) => text.replaceAll(/;@\d+ /g, "; ").replaceAll(/const\.\d+/g, stable))
+    .join("\n");
+}
+
+goldenFolder({ name: "lowering", folder: "tests/lower", inputs: [".gspec"], expected: ".gbc", produce: lower });
