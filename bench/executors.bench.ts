@@ -2,34 +2,24 @@
 // compiler). Times are of the guest's run only; the checksums of guest and C must agree.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compile } from "../compiler/index.ts";
-import { loadMachine } from "../machines/load-machine.ts";
 import { interpreterFactory } from "../runtime/cpus/bytecode/interpreter.ts";
 import { wasmFactory } from "../runtime/cpus/bytecode/wasm-executor.ts";
 import { createMachine } from "../runtime/machine/machine.ts";
+import { compileSpecs } from "../tests/fixtures/compile.ts";
+import { bytecodeVirt } from "../tests/fixtures/machines.ts";
 import { median, reportLine } from "./measure.ts";
 
-const spec = fileURLToPath(new URL("./workloads.gspec", import.meta.url));
-const result = loadMachine("bytecode-virt");
-if (result === undefined || !result.ok) throw new Error("machine bytecode-virt does not load");
-const { machine } = result;
-const { images, diagnostics } = compile([spec], {
-  machine,
-  libDirectory: fileURLToPath(new URL("../lib/", import.meta.url)),
-  readFile: (path) => (existsSync(path) ? readFileSync(path, "utf8") : null),
-});
-const [image] = images;
-if (image === undefined) throw new Error(diagnostics[0]?.message);
+const [image] = compileSpecs(["bench/workloads.gspec"]);
 
 const LIMITS = { deadline: Number.MAX_SAFE_INTEGER, grace: 1, instructions: Number.MAX_SAFE_INTEGER };
 
 function runGuest(factory: typeof interpreterFactory, test: number): { readonly seconds: number; readonly instructions: number; readonly checksum: string } {
   let console = "";
-  const vm = createMachine(machine, { output: (bytes) => (console += Buffer.from(bytes).toString("latin1")) });
+  const vm = createMachine(bytecodeVirt, { output: (bytes) => (console += Buffer.from(bytes).toString("latin1")) });
   if (image === undefined) throw new Error("no image");
   const executor = factory.create(vm.loadImage(image.module), vm);
   executor.call(image.manifest.entry.boot, [], LIMITS);

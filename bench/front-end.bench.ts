@@ -1,18 +1,11 @@
 // Front-end throughput: 1 MB of DSL through parser, checker, lowering and verifier, against the time JSON.parse takes for the same
 // number of bytes. Target: 0.5 MB/s or better for the whole way.
 
-import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { compile } from "../compiler/index.ts";
 import { parseFile } from "../grammar/parser.ts";
-import { loadMachine } from "../machines/load-machine.ts";
+import { compileFiles } from "../tests/fixtures/compile.ts";
 import { generateSpec } from "./generate-spec.ts";
 import { compare, reportLine, time } from "./measure.ts";
 
-const result = loadMachine("bytecode-virt");
-if (result === undefined || !result.ok) throw new Error("machine bytecode-virt does not load");
-const { machine } = result;
-const libDirectory = fileURLToPath(new URL("../lib/", import.meta.url));
 const path = "generated.gspec";
 const text = generateSpec(1_000_000);
 const json = JSON.stringify(Array.from({ length: 20_000 }, (_, n) => ({ name: `packet ${n}`, kind: n, list: [n, n + 1, "x"] }))).slice(0, 1_000_000);
@@ -30,10 +23,6 @@ function reject(diagnostic: { readonly message: string }): void {
 }
 
 function compileAll(): void {
-  const { diagnostics, images } = compile([path], {
-    machine,
-    libDirectory,
-    readFile: (name) => (name === path ? text : existsSync(name) ? readFileSync(name, "utf8") : null),
-  });
+  const { diagnostics, images } = compileFiles([path], { texts: { [path]: text } });
   if (images.length !== 1) throw new Error(diagnostics[0]?.message ?? "no image");
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { CommandError } from "./errors.ts";
 import { findSpecFiles, findSpecs } from "./find-specs.ts";
 
@@ -11,52 +11,55 @@ const files = ["a.gspec", "b.gspec.yaml", "notes.md", "sub/c.gspec", "sub/deeper
 let folder = "";
 let previous = "";
 
-before(() => {
-  folder = realpathSync(mkdtempSync(join(tmpdir(), "guestspec-find-")));
-  for (const path of files) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), "");
-  }
-  previous = process.cwd();
-  process.chdir(folder);
-});
-
-after(() => {
-  process.chdir(previous);
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const all = ["a.gspec", "b.gspec.yaml", "sub/c.gspec", "sub/deeper/d.gspec"];
-
-test("nothing means everything below, hidden and installed folders aside", () => {
-  assert.deepEqual(findSpecs([]), { files: all, places: [], words: [] });
-  assert.deepEqual(findSpecFiles(["."]), all);
-});
-
-test("files and folders, however written, each file once", () => {
-  assert.deepEqual(findSpecs(["./sub/", "sub/c.gspec"]).files, ["sub/c.gspec", "sub/deeper/d.gspec"]);
-  assert.deepEqual(findSpecs(["./a.gspec"]), { files: ["a.gspec"], places: ["a.gspec"], words: [] });
-});
-
-test("a place in a file and an id name their file; other words search among what is given", () => {
-  assert.deepEqual(findSpecs(["sub/c.gspec:12"]), { files: ["sub/c.gspec"], places: ["sub/c.gspec:12"], words: [] });
-  const id = "a.gspec::suite::test: [b/c.gspec:3]@bytecode/embedded";
-  assert.deepEqual(findSpecs([id]), { files: ["a.gspec"], places: [id], words: [] });
-  assert.deepEqual(findSpecs(["overflow"]), { files: all, places: [], words: ["overflow"] });
-  assert.deepEqual(findSpecs(["sub", "overflow"]), { files: ["sub/c.gspec", "sub/deeper/d.gspec"], places: ["sub"], words: ["overflow"] });
-});
-
-test("a path that is not there, or no spec, is an error", () => {
-  const message = (words: readonly string[]): string => {
-    try {
-      findSpecs(words);
-    } catch (error) {
-      assert.ok(error instanceof CommandError);
-      return `${error.message} | ${error.help}`;
+// A block of its own: files share one process, and hooks outside of blocks would hold for all of them.
+describe("words on the command line", () => {
+  before(() => {
+    folder = realpathSync(mkdtempSync(join(tmpdir(), "guestspec-find-")));
+    for (const path of files) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), "");
     }
-    return "";
-  };
-  assert.equal(message(["sub/cc.gspec"]), "there is no file or folder `sub/cc.gspec` | did you mean `sub/c.gspec`?");
-  assert.match(message(["notes.md"]), /is no spec/);
-  assert.throws(() => findSpecFiles(["nowhere"]), /there is no file or folder/);
+    previous = process.cwd();
+    process.chdir(folder);
+  });
+
+  after(() => {
+    process.chdir(previous);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const all = ["a.gspec", "b.gspec.yaml", "sub/c.gspec", "sub/deeper/d.gspec"];
+
+  test("nothing means everything below, hidden and installed folders aside", () => {
+    assert.deepEqual(findSpecs([]), { files: all, places: [], words: [] });
+    assert.deepEqual(findSpecFiles(["."]), all);
+  });
+
+  test("files and folders, however written, each file once", () => {
+    assert.deepEqual(findSpecs(["./sub/", "sub/c.gspec"]).files, ["sub/c.gspec", "sub/deeper/d.gspec"]);
+    assert.deepEqual(findSpecs(["./a.gspec"]), { files: ["a.gspec"], places: ["a.gspec"], words: [] });
+  });
+
+  test("a place in a file and an id name their file; other words search among what is given", () => {
+    assert.deepEqual(findSpecs(["sub/c.gspec:12"]), { files: ["sub/c.gspec"], places: ["sub/c.gspec:12"], words: [] });
+    const id = "a.gspec::suite::test: [b/c.gspec:3]@bytecode/embedded";
+    assert.deepEqual(findSpecs([id]), { files: ["a.gspec"], places: [id], words: [] });
+    assert.deepEqual(findSpecs(["overflow"]), { files: all, places: [], words: ["overflow"] });
+    assert.deepEqual(findSpecs(["sub", "overflow"]), { files: ["sub/c.gspec", "sub/deeper/d.gspec"], places: ["sub"], words: ["overflow"] });
+  });
+
+  test("a path that is not there, or no spec, is an error", () => {
+    const message = (words: readonly string[]): string => {
+      try {
+        findSpecs(words);
+      } catch (error) {
+        assert.ok(error instanceof CommandError);
+        return `${error.message} | ${error.help}`;
+      }
+      return "";
+    };
+    assert.equal(message(["sub/cc.gspec"]), "there is no file or folder `sub/cc.gspec` | did you mean `sub/c.gspec`?");
+    assert.match(message(["notes.md"]), /is no spec/);
+    assert.throws(() => findSpecFiles(["nowhere"]), /there is no file or folder/);
+  });
 });

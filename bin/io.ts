@@ -38,14 +38,15 @@ function mayBeTerminal(descriptor: number): boolean {
 
 const waiting = new Int32Array(new SharedArrayBuffer(4));
 
-/** Writes all of it now, also to a pipe whose reader is slow. Throws what the host says, EPIPE when the reader is gone. */
+/** Writes all of it now, also to a pipe whose reader is slow. Throws what the host says. */
 function writeAll(descriptor: number, text: string): void {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+      const code = error instanceof Error && "code" in error ? error.code : null;
+      if (code !== "EAGAIN") throw error;
       Atomics.wait(waiting, 0, 0, 2);
     }
   }

@@ -61,6 +61,14 @@ export function readText(path: string): string | null {
   }
 }
 
+/** In the working directory; mostly there is none. */
+export const PROJECT_FILE = "guestspec.yaml";
+
+export async function readProjectTags(): Promise<readonly string[]> {
+  const text = readText(PROJECT_FILE);
+  return text === null ? [] : (await import("./project-file.ts")).parseProject(text).tags;
+}
+
 function machinePath(name: string): string {
   return /[/\\]|\.ya?ml$/.test(name) ? name : `${MACHINES_FOLDER}${name}.yaml`;
 }
@@ -124,8 +132,7 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
   if (missing.length > 0) {
     const { compile } = await import("../compiler/index.ts");
     const { read, asked } = createReader();
-    const { PROJECT_FILE, readProject } = await import("./project-file.ts");
-    const { tags } = await readProject();
+    const tags = await readProjectTags();
     const { diagnostics, images } = compile(missing, { machine, readFile: read, libDirectory: LIB_FOLDER, tags });
     await printDiagnostics(diagnostics, io);
     if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");

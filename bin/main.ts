@@ -46,8 +46,13 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
 }
 
 function reportError(error: unknown, io: Io): ExitCode {
+  const hostError: NodeJS.ErrnoException | null = error instanceof Error ? error : null;
   // `guestspec list | head`: the reader has seen enough.
-  if (error instanceof Error && "code" in error && error.code === "EPIPE") return EXIT.ok;
+  if (hostError?.code === "EPIPE") return EXIT.ok;
+  if (hostError?.syscall === "write") {
+    io.err(`error: cannot write: ${hostError.message}\n`);
+    return EXIT.environment;
+  }
   if (isCommandError(error)) {
     // Without a message everything has been said, as after diagnostics.
     if (error.message !== "") io.err(`error: ${error.message}\n`);

@@ -4,9 +4,9 @@ import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import { parseProject } from "./project-file.ts";
 
-test("a project declares its tags", async () => {
-  assert.deepEqual(await parseProject("tags: [crypto, storage]\n"), { tags: ["crypto", "storage"] });
-  assert.deepEqual(await parseProject("# nothing yet\n"), { tags: [] });
+test("a project declares its tags", () => {
+  assert.deepEqual(parseProject("tags: [crypto, storage]\n"), { tags: ["crypto", "storage"] });
+  assert.deepEqual(parseProject("# nothing yet\n"), { tags: [] });
 });
 
 const mistakes: readonly (readonly [text: string, message: RegExp, help: RegExp])[] = [
@@ -18,8 +18,8 @@ const mistakes: readonly (readonly [text: string, message: RegExp, help: RegExp]
 ];
 
 for (const [text, message, help] of mistakes) {
-  test(`${JSON.stringify(text)} is refused with its place`, async () => {
-    await assert.rejects(parseProject(text), (error) => {
+  test(`${JSON.stringify(text)} is refused with its place`, () => {
+    assert.throws(() => parseProject(text), (error) => {
       assert.ok(error instanceof CommandError);
       assert.equal(error.exitCode, EXIT.compile);
       assert.match(error.message, message);

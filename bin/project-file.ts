@@ -1,12 +1,11 @@
 // `guestspec.yaml` in the working directory: what a project says about all its specs. So far that is one key, `tags`, because a tag that
-// is declared nowhere is an error (docs/adr/0005). The YAML reader is loaded only where the file exists.
+// is declared nowhere is an error (docs/adr/0005). Loaded only where the file exists, for it brings the YAML reader with it.
 
+import { isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import { nearestName } from "../grammar/nearest-name.ts";
 import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
-import { readText } from "./load-specs.ts";
-
-export const PROJECT_FILE = "guestspec.yaml";
+import { PROJECT_FILE } from "./load-specs.ts";
 
 export interface Project {
   /** Declared beside the built-in ones. */
@@ -20,14 +19,7 @@ function projectError(line: number | null, message: string, help: string | null 
   return new CommandError(EXIT.compile, `${PROJECT_FILE}${line === null ? "" : `:${line}`}: ${message}`, help);
 }
 
-/** No file: nothing is declared. */
-export async function readProject(): Promise<Project> {
-  const text = readText(PROJECT_FILE);
-  return text === null ? { tags: [] } : parseProject(text);
-}
-
-export async function parseProject(text: string): Promise<Project> {
-  const { isMap, isScalar, isSeq, LineCounter, parseDocument } = await import("yaml");
+export function parseProject(text: string): Project {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const lineAt = (node: unknown): number | null => {

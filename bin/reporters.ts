@@ -108,7 +108,7 @@ export async function openReporters(options: ParsedOptions, io: Io, actions: Run
   const closers: (() => void)[] = [];
   for (const { name, file } of wanted) {
     const opened = file === null ? null : openFile(file);
-    if (opened !== null) closers.push(opened.close);
+    if (opened !== null) closers.push(() => opened.close());
     const summary = name === "github" ? summaryOf(io) : undefined;
     const reporter = await createReporter(name, opened?.sink ?? outputSink(io), {
       verbose: options.has("verbose"),

@@ -66,7 +66,7 @@ export type HStmt =
   /** `place op= value`: the place is evaluated once. */
   | { readonly kind: "update"; readonly target: HPlace; readonly op: ArithmeticOp; readonly value: HExpr; readonly span: Span }
   | { readonly kind: "expr"; readonly expr: HExpr; readonly span: Span }
-  | { readonly kind: "if"; readonly condition: HExpr; readonly then: HBlock; readonly otherwise: HBlock | null }
+  | { readonly kind: "if"; readonly condition: HExpr; readonly consequent: HBlock; readonly otherwise: HBlock | null }
   | { readonly kind: "while"; readonly condition: HExpr; readonly body: HBlock; readonly span: Span }
   | { readonly kind: "for-range"; readonly local: Local; readonly start: HExpr; readonly end: HExpr; readonly inclusive: boolean; readonly body: HBlock; readonly span: Span }
   | { readonly kind: "for-each"; readonly local: Local; readonly index: Local | null; readonly source: HExpr; readonly body: HBlock; readonly span: Span }
@@ -115,6 +115,12 @@ export type HPlace = Typed &
     | { readonly kind: "register-field"; readonly block: HExpr; readonly regs: RegsType; readonly register: Register; readonly index: HExpr | null; readonly field: RegisterField }
   );
 
+const PLACES: ReadonlySet<string> = new Set<HPlace["kind"]>(["local", "global", "deref", "field", "index", "register", "register-field"]);
+
+export function isPlace(expr: HExpr): expr is HPlace {
+  return PLACES.has(expr.kind);
+}
+
 export type HExpr =
   | HPlace
   | (Typed &
@@ -143,9 +149,63 @@ export type HExpr =
         | { readonly kind: "array-fill"; readonly element: HExpr }
         | { readonly kind: "struct"; readonly fields: readonly { readonly field: StructField; readonly value: HExpr }[] }
         | { readonly kind: "regs-at"; readonly address: HExpr; readonly space: HExpr }
-        | { readonly kind: "if"; readonly condition: HExpr; readonly then: HExpr; readonly otherwise: HExpr }
+        | { readonly kind: "if"; readonly condition: HExpr; readonly consequent: HExpr; readonly otherwise: HExpr }
         | { readonly kind: "error" }
       ));
+
+/** The expression with its direct operands replaced. */
+export function mapOperands(expr: HExpr, map: (operand: HExpr) => HExpr): HExpr {
+  switch (expr.kind) {
+    case "local":
+    case "global":
+    case "const":
+    case "function":
+    case "error":
+      return expr;
+    case "deref":
+      return { ...expr, pointer: map(expr.pointer) };
+    case "field":
+    case "length":
+    case "slice-pointer":
+      return { ...expr, object: map(expr.object) };
+    case "index":
+      return { ...expr, object: map(expr.object), index: map(expr.index) };
+    case "register":
+    case "register-field":
+      return { ...expr, block: map(expr.block), index: expr.index && map(expr.index) };
+    case "unary":
+    case "convert":
+    case "array-to-slice":
+      return { ...expr, operand: map(expr.operand) };
+    case "arithmetic":
+    case "compare":
+    case "logic":
+      return { ...expr, left: map(expr.left), right: map(expr.right) };
+    case "in-range":
+      return { ...expr, value: map(expr.value), start: map(expr.start), end: map(expr.end) };
+    case "in-list":
+      return { ...expr, value: map(expr.value), list: map(expr.list) };
+    case "call":
+    case "intrinsic":
+      return { ...expr, args: expr.args.map(map) };
+    case "call-indirect":
+      return { ...expr, callee: map(expr.callee), args: expr.args.map(map) };
+    case "slice-of":
+      return { ...expr, object: map(expr.object), start: expr.start && map(expr.start), end: expr.end && map(expr.end) };
+    case "address-of":
+      return { ...expr, place: map(expr.place) };
+    case "array":
+      return { ...expr, elements: expr.elements.map(map) };
+    case "array-fill":
+      return { ...expr, element: map(expr.element) };
+    case "struct":
+      return { ...expr, fields: expr.fields.map(({ field, value }) => ({ field, value: map(value) })) };
+    case "regs-at":
+      return { ...expr, address: map(expr.address), space: map(expr.space) };
+    case "if":
+      return { ...expr, condition: map(expr.condition), consequent: map(expr.consequent), otherwise: map(expr.otherwise) };
+  }
+}
 
 /** A compiled test: its cases are known before anything runs. */
 export interface HTest {

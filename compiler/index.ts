@@ -39,14 +39,14 @@ export interface Compilation {
 export const TARGETS: readonly string[] = ["bytecode", "x86_64", "i386", "riscv64", "riscv32", "aarch64", "arm", "ppc64", "ppc64le", "s390x"];
 
 /** Guest words of 8 bytes, little-endian: the layout of the bytecode target's own machine. */
-export const DEFAULT_LAYOUT: DataLayout = { addressBytes: 8, endian: "little" };
+const DEFAULT_LAYOUT: DataLayout = { addressBytes: 8, endian: "little" };
 
 function listModules(directory: string): readonly string[] {
   const ending = ".gspec";
   return readdirSync(directory).filter((name) => name.endsWith(ending)).map((name) => name.slice(0, -ending.length));
 }
 
-export function checkProgram(paths: readonly string[], options: CompileOptions): Program {
+function checkProgram(paths: readonly string[], options: CompileOptions): Program {
   return loadProgram(paths, {
     target: {
       name: options.machine.target,

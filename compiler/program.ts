@@ -36,7 +36,7 @@ export interface Program {
 }
 
 /** The library's modules that the compiler itself refers to, used or not. */
-export const RUNTIME_MODULES: readonly string[] = ["runtime", "report", "format", "text", "console", "heap", "irq", "cpu", "trap", "time"];
+const RUNTIME_MODULES: readonly string[] = ["runtime", "report", "format", "text", "console", "heap", "irq", "cpu", "trap", "time"];
 
 export function loadProgram(paths: readonly string[], options: ProgramOptions): Program {
   const diagnostics: Diagnostic[] = [];

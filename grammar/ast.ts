@@ -310,7 +310,7 @@ export interface ExprStmt {
 export interface IfStmt {
   readonly kind: "if";
   readonly condition: Expr;
-  readonly then: Block;
+  readonly consequent: Block;
   readonly otherwise: Block | IfStmt | null;
   readonly span: Span;
 }
@@ -423,7 +423,7 @@ export interface WaitUntilStmt {
 export interface WhenTargetStmt {
   readonly kind: "when-target";
   readonly targets: readonly Name[];
-  readonly then: Block;
+  readonly consequent: Block;
   readonly otherwise: Block | null;
   readonly span: Span;
 }
@@ -484,4 +484,4 @@ export type Expr =
   | { readonly kind: "struct-literal"; readonly type: { readonly module: Name | null; readonly name: Name }; readonly fields: readonly { readonly name: Name; readonly value: Expr }[]; readonly span: Span }
   /** A type used as a value: `i32.max`, `edges(u64)`, `[4]u8` in calls, `sizeof(T)`. Named types stay `name`. */
   | { readonly kind: "type-value"; readonly type: TypeExpr; readonly span: Span }
-  | { readonly kind: "if-expr"; readonly condition: Expr; readonly then: Expr; readonly otherwise: Expr; readonly span: Span };
+  | { readonly kind: "if-expr"; readonly condition: Expr; readonly consequent: Expr; readonly otherwise: Expr; readonly span: Span };

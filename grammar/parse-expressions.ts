@@ -539,7 +539,7 @@ export class ExpressionParser extends ParserCore {
         },
       },
     ]);
-    return { kind: "if-expr", condition, then: chosen, otherwise, span: this.spanFrom(start) };
+    return { kind: "if-expr", condition, consequent: chosen, otherwise, span: this.spanFrom(start) };
   });
 
   #branch(index: number): Expr {

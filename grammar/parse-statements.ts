@@ -302,7 +302,7 @@ export class StatementParser extends ExpressionParser {
         },
       ]);
     });
-    return { kind: "if", condition, then: body, otherwise, span: this.spanFrom(startOffset) };
+    return { kind: "if", condition, consequent: body, otherwise, span: this.spanFrom(startOffset) };
   });
 
   readonly whileStatement: Rule<Stmt> = this.RULE("whileStatement", (): Stmt => {
@@ -448,6 +448,7 @@ export class StatementParser extends ExpressionParser {
     let trap: { module: Name | null; name: Name } | null = null;
     const fields: { name: Name; value: Expr }[] = [];
     const next = this.peek(1);
+    if (negated && next.tokenType !== T.LCurly) throw this.expected("`{` after `no trap`", { help: "any trap fails it: it takes neither a class nor a name" });
     this.when(1, next.tokenType === T.Ident && next.image !== "as", () => {
       let name = this.needName(2, "a trap's class");
       let module: Name | null = null;
@@ -540,7 +541,7 @@ export class StatementParser extends ExpressionParser {
       this.consume(0, T.Else);
       otherwise = this.subrule(1, this.block);
     });
-    return { kind: "when-target", targets, then: body, otherwise, span: this.spanFrom(startOffset) };
+    return { kind: "when-target", targets, consequent: body, otherwise, span: this.spanFrom(startOffset) };
   });
 
   readonly asm: Rule<Stmt> = this.RULE("asm", (): Stmt => {

@@ -251,7 +251,7 @@ describe("printed expressions", () => {
       case 10:
         return { kind: "regs-at", block: inner(), address: inner(), space: pick(["memory", "ports"] as const), span };
       case 11:
-        return { kind: "if-expr", condition: inner(), then: inner(), otherwise: inner(), span };
+        return { kind: "if-expr", condition: inner(), consequent: inner(), otherwise: inner(), span };
       default:
         return pick<Expr>([
           { kind: "array", elements: [inner(), inner()], span },

@@ -93,19 +93,10 @@ export function parseFile(source: Source, report: Report): File {
   return { ...result, comments };
 }
 
-function noStatements(source: Source, { start, end }: CodeRange): Block {
-  return { kind: "block", statements: [], span: { source, start, end }, broken: true };
-}
-
 /** The statements of a YAML `check`, `setup` or `teardown`. */
 export function parseStatements(source: Source, range: CodeRange, report: Report): Block {
-  return parse(inputOf(source, range), report, range.reading ?? null, (rules) => rules.statements(), noStatements(source, range)).result;
-}
-
-/** The same with the comments, which the formatter keeps. */
-export function parseStatementsWithComments(source: Source, range: CodeRange, report: Report): { readonly block: Block; readonly comments: readonly Comment[] } {
-  const { result, comments } = parse(inputOf(source, range), report, range.reading ?? null, (rules) => rules.statements(), noStatements(source, range));
-  return { block: result, comments };
+  const nothing: Block = { kind: "block", statements: [], span: { source, start: range.start, end: range.end }, broken: true };
+  return parse(inputOf(source, range), report, range.reading ?? null, (rules) => rules.statements(), nothing).result;
 }
 
 /** Null when it did not parse, which has then been reported; so in all of the following. */

@@ -556,9 +556,8 @@ class Scanner {
     this.#at = start + character.length;
     // A byte order mark at the start of a file says nothing about its content.
     if (character === "\ufeff" && start === 0) return;
-    this.#fault("E0101", `unexpected character \`${character}\``, start, this.#at, "no token starts with this", {
-      ...(character === "`" ? { help: 'strings stand between double quotes: `"..."`' } : {}),
-    });
+    const details = character === "`" ? { help: 'strings stand between double quotes: `"..."`' } : {};
+    this.#fault("E0101", `unexpected character \`${character}\``, start, this.#at, "no token starts with this", details);
   }
 
   #scanComment(): void {

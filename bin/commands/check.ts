@@ -5,15 +5,14 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { CommandError } from "../errors.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
-import { LIB_FOLDER, loadMachineDescription, printDiagnostics, readText } from "../load-specs.ts";
+import { LIB_FOLDER, loadMachineDescription, printDiagnostics, readText, readProjectTags } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
-import { readProject } from "../project-file.ts";
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const files = findSpecFiles(options.positionals);
   if (files.length === 0) throw new CommandError(EXIT.nothingSelected, "there are no specs (*.gspec, *.gspec.yaml) here");
   const { machine } = await loadMachineDescription(options.value("machine"), null);
-  const { diagnostics, images } = compile(files, { machine, readFile: readText, libDirectory: LIB_FOLDER, tags: (await readProject()).tags });
+  const { diagnostics, images } = compile(files, { machine, readFile: readText, libDirectory: LIB_FOLDER, tags: await readProjectTags() });
   await printDiagnostics(diagnostics, io);
   if (diagnostics.some(({ severity }) => severity === "error")) return EXIT.compile;
   const cases = images.reduce((sum, { manifest }) => sum + manifest.suites.flatMap(({ tests }) => tests).reduce((total, test) => total + test.cases.length, 0), 0);

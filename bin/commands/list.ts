@@ -26,7 +26,7 @@ function describe(planned: PlannedCase, image: LoadedImage, test: ManifestTest, 
     covers,
     target,
     engine,
-    timeoutNs: test.timeout,
+    timeoutNs: row.timeout ?? test.timeout,
     xfail: row.xfail,
     skip: staticSkip(image, test, row),
   };

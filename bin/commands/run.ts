@@ -3,6 +3,8 @@
 
 import { isGood, type RunEvent, type RunFinished, type TestFinished } from "../../runtime/events.ts";
 import { engineHost } from "../../runtime/engines/host.ts";
+import type { compileFilter as compileFilterType } from "../../runtime/runner/filter-match.ts";
+import type { parseFilter as parseFilterType } from "../../runtime/runner/filter.ts";
 import { makePlan, type PlannedCase } from "../../runtime/runner/plan.ts";
 import { startRun, type RunHandle, type RunSummary } from "../../runtime/runner/runner.ts";
 import { isCommandError } from "../errors.ts";
@@ -139,7 +141,10 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   }
 }
 
-type FilterLanguage = Pick<typeof import("../../runtime/runner/filter.ts"), "parseFilter"> & Pick<typeof import("../../runtime/runner/filter-match.ts"), "compileFilter">;
+interface FilterLanguage {
+  readonly parseFilter: typeof parseFilterType;
+  readonly compileFilter: typeof compileFilterType;
+}
 
 const NO_FILTERS: FilterLanguage = {
   parseFilter: () => ({ ok: false, message: "this run takes no filter", column: 1, length: 1, help: null }),

@@ -12,9 +12,8 @@ import { CommandError, describeHostError, usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
-import { LIB_FOLDER, loadMachineDescription, printDiagnostics, readText } from "../load-specs.ts";
+import { LIB_FOLDER, loadMachineDescription, printDiagnostics, readText, readProjectTags } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
-import { readProject } from "../project-file.ts";
 
 const STAGES = ["ast", "plan", "bytecode", "wasm"] as const;
 type Stage = (typeof STAGES)[number];
@@ -52,7 +51,7 @@ function showBytecode(module: Module, name: string | null): string {
 async function translateImage(module: Module, machine: MachineDescription): Promise<Uint8Array> {
   const { createMachine } = await import("../../runtime/machine/machine.ts");
   const { translate } = await import("../../runtime/cpus/bytecode/translate.ts");
-  const { translationOptions } = await import("../../runtime/cpus/bytecode/wasm-executor.ts");
+  const { translationOptions } = await import("../../runtime/cpus/bytecode/compiled-image.ts");
   const board = createMachine(machine, { cpus: 1 });
   const placed = board.loadImage(module);
   return translate(module, translationOptions(placed, board));
@@ -108,7 +107,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (stage === "ast") contents = await showAst(file, io);
   else {
     const { machine } = await loadMachineDescription(options.value("machine"), null);
-    const { diagnostics, images } = compile([file], { machine, readFile: readText, libDirectory: LIB_FOLDER, tags: (await readProject()).tags });
+    const { diagnostics, images } = compile([file], { machine, readFile: readText, libDirectory: LIB_FOLDER, tags: await readProjectTags() });
     await failOn(diagnostics, io);
     const [image] = images;
     if (image === undefined) throw new CommandError(EXIT.nothingSelected, `${file} has no suite, so it makes no image`);

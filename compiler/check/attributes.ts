@@ -16,7 +16,7 @@ export interface Attributes {
   readonly flags: Readonly<Record<string, string>>;
 }
 
-const ATTRIBUTES: readonly string[] = ["slow", "isolated", "tags", "timeout", "covers", "exits"];
+export const ATTRIBUTES: readonly string[] = ["slow", "isolated", "tags", "timeout", "covers", "exits"];
 
 /** A row's test ends as the test says, for all rows. */
 const ROW_ATTRIBUTES: readonly string[] = ATTRIBUTES.filter((name) => name !== "exits");

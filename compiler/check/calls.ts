@@ -4,14 +4,14 @@ import type { Expr, Name } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { HExpr } from "../hir.ts";
 import { BUILTIN_TYPES, COMPTIME_INT, ERROR, USIZE, VOID, integerRange, showType, sizeOf, type IntType, type Type } from "../types.ts";
+import { checkIndexValue } from "./access.ts";
 import { intValue } from "./constants.ts";
 import { counted, errorExpr, fail, suggest, type Context } from "./context.ts";
 import { coerce, defaultType, quote } from "./convert.ts";
 import { resolveSignature } from "./declarations.ts";
-import { checkExpr, checkIndexValue, typeNamed } from "./expressions.ts";
+import { checkExpr, typeNamed } from "./expressions.ts";
 import { INTRINSICS, findIntrinsic, type IntrinsicRow } from "./intrinsics.ts";
 import { isIntrinsicNamespace, moduleNamed } from "./members.ts";
-import { isPlace } from "./places.ts";
 import { completeType } from "./resolve-types.ts";
 import { lookUp, visibleTypes, type FnEntry } from "./scope.ts";
 

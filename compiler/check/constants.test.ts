@@ -2,25 +2,17 @@
 // on variables, in guests of both widths and byte orders. The rest are cases that a user would recognise.
 
 import assert from "node:assert/strict";
-import { readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { describe, test } from "node:test";
 import { createRandom, type Random } from "../../tests/fixtures/random.ts";
-import { bytecodeVirt, runImages, testsOf } from "../../tests/specs/run-all.ts";
+import { compileFiles } from "../../tests/fixtures/compile.ts";
+import { runImages, testsOf } from "../../tests/specs/run-all.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
-import { compile, type Image } from "../index.ts";
+import type { Image } from "../index.ts";
 import { BOOL, U8, U32, type Type } from "../types.ts";
 import { arithmetic, equalConst, intValue, type ConstValue } from "./constants.ts";
 
-const root = join(import.meta.dirname, "../..");
-
 function compileText(text: string, layout?: DataLayout): readonly Image[] {
-  const readFile = (path: string): string | null => {
-    if (path === "constants.gspec") return text;
-    const file = join(root, path);
-    return statSync(file, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(file, "utf8") : null;
-  };
-  const { diagnostics, images } = compile(["constants.gspec"], { machine: bytecodeVirt, readFile, libDirectory: "lib/", ...(layout === undefined ? {} : { layout }) });
+  const { diagnostics, images } = compileFiles(["constants.gspec"], { texts: { "constants.gspec": text }, ...(layout === undefined ? {} : { layout }) });
   assert.deepEqual(diagnostics.map(({ code, message, labels: [{ span }] }) => `${code} ${message}: ${span.source.text.slice(span.start, span.end)}`), []);
   return images;
 }

@@ -85,7 +85,14 @@ export function equalConst(a: ConstValue, b: ConstValue, type: Type): boolean {
     }
     case "fn":
       return a.kind === "function" && b.kind === "function" && a.function === b.function;
-    default: {
+    case "int":
+    case "bool":
+    case "enum":
+    case "pointer":
+    case "regs":
+    case "void":
+    case "comptime-int":
+    case "error": {
       const left = asInteger(a);
       return left !== null && left === asInteger(b);
     }
@@ -139,6 +146,11 @@ function compare(op: string, a: ConstValue, b: ConstValue, type: Type): boolean 
   }
 }
 
+/** The number behind an integer, boolean or member of an enum that is known when compiling, else null. */
+export function evaluateInteger(expr: HExpr, layout: DataLayout): bigint | null {
+  return asInteger(evaluate(expr, layout));
+}
+
 /** The value of an expression that does not depend on the guest, else null. */
 export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
   switch (expr.kind) {
@@ -147,14 +159,14 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
     case "function":
       return { kind: "function", function: expr.function };
     case "unary": {
-      const operand = asInteger(evaluate(expr.operand, layout));
+      const operand = evaluateInteger(expr.operand, layout);
       if (operand === null) return null;
       if (expr.op === "not") return truth(operand === 0n);
       return intValue(wrapTo(expr.op === "-" ? -operand : ~operand, expr.type, layout));
     }
     case "arithmetic": {
-      const left = asInteger(evaluate(expr.left, layout));
-      const right = asInteger(evaluate(expr.right, layout));
+      const left = evaluateInteger(expr.left, layout);
+      const right = evaluateInteger(expr.right, layout);
       if (left === null || right === null) return null;
       const integer = integerTypeOf(expr.type);
       const result = arithmetic(expr.op, left, right, integer === null ? null : bitsOf(integer, layout), integer?.signed ?? true);
@@ -168,7 +180,7 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
       return result === null ? null : truth(result);
     }
     case "logic": {
-      const left = asInteger(evaluate(expr.left, layout));
+      const left = evaluateInteger(expr.left, layout);
       if (left === null) return null;
       if (expr.op === "and" ? left === 0n : left !== 0n) return truth(left !== 0n);
       return evaluate(expr.right, layout);
@@ -207,8 +219,8 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
       return fields.every((field) => field !== null) ? { kind: "struct", fields } : null;
     }
     case "if": {
-      const condition = asInteger(evaluate(expr.condition, layout));
-      return condition === null ? null : evaluate(condition !== 0n ? expr.then : expr.otherwise, layout);
+      const condition = evaluateInteger(expr.condition, layout);
+      return condition === null ? null : evaluate(condition !== 0n ? expr.consequent : expr.otherwise, layout);
     }
     case "length": {
       if (expr.object.type.kind === "array") return intValue(BigInt(expr.object.type.length));
@@ -225,14 +237,16 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
     }
     case "index": {
       const object = evaluate(expr.object, layout);
-      const index = asInteger(evaluate(expr.index, layout));
+      const index = evaluateInteger(expr.index, layout);
       if (object === null || index === null) return null;
       if (object.kind === "zero") return object;
       return listOf(object)?.[Number(index)] ?? null;
     }
     case "in-range": {
-      const [value, start, end] = [expr.value, expr.start, expr.end].map((part) => asInteger(evaluate(part, layout)));
-      if (value == null || start == null || end == null) return null;
+      const value = evaluateInteger(expr.value, layout);
+      const start = evaluateInteger(expr.start, layout);
+      const end = evaluateInteger(expr.end, layout);
+      if (value === null || start === null || end === null) return null;
       return truth((value >= start && (expr.inclusive ? value <= end : value < end)) !== expr.negated);
     }
     case "in-list": {

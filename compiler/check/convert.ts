@@ -4,7 +4,7 @@
 import { textOf, type Span } from "../../grammar/source.ts";
 import type { HExpr } from "../hir.ts";
 import { U64, I64, U8, bitsOf, integerRange, isAggregate, sameType, showType, type IntType, type Type } from "../types.ts";
-import { asInteger, evaluate, intValue, type ConstValue } from "./constants.ts";
+import { asInteger, evaluate, evaluateInteger, intValue, type ConstValue } from "./constants.ts";
 import { counted, errorExpr, fail, type Context, type Extra } from "./context.ts";
 
 /** The expression as `type`, or an error. What is wrong already is not reported again, whatever type it would have had. */
@@ -61,7 +61,7 @@ function adaptArray(context: Context, expr: HExpr, type: Type, extra: Extra): HE
   } else if (expr.kind === "array-fill") {
     adapted = { ...expr, element: coerce(context, expr.element, type.element, extra), type: array };
   } else if (expr.kind === "if") {
-    return { ...expr, then: coerce(context, expr.then, type, extra), otherwise: coerce(context, expr.otherwise, type, extra), type };
+    return { ...expr, consequent: coerce(context, expr.consequent, type, extra), otherwise: coerce(context, expr.otherwise, type, extra), type };
   } else {
     const value = evaluate(expr, context.target.layout);
     if (value?.kind !== "list" || !isIntegerElement(type.element)) {
@@ -90,7 +90,7 @@ function adaptLiteral(context: Context, expr: HExpr, type: Type, extra: Extra): 
   }
   // A conditional between literals: each branch adapts.
   if (expr.kind === "if") {
-    return { ...expr, then: coerce(context, expr.then, type, extra), otherwise: coerce(context, expr.otherwise, type, extra), type };
+    return { ...expr, consequent: coerce(context, expr.consequent, type, extra), otherwise: coerce(context, expr.otherwise, type, extra), type };
   }
   const typed = hasComplement(expr) ? retype(context, expr, type, extra) : expr;
   const value = evaluate(typed, context.target.layout);
@@ -154,7 +154,7 @@ export function showBig(value: bigint): string {
 /** The type that a literal takes when nothing tells: u64, or i64 when it is negative. */
 export function defaultType(context: Context, expr: HExpr): HExpr {
   if (expr.type.kind === "comptime-int") {
-    const value = asInteger(evaluate(expr, context.target.layout));
+    const value = evaluateInteger(expr, context.target.layout);
     return coerce(context, expr, value !== null && value < 0n ? I64 : U64);
   }
   if (isComptimeArray(expr.type) && expr.type.kind === "array") return coerce(context, expr, withElement(expr.type, hasNegative(context, expr) ? I64 : U64));
@@ -182,14 +182,14 @@ function withElement(type: Type, element: IntType): Type {
 
 function hasNegative(context: Context, expr: HExpr): boolean {
   const negative = (value: ConstValue | null): boolean => (value?.kind === "list" ? value.items.some(negative) : (asInteger(value) ?? 0n) < 0n);
-  if (expr.kind === "if") return hasNegative(context, expr.then) || hasNegative(context, expr.otherwise);
+  if (expr.kind === "if") return hasNegative(context, expr.consequent) || hasNegative(context, expr.otherwise);
   if (expr.kind === "array") return expr.elements.some((element) => hasNegative(context, element));
   if (expr.kind === "array-fill") return hasNegative(context, expr.element);
   return !hasComplement(expr) && negative(evaluate(expr, context.target.layout));
 }
 
 /** Casts: between integers, enums and their integers, bool to integer, usize to and from pointers and functions, regs to usize. */
-export function canCast(from: Type, to: Type): boolean {
+function canCast(from: Type, to: Type): boolean {
   if (sameType(from, to)) return true;
   const isAddress = (type: Type): boolean => type.kind === "int" && type.bits === "address";
   if (to.kind === "int") {
@@ -216,7 +216,7 @@ export function cast(context: Context, operand: HExpr, type: Type, span: Span): 
   }
   if (type.kind === "slice") return coerce(context, operand, type);
   if (from.kind === "comptime-int") {
-    const value = asInteger(evaluate(operand, context.target.layout));
+    const value = evaluateInteger(operand, context.target.layout);
     if (value === null) return cast(context, defaultType(context, operand), type, span);
     const integer = integerBehind(type, context);
     const bits = bitsOf(integer, context.target.layout);

@@ -136,7 +136,7 @@ export function resolveSignatures(context: Context, module: Module): void {
   for (const entry of functionsOf(module)) resolveSignature(inner, entry);
 }
 
-export function* functionsOf(module: Module): Generator<FnEntry> {
+function* functionsOf(module: Module): Generator<FnEntry> {
   for (const symbol of module.names.values()) if (symbol.kind === "fn") yield symbol;
   for (const methods of module.methods.values()) yield* methods.values();
 }

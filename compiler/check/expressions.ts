@@ -1,21 +1,21 @@
 // Expressions: AST to typed HIR. `expected` is what the place around wants, where it is known; it only steers literals and array
 // literals: the place itself calls `coerce`, so that every mismatch is reported once, where it can name both sides.
 
-import type { BinaryOp, Expr, FnItem } from "../../grammar/ast.ts";
+import type { Expr, FnItem } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
-import type { ArithmeticOp, CompareOp, FunctionBody, HExpr, Local } from "../hir.ts";
-import {
-  BOOL, BUILTIN_TYPES, COMPTIME_INT, DURATION, ERROR, STR, U8, USIZE, VOID, bitsOf, sameType, showType, type Type,
-} from "../types.ts";
+import type { FunctionBody, HExpr, Local } from "../hir.ts";
+import { BOOL, BUILTIN_TYPES, COMPTIME_INT, DURATION, STR, U8, VOID, type Type } from "../types.ts";
+import { checkIndex, checkRegsAt, checkSlice } from "./access.ts";
 import { BUILTIN_FUNCTIONS, checkCall } from "./calls.ts";
 import { asInteger, evaluate, intValue, type ConstValue } from "./constants.ts";
 import { errorExpr, fail, listNames, nested, suggest, type Context } from "./context.ts";
-import { cast, coerce, defaultType, quote, settleLiterals, settleLists, showBig } from "./convert.ts";
+import { cast, coerce, defaultType, quote, showBig } from "./convert.ts";
 import { constantOf, globalOf, resolveSignature, tableOf } from "./declarations.ts";
 import { checkMember, moduleNamed } from "./members.ts";
-import { checkPlace, failUnindexed } from "./places.ts";
+import { checkBinary, checkUnary } from "./operators.ts";
+import { failUnindexed } from "./places.ts";
 import { completeType, resolveSized, resolveType } from "./resolve-types.ts";
-import { isLost, lookUp, lookUpInModule, visibleNames, visibleTypes, type Symbol } from "./scope.ts";
+import { isLost, lookUp, lookUpInModule, visibleNames, type Symbol } from "./scope.ts";
 
 /** An expression whose value is used. */
 export function checkExpr(context: Context, expr: Expr, expected: Type | null = null): HExpr {
@@ -104,14 +104,14 @@ function checkKind(context: Context, expr: Expr, expected: Type | null): HExpr {
       return checkStructLiteral(context, expr);
     case "if-expr": {
       const condition = checkCondition(context, expr.condition);
-      const then = checkExpr(context, expr.then, expected);
-      const otherwise = checkExpr(context, expr.otherwise, expected ?? then.type);
-      if ([then, otherwise].some((branch) => branch.kind === "error" || branch.type.kind === "error")) return errorExpr(span);
-      if (then.type.kind === "comptime-int" && otherwise.type.kind !== "comptime-int") {
-        return { kind: "if", condition, then: coerce(context, then, otherwise.type), otherwise, type: otherwise.type, span };
+      const consequent = checkExpr(context, expr.consequent, expected);
+      const otherwise = checkExpr(context, expr.otherwise, expected ?? consequent.type);
+      if ([consequent, otherwise].some((branch) => branch.kind === "error" || branch.type.kind === "error")) return errorExpr(span);
+      if (consequent.type.kind === "comptime-int" && otherwise.type.kind !== "comptime-int") {
+        return { kind: "if", condition, consequent: coerce(context, consequent, otherwise.type), otherwise, type: otherwise.type, span };
       }
-      const unified = coerce(context, otherwise, then.type, { related: [{ span: then.span, text: `the other branch is ${quote(then.type)}` }] });
-      return { kind: "if", condition, then, otherwise: unified, type: then.type, span };
+      const unified = coerce(context, otherwise, consequent.type, { related: [{ span: consequent.span, text: `the other branch is ${quote(consequent.type)}` }] });
+      return { kind: "if", condition, consequent, otherwise: unified, type: consequent.type, span };
     }
     case "range":
       fail(context, span, "E0506", "a range is not a value", { help: "ranges stand after `in`, in slices, in `match` and in `for`" });
@@ -256,303 +256,6 @@ function localValue(context: Context, local: Local, span: Span): HExpr {
 function capture(from: FunctionBody, local: Local): void {
   local.inMemory = true;
   for (let body: FunctionBody | null = from.parent; body !== null && body !== local.owner; body = body.parent) body.keepsEnvironment = true;
-}
-
-function checkUnary(context: Context, expr: Expr & { kind: "unary" }, expected: Type | null): HExpr {
-  const { span } = expr;
-  if (expr.op === "&") {
-    const place = checkPlace(context, expr.operand, "address");
-    if (place === null) return errorExpr(span);
-    if (place.kind === "register" || place.kind === "register-field") {
-      fail(context, span, "E0510", "a register has no address of its own", { help: "take the block's base: `block as usize`" });
-      return errorExpr(span);
-    }
-    return { kind: "address-of", place, type: { kind: "pointer", target: place.type }, span };
-  }
-  if (expr.op === "not") return { kind: "unary", op: "not", operand: checkCondition(context, expr.operand), type: BOOL, span };
-  const operand = checkExpr(context, expr.operand, expected);
-  if (operand.kind === "error" || operand.type.kind === "error") return errorExpr(span);
-  if (operand.type.kind !== "int" && operand.type.kind !== "comptime-int") {
-    fail(context, operand.span, "E0506", `\`${expr.op}\` needs an integer, found ${quote(operand.type)}`, {
-      label: `this is ${quote(operand.type)}`,
-      help: operand.type.kind === "bool" ? "write `not`" : undefined,
-    });
-    return errorExpr(span);
-  }
-  return { kind: "unary", op: expr.op, operand, type: operand.type, span };
-}
-
-const COMPARISONS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(["==", "!=", "<", "<=", ">", ">="]);
-
-function checkBinary(context: Context, expr: Expr & { kind: "binary" }, expected: Type | null): HExpr {
-  const { op, span } = expr;
-  if (op === "and" || op === "or") {
-    return { kind: "logic", op, left: checkCondition(context, expr.left), right: checkCondition(context, expr.right), type: BOOL, span };
-  }
-  if (op === "in" || op === "not in") return checkMembership(context, expr);
-  const compares = COMPARISONS.has(op);
-  let left = checkExpr(context, expr.left, compares ? null : expected);
-  let right = checkExpr(context, expr.right, left.type.kind === "comptime-int" ? null : left.type);
-  if ([left, right].some((side) => side.kind === "error" || side.type.kind === "error")) return errorExpr(span, compares ? BOOL : ERROR);
-  const unfit = compares ? undefined : [left, right].find(({ type }) => type.kind !== "int" && type.kind !== "comptime-int");
-  if (unfit !== undefined && op !== "<<" && op !== ">>") {
-    fail(context, expr.opSpan, "E0506", `\`${op}\` needs integers, found ${quote(unfit.type)}`, {
-      related: [
-        { span: left.span, text: `this is ${quote(left.type)}` },
-        { span: right.span, text: `this is ${quote(right.type)}` },
-      ],
-      help: arithmeticHelp(unfit.type),
-    });
-    return errorExpr(span);
-  }
-  // A literal whose value the guest picks (`if c { 1 } else { 2 }`) needs a width before it is computed with.
-  if ([left, right].some((side) => side.type.kind === "comptime-int" && evaluate(side, context.target.layout) === null)) [left, right] = settleLiterals(context, [left, right] as const);
-  if (op === "<<" || op === ">>") return checkShift(context, op, left, right, span, expected);
-  if (left.type.kind === "comptime-int" && right.type.kind !== "comptime-int") left = coerce(context, left, right.type);
-  else if (right.type.kind === "comptime-int" && left.type.kind !== "comptime-int") right = coerce(context, right, left.type);
-  else [left, right] = unifySequences(context, left, right);
-  if (left.kind === "error" || right.kind === "error") return errorExpr(span, compares ? BOOL : ERROR);
-  if (!sameType(left.type, right.type)) {
-    fail(context, expr.opSpan, "E0505", `\`${op}\` needs both sides of one type, found ${quote(left.type)} and ${quote(right.type)}`, {
-      related: [
-        { span: left.span, text: `this is ${quote(left.type)}` },
-        { span: right.span, text: `this is ${quote(right.type)}` },
-      ],
-      help: characterHelp(left, right) ?? widerHelp(context, left.type, right.type),
-    });
-    return errorExpr(span, compares ? BOOL : ERROR);
-  }
-  if (compares) return checkComparison(context, op as CompareOp, left, right, span);
-  const type: Type = left.type.kind === "comptime-int" && right.type.kind === "comptime-int" && right.type.duration ? DURATION : left.type;
-  return constantFolded(context, { kind: "arithmetic", op: op as ArithmeticOp, left, right, type, span });
-}
-
-/** `s[0] == "a"`: an element of text is a number. */
-function characterHelp(left: HExpr, right: HExpr): string | undefined {
-  const [number, text] = left.type.kind === "str" ? [right, left] : [left, right];
-  if (!sameType(number.type, U8) || text.kind !== "const" || text.value.kind !== "bytes" || text.value.bytes.length !== 1) return undefined;
-  return `one character is written \`'${new TextDecoder().decode(text.value.bytes)}'\``;
-}
-
-function widerHelp(context: Context, left: Type, right: Type): string | undefined {
-  if (left.kind !== "int" || right.kind !== "int") return undefined;
-  const { layout } = context.target;
-  const wider = bitsOf(right, layout) > bitsOf(left, layout) ? right : left;
-  return `widths and signs never mix silently: convert one side with \`as ${showType(wider)}\``;
-}
-
-function arithmeticHelp(type: Type): string | undefined {
-  switch (type.kind) {
-    case "bool":
-      return "write `and`, `or` or `!=`";
-    case "enum":
-      return `convert with \`as ${type.base.name}\` first`;
-    case "pointer":
-      return "an address is counted in bytes: convert with `as usize` first";
-    case "str":
-      return "texts are put together where they are printed: `\"{a}{b}\"`";
-    default:
-      return undefined;
-  }
-}
-
-/** A constant division by zero is a mistake of the author; in the guest it would be a trap. */
-function constantFolded(context: Context, expr: HExpr & { kind: "arithmetic" }): HExpr {
-  if (expr.type.kind !== "comptime-int" || evaluate(expr, context.target.layout) !== null) return expr;
-  if (expr.op === "/" || expr.op === "%") fail(context, expr.span, "E0516", "this constant is divided by zero", { related: [{ span: expr.right.span, text: "this is 0" }] });
-  else if (expr.op === "*") fail(context, expr.span, "E0516", "this constant has more than 8192 bits");
-  else fail(context, expr.span, "E0516", "this constant is shifted too far", { related: [{ span: expr.right.span, text: "0 to 4096 bits" }] });
-  return errorExpr(expr.span);
-}
-
-function checkShift(context: Context, op: ArithmeticOp, left: HExpr, right: HExpr, span: Span, expected: Type | null): HExpr {
-  const isInteger = (type: Type): boolean => type.kind === "int" || type.kind === "comptime-int";
-  if (!isInteger(left.type) || !isInteger(right.type)) {
-    const wrong = isInteger(left.type) ? right : left;
-    fail(context, wrong.span, "E0506", `\`${op}\` needs integers, found ${quote(wrong.type)}`, { label: `this is ${quote(wrong.type)}`, help: arithmeticHelp(wrong.type) });
-    return errorExpr(span);
-  }
-  if (left.type.kind === "comptime-int") {
-    if (right.type.kind === "comptime-int") return constantFolded(context, { kind: "arithmetic", op, left, right, type: left.type, span });
-    left = expected?.kind === "int" ? coerce(context, left, expected) : defaultType(context, left);
-  }
-  if (left.type.kind !== "int") return errorExpr(span);
-  const count = asInteger(evaluate(right, context.target.layout));
-  const bits = bitsOf(left.type, context.target.layout);
-  if (right.type.kind === "comptime-int" && count !== null && (count < 0n || count >= BigInt(bits))) {
-    fail(context, right.span, "E0516", `a shift by ${showBig(count)} is beyond the ${bits} bits of \`${left.type.name}\``, { label: `0 to ${bits - 1}` });
-    return errorExpr(span, left.type);
-  }
-  const amount = right.type.kind === "comptime-int" ? coerce(context, right, left.type) : cast(context, right, left.type, right.span);
-  return { kind: "arithmetic", op, left, right: amount, type: left.type, span };
-}
-
-/** Arrays and strings compare as slices where their types differ. */
-function unifySequences(context: Context, first: HExpr, second: HExpr): readonly [HExpr, HExpr] {
-  const [left, right] = settleLists(context, first, second);
-  if (sameType(left.type, right.type)) return [left, right];
-  const bytes: Type = { kind: "slice", element: U8 };
-  const isText = (type: Type): boolean => type.kind === "str";
-  const target = (mine: HExpr, other: HExpr): Type | null => {
-    if (mine.type.kind === "array" && other.type.kind === "slice") return other.type;
-    if (mine.type.kind === "array" && other.type.kind === "array" && mine.type.element.kind === "comptime-int") return other.type;
-    if (mine.type.kind === "array" && other.type.kind === "array" && sameType(mine.type.element, other.type.element)) return { kind: "slice", element: mine.type.element };
-    if (isText(mine.type) && (other.type.kind === "slice" || other.type.kind === "array")) return bytes;
-    if (isText(other.type) && mine.type.kind === "array") return bytes;
-    return null;
-  };
-  const leftTarget = target(left, right);
-  const rightTarget = target(right, left);
-  return [leftTarget === null ? left : coerce(context, left, leftTarget), rightTarget === null ? right : coerce(context, right, rightTarget)];
-}
-
-function checkComparison(context: Context, op: CompareOp, left: HExpr, right: HExpr, span: Span): HExpr {
-  const { kind } = left.type;
-  const ordered = op !== "==" && op !== "!=";
-  const orderable = kind === "int" || kind === "comptime-int" || kind === "pointer";
-  if (kind === "void" || kind === "regs" || (ordered && !orderable)) {
-    const help = left.type.kind === "enum" ? `only integers and pointers have an order: convert both sides with \`as ${left.type.base.name}\`` : "only integers and pointers have an order";
-    fail(context, span, "E0506", `\`${op}\` cannot compare ${quote(left.type)}`, { label: `both sides are ${quote(left.type)}`, help: kind === "regs" ? "compare registers of the block" : help });
-    return errorExpr(span, BOOL);
-  }
-  const [first, second] = settleLiterals(context, [left, right] as const);
-  return { kind: "compare", op, left: first, right: second, type: BOOL, span };
-}
-
-function checkMembership(context: Context, expr: Expr & { kind: "binary" }): HExpr {
-  const { span } = expr;
-  const negated = expr.op === "not in";
-  let value = checkExpr(context, expr.left);
-  if (expr.right.kind === "range") {
-    const { start, end, inclusive } = expr.right;
-    // The parser has reported an open end.
-    if (start === null || end === null) return errorExpr(span, BOOL);
-    let low = checkExpr(context, start);
-    let high = checkExpr(context, end);
-    if ([value, low, high].some((part) => part.type.kind === "error")) return errorExpr(span, BOOL);
-    const typed = [value, low, high].find((part) => part.type.kind !== "comptime-int");
-    const type = typed?.type ?? COMPTIME_INT;
-    if (typed !== undefined && type.kind !== "int") {
-      fail(context, typed.span, "E0506", `a range holds integers, found ${quote(type)}`, { label: `this is ${quote(type)}` });
-      return errorExpr(span, BOOL);
-    }
-    if (type.kind === "int") [value, low, high] = [coerce(context, value, type), coerce(context, low, type), coerce(context, high, type)];
-    else [value, low, high] = settleLiterals(context, [value, low, high] as const);
-    return { kind: "in-range", value, start: low, end: high, inclusive, negated, type: BOOL, span };
-  }
-  const list = checkExpr(context, expr.right, value.type.kind === "comptime-int" ? null : { kind: "slice", element: value.type });
-  if (list.type.kind === "error" || value.type.kind === "error") return errorExpr(span, BOOL);
-  if (list.type.kind !== "array" && list.type.kind !== "slice") {
-    fail(context, list.span, "E0506", `\`in\` needs a range or a list, found ${quote(list.type)}`, { label: `this is ${quote(list.type)}` });
-    return errorExpr(span, BOOL);
-  }
-  if (value.type.kind === "comptime-int") {
-    const { element } = list.type;
-    const typed = element.kind === "comptime-int" ? defaultType(context, list).type : list.type;
-    value = coerce(context, value, typed.kind === "array" || typed.kind === "slice" ? typed.element : element);
-  }
-  return { kind: "in-list", value, list: coerce(context, list, { kind: "slice", element: value.type }), negated, type: BOOL, span };
-}
-
-/** An index or length: any integer type, made usize. */
-export function checkIndexValue(context: Context, expr: Expr): HExpr {
-  const index = checkExpr(context, expr, USIZE);
-  if (index.type.kind === "int" && index.type.bits !== "address") return { kind: "convert", operand: index, type: USIZE, span: index.span };
-  return coerce(context, index, USIZE);
-}
-
-function checkIndex(context: Context, expr: Expr & { kind: "index" }): HExpr {
-  const { span } = expr;
-  let object = checkOperand(context, expr.object);
-  if (object.kind === "register" && object.register.count !== null && object.index === null) {
-    const index = checkIndexValue(context, expr.index);
-    const at = asInteger(evaluate(index, context.target.layout));
-    if (at !== null && at >= BigInt(object.register.count)) {
-      fail(context, index.span, "E0519", `index ${showBig(at)} is beyond the ${object.register.count} registers of \`${object.register.name}\``, { related: [{ span: object.register.declared, text: "declared here" }] });
-    }
-    return { ...object, index, span };
-  }
-  if (object.type.kind === "pointer" && object.type.target.kind === "array") {
-    object = { kind: "deref", pointer: object, type: object.type.target, span: object.span };
-  }
-  const index = checkIndexValue(context, expr.index);
-  if (object.kind === "error" || index.kind === "error" || object.type.kind === "error") return errorExpr(span);
-  const element = object.type.kind === "array" || object.type.kind === "slice" ? object.type.element : object.type.kind === "str" ? U8 : null;
-  if (element === null) {
-    fail(context, object.span, "E0506", `${quote(object.type)} has no elements to index`, { label: `this is ${quote(object.type)}` });
-    return errorExpr(span);
-  }
-  const at = asInteger(evaluate(index, context.target.layout));
-  if (at !== null && object.type.kind === "array" && at >= BigInt(object.type.length)) {
-    const { length } = object.type;
-    fail(context, index.span, "E0519", `index ${showBig(at)} is beyond the ${length} elements of ${quote(object.type)}`, { label: length === 0 ? "there are none" : `the last one is ${length - 1}` });
-    return errorExpr(span, element);
-  }
-  if (element.kind === "comptime-int") object = defaultType(context, object);
-  const type = object.type.kind === "array" || object.type.kind === "slice" ? object.type.element : element;
-  return { kind: "index", object, index, type, span };
-}
-
-function checkSlice(context: Context, expr: Expr & { kind: "slice" }): HExpr {
-  const object = defaultType(context, checkExpr(context, expr.object));
-  const start = expr.start === null ? null : checkIndexValue(context, expr.start);
-  const end = expr.end === null ? null : checkIndexValue(context, expr.end);
-  if (object.kind === "error" || object.type.kind === "error") return errorExpr(expr.span);
-  if (object.type.kind === "str") return { kind: "slice-of", object, start, end, type: STR, span: expr.span };
-  if (object.type.kind !== "array" && object.type.kind !== "slice") {
-    fail(context, object.span, "E0506", `${quote(object.type)} cannot be sliced`, { label: `this is ${quote(object.type)}`, help: "arrays, slices and strings can" });
-    return errorExpr(expr.span);
-  }
-  if (!isSliceInside(context, object.type, start, end)) return errorExpr(expr.span, { kind: "slice", element: object.type.element });
-  return { kind: "slice-of", object, start, end, type: { kind: "slice", element: object.type.element }, span: expr.span };
-}
-
-function checkRegsAt(context: Context, expr: Expr & { kind: "regs-at" }): HExpr {
-  const type = typeNamed(context, expr.block);
-  if (type === null || type.kind !== "regs") {
-    if (expr.block.kind !== "name" || !isLost(context.scope, expr.block.name)) failNoBlock(context, expr.block, type);
-    checkExpr(context, expr.address, USIZE);
-    return errorExpr(expr.span);
-  }
-  const { span } = expr;
-  const constant = (value: bigint): HExpr => ({ kind: "const", value: intValue(value), type: { kind: "int", name: "u32", signed: false, bits: 32 }, span });
-  let address = checkExpr(context, expr.address, USIZE);
-  let space = constant(expr.space === "ports" ? 1n : 0n);
-  if (address.type.kind === "struct") {
-    // A BAR knows its own space: any struct with `base: usize` and `space` (0 memory, 1 ports).
-    const base = address.type.fields.find((field) => field.name === "base");
-    const where = address.type.fields.find((field) => field.name === "space");
-    if (base !== undefined && where !== undefined && sameType(base.type, USIZE) && where.type.kind === "int" && where.type.bits === 32) {
-      space = { kind: "field", object: address, field: where, type: where.type, span };
-      address = { kind: "field", object: address, field: base, type: base.type, span };
-    }
-  } else if (address.type.kind === "int" && address.type.bits !== "address") {
-    address = cast(context, address, USIZE, address.span);
-  }
-  return { kind: "regs-at", address: coerce(context, address, USIZE), space, type, span };
-}
-
-/** Reports bounds that are known when compiling and cannot be right. */
-function isSliceInside(context: Context, type: Type, start: HExpr | null, end: HExpr | null): boolean {
-  const known = (bound: HExpr | null): bigint | null => (bound === null ? null : asInteger(evaluate(bound, context.target.layout)));
-  const length = type.kind === "array" ? BigInt(type.length) : null;
-  const [low, high] = [known(start), known(end)];
-  const limit = high ?? length;
-  const beyond = [end, start].find((bound) => length !== null && bound !== null && (known(bound) ?? 0n) > length);
-  if (beyond != null) {
-    fail(context, beyond.span, "E0519", `index ${showBig(known(beyond) ?? 0n)} is beyond the ${length ?? 0n} elements of ${quote(type)}`, { label: `at most ${length ?? 0n}` });
-    return false;
-  }
-  if (low === null || limit === null || low <= limit || start === null) return true;
-  fail(context, start.span, "E0519", `the slice begins at ${showBig(low)}, after its end ${showBig(limit)}`, { label: "beyond the end", related: end === null ? [] : [{ span: end.span, text: "the end" }] });
-  return false;
-}
-
-function failNoBlock(context: Context, block: Expr, type: Type | null): void {
-  const near = block.kind === "name" && type === null ? suggest(block.name, visibleTypes(context.scope)) : undefined;
-  const isUnknown = type === null && block.kind === "name" && lookUp(context.scope, block.name) === undefined;
-  const message = isUnknown ? `there is no register block \`${block.name}\`` : "expected the name of a register block";
-  fail(context, block.span, "E0405", message, { label: isUnknown ? "" : type === null ? "this is a value" : `this is ${quote(type)}`, help: near ?? "declare one with `regs NAME { .. }`" });
 }
 
 function checkArray(context: Context, expr: Expr & { kind: "array" }, expected: Type | null): HExpr {

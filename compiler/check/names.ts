@@ -1,10 +1,12 @@
 // Names of cases: a test's name with the values of its row filled in, in the same formats that messages use in the guest.
 
 import type { Expr, StringLiteral } from "../../grammar/ast.ts";
+import { hexBytes } from "../../isa/hex.ts";
 import { bitsOf, type Type } from "../types.ts";
 import { asInteger, evaluate, type ConstValue } from "./constants.ts";
-import type { HExpr, HSource } from "../hir.ts";
-import { errorExpr, fail, type Context } from "./context.ts";
+import { mapOperands, type HExpr, type HSource } from "../hir.ts";
+import { fail, type Context } from "./context.ts";
+import { showBig } from "./convert.ts";
 import { checkValue } from "./expressions.ts";
 import { innerScope } from "./scope.ts";
 
@@ -64,32 +66,11 @@ function computedValue(context: Context, expr: Expr, bindings: readonly Binding[
 
 /** Row variables replaced by their values, in the expressions that names are made of. */
 function substitute(expr: HExpr, values: ReadonlyMap<unknown, ConstValue>): HExpr {
-  switch (expr.kind) {
-    case "local": {
-      const value = values.get(expr.local);
-      return value === undefined ? expr : { kind: "const", value, type: expr.type, span: expr.span };
-    }
-    case "field":
-      return { ...expr, object: substitute(expr.object, values) };
-    case "index":
-      return { ...expr, object: substitute(expr.object, values), index: substitute(expr.index, values) };
-    case "length":
-      return { ...expr, object: substitute(expr.object, values) };
-    case "unary":
-    case "convert":
-    case "array-to-slice":
-      return { ...expr, operand: substitute(expr.operand, values) };
-    case "arithmetic":
-    case "compare":
-    case "logic":
-      return { ...expr, left: substitute(expr.left, values), right: substitute(expr.right, values) };
-    case "if":
-      return { ...expr, condition: substitute(expr.condition, values), then: substitute(expr.then, values), otherwise: substitute(expr.otherwise, values) };
-    case "call":
-      return errorExpr(expr.span);
-    default:
-      return expr;
+  if (expr.kind === "local") {
+    const value = values.get(expr.local);
+    return value === undefined ? expr : { kind: "const", value, type: expr.type, span: expr.span };
   }
+  return mapOperands(expr, (operand) => substitute(operand, values));
 }
 
 /** A value as a name shows it: strings as they are, wide integers in hexadecimal, bytes as hex digits. */
@@ -101,15 +82,14 @@ export function showValue(context: Context, type: Type, value: ConstValue, forma
   }
   if (value.kind === "bytes") {
     if (type.kind === "str") return new TextDecoder().decode(value.bytes);
-    return Array.from(value.bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return hexBytes(value.bytes).join("");
   }
   if (integer !== null) {
     const bits = type.kind === "int" ? bitsOf(type, context.target.layout) : 64;
     if (format === "x") return `0x${BigInt.asUintN(bits, integer).toString(16)}`;
     if (format === "b") return `0b${BigInt.asUintN(bits, integer).toString(2)}`;
     if (format === "d") return String(integer);
-    const magnitude = integer < 0n ? -integer : integer;
-    return magnitude >= 0x1_0000n ? `${integer < 0n ? "-" : ""}0x${magnitude.toString(16)}` : String(integer);
+    return showBig(integer);
   }
   if (value.kind === "list") {
     const element = type.kind === "array" || type.kind === "slice" ? type.element : type;

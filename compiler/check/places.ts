@@ -3,16 +3,10 @@
 
 import type { Expr } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
-import type { HExpr, HPlace, Local } from "../hir.ts";
+import { isPlace, type HExpr, type HPlace, type Local } from "../hir.ts";
 import { showType, type Register } from "../types.ts";
 import { fail, type Context } from "./context.ts";
 import { checkOperand } from "./expressions.ts";
-
-const PLACES: ReadonlySet<string> = new Set(["local", "global", "deref", "field", "index", "register", "register-field"]);
-
-export function isPlace(expr: HExpr): expr is HPlace {
-  return PLACES.has(expr.kind);
-}
 
 /** An array of registers is no value: one of them is. */
 export function failUnindexed(context: Context, span: Span, register: Register): void {

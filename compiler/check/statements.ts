@@ -6,7 +6,7 @@ import { textOf, type Span } from "../../grammar/source.ts";
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { FunctionBody, HBlock, HExpr, HStmt, Local, MatchRange, Text, TrapFieldName } from "../hir.ts";
 import { BOOL, ERROR, U32, U64, USIZE, VOID, showType, type Type } from "../types.ts";
-import { asInteger, evaluate, intValue } from "./constants.ts";
+import { asInteger, evaluateInteger, intValue } from "./constants.ts";
 import { counted, errorExpr, fail, listNames, nested, suggest, type Context } from "./context.ts";
 import { cast, coerce, defaultType, quote, settleLiterals } from "./convert.ts";
 import { checkTargetName, createBody, createLocal } from "./declarations.ts";
@@ -30,7 +30,7 @@ export function checkBody(context: Context, body: FunctionBody, block: Block): v
   }
 }
 
-export function checkBlock(context: Context, block: Block): HBlock {
+function checkBlock(context: Context, block: Block): HBlock {
   const inner: Context = { ...context, scope: innerScope(context.scope, block.broken === true ? block.span : null), cleanups: { any: false } };
   const statements: HStmt[] = [];
   for (let i = 0; i < block.statements.length; i++) {
@@ -99,11 +99,11 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
       return checkExpressionStatement(context, statement.expr);
     case "if": {
       const condition = checkCondition(context, statement.condition);
-      const then = checkBlock(context, statement.then);
+      const consequent = checkBlock(context, statement.consequent);
       const { otherwise } = statement;
-      if (otherwise === null) return [{ kind: "if", condition, then, otherwise: null }];
-      if (otherwise.kind === "block") return [{ kind: "if", condition, then, otherwise: checkBlock(context, otherwise) }];
-      return [{ kind: "if", condition, then, otherwise: { statements: checkStatement(context, otherwise), hasCleanups: false } }];
+      if (otherwise === null) return [{ kind: "if", condition, consequent, otherwise: null }];
+      if (otherwise.kind === "block") return [{ kind: "if", condition, consequent, otherwise: checkBlock(context, otherwise) }];
+      return [{ kind: "if", condition, consequent, otherwise: { statements: checkStatement(context, otherwise), hasCleanups: false } }];
     }
     case "while":
       return [{ kind: "while", condition: checkCondition(context, statement.condition), body: checkBlock({ ...context, inLoop: true }, statement.body), span }];
@@ -148,7 +148,7 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
       if (statement.condition === null) return [word];
       const condition = checkCondition(context, statement.condition);
       const tested: HExpr = statement.unless ? { kind: "unary", op: "not", operand: condition, type: BOOL, span: condition.span } : condition;
-      return [{ kind: "if", condition: tested, then: { statements: [word], hasCleanups: false }, otherwise: null }];
+      return [{ kind: "if", condition: tested, consequent: { statements: [word], hasCleanups: false }, otherwise: null }];
     }
     case "on-irq": {
       context.cleanups.any = true;
@@ -159,7 +159,7 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
     case "when-target": {
       for (const target of statement.targets) checkTargetName(context, target.text, target.span);
       const here = statement.targets.some((target) => target.text === context.target.name);
-      const chosen = here ? statement.then : statement.otherwise;
+      const chosen = here ? statement.consequent : statement.otherwise;
       return chosen === null ? [] : [{ kind: "block", block: checkBlock(context, chosen) }];
     }
     case "asm":
@@ -243,7 +243,9 @@ function checkFor(context: Context, statement: Stmt & { kind: "for" }): readonly
     let high: HExpr = end === null ? errorExpr(span) : checkExpr(context, end, low.type);
     const wrong = [low, high].find(({ type }) => type.kind !== "int" && type.kind !== "comptime-int" && type.kind !== "error");
     if (wrong !== undefined) fail(context, wrong.span, "E0520", `a range holds integers, found ${quote(wrong.type)}`, { label: `this is ${quote(wrong.type)}` });
-    if (wrong !== undefined || low.type.kind === "error" || high.type.kind === "error") {
+    if (statement.index !== null) fail(context, statement.index.span, "E0520", "a range has no index", { label: "counts what the range counts", help: `write \`for ${statement.name.text} in ${textOf(statement.source.span)}\`` });
+    if (wrong !== undefined || statement.index !== null || low.type.kind === "error" || high.type.kind === "error") {
+      if (statement.index !== null) declareLoop(statement.index.text, ERROR, statement.index.span);
       declareLoop(statement.name.text, ERROR, statement.name.span);
       checkBlock(inner, statement.body);
       return [];
@@ -442,7 +444,7 @@ function checkCpus(context: Context, group: readonly CpuStmt[]): HStmt {
   const seen = new Map<bigint, Span>();
   const blocks = group.map((statement) => {
     const cpu = checkAs(context, statement.cpu, U32);
-    const number = asInteger(evaluate(cpu, context.target.layout));
+    const number = evaluateInteger(cpu, context.target.layout);
     if (number !== null) {
       context.inferred.cpus = Math.max(context.inferred.cpus, Number(number) + 1);
       const before = seen.get(number);
@@ -463,7 +465,7 @@ function textOrNull(context: Context, text: StringLiteral | null): Text | null {
 }
 
 
-export function checkText(context: Context, text: StringLiteral): Text {
+function checkText(context: Context, text: StringLiteral): Text {
   const parts = text.parts.flatMap((part): Text["parts"] => {
     if (part.kind === "text") return [part];
     const value = checkValue(context, part.expr);
@@ -490,7 +492,7 @@ function statementLeaves(statement: HStmt): boolean {
     case "block":
       return leaves(statement.block);
     case "if":
-      return statement.otherwise !== null && leaves(statement.then) && leaves(statement.otherwise);
+      return statement.otherwise !== null && leaves(statement.consequent) && leaves(statement.otherwise);
     case "match":
       return statement.arms.every((arm) => leaves(arm.body)) && (statement.otherwise === null || leaves(statement.otherwise));
     case "while":
@@ -520,7 +522,7 @@ function breaks(block: HBlock): boolean {
   return block.statements.some((statement) => {
     if (statement.kind === "break") return true;
     if (statement.kind === "block") return breaks(statement.block);
-    if (statement.kind === "if") return breaks(statement.then) || (statement.otherwise !== null && breaks(statement.otherwise));
+    if (statement.kind === "if") return breaks(statement.consequent) || (statement.otherwise !== null && breaks(statement.otherwise));
     if (statement.kind === "match") return statement.arms.some((arm) => breaks(arm.body)) || (statement.otherwise !== null && breaks(statement.otherwise));
     return false;
   });

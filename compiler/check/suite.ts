@@ -6,7 +6,7 @@ import { positionAt, textOf, type Span } from "../../grammar/source.ts";
 import type { FunctionBody, Global, HCase, HExpr, HRow, HSource, HSuite, HTable, HTest, Local } from "../hir.ts";
 import { ERROR, VOID, type Type } from "../types.ts";
 import { checkAttributes, checkNeeds, type Attributes, type CheckedNeed } from "./attributes.ts";
-import { asInteger, evaluate, intValue, itemsOf, type ConstValue } from "./constants.ts";
+import { evaluateInteger, intValue, itemsOf, type ConstValue } from "./constants.ts";
 import { errorExpr, fail, suggest, type Context } from "./context.ts";
 import { coerce, defaultType, quote, settleLiterals } from "./convert.ts";
 import { checkTargetName, createBody, createGlobal, createLocal, moduleContext, spanOfSymbol, tableOf } from "./declarations.ts";
@@ -213,8 +213,9 @@ function checkSource(context: Context, written: TestSource, body: FunctionBody):
     const [low, high] = settleLiterals(context, [first, rangeEnd(context, source.end)] as const);
     const type = low.type.kind === "int" ? low.type : high.type;
     if (type.kind !== "int") return null;
-    const [start, end] = [low, high].map((part) => asInteger(evaluate(coerce(context, part, type), context.target.layout)));
-    if (start == null || end == null) return null;
+    const start = evaluateInteger(coerce(context, low, type), context.target.layout);
+    const end = evaluateInteger(coerce(context, high, type), context.target.layout);
+    if (start === null || end === null) return null;
     const last = source.inclusive ? end : end - 1n;
     if (last - start >= BigInt(MAX_CASES)) {
       failTooMany(context, source.span, last - start + 1n);
@@ -326,8 +327,7 @@ function chooseRow(sources: readonly { readonly candidates: readonly Candidate[]
 
 function describeChoice(context: Context, source: HSource, chosen: Candidate | undefined): string {
   if (chosen === undefined) return "";
-  if (chosen.row?.name != null) return chosen.row.name;
-  if (chosen.row !== null) return chosen.row.cells.map((cell) => textOf(cell)).join(", ");
+  if (chosen.row !== null) return chosen.row.name ?? chosen.row.cells.map((cell) => textOf(cell)).join(", ");
   return `${source.locals[0]?.name ?? ""}=${showValue(context, source.element, chosen.value, null)}`;
 }
 

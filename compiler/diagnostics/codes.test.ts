@@ -2,18 +2,13 @@
 // the examples do what their explanations say when they are compiled.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { nearestName } from "../../grammar/nearest-name.ts";
-import { loadMachine } from "../../machines/load-machine.ts";
-import { compile } from "../index.ts";
+import { compileFiles } from "../../tests/fixtures/compile.ts";
+import { root } from "../../tools/project.mjs";
 import { compilerCodes, findCode, listCodes } from "./codes.ts";
-
-const root = join(import.meta.dirname, "../..");
-const description = loadMachine("bytecode-virt");
-assert.ok(description?.ok === true);
-const { machine } = description;
 
 function filesBelow(folder: string, ending: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
@@ -29,12 +24,7 @@ function codesIn(files: readonly string[], pattern: RegExp): ReadonlySet<string>
 function compileExample(code: string, example: string): readonly string[] {
   const needsSuite = code !== "E0701" && /^(?:@.*\n)?test /m.test(example) && !/^suite /m.test(example);
   const text = needsSuite ? `suite "example"\n\n${example}` : example;
-  const readFile = (path: string): string | null => {
-    if (path === "example.gspec") return text;
-    const file = join(root, path);
-    return statSync(file, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(file, "utf8") : null;
-  };
-  const { diagnostics } = compile(["example.gspec"], { machine, readFile, libDirectory: "lib/" });
+  const { diagnostics } = compileFiles(["example.gspec"], { texts: { "example.gspec": text } });
   return diagnostics.map((diagnostic) => `${diagnostic.code} ${diagnostic.message}`);
 }
 

@@ -23,7 +23,7 @@ interface Painter {
 }
 
 /** In the order of the files as first reported and of the places in them. */
-export function sortDiagnostics(list: readonly Diagnostic[]): readonly Diagnostic[] {
+function sortDiagnostics(list: readonly Diagnostic[]): readonly Diagnostic[] {
   const order = new Map<Source, number>();
   for (const { labels } of list) if (!order.has(labels[0].span.source)) order.set(labels[0].span.source, order.size);
   const keyOf = ({ labels }: Diagnostic): number => order.get(labels[0].span.source) ?? 0;
@@ -48,7 +48,7 @@ function isError(diagnostic: Diagnostic): boolean {
 }
 
 /** `2 errors, 1 warning`. */
-export function countLine(list: readonly Diagnostic[]): string {
+function countLine(list: readonly Diagnostic[]): string {
   const errors = list.filter(isError).length;
   const warnings = list.length - errors;
   const counts = [errors > 0 ? `${errors} error${errors === 1 ? "" : "s"}` : "", warnings > 0 ? `${warnings} warning${warnings === 1 ? "" : "s"}` : ""];

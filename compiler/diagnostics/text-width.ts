@@ -12,7 +12,7 @@ const wideRanges: readonly (readonly [number, number])[] = [
 ];
 
 /** Marks that join the character before, and characters without any width. */
-const zeroWidth = /^[\p{Mn}\p{Me}\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]$/u;
+const zeroWidth = /^(?:\p{Mn}|\p{Me}|[\u200b-\u200f]|\u2060|\ufeff)$/u;
 
 function widthOf(character: string): number {
   const code = character.codePointAt(0) ?? 0;

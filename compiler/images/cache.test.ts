@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { generateModule } from "../../tests/fixtures/generate-module.ts";
-import { loadMachine } from "../../machines/load-machine.ts";
+import { bytecodeVirt } from "../../tests/fixtures/machines.ts";
 import { hashBytes } from "./content-hash.ts";
 import { cacheFolder, hashFile, openCache, type CachedImage, type Dependency } from "./cache.ts";
 
@@ -81,9 +81,7 @@ test("a damaged entry is none", (context) => {
 
 test("machines keep their 64-bit numbers", (context) => {
   const { cache } = makeCache(context);
-  const result = loadMachine("bytecode-virt");
-  assert.ok(result !== undefined && result.ok);
-  const machine = { ...result.machine, ram: { ...result.machine.ram, base: 0xffff_ffff_ffff_f000n } };
+  const machine = { ...bytecodeVirt, ram: { ...bytecodeVirt.ram, base: 0xffff_ffff_ffff_f000n } };
   assert.ok(cache.writeMachine("key", machine));
   assert.deepEqual(cache.readMachine("key"), machine);
   assert.equal(cache.readMachine("other"), null);

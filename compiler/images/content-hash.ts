@@ -7,10 +7,6 @@ const C2 = 0xab0e_9789 | 0;
 const C3 = 0x38b3_4ae5;
 const C4 = 0xa1e3_8b93 | 0;
 
-function rotate(word: number, count: number): number {
-  return (word << count) | (word >>> (32 - count));
-}
-
 function finish(word: number): number {
   let x = word ^ (word >>> 16);
   x = Math.imul(x, 0x85eb_ca6b);
@@ -22,28 +18,38 @@ function hex(word: number): string {
   return (word >>> 0).toString(16).padStart(8, "0");
 }
 
+/** The bytes as words in the host's order (the hash never leaves it), padded with zeros to whole blocks. */
+function wordsOf(bytes: Uint8Array): Int32Array {
+  const padded = Math.ceil(bytes.length / 16) * 16;
+  if (padded === bytes.length && bytes.byteOffset % 4 === 0) return new Int32Array(bytes.buffer, bytes.byteOffset, padded / 4);
+  const copy = new Uint8Array(padded);
+  copy.set(bytes);
+  return new Int32Array(copy.buffer);
+}
+
 /** 32 hexadecimal digits. Text is hashed as UTF-8. */
 export function hashBytes(content: Uint8Array | string): string {
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
-  const { length } = bytes;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, length);
-  let h1 = length;
-  let h2 = length;
-  let h3 = length;
-  let h4 = length;
-  const mix = (k1: number, k2: number, k3: number, k4: number): void => {
-    h1 = (Math.imul(rotate(h1 ^ Math.imul(rotate(Math.imul(k1, C1), 15), C2), 19) + h2, 5) + 0x561c_cd1b) | 0;
-    h2 = (Math.imul(rotate(h2 ^ Math.imul(rotate(Math.imul(k2, C2), 16), C3), 17) + h3, 5) + 0x0bca_a747) | 0;
-    h3 = (Math.imul(rotate(h3 ^ Math.imul(rotate(Math.imul(k3, C3), 17), C4), 15) + h4, 5) + 0x96cd_1c35) | 0;
-    h4 = (Math.imul(rotate(h4 ^ Math.imul(rotate(Math.imul(k4, C4), 18), C1), 13) + h1, 5) + 0x32ac_3b17) | 0;
-  };
-  const whole = length - (length % 16);
-  for (let at = 0; at < whole; at += 16) mix(view.getInt32(at, true), view.getInt32(at + 4, true), view.getInt32(at + 8, true), view.getInt32(at + 12, true));
-  if (whole < length) {
-    // The rest padded with zeros; the length went in at the start.
-    const rest = new DataView(new ArrayBuffer(16));
-    for (let at = whole; at < length; at++) rest.setUint8(at - whole, bytes[at] ?? 0);
-    mix(rest.getInt32(0, true), rest.getInt32(4, true), rest.getInt32(8, true), rest.getInt32(12, true));
+  const words = wordsOf(bytes);
+  // The length tells apart what only differs in the padding.
+  let h1 = bytes.length;
+  let h2 = h1;
+  let h3 = h1;
+  let h4 = h1;
+  // Written out, without helpers: it runs cold, where a call costs more than the arithmetic.
+  for (let at = 0; at < words.length; at += 4) {
+    let k = Math.imul(words[at] ?? 0, C1);
+    h1 ^= Math.imul((k << 15) | (k >>> 17), C2);
+    h1 = (Math.imul(((h1 << 19) | (h1 >>> 13)) + h2, 5) + 0x561c_cd1b) | 0;
+    k = Math.imul(words[at + 1] ?? 0, C2);
+    h2 ^= Math.imul((k << 16) | (k >>> 16), C3);
+    h2 = (Math.imul(((h2 << 17) | (h2 >>> 15)) + h3, 5) + 0x0bca_a747) | 0;
+    k = Math.imul(words[at + 2] ?? 0, C3);
+    h3 ^= Math.imul((k << 17) | (k >>> 15), C4);
+    h3 = (Math.imul(((h3 << 15) | (h3 >>> 17)) + h4, 5) + 0x96cd_1c35) | 0;
+    k = Math.imul(words[at + 3] ?? 0, C4);
+    h4 ^= Math.imul((k << 18) | (k >>> 14), C1);
+    h4 = (Math.imul(((h4 << 13) | (h4 >>> 19)) + h1, 5) + 0x32ac_3b17) | 0;
   }
   h1 = finish((h1 + h2 + h3 + h4) | 0);
   h2 = finish((h2 + h1) | 0);

@@ -23,57 +23,30 @@ const oneLine = (text: string): string => text.replace(/\s+/g, " ").trim();
 
 /** Parts of a condition whose values tell why it failed. */
 function operandsOf(condition: HExpr): readonly HExpr[] {
-  switch (condition.kind) {
-    case "compare":
-      return [condition.left, condition.right];
-    case "in-range":
-      return [condition.value, condition.start, condition.end];
-    case "in-list":
-      return [condition.value];
-    case "logic":
-      return condition.op === "or" ? [...operandsOf(condition.left), ...operandsOf(condition.right)] : [condition];
-    case "unary":
-      return condition.op === "not" ? operandsOf(condition.operand) : [condition];
-    default:
-      return [condition];
-  }
+  if (condition.kind === "compare") return [condition.left, condition.right];
+  if (condition.kind === "in-range") return [condition.value, condition.start, condition.end];
+  if (condition.kind === "in-list") return [condition.value];
+  if (condition.kind === "logic" && condition.op === "or") return [...operandsOf(condition.left), ...operandsOf(condition.right)];
+  if (condition.kind === "unary" && condition.op === "not") return operandsOf(condition.operand);
+  return [condition];
 }
 
 /** Variables and row fields inside the operands: what a reader would ask for next. */
 function variablesIn(expr: HExpr, found: Map<string, HExpr>): void {
-  const scalar = registersOf(expr.type).length === 1 && !isAggregate(expr.type) && expr.type.kind !== "fn";
-  switch (expr.kind) {
-    case "local":
-      if (scalar || expr.type.kind === "str") found.set(textOf(expr.span), expr);
-      return;
-    case "field":
-      if ((scalar || expr.type.kind === "str") && rootIsVariable(expr)) found.set(textOf(expr.span), expr);
-      return;
-    case "index":
-      variablesIn(expr.index, found);
-      return;
-    case "arithmetic":
-    case "compare":
-    case "logic":
-      variablesIn(expr.left, found);
-      variablesIn(expr.right, found);
-      return;
-    case "unary":
-    case "convert":
-    case "array-to-slice":
-      variablesIn(expr.operand, found);
-      return;
-    case "call":
-    case "call-indirect":
-    case "intrinsic":
-      for (const arg of expr.args) variablesIn(arg, found);
-      return;
-    case "in-range":
-    case "in-list":
-      variablesIn(expr.value, found);
-      return;
-    default:
-      return;
+  if (expr.kind === "local" || (expr.kind === "field" && rootIsVariable(expr))) {
+    const isScalar = registersOf(expr.type).length === 1 && !isAggregate(expr.type) && expr.type.kind !== "fn";
+    if (isScalar || expr.type.kind === "str") found.set(textOf(expr.span), expr);
+  } else if (expr.kind === "index") {
+    variablesIn(expr.index, found);
+  } else if (expr.kind === "in-range" || expr.kind === "in-list") {
+    variablesIn(expr.value, found);
+  } else if ("left" in expr) {
+    variablesIn(expr.left, found);
+    variablesIn(expr.right, found);
+  } else if ("operand" in expr) {
+    variablesIn(expr.operand, found);
+  } else if ("args" in expr) {
+    for (const arg of expr.args) variablesIn(arg, found);
   }
 }
 

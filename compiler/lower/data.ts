@@ -6,7 +6,7 @@ import { asInteger, type ConstValue } from "../check/constants.ts";
 import { sizeOf, type Type } from "../types.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
 
-export function writeInteger(bytes: Uint8Array, offset: number, size: number, value: bigint, endian: "little" | "big"): void {
+function writeInteger(bytes: Uint8Array, offset: number, size: number, value: bigint, endian: "little" | "big"): void {
   const bits = BigInt.asUintN(64, value);
   // Halves as numbers: tables have many integers, and a bigint operation for each byte is what would take the time.
   let half = Number(bits & 0xffff_ffffn);

@@ -19,7 +19,12 @@ function comparesByBytes(type: Type, layout: DataLayout): boolean {
       return comparesByBytes(type.element, layout);
     case "struct":
       return type.fields.every((field) => comparesByBytes(field.type, layout)) && type.fields.reduce((sum, field) => sum + sizeOf(field.type, layout).size, 0) === type.size;
-    default:
+    case "slice":
+    case "str":
+    case "regs":
+    case "void":
+    case "comptime-int":
+    case "error":
       return false;
   }
 }
@@ -53,7 +58,15 @@ export function lowerEquality(b: FunctionBuilder, type: Type, left: Value, right
       }
       return equal;
     }
-    default:
+    case "int":
+    case "bool":
+    case "enum":
+    case "pointer":
+    case "fn":
+    case "regs":
+    case "void":
+    case "comptime-int":
+    case "error":
       return registersOf(type).length === 0 ? b.constant("i8", 1n) : b.binary("eq", scalarOf(type), left[0] ?? 0, right[0] ?? 0);
   }
 }

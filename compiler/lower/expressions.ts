@@ -132,7 +132,7 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
       const result = types.map((type) => b.temp(type));
       const move = (branch: HExpr): void => lowerExpr(b, branch).forEach((register, i) => b.copy(types[i] ?? "addr", result[i] ?? 0, register));
       b.open("if", lowerScalar(b, expr.condition));
-      move(expr.then);
+      move(expr.consequent);
       b.otherwise();
       move(expr.otherwise);
       b.close();
@@ -180,7 +180,7 @@ function lowerCompare(b: FunctionBuilder, expr: HExpr & { kind: "compare" }, cap
   return compareValues(b, expr.op, expr.left.type, left, right);
 }
 
-export function compareValues(b: FunctionBuilder, op: CompareOp, type: Type, left: Value, right: Value): number {
+function compareValues(b: FunctionBuilder, op: CompareOp, type: Type, left: Value, right: Value): number {
   if (op === "==" || op === "!=") {
     const equal = lowerEquality(b, type, left, right);
     return op === "==" ? equal : b.isZero(equal);
@@ -251,31 +251,22 @@ function lowerSliceOf(b: FunctionBuilder, expr: HExpr & { kind: "slice-of" }): V
 /** Writes the value of an expression to memory, without a temporary in between. */
 export function lowerInto(b: FunctionBuilder, expr: HExpr, base: number, offset: number): void {
   const { layout } = b.module;
-  switch (expr.kind) {
-    case "array": {
-      const element = expr.type.kind === "array" ? sizeOf(expr.type.element, layout).size : 0;
-      expr.elements.forEach((item, i) => lowerInto(b, item, base, offset + i * element));
-      return;
-    }
-    case "array-fill": {
-      if (expr.type.kind !== "array") return;
-      const { size } = sizeOf(expr.type.element, layout);
-      const to = offsetAddress(b, base, offset);
-      if (size === 1 && !isAggregate(expr.element.type)) {
-        b.emit("mem_fill", { src: [to, lowerScalar(b, expr.element), b.constant("addr", BigInt(expr.type.length))] });
-        return;
-      }
+  if (expr.kind === "array" && expr.type.kind === "array") {
+    const { size } = sizeOf(expr.type.element, layout);
+    expr.elements.forEach((item, i) => lowerInto(b, item, base, offset + i * size));
+  } else if (expr.kind === "array-fill" && expr.type.kind === "array") {
+    const { size } = sizeOf(expr.type.element, layout);
+    const to = offsetAddress(b, base, offset);
+    if (size === 1 && !isAggregate(expr.element.type)) {
+      b.emit("mem_fill", { src: [to, lowerScalar(b, expr.element), b.constant("addr", BigInt(expr.type.length))] });
+    } else {
       lowerFill(b, expr.element, to, size, expr.type.length);
-      return;
     }
-    case "struct": {
-      const to = offsetAddress(b, base, offset);
-      if (expr.type.kind === "struct" && expr.fields.length < expr.type.fields.length) fillZero(b, to, expr.type.size);
-      for (const { field, value } of expr.fields) lowerInto(b, value, base, offset + field.offset);
-      return;
-    }
-    default:
-      storeTo(b, expr.type, base, offset, lowerExpr(b, expr));
+  } else if (expr.kind === "struct" && expr.type.kind === "struct") {
+    if (expr.fields.length < expr.type.fields.length) fillZero(b, offsetAddress(b, base, offset), expr.type.size);
+    for (const { field, value } of expr.fields) lowerInto(b, value, base, offset + field.offset);
+  } else {
+    storeTo(b, expr.type, base, offset, lowerExpr(b, expr));
   }
 }
 

@@ -11,7 +11,7 @@ import type { ConstValue } from "../check/constants.ts";
 import { writeConst } from "./data.ts";
 
 /** Gives the function's code when its turn comes. */
-export type MakeFunction = () => BytecodeFunction;
+type MakeFunction = () => BytecodeFunction;
 
 export class ModuleBuilder {
   readonly layout: DataLayout;

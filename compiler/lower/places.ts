@@ -3,14 +3,14 @@
 
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { ScalarType } from "../../isa/bytecode/module.ts";
-import { asInteger, evaluate } from "../check/constants.ts";
-import type { FunctionBody, HExpr, HPlace, Local } from "../hir.ts";
+import { evaluateInteger } from "../check/constants.ts";
+import { isPlace, type FunctionBody, type HExpr, type Local } from "../hir.ts";
 import { bitsOf, isAggregate, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
 import { lowerExpr } from "./expressions.ts";
 import type { FunctionBuilder, Place, Value } from "./function-builder.ts";
 
 /** Offsets of the parts of a value in memory: one per register. */
-export function partsOf(type: Type, addressBytes: number): readonly { readonly type: ScalarType; readonly offset: number }[] {
+function partsOf(type: Type, addressBytes: number): readonly { readonly type: ScalarType; readonly offset: number }[] {
   return registersOf(type).map((scalar, i) => ({ type: scalar, offset: i * addressBytes }));
 }
 
@@ -70,7 +70,7 @@ export function placeOfLocal(b: FunctionBuilder, local: Local): Place {
 }
 
 /** The frame of a body around this closure: its environment, or the one that lies in that frame, and so on out. */
-export function frameOf(b: FunctionBuilder, owner: FunctionBody): number {
+function frameOf(b: FunctionBuilder, owner: FunctionBody): number {
   let frame = b.environment;
   let body = b.body?.parent ?? null;
   while (frame !== null && body !== null && body !== owner) {
@@ -87,14 +87,16 @@ export function frameOf(b: FunctionBuilder, owner: FunctionBody): number {
 
 // ---- Places in general ----
 
-/** Device registers are no `Place`: see readRegister and writeRegister. */
-export type MemoryPlace = Exclude<HPlace, { readonly kind: "register" | "register-field" }>;
-
 export function isRegister(place: HExpr): place is HExpr & { readonly kind: "register" | "register-field" } {
   return place.kind === "register" || place.kind === "register-field";
 }
 
 export function lowerPlace(b: FunctionBuilder, place: HExpr): Place {
+  if (!isPlace(place) || isRegister(place)) {
+    const value = lowerExpr(b, place);
+    if (isAggregate(place.type)) return { kind: "memory", base: value[0] ?? 0, offset: 0, volatile: false };
+    return { kind: "registers", registers: value };
+  }
   switch (place.kind) {
     case "local":
       return placeOfLocal(b, place.local);
@@ -108,11 +110,6 @@ export function lowerPlace(b: FunctionBuilder, place: HExpr): Place {
     }
     case "index":
       return lowerIndex(b, place);
-    default: {
-      const value = lowerExpr(b, place);
-      if (isAggregate(place.type)) return { kind: "memory", base: value[0] ?? 0, offset: 0, volatile: false };
-      return { kind: "registers", registers: value };
-    }
   }
 }
 
@@ -128,7 +125,7 @@ function lowerIndex(b: FunctionBuilder, place: HExpr & { kind: "index" }): Place
   let base: number;
   let offset = 0;
   let length: number;
-  const known = asInteger(evaluate(place.index, b.module.layout));
+  const known = evaluateInteger(place.index, b.module.layout);
   let volatile = false;
   if (object.type.kind === "array") {
     const array = lowerPlaceOrTemporary(b, object);
@@ -174,7 +171,7 @@ export function writePlace(b: FunctionBuilder, type: Type, place: Place, value: 
 
 // ---- Device registers ----
 
-export type RegisterExpr = HExpr & { readonly kind: "register" | "register-field" };
+type RegisterExpr = HExpr & { readonly kind: "register" | "register-field" };
 
 export interface RegisterAddress {
   readonly address: number;
@@ -185,7 +182,7 @@ export interface RegisterAddress {
 /** The space of a block when the compiler can tell it. */
 function spaceOf(b: FunctionBuilder, block: HExpr): number | null {
   if (block.kind === "regs-at") {
-    const space = asInteger(evaluate(block.space, b.module.layout));
+    const space = evaluateInteger(block.space, b.module.layout);
     return space === null ? null : Number(space);
   }
   return block.kind === "local" && !block.local.mutable ? (b.module.knownSpaces.get(block.local) ?? null) : null;
@@ -262,19 +259,23 @@ export function extractField(b: FunctionBuilder, type: ScalarType, value: number
   return b.binary("and", type, shifted, b.constant(type, (1n << BigInt(field.high - field.low + 1)) - 1n));
 }
 
-/** Writes one field: the others keep their value, or get zeros where writing ones has an effect. */
-export function writeField(b: FunctionBuilder, expr: HExpr & { kind: "register-field" }, at: RegisterAddress, value: number): void {
+const actsOnOnes = (field: { readonly access: string }): boolean => field.access === "w1c" || field.access === "w1s";
+
+/** Writes one field: the others keep their value, or get zeros where writing ones has an effect. `read`: the register, if it has been read. */
+export function writeField(b: FunctionBuilder, expr: HExpr & { kind: "register-field" }, at: RegisterAddress, value: number, read: number | null = null): void {
   const { field, register } = expr;
   const bits = bitsOf(register.type, b.module.layout);
-  const ones = ((1n << BigInt(field.high - field.low + 1)) - 1n) << BigInt(field.low);
+  const bitsIn = ({ high, low }: { readonly high: number; readonly low: number }): bigint => ((1n << BigInt(high - low + 1)) - 1n) << BigInt(low);
+  const ones = bitsIn(field);
   const shifted = b.binary("shl", at.type, value, b.constant(at.type, BigInt(field.low)));
   const placed = b.binary("and", at.type, shifted, b.constant(at.type, ones));
-  const acts = field.access === "w1c" || field.access === "w1s" || register.access === "wo" || field.access === "wo";
+  const acts = actsOnOnes(field) || register.access === "wo" || field.access === "wo";
   if (acts) {
     writeRegister(b, at, placed);
     return;
   }
-  const mask = BigInt.asUintN(bits, ~ones);
-  const others = b.binary("and", at.type, readRegister(b, at), b.constant(at.type, mask));
+  const kept = register.fields.reduce((mask, other) => (actsOnOnes(other) ? mask & ~bitsIn(other) : mask), ~ones);
+  const mask = BigInt.asUintN(bits, kept);
+  const others = b.binary("and", at.type, read ?? readRegister(b, at), b.constant(at.type, mask));
   writeRegister(b, at, b.binary("or", at.type, others, placed));
 }

@@ -3,7 +3,7 @@
 
 import type { FunctionBody, HBlock, HExpr, HPlace, HStmt } from "../hir.ts";
 import { isAggregate, registersOf, scalarOf, sizeOf } from "../types.ts";
-import { asInteger, evaluate } from "../check/constants.ts";
+import { evaluateInteger } from "../check/constants.ts";
 import { lowerCheck, lowerExpectTrap, lowerWord } from "./checks.ts";
 import { arithmetic, isSigned, lowerExpr, lowerInto, lowerScalar } from "./expressions.ts";
 import type { FunctionBuilder } from "./function-builder.ts";
@@ -45,7 +45,7 @@ function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
       return;
     case "if": {
       b.open("if", lowerScalar(b, statement.condition));
-      lowerBlock(b, statement.then);
+      lowerBlock(b, statement.consequent);
       if (statement.otherwise !== null) {
         b.otherwise();
         lowerBlock(b, statement.otherwise);
@@ -57,7 +57,7 @@ function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
       const done = b.open("block");
       const again = b.open("loop");
       b.statement(() => {
-        const condition = asInteger(evaluate(statement.condition, b.module.layout));
+        const condition = evaluateInteger(statement.condition, b.module.layout);
         if (condition === null) b.branchIf(b.isZero(lowerScalar(b, statement.condition)), done);
         else if (condition === 0n) b.branch(done);
       });
@@ -160,7 +160,7 @@ function lowerUpdate(b: FunctionBuilder, statement: HStmt & { kind: "update" }):
     const whole = readRegister(b, at);
     const before = target.kind === "register-field" ? extractField(b, at.type, whole, target.field) : whole;
     const after = arithmetic(b, op, type, before, lowerScalar(b, statement.value));
-    if (target.kind === "register-field") writeField(b, target, at, after);
+    if (target.kind === "register-field") writeField(b, target, at, after, whole);
     else writeRegister(b, at, after);
     return;
   }

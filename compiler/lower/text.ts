@@ -14,7 +14,7 @@ export function lowerText(b: FunctionBuilder, text: Text): void {
   }
 }
 
-export function putText(b: FunctionBuilder, text: string): void {
+function putText(b: FunctionBuilder, text: string): void {
   if (text === "") return;
   const bytes = new TextEncoder().encode(text);
   b.callRuntime("format.put", [b.symbolAddress(b.module.bytesSymbol(bytes)), b.constant("addr", BigInt(bytes.length))]);

@@ -25,22 +25,12 @@ const rangeStrength = 5;
 const castStrength = 12;
 const prefixStrength = 13;
 const atomStrength = 15;
+const kindStrength: { readonly [kind in Expr["kind"]]?: number } = { range: rangeStrength, "regs-at": comparison, cast: castStrength, unary: prefixStrength };
 
 function strengthOf(expr: Expr): number {
-  switch (expr.kind) {
-    case "binary":
-      return binaryStrength[expr.op];
-    case "unary":
-      return expr.op === "not" ? 3 : prefixStrength;
-    case "range":
-      return rangeStrength;
-    case "regs-at":
-      return comparison;
-    case "cast":
-      return castStrength;
-    default:
-      return atomStrength;
-  }
+  if (expr.kind === "binary") return binaryStrength[expr.op];
+  if (expr.kind === "unary" && expr.op === "not") return 3;
+  return kindStrength[expr.kind] ?? atomStrength;
 }
 
 /** The operand with which an expression's text begins, if it begins with one. */
@@ -62,7 +52,18 @@ function firstOperand(expr: Expr): Expr | null {
       return expr.operand;
     case "regs-at":
       return expr.block;
-    default:
+    case "array":
+    case "array-fill":
+    case "bool":
+    case "bytes":
+    case "duration":
+    case "if-expr":
+    case "int":
+    case "name":
+    case "string":
+    case "struct-literal":
+    case "type-value":
+    case "unary":
       return null;
   }
 }
@@ -105,20 +106,12 @@ export function printCondition(context: PrintContext, expr: Expr, indent: number
 function hasBareStruct(context: PrintContext, expr: Expr): boolean {
   if (isParenthesized(context, expr)) return false;
   const inside = (child: Expr | null): boolean => child !== null && hasBareStruct(context, child);
-  switch (expr.kind) {
-    case "struct-literal":
-      return true;
-    case "unary":
-      return inside(expr.operand);
-    case "binary":
-      return inside(expr.left) || inside(expr.right);
-    case "range":
-      return inside(expr.start) || inside(expr.end);
-    case "regs-at":
-      return inside(expr.block) || inside(expr.address);
-    default:
-      return inside(firstOperand(expr));
-  }
+  if (expr.kind === "struct-literal") return true;
+  if (expr.kind === "unary") return inside(expr.operand);
+  if (expr.kind === "binary") return inside(expr.left) || inside(expr.right);
+  if (expr.kind === "range") return inside(expr.start) || inside(expr.end);
+  if (expr.kind === "regs-at") return inside(expr.block) || inside(expr.address);
+  return inside(firstOperand(expr));
 }
 
 class ExprPrinter {
@@ -205,7 +198,7 @@ class ExprPrinter {
         const bare = this.#loose(expr.condition, 0, indent, false);
         const condition = hasBareStruct(this.#context, expr.condition) ? `(${bare})` : bare;
         const otherwise = this.#loose(expr.otherwise, 0, indent, false);
-        return `if ${condition} { ${this.#loose(expr.then, 0, indent, false)} } else ${expr.otherwise.kind === "if-expr" ? otherwise : `{ ${otherwise} }`}`;
+        return `if ${condition} { ${this.#loose(expr.consequent, 0, indent, false)} } else ${expr.otherwise.kind === "if-expr" ? otherwise : `{ ${otherwise} }`}`;
       }
     }
   }

@@ -421,7 +421,7 @@ class SourcePrinter {
         return this.#header(`wait until ${this.#expr(statement.condition, indent, indent + 11, tail.length)}${tail}`, statement.span.end, indent);
       }
       case "when-target": {
-        const text = this.#headed(`when target ${statement.targets.map(({ text: name }) => name).join(", ")}`, statement.then, indent);
+        const text = this.#headed(`when target ${statement.targets.map(({ text: name }) => name).join(", ")}`, statement.consequent, indent);
         return statement.otherwise === null ? text : `${this.#joinElse(text, statement.otherwise.span.start, indent)}${this.#block(statement.otherwise, indent, indent + 7)}`;
       }
       case "asm":
@@ -438,7 +438,7 @@ class SourcePrinter {
 
   /** A chain with `else` is flat as a whole or not at all. */
   #if(statement: IfStmt, indent: number, mayBeFlat = statement.otherwise === null || this.#isOneLine(statement.span)): string {
-    const text = this.#headed(`if ${printCondition(this.#context, statement.condition, indent, indent + 3, 2)}`, statement.then, indent, mayBeFlat);
+    const text = this.#headed(`if ${printCondition(this.#context, statement.condition, indent, indent + 3, 2)}`, statement.consequent, indent, mayBeFlat);
     const { otherwise } = statement;
     if (otherwise === null) return text;
     const joined = this.#joinElse(text, otherwise.span.start, indent);

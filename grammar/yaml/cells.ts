@@ -49,22 +49,11 @@ export function readCode(context: YamlContext, range: CodeRange): Expr | null {
 
 /** What makes two cells the same value, for `exclude` and for names: the literal's value, else the code as written. */
 export function keyOf(expr: Expr): string {
-  switch (expr.kind) {
-    case "int":
-      return String(expr.value);
-    case "duration":
-      return `${expr.nanoseconds}ns`;
-    case "bool":
-      return String(expr.value);
-    case "bytes":
-      return `hex ${Buffer.from(expr.value).toString("hex")}`;
-    case "string":
-      return JSON.stringify(expr.parts.map((part) => (part.kind === "text" ? part.text : "")).join(""));
-    case "unary":
-      return `${expr.op}${keyOf(expr.operand)}`;
-    case "array":
-      return `[${expr.elements.map(keyOf).join(",")}]`;
-    default:
-      return expr.span.source.text.slice(expr.span.start, expr.span.end);
-  }
+  if (expr.kind === "int" || expr.kind === "bool") return String(expr.value);
+  if (expr.kind === "duration") return `${expr.nanoseconds}ns`;
+  if (expr.kind === "bytes") return `hex ${Buffer.from(expr.value).toString("hex")}`;
+  if (expr.kind === "string") return JSON.stringify(expr.parts.map((part) => (part.kind === "text" ? part.text : "")).join(""));
+  if (expr.kind === "unary") return `${expr.op}${keyOf(expr.operand)}`;
+  if (expr.kind === "array") return `[${expr.elements.map(keyOf).join(",")}]`;
+  return expr.span.source.text.slice(expr.span.start, expr.span.end);
 }

@@ -36,7 +36,9 @@ export function readAxes(context: YamlContext, matrix: ReadonlyMap<string, Entry
   return isGood ? axes : null;
 }
 
-type Natural = "unsigned" | "signed" | "bool" | "str" | "bytes" | "duration";
+/** Types of values without a declared one; byte strings are arrays of their length. */
+const naturalTypes = { unsigned: "u64", signed: "i64", duration: "u64", bool: "bool", str: "str" } as const;
+type Natural = keyof typeof naturalTypes | "bytes";
 
 function naturalOf(node: YamlNode): Natural | null {
   if (!isScalar(node)) return null;
@@ -61,24 +63,17 @@ function inferColumn(context: YamlContext, name: string, nameSpan: Span, nodes: 
     return null;
   }
   const named = (text: string): TypeExpr => ({ kind: "named-type", module: null, name: { text, span: nameSpan }, span: nameSpan });
-  switch (kind) {
-    case "bool":
-    case "str":
-      return { name, nameSpan, type: named(kind) };
-    case "signed":
-      return { name, nameSpan, type: named("i64") };
-    case "bytes": {
-      const lengths = new Set(nodes.map((node) => (isScalar(node) ? textOfScalar(node).slice(4, -1).replaceAll(" ", "").length / 2 : 0)));
-      const [length] = lengths;
-      if (lengths.size > 1 || length === undefined) {
-        complain(context, "E0313", `the values of \`${name}\` have different lengths`, nameSpan, "byte strings", { help });
-        return null;
-      }
-      return { name, nameSpan, type: { kind: "array-type", length: { kind: "int", value: BigInt(length), text: String(length), span: nameSpan }, element: named("u8"), span: nameSpan } };
+  if (kind === "bytes") {
+    const lengths = new Set(nodes.map((node) => (isScalar(node) ? textOfScalar(node).slice(4, -1).replaceAll(" ", "").length / 2 : 0)));
+    const [length] = lengths;
+    if (lengths.size > 1 || length === undefined) {
+      complain(context, "E0313", `the values of \`${name}\` have different lengths`, nameSpan, "byte strings", { help });
+      return null;
     }
-    default:
-      return { name, nameSpan, type: named("u64") };
+    return { name, nameSpan, type: { kind: "array-type", length: { kind: "int", value: BigInt(length), text: String(length), span: nameSpan }, element: named("u8"), span: nameSpan } };
   }
+  // A list without values is reported by the caller.
+  return { name, nameSpan, type: named(kind === undefined ? "u64" : naturalTypes[kind]) };
 }
 
 interface Exclusion {

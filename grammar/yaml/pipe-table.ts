@@ -144,9 +144,8 @@ function readHeader(context: YamlContext, cells: readonly PipeCell[], declared: 
 
 function readRow(context: YamlContext, cells: readonly PipeCell[], places: readonly Place[], columns: readonly Column[], span: Span, readMeta: ReadMeta): TableRow | null {
   if (cells.length !== places.length) {
-    complain(context, "E0305", `this row has ${cells.length} cell${cells.length === 1 ? "" : "s"}, the header ${places.length}`, span, "wrong number of cells", {
-      ...(cells.length > places.length ? { help: "a pipe in a cell is written `\\|`" } : {}),
-    });
+    const details = cells.length > places.length ? { help: "a pipe in a cell is written `\\|`" } : {};
+    complain(context, "E0305", `this row has ${cells.length} cell${cells.length === 1 ? "" : "s"}, the header ${places.length}`, span, "wrong number of cells", details);
     return null;
   }
   const values: Expr[] = Array.from({ length: columns.length });

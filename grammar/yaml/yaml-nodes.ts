@@ -172,7 +172,8 @@ export function contentRange(context: YamlContext, scalar: Scalar): { readonly s
     case "BLOCK_FOLDED":
     case "BLOCK_LITERAL":
       return { start: Math.min(endOfLine(context.source, start) + 1, end), end };
-    default:
+    case "PLAIN":
+    case undefined:
       return { start, end };
   }
 }

@@ -1,6 +1,7 @@
 // Prints guest bytecode as text: docs/bytecode.md, section 7. What `guestspec show`, goldens and failure texts read. Nothing is left
 // out, so text-parse.ts gives an equal module; depths stay numbers and nesting is shown by indentation.
 
+import { hexBytes } from "../hex.ts";
 import type { BytecodeFunction, DataSymbol, Instruction, Module, Signature } from "./module.ts";
 import { findInstruction, RMW_OPERATIONS, SYS_ISAS, TRAP_CLASSES, TRAP_FIELDS } from "./instructions.ts";
 import type { ImmediateKind } from "./instructions.ts";
@@ -122,7 +123,7 @@ function* printSymbolLines(symbol: DataSymbol, functions: Names, symbols: Names)
   yield head + " {";
   for (let start = 0; start < symbol.bytes.length; start += 32) {
     const chunk = symbol.bytes.subarray(start, start + 32);
-    const hex = [...chunk].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const hex = hexBytes(chunk).join("");
     const ascii = [...chunk].map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".")).join("");
     yield `  bytes "${hex}" ; ${ascii}`;
   }

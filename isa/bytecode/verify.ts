@@ -15,10 +15,10 @@ export interface Problem {
   readonly message: string;
 }
 
-export const MAX_FUNCTIONS = 0xffff;
-export const MAX_INSTRUCTIONS = 0x1_0000;
-export const MAX_FRAME_SIZE = 0xff_ffff;
-export const MAX_ALIGN = 4096;
+const MAX_FUNCTIONS = 0xffff;
+const MAX_INSTRUCTIONS = 0x1_0000;
+const MAX_FRAME_SIZE = 0xff_ffff;
+const MAX_ALIGN = 4096;
 
 type Report = (message: string) => void;
 

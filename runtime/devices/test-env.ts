@@ -5,6 +5,7 @@
 
 import { accessRead, accessWrite, isWindow } from "../machine/access.ts";
 import { createClock, type ClockState } from "../machine/clock.ts";
+import { createDma } from "../machine/dma.ts";
 import { createRandomStream, STREAM_DEVICES } from "../machine/random.ts";
 import type { Device, DeviceEnv, MachineExit, Region, Width } from "./device.ts";
 
@@ -82,10 +83,11 @@ function makeEnv(options: TestEnvOptions, from: EnvState | null): TestEnv {
     clock.load(from.clock);
   }
 
-  function ramOffset(address: bigint, length: number): number | null {
-    const offset = address - ramBase;
-    if (offset < 0n || offset + BigInt(length) > BigInt(ram.length)) return null;
-    return Number(offset);
+  function writeRegister(address: bigint, width: 1 | 2 | 4, value: number): boolean {
+    const offset = window === undefined ? -1n : address - window.base;
+    if (window === undefined || offset < 0n || offset + BigInt(width) > BigInt(window.size)) return false;
+    busWrites.push({ address, width, value });
+    return true;
   }
 
   return {
@@ -98,29 +100,7 @@ function makeEnv(options: TestEnvOptions, from: EnvState | null): TestEnv {
       schedule: (tag, delay) => clock.schedule(0, tag, delay),
       cancel: (tag) => clock.cancel(0, tag),
     },
-    dma: {
-      read(address, into) {
-        const offset = ramOffset(address, into.length);
-        if (offset === null) return false;
-        into.set(ram.subarray(offset, offset + into.length));
-        return true;
-      },
-      write(address, bytes) {
-        const offset = ramOffset(address, bytes.length);
-        if (offset !== null) {
-          ram.set(bytes, offset);
-          return true;
-        }
-        const width = bytes.length;
-        if (window === undefined || (width !== 1 && width !== 2 && width !== 4)) return false;
-        const register = address - window.base;
-        if (register < 0n || register + BigInt(width) > BigInt(window.size)) return false;
-        let value = 0;
-        for (let i = width - 1; i >= 0; i--) value = ((value << 8) | (bytes[i] ?? 0)) >>> 0;
-        busWrites.push({ address, width, value });
-        return true;
-      },
-    },
+    dma: createDma({ base: ramBase, ram, writeRegister }),
     output(bytes) {
       outputBytes.push(...bytes);
     },
@@ -236,7 +216,7 @@ export function registersOf(device: Device, index = 0, defaultWidth: 1 | 2 | 4 =
 }
 
 /** The same for a region that no `regions` list holds, such as a PCI BAR. */
-export function registersOfRegion(region: Region, defaultWidth: 1 | 2 | 4 = 4): Registers {
+function registersOfRegion(region: Region, defaultWidth: 1 | 2 | 4 = 4): Registers {
   const load = (offset: number, width: Width): bigint => {
     const value = busRead(region, offset, width);
     if (value === null) throw new Error(`bus fault: ${width}-byte read of ${region.name}+0x${offset.toString(16)}`);

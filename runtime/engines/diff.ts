@@ -99,7 +99,5 @@ export function diffValues(expected: SlotValue, got: SlotValue, type: ValueType,
       return diffElements(expected, got, type, layout);
     case "struct":
       return { details: showParts(differingParts(expected.bytes, got.bytes, type, layout, "")), hints: [] };
-    default:
-      return NOTHING;
   }
 }

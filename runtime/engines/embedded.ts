@@ -7,11 +7,12 @@ import type { Failure, TestFinished, Verdict } from "../events.ts";
 import type { ExecutorFactory } from "../machine/cpu-contract.ts";
 import { ImageLoadError } from "../machine/load-image.ts";
 import type { Snapshot } from "../machine/snapshot.ts";
-import { caseId, caseName, deriveSeed, EMBEDDED } from "./case-id.ts";
+import { caseName, deriveSeed } from "./case-id.ts";
 import { createSourceLines } from "./code-frame.ts";
 import { makeFailure, withRow, type ReportContext } from "./failure.ts";
 import type { Phase } from "./frames.ts";
 import { cpusNeeded, isPromised, unmetNeed } from "./needs.ts";
+import { emptyResult, reproLine } from "./result.ts";
 import { openSession, type CallLimits, type CallResult, type EngineImage, type Session } from "./session.ts";
 import { judge, worst, type Judgement } from "./verdict.ts";
 
@@ -19,7 +20,7 @@ export type ExecutorChoice = "auto" | "interpreter" | "wasm";
 export const EXECUTOR_CHOICES: readonly ExecutorChoice[] = ["auto", "interpreter", "wasm"];
 
 /** Defaults of a test without `@timeout`. */
-export const DEFAULT_TIMEOUT_NS = 10_000_000_000;
+const DEFAULT_TIMEOUT_NS = 10_000_000_000;
 export const DEFAULT_INSTRUCTIONS = 20_000_000;
 /** Long enough for cleanups that wait for a device, short enough that a cleanup that loops costs nothing. */
 const GRACE_NS = 5_000_000;
@@ -121,7 +122,7 @@ const EXCUSED: ReadonlySet<Verdict> = new Set(["crash", "hung", "timeout", "fail
 
 /** `plannedCases`: how many cases of the image this process is going to run. */
 export function createEmbeddedEngine(image: EngineImage, options: EngineOptions, host: EngineHost, plannedCases: number): EmbeddedEngine {
-  const { manifest, module, machine } = image;
+  const { manifest, module } = image;
   const context: ReportContext = { manifest, module, sources: createSourceLines((path) => host.readText(path)) };
   const booted = new Map<number, Booted>();
   const oracle = host.interpreter;
@@ -226,33 +227,6 @@ export function createEmbeddedEngine(image: EngineImage, options: EngineOptions,
     return judgements;
   }
 
-  function resultOf(suite: ManifestSuite, test: ManifestTest, row: ManifestCase): TestFinished {
-    const id = caseId(manifest, suite, test, row);
-    return {
-      type: "test-finished",
-      id,
-      file: manifest.files[suite.file] ?? "?",
-      line: test.line,
-      suite: suite.name,
-      test: test.name,
-      row: row.name,
-      target: manifest.target,
-      engine: EMBEDDED,
-      verdict: "pass",
-      reason: null,
-      promised: false,
-      checks: 0,
-      failures: [],
-      infos: [],
-      console: "",
-      tags: row.tags === undefined ? test.tags : [...test.tags, ...row.tags],
-      guestNs: 0,
-      instructions: 0,
-      wallMs: 0,
-      repro: "",
-    };
-  }
-
   function failedLevel(level: Level & { ok: false }, opensSuite: boolean): Pick<TestFinished, "verdict" | "failures" | "console"> {
     const [first] = level.judgement.failures;
     const message = first === undefined ? level.what : `${level.what}: ${first.message}`;
@@ -329,7 +303,7 @@ export function createEmbeddedEngine(image: EngineImage, options: EngineOptions,
       const row = test?.cases[item.case];
       if (suite === undefined || test === undefined || row === undefined) throw new Error(`the manifest has no case ${item.suite}/${item.test}/${item.case}`);
       const started = host.now();
-      const base = resultOf(suite, test, row);
+      const base = emptyResult(manifest, suite, test, row);
       let result: Partial<TestFinished>;
       try {
         result = await execute(item, suite, test, row);
@@ -346,14 +320,9 @@ export function createEmbeddedEngine(image: EngineImage, options: EngineOptions,
         ...merged,
         promised: merged.verdict === "skip" && isPromised(test, options.required),
         wallMs: host.now() - started,
-        repro: `guestspec run ${quoteId(base.id)}${options.reproFlags}`,
+        repro: reproLine(base.id, options.reproFlags),
       };
     },
     dispose,
   };
-}
-
-/** Ids always stand in quotes: they hold brackets, which some shells expand. */
-function quoteId(id: string): string {
-  return `'${id.replaceAll("'", `'\\''`)}'`;
 }

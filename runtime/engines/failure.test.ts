@@ -118,7 +118,9 @@ test("an unexpected trap is placed in its function and source line", () => {
   assert.equal(failure.cpu, 1);
   assert.equal(describeTrap(context, { ...trap, class: 12 }, 0, "teardown").message, "the stack overflowed in add during teardown");
   assert.equal(describeTrap(context, { ...trap, pc: 0xffff_ffff_ffff_ffffn }, 0, "body").frame, null);
-  assert.equal(describePc(context, 0x1_0001), "pc 0x0001_0001 in add (specs/a.gspec:8)");
+  const { text, frame } = describePc(context, 0x1_0001, "waits here");
+  assert.deepEqual([text, frame?.line, frame?.label], ["in add", 8, "waits here"]);
+  assert.equal(describePc(context, 0x99_0001, "").text, "at pc 0x0099_0001");
 });
 
 test("the row that a failing case came from is shown", () => {

@@ -65,7 +65,7 @@ export function summariseTrap(trap: FrameTrap): string {
 }
 
 /** Where a code address is in the sources. */
-export function symbolise(context: ReportContext, pc: bigint): { readonly function: string | null; readonly frame: CodeFrame | null; readonly place: string | null } {
+function symbolise(context: ReportContext, pc: bigint): { readonly function: string | null; readonly frame: CodeFrame | null; readonly place: string | null } {
   const { functions, locations, files } = context.module;
   const named = pc > 0xffff_ffff_ffffn ? undefined : functions[Math.floor(Number(pc) / 0x1_0000) - 1];
   if (named === undefined) return { function: null, frame: null, place: null };
@@ -259,10 +259,10 @@ export function withRow(context: ReportContext, failure: Failure, row: ManifestC
   return { ...failure, related: [...failure.related, { text: "the row", frame: own }] };
 }
 
-/** A code address for people. */
-export function describePc(context: ReportContext, pc: number): string {
-  const { function: name, place } = symbolise(context, BigInt(pc));
-  const at = formatHex(BigInt(pc), 32);
-  if (name === null) return `pc ${at}`;
-  return place === null ? `pc ${at} in ${name}` : `pc ${at} in ${name} (${place})`;
+/** Where a CPU stands, as a sentence's end and as a code frame. */
+export function describePc(context: ReportContext, pc: number, label: string): { readonly text: string; readonly frame: CodeFrame | null } {
+  const { function: name, place, frame } = symbolise(context, BigInt(pc));
+  if (name === null) return { text: `at pc ${formatHex(BigInt(pc), 32)}`, frame: null };
+  if (frame === null) return { text: place === null ? `in ${name}` : `in ${name} (${place})`, frame };
+  return { text: `in ${name}`, frame: { ...frame, label } };
 }

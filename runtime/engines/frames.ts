@@ -27,7 +27,7 @@ export type Frame =
   /** `e checks`: the case is over, cleanup included. A case without it crashed or hung. */
   | { readonly verb: "end"; readonly checks: number };
 
-export const PHASES = ["setup", "body", "teardown", "cleanup", "suite setup", "suite teardown", "table setup", "table teardown"] as const;
+const PHASES = ["setup", "body", "teardown", "cleanup", "suite setup", "suite teardown", "table setup", "table teardown"] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** Numbers as in isa/bytecode: class indexes TRAP_CLASSES, access 0 none 1 read 2 write 3 execute. */

@@ -1,6 +1,8 @@
 // Two pieces of memory that should be equal, shown so that the eye finds the difference: rows of sixteen bytes, only those that
 // differ, with the differing bytes marked underneath. Marks are characters, not colours: the report must read the same in a log.
 
+import { hexBytes } from "../../isa/hex.ts";
+
 const ROW = 16;
 const SHOWN_ROWS = 4;
 
@@ -8,10 +10,6 @@ export interface MemoryPiece {
   /** The bytes at hand; the first of `length`. */
   readonly bytes: Uint8Array;
   readonly length: number;
-}
-
-function hexCells(bytes: Uint8Array): string[] {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"));
 }
 
 /** Sixteen cells with a gap in the middle. */
@@ -25,7 +23,7 @@ function asciiOf(bytes: Uint8Array): string {
 }
 
 function rowLine(head: string, bytes: Uint8Array): string {
-  return `${head} ${joinCells(hexCells(bytes))}  |${asciiOf(bytes)}|`;
+  return `${head} ${joinCells(hexBytes(bytes))}  |${asciiOf(bytes)}|`;
 }
 
 /** Offsets in [0, limit) where the pieces differ; a byte that only one has counts. */

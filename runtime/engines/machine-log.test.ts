@@ -1,12 +1,11 @@
 // The machine's log in a failure report: accesses of the test, not those that carry the report.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { bytecodeVirt as description } from "../../tests/fixtures/machines.ts";
 import type { AccessRecord } from "../machine/bus.ts";
 import { encodeFrame } from "./frames.ts";
 import { readMachineLog } from "./machine-log.ts";
-import { testMachine } from "./test-guest.ts";
 
-const description = testMachine();
 
 function access(parts: Partial<AccessRecord>): AccessRecord {
   const base = { time: 1000, origin: "cpu", space: "memory", address: 0x1000_0000n, device: "uart0", region: "uart-16550", offset: 0, width: 1 } as const;

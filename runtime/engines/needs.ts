@@ -49,7 +49,7 @@ export function checkNeeds(test: ManifestTest, machine: MachineDescription): rea
     if (need.name === "cpus") return { need: formatNeed(need), met, detail: `${machine.name} has up to ${machine.cpus.max} CPUs` };
     if (need.name === "ram") return { need: formatNeed(need), met, detail: `${machine.name} has ${machine.ram.size} bytes` };
     const found = capabilitiesOf(machine).filter(({ capability }) => capability.name === need.name);
-    const device = found.find(({ device: name }) => name !== null)?.device ?? null;
+    const device = found.find(({ capability }) => isMetBy(need, capability))?.device ?? null;
     const detail = met
       ? device === null
         ? `provided by ${machine.name}`

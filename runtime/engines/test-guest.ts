@@ -5,7 +5,6 @@
 import { parseText } from "../../isa/bytecode/text.ts";
 import type { Manifest, ManifestCase, ManifestTest, Site } from "../../compiler/images/manifest.ts";
 import type { MachineDescription } from "../../machines/description.ts";
-import { loadMachine } from "../../machines/load-machine.ts";
 import { encodeFrame } from "./frames.ts";
 import type { EngineImage } from "./session.ts";
 
@@ -238,7 +237,7 @@ return %1
 }
 
 /** Site 0 of a guest: `expect value == 3`. */
-export const GUEST_SITE: Site = {
+const GUEST_SITE: Site = {
   kind: "expect",
   file: 0,
   line: 10,
@@ -250,9 +249,3 @@ export const GUEST_SITE: Site = {
   operands: [{ text: "value", type: { kind: "int", signed: false, bits: 32 }, start: 8, end: 13, literal: false }],
   expectedTrap: null,
 };
-
-export function testMachine(): MachineDescription {
-  const result = loadMachine("bytecode-virt");
-  if (result === undefined || !result.ok) throw new Error("machines/bytecode-virt.yaml cannot be read");
-  return result.machine;
-}

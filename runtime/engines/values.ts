@@ -2,6 +2,7 @@
 // layout. The guest sends numbers and bytes only; the manifest's `ValueType` says what they are. Used by the failure report.
 
 import type { ValueType } from "../../compiler/images/manifest.ts";
+import { hexBytes } from "../../isa/hex.ts";
 
 /** What a guest sent for one operand: a number, or (part of) its memory. */
 export type SlotValue =
@@ -84,7 +85,7 @@ function formatString(bytes: Uint8Array, length: number): string {
 
 function formatBytes(bytes: Uint8Array, length: number): string {
   const shown = bytes.subarray(0, 2 * SHOWN_ELEMENTS);
-  const digits = Array.from(shown, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const digits = hexBytes(shown).join("");
   const left = length - shown.length;
   return `hex"${digits}"${left > 0 ? ` .. ${left} more bytes` : ""}`;
 }
@@ -120,12 +121,14 @@ export function readInteger(bytes: Uint8Array, layout: MemoryLayout): bigint {
   return value;
 }
 
+type ScalarValueType = Exclude<ValueType, { readonly kind: "str" | "bytes" | "array" | "struct" }>;
+
 /** True for types whose value is one number. */
-export function isScalar(type: ValueType): boolean {
+export function isScalar(type: ValueType): type is ScalarValueType {
   return type.kind !== "str" && type.kind !== "bytes" && type.kind !== "array" && type.kind !== "struct";
 }
 
-export function formatNumber(value: bigint, type: ValueType): string {
+function formatNumber(value: bigint, type: ValueType): string {
   switch (type.kind) {
     case "int":
       return `${formatHex(value, type.bits)}${decimalOf(value, type.bits, type.signed)}`;
@@ -183,8 +186,6 @@ export function formatMemory(bytes: Uint8Array, length: number, type: ValueType,
       const fields = type.fields.map(({ name, offset, type: field }) => `${name}: ${formatInMemory(bytes.subarray(offset), field, layout)}`);
       return fields.length === 0 ? `${type.name} { }` : `${type.name} { ${fields.join(", ")} }`;
     }
-    default:
-      return formatBytes(bytes, length);
   }
 }
 

@@ -33,12 +33,12 @@ function groupThousands(value: number): string {
 }
 
 /** Time and instructions run together; idle time sets them apart. */
-export function describeLimit(limits: LimitsInForce): string {
+function describeLimit(limits: LimitsInForce): string {
   if (limits.elapsedNs >= limits.timeoutNs) return `the limit of ${formatDuration(limits.timeoutNs)} of guest time was reached`;
   return `the limit of ${groupThousands(limits.instructions)} instructions was reached`;
 }
 
-export function toFrameTrap(trap: TrapRecord): FrameTrap {
+function toFrameTrap(trap: TrapRecord): FrameTrap {
   return { class: TRAP_CLASSES.indexOf(trap.class), pc: BigInt(trap.pc), address: trap.address, access: trap.access, width: trap.width, value: trap.value };
 }
 
@@ -85,16 +85,14 @@ function judgeOutcome(context: ReportContext, outcome: Outcome, transcript: Tran
       return { verdict: "crash", failures: [{ ...first, kind: "double-fault", message, related }] };
     }
     case "deadlock": {
-      const where = describePc(context, outcome.pc);
-      const message = `deadlock${during}: every CPU waits and no device event is pending, at ${where}`;
-      const { frame } = describeTrap(context, { class: 0, pc: BigInt(outcome.pc), address: 0n, access: 0, width: 0, value: 0n }, 0, "body");
-      return { verdict: "hung", failures: [makeFailure("deadlock", message, { frame: frame === null ? null : { ...frame, label: "waits here" } })] };
+      const { text, frame } = describePc(context, outcome.pc, "waits here");
+      const message = `deadlock${during}: every CPU waits and no device event is pending, ${text}`;
+      return { verdict: "hung", failures: [makeFailure("deadlock", message, { frame })] };
     }
     case "hung": {
-      const where = describePc(context, outcome.pc);
-      const message = `hung${during}: still running ${formatDuration(limits.graceNs)} after ${describeLimit(limits)}, at ${where}`;
-      const { frame } = describeTrap(context, { class: 0, pc: BigInt(outcome.pc), address: 0n, access: 0, width: 0, value: 0n }, 0, "body");
-      return { verdict: "hung", failures: [makeFailure("hung", message, { frame: frame === null ? null : { ...frame, label: "was running here" } })] };
+      const { text, frame } = describePc(context, outcome.pc, "was running here");
+      const message = `hung${during}: still running ${formatDuration(limits.graceNs)} after ${describeLimit(limits)}, ${text}`;
+      return { verdict: "hung", failures: [makeFailure("hung", message, { frame })] };
     }
   }
 }

@@ -25,7 +25,7 @@ export function isWindow(region: Region): region is WindowRegion {
 }
 
 /** True if the bus lets an access of this shape through to the region. */
-export function accessValid(region: Region, offset: number, width: Width): boolean {
+function accessValid(region: Region, offset: number, width: Width): boolean {
   if (width < region.valid.min || width > region.valid.max) return false;
   if (offset < 0 || offset + width > region.size) return false;
   return region.unaligned === true || offset % width === 0;

@@ -82,12 +82,18 @@ export interface RunLimits {
   readonly instructions: number;
 }
 
+/** Bytes below each stack's limit in which the trap vector runs after a stack overflow. */
+export const STACK_RESERVE = 8192;
+
+/** Most ns that guest time jumps at one `relax`, so that a polling loop soon looks again. */
+export const RELAX_LIMIT = 1000;
+
 /** Where the loader put things; the same for every executor of an image. */
 export interface LoadedImage {
   readonly module: Module;
   /** Guest address of each data symbol. */
   readonly symbolAddress: readonly bigint[];
-  /** Per CPU: initial SP (exclusive top) and limit; the 8 KiB reserve lies below the limit. */
+  /** Per CPU: initial SP (exclusive top) and limit; `STACK_RESERVE` lies below the limit. */
   readonly stacks: readonly { readonly top: bigint; readonly limit: bigint }[];
 }
 

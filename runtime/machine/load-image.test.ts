@@ -7,8 +7,8 @@ import {
   type DataSymbol,
   type Module,
 } from "../../isa/bytecode/module.ts";
-import type { GuestMemory } from "./cpu-contract.ts";
-import { ImageLoadError, placeImage, STACK_RESERVE, writeBootSeed } from "./load-image.ts";
+import { STACK_RESERVE, type GuestMemory } from "./cpu-contract.ts";
+import { ImageLoadError, placeImage, writeBootSeed } from "./load-image.ts";
 import { acquireMemory } from "./memory.ts";
 
 const BASE = 0x8000_0000n;

@@ -3,13 +3,11 @@
 // `boot_info` through which a guest learns what it runs on. The RAM must be zero before, as at power-on.
 
 import { byteWidth, codeAddress, type DataLayout, type DataSymbol, type Module } from "../../isa/bytecode/module.ts";
-import type { GuestMemory, LoadedImage } from "./cpu-contract.ts";
+import { STACK_RESERVE, type GuestMemory, type LoadedImage } from "./cpu-contract.ts";
 import { markDirty, PAGE_SIZE } from "./memory.ts";
 
-/** Bytes below each stack's limit in which the trap vector runs after a stack overflow. */
-export const STACK_RESERVE = 8192;
 const STACK_ALIGN = 16;
-export const BOOT_INFO_SYMBOL = "boot_info";
+const BOOT_INFO_SYMBOL = "boot_info";
 
 /** A `LoadedImage` with what only the machine and the runner need. */
 export interface PlacedImage extends LoadedImage {
@@ -19,7 +17,7 @@ export interface PlacedImage extends LoadedImage {
   readonly bootInfo: number;
 }
 
-export interface PlacementOptions {
+interface PlacementOptions {
   readonly cpus: number;
   /** Bytes of each stack, the reserve not counted. */
   readonly stackSize: number;

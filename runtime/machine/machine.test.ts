@@ -10,24 +10,14 @@ import {
   type ScalarType,
 } from "../../isa/bytecode/module.ts";
 import { guestConstants, type MachineDescription } from "../../machines/description.ts";
-import { loadMachine } from "../../machines/load-machine.ts";
-import { formatMachineError } from "../../machines/yaml-fields.ts";
-import { deviceModels } from "../devices/index.ts";
+import { bytecodeVirt } from "../../tests/fixtures/machines.ts";
 import type { Width } from "../devices/device.ts";
 import type { ExecutorFactory, LoadedImage, MachineCore, Outcome } from "./cpu-contract.ts";
 import { createMachine, type Machine, type MachineOptions } from "./machine.ts";
 
-function loadVirt(): MachineDescription {
-  const result = loadMachine("bytecode-virt", { models: deviceModels.map((model) => model.name) });
-  assert.ok(result !== undefined);
-  assert.ok(result.ok, result.ok ? "" : result.errors.map(formatMachineError).join("\n"));
-  return result.machine;
-}
-
-const VIRT = loadVirt();
 /** The same with RAM that is quickly compared. */
-const SMALL: MachineDescription = { ...VIRT, ram: { ...VIRT.ram, size: 0x10_0000 } };
-const AT = new Map(guestConstants(VIRT).map(({ name, value }) => [name, value]));
+const SMALL: MachineDescription = { ...bytecodeVirt, ram: { ...bytecodeVirt.ram, size: 0x10_0000 } };
+const AT = new Map(guestConstants(bytecodeVirt).map(({ name, value }) => [name, value]));
 
 function at(name: string): bigint {
   const value = AT.get(name);
@@ -36,11 +26,11 @@ function at(name: string): bigint {
 }
 
 /** A machine and a guest's view of its bus; a bus fault throws. */
-function boot(options: MachineOptions = {}, description = VIRT) {
+function boot(options: MachineOptions = {}, description = bytecodeVirt) {
   const output: number[] = [];
   const machine = createMachine(description, {
     output: (bytes, device) => {
-      if (device === VIRT.console) output.push(...bytes);
+      if (device === bytecodeVirt.console) output.push(...bytes);
     },
     ...options,
   });
@@ -289,7 +279,7 @@ test("the seed decides the scheduler's draws, anew at each restore that gives on
 test("a device that nobody touched is neither saved nor loaded", () => {
   const calls: string[] = [];
   const description: MachineDescription = {
-    ...VIRT,
+    ...bytecodeVirt,
     name: "two-registers",
     console: "a",
     devices: ["a", "b"].map((name, index) => ({
@@ -350,15 +340,15 @@ test("a device that nobody touched is neither saved nor loaded", () => {
 });
 
 test("a machine refuses what its description does not allow", () => {
-  assert.throws(() => createMachine(VIRT, { cpus: 9 }), /has 1 to 8 CPUs, not 9/);
+  assert.throws(() => createMachine(bytecodeVirt, { cpus: 9 }), /has 1 to 8 CPUs, not 9/);
   const other = boot();
   const snapshot = boot().machine.snapshot();
   assert.throws(() => other.machine.restore(snapshot), /another machine/);
-  const [first, ...rest] = VIRT.devices;
+  const [first, ...rest] = bytecodeVirt.devices;
   assert.ok(first);
-  const wrongModel = { ...VIRT, devices: [{ ...first, model: "nothing" }, ...rest] };
+  const wrongModel = { ...bytecodeVirt, devices: [{ ...first, model: "nothing" }, ...rest] };
   assert.throws(() => createMachine(wrongModel), /finisher0 is a "nothing", and there is no such model/);
-  const wrongSize = { ...VIRT, devices: [{ ...first, at: first.at.map((place) => ({ ...place, size: 8 })) }, ...rest] };
+  const wrongSize = { ...bytecodeVirt, devices: [{ ...first, at: first.at.map((place) => ({ ...place, size: 8 })) }, ...rest] };
   assert.throws(
     () => createMachine(wrongSize),
     /finisher0\.base has 0x8 bytes, its model's region test-finisher 0x1000/,

@@ -22,6 +22,7 @@ import { findDeviceModel } from "../devices/index.ts";
 import { createBus, type AccessRecord } from "./bus.ts";
 import { createClock } from "./clock.ts";
 import type { MachineCore } from "./cpu-contract.ts";
+import { createDma } from "./dma.ts";
 import { createInterruptFabric, type WireTarget } from "./interrupt-fabric.ts";
 import { placeImage, writeBootSeed, type PlacedImage } from "./load-image.ts";
 import { acquireMemory, markDirty, ramOffset, releaseMemory } from "./memory.ts";
@@ -166,28 +167,17 @@ export function createMachine(description: MachineDescription, options: MachineO
     return offset >= 0n && offset + BigInt(length) <= BigInt(window.size) ? window.address + offset : address;
   }
 
+  const dma = createDma({
+    base: memory.base,
+    ram: memory.bytes.subarray(0, memory.size),
+    writeRegister: (address, width, value) => bus.dmaWrite(address, width, value),
+    wrote: (offset, length) => markDirty(memory, offset, length),
+  });
+
   function dmaOf(window: DmaWindow | null): DeviceEnv["dma"] {
     return {
-      read(address, into) {
-        const offset = ramOffset(memory, busAddress(window, address, into.length), into.length);
-        if (offset < 0) return false;
-        into.set(memory.bytes.subarray(offset, offset + into.length));
-        return true;
-      },
-      write(address, from) {
-        const length = from.length;
-        const target = busAddress(window, address, length);
-        const offset = ramOffset(memory, target, length);
-        if (offset >= 0) {
-          memory.bytes.set(from, offset);
-          if (length > 0) markDirty(memory, offset, length);
-          return true;
-        }
-        if (length !== 1 && length !== 2 && length !== 4) return false;
-        let value = 0;
-        for (let i = length - 1; i >= 0; i--) value = ((value << 8) | (from[i] ?? 0)) >>> 0;
-        return bus.dmaWrite(target, length, value);
-      },
+      read: (address, into) => dma.read(busAddress(window, address, into.length), into),
+      write: (address, from) => dma.write(busAddress(window, address, from.length), from),
     };
   }
 

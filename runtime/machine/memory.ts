@@ -66,15 +66,15 @@ export function markDirty(memory: GuestMemory, offset: number, length: number): 
 /** Finds the dirty pages, in ascending order, into `into` and cleans the map; returns their number. */
 export function takeDirtyPages(memory: GuestMemory, into: Uint32Array): number {
   const pages = pageCount(memory);
-  // A multiple of 16 pages by the 64 KiB granularity of RAM, so the map divides into words.
-  const words = new Uint32Array(memory.memory.buffer, memory.dirtyOffset, pages >>> 2);
+  // A multiple of 16 pages by the 64 KiB granularity of RAM, so the map divides into groups of 8, which a double holds without BigInt.
+  const groups = new Float64Array(memory.memory.buffer, memory.dirtyOffset, pages >>> 3);
   let count = 0;
-  for (let word = 0; word < words.length; word++) {
-    if (words[word] === 0) continue;
-    for (let page = word * 4; page < word * 4 + 4; page++) {
+  for (let group = 0; group < groups.length; group++) {
+    if (groups[group] === 0) continue;
+    for (let page = group * 8; page < group * 8 + 8; page++) {
       if (memory.bytes[memory.dirtyOffset + page] !== 0) into[count++] = page;
     }
-    words[word] = 0;
+    groups[group] = 0;
   }
   return count;
 }

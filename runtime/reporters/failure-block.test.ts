@@ -1,62 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Failure, TestFinished } from "../events.ts";
+import { failure, finished } from "../../tests/fixtures/events.ts";
+import type { TestFinished } from "../events.ts";
 import { formatFailureBlock, summariseFailure } from "./failure-block.ts";
 import { paintFor } from "./paint.ts";
 
 const plain = paintFor(false);
 
-function failure(parts: Partial<Failure> = {}): Failure {
-  return {
-    kind: "check",
-    message: "expected a == b, got 1",
-    note: null,
-    frame: null,
-    related: [],
-    values: [],
-    details: [],
-    hints: [],
-    trap: null,
-    cpu: 0,
-    accesses: [],
-    interrupts: [],
-    ...parts,
-  };
-}
-
-function finished(parts: Partial<TestFinished> = {}): TestFinished {
-  return {
-    type: "test-finished",
-    id: "a.gspec::s::t@virt/wasm",
-    file: "a.gspec",
-    line: 3,
-    suite: "s",
-    test: "t",
-    row: null,
-    target: "virt",
-    engine: "wasm",
-    verdict: "fail",
-    reason: null,
-    promised: false,
-    checks: 1,
-    failures: [failure()],
-    infos: [],
-    console: "",
-    tags: [],
-    guestNs: 1000,
-    instructions: 10,
-    wallMs: 1,
-    repro: "guestspec run 's::t' --seed 1",
-    ...parts,
-  };
-}
+const aCheck = { kind: "check", message: "expected a == b, got 1" } as const;
 
 const many = (count: number, text: string): string[] =>
   Array.from({ length: count }, (_, index) => `${text} ${index + 1}`);
 
 const everything = finished({
+  verdict: "fail",
   failures: [
     failure({
+      ...aCheck,
       note: many(5, "note").join("\n"),
       related: [
         {
@@ -79,7 +39,7 @@ const everything = finished({
       accesses: many(40, "access"),
       interrupts: many(8, "raise"),
     }),
-    ...many(6, "second thoughts").map((message) => failure({ message })),
+    ...many(6, "second thoughts").map((message) => failure({ ...aCheck, message })),
   ],
   infos: many(9, "progress").map((text) => ({ file: "a.gspec", line: 4, text })),
   console: many(100, "console").join("\n"),
@@ -136,7 +96,7 @@ test("colour changes no word", () => {
 
 function frameOf(text: string, column: number, endColumn: number, columns = 100): string[] {
   const frame = { path: "a.gspec", line: 1, column, endColumn, label: "", lines: [{ number: 1, text }] };
-  const lines = formatFailureBlock(finished({ failures: [failure({ frame })], repro: "" }), {
+  const lines = formatFailureBlock(finished({ verdict: "fail", failures: [failure({ ...aCheck, frame })], repro: "" }), {
     paint: plain,
     columns,
     isFull: false,
@@ -166,11 +126,12 @@ test("a guest cannot move the cursor or fake lines through names, messages or it
   const evil = "\x1b[2J\rFAKE\u202e\nPASS";
   const lines = formatFailureBlock(
     finished({
+      verdict: "fail",
       id: evil,
       console: evil,
       repro: evil,
       failures: [
-        failure({ message: evil, note: evil, hints: [evil], values: [{ text: evil, value: evil, type: evil }] }),
+        failure({ kind: "check", message: evil, note: evil, hints: [evil], values: [{ text: evil, value: evil, type: evil }] }),
       ],
     }),
     { paint: plain, columns: 100, isFull: true },
@@ -180,7 +141,7 @@ test("a guest cannot move the cursor or fake lines through names, messages or it
 });
 
 test("a failed test without a failure says why in words", () => {
-  const summary = (parts: Partial<TestFinished>): string => summariseFailure(finished({ failures: [], ...parts }));
+  const summary = (parts: Partial<TestFinished>): string => summariseFailure(finished({ verdict: "fail", ...parts }));
   assert.equal(
     summary({ verdict: "xpass", reason: "issue 4" }),
     "passed, but was expected to fail: issue 4 (a.gspec:3)",

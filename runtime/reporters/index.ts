@@ -12,7 +12,7 @@ interface ReporterEntry {
   readonly create: (sink: Sink, options: ReporterOptions) => Promise<Reporter>;
 }
 
-export const REPORTERS: readonly ReporterEntry[] = [
+const REPORTERS: readonly ReporterEntry[] = [
   {
     name: "human",
     summary: "lines for people; the default without a terminal",

@@ -128,7 +128,7 @@ function titleOf({ suite, test, row }: PlannedCase): string {
 
 function describeRows(rows: readonly PlannedCase[]): { test: string; rows: number | null } {
   const [first] = rows;
-  return { test: first?.test ?? "", rows: first?.row == null ? null : rows.length };
+  return { test: first?.test ?? "", rows: (first?.row ?? null) === null ? null : rows.length };
 }
 
 /** Null: in the order of the files. */

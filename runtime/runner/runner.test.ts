@@ -1,18 +1,19 @@
 // Plans, the order of results, and whole runs with real workers: the recorded stream is the same for any number of them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { finished } from "../../tests/fixtures/events.ts";
+import { bytecodeVirt as machine } from "../../tests/fixtures/machines.ts";
 import { isGood, type RunEvent, type TestFinished } from "../events.ts";
 import type { EngineOptions } from "../engines/embedded.ts";
 import { engineHost } from "../engines/host.ts";
 import type { EngineImage } from "../engines/session.ts";
-import { buildGuest, failing, passes, stuck, testMachine, type GuestCase, type GuestSuite } from "../engines/test-guest.ts";
+import { buildGuest, failing, passes, stuck, type GuestCase, type GuestSuite } from "../engines/test-guest.ts";
 import { listCases, makePlan, type RunPlan } from "./plan.ts";
 import { createRelease } from "./release.ts";
 import { startRun, type RunHandle, type RunRequest } from "./runner.ts";
 import { createWorkQueue } from "./work-queue.ts";
 import { startPool } from "./worker-pool.ts";
 
-const machine = testMachine();
 const engine: EngineOptions = { seed: 7n, executor: "auto", timeoutNs: null, maxInstructions: null, required: [], reproFlags: " --seed 7" };
 
 const suites: GuestSuite[] = [
@@ -181,10 +182,7 @@ test("workers take over when what is left is worth it, and nothing in the stream
 
 function resultOf(index: number, verdict: TestFinished["verdict"] = "pass"): TestFinished {
   const { id, suite } = all.work[index] ?? assert.fail();
-  return {
-    type: "test-finished", id, file: "f", line: 1, suite: String(suite), test: "t", row: null, target: "bytecode", engine: "embedded", verdict, reason: null,
-    promised: false, checks: 0, failures: [], infos: [], console: "", tags: [], guestNs: 0, instructions: 0, wallMs: 1, repro: "",
-  };
+  return finished({ id, suite: String(suite), verdict });
 }
 
 test("results leave in plan order however they come", () => {
@@ -238,7 +236,7 @@ test("a worker that stops answering is replaced, and only its test is lost", asy
   });
   await pool.done;
   await pool.terminate();
-  assert.deepEqual([...results].sort(), [[0, "pass"], [1, "hung"], [2, "pass"], [3, "pass"]]);
+  assert.deepEqual(Object.fromEntries(results), { 0: "pass", 1: "hung", 2: "pass", 3: "pass" });
 });
 
 test("a worker that dies takes one test with it", async () => {
@@ -263,7 +261,7 @@ test("a worker that dies takes one test with it", async () => {
   });
   await pool.done;
   await pool.terminate();
-  assert.deepEqual([...results].sort(), [[0, "pass"], [1, "died: the manifest has no case 0/0/99"], [2, "pass"]]);
+  assert.deepEqual(Object.fromEntries(results), { 0: "pass", 1: "died: the manifest has no case 0/0/99", 2: "pass" });
 });
 
 test("takers keep to an image, then take a free one, then share the fullest", () => {

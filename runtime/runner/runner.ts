@@ -5,6 +5,7 @@
 import { EVENT_VERSION, type RunEvent, type RunFinished, type TestFinished } from "../events.ts";
 import { createEmbeddedEngine, DEFAULT_INSTRUCTIONS, limitsOf, type EmbeddedEngine, type EngineHost, type EngineOptions } from "../engines/embedded.ts";
 import { makeFailure } from "../engines/failure.ts";
+import { emptyResult, reproLine } from "../engines/result.ts";
 import type { EngineImage } from "../engines/session.ts";
 import { createRelease, type Release } from "./release.ts";
 import type { PlannedWork, RunPlan } from "./plan.ts";
@@ -54,10 +55,19 @@ export interface RunHandle extends RunControl {
 const HERE = 0;
 /** The event loop gets its turn at least this often, for ^C, the live view and workers' answers. */
 const TURN_MS = 12;
-/** How often it is judged whether workers pay; by the latest tests, for the first ones run cold. */
+/** How often it is judged whether workers pay. */
 const TRIAL_MS = 40;
-/** A worker costs about 45 ms of start-up and as much to get warm; below this much remaining work they do not pay. */
-const WORTH_MS = 200;
+/**
+ * Tests get several times faster while V8 compiles what they use: ten thousand small ones seem to need 3 s at first and need 0.5 s. So
+ * nothing is judged before a trial was no more than this much faster than the one before, or so many have passed.
+ */
+const SETTLED = 0.8;
+const MOST_TRIALS = 8;
+/**
+ * A worker costs about 200 ms of CPU time to start, to receive its image and to get as fast as this thread is by now. From this
+ * much work left for each of them they shorten a run by a third, and on a busy machine they do not lengthen it.
+ */
+const WORTH_MS = 600;
 /** A test that may execute more than this, seconds of wall time, runs in a worker. */
 const LONG_INSTRUCTIONS = 200_000_000;
 /** What a batch should last: long enough to hide the round trip, short enough for an even end. */
@@ -137,31 +147,16 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     const image = unit === undefined ? undefined : images[unit.image];
     const suite = image?.manifest.suites[unit?.suite ?? -1];
     const test = suite?.tests[unit?.test ?? -1];
-    if (unit === undefined || image === undefined || suite === undefined || test === undefined) throw new Error(`a worker lost unit ${index}, which the plan does not have`);
-    const { manifest } = image;
+    const row = test?.cases[unit?.case ?? -1];
+    if (unit === undefined || image === undefined || suite === undefined || test === undefined || row === undefined)
+      throw new Error(`a worker lost unit ${index}, which the plan does not have`);
     const text = how === "hung" ? `the test did not answer and its worker was stopped: ${message}` : `the worker died: ${message}`;
+    const verdict = how === "hung" ? "hung" : "error";
     return {
-      type: "test-finished",
-      id: unit.id,
-      file: manifest.files[suite.file] ?? "?",
-      line: test.line,
-      suite: suite.name,
-      test: test.name,
-      row: test.cases[unit.case]?.name ?? null,
-      target: manifest.target,
-      engine: plan.suites[plan.suiteOf[index] ?? -1]?.engine ?? "",
-      verdict: how === "hung" ? "hung" : "error",
-      reason: null,
-      promised: false,
-      checks: 0,
-      failures: [makeFailure(how === "hung" ? "hung" : "error", text)],
-      infos: [],
-      console: "",
-      tags: [...test.tags, ...(test.cases[unit.case]?.tags ?? [])],
-      guestNs: 0,
-      instructions: 0,
-      wallMs: 0,
-      repro: `guestspec run '${unit.id.replaceAll("'", `'\\''`)}'${request.engine.reproFlags} --jobs 1`,
+      ...emptyResult(image.manifest, suite, test, row),
+      verdict,
+      failures: [makeFailure(verdict, text)],
+      repro: reproLine(unit.id, `${request.engine.reproFlags} --jobs 1`),
     };
   }
 
@@ -171,12 +166,13 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     return test !== undefined && limitsOf(test, row ?? null, request.engine).instructions > LONG_INSTRUCTIONS;
   }
 
-  async function startWorkers(meanMs: number): Promise<void> {
+  /** `worth`: as many as there is work for. */
+  async function startWorkers(meanMs: number, worth: number): Promise<void> {
     if (pool !== null) return;
     const { startPool } = await import("./worker-pool.ts");
     const batchSize = Math.max(1, Math.min(MAX_BATCH, Math.floor(BATCH_MS / Math.max(meanMs, 0.01))));
     const options: PoolOptions = {
-      workers: Math.max(1, Math.min(workerCount, queue.left)),
+      workers: Math.max(1, Math.min(workerCount, queue.left, worth)),
       engine: request.engine,
       hangMs: hangLimit(request),
       plannedCases: (image) => Math.ceil((casesOf.get(image) ?? 0) / request.jobs),
@@ -211,12 +207,14 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
   async function execute(): Promise<void> {
     let turn = host.now();
     let trial = turn;
+    let trials = 0;
+    let previousMs = Infinity;
     let ran = 0;
     // The screen of a live view and its keys must not wait for a test.
     while (hasWork() && !(request.isLive && pool?.isReady === true)) {
       if (isLong(work[queue.peek(HERE)])) {
         // Nothing else happens in this thread while a test runs, not even ^C; only a worker can be stopped.
-        await startWorkers(BATCH_MS);
+        await startWorkers(BATCH_MS, workerCount);
         break;
       }
       await runNext();
@@ -228,7 +226,11 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       }
       if (pool === null && request.jobs > 1 && now - trial > TRIAL_MS) {
         const meanMs = (now - trial) / ran;
-        if (meanMs * queue.left > WORTH_MS) await startWorkers(meanMs);
+        const isSettled = meanMs >= SETTLED * previousMs || ++trials >= MOST_TRIALS;
+        const worth = Math.floor((meanMs * queue.left) / WORTH_MS);
+        // A live view's thread stops running tests once workers do.
+        if (isSettled && worth > 0) await startWorkers(meanMs, worth + (request.isLive ? 1 : 0));
+        previousMs = meanMs;
         trial = host.now();
         ran = 0;
       }

@@ -58,7 +58,7 @@ const START_ATTEMPTS = 3;
 
 export function startPool(options: PoolOptions): WorkerPool {
   const members = new Map<number, Member>();
-  let requeued: Batch[] = [];
+  const requeued: Batch[] = [];
   let isReady = false;
   let isEnding = false;
   let failedStarts = 0;

@@ -11,8 +11,8 @@ import { formatGuestTime } from "../reporters/quantities.ts";
 import { failedOf, type Counts } from "../reporters/tally.ts";
 import { printable, printableLines } from "../reporters/terminal-text.ts";
 
-export const FRAME_MS = 100;
-export const IDLE_MS = 1000;
+const FRAME_MS = 100;
+const IDLE_MS = 1000;
 /** The rate is that of the last seconds, so that it tells what happens now. */
 const RATE_WINDOW_MS = 3000;
 const NOTICE_MS = 4000;

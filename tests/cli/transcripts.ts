@@ -57,7 +57,7 @@ export function splitCommand(line: string): { readonly env: Record<string, strin
 }
 
 /** Replaces what may differ between two runs of the same thing. */
-export function normalise(text: string, folder: string): string {
+function normalise(text: string, folder: string): string {
   return text
     .replaceAll(folder, "[folder]")
     .replaceAll(root.replace(/\/$/, ""), "[package]")

@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { compile } from "../../compiler/index.ts";
 import { isGood } from "../../runtime/events.ts";
-import { bytecodeVirt, readText, runImages, testsOf } from "../specs/run-all.ts";
+import { compileFiles } from "../fixtures/compile.ts";
+import { runImages, testsOf } from "../specs/run-all.ts";
 
 interface Example {
   readonly path: string;
@@ -30,11 +30,7 @@ test("the reference has examples", () => {
 
 for (const example of examples) {
   test(`example at ${example.path}`, async () => {
-    const { diagnostics, images } = compile([example.path], {
-      machine: bytecodeVirt,
-      libDirectory: "lib/",
-      readFile: (path) => (path === example.path ? example.text : readText(path)),
-    });
+    const { diagnostics, images } = compileFiles([example.path], { texts: { [example.path]: example.text } });
     const errors = diagnostics.filter(({ severity }) => severity === "error");
     assert.deepEqual(errors.map(({ code, message }) => `${code} ${message}`), []);
     const results = testsOf(await runImages(images, { executor: "interpreter" }));

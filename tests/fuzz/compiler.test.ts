@@ -4,33 +4,16 @@
 // GUESTSPEC_FUZZ_SEED and GUESTSPEC_FUZZ_ROUNDS widen the search; a failure names the seed of its program.
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { findCode } from "../../compiler/diagnostics/codes.ts";
-import { compile } from "../../compiler/index.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { scan } from "../../grammar/scanner.ts";
-import { loadMachine } from "../../machines/load-machine.ts";
-import { createRandom, type Random } from "../fixtures/random.ts";
+import { compileFiles, readText, specFiles } from "../fixtures/compile.ts";
+import { createRandom, FUZZ_SEED, fuzzRounds, type Random } from "../fixtures/random.ts";
 
-const ROUNDS = Number(process.env["GUESTSPEC_FUZZ_ROUNDS"] ?? 60);
-const SEED = Number(process.env["GUESTSPEC_FUZZ_SEED"] ?? 1);
+const ROUNDS = fuzzRounds(60);
 
-const root = join(import.meta.dirname, "../..");
-const description = loadMachine("bytecode-virt");
-assert.ok(description?.ok === true);
-const { machine } = description;
-
-function gspecFiles(folder: string): readonly string[] {
-  if (!existsSync(join(root, folder))) return [];
-  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => /\.gspec(?:\.yaml)?$/.test(name))
-    .toSorted()
-    .map((name) => `${folder}/${name}`);
-}
-
-const library = gspecFiles("lib");
+const library = specFiles("lib");
 
 /** Tokens that make a wrong program interesting: types where values belong, wide numbers, words with a meaning of their own. */
 const SPICE: readonly string[] = [
@@ -54,7 +37,7 @@ interface Subject {
 }
 
 function readSubject(path: string): Subject {
-  const text = readFileSync(join(root, path), "utf8");
+  const text = readText(path) ?? assert.fail(path);
   if (path.endsWith(".yaml")) return { path, text, pieces: [...text.matchAll(/\w+|[^\s\w]| +/g)].map(({ 0: word, index }) => ({ start: index, end: index + word.length, kind: /^\w/.test(word) ? "word" : word })) };
   const { tokens } = scan({ source: { path, text }, text, start: 0, end: text.length, offsets: null, isTemplate: false }, () => {});
   return { path, text, pieces: tokens.flatMap(({ startOffset, endOffset, tokenType }) => (endOffset >= startOffset ? [{ start: startOffset, end: endOffset + 1, kind: tokenType.name }] : [])) };
@@ -100,24 +83,18 @@ function compileWith(path: string, text: string): { readonly compiled: boolean }
   const uses = library.map((file) => `use ${file.slice("lib/".length, -".gspec".length)}`).join("\n");
   const spec = `suite "all"\n${uses}\ntest "runs" { expect 1 == 1 }\n`;
   const isSpec = !path.startsWith("lib/");
-  const readFile = (name: string): string | null => {
-    if (name === path) return text;
-    if (name === all) return spec;
-    const file = join(root, name);
-    return statSync(file, { throwIfNoEntry: false })?.isFile() === true ? readFileSync(file, "utf8") : null;
-  };
-  const { diagnostics, images } = compile(isSpec ? [path, all] : [all], { machine, readFile, libDirectory: "lib/" });
+  const { diagnostics, images } = compileFiles(isSpec ? [path, all] : [all], { texts: { [path]: text, [all]: spec } });
   for (const diagnostic of diagnostics) checkDiagnostic(diagnostic);
   const wrong = diagnostics.some(({ severity }) => severity === "error");
   assert.equal(images.length === 0, wrong);
   return { compiled: !wrong };
 }
 
-const subjects = [...library, ...gspecFiles("specs"), ...gspecFiles("tests/errors/check")].map(readSubject);
+const subjects = [...library, ...specFiles("specs"), ...specFiles("tests/errors/check")].map(readSubject);
 
 test("mutated programs are reported, never thrown at", () => {
   let compiled = 0;
-  for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
+  for (let seed = FUZZ_SEED; seed < FUZZ_SEED + ROUNDS; seed++) {
     const random = createRandom(seed);
     const subject = subjects[random.below(subjects.length)];
     assert.ok(subject !== undefined);

@@ -13,15 +13,14 @@ import type { DeviceConfig } from "../../runtime/devices/index.ts";
 import { pciTestdev } from "../../runtime/devices/pci-testdev.ts";
 import { busRead, busWrite, makeTestEnv } from "../../runtime/devices/test-env.ts";
 import type { TestEnv } from "../../runtime/devices/test-env.ts";
-import { createRandom, type Random } from "../fixtures/random.ts";
+import { createRandom, FUZZ_SEED, fuzzRounds, type Random } from "../fixtures/random.ts";
 
 /** Within edu's 28 address bits. */
 const RAM_BASE = 0x0800_0000n;
 const RAM_SIZE = 0x4000;
 const MSI_WINDOW = { base: 0x0900_0000n, size: 0x1000 };
 const OPERATIONS = 400;
-const ROUNDS = Number(process.env["GUESTSPEC_FUZZ_ROUNDS"] ?? 6);
-const SEED = Number(process.env["GUESTSPEC_FUZZ_SEED"] ?? 1);
+const ROUNDS = fuzzRounds(6);
 
 interface Subject {
   readonly model: string;
@@ -248,13 +247,13 @@ test("model names are unique, in order, and found", () => {
 
 for (const subject of SUBJECTS) {
   test(`fuzz ${subject.model} ${Object.values(subject.config).join(" ")}`.trim(), () => {
-    for (let round = 0; round < ROUNDS; round++) fuzz(subject, SEED * 7919 + round * 104_729);
+    for (let round = 0; round < ROUNDS; round++) fuzz(subject, FUZZ_SEED * 7919 + round * 104_729);
   });
 }
 
 test("a reset device is a new device, pins included", () => {
   for (const subject of SUBJECTS) {
-    const random = createRandom(SEED);
+    const random = createRandom(FUZZ_SEED);
     const used = makeInstance(subject, makeTestEnv({ ramBase: RAM_BASE, ramSize: RAM_SIZE, busWindow: MSI_WINDOW }));
     for (let i = 0; i < OPERATIONS; i++) {
       const operation = randomOperation(subject, used, random);

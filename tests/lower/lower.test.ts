@@ -1,22 +1,12 @@
 // The bytecode of small functions, so that a change of lowering shows in the diff of what it does to real code. Only the functions
 // of the spec itself are printed; numbers that the library around them shifts (locations, shared constants) are left out.
 
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { compile } from "../../compiler/index.ts";
 import { printFunction } from "../../isa/bytecode/text.ts";
+import { compileFiles } from "../fixtures/compile.ts";
 import { goldenFolder, type GoldenInput } from "../goldens.ts";
-import { bytecodeVirt } from "../specs/run-all.ts";
-
-const root = join(import.meta.dirname, "../..");
-
-function readFile(path: string): string | null {
-  const file = join(root, path);
-  return existsSync(file) && statSync(file).isFile() ? readFileSync(file, "utf8") : null;
-}
 
 function lower({ path }: GoldenInput): string {
-  const { diagnostics, images } = compile([path], { machine: bytecodeVirt, readFile, libDirectory: "lib/" });
+  const { diagnostics, images } = compileFiles([path]);
   const [image] = images;
   if (image === undefined) throw new Error(diagnostics.map(({ code, message }) => `${code} ${message}`).join("\n"));
   const { module } = image;

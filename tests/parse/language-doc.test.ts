@@ -4,10 +4,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { ATTRIBUTES } from "../../compiler/check/attributes.ts";
+import { listCodes } from "../../compiler/diagnostics/codes.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { formatText } from "../../grammar/format/format-text.ts";
 import { parseYamlFile } from "../../grammar/yaml/read-yaml-spec.ts";
-import { itemWords, laterWords, reservedWords, statementWords } from "../../grammar/tokens.ts";
+import { innerWords, itemWords, laterWords, reservedWords, statementWords } from "../../grammar/tokens.ts";
+import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 
 const text = readFileSync(join(import.meta.dirname, "../../docs/language.md"), "utf8");
 
@@ -33,5 +36,23 @@ describe("docs/language.md", () => {
     const grammar = [...text.matchAll(/^```text\n([^]*?)^```$/gm)].map((match) => match[1]).join("\n");
     for (const word of [...itemWords, ...statementWords]) assert.ok(grammar.includes(`"${word}"`), word);
     assert.ok([...laterWords.keys()].every((word) => !grammar.includes(`"${word}"`)), "what comes later is no part of the reference");
+    for (const word of laterWords.keys()) assert.ok(text.includes(`\`${word}\``), word);
+    const contextual = /free as names elsewhere:[^]*?```text\n([^]*?)```/.exec(text)?.[1]?.trim().split(/\s+/);
+    const known = [...itemWords, ...statementWords, ...innerWords].filter((word) => !reservedWords.has(word));
+    assert.deepEqual(contextual?.toSorted(), [...new Set(known)].toSorted());
+  });
+
+  test("names every attribute and trap class", () => {
+    const attributes = [...text.matchAll(/^\| `@(\w+)/gm)].map(([, name = ""]) => name);
+    assert.deepEqual(attributes.toSorted(), ATTRIBUTES.toSorted());
+    const traps = /## 17\. Traps[^]*?## 18/.exec(text)?.[0] ?? "";
+    for (const name of TRAP_CLASSES.slice(1)) assert.ok(traps.includes(`\`${name}\``), name);
+  });
+
+  test("refers to codes and sections that there are", () => {
+    const codes = new Set(listCodes().map(({ code }) => code));
+    assert.deepEqual([...text.matchAll(/\b[EW]\d{4}\b/g)].map(([code]) => code).filter((code) => !codes.has(code)), []);
+    const sections = new Set([...text.matchAll(/^## (\d+)\. /gm)].map(([, number]) => number));
+    assert.deepEqual([...text.matchAll(/\bsection (\d+)/g)].map(([, number]) => number).filter((number) => !sections.has(number)), []);
   });
 });

@@ -11,6 +11,7 @@ import type { TestEnv } from "../../runtime/devices/test-env.ts";
 import { testFinisher } from "../../runtime/devices/test-finisher.ts";
 import { uart16550 } from "../../runtime/devices/uart-16550.ts";
 import { isWindow } from "../../runtime/machine/access.ts";
+import { createDma } from "../../runtime/machine/dma.ts";
 
 export const FINISHER = 0x10_0000;
 export const RTC = 0x10_1000;
@@ -19,7 +20,7 @@ export const MTIMER = 0x200_4000;
 export const PLIC = 0xc00_0000;
 export const UART = 0x1000_0000;
 export const RAM = 0x8000_0000;
-export const RAM_SIZE = 0x10_0000;
+const RAM_SIZE = 0x10_0000;
 
 /** QEMU gets `-smp 3`: scripts use harts 0 and 1, qemu.ts needs the last for itself. */
 export const HARTS = 3;
@@ -73,12 +74,18 @@ export function makeBoard(): Board {
   const envs: TestEnv[] = [];
   const exits: MachineExit[] = [];
   const output: number[] = [];
-  const ram = new Uint8Array(RAM_SIZE);
-
-  function ramOffset(address: bigint, length: number): number | null {
-    const offset = Number(address - BigInt(RAM));
-    return offset >= 0 && offset + length <= RAM_SIZE ? offset : null;
-  }
+  const dma = createDma({
+    base: BigInt(RAM),
+    ram: new Uint8Array(RAM_SIZE),
+    writeRegister(address, width, value) {
+      const mapping = find(address);
+      return mapping !== undefined && busWrite(mapping.region, Number(address - mapping.base), width, BigInt(value));
+    },
+  });
+  /** RAM's side of an access, little-endian. */
+  const word = new DataView(new ArrayBuffer(8));
+  const isRam = (address: bigint): boolean => address >= BigInt(RAM) && address < BigInt(RAM + RAM_SIZE);
+  const bytesOf = (width: Width): Uint8Array => new Uint8Array(word.buffer, 0, width);
 
   function find(address: bigint): Mapping | undefined {
     const mapping = mappings.find(({ base, region }) => address >= base && address < base + BigInt(region.size));
@@ -111,28 +118,10 @@ export function makeBoard(): Board {
     const device = env.connect(
       part.create({
         ...env,
+        dma,
         irq: (pin, level) => part.irq?.(pin, level),
         output: (bytes) => output.push(...bytes),
         exit: (request) => exits.push(request),
-        dma: {
-          read(address, into) {
-            const offset = ramOffset(address, into.length);
-            if (offset === null) return false;
-            into.set(ram.subarray(offset, offset + into.length));
-            return true;
-          },
-          write(address, from) {
-            const offset = ramOffset(address, from.length);
-            if (offset !== null) {
-              ram.set(from, offset);
-              return true;
-            }
-            const mapping = find(address);
-            if (mapping === undefined || ![1, 2, 4].includes(from.length)) return false;
-            const value = from.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-            return busWrite(mapping.region, Number(address - mapping.base), asWidth(from.length), value);
-          },
-        },
       }),
     );
     device.regions.forEach((region, index) => {
@@ -180,12 +169,12 @@ export function makeBoard(): Board {
     add,
     plicInput,
     read(address, width) {
-      let value = 0n;
-      const inRam = ramOffset(address, width);
-      if (inRam !== null) {
-        for (let i = width - 1; i >= 0; i--) value = (value << 8n) | BigInt(ram[inRam + i] ?? 0);
-        return value;
+      word.setBigUint64(0, 0n);
+      if (isRam(address)) {
+        dma.read(address, bytesOf(width));
+        return word.getBigUint64(0, true);
       }
+      let value = 0n;
       for (const piece of pieces(address, width)) {
         if (piece.mapping === undefined) continue;
         const offset = Number(address - piece.mapping.base) + piece.offset;
@@ -194,9 +183,9 @@ export function makeBoard(): Board {
       return value;
     },
     write(address, width, value) {
-      const inRam = ramOffset(address, width);
-      if (inRam !== null) {
-        for (let i = 0; i < width; i++) ram[inRam + i] = Number((value >> BigInt(8 * i)) & 0xffn);
+      if (isRam(address)) {
+        word.setBigUint64(0, value, true);
+        dma.write(address, bytesOf(width));
         return;
       }
       for (const piece of pieces(address, width)) {

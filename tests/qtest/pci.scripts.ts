@@ -53,9 +53,9 @@ function script(name: string, steps: readonly Step[], { watch, membar = 0 }: Scr
     steps,
     ...(watch === undefined ? {} : { watch }),
     qemuArguments: [
-      ...["-device", membar === 0 ? "pci-testdev" : `pci-testdev,membar=${membar}`],
-      ...["-device", "edu,dma_mask=0xffffffff"],
-    ],
+      ["-device", membar === 0 ? "pci-testdev" : `pci-testdev,membar=${membar}`],
+      ["-device", "edu,dma_mask=0xffffffff"],
+    ].flat(),
     extend: (board) => addPci(board, membar),
   };
 }

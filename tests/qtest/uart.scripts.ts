@@ -207,7 +207,7 @@ export const scripts: readonly QtestScript[] = [
   ].map(([divisor, lcr]) => timeout(divisor ?? 0, lcr ?? 0)),
   {
     name: "uart: what is sent comes out",
-    steps: [..."guestspec\n"].map((c) => put(THR, c.charCodeAt(0))).concat(output),
+    steps: [...Array.from("guestspec\n", (c) => put(THR, c.charCodeAt(0))), output],
   },
   {
     name: "uart: what the far end sends, without FIFOs",

@@ -42,10 +42,10 @@ function script(name: string, steps: readonly Step[], { testdev = false }: { rea
     ],
     watch: "plic",
     qemuArguments: [
-      ...["-global", "virtio-mmio.force-legacy=false"],
-      ...["-device", "virtio-serial-device,max_ports=1", "-device", "virtconsole,chardev=far"],
-      ...["-chardev", testdev ? "testdev,id=far" : "null,id=far"],
-    ],
+      ["-global", "virtio-mmio.force-legacy=false"],
+      ["-device", "virtio-serial-device,max_ports=1", "-device", "virtconsole,chardev=far"],
+      ["-chardev", testdev ? "testdev,id=far" : "null,id=far"],
+    ].flat(),
     extend(board) {
       board.add({ create: (env) => virtioMmio.create({ device: "none" }, env), bases: [EMPTY] });
       board.add({
@@ -194,9 +194,9 @@ export const scripts: readonly QtestScript[] = [
     read(EMPTY + 0x200),
   ]),
   script("virtio-mmio: registers at power-on, every width", [...readAllWidths(CONSOLE, 0x120), read(CONSOLE + 0x1fc), read(CONSOLE + 0x200)]),
-  script("virtio-mmio: narrow and wide writes", [
-    ...[1, 2, 8].flatMap((width) => [0x14, 0x24, 0x30, 0x44, 0x70].flatMap((offset) => [write(CONSOLE + (offset & -width), 0x0101_0101_0101_0101n, width as 1 | 2 | 8), ...readAllWidths(CONSOLE, 0x80, [4])])),
-  ]),
+  script("virtio-mmio: narrow and wide writes", ([1, 2, 8] as const).flatMap((width) =>
+    [0x14, 0x24, 0x30, 0x44, 0x70].flatMap((offset) => [write(CONSOLE + (offset & -width), 0x0101_0101_0101_0101n, width), ...readAllWidths(CONSOLE, 0x80, [4])]),
+  )),
   script("virtio-mmio: feature selectors and negotiation", [
     ...[0, 1, 2, 0xffff_ffff, 0].flatMap((select) => [set(0x14, select), register(0x10)]),
     set(0x14, 1),
@@ -268,7 +268,7 @@ export const scripts: readonly QtestScript[] = [
       `chr-testdev: ${JSON.stringify(text)}`,
       [
         ...start(0, VERSION_1),
-        ...[...text].flatMap((letter, index) => [
+        ...Array.from(text).flatMap((letter, index) => [
           write(BUFFERS + index, letter.charCodeAt(0), 1),
           ...describe(ring(TRANSMIT).desc, index, { ...one, address: BUFFERS + index }),
           ...offer(index, index),

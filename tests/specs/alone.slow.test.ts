@@ -8,7 +8,9 @@ import type { Image } from "../../compiler/index.ts";
 import { interpreterFactory } from "../../runtime/cpus/bytecode/interpreter.ts";
 import { createMachine } from "../../runtime/machine/machine.ts";
 import { checkKtap, type KtapResult } from "../report/ktap-checker.ts";
-import { bytecodeVirt, compileSpecs, runImages, specFiles, testsOf } from "./run-all.ts";
+import { compileSpecs, specFiles } from "../fixtures/compile.ts";
+import { bytecodeVirt } from "../fixtures/machines.ts";
+import { runImages, testsOf } from "./run-all.ts";
 
 const LIMITS = { deadline: 1e12, grace: 1, instructions: 1e9 };
 

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ExecutorChoice } from "../../runtime/engines/embedded.ts";
-import { compileSpecs, runImages, testsOf } from "./run-all.ts";
+import { compileSpecs } from "../fixtures/compile.ts";
+import { runImages, testsOf } from "./run-all.ts";
 
 const EXPECTED: Readonly<Record<string, readonly [verdict: string, kind: string | null]>> = {
   "first neighbour": ["pass", null],

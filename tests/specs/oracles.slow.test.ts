@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { isGood, type RunEvent } from "../../runtime/events.ts";
-import { compileSpecs, runImages, specFiles, testsOf } from "./run-all.ts";
+import { compileSpecs, specFiles } from "../fixtures/compile.ts";
+import { runImages, testsOf } from "./run-all.ts";
 
 const verdictsOf = (events: readonly RunEvent[]): readonly string[] => testsOf(events).map(({ id, verdict, checks }) => `${verdict} ${checks} ${id}`);
 
@@ -49,7 +50,7 @@ describe("all specs", () => {
   const portable = ["tutorial", "language", "traps", "memory", "kunit", "interrupts", "smp"].flatMap((folder) => specFiles(`specs/${folder}`));
   for (const layout of [{ addressBytes: 4, endian: "little" }, { addressBytes: 8, endian: "big" }, { addressBytes: 4, endian: "big" }] as const) {
     test(`pass with ${layout.addressBytes * 8}-bit ${layout.endian}-endian words`, async () => {
-      const events = await runImages(compileSpecs(portable, layout), { executor: "interpreter" });
+      const events = await runImages(compileSpecs(portable, { layout }), { executor: "interpreter" });
       assert.deepEqual(badOf(events), []);
       const files = new Set(portable);
       assert.equal(testsOf(events).length, testsOf(interpreted).filter(({ file }) => files.has(file)).length);

@@ -11,7 +11,8 @@ import type { RunEvent } from "../../runtime/events.ts";
 import { report } from "../fixtures/memory-sink.ts";
 import { ctrfSchema } from "../report/ctrf-schema.ts";
 import { checkKtap, type KtapResult } from "../report/ktap-checker.ts";
-import { compileSpecs, runImages, specFiles, testsOf } from "./run-all.ts";
+import { compileSpecs, specFiles } from "../fixtures/compile.ts";
+import { runImages, testsOf } from "./run-all.ts";
 
 /** The fields of wall time that `runImages` leaves out, put back where the schema asks for them. */
 function withTimes(event: RunEvent): RunEvent {

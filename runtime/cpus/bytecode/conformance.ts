@@ -126,8 +126,8 @@ function runOnce(factory: ExecutorFactory, test: ConformanceCase, layout: DataLa
   const executor = factory.create(image, machine);
   const outcome = executor.call(main, test.args ?? [], { ...NO_LIMITS, ...test.limits });
   const problems = checkValueTypes(outcome, image, main);
-  const compare = (what: string, actual: unknown, wanted: unknown): void => {
-    if (wanted !== undefined && actual !== wanted) problems.push(`${what}: ${String(actual)}, expected ${String(wanted)}`);
+  const compare = (what: string, actual: string | number, wanted: string | number | undefined): void => {
+    if (wanted !== undefined && actual !== wanted) problems.push(`${what}: ${actual}, expected ${wanted}`);
   };
   compare("outcome", formatOutcome(outcome, image, machine), expected.outcome);
   compare("instructions", executor.instructions(), expected.instructions);

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { generateModule, type GenerateOptions } from "../../../tests/fixtures/generate-module.ts";
+import { fuzzRounds } from "../../../tests/fixtures/random.ts";
 import type { Module } from "../../../isa/bytecode/module.ts";
 import type { ExecutorFactory, RunLimits } from "../../machine/cpu-contract.ts";
 import { formatOutcome, hexDigest, LAYOUTS, layoutName } from "./conformance.ts";
@@ -13,8 +14,6 @@ import { createTestMachine, DEVICE_BASE, loadTestImage, TEST_REGISTERS } from ".
 import { wasmFactory } from "./wasm-executor.ts";
 
 const DEVICE: GenerateOptions["device"] = { base: DEVICE_BASE, storageBytes: 64, timer: TEST_REGISTERS.TIMER, lower: TEST_REGISTERS.LOWER };
-/** GUESTSPEC_FUZZ_ROUNDS searches longer. */
-const ROUNDS = Number(process.env["GUESTSPEC_FUZZ_ROUNDS"] ?? 1);
 const NO_LIMITS: RunLimits = { deadline: 1e9, grace: 1e9, instructions: 1e7 };
 
 /** Everything that can be seen of a run. */
@@ -37,7 +36,7 @@ for (const layout of LAYOUTS) {
   test(`executors agree on generated modules, ${layoutName(layout)}`, () => {
     fc.assert(
       fc.property(fc.nat(), (seed) => compare(generateModule(seed, { layout, device: DEVICE }))),
-      { numRuns: 20 * ROUNDS },
+      { numRuns: fuzzRounds(20) },
     );
   });
 }
@@ -48,6 +47,6 @@ test("executors agree on where a limit strikes", () => {
       const limits = isTime ? { deadline: limit, grace, instructions: 1e7 } : { deadline: 1e9, grace, instructions: limit };
       compare(generateModule(seed, { device: DEVICE }), limits);
     }),
-    { numRuns: 30 * ROUNDS },
+    { numRuns: fuzzRounds(30) },
   );
 });

@@ -5,13 +5,20 @@
 
 import { byteWidth, codeAddress, type ScalarType, type Signature } from "../../../isa/bytecode/module.ts";
 import type { TrapClass } from "../../../isa/bytecode/instructions.ts";
-import type { Executor, ExecutorFactory, LoadedImage, MachineCore, Outcome, RunLimits, TrapRecord } from "../../machine/cpu-contract.ts";
+import {
+  RELAX_LIMIT,
+  STACK_RESERVE,
+  type Executor,
+  type ExecutorFactory,
+  type LoadedImage,
+  type MachineCore,
+  type Outcome,
+  type RunLimits,
+  type TrapRecord,
+} from "../../machine/cpu-contract.ts";
 import { Cpu, HIGH, LOW, type FrameKind, type PreparedFunction } from "./interpreter-cpu.ts";
 import { prepareCode } from "./interpreter-operations.ts";
 
-/** The trap vector's own stack below the limit. */
-const TRAP_RESERVE = 8192;
-const RELAX_LIMIT = 1000;
 /** Length of a turn by the two low bits of the scheduler's number. */
 const TURN_MASKS = [7, 63, 255, 1023] as const;
 const NO_RESULTS: readonly number[] = [];
@@ -204,7 +211,7 @@ export class Interpreter implements Executor {
     const vector = this.trapVector;
     if (cpu.vectorActive) return this.stop({ kind: "double-fault", trap, first: cpu.trap ?? trap });
     if (vector === null || cpu.guards.length === 0) return this.stop({ kind: "unhandled-trap", trap });
-    cpu.limit = cpu.baseLimit - TRAP_RESERVE;
+    cpu.limit = cpu.baseLimit - STACK_RESERVE;
     if (!cpu.hasStackFor(vector)) return this.stop({ kind: "double-fault", trap, first: trap });
     this.work += 1;
     cpu.trap = trap;

@@ -6,7 +6,8 @@ import type { Module } from "../../../isa/bytecode/module.ts";
 import type { MachineExit, Width } from "../../devices/device.ts";
 import { createClock } from "../../machine/clock.ts";
 import type { BusResult, GuestMemory, LoadedImage, MachineCore } from "../../machine/cpu-contract.ts";
-import { acquireMemory, markDirty, ramOffset } from "../../machine/memory.ts";
+import { placeImage } from "../../machine/load-image.ts";
+import { acquireMemory, pageCount, ramOffset } from "../../machine/memory.ts";
 import { createRandomStream, STREAM_SCHEDULER } from "../../machine/random.ts";
 
 /** Where the device is; nothing else but RAM answers. Ports 0x10 to 0x17 are bytes of storage. */
@@ -36,7 +37,7 @@ const DEVICE_SIZE = 0x100n;
 const TAG_EXIT = 100;
 const RAM_SIZE = 0x10_0000;
 
-export interface TestMachineOptions {
+interface TestMachineOptions {
   readonly addressBytes: 4 | 8;
   readonly cpuCount?: number;
   readonly seed?: bigint;
@@ -49,7 +50,7 @@ export interface TestMachine extends MachineCore {
 }
 
 /** RAM lies above 4 GiB when addresses have 8 bytes: an executor that drops the upper half is found out. */
-export function ramBase(addressBytes: 4 | 8): bigint {
+function ramBase(addressBytes: 4 | 8): bigint {
   return addressBytes === 8 ? 0x1_8000_0000n : 0x8000_0000n;
 }
 
@@ -64,10 +65,9 @@ export function createTestMachine(options: TestMachineOptions): TestMachine {
   let exit: MachineExit | null = null;
   let draws = 0;
   const clock = createClock((_device, tag) => {
-    if (tag === TAG_EXIT) exit ??= { kind: "poweroff", code: exitCode };
+    if (tag === TAG_EXIT) exit ??= { kind: "poweroff", code: 0 };
     else lines[tag] = (lines[tag] ?? 0) | 2;
   });
-  let exitCode = 0;
 
   const hex = (value: number | bigint): string => value.toString(16);
   const fits = (offset: number, width: number): boolean => offset % width === 0;
@@ -149,58 +149,12 @@ export function createTestMachine(options: TestMachineOptions): TestMachine {
   };
 }
 
-const STACK_SIZE = 0x4000;
-const RESERVE = 0x2000;
-
-/** Writes `value` of `width` bytes in the module's byte order. */
-function storeAddress(module: Module, memory: GuestMemory, offset: number, value: bigint): void {
-  const little = module.layout.endian === "little";
-  if (module.layout.addressBytes === 8) memory.view.setBigUint64(offset, BigInt.asUintN(64, value), little);
-  else memory.view.setUint32(offset, Number(BigInt.asUintN(32, value)), little);
-}
-
-/**
- * Places a module as an image loader does: read-only symbols first (their range is what stores must not touch), then the
- * others, then for each CPU the reserve for its trap vector and its stack of 16 KiB.
- */
+/** Places a module as in a machine, with stacks of 16 KiB, and cleans the dirty map. */
 export function loadTestImage(module: Module, machine: TestMachine): LoadedImage {
   const { memory } = machine;
-  const offsets = new Array<number>(module.symbols.length).fill(0);
-  let next = 0;
-  const place = (writable: boolean): void => {
-    module.symbols.forEach((symbol, index) => {
-      if (symbol.writable !== writable) return;
-      next = Math.ceil(next / symbol.align) * symbol.align;
-      offsets[index] = next;
-      memory.bytes.set(symbol.bytes, next);
-      next += symbol.size;
-    });
-  };
-  place(false);
-  memory.readOnlyStart = 0;
-  memory.readOnlyEnd = next;
-  next = Math.ceil(next / 4096) * 4096;
-  place(true);
-  const symbolAddress = offsets.map((offset) => memory.base + BigInt(offset));
-  module.symbols.forEach((symbol, index) => {
-    for (const relocation of symbol.relocations) {
-      const value =
-        relocation.kind === "data"
-          ? (symbolAddress[relocation.symbol] ?? 0n) + BigInt(relocation.addend)
-          : BigInt((relocation.function + 1) * 0x1_0000);
-      storeAddress(module, memory, (offsets[index] ?? 0) + relocation.offset, value);
-    }
-  });
-  next = Math.ceil(next / 4096) * 4096;
-  const stacks = Array.from({ length: machine.cpuCount }, () => {
-    const limit = next + RESERVE;
-    next = limit + STACK_SIZE;
-    return { top: memory.base + BigInt(next), limit: memory.base + BigInt(limit) };
-  });
-  if (next > memory.size) throw new RangeError("the module does not fit into the test machine");
-  markDirty(memory, 0, next);
-  memory.bytes.fill(0, memory.dirtyOffset, memory.dirtyOffset + memory.size / 4096);
-  return { module, symbolAddress, stacks };
+  const image = placeImage(memory, module, { cpus: machine.cpuCount, stackSize: 0x4000, seed: 0n });
+  memory.bytes.fill(0, memory.dirtyOffset, memory.dirtyOffset + pageCount(memory));
+  return image;
 }
 
 /** The bytes of a symbol as they are in RAM now. */

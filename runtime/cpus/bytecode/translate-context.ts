@@ -7,8 +7,8 @@ import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import type { TrapClass } from "../../../isa/bytecode/instructions.ts";
 import { codeAddress } from "../../../isa/bytecode/module.ts";
 import type { BytecodeFunction, Module, ScalarType } from "../../../isa/bytecode/module.ts";
-import { I32, I64, OP, VOID } from "./wasm-encoder.ts";
-import type { BranchHint, ByteWriter, ValueType } from "./wasm-encoder.ts";
+import { I32, I64, OP } from "./wasm-encoder.ts";
+import type { BranchHint, ByteWriter, ValueType, VOID } from "./wasm-encoder.ts";
 import { isWide } from "./wasm-state.ts";
 import type { SignatureTable, StateLayout } from "./wasm-state.ts";
 
@@ -107,7 +107,7 @@ export interface FunctionWriter {
 export const SP_LOCAL = 0;
 export const FUEL_LOCAL = 1;
 /** Register n is local n + 2; the parameters are the first registers in both worlds. */
-export const FIRST_REGISTER = 2;
+const FIRST_REGISTER = 2;
 
 export function valueType(context: TranslationContext, type: ScalarType): ValueType {
   return isWide(type, context.module.layout) ? I64 : I32;

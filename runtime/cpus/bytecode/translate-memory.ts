@@ -336,23 +336,16 @@ const compareAndSwap: Emit = (f, i) => {
   setRegister(f, i.dst[0]);
 };
 
-const memoryCopy: Emit = (f, i) => {
-  f.w.localGet(SP_LOCAL);
-  pushFuel(f);
-  for (const register of i.src) getRegister(f, register);
-  f.w.i32Const(instructionPc(f));
-  f.w.call(f.context.support("mem_copy"));
-  takeFuel(f);
-};
-
-const memoryFill: Emit = (f, i) => {
-  f.w.localGet(SP_LOCAL);
-  pushFuel(f);
-  for (const register of i.src) getRegister(f, register);
-  f.w.i32Const(instructionPc(f));
-  f.w.call(f.context.support("mem_fill"));
-  takeFuel(f);
-};
+const bulk =
+  (support: "mem_copy" | "mem_fill"): Emit =>
+  (f, i) => {
+    f.w.localGet(SP_LOCAL);
+    pushFuel(f);
+    for (const register of i.src) getRegister(f, register);
+    f.w.i32Const(instructionPc(f));
+    f.w.call(f.context.support(support));
+    takeFuel(f);
+  };
 
 const portIn: Emit = (f, i) => {
   f.w.localGet(SP_LOCAL);
@@ -385,8 +378,8 @@ export const MEMORY: { readonly [op: string]: Emit } = {
   atomic_store: store(ACCESS_KIND.atomic),
   atomic_rmw: readModifyWrite,
   atomic_cas: compareAndSwap,
-  mem_copy: memoryCopy,
-  mem_fill: memoryFill,
+  mem_copy: bulk("mem_copy"),
+  mem_fill: bulk("mem_fill"),
   port_in: portIn,
   port_out: portOut,
 };

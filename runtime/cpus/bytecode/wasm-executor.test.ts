@@ -7,13 +7,13 @@ import { test } from "node:test";
 import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import { INSTRUCTIONS } from "../../../isa/bytecode/instructions.ts";
 import type { LoadedImage, Outcome, RunLimits } from "../../machine/cpu-contract.ts";
+import { compileImage, type CompiledImage } from "./compiled-image.ts";
 import { conformanceCases, formatOutcome, parseProgram, runConformanceCase } from "./conformance.ts";
 import { interpreterFactory } from "./interpreter.ts";
 import { createTestMachine, loadTestImage, readSymbol } from "./test-machine.ts";
 import type { TestMachine } from "./test-machine.ts";
 import { TRANSLATED_INSTRUCTIONS } from "./translate-function.ts";
-import { HostStackError, NeedsInterpreterError, compileImage, createWasmExecutor, createWasmFactory, wasmFactory } from "./wasm-executor.ts";
-import type { CompiledImage } from "./wasm-executor.ts";
+import { HostStackError, NeedsInterpreterError, createWasmExecutor, createWasmFactory, wasmFactory } from "./wasm-executor.ts";
 
 const LITTLE64 = { addressBytes: 8, endian: "little" } as const;
 const LIMITS: RunLimits = { deadline: 1e9, grace: 1e9, instructions: 1e8 };

@@ -8,23 +8,26 @@ import { TRAP_CLASSES, TRAP_FIELDS } from "../../../isa/bytecode/instructions.ts
 import type { TrapClass } from "../../../isa/bytecode/instructions.ts";
 import { byteWidth, codeAddress } from "../../../isa/bytecode/module.ts";
 import type { Module } from "../../../isa/bytecode/module.ts";
-import type { Width } from "../../devices/device.ts";
-import type { Executor, ExecutorFactory, LoadedImage, MachineCore, Outcome, RunLimits, TrapRecord } from "../../machine/cpu-contract.ts";
-import { markDirty } from "../../machine/memory.ts";
+import {
+  RELAX_LIMIT,
+  STACK_RESERVE,
+  type Executor,
+  type ExecutorFactory,
+  type LoadedImage,
+  type MachineCore,
+  type Outcome,
+  type RunLimits,
+  type TrapRecord,
+} from "../../machine/cpu-contract.ts";
 import { compileImage, compilePlainly, sameOptions, translationOptions } from "./compiled-image.ts";
 import type { CompileWasm, CompiledImage } from "./compiled-image.ts";
 import { IMPORT_MODULE, LIMIT_EXPORT } from "./translate.ts";
-import { ACCESS_KIND, ATOMIC_CAS, CELL, buildSignatures, callBytes, enterName, layOutState } from "./wasm-state.ts";
+import { createMemoryImports } from "./wasm-memory.ts";
+import { CELL, buildSignatures, callBytes, enterName, layOutState } from "./wasm-state.ts";
 import type { ImportName } from "./wasm-state.ts";
 
-/** The trap vector's own stack below the limit. */
-const TRAP_RESERVE = 8192;
-const RELAX_LIMIT = 1000;
 /** Fuel is an i32; a grant leaves room for what straight-line code spends before it polls. */
 const MAX_GRANT = 0x4000_0000;
-
-export { compileImage, translationOptions } from "./compiled-image.ts";
-export type { CompileWasm, CompiledImage } from "./compiled-image.ts";
 
 /** The guest started a second CPU, which a translation cannot run. The run has to be repeated on the interpreter. */
 export class NeedsInterpreterError extends Error {
@@ -56,8 +59,8 @@ function isEnter(value: unknown): value is Enter {
 /** An executor of an image on a machine that places it as it was compiled. */
 export function createWasmExecutor(image: LoadedImage, machine: MachineCore, compiled: CompiledImage): Executor {
   const { module } = image;
-  const { memory, bus } = machine;
-  const { base, size, view, bytes } = memory;
+  const { memory } = machine;
+  const { base, size } = memory;
   if (!sameOptions(compiled.options, translationOptions(image, machine))) {
     throw new Error("the image was compiled for another placement in memory");
   }
@@ -65,7 +68,7 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
   if (stack === undefined) throw new RangeError("the image has no stack for CPU 0");
   const top = Number(stack.top - base);
   const baseLimit = Number(stack.limit - base);
-  if (baseLimit < TRAP_RESERVE || top > size || top % 16 !== 0) throw new RangeError("the stack of CPU 0 does not fit into RAM");
+  if (baseLimit < STACK_RESERVE || top > size || top % 16 !== 0) throw new RangeError("the stack of CPU 0 does not fit into RAM");
 
   const signatures = buildSignatures(module);
   const layout = layOutState(module, signatures);
@@ -76,12 +79,8 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
   const SP = CELL.sp / 4;
   const ADDRESS = CELL.address / 8;
   const VALUE = CELL.value / 8;
-  const EXTRA = CELL.extra / 8;
   const ARGS = CELL.args / 8;
 
-  const little = module.layout.endian === "little";
-  const addressBits = module.layout.addressBytes * 8;
-  const baseNumber = Number(base);
   const frames = module.functions.map((fn) => callBytes(fn.frameSize));
   const { trapVector, interruptVector } = module;
 
@@ -232,7 +231,7 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
     const trap: TrapRecord = { class: trapClass, pc, address, access, width, value, sp: base + BigInt(sp), cpu: 0 };
     if (vectorActive) stop({ kind: "double-fault", trap, first: lastTrap ?? trap });
     if (trapVector < 0 || guards === 0) stop({ kind: "unhandled-trap", trap });
-    if (sp - (frames[trapVector] ?? 0) < baseLimit - TRAP_RESERVE) stop({ kind: "double-fault", trap, first: trap });
+    if (sp - (frames[trapVector] ?? 0) < baseLimit - STACK_RESERVE) stop({ kind: "double-fault", trap, first: trap });
     spend(1);
     lastTrap = trap;
     trapSp = sp;
@@ -243,7 +242,7 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
   function runTrapVector(): number {
     vectorActive = true;
     enabled = false;
-    setLimit(baseLimit - TRAP_RESERVE);
+    setLimit(baseLimit - STACK_RESERVE);
     cells[SP] = trapSp;
     grant();
     try {
@@ -295,52 +294,6 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
     throw UNWOUND;
   }
 
-  // -------------------------------------------------------------------------------------------------------- memory and ports
-
-  type Place = "ram" | "bus" | "fault";
-
-  /** The RAM offset of the access at the address cell; negative or beyond RAM for others, and then inexact from 2^53 on. */
-  function accessOffset(): number {
-    return (cell(ADDRESS * 2 + 1) >>> 0) * 0x1_0000_0000 + (cell(ADDRESS * 2) >>> 0) - baseNumber;
-  }
-
-  function place(offset: number, width: number): Place {
-    if (offset >= 0 && offset + width <= size) return "ram";
-    if (offset < size && offset + width > 0) return "fault";
-    const low = cell(ADDRESS * 2) >>> 0;
-    const isTop = low + width > 0x1_0000_0000 && (addressBits === 32 || cell(ADDRESS * 2 + 1) === -1);
-    return isTop ? "fault" : "bus";
-  }
-
-  function isMisaligned(width: number): boolean {
-    return (cell(ADDRESS * 2) & (width - 1)) !== 0;
-  }
-
-  function isProtected(offset: number, length: number): boolean {
-    const { readOnlyStart, readOnlyEnd } = compiled.options;
-    return readOnlyStart < readOnlyEnd && offset < readOnlyEnd && offset + length > readOnlyStart;
-  }
-
-  function refuse(trapClass: TrapClass, pc: number, sp: number, address: bigint, access: 1 | 2, width: number, value = 0n): never {
-    spend(1);
-    raise(trapClass, pc, sp, address, access, width, value);
-  }
-
-  function readRam(offset: number, width: number): bigint {
-    if (width === 1) return BigInt(view.getUint8(offset));
-    if (width === 2) return BigInt(view.getUint16(offset, little));
-    if (width === 4) return BigInt(view.getUint32(offset, little));
-    return view.getBigUint64(offset, little);
-  }
-
-  function writeRam(offset: number, width: number, value: bigint): void {
-    if (width === 1) view.setUint8(offset, Number(value & 0xffn));
-    else if (width === 2) view.setUint16(offset, Number(value & 0xffffn), little);
-    else if (width === 4) view.setUint32(offset, Number(value & 0xffff_ffffn), little);
-    else view.setBigUint64(offset, value, little);
-    markDirty(memory, offset, width);
-  }
-
   /** Everything that a device access does before and after: it may fire events, end the machine, and change what is due when. */
   function beginAccess(): void {
     sync();
@@ -353,128 +306,6 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
       stopAtExit();
     }
     grant();
-  }
-
-  /** `access` is an access word of one of the four widths. */
-  function accessWidth(access: number): Width {
-    const width = access & 0xf;
-    if (width === 1 || width === 2 || width === 4 || width === 8) return width;
-    throw new Error(`access of ${width} bytes`);
-  }
-
-  function load(sp: number, pc: number, access: number): void {
-    const width = accessWidth(access);
-    const kind = access >> 4;
-    if (kind !== ACCESS_KIND.plain && isMisaligned(width)) refuse("misaligned", pc, sp, wideCell(ADDRESS), 1, width);
-    const offset = accessOffset();
-    const where = place(offset, width);
-    if (where === "ram") {
-      wideCells[VALUE] = readRam(offset, width);
-      return;
-    }
-    const address = wideCell(ADDRESS);
-    if (where === "fault" || kind === ACCESS_KIND.atomic) refuse("access_fault", pc, sp, address, 1, width);
-    beginAccess();
-    const value = bus.read(address, width);
-    endAccess();
-    if (value === null) refuse("access_fault", pc, sp, address, 1, width);
-    if (typeof value === "number") cells[VALUE * 2] = value;
-    else wideCells[VALUE] = value;
-  }
-
-  function store(sp: number, pc: number, access: number): void {
-    const width = accessWidth(access);
-    const kind = access >> 4;
-    const address = wideCell(ADDRESS);
-    if (kind !== ACCESS_KIND.plain && isMisaligned(width)) refuse("misaligned", pc, sp, address, 2, width);
-    const offset = accessOffset();
-    const where = place(offset, width);
-    if (where === "ram") {
-      if (isProtected(offset, width)) refuse("protection", pc, sp, address, 2, width);
-      writeRam(offset, width, wideCell(VALUE));
-      return;
-    }
-    if (where === "fault" || kind === ACCESS_KIND.atomic) refuse("access_fault", pc, sp, address, 2, width);
-    beginAccess();
-    const done = bus.write(address, width, width === 8 ? wideCell(VALUE) : cell(VALUE * 2) >>> 0);
-    endAccess();
-    if (!done) refuse("access_fault", pc, sp, address, 2, width);
-  }
-
-  /** Read-modify-writes outside the part of RAM that translated code writes itself. */
-  function atomic(sp: number, pc: number, access: number, operation: number): void {
-    const width = accessWidth(access);
-    const address = wideCell(ADDRESS);
-    if (isMisaligned(width)) refuse("misaligned", pc, sp, address, 2, width);
-    const offset = accessOffset();
-    if (place(offset, width) !== "ram") refuse("access_fault", pc, sp, address, 2, width);
-    if (isProtected(offset, width)) refuse("protection", pc, sp, address, 2, width);
-    const old = readRam(offset, width);
-    const operand = wideCell(VALUE);
-    if (operation === ATOMIC_CAS) {
-      if (old === operand) writeRam(offset, width, wideCell(EXTRA));
-    } else {
-      const combine = COMBINE[operation];
-      if (combine === undefined) throw new Error(`no atomic operation ${operation}`);
-      writeRam(offset, width, BigInt.asUintN(width * 8, combine(old, operand)));
-    }
-    wideCells[VALUE] = old;
-  }
-
-  function portIn(sp: number, pc: number, port: number, width: number): number {
-    const narrow = portWidth(width);
-    beginAccess();
-    const value = bus.portRead(port, narrow);
-    endAccess();
-    if (value === null) refuse("access_fault", pc, sp, BigInt(port), 1, width);
-    return value;
-  }
-
-  function portOut(sp: number, pc: number, port: number, width: number, value: number): void {
-    const narrow = portWidth(width);
-    beginAccess();
-    const done = bus.portWrite(port, narrow, value >>> 0);
-    endAccess();
-    if (!done) refuse("access_fault", pc, sp, BigInt(port), 2, width);
-  }
-
-  function portWidth(width: number): 1 | 2 | 4 {
-    if (width === 1 || width === 2 || width === 4) return width;
-    throw new Error(`port access of ${width} bytes`);
-  }
-
-  /** Tests the ranges of mem_copy and mem_fill; gives the length and offset if there is anything to do. */
-  function bulkTarget(sp: number, pc: number, from: bigint | null): { readonly to: number; readonly length: number } | null {
-    const length = wideCell(EXTRA);
-    if (length === 0n) return null;
-    const to = wideCell(ADDRESS);
-    const inRam = (address: bigint): boolean => address >= base && address + length <= base + BigInt(size);
-    if (from !== null && !inRam(from)) refuse("access_fault", pc, sp, from, 1, 1, length);
-    if (!inRam(to)) refuse("access_fault", pc, sp, to, 2, 1, length);
-    const offset = Number(to - base);
-    if (isProtected(offset, Number(length))) refuse("protection", pc, sp, to, 2, 1, length);
-    return { to: offset, length: Number(length) };
-  }
-
-  function finishBulk(to: number, length: number): void {
-    markDirty(memory, to, length);
-    spend(Math.ceil(length / 8));
-    grant();
-  }
-
-  function memCopy(sp: number, pc: number): void {
-    const from = wideCell(VALUE);
-    const target = bulkTarget(sp, pc, from);
-    if (target === null) return;
-    bytes.copyWithin(target.to, Number(from - base), Number(from - base) + target.length);
-    finishBulk(target.to, target.length);
-  }
-
-  function memFill(sp: number, pc: number, value: number): void {
-    const target = bulkTarget(sp, pc, null);
-    if (target === null) return;
-    bytes.fill(value, target.to, target.to + target.length);
-    finishBulk(target.to, target.length);
   }
 
   // ------------------------------------------------------------------------------------------------------ CPU instructions
@@ -498,13 +329,7 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
 
   const imports: { readonly [name in ImportName]: (...args: number[]) => number | void } = {
     poll,
-    load,
-    store,
-    atomic,
-    port_in: portIn,
-    port_out: portOut,
-    mem_copy: memCopy,
-    mem_fill: memFill,
+    ...createMemoryImports(machine, module.layout, { cells, wideCells }, { spend, grant, beginAccess, endAccess, raise }),
     trap(sp, pc, number) {
       spend(1);
       const trapClass = TRAP_CLASSES[number];
@@ -638,16 +463,6 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
     instructions: () => count,
   };
 }
-
-/** By RMW_OPERATIONS. */
-const COMBINE: readonly ((old: bigint, operand: bigint) => bigint)[] = [
-  (old, operand) => old + operand,
-  (old, operand) => old - operand,
-  (old, operand) => old & operand,
-  (old, operand) => old | operand,
-  (old, operand) => old ^ operand,
-  (_old, operand) => operand,
-];
 
 /** A factory that compiles each image once, for all machines that place it alike. */
 export function createWasmFactory(compile: CompileWasm = compilePlainly): ExecutorFactory {

@@ -1,6 +1,7 @@
 // The shape of a conformance case, and how its texts are written: programs without their header line, expected memory as typed cells
 // (so that one case serves every layout), and the pieces that most trap cases share.
 
+import { hexBytes } from "../../../../isa/hex.ts";
 import { byteWidth, type DataLayout, type ScalarType } from "../../../../isa/bytecode/module.ts";
 import { TRAP_CLASSES, type TrapClass } from "../../../../isa/bytecode/instructions.ts";
 import type { LoadedImage, RunLimits } from "../../../machine/cpu-contract.ts";
@@ -69,7 +70,7 @@ export function encodeCells(cells: readonly Cells[], layout: DataLayout): Uint8A
 }
 
 export function hexOf(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexBytes(bytes).join("");
 }
 
 /** A trap vector that stores the whole record as seven i64 into @info and gives status 77. It executes 17 instructions. */

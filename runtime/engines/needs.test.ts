@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ManifestTest } from "../../compiler/images/manifest.ts";
+import { loadMachine } from "../../machines/load-machine.ts";
+import { unmetNeed } from "./needs.ts";
+
+const loaded = loadMachine("bytecode-virt");
+if (loaded === undefined || !loaded.ok) throw new Error("bytecode-virt does not load");
+const { machine } = loaded;
+
+const needing = (name: string, ...args: readonly string[]): ManifestTest => ({
+  index: 0, name: "t", file: 0, line: 1, endLine: 1, tags: [], attributes: {}, covers: [], needs: [{ name, args }], on: [], timeout: null, tableHooks: null, parameterised: false, cases: [],
+});
+
+test("numbers are compared, not looked up", () => {
+  assert.equal(unmetNeed(needing("cpus", "8"), machine), null);
+  assert.equal(unmetNeed(needing("cpus", "9"), machine), "needs cpus(9): bytecode-virt has up to 8 CPUs");
+  assert.equal(unmetNeed(needing("ram", String(machine.ram.size)), machine), null);
+  assert.equal(unmetNeed(needing("ram", String(2 * machine.ram.size)), machine), "needs ram(33554432): bytecode-virt has 16777216 bytes");
+});
+
+test("words and ids are what the machine's file says", () => {
+  assert.equal(unmetNeed(needing("virtio"), machine), null);
+  assert.equal(unmetNeed(needing("virtio", "console"), machine), null);
+  assert.equal(unmetNeed(needing("virtio", "rng"), machine), "needs virtio(rng): bytecode-virt has virtio, virtio(console)");
+  assert.equal(unmetNeed(needing("pci", "0x1234:0x11e8"), machine), null);
+  assert.equal(unmetNeed(needing("mmu"), machine), "needs mmu: bytecode-virt has no mmu");
+});

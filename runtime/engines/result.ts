@@ -1,0 +1,37 @@
+// The `test-finished` event of a case before anything is known of how it went: who it is, and nothing else. The engine fills it in; the
+// runner does for cases whose worker died.
+
+import type { Manifest, ManifestCase, ManifestSuite, ManifestTest } from "../../compiler/images/manifest.ts";
+import type { TestFinished } from "../events.ts";
+import { caseId, EMBEDDED } from "./case-id.ts";
+
+export function emptyResult(manifest: Manifest, suite: ManifestSuite, test: ManifestTest, row: ManifestCase): TestFinished {
+  return {
+    type: "test-finished",
+    id: caseId(manifest, suite, test, row),
+    file: manifest.files[suite.file] ?? "?",
+    line: test.line,
+    suite: suite.name,
+    test: test.name,
+    row: row.name,
+    target: manifest.target,
+    engine: EMBEDDED,
+    verdict: "pass",
+    reason: null,
+    promised: false,
+    checks: 0,
+    failures: [],
+    infos: [],
+    console: "",
+    tags: row.tags === undefined ? test.tags : [...test.tags, ...row.tags],
+    guestNs: 0,
+    instructions: 0,
+    wallMs: 0,
+    repro: "",
+  };
+}
+
+/** The command that runs one case alone. Ids always stand in quotes: they hold brackets, which some shells expand. */
+export function reproLine(id: string, flags: string): string {
+  return `guestspec run '${id.replaceAll("'", `'\\''`)}'${flags}`;
+}
