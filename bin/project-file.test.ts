@@ -11,9 +11,9 @@ test("a project declares its tags", () => {
 
 const mistakes: readonly (readonly [text: string, message: RegExp, help: RegExp])[] = [
   ["\ntag: [crypto]\n", /^guestspec\.yaml:2: unknown key `tag`$/, /`tags`/],
-  ["tags: crypto\n", /^guestspec\.yaml:1: `tags` is a list$/, /for example/],
-  ["tags:\n  - crypto\n  - two words\n", /^guestspec\.yaml:3: `two words` is no tag$/, /letters/],
-  ["- crypto\n", /^guestspec\.yaml:1: expected a map$/, /for example/],
+  ["tags: crypto\n", /^guestspec\.yaml:1: expected a list of tags, for example/, /found `crypto`/],
+  ["tags:\n  - crypto\n  - two words\n", /^guestspec\.yaml:3: expected a tag, which consists of letters/, /found `two words`/],
+  ["- crypto\n", /^guestspec\.yaml:1: expected a map of keys, for example/, /(?:)/],
   ["tags: [\n", /^guestspec\.yaml:\d+: /, /(?:)/],
 ];
 

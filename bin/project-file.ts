@@ -1,7 +1,9 @@
 // `guestspec.yaml` in the working directory: what a project says about all its specs. So far that is one key, `tags`, because a tag that
-// is declared nowhere is an error (docs/adr/0005). Loaded only where the file exists, for it brings the YAML reader with it.
+// is declared nowhere is an error (docs/adr/0005). Its shape is schemas/project.schema.json, checked by the validator that Ajv makes
+// of it at build time; this file turns what that finds into places in the YAML. Loaded only where the file exists.
 
-import { isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document, type Node } from "yaml";
+import { validate } from "../generated/validators/project.mjs";
 import { nearestName } from "../grammar/nearest-name.ts";
 import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -12,39 +14,36 @@ export interface Project {
   readonly tags: readonly string[];
 }
 
-const KEYS = ["tags"];
-const TAG = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
 function projectError(line: number | null, message: string, help: string | null = null): CommandError {
   return new CommandError(EXIT.compile, `${PROJECT_FILE}${line === null ? "" : `:${line}`}: ${message}`, help);
+}
+
+/** The key of a map at a path, or the value there. */
+function nodeAt(document: Document, path: readonly string[], key: string | null): Node | null {
+  const at = path.length === 0 ? document.contents : document.getIn(path, true);
+  if (key === null) return isNode(at) ? at : null;
+  const pair = isMap(at) ? at.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
+  return isNode(pair?.key) ? pair.key : null;
 }
 
 export function parseProject(text: string): Project {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
-  const lineAt = (node: unknown): number | null => {
-    const range = typeof node === "object" && node !== null && "range" in node && Array.isArray(node.range) ? node.range : null;
-    const start: unknown = range?.[0];
-    return typeof start === "number" ? lines.linePos(start).line : null;
-  };
   const [broken] = document.errors;
   if (broken !== undefined) throw projectError(broken.linePos?.[0].line ?? null, broken.message.split("\n")[0] ?? broken.message);
-  const { contents } = document;
-  if (contents === null) return { tags: [] };
-  if (!isMap(contents)) throw projectError(lineAt(contents), "expected a map", "for example `tags: [crypto, storage]`");
-  const tags: string[] = [];
-  for (const { key, value } of contents.items) {
-    const name = isScalar(key) ? String(key.value) : "";
-    if (!KEYS.includes(name)) {
-      const near = nearestName(name, KEYS);
-      throw projectError(lineAt(key), `unknown key \`${name}\``, near === undefined ? `it has ${KEYS.map((known) => `\`${known}\``).join(", ")}` : `did you mean \`${near}\`?`);
-    }
-    if (!isSeq(value)) throw projectError(lineAt(value) ?? lineAt(key), "`tags` is a list", "for example `tags: [crypto, storage]`");
-    for (const item of value.items) {
-      const tag = isScalar(item) ? String(item.value) : "";
-      if (!TAG.test(tag)) throw projectError(lineAt(item), `\`${tag}\` is no tag`, "a tag consists of letters, digits and `_`");
-      tags.push(tag);
-    }
+  const data = (document.toJS() ?? {}) as { readonly tags?: readonly string[] };
+  if (validate(data)) return { tags: data.tags ?? [] };
+  const [error] = validate.errors ?? [];
+  if (error === undefined) throw new Error("a refused document without an error");
+  const unknown = error.keyword === "additionalProperties" ? String(error.params.additionalProperty) : null;
+  const node = nodeAt(document, error.instancePath.split("/").slice(1), unknown);
+  const start = node?.range?.[0];
+  const line = start === undefined ? null : lines.linePos(start).line;
+  const schema = error.parentSchema as { readonly description?: string; readonly properties?: object };
+  if (unknown !== null) {
+    const known = Object.keys(schema.properties ?? {});
+    const near = nearestName(unknown, known);
+    throw projectError(line, `unknown key \`${unknown}\``, near === undefined ? `it has ${known.map((name) => `\`${name}\``).join(", ")}` : `did you mean \`${near}\`?`);
   }
-  return { tags };
+  throw projectError(line, `expected ${schema.description ?? "something else"}`, isScalar(node) ? `found \`${String(node.value)}\`` : null);
 }

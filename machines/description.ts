@@ -129,14 +129,26 @@ export function guestConstants(machine: MachineDescription): readonly GuestConst
   return constants;
 }
 
-/** Everything the machine offers to `needs`, with the device it comes from (null: the machine itself). */
-export function capabilitiesOf(
-  machine: MachineDescription,
-): readonly { readonly capability: Capability; readonly device: string | null }[] {
-  return [
-    ...machine.provides.map((capability) => ({ capability, device: null })),
-    ...machine.devices.flatMap((device) => device.provides.map((capability) => ({ capability, device: device.name }))),
-  ];
+export interface ProvidedCapability {
+  readonly capability: Capability;
+  /** Null: the machine itself. */
+  readonly device: string | null;
+}
+
+/** Asked for each test of a run. */
+const capabilities = new WeakMap<MachineDescription, readonly ProvidedCapability[]>();
+
+/** Everything the machine offers to `needs`, with the device it comes from. */
+export function capabilitiesOf(machine: MachineDescription): readonly ProvidedCapability[] {
+  let provided = capabilities.get(machine);
+  if (provided === undefined) {
+    provided = [
+      ...machine.provides.map((capability) => ({ capability, device: null })),
+      ...machine.devices.flatMap((device) => device.provides.map((capability) => ({ capability, device: device.name }))),
+    ];
+    capabilities.set(machine, provided);
+  }
+  return provided;
 }
 
 /** The source spelling of a capability. */

@@ -54,7 +54,7 @@ interface PlacedDevice {
 export function parseMachine(text: string, file: string, options: ParseOptions = {}): MachineResult {
   const reader = createFieldReader(text, file);
   if (reader.errors.length > 0) return { ok: false, errors: reader.errors };
-  const { errors, complain, readFields, readText, readScalar, readMatching, readBig, readNumber, readItems } = reader;
+  const { errors, complain, readFields, readText, readScalar, readMatching, readBig, readNumber, readItems, readOneOrMore } = reader;
 
   function readCapabilities(field: Field | undefined, what: string): readonly Capability[] {
     const capabilities: Capability[] = [];
@@ -209,12 +209,7 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     }
 
     const atField = fields.get("at");
-    const atNodes =
-      atField === undefined
-        ? []
-        : isSeq(atField.value)
-          ? (atField.value.items as Node[])
-          : [atField.value ?? atField.key];
+    const atNodes = readOneOrMore(atField);
     const regions = atNodes
       .map((item, index) =>
         readPlace(item, atNodes.length === 1 ? `${what}: at` : `${what}: at[${index}]`, atNodes.length === 1),
@@ -241,14 +236,7 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     const dmaField = fields.get("dma");
     const dma = dmaField === undefined ? null : readDma(dmaField, `${what}: dma`);
 
-    const irqField = fields.get("irq");
-    const irqNodes =
-      irqField === undefined
-        ? []
-        : isSeq(irqField.value)
-          ? (irqField.value.items as Node[])
-          : [irqField.value ?? irqField.key];
-    const wires = irqNodes.map((item) => readWire(item, `${what}: irq`)).filter((wire) => wire !== null);
+    const wires = readOneOrMore(fields.get("irq")).map((item) => readWire(item, `${what}: irq`)).filter((wire) => wire !== null);
     const config = readConfig(fields.get("config"), `${what}: config`);
     const provides = readCapabilities(fields.get("provides"), `${what}: provides`);
     if (model === null) return null;

@@ -59,6 +59,8 @@ export interface FieldReader {
   readonly readNumber: (field: Field | undefined, what: string, min: number, max: number) => number | null;
   /** The items of a list; none if the field is absent. */
   readonly readItems: (field: Field | undefined, what: string) => readonly Node[];
+  /** The items of a list, or the one value that stands alone. */
+  readonly readOneOrMore: (field: Field | undefined) => readonly Node[];
 }
 
 export function createFieldReader(text: string, file: string): FieldReader {
@@ -144,6 +146,11 @@ export function createFieldReader(text: string, file: string): FieldReader {
     return [];
   }
 
+  function readOneOrMore(field: Field | undefined): readonly Node[] {
+    if (field === undefined) return [];
+    return isSeq(field.value) ? (field.value.items as Node[]) : [field.value ?? field.key];
+  }
+
   return {
     errors,
     root: document.contents as Node | null,
@@ -155,5 +162,6 @@ export function createFieldReader(text: string, file: string): FieldReader {
     readBig,
     readNumber,
     readItems,
+    readOneOrMore,
   };
 }

@@ -91,7 +91,12 @@ function entriesOf(module: string, source: Source, item: Item): readonly Entry[]
       return [{ section: "constants", title: null, declaration: textOf(item.span), doc }];
     case "var":
       return [{ section: "variables", title: `${module}.${textOf(item.span).replace(/^var /, "")}`, declaration: null, doc }];
-    default:
+    case "use":
+    case "table":
+    case "test":
+    case "fixture":
+    case "suite-hook":
+    case "table-hook":
       throw new Error(`${source.path}: a ${item.kind} cannot be documented`);
   }
 }

@@ -202,9 +202,11 @@ export function encodeModule(module: Module): Uint8Array {
 
 // ---------------------------------------------------------------------------------------------------------------- decoding
 
+/** Throws at bytes that are no UTF-8. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 class Reader {
   private readonly bytes: Uint8Array;
-  private readonly decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   position: number;
   end: number;
 
@@ -227,6 +229,12 @@ class Reader {
 
   unsigned(): number {
     const start = this.position;
+    // Nearly all of them.
+    const first = this.bytes[start] ?? 0x80;
+    if (first < 0x80 && start < this.end) {
+      this.position = start + 1;
+      return first;
+    }
     let value = 0;
     for (let scale = 1; ; scale *= 0x80) {
       const byte = this.byte();
@@ -282,7 +290,7 @@ class Reader {
     const start = this.position;
     const bytes = this.raw();
     try {
-      return this.decoder.decode(bytes);
+      return utf8.decode(bytes);
     } catch {
       return this.fail("a string is not UTF-8", start);
     }
@@ -334,12 +342,25 @@ function readOffset(input: Reader): number {
   return Number(value);
 }
 
-function readRegisters(input: Reader, row: readonly string[]): number[] {
-  if (row.includes("...")) return input.list(() => input.unsigned());
-  return row.map(() => input.unsigned());
+/** Shared by all instructions that have none. */
+const NONE: readonly never[] = [];
+
+function readRegisters(input: Reader, row: readonly string[]): readonly number[] {
+  switch (row.length) {
+    case 0:
+      return NONE;
+    case 1:
+      if (row[0] !== "...") return [input.unsigned()];
+      break;
+    case 2:
+      if (row[1] !== "...") return [input.unsigned(), input.unsigned()];
+      break;
+  }
+  return row.includes("...") ? input.list(() => input.unsigned()) : row.map(() => input.unsigned());
 }
 
-function readImmediates(input: Reader, row: InstructionRow): (number | bigint)[] {
+function readImmediates(input: Reader, row: InstructionRow): readonly (number | bigint)[] {
+  if (row.imm.length === 0) return NONE;
   if (row.imm[0] === "depths") return input.list(() => input.unsigned());
   return row.imm.map((kind) => (kind === "constant" ? input.signed() : kind === "offset" ? readOffset(input) : input.unsigned()));
 }
@@ -347,11 +368,16 @@ function readImmediates(input: Reader, row: InstructionRow): (number | bigint)[]
 function readInstruction(input: Reader): Instruction {
   const row = findOpcode(input.byte());
   if (row === undefined) return input.fail("unknown opcode", input.position - 1);
-  const type = row.types === undefined ? {} : { type: input.type() };
-  const to = row.dst.includes("U") ? { to: input.type() } : {};
+  const op = row.name;
+  const type = row.types === undefined ? undefined : input.type();
+  const to = row.dst[0] === "U" ? input.type() : undefined;
   const dst = readRegisters(input, row.dst);
   const src = readRegisters(input, row.src);
-  return { op: row.name, ...type, ...to, dst, src, imm: readImmediates(input, row), at: input.unsigned() - 1 };
+  const imm = readImmediates(input, row);
+  const at = input.unsigned() - 1;
+  // Spelled out: objects of four shapes, in place of merging parts into each of the many thousands.
+  if (to !== undefined) return type === undefined ? { op, to, dst, src, imm, at } : { op, type, to, dst, src, imm, at };
+  return type === undefined ? { op, dst, src, imm, at } : { op, type, dst, src, imm, at };
 }
 
 function readFunction(input: Reader): BytecodeFunction {

@@ -25,12 +25,12 @@ export type ClintConfig = {
   readonly harts: number;
 };
 
-interface State {
+type State = {
   msip: boolean[];
   mtimecmp: bigint[];
   /** mtime = counts of the clock + this, modulo 2^64: what a write to mtime changes. */
   timeOffset: bigint;
-}
+};
 
 function initialState(harts: number): State {
   return {
@@ -167,7 +167,7 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
     },
     save: (): DeviceState => ({ msip: s.msip.slice(), mtimecmp: s.mtimecmp.slice(), timeOffset: s.timeOffset }),
     load(state) {
-      const saved = state as unknown as State;
+      const saved = state as State;
       s = { msip: saved.msip.slice(), mtimecmp: saved.mtimecmp.slice(), timeOffset: saved.timeOffset };
     },
     onEvent(hart) {

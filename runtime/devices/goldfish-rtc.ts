@@ -25,7 +25,7 @@ export type GoldfishRtcConfig = {
   readonly epochNanoseconds: bigint | string | number;
 };
 
-interface State {
+type State = {
   /** time = clock + this, modulo 2^64. */
   timeOffset: bigint;
   /** The high half, latched by a read of TIME_LOW. */
@@ -34,7 +34,7 @@ interface State {
   alarmRunning: boolean;
   irqPending: boolean;
   irqEnabled: boolean;
-}
+};
 
 function parseEpoch(value: bigint | string | number): bigint {
   if (typeof value === "number" && !Number.isSafeInteger(value)) {
@@ -172,7 +172,7 @@ function create(config: GoldfishRtcConfig, env: DeviceEnv): Device {
     },
     save: (): DeviceState => ({ ...s }),
     load(state) {
-      s = { ...(state as unknown as State) };
+      s = { ...(state as State) };
     },
     onEvent: fire,
   };

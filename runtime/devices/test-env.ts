@@ -212,20 +212,14 @@ export interface Registers {
 export function registersOf(device: Device, index = 0, defaultWidth: 1 | 2 | 4 = 4): Registers {
   const region = device.regions[index];
   if (region === undefined) throw new Error(`the device has no region ${index}`);
-  return registersOfRegion(region, defaultWidth);
-}
-
-/** The same for a region that no `regions` list holds, such as a PCI BAR. */
-function registersOfRegion(region: Region, defaultWidth: 1 | 2 | 4 = 4): Registers {
+  const where = (offset: number): string => `${region.name}+0x${offset.toString(16)}`;
   const load = (offset: number, width: Width): bigint => {
     const value = busRead(region, offset, width);
-    if (value === null) throw new Error(`bus fault: ${width}-byte read of ${region.name}+0x${offset.toString(16)}`);
+    if (value === null) throw new Error(`bus fault: ${width}-byte read of ${where(offset)}`);
     return value;
   };
   const store = (offset: number, width: Width, value: bigint): void => {
-    if (!busWrite(region, offset, width, value)) {
-      throw new Error(`bus fault: ${width}-byte write of ${region.name}+0x${offset.toString(16)}`);
-    }
+    if (!busWrite(region, offset, width, value)) throw new Error(`bus fault: ${width}-byte write of ${where(offset)}`);
   };
   return {
     read: (offset, width = defaultWidth) => Number(load(offset, width)),

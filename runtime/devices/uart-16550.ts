@@ -76,7 +76,7 @@ export type Uart16550Config = {
   readonly baudBase?: number;
 };
 
-interface State {
+type State = {
   ier: number;
   iir: number;
   fcr: number;
@@ -95,7 +95,7 @@ interface State {
   characterTime: number;
   /** Sent by the far end, not yet taken in. */
   waiting: number[];
-}
+};
 
 function initialState(): State {
   return {
@@ -361,7 +361,7 @@ function create(config: Uart16550Config, env: DeviceEnv): Device {
     },
     save: (): DeviceState => ({ ...s, rxFifo: s.rxFifo.slice(), waiting: s.waiting.slice() }),
     load(state) {
-      const saved = state as unknown as State;
+      const saved = state as State;
       s = { ...saved, rxFifo: saved.rxFifo.slice(), waiting: saved.waiting.slice() };
     },
     onEvent() {

@@ -1,17 +1,17 @@
-// Virtio over MMIO, version 2, and the console device behind it: a guest's portable way to a byte stream and, by chr-testdev, to exit.
-// Manual: Virtual I/O Device (VIRTIO) Version 1.2, 4.2 (MMIO transport), 5.3 (console). Register behaviour as QEMU 7.2's virtio-mmio
-// with force-legacy=false and `-device virtio-serial-device,max_ports=1 -device virtconsole`; `none` is a transport without device.
-// As in QEMU a kick is served before DRIVER_OK too, and a kick of the transmit queue interrupts even if it was empty.
+// Virtio over MMIO, version 2: the transport, with a console (virtio-console.ts) behind it or no device.
+// Manual: Virtual I/O Device (VIRTIO) Version 1.2, 4.2 (MMIO transport). Register behaviour as QEMU 7.2's virtio-mmio with
+// force-legacy=false. As in QEMU a kick is served before DRIVER_OK too.
 // QueueReset, which QEMU offers but its MMIO transport lacks, works as specified once RING_RESET is negotiated.
 // Rings and buffers outside RAM are a device error (NEEDS_RESET); QEMU lets them read as zeros.
-// Left out: the legacy interface, shared memory regions, F_SIZE, multiport (control queues 2 and 3 exist; nothing is served there).
+// Left out: the legacy interface, shared memory regions.
 
-import { createChrTestdev } from "./chr-testdev.ts";
 import { defineDevice, type Device, type DeviceEnv, type DeviceState, type Region, type Width } from "./device.ts";
-import { createVirtqueue, type DescriptorChain, type Virtqueue, type VirtqueueState } from "./virtqueue.ts";
+import { virtioConsole, type ConsoleBackendName } from "./virtio-console.ts";
+import type { VirtioDeviceKind } from "./virtio-device.ts";
+import { createVirtqueue, type Virtqueue, type VirtqueueState } from "./virtqueue.ts";
 
 export type VirtioMmioConfig =
-  | { readonly device: "console"; readonly backend: "chr-testdev" | "output" }
+  | { readonly device: "console"; readonly backend: ConsoleBackendName }
   | { readonly device: "none" };
 
 const MAGIC_VALUE = 0x000;
@@ -47,7 +47,6 @@ const VIRT_MAGIC = 0x74726976;
 const VIRT_VERSION = 2;
 /** "QEMU", read as little-endian bytes. */
 const VIRT_VENDOR = 0x554d4551;
-const VIRTIO_ID_CONSOLE = 3;
 
 const STATUS_DRIVER_OK = 0x04;
 const STATUS_FEATURES_OK = 0x08;
@@ -55,32 +54,16 @@ const STATUS_NEEDS_RESET = 0x40;
 const ISR_QUEUE = 0x1;
 const ISR_CONFIG = 0x2;
 
-const VIRTIO_CONSOLE_F_EMERG_WRITE = 1n << 2n;
 const VIRTIO_RING_F_INDIRECT_DESC = 1n << 28n;
 const VIRTIO_RING_F_EVENT_IDX = 1n << 29n;
 const VIRTIO_F_VERSION_1 = 1n << 32n;
 const VIRTIO_F_RING_RESET = 1n << 40n;
-const HOST_FEATURES =
-  VIRTIO_CONSOLE_F_EMERG_WRITE |
-  VIRTIO_RING_F_INDIRECT_DESC |
-  VIRTIO_RING_F_EVENT_IDX |
-  VIRTIO_F_VERSION_1 |
-  VIRTIO_F_RING_RESET;
+const TRANSPORT_FEATURES =
+  VIRTIO_RING_F_INDIRECT_DESC | VIRTIO_RING_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET;
 
 /** Queue numbers that the transport can select, and the longest ring. */
 const VIRTIO_QUEUE_MAX = 1024;
 const VIRTQUEUE_MAX_SIZE = 1024;
-const QUEUE_RECEIVE = 0;
-const QUEUE_TRANSMIT = 1;
-/** Ring sizes until the driver sets one: receive, transmit, control receive, control transmit. */
-const CONSOLE_QUEUE_SIZES = [128, 128, 32, 32];
-
-const CONSOLE_CONFIG_SIZE = 12;
-const CONSOLE_CONFIG_MAX_NR_PORTS = 4;
-const CONSOLE_CONFIG_EMERG_WR = 8;
-
-/** Longest piece of guest memory that is copied at once. */
-const CHUNK = 4096;
 
 /** What the driver wrote for one queue, until QueueReady hands it to the queue. */
 type QueueSetup = {
@@ -141,9 +124,7 @@ type State = {
   readonly isBroken: boolean;
   readonly setups: readonly { readonly queue: number; readonly setup: QueueSetup }[];
   readonly queues: readonly VirtqueueState[];
-  readonly deviceConfig: Uint8Array;
-  readonly pending: Uint8Array;
-  readonly backend: DeviceState;
+  readonly device: DeviceState;
 };
 
 function createRegion(read: Region["read"], write: Region["write"]): Region {
@@ -166,25 +147,8 @@ function createEmptyTransport(): Device {
   };
 }
 
-interface Backend {
-  readonly write: (bytes: Uint8Array) => void;
-  readonly reset: () => void;
-  readonly save: () => DeviceState;
-  readonly load: (state: DeviceState) => void;
-}
-
-function createBackend(name: "chr-testdev" | "output", env: DeviceEnv): Backend {
-  switch (name) {
-    case "chr-testdev":
-      return createChrTestdev(env);
-    case "output":
-      return { write: (bytes) => env.output(bytes), reset() {}, save: () => null, load() {} };
-    default:
-      throw new RangeError(`virtio-mmio: backend is ${JSON.stringify(name)}, expected chr-testdev or output`);
-  }
-}
-
-function createConsole(backend: Backend, env: DeviceEnv): Device {
+function createTransport(kind: VirtioDeviceKind, env: DeviceEnv): Device {
+  const hostFeatures = kind.features | TRANSPORT_FEATURES;
   let deviceFeaturesSel = 0;
   let driverFeaturesSel = 0;
   let driverFeatures = [0, 0];
@@ -196,18 +160,29 @@ function createConsole(backend: Backend, env: DeviceEnv): Device {
   /** Set by a malformed ring until the driver resets the device. */
   let isBroken = false;
   const setups = new Map<number, QueueSetup>();
-  const deviceConfig = new Uint8Array(CONSOLE_CONFIG_SIZE);
-  /** Bytes from the host that wait for a receive buffer. */
-  let pending = new Uint8Array(0);
 
   const hasEventIndex = (): boolean => (features & VIRTIO_RING_F_EVENT_IDX) !== 0n;
-  const queues = CONSOLE_QUEUE_SIZES.map((size) => createVirtqueue(env.dma, size, hasEventIndex));
-  initialiseConfig();
-
-  function initialiseConfig(): void {
-    deviceConfig.fill(0);
-    deviceConfig[CONSOLE_CONFIG_MAX_NR_PORTS] = 1;
-  }
+  const queues = kind.queueSizes.map((size) => createVirtqueue(env.dma, size, hasEventIndex));
+  const device = kind.create({
+    queues,
+    dma: env.dma,
+    log,
+    interrupt: (queue) => {
+      if (queue.shouldNotify()) raise(ISR_QUEUE);
+    },
+    fail,
+    isBroken: () => isBroken,
+    pop(queue) {
+      const result = queue.pop();
+      if (result.kind === "chain") return result.chain;
+      if (result.kind === "error") fail(result.message);
+      return null;
+    },
+    push(queue, head, written) {
+      const message = queue.push(head, written);
+      if (message !== null) fail(message);
+    },
+  });
 
   function log(message: string): void {
     env.log(`virtio-mmio: ${message}`);
@@ -228,78 +203,9 @@ function createConsole(backend: Backend, env: DeviceEnv): Device {
     raise(ISR_QUEUE | ISR_CONFIG);
   }
 
-  function popChain(queue: Virtqueue): DescriptorChain | null {
-    const result = queue.pop();
-    if (result.kind === "chain") return result.chain;
-    if (result.kind === "error") fail(result.message);
-    return null;
-  }
-
-  function pushChain(queue: Virtqueue, head: number, written: number): void {
-    const message = queue.push(head, written);
-    if (message !== null) fail(message);
-  }
-
-  /** Sends all readable bytes of a chain to the backend; false if some are not in memory. */
-  function transmitChain(chain: DescriptorChain): boolean {
-    for (const { address, length } of chain.readable) {
-      for (let done = 0; done < length; done += CHUNK) {
-        const bytes = new Uint8Array(Math.min(CHUNK, length - done));
-        if (!env.dma.read(address + BigInt(done), bytes)) return false;
-        backend.write(bytes);
-      }
-    }
-    return true;
-  }
-
-  function transmit(queue: Virtqueue): void {
-    while (!isBroken) {
-      const chain = popChain(queue);
-      if (chain === null) break;
-      if (transmitChain(chain)) pushChain(queue, chain.head, 0);
-      else fail("a transmit buffer is not in memory");
-    }
-    // Also after a kick without buffers, and after a malformed one.
-    if (queue.shouldNotify()) raise(ISR_QUEUE);
-  }
-
-  /** Fills the chain's writable part from `pending`; how many bytes went there, or null if it is not in memory. */
-  function fillChain(chain: DescriptorChain): number | null {
-    let filled = 0;
-    for (const { address, length } of chain.writable) {
-      const part = pending.subarray(filled, filled + length);
-      if (part.length === 0) break;
-      if (!env.dma.write(address, part)) return null;
-      filled += part.length;
-    }
-    return filled;
-  }
-
-  function deliverPending(): void {
-    const queue = queues[QUEUE_RECEIVE];
-    if (queue === undefined || isBroken || !queue.isPlaced() || pending.length === 0) return;
-    let delivered = 0;
-    while (pending.length > 0 && !isBroken) {
-      const chain = popChain(queue);
-      if (chain === null) break;
-      const filled = fillChain(chain);
-      if (filled === null) {
-        fail("a receive buffer is not in memory");
-        return;
-      }
-      pending = pending.slice(filled);
-      delivered += filled;
-      pushChain(queue, chain.head, filled);
-    }
-    if (delivered > 0 && !isBroken && queue.shouldNotify()) raise(ISR_QUEUE);
-  }
-
   function notify(index: number): void {
     const queue = queues[index];
-    if (queue === undefined || isBroken || !queue.isPlaced()) return;
-    if (index === QUEUE_RECEIVE) deliverPending();
-    else if (index === QUEUE_TRANSMIT) transmit(queue);
-    else log(`queue ${index} was kicked, but without multiport nothing is served there`);
+    if (queue !== undefined && !isBroken && queue.isPlaced()) device.notify(queue, index);
   }
 
   /** The driver's reset, by writing 0 to Status. Selectors and what was written for the queues stay, as in QEMU. */
@@ -317,8 +223,8 @@ function createConsole(backend: Backend, env: DeviceEnv): Device {
   function writeStatus(value: number): void {
     if ((value & STATUS_FEATURES_OK) !== 0 && (status & STATUS_FEATURES_OK) === 0) {
       const asked = (BigInt(driverFeatures[1] ?? 0) << 32n) | BigInt(driverFeatures[0] ?? 0);
-      features = asked & HOST_FEATURES;
-      if (asked !== features) log(`the driver asked for features 0x${(asked & ~HOST_FEATURES).toString(16)}, which were not offered`);
+      features = asked & hostFeatures;
+      if (asked !== features) log(`the driver asked for features 0x${(asked & ~hostFeatures).toString(16)}, which were not offered`);
     }
     status = value & 0xff;
     if (status === 0) resetByDriver();
@@ -359,24 +265,6 @@ function createConsole(backend: Backend, env: DeviceEnv): Device {
     setups.set(queueSel, { ...selectedSetup(), ready: false });
   }
 
-  function readConfig(offset: number, width: Width): number {
-    if (offset + width > CONSOLE_CONFIG_SIZE) return width === 4 ? 0xffffffff : 2 ** (width * 8) - 1;
-    let value = 0;
-    for (let i = 0; i < width; i++) value |= (deviceConfig[offset + i] ?? 0) << (i * 8);
-    return value >>> 0;
-  }
-
-  /** Only emerg_wr keeps what is written, and any value but 0 in it is a byte for the console (5.3.4). */
-  function writeConfig(offset: number, width: Width, value: number): void {
-    if (offset + width > CONSOLE_CONFIG_SIZE) return;
-    for (let i = 0; i < width; i++) {
-      if (offset + i >= CONSOLE_CONFIG_EMERG_WR) deviceConfig[offset + i] = value >>> (i * 8);
-    }
-    if (readConfig(CONSOLE_CONFIG_EMERG_WR, 4) === 0) return;
-    backend.write(deviceConfig.slice(CONSOLE_CONFIG_EMERG_WR, CONSOLE_CONFIG_EMERG_WR + 1));
-    deviceConfig.fill(0, CONSOLE_CONFIG_EMERG_WR);
-  }
-
   function readRegister(offset: number): number {
     switch (offset) {
       case MAGIC_VALUE:
@@ -384,11 +272,11 @@ function createConsole(backend: Backend, env: DeviceEnv): Device {
       case VERSION:
         return VIRT_VERSION;
       case DEVICE_ID:
-        return VIRTIO_ID_CONSOLE;
+        return kind.id;
       case VENDOR_ID:
         return VIRT_VENDOR;
       case DEVICE_FEATURES:
-        return Number((HOST_FEATURES >> BigInt(32 * deviceFeaturesSel)) & 0xffffffffn);
+        return Number((hostFeatures >> BigInt(32 * deviceFeaturesSel)) & 0xffffffffn);
       case QUEUE_NUM_MAX:
         return queues[queueSel] === undefined ? 0 : VIRTQUEUE_MAX_SIZE;
       case QUEUE_READY:
@@ -462,13 +350,13 @@ function createConsole(backend: Backend, env: DeviceEnv): Device {
     regions: [
       createRegion(
         (offset, width) => {
-          if (offset >= CONFIG) return readConfig(offset - CONFIG, width);
+          if (offset >= CONFIG) return device.readConfig(offset - CONFIG, width);
           if (width === 4) return readRegister(offset);
           log(`${width}-byte read of register 0x${offset.toString(16)}`);
           return 0;
         },
         (offset, width, value) => {
-          if (offset >= CONFIG) writeConfig(offset - CONFIG, width, value);
+          if (offset >= CONFIG) device.writeConfig(offset - CONFIG, width, value);
           else if (width === 4) writeRegister(offset, value);
           else log(`${width}-byte write to register 0x${offset.toString(16)}`);
         },
@@ -481,17 +369,9 @@ function createConsole(backend: Backend, env: DeviceEnv): Device {
       driverFeatures = [0, 0];
       generation = 0;
       setups.clear();
-      initialiseConfig();
-      pending = new Uint8Array(0);
-      backend.reset();
+      device.reset();
     },
-    receive(bytes: Uint8Array): void {
-      const joined = new Uint8Array(pending.length + bytes.length);
-      joined.set(pending);
-      joined.set(bytes, pending.length);
-      pending = joined;
-      deliverPending();
-    },
+    receive: (bytes) => device.receive(bytes),
     save: () => ({
       deviceFeaturesSel,
       driverFeaturesSel,
@@ -504,9 +384,7 @@ function createConsole(backend: Backend, env: DeviceEnv): Device {
       isBroken,
       setups: [...setups].map(([queue, setup]) => ({ queue, setup })),
       queues: queues.map((queue) => queue.save()),
-      deviceConfig: deviceConfig.slice(),
-      pending: pending.slice(),
-      backend: backend.save(),
+      device: device.save(),
     }),
     load(state: DeviceState): void {
       const saved = state as State;
@@ -515,9 +393,7 @@ function createConsole(backend: Backend, env: DeviceEnv): Device {
       setups.clear();
       for (const { queue, setup } of saved.setups) setups.set(queue, setup);
       saved.queues.forEach((queue, index) => queues[index]?.load(queue));
-      deviceConfig.set(saved.deviceConfig);
-      pending = saved.pending.slice();
-      backend.load(saved.backend);
+      device.load(saved.device);
     },
   };
 }
@@ -531,7 +407,7 @@ export const virtioMmio = defineDevice<VirtioMmioConfig>({
       case "none":
         return createEmptyTransport();
       case "console":
-        return createConsole(createBackend(config.backend, env), env);
+        return createTransport(virtioConsole(config.backend, env), env);
       default:
         throw new RangeError(`virtio-mmio: device is ${JSON.stringify(config)}, expected console or none`);
     }

@@ -49,6 +49,8 @@ export interface EngineHost {
   readText(path: string): string | null;
   /** For `wallMs`. */
   now(): number;
+  /** CPU time of this process in ms: what work costs, whatever else the machine does. */
+  cpuTime(): number;
   readonly interpreter: ExecutorFactory;
   /** Loaded when it pays. */
   loadWasm(): Promise<ExecutorFactory>;

@@ -2,7 +2,7 @@
 // here, for each run, so that one image serves machines that differ. The answer is the reason of the skip, in the user's words.
 
 import type { ManifestNeed, ManifestTest } from "../../compiler/images/manifest.ts";
-import { capabilitiesOf, type Capability, type MachineDescription } from "../../machines/description.ts";
+import { capabilitiesOf, formatCapability, type Capability, type MachineDescription } from "../../machines/description.ts";
 
 export function formatNeed(need: ManifestNeed): string {
   return need.args.length === 0 ? need.name : `${need.name}(${need.args.join(", ")})`;
@@ -42,30 +42,45 @@ export interface NeedReport {
   readonly detail: string;
 }
 
+function checkNeed(need: ManifestNeed, machine: MachineDescription): NeedReport {
+  const met = isProvided(need, machine);
+  if (need.name === "cpus") return { need: formatNeed(need), met, detail: `${machine.name} has up to ${machine.cpus.max} CPUs` };
+  if (need.name === "ram") return { need: formatNeed(need), met, detail: `${machine.name} has ${machine.ram.size} bytes` };
+  const found = capabilitiesOf(machine).filter(({ capability }) => capability.name === need.name);
+  const device = found.find(({ capability }) => isMetBy(need, capability))?.device ?? null;
+  const detail = met
+    ? device === null
+      ? `provided by ${machine.name}`
+      : `provided by ${device}`
+    : found.length === 0
+      ? `${machine.name} has no ${need.name}`
+      : `${machine.name} has ${found.map(({ capability }) => formatCapability(capability)).join(", ")}`;
+  return { need: formatNeed(need), met, detail };
+}
+
 /** Each need of a test against a machine: what `why` prints. */
 export function checkNeeds(test: ManifestTest, machine: MachineDescription): readonly NeedReport[] {
-  return test.needs.map((need) => {
-    const met = isProvided(need, machine);
-    if (need.name === "cpus") return { need: formatNeed(need), met, detail: `${machine.name} has up to ${machine.cpus.max} CPUs` };
-    if (need.name === "ram") return { need: formatNeed(need), met, detail: `${machine.name} has ${machine.ram.size} bytes` };
-    const found = capabilitiesOf(machine).filter(({ capability }) => capability.name === need.name);
-    const device = found.find(({ capability }) => isMetBy(need, capability))?.device ?? null;
-    const detail = met
-      ? device === null
-        ? `provided by ${machine.name}`
-        : `provided by ${device}`
-      : found.length === 0
-        ? `${machine.name} has no ${need.name}`
-        : `${machine.name} has ${found.map(({ capability }) => `${capability.name}${capability.argument === null ? "" : `(${capability.argument})`}`).join(", ")}`;
-    return { need: formatNeed(need), met, detail };
-  });
+  return test.needs.map((need) => checkNeed(need, machine));
 }
+
+function findUnmetNeed(test: ManifestTest, machine: MachineDescription): string | null {
+  if (test.on.length > 0 && !test.on.includes(machine.target)) return `is for ${test.on.join(", ")}, this is ${machine.target}`;
+  const unmet = test.needs.find((need) => !isProvided(need, machine));
+  if (unmet === undefined) return null;
+  const { need, detail } = checkNeed(unmet, machine);
+  return `needs ${need}: ${detail}`;
+}
+
+/** Each row of a test asks again. */
+const answers = new WeakMap<ManifestTest, { readonly machine: MachineDescription; readonly reason: string | null }>();
 
 /** Why the test cannot run here, or null. */
 export function unmetNeed(test: ManifestTest, machine: MachineDescription): string | null {
-  if (test.on.length > 0 && !test.on.includes(machine.target)) return `is for ${test.on.join(", ")}, this is ${machine.target}`;
-  const unmet = checkNeeds(test, machine).find(({ met }) => !met);
-  return unmet === undefined ? null : `needs ${unmet.need}: ${unmet.detail}`;
+  const known = answers.get(test);
+  if (known?.machine === machine) return known.reason;
+  const reason = findUnmetNeed(test, machine);
+  answers.set(test, { machine, reason });
+  return reason;
 }
 
 /** Whether `--require` promised that the test runs. `all` promises every test. */

@@ -55,19 +55,17 @@ export interface RunHandle extends RunControl {
 const HERE = 0;
 /** The event loop gets its turn at least this often, for ^C, the live view and workers' answers. */
 const TURN_MS = 12;
-/** How often it is judged whether workers pay. */
-const TRIAL_MS = 40;
 /**
- * Tests get several times faster while V8 compiles what they use: ten thousand small ones seem to need 3 s at first and need 0.5 s. So
- * nothing is judged before a trial was no more than this much faster than the one before, or so many have passed.
+ * How often it is judged whether workers pay, and when at the earliest. Tests get several times faster while V8 compiles what they
+ * use: by the first hundred, ten thousand small ones seem to need 2 s, and they need 0.5 s.
  */
-const SETTLED = 0.8;
-const MOST_TRIALS = 8;
+const TRIAL_MS = 100;
+const WARM_MS = 250;
 /**
- * A worker costs about 200 ms of CPU time to start, to receive its image and to get as fast as this thread is by now. From this
- * much work left for each of them they shorten a run by a third, and on a busy machine they do not lengthen it.
+ * A worker costs about 200 ms of CPU time to start, to receive its image and to get as fast as this thread is by now. It pays for
+ * that from this much work on (for each worker), and even then only if a CPU is free.
  */
-const WORTH_MS = 600;
+const WORTH_MS = 1000;
 /** A test that may execute more than this, seconds of wall time, runs in a worker. */
 const LONG_INSTRUCTIONS = 200_000_000;
 /** What a batch should last: long enough to hide the round trip, short enough for an even end. */
@@ -207,8 +205,8 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
   async function execute(): Promise<void> {
     let turn = host.now();
     let trial = turn;
-    let trials = 0;
-    let previousMs = Infinity;
+    let trialCpu = host.cpuTime();
+    let previousMs = 0;
     let ran = 0;
     // The screen of a live view and its keys must not wait for a test.
     while (hasWork() && !(request.isLive && pool?.isReady === true)) {
@@ -225,13 +223,16 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
         turn = host.now();
       }
       if (pool === null && request.jobs > 1 && now - trial > TRIAL_MS) {
-        const meanMs = (now - trial) / ran;
-        const isSettled = meanMs >= SETTLED * previousMs || ++trials >= MOST_TRIALS;
-        const worth = Math.floor((meanMs * queue.left) / WORTH_MS);
+        // Wall time counts what the rest of the machine does, CPU time what V8 compiles beside: the smaller one is nearer to the work.
+        const cpu = host.cpuTime();
+        const meanMs = Math.min(now - trial, cpu - trialCpu) / ran;
+        // The better one of two trials: a busy machine or the garbage collector can spoil one.
+        const worth = Math.floor((Math.min(meanMs, previousMs) * queue.left) / WORTH_MS);
         // A live view's thread stops running tests once workers do.
-        if (isSettled && worth > 0) await startWorkers(meanMs, worth + (request.isLive ? 1 : 0));
+        if (worth > 0 && now - started > WARM_MS) await startWorkers(meanMs, worth + (request.isLive ? 1 : 0));
         previousMs = meanMs;
         trial = host.now();
+        trialCpu = cpu;
         ran = 0;
       }
     }

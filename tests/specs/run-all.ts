@@ -12,6 +12,7 @@ import { bytecodeVirt } from "../fixtures/machines.ts";
 const host: EngineHost = {
   readText,
   now: () => performance.now(),
+  cpuTime: () => performance.now(),
   interpreter: interpreterFactory,
   loadWasm: async () => (await import("../../runtime/cpus/bytecode/wasm-executor.ts")).wasmFactory,
 };

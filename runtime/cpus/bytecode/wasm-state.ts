@@ -101,7 +101,10 @@ export function buildSignatures(module: Module): SignatureTable {
   const list: Signature[] = [];
   const byKey = new Map<string, number>();
   const add = (signature: Signature): number => {
-    const key = `${signature.params.join()}>${signature.results.join()}`;
+    let key = "";
+    for (const type of signature.params) key += `${type},`;
+    key += ">";
+    for (const type of signature.results) key += `${type},`;
     let index = byKey.get(key);
     if (index === undefined) {
       index = list.length;
