@@ -181,9 +181,24 @@ export function bitsOf(type: IntType, layout: DataLayout): Bits {
   return type.bits === "address" ? (layout.addressBytes === 8 ? 64 : 32) : type.bits;
 }
 
-export function integerRange(type: IntType, layout: DataLayout): { readonly min: bigint; readonly max: bigint } {
-  const bits = BigInt(bitsOf(type, layout));
-  return type.signed ? { min: -(1n << (bits - 1n)), max: (1n << (bits - 1n)) - 1n } : { min: 0n, max: (1n << bits) - 1n };
+interface IntegerRange {
+  readonly min: bigint;
+  readonly max: bigint;
+}
+
+const SIGNED_RANGES = new Map<number, IntegerRange>();
+const UNSIGNED_RANGES = new Map<number, IntegerRange>();
+
+export function integerRange(type: IntType, layout: DataLayout): IntegerRange {
+  const bits = bitsOf(type, layout);
+  const ranges = type.signed ? SIGNED_RANGES : UNSIGNED_RANGES;
+  let range = ranges.get(bits);
+  if (range === undefined) {
+    const width = BigInt(bits);
+    range = type.signed ? { min: -(1n << (width - 1n)), max: (1n << (width - 1n)) - 1n } : { min: 0n, max: (1n << width) - 1n };
+    ranges.set(bits, range);
+  }
+  return range;
 }
 
 /** The value of `value` cut to the type's width, in its signedness. */

@@ -456,6 +456,11 @@ export interface StringLiteral {
   readonly span: Span;
 }
 
+/** The text of a string without its holes. */
+export function literalText(literal: StringLiteral): string {
+  return literal.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
+}
+
 export type Expr =
   | { readonly kind: "int"; readonly value: bigint; readonly text: string; readonly span: Span }
   /** `10ms`: nanoseconds. */

@@ -4,7 +4,7 @@
 import type { Expr, FnItem } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { FunctionBody, HExpr, Local } from "../hir.ts";
-import { BOOL, BUILTIN_TYPES, COMPTIME_INT, DURATION, STR, U8, VOID, type Type } from "../types.ts";
+import { BOOL, BUILTIN_TYPES, COMPTIME_INT, DURATION, STR, U8, VOID, integerRange, type Type } from "../types.ts";
 import { checkIndex, checkRegsAt, checkSlice } from "./access.ts";
 import { BUILTIN_FUNCTIONS, checkCall } from "./calls.ts";
 import { asInteger, evaluate, intValue, type ConstValue } from "./constants.ts";
@@ -144,6 +144,14 @@ export function checkCondition(context: Context, expr: Expr): HExpr {
 
 /** A constant expression; reports when it is none. */
 export function checkConstant(context: Context, expr: Expr, expected: Type | null, what = "this", help?: string): { readonly value: ConstValue; readonly type: Type; readonly expr: HExpr } | null {
+  if (expr.kind === "int" && expected?.kind === "int") {
+    const { min, max } = integerRange(expected, context.target.layout);
+    if (expr.value >= min && expr.value <= max) {
+      // What the rest would come to, without the rest: tables have many such cells.
+      const known = intValue(expr.value);
+      return { value: known, type: expected, expr: { kind: "const", value: known, type: expected, span: expr.span } };
+    }
+  }
   const checked = expected === null ? checkExpr(context, expr) : checkAs(context, expr, expected);
   if (checked.type.kind === "error" || checked.kind === "error") return null;
   const value = evaluate(checked, context.target.layout);

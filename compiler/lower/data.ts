@@ -13,21 +13,24 @@ function writeInteger(bytes: Uint8Array, offset: number, size: number, value: bi
   for (let i = 0; i < size; i++) {
     if (i === 4) half = Number(bits >> 32n);
     bytes[endian === "little" ? offset + i : offset + size - 1 - i] = half & 0xff;
-    half = Math.floor(half / 256);
+    half >>>= 8;
   }
 }
 
 export function writeConst(builder: ModuleBuilder, bytes: Uint8Array, relocations: Relocation[], offset: number, type: Type, value: ConstValue): void {
   const { layout } = builder;
   if (value.kind === "zero") return;
-  const shape = sizeOf(type, layout);
   switch (type.kind) {
     case "array":
       writeElements(builder, bytes, relocations, offset, type.element, value);
       return;
     case "struct":
       if (value.kind === "struct") {
-        for (const [i, field] of type.fields.entries()) writeConst(builder, bytes, relocations, offset + field.offset, field.type, value.fields[i] ?? { kind: "zero" });
+        for (let i = 0; i < type.fields.length; i++) {
+          const field = type.fields[i];
+          const part = value.fields[i];
+          if (field !== undefined && part !== undefined) writeConst(builder, bytes, relocations, offset + field.offset, field.type, part);
+        }
       }
       return;
     case "str":
@@ -46,7 +49,7 @@ export function writeConst(builder: ModuleBuilder, bytes: Uint8Array, relocation
     case "pointer":
     case "comptime-int":
       if (value.kind === "address") relocations.push({ kind: "data", offset, symbol: builder.symbolOf(value.global), addend: 0 });
-      else writeInteger(bytes, offset, shape.size, asInteger(value) ?? 0n, layout.endian);
+      else writeInteger(bytes, offset, sizeOf(type, layout).size, asInteger(value) ?? 0n, layout.endian);
       return;
     case "regs":
     case "void":

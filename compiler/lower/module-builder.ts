@@ -10,6 +10,9 @@ import { sizeOf, type Type } from "../types.ts";
 import type { ConstValue } from "../check/constants.ts";
 import { writeConst } from "./data.ts";
 
+/** Bytes as a key: each becomes one character, another one for another byte. */
+const latin1 = new TextDecoder("latin1");
+
 /** Gives the function's code when its turn comes. */
 type MakeFunction = () => BytecodeFunction;
 
@@ -101,7 +104,7 @@ export class ModuleBuilder {
 
   /** Read-only bytes; equal contents share a symbol. */
   bytesSymbol(bytes: Uint8Array, align = 1): number {
-    const key = `${align}:${Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")}`;
+    const key = `${align}:${latin1.decode(bytes)}`;
     const known = this.interned.get(key);
     if (known !== undefined) return known;
     const index = this.addSymbol({ name: `const.${this.interned.size}`, size: bytes.length, align, writable: false, bytes, relocations: [] });

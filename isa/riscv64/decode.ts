@@ -1,0 +1,84 @@
+// Decoder: a word to its row of the table and its operands. The disassembler and the emulated CPU share it; it is exact, so
+// that reserved encodings come back as undefined and the CPU can raise an illegal-instruction exception for them.
+
+import type { Operand } from "./formats.ts";
+import { checkOperand } from "./encode.ts";
+import { INSTRUCTIONS } from "./instructions.ts";
+import type { Instruction } from "./instructions.ts";
+
+export interface DecodedInstruction {
+  readonly instruction: Instruction;
+  /** Registers by number, immediates sign-extended as the table says. */
+  readonly operands: ReadonlyMap<string, number>;
+}
+
+/** Rows by the bits that every row has fixed: the major opcode, or quadrant and funct3 of a compressed one. */
+const keyOf = (word: number): number => ((word & 3) === 3 ? word & 0x7f : 0x80 | ((word >> 11) & 0x1c) | (word & 3));
+
+const countBits = (mask: number): number => {
+  let count = 0;
+  for (let rest = mask; rest !== 0; rest = (rest & (rest - 1)) >>> 0) count++;
+  return count;
+};
+
+const candidates = new Map<number, Instruction[]>();
+for (const row of INSTRUCTIONS.toSorted((a, b) => countBits(b.mask) - countBits(a.mask))) {
+  const key = keyOf(row.match);
+  const rows = candidates.get(key) ?? [];
+  rows.push(row);
+  candidates.set(key, rows);
+}
+
+/** Length in bytes of the instruction that starts with this halfword; 4 also for the reserved longer ones. */
+export function instructionLength(halfword: number): 2 | 4 {
+  return (halfword & 3) === 3 ? 4 : 2;
+}
+
+/** Takes 32 bits; the upper half of a compressed instruction does not matter. Undefined: the encoding is reserved or unknown. */
+export function decode(bits: number): DecodedInstruction | undefined {
+  const word = instructionLength(bits) === 2 ? bits & 0xffff : bits >>> 0;
+  for (const instruction of candidates.get(keyOf(word)) ?? []) {
+    if ((word & instruction.mask) >>> 0 !== instruction.match) continue;
+    const operands = unpackOperands(instruction, word);
+    if (operands !== undefined) return { instruction, operands };
+  }
+  return undefined;
+}
+
+function unpackOperands(instruction: Instruction, word: number): ReadonlyMap<string, number> | undefined {
+  const operands = new Map<string, number>();
+  for (const [name, operand] of instruction.operands) {
+    const value = unpackOperand(operand, word);
+    if (checkOperand(operand, value) !== undefined) return undefined;
+    operands.set(name, value);
+  }
+  return operands;
+}
+
+function unpackOperand(operand: Operand, word: number): number {
+  let value = 0;
+  let top = 0;
+  for (const [at, width, from] of operand.bits) {
+    value |= ((word >>> at) & ((1 << width) - 1)) << from;
+    top = Math.max(top, from + width);
+  }
+  switch (operand.kind) {
+    case "x8":
+    case "f8":
+      return value + 8;
+    case "signed":
+    case "target":
+      return (value << (32 - top)) >> (32 - top);
+    case "upper":
+      return ((value << (32 - top)) >> (32 - top)) & 0xfffff;
+    case "x":
+    case "f":
+    case "unsigned":
+    case "csr":
+    case "rounding":
+    case "fence":
+    case "order":
+    case "ignored":
+      return value;
+  }
+}
