@@ -2,6 +2,7 @@
 // makes it from the AST, lowering reads it; it still speaks the language's concepts, not instructions. Locals know whether they
 // must live in memory (captured by a handler or cpu block, address taken, shared), which is all that lowering needs to place them.
 
+import type { ArithmeticOp, CompareOp } from "../grammar/ast.ts";
 import type { Span } from "../grammar/source.ts";
 import type { Attributes } from "./check/attributes.ts";
 import type { ConstValue } from "./check/constants.ts";
@@ -48,7 +49,8 @@ export interface FunctionBody {
 export interface HFunction {
   readonly name: string;
   readonly span: Span;
-  readonly type: { readonly params: readonly Type[]; readonly result: Type };
+  /** Filled when its signature is resolved. */
+  type: { readonly params: readonly Type[]; readonly result: Type };
   /** Filled when its body is checked. */
   body: FunctionBody | null;
 }
@@ -94,9 +96,6 @@ export interface Text {
   readonly parts: readonly ({ readonly kind: "text"; readonly text: string } | { readonly kind: "value"; readonly expr: HExpr; readonly format: string | null })[];
   readonly span: Span;
 }
-
-export type ArithmeticOp = "+" | "-" | "*" | "/" | "%" | "&" | "|" | "^" | "<<" | ">>";
-export type CompareOp = "==" | "!=" | "<" | "<=" | ">" | ">=";
 
 interface Typed {
   readonly type: Type;

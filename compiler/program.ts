@@ -6,7 +6,7 @@ import type { Diagnostic, Report } from "../grammar/diagnostic.ts";
 import { parseFile } from "../grammar/parser.ts";
 import type { Source, Span } from "../grammar/source.ts";
 import { LIBRARY_PREFIX } from "../isa/bytecode/module.ts";
-import { fail, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
+import { fail, failTwice, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
 import { checkFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures, spanOfSymbol } from "./check/declarations.ts";
 import { createModule, moduleScope, type Module } from "./check/scope.ts";
 import { checkSuite } from "./check/suite.ts";
@@ -126,7 +126,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     const name = item.alias ?? (item.quoted ? null : item.path);
     const before = name === null ? undefined : module.names.get(name.text);
     if (name !== null && before !== undefined) {
-      fail(context, name.span, "E0409", `\`${name.text}\` is declared twice`, { related: [{ span: spanOfSymbol(before), text: "first declared here" }] });
+      failTwice(context, name.span, `\`${name.text}\``, spanOfSymbol(before));
       return;
     }
     uses.get(module)?.add(target);

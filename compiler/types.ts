@@ -270,7 +270,6 @@ export function layOutFields(
 export function registersOf(type: Type): readonly ScalarType[] {
   switch (type.kind) {
     case "int":
-      return [scalarOf(type)];
     case "bool":
     case "enum":
     case "pointer":
@@ -313,6 +312,12 @@ export function scalarOf(type: Type): ScalarType {
     case "error":
       return "addr";
   }
+}
+
+/** What an index or a loop reaches in values of the type; null: they have no elements. */
+export function elementOf(type: Type): Type | null {
+  if (type.kind === "array" || type.kind === "slice") return type.element;
+  return type.kind === "str" ? U8 : null;
 }
 
 export function isAggregate(type: Type): boolean {

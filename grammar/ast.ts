@@ -296,7 +296,7 @@ export interface LetStmt {
 export interface AssignStmt {
   readonly kind: "assign";
   readonly target: Expr;
-  readonly op: BinaryOp | null;
+  readonly op: ArithmeticOp | null;
   readonly value: Expr;
   readonly span: Span;
 }
@@ -440,10 +440,9 @@ export interface AsmStmt {
 // ---- Expressions ----
 
 export type UnaryOp = "-" | "~" | "not" | "&";
-export type BinaryOp =
-  | "+" | "-" | "*" | "/" | "%" | "&" | "|" | "^" | "<<" | ">>"
-  | "==" | "!=" | "<" | "<=" | ">" | ">="
-  | "and" | "or" | "in" | "not in";
+export type ArithmeticOp = "+" | "-" | "*" | "/" | "%" | "&" | "|" | "^" | "<<" | ">>";
+export type CompareOp = "==" | "!=" | "<" | "<=" | ">" | ">=";
+export type BinaryOp = ArithmeticOp | CompareOp | "and" | "or" | "in" | "not in";
 
 /** Part of a text: literal characters (escapes resolved) or `{expr[:format]}`. Formats: x (hex), d, b, s (text). */
 export type StringPart =

@@ -3,7 +3,7 @@
 // follows shows that they are meant; the table of statement starts then chooses the rule by one token.
 
 import type { IOrAlt, TokenType } from "chevrotain";
-import type { AssignStmt, BinaryOp, Block, CheckStmt, ExpectTrapStmt, Expr, IfStmt, MatchStmt, Name, SkipStmt, Stmt, StringLiteral } from "./ast.ts";
+import type { ArithmeticOp, AssignStmt, Block, CheckStmt, ExpectTrapStmt, Expr, IfStmt, MatchStmt, Name, SkipStmt, Stmt, StringLiteral } from "./ast.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
 import { ExpressionParser, startsExpression } from "./parse-expressions.ts";
@@ -273,7 +273,7 @@ export class StatementParser extends ExpressionParser {
     this.when(0, operator.tokenType.CATEGORIES?.includes(T.AssignOperator) === true, () => {
       this.consume(0, T.AssignOperator);
       const value = this.subrule(1, this.expr);
-      const op = operator.tokenType === T.Equal ? null : (operator.image.slice(0, -1) as BinaryOp);
+      const op = operator.tokenType === T.Equal ? null : (operator.image.slice(0, -1) as ArithmeticOp);
       assignment = { kind: "assign", target: expr, op, value, span: this.spanFrom(this.RECORDING_PHASE ? 0 : expr.span.start) };
     });
     if (assignment !== null) return assignment;

@@ -1,4 +1,5 @@
-// Finds and reads machine files. The only part of `machines/` that touches the host: what a file says is `parse-machine.ts`.
+// Finds and reads machine files. The only part of `machines/` that touches the host: what a file says is `parse-machine.ts`. Names are
+// those of the YAML files in this folder.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

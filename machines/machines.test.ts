@@ -1,3 +1,6 @@
+// Machine files: those that ship load, fit the schema that editors use and describe QEMU's `virt` board; each mistake that a file
+// can hold is told at its line.
+
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

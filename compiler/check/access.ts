@@ -3,7 +3,7 @@
 
 import type { Expr } from "../../grammar/ast.ts";
 import type { HExpr } from "../hir.ts";
-import { STR, U8, USIZE, sameType, type Type } from "../types.ts";
+import { STR, U32, USIZE, elementOf, sameType, type Type } from "../types.ts";
 import { evaluateInteger, intValue } from "./constants.ts";
 import { errorExpr, fail, suggest, type Context } from "./context.ts";
 import { cast, coerce, defaultType, quote, showBig } from "./convert.ts";
@@ -33,7 +33,7 @@ export function checkIndex(context: Context, expr: Expr & { kind: "index" }): HE
   }
   const index = checkIndexValue(context, expr.index);
   if (object.kind === "error" || index.kind === "error" || object.type.kind === "error") return errorExpr(span);
-  const element = object.type.kind === "array" || object.type.kind === "slice" ? object.type.element : object.type.kind === "str" ? U8 : null;
+  const element = elementOf(object.type);
   if (element === null) {
     fail(context, object.span, "E0506", `${quote(object.type)} has no elements to index`, { label: `this is ${quote(object.type)}` });
     return errorExpr(span);
@@ -45,8 +45,7 @@ export function checkIndex(context: Context, expr: Expr & { kind: "index" }): HE
     return errorExpr(span, element);
   }
   if (element.kind === "comptime-int") object = defaultType(context, object);
-  const type = object.type.kind === "array" || object.type.kind === "slice" ? object.type.element : element;
-  return { kind: "index", object, index, type, span };
+  return { kind: "index", object, index, type: elementOf(object.type) ?? element, span };
 }
 
 export function checkSlice(context: Context, expr: Expr & { kind: "slice" }): HExpr {
@@ -71,7 +70,7 @@ export function checkRegsAt(context: Context, expr: Expr & { kind: "regs-at" }):
     return errorExpr(expr.span);
   }
   const { span } = expr;
-  const constant = (value: bigint): HExpr => ({ kind: "const", value: intValue(value), type: { kind: "int", name: "u32", signed: false, bits: 32 }, span });
+  const constant = (value: bigint): HExpr => ({ kind: "const", value: intValue(value), type: U32, span });
   let address = checkExpr(context, expr.address, USIZE);
   let space = constant(expr.space === "ports" ? 1n : 0n);
   if (address.type.kind === "struct") {

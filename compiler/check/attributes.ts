@@ -1,7 +1,7 @@
 // Attributes and needs: what stands around a test or suite in words. Every word is checked against its table, so that a slip is
 // an error with the nearest name and never a test that quietly does not run.
 
-import type { Attribute, Expr, Need } from "../../grammar/ast.ts";
+import { literalText, type Attribute, type Expr, type Need } from "../../grammar/ast.ts";
 import { textOf } from "../../grammar/source.ts";
 import { CAPABILITIES, TAGS, type Capability } from "../plan/capabilities.ts";
 import { asInteger } from "./constants.ts";
@@ -46,7 +46,7 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
       case "covers":
         if (attribute.args.length === 0) fail(context, attribute.span, "E0504", "`@covers` takes at least 1 argument, found 0", { help: "for example `@covers(\"PCI 3.0, 6.2.1\")`" });
         for (const arg of attribute.args) {
-          if (arg.kind === "string") covers.push(arg.parts.map((part) => (part.kind === "text" ? part.text : "")).join(""));
+          if (arg.kind === "string") covers.push(literalText(arg));
           else fail(context, arg.span, "E0501", "`@covers` takes texts", { label: "not a text", help: "for example `@covers(\"PCI 3.0, 6.2.1\")`" });
         }
         break;

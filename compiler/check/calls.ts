@@ -1,4 +1,5 @@
-// Calls: functions, methods, function values, the intrinsic namespaces and the few built-in functions that take types.
+// Calls: functions, methods, function values, the intrinsic namespaces and the few built-in functions that take types. What is called
+// decides how arguments are checked; where it is wrong already, the arguments are checked all the same, for mistakes of their own.
 
 import type { Expr, Name } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
@@ -12,7 +13,7 @@ import { resolveSignature } from "./declarations.ts";
 import { checkExpr, typeNamed } from "./expressions.ts";
 import { INTRINSICS, findIntrinsic, type IntrinsicRow } from "./intrinsics.ts";
 import { isIntrinsicNamespace, moduleNamed } from "./members.ts";
-import { completeType } from "./resolve-types.ts";
+import { completeType, methodsOf } from "./resolve-types.ts";
 import { lookUp, visibleTypes, type FnEntry } from "./scope.ts";
 
 type Call = Expr & { kind: "call" };
@@ -117,31 +118,20 @@ function findMethod(context: Context, type: Type, name: string): FnEntry | null 
   if (struct.kind !== "struct") return null;
   completeType(context, struct);
   if (struct.fields.some((field) => field.name === name)) return null;
-  return methodTables.get(struct)?.get(name) ?? null;
+  return methodsOf(struct)?.get(name) ?? null;
 }
 
 /** Reports a call of what a struct has neither as a method nor as a field. */
 function hasNoMember(context: Context, type: Type, name: Name): boolean {
   const struct = type.kind === "pointer" ? type.target : type;
   if (struct.kind !== "struct" || struct.fields.some((field) => field.name === name.text)) return false;
-  const methods = [...(methodTables.get(struct)?.keys() ?? [])];
+  const methods = [...(methodsOf(struct)?.keys() ?? [])];
   fail(context, name.span, "E0407", `${struct.table === undefined ? `\`${struct.name}\`` : `a row of \`${struct.table}\``} has no method \`${name.text}\``, {
     related: [{ span: struct.declared, text: "declared here" }],
     help: suggest(name.text, methods),
   });
   return true;
 }
-
-const methodTables = new WeakMap<Type, Map<string, FnEntry>>();
-
-export function hasMethod(type: Type, name: string): boolean {
-  return methodTables.get(type)?.has(name) === true;
-}
-
-export function registerMethods(type: Type, methods: Map<string, FnEntry>): void {
-  methodTables.set(type, methods);
-}
-
 
 // ---- Intrinsics ----
 
@@ -262,4 +252,3 @@ function checkAlloc(context: Context, call: Call): HExpr {
   const shape = sizeOf(type, context.target.layout);
   return { kind: "convert", operand: allocate(usize(shape.size), shape.align), type: { kind: "pointer", target: type }, span };
 }
-

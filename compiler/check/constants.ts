@@ -2,6 +2,7 @@
 // evaluator runs over checked expressions, so that a constant means exactly what the same expression means in the guest: it
 // wraps at its type's width. What cannot be known before the guest runs gives null, and the caller says where that matters.
 
+import type { ArithmeticOp, CompareOp } from "../../grammar/ast.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { Global, HExpr, HFunction } from "../hir.ts";
 import { U8, bitsOf, sizeOf, wrapInteger, type IntType, type Type } from "../types.ts";
@@ -100,7 +101,7 @@ export function equalConst(a: ConstValue, b: ConstValue, type: Type): boolean {
 }
 
 /** Result of an integer operation, or null where the guest would trap. `bits` is null for literals that have no width yet. */
-export function arithmetic(op: string, left: bigint, right: bigint, bits: number | null, signed: boolean): bigint | null {
+export function arithmetic(op: ArithmeticOp, left: bigint, right: bigint, bits: number | null, signed: boolean): bigint | null {
   const count = bits === null ? right : right & BigInt(bits - 1);
   switch (op) {
     case "+":
@@ -123,12 +124,10 @@ export function arithmetic(op: string, left: bigint, right: bigint, bits: number
       return count < 0n || count > 4096n ? null : left << count;
     case ">>":
       return count < 0n || count > 4096n ? null : (signed || bits === null ? left : BigInt.asUintN(bits, left)) >> count;
-    default:
-      return null;
   }
 }
 
-function compare(op: string, a: ConstValue, b: ConstValue, type: Type): boolean | null {
+function compare(op: CompareOp, a: ConstValue, b: ConstValue, type: Type): boolean | null {
   if (op === "==") return equalConst(a, b, type);
   if (op === "!=") return !equalConst(a, b, type);
   const left = asInteger(a);
@@ -141,7 +140,7 @@ function compare(op: string, a: ConstValue, b: ConstValue, type: Type): boolean 
       return left <= right;
     case ">":
       return left > right;
-    default:
+    case ">=":
       return left >= right;
   }
 }

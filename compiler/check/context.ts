@@ -65,6 +65,11 @@ export function fail(context: Pick<Context, "report">, span: Span, code: string,
   context.report(diagnostic);
 }
 
+/** Reports a second declaration of a name: "`x` is declared twice", `where` completes it ("in `Mode`"). */
+export function failTwice(context: Pick<Context, "report">, span: Span, what: string, before: Span, where?: string): void {
+  fail(context, span, "E0409", `${what} is declared twice${where === undefined ? "" : ` ${where}`}`, { related: [{ span: before, text: "first declared here" }] });
+}
+
 /**
  * Deeper code than this is refused, long before the host's stack ends here or in lowering: the same program must compile on
  * every host.

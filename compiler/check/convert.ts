@@ -3,7 +3,7 @@
 
 import { textOf, type Span } from "../../grammar/source.ts";
 import type { HExpr } from "../hir.ts";
-import { U64, I64, U8, bitsOf, integerRange, isAggregate, sameType, showType, type IntType, type Type } from "../types.ts";
+import { I64, U64, U8, USIZE, integerRange, isAggregate, sameType, showType, wrapInteger, type IntType, type Type } from "../types.ts";
 import { asInteger, evaluate, evaluateInteger, intValue, type ConstValue } from "./constants.ts";
 import { counted, errorExpr, fail, type Context, type Extra } from "./context.ts";
 
@@ -218,10 +218,8 @@ export function cast(context: Context, operand: HExpr, type: Type, span: Span): 
   if (from.kind === "comptime-int") {
     const value = evaluateInteger(operand, context.target.layout);
     if (value === null) return cast(context, defaultType(context, operand), type, span);
-    const integer = integerBehind(type, context);
-    const bits = bitsOf(integer, context.target.layout);
-    const wrapped = integer.signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
-    return { kind: "const", value: intValue(wrapped), type, span };
+    const integer = integerBehind(type);
+    return { kind: "const", value: intValue(wrapInteger(value, integer, context.target.layout)), type, span };
   }
   return { kind: "convert", operand, type, span };
 }
@@ -234,8 +232,8 @@ function noCastHelp(from: Type, to: Type): string | undefined {
   return undefined;
 }
 
-function integerBehind(type: Type, context: Context): IntType {
+/** The integer that a value of the type is: pointers and functions are addresses. */
+function integerBehind(type: Type): IntType {
   if (type.kind === "int") return type;
-  if (type.kind === "enum") return type.base;
-  return { kind: "int", name: "usize", signed: false, bits: context.target.layout.addressBytes === 8 ? 64 : 32 };
+  return type.kind === "enum" ? type.base : USIZE;
 }

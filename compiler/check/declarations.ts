@@ -7,12 +7,11 @@ import type { FunctionBody, Global, HFunction, HTable, Local } from "../hir.ts";
 import {
   ERROR, U32, VOID, bitsOf, integerRange, showType, type EnumType, type Register, type RegisterField, type RegsType, type StructType, type Type,
 } from "../types.ts";
-import { registerMethods } from "./calls.ts";
 import { evaluate, type ConstValue } from "./constants.ts";
-import { fail, listNames, suggest, type Context } from "./context.ts";
+import { fail, failTwice, listNames, suggest, type Context } from "./context.ts";
 import { defaultType, quote, showBig } from "./convert.ts";
-import { checkConstant, checkExpr, evaluateInteger, evaluateLength } from "./expressions.ts";
-import { registerStruct, resolveSized, resolveType } from "./resolve-types.ts";
+import { checkConstant, checkExpr, checkInteger, checkLength } from "./expressions.ts";
+import { completeType, registerStruct, resolveSized, resolveType } from "./resolve-types.ts";
 import { moduleScope, type ConstEntry, type FnEntry, type GlobalEntry, type Module, type Symbol, type TableEntry } from "./scope.ts";
 import { checkBody } from "./statements.ts";
 import { resolveTable } from "./tables.ts";
@@ -40,7 +39,7 @@ export function spanOfSymbol(symbol: Symbol): Span {
 function declare(context: Context, module: Module, name: string, span: Span, symbol: Symbol): void {
   const before = module.names.get(name);
   if (before !== undefined) {
-    fail(context, span, "E0409", `\`${name}\` is declared twice`, { related: [{ span: spanOfSymbol(before), text: "first declared here" }] });
+    failTwice(context, span, `\`${name}\``, spanOfSymbol(before));
     return;
   }
   module.names.set(name, symbol);
@@ -69,11 +68,10 @@ export function declareNames(context: Context, module: Module): void {
         const methods = new Map<string, FnEntry>();
         for (const method of item.methods) {
           const before = methods.get(method.name.text)?.item.name.span ?? item.fields.find((field) => field.name.text === method.name.text)?.name.span;
-          if (before !== undefined) fail(inner, method.name.span, "E0409", `\`${method.name.text}\` is declared twice in \`${item.name.text}\``, { related: [{ span: before, text: "first declared here" }] });
+          if (before !== undefined) failTwice(inner, method.name.span, `\`${method.name.text}\``, before, `in \`${item.name.text}\``);
           methods.set(method.name.text, createFunction(module, method, type));
         }
         module.methods.set(type, methods);
-        registerMethods(type, methods);
         break;
       }
       case "enum": {
@@ -119,12 +117,9 @@ export function checkTargetName(context: Context, name: string, span: Span): voi
 
 function createFunction(module: Module, item: FnItem, owner: StructType | null): FnEntry {
   const name = owner === null ? item.name.text : `${owner.name}.${item.name.text}`;
-  const type: { params: readonly Type[]; result: Type } = { params: [], result: VOID };
-  const fn: HFunction = { name: module.libName === null ? name : `${module.libName}.${name}`, span: item.name.span, type, body: null };
-  return { kind: "fn", item, module, function: fn, owner };
+  const fn: HFunction = { name: module.libName === null ? name : `${module.libName}.${name}`, span: item.name.span, type: { params: [], result: VOID }, body: null };
+  return { kind: "fn", item, module, function: fn, owner, state: "waiting" };
 }
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Signatures, enums and register blocks: everything that bodies and constants refer to. */
 export function resolveSignatures(context: Context, module: Module): void {
@@ -141,19 +136,17 @@ function* functionsOf(module: Module): Generator<FnEntry> {
   for (const methods of module.methods.values()) yield* methods.values();
 }
 
-const resolved = new WeakSet<FnEntry>();
-
 /** The types of a function's parameters and result, on demand: the values of an enum may call it before its turn comes. */
 export function resolveSignature(from: Context, entry: FnEntry): void {
-  if (resolved.has(entry)) return;
-  resolved.add(entry);
+  if (entry.state === "done") return;
+  entry.state = "done";
   const { item } = entry;
   const context = moduleContext(from, entry.module);
   const params = item.params.map((param) => resolveSized(context, param.type));
   const seen = new Map<string, Span>();
   for (const { name } of item.params) {
     const before = seen.get(name.text);
-    if (before !== undefined) fail(context, name.span, "E0409", `parameter \`${name.text}\` is declared twice`, { related: [{ span: before, text: "first declared here" }] });
+    if (before !== undefined) failTwice(context, name.span, `parameter \`${name.text}\``, before);
     seen.set(name.text, name.span);
   }
   const [self] = params;
@@ -163,9 +156,7 @@ export function resolveSignature(from: Context, entry: FnEntry): void {
       help: `write \`fn ${item.name.text}(self${item.params.length > 0 ? ", .." : ""})\`, or move it out of the struct`,
     });
   }
-  const type = entry.function.type as Writable<HFunction["type"]>;
-  type.params = params;
-  type.result = item.result === null ? VOID : resolveSized(context, item.result);
+  entry.function.type = { params, result: item.result === null ? VOID : resolveSized(context, item.result) };
 }
 
 function resolveEnum(context: Context, item: EnumItem): void {
@@ -182,10 +173,10 @@ function resolveEnum(context: Context, item: EnumItem): void {
   const range = integerRange(type.base, context.target.layout);
   let next = 0n;
   for (const member of item.members) {
-    const given = member.value === null ? next : evaluateInteger(context, member.value, "an enum's value");
+    const given = member.value === null ? next : checkInteger(context, member.value, "an enum's value");
     const value = given ?? next;
     const before = places.get(member.name.text);
-    if (before !== undefined) fail(context, member.name.span, "E0409", `member \`${member.name.text}\` is declared twice in \`${type.name}\``, { related: [{ span: before, text: "first declared here" }] });
+    if (before !== undefined) failTwice(context, member.name.span, `member \`${member.name.text}\``, before, `in \`${type.name}\``);
     places.set(member.name.text, member.name.span);
     if (value < range.min || value > range.max) {
       fail(context, member.value?.span ?? member.name.span, "E0502", `${showBig(value)} does not fit \`${type.base.name}\``, {
@@ -212,7 +203,7 @@ function resolveRegs(context: Context, item: RegsItem): void {
     const register = resolveRegister(context, declared);
     if (register === null) continue;
     const before = registers.get(register.name);
-    if (before !== undefined) fail(context, declared.name.span, "E0409", `register \`${register.name}\` is declared twice in \`${item.name.text}\``, { related: [{ span: before.declared, text: "first declared here" }] });
+    if (before !== undefined) failTwice(context, declared.name.span, `register \`${register.name}\``, before.declared, `in \`${item.name.text}\``);
     registers.set(register.name, register);
   }
   symbol.type.registers = registers;
@@ -221,8 +212,8 @@ function resolveRegs(context: Context, item: RegsItem): void {
 function resolveRegister(context: Context, declared: RegisterDecl): Register | null {
   const written = declared.type.kind === "array-type" ? declared.type.element : declared.type;
   const type = resolveType(context, written);
-  const count = declared.type.kind === "array-type" ? evaluateLength(context, declared.type.length) : null;
-  const offset = evaluateInteger(context, declared.offset, "a register's offset");
+  const count = declared.type.kind === "array-type" ? checkLength(context, declared.type.length) : null;
+  const offset = checkInteger(context, declared.offset, "a register's offset");
   if (type.kind !== "error" && (type.kind !== "int" || type.signed)) {
     fail(context, written.span, "E0501", `a register is an unsigned integer, found ${quote(type)}`, { label: "not an unsigned integer", help: type.kind === "int" ? `read it as \`u${bitsOf(type, context.target.layout)}\` and convert the value` : undefined });
     return null;
@@ -233,14 +224,14 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
     return null;
   }
   const bits = bitsOf(type, context.target.layout);
-  const reset = declared.reset === null ? null : evaluateInteger(context, declared.reset, "a reset value");
+  const reset = declared.reset === null ? null : checkInteger(context, declared.reset, "a reset value");
   if (reset !== null && (reset < 0n || reset >> BigInt(bits) !== 0n) && declared.reset !== null) {
     fail(context, declared.reset.span, "E0502", `${showBig(reset)} does not fit \`${showType(type)}\``, { label: "the reset value", related: [{ span: written.span, text: "the register's type" }] });
   }
   const access = declared.access ?? "rw";
   const fields = declared.fields.flatMap((field): (RegisterField & { readonly isWrong?: boolean })[] => {
-    const high = evaluateInteger(context, field.high, "a bit number");
-    const low = field.low === null ? high : evaluateInteger(context, field.low, "a bit number");
+    const high = checkInteger(context, field.high, "a bit number");
+    const low = field.low === null ? high : checkInteger(context, field.low, "a bit number");
     if (high === null || low === null) return [];
     if (low < 0n || high < low || high >= BigInt(bits)) {
       const reversed = high < low && high >= 0n && low < BigInt(bits);
@@ -257,7 +248,7 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
   const seen = new Map<string, Span>();
   for (const field of fields) {
     const before = seen.get(field.name);
-    if (before !== undefined) fail(context, field.declared, "E0409", `field \`${field.name}\` is declared twice in \`${declared.name.text}\``, { related: [{ span: before, text: "first declared here" }] });
+    if (before !== undefined) failTwice(context, field.declared, `field \`${field.name}\``, before, `in \`${declared.name.text}\``);
     seen.set(field.name, field.declared);
   }
   const byLow = fields.filter((field) => field.isWrong !== true).sort((a, b) => a.low - b.low);
@@ -382,12 +373,7 @@ export function checkUnusedDeclarations(context: Context, module: Module): void 
     if (symbol.kind === "global") globalOf(context, symbol);
     if (symbol.kind === "table") tableOf(context, symbol);
     if (symbol.kind === "type" && symbol.type.kind === "struct") {
-      resolveSized(moduleContext(context, module), {
-        kind: "named-type",
-        module: null,
-        name: { text: symbol.type.name, span: symbol.span },
-        span: symbol.span,
-      });
+      completeType(moduleContext(context, module), symbol.type);
     }
   }
 }

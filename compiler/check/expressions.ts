@@ -1,7 +1,7 @@
 // Expressions: AST to typed HIR. `expected` is what the place around wants, where it is known; it only steers literals and array
 // literals: the place itself calls `coerce`, so that every mismatch is reported once, where it can name both sides.
 
-import type { Expr, FnItem } from "../../grammar/ast.ts";
+import { literalText, type Expr, type FnItem } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { FunctionBody, HExpr, Local } from "../hir.ts";
 import { BOOL, BUILTIN_TYPES, COMPTIME_INT, DURATION, STR, U8, VOID, integerRange, type Type } from "../types.ts";
@@ -93,7 +93,7 @@ function checkKind(context: Context, expr: Expr, expected: Type | null): HExpr {
     case "array":
       return checkArray(context, expr, expected);
     case "array-fill": {
-      const count = evaluateLength(context, expr.count);
+      const count = checkLength(context, expr.count);
       const wanted = expected?.kind === "array" || expected?.kind === "slice" ? expected.element : null;
       let element = checkExpr(context, expr.element, wanted);
       if (wanted !== null) element = coerce(context, element, wanted);
@@ -162,7 +162,8 @@ export function checkConstant(context: Context, expr: Expr, expected: Type | nul
   return { value, type: checked.type, expr: checked };
 }
 
-export function evaluateInteger(context: Context, expr: Expr, what: string, help?: string): bigint | null {
+/** A constant integer; reports when it is none. */
+export function checkInteger(context: Context, expr: Expr, what: string, help?: string): bigint | null {
   const constant = checkConstant(context, expr, null, what, help);
   if (constant === null) return null;
   const value = asInteger(constant.value);
@@ -171,8 +172,8 @@ export function evaluateInteger(context: Context, expr: Expr, what: string, help
   return null;
 }
 
-export function evaluateLength(context: Context, expr: Expr): number | null {
-  const value = evaluateInteger(context, expr, "an array length", "memory of any length is a slice: `alloc([]u8, n)`");
+export function checkLength(context: Context, expr: Expr): number | null {
+  const value = checkInteger(context, expr, "an array length", "memory of any length is a slice: `alloc([]u8, n)`");
   if (value === null) return null;
   if (value < 0n || value > 0x1000_0000n) {
     fail(context, expr.span, "E0502", `${showBig(value)} is no array length`, { label: "an array has 0 to 0x10000000 elements" });
@@ -189,8 +190,7 @@ function checkString(context: Context, expr: Expr & { kind: "string" }): HExpr {
     });
     return errorExpr(expr.span, STR);
   }
-  const text = expr.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
-  return { kind: "const", value: { kind: "bytes", bytes: new TextEncoder().encode(text) }, type: STR, span: expr.span };
+  return { kind: "const", value: { kind: "bytes", bytes: new TextEncoder().encode(literalText(expr)) }, type: STR, span: expr.span };
 }
 
 function checkName(context: Context, name: string, span: Span): HExpr {

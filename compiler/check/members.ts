@@ -4,13 +4,12 @@
 import type { Expr } from "../../grammar/ast.ts";
 import type { HExpr } from "../hir.ts";
 import { BOOL, BUILTIN_TYPES, COMPTIME_INT, U8, USIZE, bitsOf, integerRange, sizeOf, type Type } from "../types.ts";
-import { hasMethod } from "./calls.ts";
 import { intValue } from "./constants.ts";
 import { errorExpr, fail, listNames, suggest, type Context } from "./context.ts";
 import { quote } from "./convert.ts";
 import { checkOperand, symbolValue, typeNamed } from "./expressions.ts";
 import { INTRINSICS, INTRINSIC_NAMESPACES, findIntrinsic } from "./intrinsics.ts";
-import { completeType } from "./resolve-types.ts";
+import { completeType, methodsOf } from "./resolve-types.ts";
 import { isLost, lookUp, moduleScope, type Module } from "./scope.ts";
 
 type Member = Expr & { kind: "member" };
@@ -108,7 +107,7 @@ function typeMember(context: Context, type: Type, expr: Member): HExpr {
   }
   if (name === "size") return constant(BigInt(sizeOf(type, layout).size), COMPTIME_INT);
   const known = type.kind === "int" ? ["max", "min", "bits", "size"] : ["size"];
-  const isPart = hasMethod(type, name) || (type.kind === "struct" && type.fields.some((field) => field.name === name));
+  const isPart = methodsOf(type)?.has(name) === true || (type.kind === "struct" && type.fields.some((field) => field.name === name));
   fail(context, expr.name.span, "E0407", `type ${quote(type)} has no \`${name}\``, { help: type.kind === "regs" && type.registers.has(name) ? `say where the registers are: \`let r = ${type.name} at ADDRESS\`` : isPart ? `only a value of ${quote(type)} has it` : (suggest(name, known) ?? `it has ${listNames(known)}`) });
   return errorExpr(span);
 }
@@ -129,7 +128,7 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
       completeType(context, type);
       const field = type.fields.find((candidate) => candidate.name === name);
       if (field !== undefined) return { kind: "field", object, field, type: field.type, span };
-      const isMethod = hasMethod(type, name);
+      const isMethod = methodsOf(type)?.has(name) === true;
       const what = type.table === undefined ? `\`${type.name}\` has no field \`${name}\`` : `a row of \`${type.table}\` has no column \`${name}\``;
       fail(context, expr.name.span, "E0407", what, {
         related: [{ span: type.declared, text: "declared here" }],

@@ -1,4 +1,5 @@
-// Names of cases: a test's name with the values of its row filled in, in the same formats that messages use in the guest.
+// Names of cases: a test's name with the values of its row filled in, in the same formats that messages use in the guest. A hole is
+// checked like any expression; the row's variables are then replaced by its values and the rest must be constant.
 
 import type { Expr, StringLiteral } from "../../grammar/ast.ts";
 import { hexBytes } from "../../isa/hex.ts";

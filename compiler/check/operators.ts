@@ -1,9 +1,9 @@
 // Operators: both sides of one type, literals adapting to the other side, and what each operator wants. What is said about a wrong
 // operand names both sides, because one of them alone is rarely the mistake.
 
-import type { BinaryOp, Expr } from "../../grammar/ast.ts";
+import type { ArithmeticOp, BinaryOp, CompareOp, Expr } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
-import type { ArithmeticOp, CompareOp, HExpr } from "../hir.ts";
+import type { HExpr } from "../hir.ts";
 import { BOOL, COMPTIME_INT, DURATION, ERROR, U8, bitsOf, sameType, showType, type Type } from "../types.ts";
 import { evaluate, evaluateInteger } from "./constants.ts";
 import { errorExpr, fail, type Context } from "./context.ts";
@@ -35,7 +35,11 @@ export function checkUnary(context: Context, expr: Expr & { kind: "unary" }, exp
   return { kind: "unary", op: expr.op, operand, type: operand.type, span };
 }
 
-const COMPARISONS: ReadonlySet<BinaryOp> = new Set<BinaryOp>(["==", "!=", "<", "<=", ">", ">="]);
+const COMPARISONS: ReadonlySet<BinaryOp> = new Set<CompareOp>(["==", "!=", "<", "<=", ">", ">="]);
+
+function isComparison(op: BinaryOp): op is CompareOp {
+  return COMPARISONS.has(op);
+}
 
 export function checkBinary(context: Context, expr: Expr & { kind: "binary" }, expected: Type | null): HExpr {
   const { op, span } = expr;
@@ -43,7 +47,7 @@ export function checkBinary(context: Context, expr: Expr & { kind: "binary" }, e
     return { kind: "logic", op, left: checkCondition(context, expr.left), right: checkCondition(context, expr.right), type: BOOL, span };
   }
   if (op === "in" || op === "not in") return checkMembership(context, expr);
-  const compares = COMPARISONS.has(op);
+  const compares = isComparison(op);
   let left = checkExpr(context, expr.left, compares ? null : expected);
   let right = checkExpr(context, expr.right, left.type.kind === "comptime-int" ? null : left.type);
   if ([left, right].some((side) => side.kind === "error" || side.type.kind === "error")) return errorExpr(span, compares ? BOOL : ERROR);
@@ -75,9 +79,9 @@ export function checkBinary(context: Context, expr: Expr & { kind: "binary" }, e
     });
     return errorExpr(span, compares ? BOOL : ERROR);
   }
-  if (compares) return checkComparison(context, op as CompareOp, left, right, span);
+  if (compares) return checkComparison(context, op, left, right, span);
   const type: Type = left.type.kind === "comptime-int" && right.type.kind === "comptime-int" && right.type.duration ? DURATION : left.type;
-  return constantFolded(context, { kind: "arithmetic", op: op as ArithmeticOp, left, right, type, span });
+  return constantFolded(context, { kind: "arithmetic", op, left, right, type, span });
 }
 
 /** `s[0] == "a"`: an element of text is a number. */

@@ -4,9 +4,9 @@
 import type { TypeExpr } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import { BUILTIN_TYPES, ERROR, VOID, layOutFields, showType, sizeOf, type StructType, type Type } from "../types.ts";
-import { fail, nested, suggest, type Context } from "./context.ts";
-import { evaluateLength } from "./expressions.ts";
-import { isLost, lookUp, lookUpInModule, moduleScope, visibleTypes, type Module, type Symbol } from "./scope.ts";
+import { fail, failTwice, nested, suggest, type Context } from "./context.ts";
+import { checkLength } from "./expressions.ts";
+import { isLost, lookUp, lookUpInModule, moduleScope, visibleTypes, type FnEntry, type Module, type Symbol } from "./scope.ts";
 
 export function resolveType(context: Context, type: TypeExpr): Type {
   // The commonest types need no depth.
@@ -47,7 +47,7 @@ function resolveKind(context: Context, type: TypeExpr): Type {
     }
     case "array-type": {
       const element = resolveSized(context, type.element);
-      const length = evaluateLength(context, type.length);
+      const length = checkLength(context, type.length);
       if (element.kind === "error" || length === null) return ERROR;
       const bytes = sizeOf(element, context.target.layout).size * length;
       if (bytes > MAX_BYTES) {
@@ -110,6 +110,11 @@ export function registerStruct(module: Module, entry: Module["structs"][number])
   owners.set(entry.type, { module, entry });
 }
 
+/** A struct's methods, by name; other types have none. */
+export function methodsOf(type: Type): ReadonlyMap<string, FnEntry> | undefined {
+  return type.kind === "struct" ? owners.get(type)?.module.methods.get(type) : undefined;
+}
+
 /** `wantedAt` is where the size is needed, for the report of a struct that contains itself. */
 export function completeType(context: Context, type: Type, wantedAt: Span | null = null): void {
   if (type.kind === "array") completeType(context, type.element, wantedAt);
@@ -136,7 +141,7 @@ function completeStruct(context: Context, type: StructType, wantedAt: Span | nul
     const fieldType = resolveSized(inner, field.type);
     const before = seen.get(field.name);
     if (before !== undefined) {
-      fail(inner, field.span, "E0409", `field \`${field.name}\` is declared twice in \`${type.name}\``, { related: [{ span: before, text: "first declared here" }] });
+      failTwice(inner, field.span, `field \`${field.name}\``, before, `in \`${type.name}\``);
       return [];
     }
     seen.set(field.name, field.span);

@@ -24,6 +24,8 @@ export interface FnEntry {
   readonly function: HFunction;
   /** The struct whose method it is; `self` is its first parameter. */
   readonly owner: StructType | null;
+  /** Whether the types of its parameters and result have been looked up. */
+  state: "waiting" | "done";
 }
 
 export interface GlobalEntry {

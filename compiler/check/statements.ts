@@ -4,17 +4,18 @@
 import type { Block, CpuStmt, Expr, Stmt, StringLiteral } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
-import type { FunctionBody, HBlock, HExpr, HStmt, Local, MatchRange, Text, TrapFieldName } from "../hir.ts";
-import { BOOL, ERROR, U32, U64, USIZE, VOID, showType, type Type } from "../types.ts";
-import { asInteger, evaluateInteger, intValue } from "./constants.ts";
-import { counted, errorExpr, fail, listNames, nested, suggest, type Context } from "./context.ts";
+import type { FunctionBody, HBlock, HExpr, HStmt, Local, Text, TrapFieldName } from "../hir.ts";
+import { BOOL, ERROR, U32, U64, USIZE, VOID, elementOf, showType, type Type } from "../types.ts";
+import { evaluateInteger, intValue } from "./constants.ts";
+import { counted, errorExpr, fail, failTwice, listNames, nested, suggest, type Context } from "./context.ts";
 import { cast, coerce, defaultType, quote, settleLiterals } from "./convert.ts";
 import { checkTargetName, createBody, createLocal } from "./declarations.ts";
-import { checkAs, checkCondition, checkConstant, checkExpr, checkOperand, checkValue, requireReadable } from "./expressions.ts";
-import { findIntrinsic } from "./intrinsics.ts";
+import { checkAs, checkCondition, checkExpr, checkOperand, checkValue, requireReadable } from "./expressions.ts";
+import { leaves } from "./leaving.ts";
+import { checkMatch } from "./match.ts";
 import { checkPlace } from "./places.ts";
-import { resolveSized } from "./resolve-types.ts";
-import { innerScope, isLost, lookUp, moduleScope, visibleNames } from "./scope.ts";
+import { completeType, resolveSized } from "./resolve-types.ts";
+import { innerScope, isLost, lookUp, visibleNames } from "./scope.ts";
 
 /** Checks a function's block into its body. Parameters are in scope; a result must be returned on every path. */
 export function checkBody(context: Context, body: FunctionBody, block: Block): void {
@@ -30,7 +31,7 @@ export function checkBody(context: Context, body: FunctionBody, block: Block): v
   }
 }
 
-function checkBlock(context: Context, block: Block): HBlock {
+export function checkBlock(context: Context, block: Block): HBlock {
   const inner: Context = { ...context, scope: innerScope(context.scope, block.broken === true ? block.span : null), cleanups: { any: false } };
   const statements: HStmt[] = [];
   for (let i = 0; i < block.statements.length; i++) {
@@ -58,7 +59,7 @@ function checkBlock(context: Context, block: Block): HBlock {
 function declareLocal(context: Context, local: Local): void {
   const before = context.scope.names.get(local.name);
   if (before?.kind === "local") {
-    fail(context, local.span, "E0409", `\`${local.name}\` is declared twice in this block`, { related: [{ span: before.local.span, text: "first declared here" }] });
+    failTwice(context, local.span, `\`${local.name}\``, before.local.span, "in this block");
   }
   context.scope.names.set(local.name, { kind: "local", local });
 }
@@ -199,7 +200,7 @@ function checkAssign(context: Context, statement: Stmt & { kind: "assign" }): re
   requireReadable(context, target);
   const shift = statement.op === "<<" || statement.op === ">>";
   const amount = shift && value.type.kind === "int" ? cast(context, value, target.type, value.span) : coerce(context, value, target.type);
-  return [{ kind: "update", target, op: statement.op as (HStmt & { kind: "update" })["op"], value: amount, span }];
+  return [{ kind: "update", target, op: statement.op, value: amount, span }];
 }
 
 function checkExpressionStatement(context: Context, expr: Expr): readonly HStmt[] {
@@ -257,7 +258,7 @@ function checkFor(context: Context, statement: Stmt & { kind: "for" }): readonly
     return [{ kind: "for-range", local, start: low, end: high, inclusive, body: checkBlock(inner, statement.body), span }];
   }
   const source = defaultType(context, checkExpr(context, statement.source));
-  const element = source.type.kind === "array" || source.type.kind === "slice" ? source.type.element : source.type.kind === "str" ? ({ kind: "int", name: "u8", signed: false, bits: 8 } as const) : null;
+  const element = elementOf(source.type);
   if (element === null) {
     if (source.type.kind !== "error") {
       fail(context, statement.source.span, "E0520", `${quote(source.type)} cannot be looped over`, {
@@ -273,63 +274,6 @@ function checkFor(context: Context, statement: Stmt & { kind: "for" }): readonly
   const index = statement.index === null ? null : declareLoop(statement.index.text, USIZE, statement.index.span);
   const local = declareLoop(statement.name.text, element, statement.name.span);
   return [{ kind: "for-each", local, index, source, body: checkBlock(inner, statement.body), span }];
-}
-
-function checkMatch(context: Context, statement: Stmt & { kind: "match" }): HStmt {
-  const value = checkValue(context, statement.value);
-  const { type } = value;
-  const matchable = type.kind === "int" || type.kind === "enum";
-  if (!matchable && type.kind !== "error") {
-    fail(context, statement.value.span, "E0521", `\`match\` needs an integer or an enum, found ${quote(type)}`, { label: `this is ${quote(type)}`, help: "compare with `if` and `else if`" });
-  }
-  const head: Span = { source: statement.span.source, start: statement.span.start, end: statement.value.span.end };
-  const seen: { readonly low: bigint; readonly high: bigint; readonly span: Span }[] = [];
-  const arms = statement.arms.map((arm) => {
-    const ranges = (matchable ? arm.patterns : []).flatMap((pattern): MatchRange[] => {
-      const range = matchRange(context, pattern, type);
-      if (range === null) return [];
-      const before = seen.find((other) => other.low <= range.high && range.low <= other.high);
-      if (before !== undefined) fail(context, pattern.span, "E0521", `\`${textOf(pattern.span)}\` has an arm already`, { label: "never reached", related: [{ span: before.span, text: "the first one" }] });
-      seen.push({ ...range, span: pattern.span });
-      return [range];
-    });
-    return { ranges, body: checkBlock(context, arm.body) };
-  });
-  if (statement.otherwise === null && type.kind === "enum") {
-    const missing = [...type.members].filter(([, member]) => !seen.some((range) => range.low <= member && member <= range.high));
-    // Arms that did not check or parse may be the missing ones.
-    const whole = arms.every((arm, i) => arm.ranges.length === statement.arms[i]?.patterns.length);
-    if (missing.length > 0 && whole) {
-      fail(context, head, "E0521", `\`match\` leaves out ${listNames(missing.map(([name]) => `${type.name}.${name}`))}`, {
-        related: [{ span: type.declared, text: "declared here" }],
-        help: "add the missing arms, or an `else`",
-      });
-    }
-  } else if (statement.otherwise === null && type.kind === "int") {
-    fail(context, head, "E0521", `\`match\` over \`${type.name}\` needs an \`else\``, { help: "integers have more values than arms: add `else { .. }`" });
-  }
-  return { kind: "match", value, arms, otherwise: statement.otherwise === null ? null : checkBlock(context, statement.otherwise) };
-}
-
-function matchRange(context: Context, pattern: Expr, type: Type): MatchRange | null {
-  const bound = (expr: Expr | null): bigint | null => {
-    if (expr === null) return null;
-    const constant = checkConstant(context, expr, type.kind === "error" ? null : type, "an arm of `match`", "compare with `if`");
-    return constant === null ? null : asInteger(constant.value);
-  };
-  if (pattern.kind === "range") {
-    const low = bound(pattern.start);
-    const high = bound(pattern.end);
-    if (low === null || high === null) return null;
-    const last = pattern.inclusive ? high : high - 1n;
-    if (last < low) {
-      fail(context, pattern.span, "E0521", `the range \`${textOf(pattern.span)}\` is empty`, { label: "holds no value", help: low === high ? "`..=` includes the end" : "the smaller end comes first" });
-      return null;
-    }
-    return { low, high: last };
-  }
-  const value = bound(pattern);
-  return value === null ? null : { low: value, high: value };
 }
 
 function checkReturn(context: Context, statement: Stmt & { kind: "return" }): readonly HStmt[] {
@@ -406,11 +350,10 @@ function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-tra
     return [{ field: known, value: value.type.kind === "comptime-int" ? coerce(context, value, U64) : cast(context, value, U64, field.value.span) }];
   });
   const body = checkClosure(context, "trap", statement.body);
-  const trapModule = context.modules.lib("trap");
-  const trapType = trapModule?.names.get("Trap");
+  const trapType = context.modules.lib("trap")?.names.get("Trap");
   let binding: Local | null = null;
   if (statement.binding !== null && trapType?.kind === "type") {
-    resolveSized({ ...context, scope: moduleScope(trapModule ?? context.scope.module) }, { kind: "named-type", module: null, name: { text: "Trap", span }, span });
+    completeType(context, trapType.type);
     binding = createLocal(bodyOf(context), statement.binding.text, trapType.type, statement.binding.span);
     binding.inMemory = true;
     declareLocal(context, binding);
@@ -464,7 +407,6 @@ function textOrNull(context: Context, text: StringLiteral | null): Text | null {
   return text === null ? null : checkText(context, text);
 }
 
-
 function checkText(context: Context, text: StringLiteral): Text {
   const parts = text.parts.flatMap((part): Text["parts"] => {
     if (part.kind === "text") return [part];
@@ -477,54 +419,3 @@ function checkText(context: Context, text: StringLiteral): Text {
   });
   return { parts, span: text.span };
 }
-
-// ---- Paths ----
-
-/** Control never reaches the end of the block. */
-function leaves(block: HBlock): boolean {
-  return block.statements.some(statementLeaves);
-}
-
-function statementLeaves(statement: HStmt): boolean {
-  switch (statement.kind) {
-    case "return":
-      return true;
-    case "block":
-      return leaves(statement.block);
-    case "if":
-      return statement.otherwise !== null && leaves(statement.consequent) && leaves(statement.otherwise);
-    case "match":
-      return statement.arms.every((arm) => leaves(arm.body)) && (statement.otherwise === null || leaves(statement.otherwise));
-    case "while":
-      return statement.condition.kind === "const" && asInteger(statement.condition.value) === 1n && !breaks(statement.body);
-    case "word":
-      return statement.word === "skip";
-    case "expr":
-      return statement.expr.kind === "intrinsic" && findIntrinsic(statement.expr.name)?.ends === true;
-    case "let":
-    case "assign":
-    case "update":
-    case "for-range":
-    case "for-each":
-    case "break":
-    case "continue":
-    case "defer":
-    case "check":
-    case "expect-trap":
-    case "print":
-    case "on-irq":
-    case "cpus":
-      return false;
-  }
-}
-
-function breaks(block: HBlock): boolean {
-  return block.statements.some((statement) => {
-    if (statement.kind === "break") return true;
-    if (statement.kind === "block") return breaks(statement.block);
-    if (statement.kind === "if") return breaks(statement.consequent) || (statement.otherwise !== null && breaks(statement.otherwise));
-    if (statement.kind === "match") return statement.arms.some((arm) => breaks(arm.body)) || (statement.otherwise !== null && breaks(statement.otherwise));
-    return false;
-  });
-}
-

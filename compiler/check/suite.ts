@@ -1,13 +1,13 @@
 // A file with a suite: fixtures, hooks, and tests with all their cases. Every case gets its name here, at compile time, so that
 // listing and selecting never run a guest and an id means the same on every target.
 
-import type { Expr, FixtureItem, Name, TestItem, TestSource } from "../../grammar/ast.ts";
+import { literalText, type Expr, type FixtureItem, type Name, type TestItem, type TestSource } from "../../grammar/ast.ts";
 import { positionAt, textOf, type Span } from "../../grammar/source.ts";
 import type { FunctionBody, Global, HCase, HExpr, HRow, HSource, HSuite, HTable, HTest, Local } from "../hir.ts";
 import { ERROR, VOID, type Type } from "../types.ts";
 import { checkAttributes, checkNeeds, type Attributes, type CheckedNeed } from "./attributes.ts";
 import { evaluateInteger, intValue, itemsOf, type ConstValue } from "./constants.ts";
-import { errorExpr, fail, suggest, type Context } from "./context.ts";
+import { errorExpr, fail, failTwice, suggest, type Context } from "./context.ts";
 import { coerce, defaultType, quote, settleLiterals } from "./convert.ts";
 import { checkTargetName, createBody, createGlobal, createLocal, moduleContext, spanOfSymbol, tableOf } from "./declarations.ts";
 import { checkConstant } from "./expressions.ts";
@@ -85,7 +85,7 @@ function checkFixture(context: Context, module: Module, items: readonly FixtureI
   const vars = items.flatMap((fixture) => fixture.vars).flatMap((item) => {
     const global = createGlobal(context, item, true, "");
     const before = module.names.get(item.name.text);
-    if (before !== undefined) fail(context, item.name.span, "E0409", `\`${item.name.text}\` is declared twice`, { related: [{ span: spanOfSymbol(before), text: "first declared here" }] });
+    if (before !== undefined) failTwice(context, item.name.span, `\`${item.name.text}\``, spanOfSymbol(before));
     if (global === null) {
       // Its uses are no mistakes of their own.
       if (before === undefined) module.names.set(item.name.text, { kind: "global", item, module, state: "done", global: null });
@@ -104,7 +104,7 @@ function checkFixture(context: Context, module: Module, items: readonly FixtureI
 function plainText(context: Context, literal: TestItem["name"]): string {
   const hole = literal.parts.find((part) => part.kind === "hole");
   if (hole !== undefined) fail(context, hole.span, "E0523", "there is nothing to fill in here", { label: "a hole", help: "only the name of a test with `for` takes values; a literal brace is written twice: `{{`" });
-  return literal.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
+  return literalText(literal);
 }
 
 // ---- Tests ----
@@ -147,7 +147,7 @@ function checkTest(context: Context, item: TestItem, common: Common): HTest {
   const params: Local[] = [];
   for (const written of item.sources) {
     const before = params.find((param) => param.name === written.name.text);
-    if (before !== undefined) fail(context, written.name.span, "E0409", `\`${written.name.text}\` is declared twice`, { related: [{ span: before.span, text: "first declared here" }] });
+    if (before !== undefined) failTwice(context, written.name.span, `\`${written.name.text}\``, before.span);
     const source = checkSource(context, written, body);
     if (source !== null) sources.push(source);
     // A source that is wrong still declares its variable, so that its uses are no mistakes of their own.

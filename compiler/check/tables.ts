@@ -1,18 +1,18 @@
 // Tables: rows of constants, typed by their columns. A row is a struct, so that guest code reads `p.sum` like any field. Rows may
 // stand in the file, or come from a YAML file's table, whose cells then point into that file.
 
-import type { TableItem, TableRow } from "../../grammar/ast.ts";
+import { literalText, type TableItem, type TableRow } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { HRow, HTable } from "../hir.ts";
 import { joinPath } from "../paths.ts";
 import { checkAttributes } from "./attributes.ts";
 import { layOutFields, type StructType } from "../types.ts";
 import type { ConstValue } from "./constants.ts";
-import { counted, fail, listNames, suggest, type Context } from "./context.ts";
+import { counted, fail, failTwice, listNames, suggest, type Context } from "./context.ts";
 import { moduleContext, tableOf } from "./declarations.ts";
 import { checkConstant } from "./expressions.ts";
 import { resolveSized } from "./resolve-types.ts";
-import { isLost, lookUp, visibleTables } from "./scope.ts";
+import { isLost, lookUp, visibleTables, type Module } from "./scope.ts";
 
 /** The table behind a declaration; null when it is too wrong to use (reported). */
 export function resolveTable(context: Context, item: TableItem): HTable | null {
@@ -31,10 +31,10 @@ export function resolveTable(context: Context, item: TableItem): HTable | null {
   return { name: item.name.text, row, rows: kept, setup: null, teardown: null };
 }
 
-function originOf(context: Context, item: TableItem): { readonly module: ReturnType<Context["modules"]["file"]> & {}; readonly item: TableItem } | null {
+function originOf(context: Context, item: TableItem): { readonly module: Module; readonly item: TableItem } | null {
   const from = item.from;
   if (from === null) return null;
-  const path = from.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
+  const path = literalText(from);
   const module = context.modules.file(context.scope.module, path);
   if (module === null) {
     fail(context, from.span, "E0406", `there is no file \`${path}\``, { notes: [`looked for ${joinPath(context.scope.module.source.path, path)}`] });
@@ -75,7 +75,7 @@ function rowType(context: Context, item: TableItem, origin: ReturnType<typeof or
   const seen = new Map<string, Span>();
   for (const field of fields) {
     const before = seen.get(field.name);
-    if (before !== undefined) fail(context, field.declared, "E0409", `column \`${field.name}\` is declared twice`, { related: [{ span: before, text: "first declared here" }] });
+    if (before !== undefined) failTwice(context, field.declared, `column \`${field.name}\``, before);
     else seen.set(field.name, field.declared);
   }
   if (seen.size < fields.length || fields.some((field) => field.type.kind === "error")) return null;
@@ -109,14 +109,12 @@ function resolveRow(context: Context, row: TableRow, type: StructType): HRow | n
     if (constant !== null) fields.push(constant.value);
   }
   if (fields.length < type.fields.length) return null;
-  const text = (literal: { readonly parts: readonly { readonly kind: string; readonly text?: string }[] } | null): string | null =>
-    literal === null ? null : literal.parts.map((part) => part.text ?? "").join("");
   return {
     value: { kind: "struct", fields },
-    name: text(row.name),
+    name: row.name === null ? null : literalText(row.name),
     span: row.span,
-    xfail: row.mark?.kind === "xfail" ? text(row.mark.reason) : null,
-    skip: row.mark?.kind === "skip" ? text(row.mark.reason) : null,
+    xfail: row.mark?.kind === "xfail" ? literalText(row.mark.reason) : null,
+    skip: row.mark?.kind === "skip" ? literalText(row.mark.reason) : null,
     cells: row.cells.map((cell) => cell.span),
     attributes,
   };

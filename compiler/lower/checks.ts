@@ -137,7 +137,7 @@ function failureOperands(b: FunctionBuilder, condition: HExpr, capture: Capture)
     if (value !== undefined && !shown.has(text)) shown.set(text, { expr, value, type: expr.type, shown: shownType(b, expr), text });
     const whole = capture.registers.get(expr);
     if (whole !== undefined && expr.kind === "register-field") {
-      const registerText = oneLine(textOf({ ...expr.span, end: expr.span.end })).replace(/\.[^.]*$/, "");
+      const registerText = oneLine(textOf(expr.span)).replace(/\.[^.]*$/, "");
       shown.set(registerText, { expr, value: [whole], type: expr.register.type, shown: registerType(b, expr), text: registerText });
     }
   }

@@ -3,7 +3,7 @@
 
 import type { Relocation } from "../../isa/bytecode/module.ts";
 import { asInteger, type ConstValue } from "../check/constants.ts";
-import { sizeOf, type Type } from "../types.ts";
+import { U8, sizeOf, type Type } from "../types.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
 
 function writeInteger(bytes: Uint8Array, offset: number, size: number, value: bigint, endian: "little" | "big"): void {
@@ -72,18 +72,11 @@ function writeElements(builder: ModuleBuilder, bytes: Uint8Array, relocations: R
 export function sliceContents(builder: ModuleBuilder, type: Type & { kind: "str" | "slice" }, value: ConstValue): { readonly symbol: number | null; readonly length: number } {
   if (value.kind === "bytes") return { symbol: value.bytes.length === 0 ? null : builder.bytesSymbol(value.bytes), length: value.bytes.length };
   if (value.kind !== "list" || value.items.length === 0) return { symbol: null, length: 0 };
-  const element: Type = type.kind === "slice" ? type.element : { kind: "int", name: "u8", signed: false, bits: 8 };
-  const known = constantSlices.get(builder)?.get(value.items);
-  if (known !== undefined) return { symbol: known, length: value.items.length };
-  const symbol = builder.dataSymbol("const.list", { kind: "array", length: value.items.length, element }, value);
-  let lists = constantSlices.get(builder);
-  if (lists === undefined) {
-    lists = new Map();
-    constantSlices.set(builder, lists);
-  }
-  lists.set(value.items, symbol);
-  return { symbol, length: value.items.length };
+  const { length } = value.items;
+  const known = builder.listSymbols.get(value.items);
+  if (known !== undefined) return { symbol: known, length };
+  const element = type.kind === "slice" ? type.element : U8;
+  const symbol = builder.dataSymbol("const.list", { kind: "array", length, element }, value);
+  builder.listSymbols.set(value.items, symbol);
+  return { symbol, length };
 }
-
-/** The same list (a table, a const) named in several places is one symbol. */
-const constantSlices = new WeakMap<ModuleBuilder, Map<readonly ConstValue[], number>>();

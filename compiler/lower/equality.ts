@@ -1,7 +1,7 @@
 // `==` on whatever has contents: scalars by register, text and memory without padding byte by byte through the library, structs
 // field by field, and lists of such structs element by element.
 
-import { registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
+import { U8, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { FunctionBuilder, Value } from "./function-builder.ts";
 import { loadFrom, scaled } from "./places.ts";
@@ -38,7 +38,7 @@ export function lowerEquality(b: FunctionBuilder, type: Type, left: Value, right
   const { layout } = b.module;
   switch (type.kind) {
     case "str":
-      return equalLists(b, { kind: "int", name: "u8", signed: false, bits: 8 }, left, right);
+      return equalLists(b, U8, left, right);
     case "slice":
       return equalLists(b, type.element, left, right);
     case "array": {
@@ -79,20 +79,13 @@ function equalLists(b: FunctionBuilder, element: Type, left: Value, right: Value
   if (comparesByBytes(element, b.module.layout)) {
     b.copy("i8", equal, equalBytes(b, left[0] ?? 0, right[0] ?? 0, scaled(b, left[1] ?? 0, size)));
   } else {
-    const index = b.temp("addr");
-    b.emit("const", { type: "addr", dst: [index], imm: [0n] });
-    const done = b.open("block");
-    const again = b.open("loop");
-    b.branchIf(b.binary("le_u", "addr", left[1] ?? 0, index), done);
-    const at = scaled(b, index, size);
-    const x = loadFrom(b, element, b.binary("add", "addr", left[0] ?? 0, at), 0);
-    const y = loadFrom(b, element, b.binary("add", "addr", right[0] ?? 0, at), 0);
-    b.copy("i8", equal, lowerEquality(b, element, x, y));
-    b.branchIf(b.isZero(equal), done);
-    b.copy("addr", index, b.binary("add", "addr", index, b.constant("addr", 1n)));
-    b.branch(again);
-    b.close();
-    b.close();
+    b.countedLoop(left[1] ?? 0, (index, done) => {
+      const at = scaled(b, index, size);
+      const x = loadFrom(b, element, b.binary("add", "addr", left[0] ?? 0, at), 0);
+      const y = loadFrom(b, element, b.binary("add", "addr", right[0] ?? 0, at), 0);
+      b.copy("i8", equal, lowerEquality(b, element, x, y));
+      b.branchIf(b.isZero(equal), done);
+    });
   }
   b.close();
   return equal;

@@ -1,11 +1,12 @@
 // Expressions to instructions. Scalars end in one register, slices and register blocks in two, aggregates at an address. What
 // the checks want to show of an expression on failure is kept on the way, in `Capture`, so that every operand is evaluated once.
 
+import type { ArithmeticOp, CompareOp } from "../../grammar/ast.ts";
 import type { ScalarType } from "../../isa/bytecode/module.ts";
 import { asInteger, evaluate, type ConstValue } from "../check/constants.ts";
 import { findIntrinsic } from "../check/intrinsics.ts";
-import type { ArithmeticOp, CompareOp, HExpr } from "../hir.ts";
-import { BUILTIN_TYPES, isAggregate, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
+import type { HExpr } from "../hir.ts";
+import { BUILTIN_TYPES, elementOf, isAggregate, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
 import { sliceContents } from "./data.ts";
 import { lowerEquality } from "./equality.ts";
 import type { FunctionBuilder, Value } from "./function-builder.ts";
@@ -90,12 +91,10 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
     case "convert":
       return lowerConvert(b, expr);
     case "array-to-slice": {
-      if (expr.operand.type.kind !== "array") throw new Error("array-to-slice of no array");
       const constant = evaluate(expr, b.module.layout);
       if (constant !== null && expr.type.kind === "slice") return lowerConstant(b, expr.type, constant);
-      const place = lowerPlace(b, expr.operand);
-      if (place.kind !== "memory") throw new Error("an array lies in registers");
-      return [offsetAddress(b, place.base, place.offset), b.constant("addr", BigInt(expr.operand.type.length))];
+      const { pointer, length } = lowerSequence(b, expr.operand);
+      return [pointer, length];
     }
     case "call":
     case "call-indirect":
@@ -197,18 +196,11 @@ function lowerInList(b: FunctionBuilder, expr: HExpr & { kind: "in-list" }, capt
   const { size } = sizeOf(type, b.module.layout);
   const found = b.temp("i8");
   b.emit("const", { type: "i8", dst: [found], imm: [0n] });
-  const index = b.temp("addr");
-  b.emit("const", { type: "addr", dst: [index], imm: [0n] });
-  const done = b.open("block");
-  const again = b.open("loop");
-  b.branchIf(b.binary("le_u", "addr", length ?? 0, index), done);
-  const element = loadFrom(b, type, b.binary("add", "addr", list ?? 0, scaled(b, index, size)), 0);
-  b.copy("i8", found, lowerEquality(b, type, value, element));
-  b.branchIf(found, done);
-  b.copy("addr", index, b.binary("add", "addr", index, b.constant("addr", 1n)));
-  b.branch(again);
-  b.close();
-  b.close();
+  b.countedLoop(length ?? 0, (index, done) => {
+    const element = loadFrom(b, type, b.binary("add", "addr", list ?? 0, scaled(b, index, size)), 0);
+    b.copy("i8", found, lowerEquality(b, type, value, element));
+    b.branchIf(found, done);
+  });
   return expr.negated ? b.isZero(found) : found;
 }
 
@@ -219,25 +211,24 @@ function lowerConvert(b: FunctionBuilder, expr: HExpr & { kind: "convert" }): Va
   const value = lowerExpr(b, operand);
   if (type.kind === "slice") return value;
   b.span = expr.span;
-  return [b.convert(value[0] ?? 0, scalarOf(operand.type.kind === "regs" ? { kind: "pointer", target: operand.type } : operand.type), scalarOf(type), isSigned(operand.type))];
+  return [b.convert(value[0] ?? 0, scalarOf(operand.type), scalarOf(type), isSigned(operand.type))];
+}
+
+/** Where the elements of an array, slice or string lie, and how many there are. */
+export function lowerSequence(b: FunctionBuilder, expr: HExpr): { readonly pointer: number; readonly length: number; readonly element: Type } {
+  const element = elementOf(expr.type);
+  if (element === null) throw new Error(`a ${expr.type.kind} has no elements`);
+  if (expr.type.kind !== "array") {
+    const [pointer, length] = lowerExpr(b, expr);
+    return { pointer: pointer ?? 0, length: length ?? 0, element };
+  }
+  const place = lowerPlace(b, expr);
+  if (place.kind !== "memory") throw new Error("an array lies in registers");
+  return { pointer: offsetAddress(b, place.base, place.offset), length: b.constant("addr", BigInt(expr.type.length)), element };
 }
 
 function lowerSliceOf(b: FunctionBuilder, expr: HExpr & { kind: "slice-of" }): Value {
-  let pointer: number;
-  let length: number;
-  let element: Type;
-  if (expr.object.type.kind === "array") {
-    const place = lowerPlace(b, expr.object);
-    if (place.kind !== "memory") throw new Error("an array lies in registers");
-    pointer = offsetAddress(b, place.base, place.offset);
-    length = b.constant("addr", BigInt(expr.object.type.length));
-    element = expr.object.type.element;
-  } else {
-    const [p, n] = lowerExpr(b, expr.object);
-    pointer = p ?? 0;
-    length = n ?? 0;
-    element = expr.object.type.kind === "slice" ? expr.object.type.element : { kind: "int", name: "u8", signed: false, bits: 8 };
-  }
+  const { pointer, length, element } = lowerSequence(b, expr.object);
   const start = expr.start === null ? b.constant("addr", 0n) : lowerScalar(b, expr.start);
   const end = expr.end === null ? length : lowerScalar(b, expr.end);
   b.span = expr.span;

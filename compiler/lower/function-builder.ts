@@ -132,6 +132,20 @@ export class FunctionBuilder {
     this.emit("br_if", { src: [condition], imm: [this.level - 1 - label] });
   }
 
+  /** Runs what `body` emits for the indices 0 .. count - 1; a branch to `done` leaves early. */
+  countedLoop(count: number, body: (index: number, done: number) => void): void {
+    const index = this.temp("addr");
+    this.emit("const", { type: "addr", dst: [index], imm: [0n] });
+    const done = this.open("block");
+    const again = this.open("loop");
+    this.branchIf(this.binary("le_u", "addr", count, index), done);
+    body(index, done);
+    this.copy("addr", index, this.binary("add", "addr", index, this.constant("addr", 1n)));
+    this.branch(again);
+    this.close();
+    this.close();
+  }
+
   constant(type: ScalarType, value: bigint): number {
     const dst = this.temp(type);
     this.emit("const", { type, dst: [dst], imm: [value] });

@@ -8,7 +8,9 @@ import { positionAt, type Span } from "../../grammar/source.ts";
 import { intValue, type ConstValue } from "../check/constants.ts";
 import type { FunctionBody, Global, HFunction, HSuite, HTest } from "../hir.ts";
 import type { Program } from "../program.ts";
+import type { Context } from "../check/context.ts";
 import { globalOf } from "../check/declarations.ts";
+import type { Symbol } from "../check/scope.ts";
 import { isAggregate, sizeOf, type StructType, type Type } from "../types.ts";
 import { FunctionBuilder } from "./function-builder.ts";
 import { lowerFunction } from "./function.ts";
@@ -27,8 +29,7 @@ export interface ImageTarget {
 export function lowerImage(program: Program, suite: HSuite, target: ImageTarget): { readonly module: Module; readonly manifest: Manifest } {
   const { context } = program;
   const langItem = (name: string): HFunction => {
-    const [moduleName, fnName] = name.split(".");
-    const symbol = context.modules.lib(moduleName ?? "")?.names.get(fnName ?? "");
+    const symbol = librarySymbol(context, name);
     if (symbol?.kind !== "fn") throw new Error(`the guest library has no ${name}`);
     return symbol.function;
   };
@@ -71,6 +72,12 @@ export function lowerImage(program: Program, suite: HSuite, target: ImageTarget)
       entry,
     },
   };
+}
+
+/** What `runtime.boot` and the like name in the library. */
+function librarySymbol(context: Context, name: string): Symbol | undefined {
+  const [moduleName = "", symbolName = ""] = name.split(".");
+  return context.modules.lib(moduleName)?.names.get(symbolName);
 }
 
 function manifestTest(suite: HSuite, test: HTest, index: number, fileIndex: (span: Span) => number): ManifestTest {
@@ -135,7 +142,7 @@ class RuntimeTables {
   }
 
   fill(suite: HSuite): void {
-    const nothing = this.declared("nothing");
+    const nothing = this.builder.runtime("runtime.nothing");
     const fnOf = (body: FunctionBody | null): ConstValue => ({ kind: "function", function: body === null ? nothing : this.wrap(body) });
     const reset = this.synthesize(`${suite.name}: fixture variables`, suite.span, (b) => this.resetFixture(b, suite));
     this.set("runtime.suite", {
@@ -198,15 +205,8 @@ class RuntimeTables {
     this.set("runtime.variables", { kind: "list", items: ranges });
   }
 
-  private declared(name: string): HFunction {
-    const symbol = this.program.context.modules.lib("runtime")?.names.get(name);
-    if (symbol?.kind !== "fn") throw new Error(`lib/runtime.gspec has no function ${name}`);
-    return symbol.function;
-  }
-
   private variable(name: string): Global {
-    const [moduleName, variable] = name.split(".");
-    const symbol = this.program.context.modules.lib(moduleName ?? "")?.names.get(variable ?? "");
+    const symbol = librarySymbol(this.program.context, name);
     const global = symbol?.kind === "global" ? globalOf(this.program.context, symbol) : null;
     if (global === null) throw new Error(`the guest library has no variable ${name}`);
     return global;
@@ -246,7 +246,7 @@ class RuntimeTables {
       span,
       keepsEnvironment: false,
     };
-    this.builder.functionNamed(body, () => {
+    this.builder.functionMade(body, () => {
       const b = new FunctionBuilder(this.builder, name, { params, results: [] }, body, span);
       lower(b);
       b.emit("return");

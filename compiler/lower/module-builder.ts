@@ -25,11 +25,13 @@ export class ModuleBuilder {
   readonly environmentSlots = new Map<FunctionBody, number>();
   /** Register blocks whose space (memory or ports) is known when compiling. */
   readonly knownSpaces = new Map<Local, number>();
+  /** The same list (a table, a const) named in several places is one symbol. */
+  readonly listSymbols = new Map<readonly ConstValue[], number>();
   private readonly lowerBody: (body: FunctionBody) => BytecodeFunction;
   private readonly langItem: (name: string) => HFunction;
   private readonly functions: (BytecodeFunction | null)[] = [];
   private readonly pending: { readonly index: number; readonly make: MakeFunction }[] = [];
-  private readonly indices = new Map<FunctionBody | string, number>();
+  private readonly indices = new Map<FunctionBody, number>();
   private readonly symbols: DataSymbol[] = [];
   private readonly symbolNames = new Map<string, number>();
   private readonly globals = new Map<Global, number>();
@@ -50,15 +52,16 @@ export class ModuleBuilder {
 
   /** Index of a body's function; asks for its code the first time. */
   functionOf(body: FunctionBody): number {
-    return this.functionNamed(body, () => this.lowerBody(body));
+    return this.functionMade(body, () => this.lowerBody(body));
   }
 
-  functionNamed(key: FunctionBody | string, make: MakeFunction): number {
-    const known = this.indices.get(key);
+  /** The same for a body whose code does not come from its statements. */
+  functionMade(body: FunctionBody, make: MakeFunction): number {
+    const known = this.indices.get(body);
     if (known !== undefined) return known;
     const index = this.functions.length;
     this.functions.push(null);
-    this.indices.set(key, index);
+    this.indices.set(body, index);
     this.pending.push({ index, make });
     return index;
   }

@@ -1,11 +1,12 @@
 // Statements to structured control flow. A block that pushed cleanups (deferred blocks, interrupt handlers) pops them at its end
 // and on every way out of it; an abort or trap leaves that to the guest's runtime, which keeps the same list.
 
+import type { Span } from "../../grammar/source.ts";
 import type { FunctionBody, HBlock, HExpr, HPlace, HStmt } from "../hir.ts";
 import { isAggregate, registersOf, scalarOf, sizeOf } from "../types.ts";
 import { evaluateInteger } from "../check/constants.ts";
 import { lowerCheck, lowerExpectTrap, lowerWord } from "./checks.ts";
-import { arithmetic, isSigned, lowerExpr, lowerInto, lowerScalar } from "./expressions.ts";
+import { arithmetic, isSigned, lowerExpr, lowerInto, lowerScalar, lowerSequence } from "./expressions.ts";
 import type { FunctionBuilder } from "./function-builder.ts";
 import {
   declareLocal, extractField, fillZero, isRegister, loadFrom, lowerPlace, lowerRegisterAddress, noteSpace, placeOfLocal, readPlace, readRegister, writeField, writePlace, writeRegister,
@@ -174,6 +175,17 @@ function lowerUpdate(b: FunctionBuilder, statement: HStmt & { kind: "update" }):
 
 // ---- Loops ----
 
+/** One round of a `for`: the body, out of which `continue` leads to `step`. */
+function lowerRound(b: FunctionBuilder, { body, span }: { readonly body: HBlock; readonly span: Span }, done: number, step: () => void): void {
+  const next = b.open("block");
+  b.loops.push({ breakTo: done, continueTo: next, cleanups: b.cleanups.length });
+  lowerBlock(b, body);
+  b.loops.pop();
+  b.close();
+  b.span = span;
+  b.statement(step);
+}
+
 function lowerForRange(b: FunctionBuilder, statement: HStmt & { kind: "for-range" }): void {
   const { local } = statement;
   const type = scalarOf(local.type);
@@ -190,13 +202,7 @@ function lowerForRange(b: FunctionBuilder, statement: HStmt & { kind: "for-range
     b.branchIf(statement.inclusive ? b.binary(`lt_${suffix}`, type, end, counter) : b.binary(`le_${suffix}`, type, end, counter), done);
     writePlace(b, local.type, placeOfLocal(b, local), [counter]);
   });
-  const next = b.open("block");
-  b.loops.push({ breakTo: done, continueTo: next, cleanups: b.cleanups.length });
-  lowerBlock(b, statement.body);
-  b.loops.pop();
-  b.close();
-  b.span = statement.span;
-  b.statement(() => {
+  lowerRound(b, statement, done, () => {
     // The last value of an inclusive range may be the type's largest: test before it would wrap.
     if (statement.inclusive) b.branchIf(b.binary("eq", type, counter, end), done);
     b.copy(type, counter, b.binary("add", type, counter, b.constant(type, 1n)));
@@ -212,16 +218,9 @@ function lowerForEach(b: FunctionBuilder, statement: HStmt & { kind: "for-each" 
   const at = b.keep("addr");
   const counter = b.keep("addr");
   const count = b.keep("addr");
-  if (source.type.kind === "array") {
-    const place = lowerPlace(b, source);
-    if (place.kind !== "memory") throw new Error("an array lies in registers");
-    b.copy("addr", at, b.binary("add", "addr", place.base, b.constant("addr", BigInt(place.offset))));
-    b.copy("addr", count, b.constant("addr", BigInt(source.type.length)));
-  } else {
-    const [pointer, length] = lowerExpr(b, source);
-    b.copy("addr", at, pointer ?? 0);
-    b.copy("addr", count, length ?? 0);
-  }
+  const { pointer, length } = lowerSequence(b, source);
+  b.copy("addr", at, pointer);
+  b.copy("addr", count, length);
   b.emit("const", { type: "addr", dst: [counter], imm: [0n] });
   declareLocal(b, local);
   if (index !== null) declareLocal(b, index);
@@ -233,13 +232,7 @@ function lowerForEach(b: FunctionBuilder, statement: HStmt & { kind: "for-each" 
     writePlace(b, local.type, placeOfLocal(b, local), loadFrom(b, local.type, at, 0));
     if (index !== null) writePlace(b, index.type, placeOfLocal(b, index), [counter]);
   });
-  const next = b.open("block");
-  b.loops.push({ breakTo: done, continueTo: next, cleanups: b.cleanups.length });
-  lowerBlock(b, statement.body);
-  b.loops.pop();
-  b.close();
-  b.span = statement.span;
-  b.statement(() => {
+  lowerRound(b, statement, done, () => {
     b.copy("addr", counter, b.binary("add", "addr", counter, b.constant("addr", 1n)));
     b.copy("addr", at, b.binary("add", "addr", at, b.constant("addr", BigInt(size))));
     b.branch(again);

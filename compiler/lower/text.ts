@@ -91,19 +91,12 @@ function putList(b: FunctionBuilder, element: Type, pointer: number, length: num
   }
   const { size } = sizeOf(element, b.module.layout);
   putText(b, "[");
-  const index = b.temp("addr");
-  b.emit("const", { type: "addr", dst: [index], imm: [0n] });
-  const done = b.open("block");
-  const again = b.open("loop");
-  b.branchIf(b.binary("le_u", "addr", length, index), done);
-  b.open("if", b.binary("ne", "addr", index, b.constant("addr", 0n)));
-  putText(b, ", ");
-  b.close();
-  const at = b.binary("add", "addr", pointer, scaled(b, index, size));
-  putValue(b, element, isAggregate(element) ? [at] : loadFrom(b, element, at, 0), format);
-  b.copy("addr", index, b.binary("add", "addr", index, b.constant("addr", 1n)));
-  b.branch(again);
-  b.close();
-  b.close();
+  b.countedLoop(length, (index) => {
+    b.open("if", b.binary("ne", "addr", index, b.constant("addr", 0n)));
+    putText(b, ", ");
+    b.close();
+    const at = b.binary("add", "addr", pointer, scaled(b, index, size));
+    putValue(b, element, isAggregate(element) ? [at] : loadFrom(b, element, at, 0), format);
+  });
   putText(b, "]");
 }

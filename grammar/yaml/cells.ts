@@ -2,7 +2,7 @@
 // own literal rule, so that 64-bit values stay exact and every spelling of the language (`0b11`, `1_000`, `i32.max`, `hex".."`) works.
 
 import { isScalar, isSeq } from "yaml";
-import type { Expr, StringLiteral, TypeExpr } from "../ast.ts";
+import { literalText, type Expr, type StringLiteral, type TypeExpr } from "../ast.ts";
 import { type CodeRange, parseExpression, parseLiteral } from "../parser.ts";
 import type { Span } from "../source.ts";
 import { codeOf, complain, contentRange, firstLineOf, kindOf, spanOf, textOfScalar, type YamlContext, type YamlNode } from "./yaml-nodes.ts";
@@ -52,7 +52,7 @@ export function keyOf(expr: Expr): string {
   if (expr.kind === "int" || expr.kind === "bool") return String(expr.value);
   if (expr.kind === "duration") return `${expr.nanoseconds}ns`;
   if (expr.kind === "bytes") return `hex ${Buffer.from(expr.value).toString("hex")}`;
-  if (expr.kind === "string") return JSON.stringify(expr.parts.map((part) => (part.kind === "text" ? part.text : "")).join(""));
+  if (expr.kind === "string") return JSON.stringify(literalText(expr));
   if (expr.kind === "unary") return `${expr.op}${keyOf(expr.operand)}`;
   if (expr.kind === "array") return `[${expr.elements.map(keyOf).join(",")}]`;
   return expr.span.source.text.slice(expr.span.start, expr.span.end);

@@ -1,3 +1,6 @@
+// The binary form: docs/bytecode.md, section 6, byte by byte, round trips of generated modules, and that no damaged file is
+// taken for a module or crashes its reader.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

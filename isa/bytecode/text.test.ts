@@ -1,3 +1,6 @@
+// The text form: docs/bytecode.md, section 7. Printing and parsing are each other's inverse, hand-written modules are located at their
+// lines, and every mistake is told at its place.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,3 +1,5 @@
+// The verifier: what docs/bytecode.md allows is let through, and each rule that a module can break has its own problem.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

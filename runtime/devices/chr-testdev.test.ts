@@ -1,7 +1,9 @@
+// chr-testdev's packets, as QEMU's backends/testdev.c reads them: a decimal argument, a letter, blanks before either.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createChrTestdev, qemuExitStatus } from "./chr-testdev.ts";
-import { makeTestEnv } from "./test-env.ts";
+import { makeTestEnv } from "../../tests/fixtures/device-env.ts";
 
 function codesOf(...writes: readonly string[]): number[] {
   const env = makeTestEnv();

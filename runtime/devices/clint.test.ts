@@ -1,9 +1,11 @@
+// The CLINT against the SiFive manual and QEMU's ACLINT: registers by width, and the tick at which each pin moves.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { clint } from "./clint.ts";
-import { busRead, makeTestEnv, registersOf } from "./test-env.ts";
-import type { Registers, TestEnv } from "./test-env.ts";
+import { busRead, makeTestEnv, registersOf } from "../../tests/fixtures/device-env.ts";
+import type { Registers, TestEnv } from "../../tests/fixtures/device-env.ts";
 import type { Device } from "./device.ts";
 
 const MTIME = 0x7ff8;

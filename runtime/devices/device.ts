@@ -29,6 +29,24 @@ export interface Region {
   readonly write64?: (offset: number, value: bigint) => void;
 }
 
+/** Where an access to a window goes on. */
+export interface WindowTarget {
+  readonly region: Region;
+  readonly offset: number;
+}
+
+/**
+ * A region behind which other regions come and go (the memory and port windows of a PCI host). An access that `resolve`
+ * can place is judged by the rules of the region found there alone; otherwise it goes to the window's own `read` and `write`.
+ */
+export interface WindowRegion extends Region {
+  readonly resolve: (offset: number) => WindowTarget | null;
+}
+
+export function isWindow(region: Region): region is WindowRegion {
+  return "resolve" in region;
+}
+
 /** State as plain data: what `save` returns must survive structuredClone, and no model may keep a reference into it. */
 export type DeviceState =
   | null

@@ -1,9 +1,11 @@
+// The edu device against QEMU's docs/specs/edu.txt: registers, the factorial's and DMA's timing, INTx, MSI, saved state.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { accessRead, accessWrite } from "../machine/access.ts";
 import type { Device, PciFunction, Region } from "./device.ts";
 import { edu, type EduConfig } from "./edu.ts";
-import { makeTestEnv, type TestEnv } from "./test-env.ts";
+import { makeTestEnv, type TestEnv } from "../../tests/fixtures/device-env.ts";
 
 const MS = 1_000_000;
 const RAM = 0x0100_0000n;

@@ -1,10 +1,12 @@
+// The goldfish RTC against the Goldfish hardware guide: time in latched halves, alarms, interrupts, reset and saved state.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Device } from "./device.ts";
 import { goldfishRtc } from "./goldfish-rtc.ts";
-import { busRead, makeTestEnv, registersOf } from "./test-env.ts";
-import type { Registers, TestEnv } from "./test-env.ts";
+import { busRead, makeTestEnv, registersOf } from "../../tests/fixtures/device-env.ts";
+import type { Registers, TestEnv } from "../../tests/fixtures/device-env.ts";
 
 const TIME_LOW = 0x00;
 const TIME_HIGH = 0x04;

@@ -1,9 +1,11 @@
+// The MSI frame against Arm's Server Base System Architecture, appendix on GICv2m: writes of numbers become pulses of pins.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { msiFrame } from "./msi-frame.ts";
-import { busRead, busWrite, makeTestEnv, registersOf } from "./test-env.ts";
-import type { Registers, TestEnv } from "./test-env.ts";
+import { busRead, busWrite, makeTestEnv, registersOf } from "../../tests/fixtures/device-env.ts";
+import type { Registers, TestEnv } from "../../tests/fixtures/device-env.ts";
 import type { Device } from "./device.ts";
 
 const MSI_TYPER = 0x008;

@@ -1,10 +1,12 @@
+// The PCI host: configuration space through ECAM, windows onto the BARs that decode now, swizzled INTx lines.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { accessRead, accessWrite } from "../machine/access.ts";
 import type { Device, Region, Width } from "./device.ts";
 import { createPciFunction, type PciFunctionKit } from "./pci.ts";
 import { pciHost, swizzleIntx, type PciHostConfig } from "./pci-host.ts";
-import { makeTestEnv, type TestEnv } from "./test-env.ts";
+import { makeTestEnv, type TestEnv } from "../../tests/fixtures/device-env.ts";
 
 interface Bench {
   readonly env: TestEnv;

@@ -5,8 +5,17 @@
 // Input pin n is the INTx level of the function in slot n; output pins 0..3 are the four lines after the swizzle.
 // Of overlapping BARs the one mapped last wins. Left out: bridges and further buses, multi-function slots, the 64-bit window.
 
-import { isWindow, type WindowRegion, type WindowTarget } from "../machine/access.ts";
-import { defineDevice, type Device, type DeviceState, type PciFunction, type Region, type Width } from "./device.ts";
+import {
+  defineDevice,
+  isWindow,
+  type Device,
+  type DeviceState,
+  type PciFunction,
+  type Region,
+  type Width,
+  type WindowRegion,
+  type WindowTarget,
+} from "./device.ts";
 import { createPciFunction } from "./pci.ts";
 
 export interface PciHostConfig {

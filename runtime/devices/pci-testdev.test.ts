@@ -1,9 +1,11 @@
+// pci-testdev against QEMU's docs/specs/pci-testdev.txt: test headers, which writes count, and the optional window.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { accessRead, accessWrite } from "../machine/access.ts";
 import type { Device, Region, Width } from "./device.ts";
 import { pciTestdev } from "./pci-testdev.ts";
-import { makeTestEnv } from "./test-env.ts";
+import { makeTestEnv } from "../../tests/fixtures/device-env.ts";
 
 interface Bench {
   readonly device: Device;

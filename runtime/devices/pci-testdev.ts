@@ -4,8 +4,7 @@
 // the device sees them, so their count stays 0 unless the write has another shape (wider, or through the other BAR).
 // Left out: RAM behind the optional BAR2 (as in 7.2, the window is there and nobody answers in it).
 
-import type { WindowRegion } from "../machine/access.ts";
-import { defineDevice, type Device, type DeviceState, type Region, type Width } from "./device.ts";
+import { defineDevice, type Device, type DeviceState, type Region, type Width, type WindowRegion } from "./device.ts";
 import { createPciFunction } from "./pci.ts";
 
 export interface PciTestdevConfig {

@@ -1,8 +1,10 @@
+// What all PCI functions share, against PCI Local Bus 3.0: write masks of the header, sizing of BARs, INTx and MSI.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PciBar, Region } from "./device.ts";
 import { createPciFunction, type PciFunctionOptions } from "./pci.ts";
-import { makeTestEnv, type TestEnv } from "./test-env.ts";
+import { makeTestEnv, type TestEnv } from "../../tests/fixtures/device-env.ts";
 
 function region(size: number): Region {
   return { name: `r${size}`, size, valid: { min: 1, max: 4 }, read: () => 0, write: () => {} };

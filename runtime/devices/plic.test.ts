@@ -1,10 +1,12 @@
+// The PLIC against the RISC-V PLIC specification: pending, priorities and thresholds, claim and completion, by context.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Device } from "./device.ts";
 import { plic } from "./plic.ts";
-import { busRead, makeTestEnv, registersOf } from "./test-env.ts";
-import type { Registers, TestEnv } from "./test-env.ts";
+import { busRead, makeTestEnv, registersOf } from "../../tests/fixtures/device-env.ts";
+import type { Registers, TestEnv } from "../../tests/fixtures/device-env.ts";
 
 const PRIORITY = (source: number): number => 4 * source;
 const PENDING = 0x1000;

@@ -1,7 +1,9 @@
+// The SiFive test finisher: which writes end the machine, with which code, and that nothing else does.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { busRead, busWrite, makeTestEnv, registersOf } from "./test-env.ts";
+import { busRead, busWrite, makeTestEnv, registersOf } from "../../tests/fixtures/device-env.ts";
 import { testFinisher } from "./test-finisher.ts";
 
 for (const [name, value, exit] of [

@@ -1,8 +1,10 @@
+// The UART against the 16550 data sheet and QEMU's model: registers, DLAB, interrupts and their priorities, FIFOs, loopback.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { busRead, busWrite, makeTestEnv, registersOf } from "./test-env.ts";
-import type { Registers, TestEnv } from "./test-env.ts";
+import { busRead, busWrite, makeTestEnv, registersOf } from "../../tests/fixtures/device-env.ts";
+import type { Registers, TestEnv } from "../../tests/fixtures/device-env.ts";
 import { uart16550 } from "./uart-16550.ts";
 import type { Device } from "./device.ts";
 

@@ -1,8 +1,10 @@
+// The virtio MMIO transport and its console against VIRTIO 1.2, driven as a driver would: through registers and rings in RAM.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { accessRead, accessWrite } from "../machine/access.ts";
 import type { Device, Region } from "./device.ts";
-import { makeTestEnv, type TestEnv } from "./test-env.ts";
+import { makeTestEnv, type TestEnv } from "../../tests/fixtures/device-env.ts";
 import { virtioMmio, type VirtioMmioConfig } from "./virtio-mmio.ts";
 
 const BASE = 0x8000_0000n;

@@ -1,6 +1,8 @@
+// Split virtqueues against VIRTIO 1.2, 2.7: chains, indirect tables, notification suppression, and every mistake of a driver.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { makeTestEnv, type TestEnv } from "./test-env.ts";
+import { makeTestEnv, type TestEnv } from "../../tests/fixtures/device-env.ts";
 import { createVirtqueue, type PopResult, type Virtqueue } from "./virtqueue.ts";
 
 const BASE = 0x8000_0000n;

@@ -6,7 +6,7 @@ import type { TestFinished } from "../events.ts";
 import { createEmbeddedEngine, type EmbeddedEngine, type EngineOptions, type ExecutorChoice } from "./embedded.ts";
 import { engineHost } from "./host.ts";
 import type { EngineImage } from "./session.ts";
-import { buildGuest, failing, passes, stuck, type GuestCase, type GuestOptions, type GuestSuite, type GuestTest } from "./test-guest.ts";
+import { buildGuest, failing, passes, stuck, type GuestCase, type GuestOptions, type GuestSuite, type GuestTest } from "../../tests/fixtures/guest.ts";
 
 const defaults: EngineOptions = { seed: 0n, executor: "interpreter", timeoutNs: null, maxInstructions: null, required: [], reproFlags: " --seed 0" };
 

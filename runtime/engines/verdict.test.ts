@@ -1,3 +1,5 @@
+// Verdicts of tests that end their machine, unasked or by `@exits`.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,7 +1,9 @@
+// How an access meets a region: refused by `valid`, then split or widened to `impl`, as QEMU's memory API has it.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Region, Width, Widths } from "../devices/device.ts";
-import { accessRead, accessWrite, type WindowRegion } from "./access.ts";
+import type { Region, Width, Widths, WindowRegion } from "../devices/device.ts";
+import { accessRead, accessWrite } from "./access.ts";
 
 interface Trace {
   readonly region: Region;

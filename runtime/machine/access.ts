@@ -4,25 +4,7 @@
 // (QEMU documentation, "The memory API", section "MMIO Operations"): refuse by `valid`, then split or widen to `impl`.
 // `null` and `false` mean that nobody answered: the bus turns that into a fault, and the model has seen nothing.
 
-import type { Region, Width } from "../devices/device.ts";
-
-/** Where an access to a window goes on. */
-export interface WindowTarget {
-  readonly region: Region;
-  readonly offset: number;
-}
-
-/**
- * A region behind which other regions come and go (the memory and port windows of a PCI host). An access that `resolve`
- * can place is judged by the rules of the region found there alone; otherwise it goes to the window's own `read` and `write`.
- */
-export interface WindowRegion extends Region {
-  readonly resolve: (offset: number) => WindowTarget | null;
-}
-
-export function isWindow(region: Region): region is WindowRegion {
-  return "resolve" in region;
-}
+import { isWindow, type Region, type Width } from "../devices/device.ts";
 
 /** True if the bus lets an access of this shape through to the region. */
 function accessValid(region: Region, offset: number, width: Width): boolean {

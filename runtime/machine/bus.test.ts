@@ -1,7 +1,8 @@
+// The bus: which region an address reaches, faults, ports, windows, and the log of the last accesses.
+
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import type { Region, Width } from "../devices/device.ts";
-import type { WindowRegion } from "./access.ts";
+import type { Region, Width, WindowRegion } from "../devices/device.ts";
 import { createBus, type Mapping } from "./bus.ts";
 
 function createRegion(

@@ -3,8 +3,8 @@
 // Windows (a PCI host's) are resolved here, so that the log names the function behind them and only that function counts as touched.
 // Base addresses are plain numbers: every region lies below 2^53, and a guest address above rounds to nothing mapped.
 
-import type { Region, Width } from "../devices/device.ts";
-import { accessRead, accessWrite, isWindow, type WindowRegion } from "./access.ts";
+import { isWindow, type Region, type Width, type WindowRegion } from "../devices/device.ts";
+import { accessRead, accessWrite } from "./access.ts";
 import type { Bus, BusResult } from "./cpu-contract.ts";
 
 export interface Mapping {

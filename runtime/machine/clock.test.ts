@@ -1,3 +1,5 @@
+// Virtual time: events fire at their own time and in order, also for late polls and restored states.
+
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import fc from "fast-check";

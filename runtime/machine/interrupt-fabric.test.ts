@@ -1,3 +1,5 @@
+// Wires between devices and CPUs: shared inputs, edges, restored levels, and the log of changes.
+
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { createInterruptFabric, type InterruptFabric, type Wire } from "./interrupt-fabric.ts";

@@ -1,3 +1,5 @@
+// Where a module lies in RAM, as docs/bytecode.md says it, and what is said of one that does not fit.
+
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import {

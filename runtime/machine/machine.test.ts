@@ -1,3 +1,5 @@
+// The whole machine without a CPU: devices wired as machines/bytecode-virt.yaml says, DMA, images, snapshots and their isolation.
+
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import fc from "fast-check";

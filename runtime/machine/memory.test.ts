@@ -1,3 +1,5 @@
+// RAM with its dirty map, and the pool that it comes from.
+
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { acquireMemory, markDirty, PAGE_SIZE, pageCount, ramOffset, releaseMemory, takeDirtyPages } from "./memory.ts";

@@ -1,3 +1,5 @@
+// The random streams of a machine: the published generator, one sequence for each seed and stream.
+
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { createRandomStream, STREAM_DEVICES, STREAM_SCHEDULER } from "./random.ts";

@@ -4,6 +4,8 @@
 
 export const STREAM_SCHEDULER = 0;
 export const STREAM_DEVICES = 1;
+/** Of the run and no machine: the order of tests. */
+export const STREAM_ORDER = 2;
 
 export interface RandomStream {
   /** The next 32-bit unsigned number. */

@@ -1,3 +1,5 @@
+// The tree of snapshots: any walk over it brings back exactly the RAM of the node that it ends at.
+
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import fc from "fast-check";

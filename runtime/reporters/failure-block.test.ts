@@ -1,3 +1,5 @@
+// The block that tells a failure to people: it stays short whatever there is to tell, and nothing in it can break out of its line.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failure, finished } from "../../tests/fixtures/events.ts";

@@ -1,3 +1,5 @@
+// The filter language: predicates and operators, errors that point at the character, and words without a language.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

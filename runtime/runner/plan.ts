@@ -4,6 +4,7 @@
 import type { Manifest, ManifestCase, ManifestSuite, ManifestTest } from "../../compiler/images/manifest.ts";
 import { capabilitiesOf, type MachineDescription } from "../../machines/description.ts";
 import { caseId, EMBEDDED } from "../engines/case-id.ts";
+import { createRandomStream, STREAM_ORDER } from "../machine/random.ts";
 import { staticSkip, type WorkItem } from "../engines/embedded.ts";
 import { formatNeed, isMetBy } from "../engines/needs.ts";
 import type { EngineImage } from "../engines/session.ts";
@@ -89,17 +90,9 @@ export function listCases(images: readonly EngineImage[]): PlannedCase[] {
   return cases;
 }
 
-/** Fisher-Yates over a small generator (xorshift32), for orders only: machines have generators of their own. */
+/** Fisher-Yates. */
 function createShuffle(seed: bigint): <T>(items: readonly T[]) => T[] {
-  let state = (Number(seed & 0xffff_ffffn) ^ Number((seed >> 32n) & 0xffff_ffffn) ^ 0x9e37_79b9) >>> 0 || 1;
-  const next = (): number => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state;
-  };
-  for (let i = 0; i < 8; i++) next();
+  const { next } = createRandomStream(seed, STREAM_ORDER);
   return (items) => {
     const result = [...items];
     for (let at = result.length - 1; at > 0; at--) {
@@ -113,13 +106,7 @@ function createShuffle(seed: bigint): <T>(items: readonly T[]) => T[] {
 }
 
 function groupBy<T>(items: readonly T[], key: (item: T) => unknown): T[][] {
-  const groups = new Map<unknown, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group === undefined) groups.set(key(item), [item]);
-    else group.push(item);
-  }
-  return [...groups.values()];
+  return [...Map.groupBy(items, key).values()];
 }
 
 function titleOf({ suite, test, row }: PlannedCase): string {

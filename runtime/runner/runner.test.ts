@@ -7,7 +7,7 @@ import { isGood, type RunEvent, type TestFinished } from "../events.ts";
 import type { EngineOptions } from "../engines/embedded.ts";
 import { engineHost } from "../engines/host.ts";
 import type { EngineImage } from "../engines/session.ts";
-import { buildGuest, failing, passes, stuck, type GuestCase, type GuestSuite } from "../engines/test-guest.ts";
+import { buildGuest, failing, passes, stuck, type GuestCase, type GuestSuite } from "../../tests/fixtures/guest.ts";
 import { listCases, makePlan, type RunPlan } from "./plan.ts";
 import { createRelease } from "./release.ts";
 import { startRun, type RunHandle, type RunRequest } from "./runner.ts";
@@ -168,7 +168,7 @@ test("workers take over when what is left is worth it, and nothing in the stream
   }));
   const own = [buildGuest(many, machine, { file: "specs/many.gspec" }), second];
   const plan = makePlan(own, listCases(own), null);
-  const options = { images: own, engine: { ...engine, maxInstructions: 2_500_000, executor: "interpreter" as const } };
+  const options = { images: own, engine: { ...engine, maxInstructions: 400_000, executor: "interpreter" as const }, workerPolicy: { trialMs: 10, warmMs: 0, worthMs: 20, transferMs: 0, share: 0 } };
   const alone = recorded(await record(options, plan));
   const workers = new Set<number>();
   const together = await record({ ...options, jobs: 3, isLive: true }, plan, (_, event) => {

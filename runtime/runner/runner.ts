@@ -10,6 +10,7 @@ import type { EngineImage } from "../engines/session.ts";
 import { createRelease, type Release } from "./release.ts";
 import type { PlannedWork, RunPlan } from "./plan.ts";
 import { createWorkQueue } from "./work-queue.ts";
+import { createWorkerNeed, WORKER_POLICY, type WorkerPolicy } from "./worker-need.ts";
 import type { Batch, PoolOptions, WorkerPool } from "./worker-pool.ts";
 
 export interface RunRequest {
@@ -24,6 +25,8 @@ export interface RunRequest {
   readonly failFast: number | null;
   /** `guestspec 0.1.0` */
   readonly tool: string;
+  /** When they pay; by default as measured. */
+  readonly workerPolicy?: WorkerPolicy;
   /** Somebody watches: live events are wanted. */
   readonly isLive: boolean;
   exitCodeOf(summary: RunSummary): number;
@@ -55,17 +58,6 @@ export interface RunHandle extends RunControl {
 const HERE = 0;
 /** The event loop gets its turn at least this often, for ^C, the live view and workers' answers. */
 const TURN_MS = 12;
-/**
- * How often it is judged whether workers pay, and when at the earliest. Tests get several times faster while V8 compiles what they
- * use: by the first hundred, ten thousand small ones seem to need 2 s, and they need 0.5 s.
- */
-const TRIAL_MS = 100;
-const WARM_MS = 250;
-/**
- * A worker costs about 200 ms of CPU time to start, to receive its image and to get as fast as this thread is by now. It pays for
- * that from this much work on (for each worker), and even then only if a CPU is free.
- */
-const WORTH_MS = 1000;
 /** A test that may execute more than this, seconds of wall time, runs in a worker. */
 const LONG_INSTRUCTIONS = 200_000_000;
 /** What a batch should last: long enough to hide the round trip, short enough for an even end. */
@@ -164,13 +156,13 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     return test !== undefined && limitsOf(test, row ?? null, request.engine).instructions > LONG_INSTRUCTIONS;
   }
 
-  /** `worth`: as many as there is work for. */
-  async function startWorkers(meanMs: number, worth: number): Promise<void> {
+  /** `most`: as many as there is work for. */
+  async function startWorkers(meanMs: number, most: number): Promise<void> {
     if (pool !== null) return;
     const { startPool } = await import("./worker-pool.ts");
     const batchSize = Math.max(1, Math.min(MAX_BATCH, Math.floor(BATCH_MS / Math.max(meanMs, 0.01))));
     const options: PoolOptions = {
-      workers: Math.max(1, Math.min(workerCount, queue.left, worth)),
+      workers: Math.max(1, Math.min(workerCount, queue.left, most)),
       engine: request.engine,
       hangMs: hangLimit(request),
       plannedCases: (image) => Math.ceil((casesOf.get(image) ?? 0) / request.jobs),
@@ -204,10 +196,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
 
   async function execute(): Promise<void> {
     let turn = host.now();
-    let trial = turn;
-    let trialCpu = host.cpuTime();
-    let previousMs = 0;
-    let ran = 0;
+    const need = createWorkerNeed(host, request.workerPolicy ?? WORKER_POLICY);
     // The screen of a live view and its keys must not wait for a test.
     while (hasWork() && !(request.isLive && pool?.isReady === true)) {
       if (isLong(work[queue.peek(HERE)])) {
@@ -216,25 +205,14 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
         break;
       }
       await runNext();
-      ran++;
       const now = host.now();
       if (now - turn > TURN_MS) {
         await nextTurn();
         turn = host.now();
       }
-      if (pool === null && request.jobs > 1 && now - trial > TRIAL_MS) {
-        // Wall time counts what the rest of the machine does, CPU time what V8 compiles beside: the smaller one is nearer to the work.
-        const cpu = host.cpuTime();
-        const meanMs = Math.min(now - trial, cpu - trialCpu) / ran;
-        // The better one of two trials: a busy machine or the garbage collector can spoil one.
-        const worth = Math.floor((Math.min(meanMs, previousMs) * queue.left) / WORTH_MS);
-        // A live view's thread stops running tests once workers do.
-        if (worth > 0 && now - started > WARM_MS) await startWorkers(meanMs, worth + (request.isLive ? 1 : 0));
-        previousMs = meanMs;
-        trial = host.now();
-        trialCpu = cpu;
-        ran = 0;
-      }
+      const judged = pool === null && request.jobs > 1 ? need.judge(queue.left) : null;
+      // A live view's thread stops running tests once workers do.
+      if (judged !== null) await startWorkers(judged.meanMs, judged.workers + (request.isLive ? 1 : 0));
     }
     active?.engine.dispose();
     active = null;

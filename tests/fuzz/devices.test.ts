@@ -11,8 +11,8 @@ import { edu } from "../../runtime/devices/edu.ts";
 import { deviceModels, findDeviceModel } from "../../runtime/devices/index.ts";
 import type { DeviceConfig } from "../../runtime/devices/index.ts";
 import { pciTestdev } from "../../runtime/devices/pci-testdev.ts";
-import { busRead, busWrite, makeTestEnv } from "../../runtime/devices/test-env.ts";
-import type { TestEnv } from "../../runtime/devices/test-env.ts";
+import { busRead, busWrite, makeTestEnv } from "../fixtures/device-env.ts";
+import type { TestEnv } from "../fixtures/device-env.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds, type Random } from "../fixtures/random.ts";
 
 /** Within edu's 28 address bits. */

@@ -3,14 +3,13 @@
 // that the region refuses, or that nobody answers, reads 0. A CPU's access of that shape would be a bus fault instead.
 
 import { clint } from "../../runtime/devices/clint.ts";
-import type { Device, DeviceEnv, MachineExit, Region, Width } from "../../runtime/devices/device.ts";
+import { isWindow, type Device, type DeviceEnv, type MachineExit, type Region, type Width } from "../../runtime/devices/device.ts";
 import { goldfishRtc } from "../../runtime/devices/goldfish-rtc.ts";
 import { plic } from "../../runtime/devices/plic.ts";
-import { busRead, busWrite, makeTestEnv } from "../../runtime/devices/test-env.ts";
-import type { TestEnv } from "../../runtime/devices/test-env.ts";
+import { busRead, busWrite, makeTestEnv } from "../fixtures/device-env.ts";
+import type { TestEnv } from "../fixtures/device-env.ts";
 import { testFinisher } from "../../runtime/devices/test-finisher.ts";
 import { uart16550 } from "../../runtime/devices/uart-16550.ts";
-import { isWindow } from "../../runtime/machine/access.ts";
 import { createDma } from "../../runtime/machine/dma.ts";
 
 export const FINISHER = 0x10_0000;
