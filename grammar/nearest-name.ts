@@ -20,34 +20,37 @@ function editDistance(a: string, b: string): number {
   return previous[b.length] ?? 0;
 }
 
-/** The candidate nearest to `name` if it is near enough to be a slip; the first of equals. */
+/** The longest way from a slip to the name that was meant: a third of the name, and never more than three letters. */
+function mostSlips(name: string): number {
+  return Math.max(1, Math.min(3, Math.floor(name.length / 3)));
+}
+
+/**
+ * The candidate that was probably meant: the nearest if it is near enough for a slip, else the shortest that contains `name` or is
+ * contained in it (`riscv` for `riscv64`, `boolean` for `bool`); the first of equals.
+ */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   // Any single letter is one step from any other.
   if (name.length < 2) return undefined;
   const wanted = name.toLowerCase();
   let best: string | undefined;
-  let bestDistance = Math.min(3, Math.floor(name.length / 2)) + 1;
+  let bestDistance = mostSlips(name) + 1;
+  let part: string | undefined;
   for (const candidate of candidates) {
-    if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
-    const distance = editDistance(wanted, candidate.toLowerCase());
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
+    const known = candidate.toLowerCase();
+    if (Math.abs(known.length - wanted.length) < bestDistance) {
+      const distance = editDistance(wanted, known);
+      if (distance < bestDistance) {
+        best = candidate;
+        bestDistance = distance;
+      }
     }
+    if (isPart(wanted, known) && (part === undefined || candidate.length < part.length)) part = candidate;
   }
-  return best;
+  return best ?? part;
 }
 
-/** The nearest name, or else the shortest that contains `name` or is contained in it: for names people type only in part. */
-export function nearestNameOrPart(name: string, candidates: Iterable<string>): string | undefined {
-  const all = [...candidates];
-  const wanted = name.toLowerCase();
-  const isPart = (candidate: string): boolean => {
-    const [short, long] = candidate.length < wanted.length ? [candidate, wanted] : [wanted, candidate];
-    return short.length >= 3 && long.includes(short);
-  };
-  return (
-    nearestName(name, all) ??
-    all.filter((candidate) => isPart(candidate.toLowerCase())).toSorted((a, b) => a.length - b.length)[0]
-  );
+function isPart(a: string, b: string): boolean {
+  const [short, long] = a.length < b.length ? [a, b] : [b, a];
+  return short.length >= 3 && long.includes(short);
 }

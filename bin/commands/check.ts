@@ -1,4 +1,5 @@
-// `guestspec check`: compiles everything and runs nothing. Always anew: the point is the diagnostics.
+// `guestspec check`: compiles everything and runs nothing. Always anew: the point is the diagnostics, as text for people or as JSON
+// for editors.
 
 import { compile } from "../../compiler/index.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -13,9 +14,15 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (files.length === 0) throw new CommandError(EXIT.nothingSelected, "there are no specs (*.gspec, *.gspec.yaml) here");
   const { machine } = await loadMachineDescription(options.value("machine"), null);
   const { diagnostics, images } = compile(files, { machine, readFile: readText, libDirectory: LIB_FOLDER, tags: await readProjectTags() });
+  const exitCode = diagnostics.some(({ severity }) => severity === "error") ? EXIT.compile : EXIT.ok;
+  if (options.has("json")) {
+    const { diagnosticsAsJson } = await import("../../compiler/diagnostics/render.ts");
+    io.out(`${JSON.stringify(diagnosticsAsJson(diagnostics), null, 2)}\n`);
+    return exitCode;
+  }
   await printDiagnostics(diagnostics, io);
-  if (diagnostics.some(({ severity }) => severity === "error")) return EXIT.compile;
+  if (exitCode !== EXIT.ok) return exitCode;
   const cases = images.reduce((sum, { manifest }) => sum + manifest.suites.flatMap(({ tests }) => tests).reduce((total, test) => total + test.cases.length, 0), 0);
   io.out(`${files.length} file${files.length === 1 ? "" : "s"} checked, ${cases} test${cases === 1 ? "" : "s"}\n`);
-  return EXIT.ok;
+  return exitCode;
 }

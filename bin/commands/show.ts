@@ -4,7 +4,7 @@
 import { writeFileSync } from "node:fs";
 import { compile, type Image } from "../../compiler/index.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import { nearestName, nearestNameOrPart } from "../../grammar/nearest-name.ts";
+import { nearestName } from "../../grammar/nearest-name.ts";
 import { printFunction, printText } from "../../isa/bytecode/text.ts";
 import type { Module } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
@@ -43,7 +43,7 @@ function showBytecode(module: Module, name: string | null): string {
   if (index >= 0) return `${printFunction(module, index)}\n`;
   const names = module.functions.map((candidate) => candidate.name);
   const last = name.split(".").at(-1) ?? name;
-  const nearest = names.find((candidate) => candidate.split(".").at(-1) === last) ?? nearestNameOrPart(name, names);
+  const nearest = names.find((candidate) => candidate.split(".").at(-1) === last) ?? nearestName(name, names);
   throw usageError(`the image has no function \`${name}\``, nearest === undefined ? null : `did you mean \`${nearest}\`?`);
 }
 

@@ -88,7 +88,7 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "check specs without running them",
     usage: "[PATH...]",
     positionals: [0, MANY],
-    options: [MACHINE],
+    options: [MACHINE, { ...JSON_OUTPUT, help: "write the diagnostics as JSON, for editors" }],
     load: () => import("./check.ts"),
   },
   {

@@ -220,7 +220,7 @@ function barRow(marks: readonly Mark[], styleOf: (mark: Mark) => Style, paint: P
 
 // ---- JSON ----
 
-export interface JsonPlace {
+interface JsonPlace {
   readonly path: string;
   readonly line: number;
   readonly column: number;
@@ -228,7 +228,7 @@ export interface JsonPlace {
   readonly endColumn: number;
 }
 
-export interface JsonDiagnostic {
+interface JsonDiagnostic {
   readonly code: string;
   readonly severity: Diagnostic["severity"];
   readonly message: string;
@@ -244,7 +244,7 @@ function placeOf({ span }: { readonly span: Label["span"] }): JsonPlace {
   return { path: span.source.path, line: from.line, column: from.column, endLine: to.line, endColumn: to.column };
 }
 
-/** All of them, for `--format json`. */
+/** All of them, for `guestspec check --json`. */
 export function diagnosticsAsJson(list: readonly Diagnostic[]): readonly JsonDiagnostic[] {
   return sortDiagnostics(list).map(({ code, severity, message, labels, notes, help, fix }) => ({
     code,

@@ -1,6 +1,6 @@
 // What a filter means for the tests at hand. A value that fits no test at all is taken for a slip and is an error with the nearest
 // name, also below `not`: a filter with a typing mistake would otherwise select nothing, or everything, and look fine.
-import { nearestNameOrPart } from "../../grammar/nearest-name.ts";
+import { nearestName } from "../../grammar/nearest-name.ts";
 import { STATUSES, type FilterError, type FilterExpr, type Predicate, type PredicateName } from "./filter.ts";
 
 /** One case as filters see it. */
@@ -86,7 +86,7 @@ function checkPredicate(predicate: Predicate, universe: readonly FilterSubject[]
   const { name, value, matcher, column, length } = predicate;
   const known = new Set<string>(name === "status" ? STATUSES : universe.flatMap(VALUES[name]));
   if ([...known].some(predicate.test)) return null;
-  const nearest = matcher === "regexp" ? undefined : nearestNameOrPart(value.replace(/[*?]/g, ""), known);
+  const nearest = matcher === "regexp" ? undefined : nearestName(value.replace(/[*?]/g, ""), known);
   const list = [...known].slice(0, LISTED_AT_MOST).join(", ");
   const help =
     nearest !== undefined

@@ -1,6 +1,6 @@
 // Selecting without the filter language: `edu` (part of an id), `specs/dev` or `specs/dev/edu.gspec` (files), `edu.gspec:12` (the test or
 // row at that line, which editors and failure reports print). Words add up. A word that selects nothing is an error.
-import { nearestNameOrPart } from "../../grammar/nearest-name.ts";
+import { nearestName } from "../../grammar/nearest-name.ts";
 import type { FilterSubject } from "./filter-match.ts";
 
 export type WordSelection =
@@ -70,7 +70,7 @@ function selectByWord(word: string, universe: readonly FilterSubject[]): WordSel
   const selected = universe.filter(({ id }) => id.includes(word));
   if (selected.length > 0) return { ok: true, selected };
   const names = new Set(universe.flatMap(({ file, suite, test }) => [test, suite, file]));
-  const nearest = nearestNameOrPart(word, names);
+  const nearest = nearestName(word, names);
   return {
     ok: false,
     word,

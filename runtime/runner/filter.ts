@@ -3,7 +3,7 @@
 // means for a list of tests is filter-match.ts; words without a language (`edu.gspec:12`) are filter-words.ts.
 //
 //   tag(=slow) - device(edu)      suite(#pci*) and not row(/^0x/)      file(#specs/**/edu.gspec) | covers(~dma)
-import { nearestNameOrPart } from "../../grammar/nearest-name.ts";
+import { nearestName } from "../../grammar/nearest-name.ts";
 
 export const PREDICATES = [
   "test",
@@ -178,7 +178,7 @@ class Parser {
     const { text: name } = token;
     const isOpened = this.text[scanSpace(this.text, token.end)] === "(";
     if (!isOpened) {
-      const nearest = nearestNameOrPart(name, PREDICATES);
+      const nearest = nearestName(name, PREDICATES);
       const example = PREDICATES.find((known) => known === name) ?? nearest ?? "test";
       throw new SyntaxFault(
         `\`${name}\` needs a value in parentheses`,
@@ -195,7 +195,7 @@ class Parser {
     }
     const known = PREDICATES.find((candidate) => candidate === name);
     if (known === undefined) {
-      const nearest = nearestNameOrPart(name, [...PREDICATES, "all", "none"]);
+      const nearest = nearestName(name, [...PREDICATES, "all", "none"]);
       const help = nearest === undefined ? `predicates: ${PREDICATES.join(" ")}` : `did you mean \`${nearest}\`?`;
       throw new SyntaxFault(`there is no predicate \`${name}\``, token.start, token.end, help);
     }
