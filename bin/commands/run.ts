@@ -77,6 +77,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   }
 
   const reporters = await openReporters(options, io, actions);
+  // They stay to the end: a second ^C while reports are written must not end the process by the signal, without our status.
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
 
@@ -117,8 +118,6 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   } finally {
     await reporters.finish();
     appendHistory(results, io);
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
   }
   if (finished === null) throw new Error("nothing has run");
   const { exitCode } = finished;
