@@ -40,7 +40,13 @@ const hasC = compiled.status === 0;
 if (!hasC) reportLine("native C", "left out: gcc is not there or failed");
 
 try {
-  for (const [index, [name, label]] of ([["xorshift", "xorshift 30M"], ["sieve", "sieve 1Mi x10"], ["fib", "fib 32"]] as const).entries()) {
+  for (const [index, [name, label]] of (
+    [
+      ["xorshift", "xorshift 30M"],
+      ["sieve", "sieve 1Mi x10"],
+      ["fib", "fib 32"],
+    ] as const
+  ).entries()) {
     const rounds = Array.from({ length: 3 }, () => {
       const wasm = runGuest(wasmFactory, index);
       const native = hasC ? spawnSync(binary, [name], { encoding: "utf8" }).stdout.trim().split(" ") : null;
@@ -50,7 +56,8 @@ try {
     const interpreted = runGuest(interpreterFactory, index);
     const wasm = median(rounds.map((round) => round.wasm.seconds));
     const instructions = rounds[0]?.wasm.instructions ?? 0;
-    if (instructions !== interpreted.instructions) throw new Error(`${label}: ${instructions} instructions translated, ${interpreted.instructions} interpreted`);
+    if (instructions !== interpreted.instructions)
+      throw new Error(`${label}: ${instructions} instructions translated, ${interpreted.instructions} interpreted`);
     const mips = (seconds: number): string => (instructions / seconds / 1e6).toFixed(0);
     const toC = hasC ? `${median(rounds.map((round) => round.native / round.wasm.seconds)).toFixed(2)}x the speed of gcc -O2, ` : "";
     reportLine(label, `${toC}${(interpreted.seconds / wasm).toFixed(0)}x the interpreter's (${mips(wasm)} and ${mips(interpreted.seconds)} MIPS)`);

@@ -12,11 +12,22 @@ const json = JSON.stringify(Array.from({ length: 20_000 }, (_, n) => ({ name: `p
 const balanced = `${json.slice(0, json.lastIndexOf("},{"))}}]`;
 const megabytes = text.length / 1e6;
 
-const parsing = compare(5, () => time(() => parseFile({ path, text }, reject)), () => time(() => JSON.parse(balanced)));
+const parsing = compare(
+  5,
+  () => time(() => parseFile({ path, text }, reject)),
+  () => time(() => JSON.parse(balanced)),
+);
 reportLine("parse 1 MB", `${(megabytes / (parsing.subject / 1e3)).toFixed(2)} MB/s, ${parsing.ratio.toFixed(1)}x the time of JSON.parse`);
 
-const whole = compare(5, () => time(compileAll), () => time(() => JSON.parse(balanced)));
-reportLine("parse, check, lower, verify 1 MB", `${(megabytes / (whole.subject / 1e3)).toFixed(2)} MB/s (target 0.5), ${whole.ratio.toFixed(1)}x the time of JSON.parse`);
+const whole = compare(
+  5,
+  () => time(compileAll),
+  () => time(() => JSON.parse(balanced)),
+);
+reportLine(
+  "parse, check, lower, verify 1 MB",
+  `${(megabytes / (whole.subject / 1e3)).toFixed(2)} MB/s (target 0.5), ${whole.ratio.toFixed(1)}x the time of JSON.parse`,
+);
 
 function reject(diagnostic: { readonly message: string }): void {
   throw new Error(diagnostic.message);

@@ -44,7 +44,14 @@ test "packet ${n} of kind {p.kind}" for p in packets${n} {
 
 /** A suite of one test over `rows` rows of a YAML table with pipe columns. */
 export function generateYamlTable(rows: number): string {
-  const lines = ["suite: ten thousand rows", "tests:", '  - test: "row {n}"', "    columns: { n: u32, a: u64, b: u64, sum: u64 }", "    rows: |", "      | n | a | b | sum |"];
+  const lines = [
+    "suite: ten thousand rows",
+    "tests:",
+    '  - test: "row {n}"',
+    "    columns: { n: u32, a: u64, b: u64, sum: u64 }",
+    "    rows: |",
+    "      | n | a | b | sum |",
+  ];
   for (let n = 0; n < rows; n++) {
     const a = BigInt(n) * 0x1_0000_0001n;
     const b = 0xffff_ffff_0000_0000n - BigInt(n);

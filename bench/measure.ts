@@ -61,7 +61,8 @@ export function timeProcess(command: string, args: readonly string[], options: P
   const wall = performance.now() - start;
   if (result.error !== undefined) throw result.error;
   const [user = Number.NaN, system = Number.NaN] = (result.stderr.trim().split("\n").at(-1) ?? "").split(" ").map(Number);
-  if (result.status !== 0 || Number.isNaN(user + system)) throw new Error(`${command} ${args.join(" ")} ended with ${result.status}: ${result.stderr.slice(0, 400)}`);
+  if (result.status !== 0 || Number.isNaN(user + system))
+    throw new Error(`${command} ${args.join(" ")} ended with ${result.status}: ${result.stderr.slice(0, 400)}`);
   return { wall, cpu: (user + system) * 1000 };
 }
 

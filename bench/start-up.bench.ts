@@ -17,7 +17,10 @@ const run = (...args: readonly string[]): Cost => timeProcess(guestspec, args, {
 const node = (): Cost => timeProcess(process.execPath, ["-e", "0"]);
 
 function report(name: string, { cpu, wall }: ProcessComparison, peer: string, target = ""): void {
-  reportLine(name, `${cpu.ratio.toFixed(2)}x ${peer} (${cpu.subject.toFixed(0)} ms of CPU to ${cpu.peer.toFixed(0)}; wall ${wall.subject.toFixed(0)} ms${target})`);
+  reportLine(
+    name,
+    `${cpu.ratio.toFixed(2)}x ${peer} (${cpu.subject.toFixed(0)} ms of CPU to ${cpu.peer.toFixed(0)}; wall ${wall.subject.toFixed(0)} ms${target})`,
+  );
 }
 
 try {
@@ -31,18 +34,73 @@ try {
   const few = rows(100);
   const many = rows(10_000);
 
-  report("one test, compiled before", compareProcesses(21, () => run("run", one), node), "`node -e 0`", ", target 60");
-  report("one test, compiled now", compareProcesses(9, () => run("run", "--no-cache", one), node), "`node -e 0`");
-  report("--help", compareProcesses(9, () => run("--help"), node), "`node -e 0`");
+  report(
+    "one test, compiled before",
+    compareProcesses(21, () => run("run", one), node),
+    "`node -e 0`",
+    ", target 60",
+  );
+  report(
+    "one test, compiled now",
+    compareProcesses(9, () => run("run", "--no-cache", one), node),
+    "`node -e 0`",
+  );
+  report(
+    "--help",
+    compareProcesses(9, () => run("--help"), node),
+    "`node -e 0`",
+  );
 
-  report("list 10,000 YAML rows", compareProcesses(5, () => run("list", "--no-cache", many), () => run("list", "--no-cache", one)), "listing one test", ", target 1,000");
-  report("run 10,000 YAML rows", compareProcesses(5, () => run("run", "--no-cache", many), () => run("run", "--no-cache", one)), "running one test", ", target 5,000");
-  report("run 10,000 rows, compiled before", compareProcesses(5, () => run("run", many), () => run("run", one)), "running one test");
-  report("the same, default jobs to one job", compareProcesses(5, () => run("run", many), () => run("run", "--jobs", "1", many)), "--jobs 1");
+  report(
+    "list 10,000 YAML rows",
+    compareProcesses(
+      5,
+      () => run("list", "--no-cache", many),
+      () => run("list", "--no-cache", one),
+    ),
+    "listing one test",
+    ", target 1,000",
+  );
+  report(
+    "run 10,000 YAML rows",
+    compareProcesses(
+      5,
+      () => run("run", "--no-cache", many),
+      () => run("run", "--no-cache", one),
+    ),
+    "running one test",
+    ", target 5,000",
+  );
+  report(
+    "run 10,000 rows, compiled before",
+    compareProcesses(
+      5,
+      () => run("run", many),
+      () => run("run", one),
+    ),
+    "running one test",
+  );
+  report(
+    "the same, default jobs to one job",
+    compareProcesses(
+      5,
+      () => run("run", many),
+      () => run("run", "--jobs", "1", many),
+    ),
+    "--jobs 1",
+  );
   const marginal = Array.from({ length: 5 }, () => ((run("run", many).cpu - run("run", few).cpu) * 1000) / 9_900);
   reportLine("a further test", `${median(marginal).toFixed(0)} us of CPU, everything included (target 100)`);
 
-  report("the shipped specs, compiled before", compareProcesses(3, () => run("run", specs), () => run("run", "--jobs", "1", specs)), "--jobs 1");
+  report(
+    "the shipped specs, compiled before",
+    compareProcesses(
+      3,
+      () => run("run", specs),
+      () => run("run", "--jobs", "1", specs),
+    ),
+    "--jobs 1",
+  );
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

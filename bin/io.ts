@@ -41,7 +41,7 @@ const waiting = new Int32Array(new SharedArrayBuffer(4));
 /** Writes all of it now, also to a pipe whose reader is slow. Throws what the host says. */
 function writeAll(descriptor: number, text: string): void {
   const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {

@@ -150,7 +150,10 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
       if (image === undefined) loaded.set(path, "no suite");
       else loaded.set(path, { path, module: image.module, manifest: image.manifest, machine, isCached: false });
       if (cache === null || own.some((dependency) => warned.has(dependency))) continue;
-      const entry = image === undefined ? ("no suite" as const) : { path, module: image.module, manifest: JSON.stringify(image.manifest), dependencies: image.dependencies };
+      const entry =
+        image === undefined
+          ? ("no suite" as const)
+          : { path, module: image.module, manifest: JSON.stringify(image.manifest), dependencies: image.dependencies };
       cache.writeSpec(path, key, entry, dependOn(own));
     }
   }

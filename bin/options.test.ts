@@ -49,26 +49,55 @@ test("variables fill in for absent options, and are checked too", () => {
   assert.equal(parse([], { SEED: "9" }).value("seed"), "9");
   assert.equal(parse(["--seed", "1"], { SEED: "9" }).value("seed"), "1");
   assert.equal(parse([], { SEED: "" }).value("seed"), null);
-  assert.match(messageOf(() => parse([], { EXECUTOR: "wsm" })), /`--executor` takes auto, wasm, not `wsm` \| did you mean `wasm`\?/);
+  assert.match(
+    messageOf(() => parse([], { EXECUTOR: "wsm" })),
+    /`--executor` takes auto, wasm, not `wsm` \| did you mean `wasm`\?/,
+  );
 });
 
 test("mistakes are told with what was meant", () => {
-  assert.equal(messageOf(() => parse(["--sed", "1"])), "there is no option `--sed` | did you mean `--seed`?");
-  assert.match(messageOf(() => parse(["--zzzzzz"])), /`guestspec run --help` lists them/);
-  assert.match(messageOf(() => parse(["--seed"])), /needs a value: N/);
-  assert.match(messageOf(() => parse(["--seed="])), /needs a value: N/);
-  assert.match(messageOf(() => parse(["--verbose=1"])), /takes no value/);
-  assert.match(messageOf(() => parse(["--seed", "1", "--seed", "2"])), /given twice/);
+  assert.equal(
+    messageOf(() => parse(["--sed", "1"])),
+    "there is no option `--sed` | did you mean `--seed`?",
+  );
+  assert.match(
+    messageOf(() => parse(["--zzzzzz"])),
+    /`guestspec run --help` lists them/,
+  );
+  assert.match(
+    messageOf(() => parse(["--seed"])),
+    /needs a value: N/,
+  );
+  assert.match(
+    messageOf(() => parse(["--seed="])),
+    /needs a value: N/,
+  );
+  assert.match(
+    messageOf(() => parse(["--verbose=1"])),
+    /takes no value/,
+  );
+  assert.match(
+    messageOf(() => parse(["--seed", "1", "--seed", "2"])),
+    /given twice/,
+  );
 });
 
 test("numbers and durations", () => {
   assert.equal(wholeNumber(parse(["--seed", "1_000"]), "seed", 0), 1000);
   assert.equal(wholeNumber(parse(["--seed", "0x10"]), "seed", 0), 16);
   assert.equal(wholeNumber(parse([]), "seed", 0), null);
-  for (const bad of ["1.5", "-1", "x", "1e3"]) assert.match(messageOf(() => wholeNumber(parse([`--seed=${bad}`]), "seed", 0)), /whole number/);
+  for (const bad of ["1.5", "-1", "x", "1e3"])
+    assert.match(
+      messageOf(() => wholeNumber(parse([`--seed=${bad}`]), "seed", 0)),
+      /whole number/,
+    );
   assert.equal(duration(parse(["--timeout", "1.5ms"]), "timeout"), 1_500_000);
   assert.equal(duration(parse(["--timeout", "2min"]), "timeout"), 120e9);
-  for (const bad of ["10", "0s", "ms", "1h"]) assert.match(messageOf(() => duration(parse([`--timeout=${bad}`]), "timeout")), /duration/);
+  for (const bad of ["10", "0s", "ms", "1h"])
+    assert.match(
+      messageOf(() => duration(parse([`--timeout=${bad}`]), "timeout")),
+      /duration/,
+    );
 });
 
 test("every command's table is well-formed, its names and letters unique", () => {

@@ -51,7 +51,13 @@ export function formatOptions(rows: readonly OptionRow[]): string[] {
 
 function unknownOption(name: string, rows: readonly OptionRow[], command: string): Error {
   const written = name.length === 1 ? `-${name}` : `--${name}`;
-  const nearest = name.length === 1 ? undefined : nearestName(name, rows.map((row) => row.name));
+  const nearest =
+    name.length === 1
+      ? undefined
+      : nearestName(
+          name,
+          rows.map((row) => row.name),
+        );
   const help = nearest === undefined ? `\`guestspec ${command} --help\` lists them` : `did you mean \`--${nearest}\`?`;
   return usageError(`there is no option \`${written}\``, help);
 }
@@ -59,13 +65,15 @@ function unknownOption(name: string, rows: readonly OptionRow[], command: string
 function checkChoice(row: OptionRow, value: string): void {
   if (row.choices === undefined || row.choices.includes(value)) return;
   const nearest = nearestName(value, row.choices);
-  throw usageError(
-    `\`--${row.name}\` takes ${row.choices.join(", ")}, not \`${value}\``,
-    nearest === undefined ? null : `did you mean \`${nearest}\`?`,
-  );
+  throw usageError(`\`--${row.name}\` takes ${row.choices.join(", ")}, not \`${value}\``, nearest === undefined ? null : `did you mean \`${nearest}\`?`);
 }
 
-export function parseOptions(rows: readonly OptionRow[], args: readonly string[], command: string, env: Readonly<Record<string, string | undefined>>): ParsedOptions {
+export function parseOptions(
+  rows: readonly OptionRow[],
+  args: readonly string[],
+  command: string,
+  env: Readonly<Record<string, string | undefined>>,
+): ParsedOptions {
   const options = Object.fromEntries(
     rows.map((row) => {
       const type = row.value === undefined || row.implied !== undefined ? ("boolean" as const) : ("string" as const);

@@ -19,12 +19,15 @@ const mistakes: readonly (readonly [text: string, message: RegExp, help: RegExp]
 
 for (const [text, message, help] of mistakes) {
   test(`${JSON.stringify(text)} is refused with its place`, () => {
-    assert.throws(() => parseProject(text), (error) => {
-      assert.ok(error instanceof CommandError);
-      assert.equal(error.exitCode, EXIT.compile);
-      assert.match(error.message, message);
-      assert.match(error.help ?? "", help);
-      return true;
-    });
+    assert.throws(
+      () => parseProject(text),
+      (error) => {
+        assert.ok(error instanceof CommandError);
+        assert.equal(error.exitCode, EXIT.compile);
+        assert.match(error.message, message);
+        assert.match(error.help ?? "", help);
+        return true;
+      },
+    );
   });
 }

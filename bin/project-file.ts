@@ -43,7 +43,11 @@ export function parseProject(text: string): Project {
   if (unknown !== null) {
     const known = Object.keys(schema.properties ?? {});
     const near = nearestName(unknown, known);
-    throw projectError(line, `unknown key \`${unknown}\``, near === undefined ? `it has ${known.map((name) => `\`${name}\``).join(", ")}` : `did you mean \`${near}\`?`);
+    throw projectError(
+      line,
+      `unknown key \`${unknown}\``,
+      near === undefined ? `it has ${known.map((name) => `\`${name}\``).join(", ")}` : `did you mean \`${near}\`?`,
+    );
   }
   throw projectError(line, `expected ${schema.description ?? "something else"}`, isScalar(node) ? `found \`${String(node.value)}\`` : null);
 }

@@ -37,7 +37,8 @@ function readWanted(options: ParsedOptions, io: Io): Wanted[] {
     return { name, file: at < 0 ? null : text.slice(at + 1) };
   });
   const onOutput = wanted.filter(({ file }) => file === null);
-  if (onOutput.length > 1) throw usageError(`reporters ${onOutput.map(({ name }) => name).join(" and ")} cannot share standard output`, "send one to a file: --reporter NAME=FILE");
+  if (onOutput.length > 1)
+    throw usageError(`reporters ${onOutput.map(({ name }) => name).join(" and ")} cannot share standard output`, "send one to a file: --reporter NAME=FILE");
   for (const { name, file } of wanted) {
     if (name !== "tui") continue;
     if (file !== null) throw usageError("the tui reporter writes to a terminal, not to a file");
@@ -63,7 +64,7 @@ function openFile(file: string): { readonly sink: Sink; close(): void } {
       write(text) {
         try {
           const bytes = Buffer.from(text);
-          for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+          for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
         } catch (error) {
           throw environmentError(file, error);
         }

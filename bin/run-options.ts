@@ -22,7 +22,8 @@ function readSeed(options: ParsedOptions): bigint {
   if (text === null) return options.has("shuffle") ? randomSeed() : DEFAULT_SEED;
   if (text === "random") return randomSeed();
   const digits = text.replaceAll("_", "");
-  if (!/^(\d+|0x[0-9a-f]+)$/i.test(digits) || BigInt(digits) >= 1n << 64n) throw usageError(`\`--seed\` takes a number of at most 64 bits or \`random\`, not \`${text}\``);
+  if (!/^(\d+|0x[0-9a-f]+)$/i.test(digits) || BigInt(digits) >= 1n << 64n)
+    throw usageError(`\`--seed\` takes a number of at most 64 bits or \`random\`, not \`${text}\``);
   return BigInt(digits);
 }
 

@@ -52,7 +52,10 @@ export async function applyFilter(text: string, selected: readonly PlannedCase[]
 /** What earlier runs know of the tests; read only when a filter asks for it. */
 async function withStatuses(universe: readonly PlannedCase[], io: Io): Promise<readonly PlannedCase[]> {
   const { statusesOf } = await import("./run-history.ts");
-  const statuses = statusesOf(universe.map(({ id }) => id), io);
+  const statuses = statusesOf(
+    universe.map(({ id }) => id),
+    io,
+  );
   return universe.map((planned) => ({ ...planned, statuses: statuses.get(planned.id) ?? [] }));
 }
 
@@ -66,7 +69,12 @@ export async function selectTests(options: ParsedOptions, io: Io): Promise<Selec
   }
   const specs = await loadSpecs(files, { machine: options.value("machine"), useCache: !options.has("no-cache") }, io);
   let universe: readonly PlannedCase[] = listCases(specs.images);
-  if (universe.length === 0) throw new CommandError(EXIT.nothingSelected, `no tests in ${files.length === 1 ? files[0] : `${files.length} files`}`, "a spec with tests begins with: suite \"name\"");
+  if (universe.length === 0)
+    throw new CommandError(
+      EXIT.nothingSelected,
+      `no tests in ${files.length === 1 ? files[0] : `${files.length} files`}`,
+      'a spec with tests begins with: suite "name"',
+    );
   if (options.values("filter").some((text) => text.includes("status"))) universe = await withStatuses(universe, io);
   let selected = await selectFrom(found, universe);
   for (const text of options.values("filter")) selected = await applyFilter(text, selected, universe);

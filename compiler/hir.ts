@@ -70,15 +70,48 @@ export type HStmt =
   | { readonly kind: "expr"; readonly expr: HExpr; readonly span: Span }
   | { readonly kind: "if"; readonly condition: HExpr; readonly consequent: HBlock; readonly otherwise: HBlock | null }
   | { readonly kind: "while"; readonly condition: HExpr; readonly body: HBlock; readonly span: Span }
-  | { readonly kind: "for-range"; readonly local: Local; readonly start: HExpr; readonly end: HExpr; readonly inclusive: boolean; readonly body: HBlock; readonly span: Span }
+  | {
+      readonly kind: "for-range";
+      readonly local: Local;
+      readonly start: HExpr;
+      readonly end: HExpr;
+      readonly inclusive: boolean;
+      readonly body: HBlock;
+      readonly span: Span;
+    }
   | { readonly kind: "for-each"; readonly local: Local; readonly index: Local | null; readonly source: HExpr; readonly body: HBlock; readonly span: Span }
-  | { readonly kind: "match"; readonly value: HExpr; readonly arms: readonly { readonly ranges: readonly MatchRange[]; readonly body: HBlock }[]; readonly otherwise: HBlock | null }
+  | {
+      readonly kind: "match";
+      readonly value: HExpr;
+      readonly arms: readonly { readonly ranges: readonly MatchRange[]; readonly body: HBlock }[];
+      readonly otherwise: HBlock | null;
+    }
   | { readonly kind: "return"; readonly value: HExpr | null; readonly span: Span }
   | { readonly kind: "break"; readonly span: Span }
   | { readonly kind: "continue"; readonly span: Span }
   | { readonly kind: "defer"; readonly body: FunctionBody; readonly span: Span }
-  | { readonly kind: "check"; readonly word: "expect" | "assert"; readonly condition: HExpr; readonly within: HExpr | null; readonly waits: boolean; readonly message: Text | null; readonly span: Span; readonly conditionSpan: Span }
-  | { readonly kind: "expect-trap"; readonly word: "expect" | "assert"; readonly negated: boolean; readonly trapClass: number | null; readonly expectedText: string; readonly fields: readonly { readonly field: TrapFieldName; readonly value: HExpr }[]; readonly binding: Local | null; readonly body: FunctionBody; readonly message: Text | null; readonly span: Span }
+  | {
+      readonly kind: "check";
+      readonly word: "expect" | "assert";
+      readonly condition: HExpr;
+      readonly within: HExpr | null;
+      readonly waits: boolean;
+      readonly message: Text | null;
+      readonly span: Span;
+      readonly conditionSpan: Span;
+    }
+  | {
+      readonly kind: "expect-trap";
+      readonly word: "expect" | "assert";
+      readonly negated: boolean;
+      readonly trapClass: number | null;
+      readonly expectedText: string;
+      readonly fields: readonly { readonly field: TrapFieldName; readonly value: HExpr }[];
+      readonly binding: Local | null;
+      readonly body: FunctionBody;
+      readonly message: Text | null;
+      readonly span: Span;
+    }
   | { readonly kind: "word"; readonly word: "fail" | "info" | "skip"; readonly message: Text; readonly span: Span }
   | { readonly kind: "print"; readonly text: Text; readonly span: Span }
   | { readonly kind: "on-irq"; readonly source: HExpr; readonly body: FunctionBody; readonly span: Span }
@@ -93,7 +126,10 @@ export type TrapFieldName = "address" | "access" | "width" | "value" | "pc";
 
 /** Text with holes, printed piece by piece by the guest's formatter. */
 export interface Text {
-  readonly parts: readonly ({ readonly kind: "text"; readonly text: string } | { readonly kind: "value"; readonly expr: HExpr; readonly format: string | null })[];
+  readonly parts: readonly (
+    | { readonly kind: "text"; readonly text: string }
+    | { readonly kind: "value"; readonly expr: HExpr; readonly format: string | null }
+  )[];
   readonly span: Span;
 }
 
@@ -111,7 +147,14 @@ export type HPlace = Typed &
     | { readonly kind: "field"; readonly object: HExpr; readonly field: StructField }
     | { readonly kind: "index"; readonly object: HExpr; readonly index: HExpr }
     | { readonly kind: "register"; readonly block: HExpr; readonly regs: RegsType; readonly register: Register; readonly index: HExpr | null }
-    | { readonly kind: "register-field"; readonly block: HExpr; readonly regs: RegsType; readonly register: Register; readonly index: HExpr | null; readonly field: RegisterField }
+    | {
+        readonly kind: "register-field";
+        readonly block: HExpr;
+        readonly regs: RegsType;
+        readonly register: Register;
+        readonly index: HExpr | null;
+        readonly field: RegisterField;
+      }
   );
 
 const PLACES: ReadonlySet<string> = new Set<HPlace["kind"]>(["local", "global", "deref", "field", "index", "register", "register-field"]);
@@ -131,7 +174,14 @@ export type HExpr =
         | { readonly kind: "compare"; readonly op: CompareOp; readonly left: HExpr; readonly right: HExpr }
         | { readonly kind: "logic"; readonly op: "and" | "or"; readonly left: HExpr; readonly right: HExpr }
         /** Membership in a range, or in a list of values (array, slice). */
-        | { readonly kind: "in-range"; readonly value: HExpr; readonly start: HExpr; readonly end: HExpr; readonly inclusive: boolean; readonly negated: boolean }
+        | {
+            readonly kind: "in-range";
+            readonly value: HExpr;
+            readonly start: HExpr;
+            readonly end: HExpr;
+            readonly inclusive: boolean;
+            readonly negated: boolean;
+          }
         | { readonly kind: "in-list"; readonly value: HExpr; readonly list: HExpr; readonly negated: boolean }
         | { readonly kind: "convert"; readonly operand: HExpr }
         /** [N]T as []T. */

@@ -43,7 +43,9 @@ const DEFAULT_LAYOUT: DataLayout = { addressBytes: 8, endian: "little" };
 
 function listModules(directory: string): readonly string[] {
   const ending = ".gspec";
-  return readdirSync(directory).filter((name) => name.endsWith(ending)).map((name) => name.slice(0, -ending.length));
+  return readdirSync(directory)
+    .filter((name) => name.endsWith(ending))
+    .map((name) => name.slice(0, -ending.length));
 }
 
 function checkProgram(paths: readonly string[], options: CompileOptions): Program {

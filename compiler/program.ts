@@ -116,10 +116,16 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
   function use(context: Context, module: Module, item: File["items"][number] & { kind: "use" }): void {
     const target = item.quoted ? load(joinPath(module.source.path, item.path.text), null) : lib(item.path.text);
     if (target === null) {
-      fail(context, item.path.span, "E0406", item.quoted ? `there is no file \`${item.path.text}\`` : `there is no module \`${item.path.text}\` in the library`, {
-        help: item.quoted ? undefined : suggest(item.path.text, table.libNames()),
-        ...(item.quoted ? { notes: [`looked for ${joinPath(module.source.path, item.path.text)}`] } : {}),
-      });
+      fail(
+        context,
+        item.path.span,
+        "E0406",
+        item.quoted ? `there is no file \`${item.path.text}\`` : `there is no module \`${item.path.text}\` in the library`,
+        {
+          help: item.quoted ? undefined : suggest(item.path.text, table.libNames()),
+          ...(item.quoted ? { notes: [`looked for ${joinPath(module.source.path, item.path.text)}`] } : {}),
+        },
+      );
       return;
     }
     if (item.alias === null && !item.quoted && module.names.get(item.path.text)?.kind === "namespace") return;
@@ -154,7 +160,15 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     modules,
     suites,
     diagnostics: withoutEchoes(diagnostics, modules),
-    context: base(specs[0] ?? [...modules.values()][0] ?? createModule({ path: "", text: "" }, { kind: "file", span: { source: { path: "", text: "" }, start: 0, end: 0 }, suite: null, items: [], comments: [] }, null)),
+    context: base(
+      specs[0] ??
+        [...modules.values()][0] ??
+        createModule(
+          { path: "", text: "" },
+          { kind: "file", span: { source: { path: "", text: "" }, start: 0, end: 0 }, suite: null, items: [], comments: [] },
+          null,
+        ),
+    ),
     dependenciesOf: (module) => reach(module, uses),
   };
 }

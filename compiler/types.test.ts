@@ -4,8 +4,32 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { DataLayout } from "../isa/bytecode/module.ts";
 import {
-  BOOL, COMPTIME_INT, DURATION, ERROR, I8, I64, STR, U8, U16, U32, U64, USIZE, VOID, integerRange, isAggregate, layOutFields, registersOf, sameType, scalarOf, showType, sizeOf,
-  valueTypeOf, wrapInteger, type EnumType, type StructType, type Type,
+  BOOL,
+  COMPTIME_INT,
+  DURATION,
+  ERROR,
+  I8,
+  I64,
+  STR,
+  U8,
+  U16,
+  U32,
+  U64,
+  USIZE,
+  VOID,
+  integerRange,
+  isAggregate,
+  layOutFields,
+  registersOf,
+  sameType,
+  scalarOf,
+  showType,
+  sizeOf,
+  valueTypeOf,
+  wrapInteger,
+  type EnumType,
+  type StructType,
+  type Type,
 } from "./types.ts";
 
 const wide: DataLayout = { addressBytes: 8, endian: "little" };
@@ -14,17 +38,37 @@ const source = { path: "types.gspec", text: "" };
 const declared = { source, start: 0, end: 0 };
 
 function struct(name: string, fields: readonly (readonly [string, Type])[], layout = wide): StructType {
-  return { kind: "struct", name, declared, ...layOutFields(fields.map(([field, type]) => ({ name: field, type, declared })), layout) };
+  return {
+    kind: "struct",
+    name,
+    declared,
+    ...layOutFields(
+      fields.map(([field, type]) => ({ name: field, type, declared })),
+      layout,
+    ),
+  };
 }
 
-const color: EnumType = { kind: "enum", name: "Color", declared, base: U8, members: new Map([["red", 0n], ["blue", 4n]]) };
+const color: EnumType = {
+  kind: "enum",
+  name: "Color",
+  declared,
+  base: U8,
+  members: new Map([
+    ["red", 0n],
+    ["blue", 4n],
+  ]),
+};
 const array = (length: number, element: Type): Type => ({ kind: "array", length, element });
 const slice = (element: Type): Type => ({ kind: "slice", element });
 const pointer = (target: Type): Type => ({ kind: "pointer", target });
 
 describe("sizes and alignment", () => {
   test("integers are as wide as their names, usize as wide as an address", () => {
-    assert.deepEqual([U8, U16, U32, U64, I8, I64, USIZE].map((type) => sizeOf(type, wide).size), [1, 2, 4, 8, 1, 8, 8]);
+    assert.deepEqual(
+      [U8, U16, U32, U64, I8, I64, USIZE].map((type) => sizeOf(type, wide).size),
+      [1, 2, 4, 8, 1, 8, 8],
+    );
     assert.deepEqual(sizeOf(USIZE, narrow), { size: 4, align: 4 });
   });
 
@@ -42,11 +86,31 @@ describe("sizes and alignment", () => {
   });
 
   test("fields stand at their natural alignment and the end is padded", () => {
-    const type = struct("Mixed", [["a", U8], ["b", U32], ["c", U16], ["d", pointer(U8)]]);
-    assert.deepEqual(type.fields.map(({ name, offset }) => `${name}@${offset}`), ["a@0", "b@4", "c@8", "d@16"]);
+    const type = struct("Mixed", [
+      ["a", U8],
+      ["b", U32],
+      ["c", U16],
+      ["d", pointer(U8)],
+    ]);
+    assert.deepEqual(
+      type.fields.map(({ name, offset }) => `${name}@${offset}`),
+      ["a@0", "b@4", "c@8", "d@16"],
+    );
     assert.deepEqual([type.size, type.align], [24, 8]);
-    const small = struct("Mixed", [["a", U8], ["b", U32], ["c", U16], ["d", pointer(U8)]], narrow);
-    assert.deepEqual(small.fields.map(({ offset }) => offset), [0, 4, 8, 12]);
+    const small = struct(
+      "Mixed",
+      [
+        ["a", U8],
+        ["b", U32],
+        ["c", U16],
+        ["d", pointer(U8)],
+      ],
+      narrow,
+    );
+    assert.deepEqual(
+      small.fields.map(({ offset }) => offset),
+      [0, 4, 8, 12],
+    );
     assert.equal(small.size, 16);
   });
 
@@ -131,15 +195,36 @@ describe("how the host prints values", () => {
   });
 
   test("structs carry their layout, enums their names, addresses the guest's width", () => {
-    assert.deepEqual(valueTypeOf(struct("Pair", [["a", U8], ["b", color]]), wide), {
-      kind: "struct",
-      name: "Pair",
-      size: 2,
-      fields: [
-        { name: "a", offset: 0, type: { kind: "int", signed: false, bits: 8 } },
-        { name: "b", offset: 1, type: { kind: "enum", name: "Color", bits: 8, members: [["red", "0"], ["blue", "4"]] } },
-      ],
-    });
+    assert.deepEqual(
+      valueTypeOf(
+        struct("Pair", [
+          ["a", U8],
+          ["b", color],
+        ]),
+        wide,
+      ),
+      {
+        kind: "struct",
+        name: "Pair",
+        size: 2,
+        fields: [
+          { name: "a", offset: 0, type: { kind: "int", signed: false, bits: 8 } },
+          {
+            name: "b",
+            offset: 1,
+            type: {
+              kind: "enum",
+              name: "Color",
+              bits: 8,
+              members: [
+                ["red", "0"],
+                ["blue", "4"],
+              ],
+            },
+          },
+        ],
+      },
+    );
     assert.deepEqual(valueTypeOf(pointer(U8), narrow), { kind: "pointer", bits: 32 });
     assert.deepEqual(valueTypeOf(DURATION, wide), { kind: "duration" });
   });

@@ -485,7 +485,12 @@ export type Expr =
   /** `[value; count]`. */
   | { readonly kind: "array-fill"; readonly element: Expr; readonly count: Expr; readonly span: Span }
   /** `Point { x: 1, y: 2 }`; fields left out are zero. */
-  | { readonly kind: "struct-literal"; readonly type: { readonly module: Name | null; readonly name: Name }; readonly fields: readonly { readonly name: Name; readonly value: Expr }[]; readonly span: Span }
+  | {
+      readonly kind: "struct-literal";
+      readonly type: { readonly module: Name | null; readonly name: Name };
+      readonly fields: readonly { readonly name: Name; readonly value: Expr }[];
+      readonly span: Span;
+    }
   /** A type used as a value: `i32.max`, `edges(u64)`, `[4]u8` in calls, `sizeof(T)`. Named types stay `name`. */
   | { readonly kind: "type-value"; readonly type: TypeExpr; readonly span: Span }
   | { readonly kind: "if-expr"; readonly condition: Expr; readonly consequent: Expr; readonly otherwise: Expr; readonly span: Span };

@@ -21,7 +21,10 @@ describe("diagnostic codes of the grammar", () => {
     test(`${code} ${title}`, () => {
       const [wrong, right] = [...explanation.matchAll(/```(gspec|yaml)\n([^]*?)\n```/g)];
       assert.ok(wrong !== undefined && right !== undefined, "two examples");
-      assert.ok(codesOf(wrong[1] ?? "", wrong[2] ?? "").includes(code), `the wrong example gives ${codesOf(wrong[1] ?? "", wrong[2] ?? "").join(", ") || "nothing"}`);
+      assert.ok(
+        codesOf(wrong[1] ?? "", wrong[2] ?? "").includes(code),
+        `the wrong example gives ${codesOf(wrong[1] ?? "", wrong[2] ?? "").join(", ") || "nothing"}`,
+      );
       assert.deepEqual(codesOf(right[1] ?? "", right[2] ?? ""), []);
     });
   }
@@ -30,7 +33,9 @@ describe("diagnostic codes of the grammar", () => {
     const listed = grammarCodes.map(({ code }) => code);
     assert.deepEqual(listed, listed.toSorted());
     const folder = import.meta.dirname;
-    const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts") && name !== "codes.ts");
+    const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
+      (name) => name.endsWith(".ts") && !name.endsWith(".test.ts") && name !== "codes.ts",
+    );
     const emitted = new Set(files.flatMap((name) => [...readFileSync(join(folder, name), "utf8").matchAll(/"(E0\d{3})"/g)].map((match) => match[1] ?? "")));
     assert.deepEqual([...emitted].toSorted(), listed);
   });

@@ -6,7 +6,12 @@
 // then used while the grammar is recorded (`RECORDING_PHASE`), so that lookahead and validation see the whole grammar.
 
 import {
-  EmbeddedActionsParser, type ILookaheadStrategy, isRecognitionException, type IParserErrorMessageProvider, LLkLookaheadStrategy, type ParserMethod,
+  EmbeddedActionsParser,
+  type ILookaheadStrategy,
+  isRecognitionException,
+  type IParserErrorMessageProvider,
+  LLkLookaheadStrategy,
+  type ParserMethod,
   type TokenType,
 } from "chevrotain";
 import type { Name } from "./ast.ts";
@@ -24,7 +29,10 @@ export interface ParserOptions {
 }
 
 /** What a fault's report has beside its code, message and first label. */
-export type FaultDetails = Partial<Pick<Diagnostic, "help" | "fix">> & { readonly notes?: readonly string[]; readonly also?: readonly Diagnostic["labels"][number][] };
+export type FaultDetails = Partial<Pick<Diagnostic, "help" | "fix">> & {
+  readonly notes?: readonly string[];
+  readonly also?: readonly Diagnostic["labels"][number][];
+};
 
 /** Thrown by a rule that cannot go on; a guard turns it into a report. */
 class SyntaxFault extends Error {
@@ -90,7 +98,20 @@ const openers: ReadonlySet<TokenType> = new Set([T.LParen, T.LSquare]);
 const closers: ReadonlySet<TokenType> = new Set([T.RParen, T.RSquare]);
 /** Reserved words that only ever start a statement or a declaration: a line that begins so is a new one whatever brackets are open. */
 const startWords: ReadonlySet<TokenType> = new Set([
-  T.Let, T.Var, T.Const, T.Fn, T.Struct, T.Enum, T.While, T.For, T.Match, T.Return, T.Break, T.Continue, T.Expect, T.Assert,
+  T.Let,
+  T.Var,
+  T.Const,
+  T.Fn,
+  T.Struct,
+  T.Enum,
+  T.While,
+  T.For,
+  T.Match,
+  T.Return,
+  T.Break,
+  T.Continue,
+  T.Expect,
+  T.Assert,
 ]);
 
 export abstract class ParserCore extends EmbeddedActionsParser {

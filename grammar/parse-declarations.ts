@@ -42,10 +42,14 @@ export class DeclarationParser extends StatementParser {
   /** Names after the word `on`. */
   readonly targets: Rule<Name[]> = this.RULE("targets", (): Name[] => {
     const names = [this.needName(0, "a target")];
-    this.repeat(0, () => this.isNext(T.Comma), () => {
-      this.consume(0, T.Comma);
-      names.push(this.needName(1, "a target"));
-    });
+    this.repeat(
+      0,
+      () => this.isNext(T.Comma),
+      () => {
+        this.consume(0, T.Comma);
+        names.push(this.needName(1, "a target"));
+      },
+    );
     return names;
   });
 
@@ -132,12 +136,21 @@ export class DeclarationParser extends StatementParser {
 
   /** Members between braces, each guarded, with or without commas between them. */
   protected members(open: Token, parse: () => void): void {
-    this.repeat(5, () => !this.isNext(T.RCurly) && !this.isNext(T.EndOfFile) && !this.isItemBoundary(), () => {
-      this.guarded(() => {
-        parse();
-        this.when(6, this.isNext(T.Comma) || this.isNext(T.Semi), () => this.or(5, [{ ALT: () => this.consume(5, T.Comma) }, { ALT: () => this.consume(5, T.Semi) }]));
-      }, (from) => this.skipLine(from));
-    });
+    this.repeat(
+      5,
+      () => !this.isNext(T.RCurly) && !this.isNext(T.EndOfFile) && !this.isItemBoundary(),
+      () => {
+        this.guarded(
+          () => {
+            parse();
+            this.when(6, this.isNext(T.Comma) || this.isNext(T.Semi), () =>
+              this.or(5, [{ ALT: () => this.consume(5, T.Comma) }, { ALT: () => this.consume(5, T.Semi) }]),
+            );
+          },
+          (from) => this.skipLine(from),
+        );
+      },
+    );
     this.needClose(5, T.RCurly, open);
   }
 
@@ -250,7 +263,8 @@ export class DeclarationParser extends StatementParser {
     const access = this.#access();
     const span = this.spanFrom(this.RECORDING_PHASE ? 0 : name.span.start);
     if (this.RECORDING_PHASE || bits.kind !== "range") return { name, high: bits, low: null, access, span };
-    if (bits.start === null || bits.end === null) throw this.faultAt(this.tokenAt(bits.span.start), "E0222", "a field has bits `high..low`", "one end is missing");
+    if (bits.start === null || bits.end === null)
+      throw this.faultAt(this.tokenAt(bits.span.start), "E0222", "a field has bits `high..low`", "one end is missing");
     if (bits.inclusive) this.complain(this.tokenAt(bits.span.start), "E0222", "the bits of a field are written `high..low`, both inclusive", "`..=` inside");
     return { name, high: bits.start, low: bits.end, access, span };
   });

@@ -37,7 +37,23 @@ const precedenceByIndex = new Uint8Array(256);
 const startsOperand = new Uint8Array(256);
 for (const [type, value] of precedenceOf) precedenceByIndex[type.tokenTypeIdx ?? 0] = value;
 for (const type of [
-  T.Ident, T.Int, T.Duration, T.Bytes, T.Str, T.StrHead, T.True, T.False, T.Not, T.Minus, T.Tilde, T.Ampersand, T.LParen, T.LSquare, T.Star, T.Fn, T.If,
+  T.Ident,
+  T.Int,
+  T.Duration,
+  T.Bytes,
+  T.Str,
+  T.StrHead,
+  T.True,
+  T.False,
+  T.Not,
+  T.Minus,
+  T.Tilde,
+  T.Ampersand,
+  T.LParen,
+  T.LSquare,
+  T.Star,
+  T.Fn,
+  T.If,
 ]) {
   startsOperand[type.tokenTypeIdx ?? 0] = 1;
 }
@@ -65,12 +81,15 @@ export class ExpressionParser extends ParserCore {
   readonly type: Rule<TypeExpr> = this.RULE("type", (): TypeExpr => {
     const first = this.peek(1);
     if (!this.RECORDING_PHASE && !typeStarts.has(first.tokenType)) throw this.expected("a type", {}, "E0209");
-    return this.or(0, (this.#typeAlternatives ??= [
-      { ALT: () => this.#namedType() },
-      { ALT: () => this.SUBRULE(this.bracketType) },
-      { ALT: () => this.SUBRULE(this.pointerType) },
-      { ALT: () => this.SUBRULE(this.fnType) },
-    ]));
+    return this.or(
+      0,
+      (this.#typeAlternatives ??= [
+        { ALT: () => this.#namedType() },
+        { ALT: () => this.SUBRULE(this.bracketType) },
+        { ALT: () => this.SUBRULE(this.pointerType) },
+        { ALT: () => this.SUBRULE(this.fnType) },
+      ]),
+    );
   });
 
   #typeAlternatives: IOrAlt<TypeExpr>[] | undefined;
@@ -259,43 +278,61 @@ export class ExpressionParser extends ParserCore {
         return type === T.Minus || type === T.Tilde || type === T.Ampersand;
       },
       () =>
-        this.or(0, (this.#prefixAlternatives ??= [
-          { ALT: () => this.consume(0, T.Minus) },
-          { ALT: () => this.consume(0, T.Tilde) },
-          { ALT: () => this.consume(0, T.Ampersand) },
-        ])) && prefixes.push(this.peek(0)),
+        this.or(
+          0,
+          (this.#prefixAlternatives ??= [
+            { ALT: () => this.consume(0, T.Minus) },
+            { ALT: () => this.consume(0, T.Tilde) },
+            { ALT: () => this.consume(0, T.Ampersand) },
+          ]),
+        ) && prefixes.push(this.peek(0)),
     );
     const first = this.peek(1);
     if (!this.RECORDING_PHASE && !startsOperand[first.tokenTypeIdx]) throw this.#noOperand(first);
     // An unclosed bracket must not swallow the next declaration.
     if (first.newline && this.inBrackets && this.isItemBoundary()) throw this.expected("an expression", {}, "E0202");
-    let expr: Expr = this.or(1, (this.#primaryAlternatives ??= [
-      { ALT: () => this.#named() },
-      { ALT: () => this.#integer() },
-      { ALT: () => this.#duration() },
-      { ALT: () => this.#bytes() },
-      { ALT: () => this.#truth(this.consume(0, T.True), true) },
-      { ALT: () => this.#truth(this.consume(0, T.False), false) },
-      { ALT: () => this.subrule(0, this.string) },
-      { ALT: () => this.#parenthesized() },
-      { ALT: () => this.subrule(0, this.bracketExpr) },
-      { ALT: () => this.#typeValue(this.subrule(0, this.pointerType)) },
-      { ALT: () => this.#typeValue(this.subrule(0, this.fnType)) },
-      { ALT: () => this.subrule(0, this.ifExpr) },
-    ]));
+    let expr: Expr = this.or(
+      1,
+      (this.#primaryAlternatives ??= [
+        { ALT: () => this.#named() },
+        { ALT: () => this.#integer() },
+        { ALT: () => this.#duration() },
+        { ALT: () => this.#bytes() },
+        { ALT: () => this.#truth(this.consume(0, T.True), true) },
+        { ALT: () => this.#truth(this.consume(0, T.False), false) },
+        { ALT: () => this.subrule(0, this.string) },
+        { ALT: () => this.#parenthesized() },
+        { ALT: () => this.subrule(0, this.bracketExpr) },
+        { ALT: () => this.#typeValue(this.subrule(0, this.pointerType)) },
+        { ALT: () => this.#typeValue(this.subrule(0, this.fnType)) },
+        { ALT: () => this.subrule(0, this.ifExpr) },
+      ]),
+    );
     if (this.RECORDING_PHASE) {
       expr = placeholder;
-      this.many(1, () => this.or(2, [{ ALT: () => this.#member(expr) }, { ALT: () => this.#deref(expr) }, { ALT: () => this.#call(expr) }, { ALT: () => this.#index(expr) }, { ALT: () => this.#structLiteral(expr) }]));
+      this.many(1, () =>
+        this.or(2, [
+          { ALT: () => this.#member(expr) },
+          { ALT: () => this.#deref(expr) },
+          { ALT: () => this.#call(expr) },
+          { ALT: () => this.#index(expr) },
+          { ALT: () => this.#structLiteral(expr) },
+        ]),
+      );
     } else expr = this.#suffixed(expr);
     for (let i = prefixes.length - 1; i >= 0; i--) {
       const prefix = prefixes[i] ?? first;
       expr = { kind: "unary", op: prefix.image as UnaryOp, operand: expr, span: { source: this.source, start: prefix.startOffset, end: expr.span.end } };
     }
-    this.repeat(2, () => this.#isCastNext(), () => {
-      this.consume(1, T.Ident);
-      const type = this.subrule(0, this.type);
-      expr = { kind: "cast", operand: expr, type, span: this.spanFrom(expr.span.start) };
-    });
+    this.repeat(
+      2,
+      () => this.#isCastNext(),
+      () => {
+        this.consume(1, T.Ident);
+        const type = this.subrule(0, this.type);
+        expr = { kind: "cast", operand: expr, type, span: this.spanFrom(expr.span.start) };
+      },
+    );
     return expr;
   });
 
@@ -340,7 +377,8 @@ export class ExpressionParser extends ParserCore {
   }
 
   #noOperand(token: Token): Error {
-    if (token.tokenType === T.Equal) return this.faultAt(token, "E0202", "expected an expression, found `=`", "not an operand", { help: "equality is written `==`" });
+    if (token.tokenType === T.Equal)
+      return this.faultAt(token, "E0202", "expected an expression, found `=`", "not an operand", { help: "equality is written `==`" });
     if (token.tokenType === T.Plus && this.peek(0).tokenType === T.Plus && this.isAdjacent(this.peek(0), token)) {
       return this.faultAt(token, "E0202", "there is no `++` operator", "not an operand", { help: "write `+= 1`" });
     }
@@ -580,11 +618,15 @@ export class ExpressionParser extends ParserCore {
     const parts: StringPart[] = [];
     this.#pushText(parts, head);
     this.#hole(parts, 0);
-    this.repeat(0, () => this.isNext(T.StrMiddle), () => {
-      this.consume(0, T.StrMiddle);
-      this.#closeHole(parts);
-      this.#hole(parts, 1);
-    });
+    this.repeat(
+      0,
+      () => this.isNext(T.StrMiddle),
+      () => {
+        this.consume(0, T.StrMiddle);
+        this.#closeHole(parts);
+        this.#hole(parts, 1);
+      },
+    );
     const tail = this.need(0, T.StrTail, "`}` at the end of the hole", { also: [{ span: this.spanOf(head), text: "in this string" }] });
     this.#closeHole(parts);
     return { kind: "string", parts, span: { source: this.source, start: head.startOffset, end: tail.endOffset + 1 } };
@@ -616,7 +658,8 @@ export class ExpressionParser extends ParserCore {
   protected needPlainString(index: number, what: string): StringLiteral {
     const token = this.peek(1);
     if (!this.RECORDING_PHASE && token.tokenType !== T.Str) {
-      if (token.tokenType === T.StrHead) throw this.faultAt(token, "E0211", `${what} cannot have holes`, "has a hole", { help: "a brace in a text is written twice: `{{`" });
+      if (token.tokenType === T.StrHead)
+        throw this.faultAt(token, "E0211", `${what} cannot have holes`, "has a hole", { help: "a brace in a text is written twice: `{{`" });
       throw this.expected(what);
     }
     this.consume(index, T.Str);

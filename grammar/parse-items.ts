@@ -11,18 +11,43 @@ import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";
 
 const contextualItems: ReadonlyMap<string, TokenType> = new Map([
-  ["suite", T.SuiteWord], ["use", T.UseWord], ["regs", T.RegsWord], ["table", T.TableWord], ["test", T.TestWord], ["fixture", T.FixtureWord],
+  ["suite", T.SuiteWord],
+  ["use", T.UseWord],
+  ["regs", T.RegsWord],
+  ["table", T.TableWord],
+  ["test", T.TestWord],
+  ["fixture", T.FixtureWord],
   ["shared", T.SharedWord],
 ]);
 
 const statementTypes: ReadonlySet<TokenType> = new Set([
-  T.Let, T.If, T.While, T.For, T.Match, T.Return, T.Break, T.Continue, T.Expect, T.Assert, T.Else, T.AsmWord,
+  T.Let,
+  T.If,
+  T.While,
+  T.For,
+  T.Match,
+  T.Return,
+  T.Break,
+  T.Continue,
+  T.Expect,
+  T.Assert,
+  T.Else,
+  T.AsmWord,
 ]);
 
 /** What other languages call our declarations. */
 const foreignItems: ReadonlyMap<string, string> = new Map([
-  ["import", "use"], ["include", "use"], ["func", "fn"], ["def", "fn"], ["function", "fn"], ["class", "struct"], ["describe", "suite"], ["it", "test"],
-  ["static", "var"], ["type", "struct"], ["registers", "regs"],
+  ["import", "use"],
+  ["include", "use"],
+  ["func", "fn"],
+  ["def", "fn"],
+  ["function", "fn"],
+  ["class", "struct"],
+  ["describe", "suite"],
+  ["it", "test"],
+  ["static", "var"],
+  ["type", "struct"],
+  ["registers", "regs"],
 ]);
 
 export class ItemParser extends TestParser {
@@ -41,15 +66,22 @@ export class ItemParser extends TestParser {
   readonly file: Rule<File> = this.RULE("file", (): File => {
     const items: Item[] = [];
     const lost: string[] = [];
-    this.repeat(0, () => !this.isNext(T.EndOfFile), () => {
-      this.reading = null;
-      this.declaring = null;
-      const item = this.guarded(() => this.#itemWithAttributes(), (from) => {
-        if (this.declaring !== null) lost.push(this.declaring);
-        this.skipItem(from);
-      });
-      if (item !== null) items.push(item);
-    });
+    this.repeat(
+      0,
+      () => !this.isNext(T.EndOfFile),
+      () => {
+        this.reading = null;
+        this.declaring = null;
+        const item = this.guarded(
+          () => this.#itemWithAttributes(),
+          (from) => {
+            if (this.declaring !== null) lost.push(this.declaring);
+            this.skipItem(from);
+          },
+        );
+        if (item !== null) items.push(item);
+      },
+    );
     const span = { source: this.source, start: 0, end: this.source.text.length };
     return { kind: "file", span, suite: this.#suite, items, comments: [], ...(lost.length > 0 ? { lost } : {}) };
   });
@@ -57,7 +89,11 @@ export class ItemParser extends TestParser {
   /** Null for the suite's header, which is no item, and for a stray `;`. */
   #itemWithAttributes(): Item | null {
     const attributes: Attribute[] = [];
-    this.repeat(1, () => this.isNext(T.At), () => attributes.push(this.subrule(0, this.attribute)));
+    this.repeat(
+      1,
+      () => this.isNext(T.At),
+      () => attributes.push(this.subrule(0, this.attribute)),
+    );
     this.attributes = attributes;
     if (this.RECORDING_PHASE) {
       this.or(0, [{ ALT: () => this.consume(0, T.Semi) }, { ALT: () => this.subrule(0, this.item) }]);
@@ -119,19 +155,22 @@ export class ItemParser extends TestParser {
   }
 
   readonly item: Rule<Item | null> = this.RULE("item", (): Item | null =>
-    this.or(0, (this.#itemAlternatives ??= [
-      { ALT: () => this.subrule(0, this.suite) },
-      { ALT: () => this.subrule(0, this.use) },
-      { ALT: () => this.subrule(0, this.fn) },
-      { ALT: () => this.subrule(0, this.constant) },
-      { ALT: () => this.subrule(0, this.fileVariable) },
-      { ALT: () => this.subrule(0, this.struct) },
-      { ALT: () => this.subrule(0, this.enumeration) },
-      { ALT: () => this.subrule(0, this.regs) },
-      { ALT: () => this.subrule(0, this.table) },
-      { ALT: () => this.subrule(0, this.test) },
-      { ALT: () => this.subrule(0, this.fixture) },
-    ])),
+    this.or(
+      0,
+      (this.#itemAlternatives ??= [
+        { ALT: () => this.subrule(0, this.suite) },
+        { ALT: () => this.subrule(0, this.use) },
+        { ALT: () => this.subrule(0, this.fn) },
+        { ALT: () => this.subrule(0, this.constant) },
+        { ALT: () => this.subrule(0, this.fileVariable) },
+        { ALT: () => this.subrule(0, this.struct) },
+        { ALT: () => this.subrule(0, this.enumeration) },
+        { ALT: () => this.subrule(0, this.regs) },
+        { ALT: () => this.subrule(0, this.table) },
+        { ALT: () => this.subrule(0, this.test) },
+        { ALT: () => this.subrule(0, this.fixture) },
+      ]),
+    ),
   );
 
   #itemAlternatives: IOrAlt<Item | null>[] | undefined;
@@ -156,7 +195,11 @@ export class ItemParser extends TestParser {
     });
     if (header === null) return hook;
     if (this.#suite === null) this.#suite = header;
-    else this.complain(first, "E0219", "a file has one suite", "a second header", { also: [{ span: this.#suite.span, text: "the first one" }], help: "put the second suite into a file of its own" });
+    else
+      this.complain(first, "E0219", "a file has one suite", "a second header", {
+        also: [{ span: this.#suite.span, text: "the first one" }],
+        help: "put the second suite into a file of its own",
+      });
     return null;
   });
 
@@ -164,12 +207,16 @@ export class ItemParser extends TestParser {
     const name = this.needPlainString(0, "the suite's name");
     const needs: Need[] = [];
     const on: Name[] = [];
-    this.repeat(0, () => this.isWord(this.peek(1), "needs") || this.isWord(this.peek(1), "on"), () => {
-      const word = this.peek(1);
-      this.consume(0, T.Ident);
-      this.when(2, word.image === "needs", () => needs.push(...this.recorded(this.subrule(0, this.needs))));
-      this.when(3, word.image === "on", () => on.push(...this.recorded(this.subrule(0, this.targets))));
-    });
+    this.repeat(
+      0,
+      () => this.isWord(this.peek(1), "needs") || this.isWord(this.peek(1), "on"),
+      () => {
+        const word = this.peek(1);
+        this.consume(0, T.Ident);
+        this.when(2, word.image === "needs", () => needs.push(...this.recorded(this.subrule(0, this.needs))));
+        this.when(3, word.image === "on", () => on.push(...this.recorded(this.subrule(0, this.targets))));
+      },
+    );
     return { name, attributes, needs, on, span: this.spanFrom(first.startOffset) };
   }
 
@@ -207,29 +254,57 @@ export class ItemParser extends TestParser {
 
   // ---- Roots for pieces of code in YAML ----
 
-  readonly wholeExpression: Rule<Expr | null> = this.RULE("wholeExpression", () => this.guarded(() => this.#whole(this.subrule(0, this.expr)), () => this.#drop()));
+  readonly wholeExpression: Rule<Expr | null> = this.RULE("wholeExpression", () =>
+    this.guarded(
+      () => this.#whole(this.subrule(0, this.expr)),
+      () => this.#drop(),
+    ),
+  );
 
-  readonly wholeType: Rule<TypeExpr | null> = this.RULE("wholeType", () => this.guarded(() => this.#whole(this.subrule(0, this.type)), () => this.#drop()));
+  readonly wholeType: Rule<TypeExpr | null> = this.RULE("wholeType", () =>
+    this.guarded(
+      () => this.#whole(this.subrule(0, this.type)),
+      () => this.#drop(),
+    ),
+  );
 
-  readonly wholeNeeds: Rule<Need[] | null> = this.RULE("wholeNeeds", () => this.guarded(() => this.#whole(this.subrule(0, this.needs)), () => this.#drop()));
+  readonly wholeNeeds: Rule<Need[] | null> = this.RULE("wholeNeeds", () =>
+    this.guarded(
+      () => this.#whole(this.subrule(0, this.needs)),
+      () => this.#drop(),
+    ),
+  );
 
-  readonly wholeTargets: Rule<Name[] | null> = this.RULE("wholeTargets", () => this.guarded(() => this.#whole(this.subrule(0, this.targets)), () => this.#drop()));
+  readonly wholeTargets: Rule<Name[] | null> = this.RULE("wholeTargets", () =>
+    this.guarded(
+      () => this.#whole(this.subrule(0, this.targets)),
+      () => this.#drop(),
+    ),
+  );
 
-  readonly wholeString: Rule<StringLiteral | null> = this.RULE("wholeString", () => this.guarded(() => this.#whole(this.subrule(0, this.string)), () => this.#drop()));
+  readonly wholeString: Rule<StringLiteral | null> = this.RULE("wholeString", () =>
+    this.guarded(
+      () => this.#whole(this.subrule(0, this.string)),
+      () => this.#drop(),
+    ),
+  );
 
   /** One attribute as YAML writes it: without the `@`. */
   readonly wholeAttribute: Rule<Attribute | null> = this.RULE("wholeAttribute", () =>
-    this.guarded((): Attribute => {
-      const name = this.needAnyWord(0, "an attribute's name");
-      const args: Expr[] = [];
-      const open = this.peek(1);
-      this.when(0, open.tokenType === T.LParen, () => {
-        this.consume(0, T.LParen);
-        this.commaList(1, T.RParen, () => args.push(this.subrule(0, this.expr)));
-        this.needClose(0, T.RParen, open);
-      });
-      return this.#whole({ kind: "attribute", name, args, span: this.spanFrom(this.RECORDING_PHASE ? 0 : name.span.start) });
-    }, () => this.#drop()),
+    this.guarded(
+      (): Attribute => {
+        const name = this.needAnyWord(0, "an attribute's name");
+        const args: Expr[] = [];
+        const open = this.peek(1);
+        this.when(0, open.tokenType === T.LParen, () => {
+          this.consume(0, T.LParen);
+          this.commaList(1, T.RParen, () => args.push(this.subrule(0, this.expr)));
+          this.needClose(0, T.RParen, open);
+        });
+        return this.#whole({ kind: "attribute", name, args, span: this.spanFrom(this.RECORDING_PHASE ? 0 : name.span.start) });
+      },
+      () => this.#drop(),
+    ),
   );
 
   #whole<R>(result: R): R {

@@ -17,7 +17,14 @@ const contextualStarts: ReadonlyMap<string, { readonly type: TokenType; readonly
   ["defer", { type: T.DeferWord, isMeant: (next) => next.tokenType === T.LCurly, wants: "a block" }],
   ["fail", { type: T.FailWord, isMeant: isText, wants: "a message between quotes" }],
   ["info", { type: T.InfoWord, isMeant: isText, wants: "a message between quotes" }],
-  ["skip", { type: T.SkipWord, isMeant: (next) => isText(next) || next.tokenType === T.If || isIdent(next, "unless"), wants: "`if`, `unless` or a reason between quotes" }],
+  [
+    "skip",
+    {
+      type: T.SkipWord,
+      isMeant: (next) => isText(next) || next.tokenType === T.If || isIdent(next, "unless"),
+      wants: "`if`, `unless` or a reason between quotes",
+    },
+  ],
   ["on", { type: T.OnWord, isMeant: (next) => isIdent(next, "irq"), wants: "`irq`" }],
   ["cpu", { type: T.CpuWord, isMeant: (next) => next.tokenType === T.Int || next.tokenType === T.Ident, wants: "a CPU's number" }],
   ["wait", { type: T.WaitWord, isMeant: (next) => isIdent(next, "until"), wants: "`until`" }],
@@ -36,8 +43,29 @@ function isIdent(next: Token, text: string): boolean {
 }
 
 const statementStarts: ReadonlySet<TokenType> = new Set([
-  T.LCurly, T.Let, T.Var, T.SharedWord, T.If, T.While, T.For, T.Match, T.Return, T.Break, T.Continue, T.DeferWord, T.Expect, T.Assert, T.FailWord,
-  T.InfoWord, T.SkipWord, T.OnWord, T.CpuWord, T.WaitWord, T.WhenWord, T.AsmWord, T.LaterWord,
+  T.LCurly,
+  T.Let,
+  T.Var,
+  T.SharedWord,
+  T.If,
+  T.While,
+  T.For,
+  T.Match,
+  T.Return,
+  T.Break,
+  T.Continue,
+  T.DeferWord,
+  T.Expect,
+  T.Assert,
+  T.FailWord,
+  T.InfoWord,
+  T.SkipWord,
+  T.OnWord,
+  T.CpuWord,
+  T.WaitWord,
+  T.WhenWord,
+  T.AsmWord,
+  T.LaterWord,
 ]);
 
 const continuing: ReadonlySet<TokenType> = new Set([T.LParen, T.Dot, T.LSquare]);
@@ -45,8 +73,19 @@ const itemStarts: ReadonlySet<TokenType> = new Set([T.Fn, T.Const, T.Struct, T.E
 
 /** What other languages call our statements. */
 const foreignWords: ReadonlyMap<string, string> = new Map([
-  ["elif", "else if"], ["elsif", "else if"], ["mut", "var"], ["loop", "while true"], ["switch", "match"], ["case", "match"], ["require", "assert"],
-  ["check", "expect"], ["print", "info"], ["func", "fn"], ["def", "fn"], ["function", "fn"], ["finally", "defer"],
+  ["elif", "else if"],
+  ["elsif", "else if"],
+  ["mut", "var"],
+  ["loop", "while true"],
+  ["switch", "match"],
+  ["case", "match"],
+  ["require", "assert"],
+  ["check", "expect"],
+  ["print", "info"],
+  ["func", "fn"],
+  ["def", "fn"],
+  ["function", "fn"],
+  ["finally", "defer"],
 ]);
 
 export class StatementParser extends ExpressionParser {
@@ -55,7 +94,11 @@ export class StatementParser extends ExpressionParser {
     const list: Stmt[] = [];
     const errors = this.errorCount;
     const { start } = this.#wholeRange();
-    this.repeat(0, () => !this.isNext(T.EndOfFile), () => this.#statementInto(list, false));
+    this.repeat(
+      0,
+      () => !this.isNext(T.EndOfFile),
+      () => this.#statementInto(list, false),
+    );
     const span = { source: this.source, start, end: this.#wholeRange().end };
     return { kind: "block", statements: list, span, ...(this.errorCount > errors ? { broken: true } : {}) };
   });
@@ -72,7 +115,11 @@ export class StatementParser extends ExpressionParser {
     this.inIndex = false;
     const statements: Stmt[] = [];
     const errors = this.errorCount;
-    this.repeat(0, () => !this.isNext(T.RCurly) && !this.isNext(T.EndOfFile) && !this.isItemBoundary(), () => this.#statementInto(statements, true));
+    this.repeat(
+      0,
+      () => !this.isNext(T.RCurly) && !this.isNext(T.EndOfFile) && !this.isItemBoundary(),
+      () => this.#statementInto(statements, true),
+    );
     if (this.RECORDING_PHASE || this.isNext(T.RCurly)) this.consume(0, T.RCurly);
     else this.#reportUnclosed(open);
     this.inBrackets = inBrackets;
@@ -112,10 +159,13 @@ export class StatementParser extends ExpressionParser {
     }
     const from = this.currIdx;
     const isFirst = list.length === 0;
-    const statement = this.guarded(() => {
-      if (!isFirst) this.#judgeSeparation();
-      return this.subrule(0, this.statement);
-    }, (start) => this.skipStatement(start));
+    const statement = this.guarded(
+      () => {
+        if (!isFirst) this.#judgeSeparation();
+        return this.subrule(0, this.statement);
+      },
+      (start) => this.skipStatement(start),
+    );
     if (statement !== null) list.push(statement);
     // Outside a block nothing else consumes a stray brace.
     else if (!inBlock && this.currIdx === from) this.SKIP_TOKEN();
@@ -140,26 +190,29 @@ export class StatementParser extends ExpressionParser {
 
   readonly statement: Rule<Stmt> = this.RULE("statement", (): Stmt => {
     if (!this.RECORDING_PHASE) this.#judgeStart(this.peek(1));
-    return this.or(0, (this.#statementAlternatives ??= [
-      { ALT: () => this.subrule(0, this.block) },
-      { ALT: () => this.subrule(0, this.binding) },
-      { ALT: () => this.subrule(0, this.ifStatement), IGNORE_AMBIGUITIES: true },
-      { ALT: () => this.subrule(0, this.whileStatement) },
-      { ALT: () => this.subrule(0, this.forStatement) },
-      { ALT: () => this.subrule(0, this.matchStatement) },
-      { ALT: () => this.subrule(0, this.returnStatement) },
-      { ALT: () => this.subrule(0, this.jump) },
-      { ALT: () => this.subrule(0, this.deferStatement) },
-      { ALT: () => this.subrule(0, this.check) },
-      { ALT: () => this.subrule(0, this.wordStatement) },
-      { ALT: () => this.subrule(0, this.skipStatementRule) },
-      { ALT: () => this.subrule(0, this.onIrq) },
-      { ALT: () => this.subrule(0, this.cpuBlock) },
-      { ALT: () => this.subrule(0, this.waitUntil) },
-      { ALT: () => this.subrule(0, this.whenTarget) },
-      { ALT: () => this.subrule(0, this.asm) },
-      { ALT: () => this.subrule(0, this.expressionStatement) },
-    ]));
+    return this.or(
+      0,
+      (this.#statementAlternatives ??= [
+        { ALT: () => this.subrule(0, this.block) },
+        { ALT: () => this.subrule(0, this.binding) },
+        { ALT: () => this.subrule(0, this.ifStatement), IGNORE_AMBIGUITIES: true },
+        { ALT: () => this.subrule(0, this.whileStatement) },
+        { ALT: () => this.subrule(0, this.forStatement) },
+        { ALT: () => this.subrule(0, this.matchStatement) },
+        { ALT: () => this.subrule(0, this.returnStatement) },
+        { ALT: () => this.subrule(0, this.jump) },
+        { ALT: () => this.subrule(0, this.deferStatement) },
+        { ALT: () => this.subrule(0, this.check) },
+        { ALT: () => this.subrule(0, this.wordStatement) },
+        { ALT: () => this.subrule(0, this.skipStatementRule) },
+        { ALT: () => this.subrule(0, this.onIrq) },
+        { ALT: () => this.subrule(0, this.cpuBlock) },
+        { ALT: () => this.subrule(0, this.waitUntil) },
+        { ALT: () => this.subrule(0, this.whenTarget) },
+        { ALT: () => this.subrule(0, this.asm) },
+        { ALT: () => this.subrule(0, this.expressionStatement) },
+      ]),
+    );
   });
 
   #statementAlternatives: IOrAlt<Stmt>[] | undefined;
@@ -196,7 +249,13 @@ export class StatementParser extends ExpressionParser {
 
   protected notYet(word: Token): Error {
     const meanwhile = T.laterWords.get(word.image);
-    return this.faultAt(word, "E0290", `\`${word.image}\` is not supported yet`, "comes in a later version", meanwhile === undefined ? {} : { help: meanwhile });
+    return this.faultAt(
+      word,
+      "E0290",
+      `\`${word.image}\` is not supported yet`,
+      "comes in a later version",
+      meanwhile === undefined ? {} : { help: meanwhile },
+    );
   }
 
   /** After a name that starts a statement, on the same line: anything but another operand or a block. */
@@ -234,7 +293,8 @@ export class StatementParser extends ExpressionParser {
     const foreign = foreignWords.get(first.image);
     const near = foreign ?? nearestName(first.image, T.statementWords);
     const message = `\`${first.image}\` starts no statement`;
-    if (near === undefined) return this.faultAt(next, "E0204", `expected an operator or a new line after \`${first.image}\`, found ${this.describe(next)}`, "cannot follow a name");
+    if (near === undefined)
+      return this.faultAt(next, "E0204", `expected an operator or a new line after \`${first.image}\`, found ${this.describe(next)}`, "cannot follow a name");
     return this.faultAt(first, "E0204", message, "unknown word", {
       help: `did you mean \`${near}\`?`,
       ...(foreign === undefined ? { fix: { span: this.spanOf(first), text: near } } : {}),
@@ -257,7 +317,10 @@ export class StatementParser extends ExpressionParser {
     let value: Expr | null = null;
     const mutable = keyword.tokenType === T.Var;
     if (!this.RECORDING_PHASE && !this.isNext(T.Equal) && (!mutable || type === null)) {
-      throw this.expected(type === null ? "`:` and a type, or `=` and a value" : "`=` and a value", mutable ? {} : { help: "a `let` has its value from the start; `var` may get it later" });
+      throw this.expected(
+        type === null ? "`:` and a type, or `=` and a value" : "`=` and a value",
+        mutable ? {} : { help: "a `let` has its value from the start; `var` may get it later" },
+      );
     }
     this.when(2, this.isNext(T.Equal), () => {
       this.consume(0, T.Equal);
@@ -333,25 +396,32 @@ export class StatementParser extends ExpressionParser {
     const open = this.need(0, T.LCurly, "`{`");
     const arms: MatchArm[] = [];
     let otherwise: Block | null = null;
-    this.repeat(0, () => !this.isNext(T.RCurly) && !this.isNext(T.EndOfFile) && !this.isItemBoundary(), () => {
-      this.or(0, [
-        {
-          ALT: () => {
-            const token = this.need(0, T.Else);
-            if (otherwise !== null) this.complain(token, "E0220", "this `match` has two `else`", "the second one");
-            otherwise = this.subrule(0, this.block);
+    this.repeat(
+      0,
+      () => !this.isNext(T.RCurly) && !this.isNext(T.EndOfFile) && !this.isItemBoundary(),
+      () => {
+        this.or(0, [
+          {
+            ALT: () => {
+              const token = this.need(0, T.Else);
+              if (otherwise !== null) this.complain(token, "E0220", "this `match` has two `else`", "the second one");
+              otherwise = this.subrule(0, this.block);
+            },
           },
-        },
-        {
-          ALT: () => {
-            const arm = this.guarded(() => this.subrule(0, this.matchArm), (from) => this.skipStatement(from));
-            if (arm !== null) arms.push(arm);
+          {
+            ALT: () => {
+              const arm = this.guarded(
+                () => this.subrule(0, this.matchArm),
+                (from) => this.skipStatement(from),
+              );
+              if (arm !== null) arms.push(arm);
+            },
           },
-        },
-      ]);
-      // Arms need nothing between them; a comma is what other languages put there.
-      this.when(0, this.isNext(T.Comma), () => this.consume(0, T.Comma));
-    });
+        ]);
+        // Arms need nothing between them; a comma is what other languages put there.
+        this.when(0, this.isNext(T.Comma), () => this.consume(0, T.Comma));
+      },
+    );
     this.needClose(0, T.RCurly, open);
     return { kind: "match", value, arms, otherwise, span: this.spanFrom(startOffset) };
   });
@@ -360,10 +430,14 @@ export class StatementParser extends ExpressionParser {
     const { startOffset } = this.peek(1);
     const patterns: Expr[] = [];
     patterns.push(this.condition(0));
-    this.repeat(0, () => this.isNext(T.Comma), () => {
-      this.consume(0, T.Comma);
-      patterns.push(this.condition(1));
-    });
+    this.repeat(
+      0,
+      () => this.isNext(T.Comma),
+      () => {
+        this.consume(0, T.Comma);
+        patterns.push(this.condition(1));
+      },
+    );
     const body = this.subrule(0, this.block);
     return { patterns, body, span: this.spanFrom(startOffset) };
   });
@@ -531,10 +605,14 @@ export class StatementParser extends ExpressionParser {
     const { startOffset } = this.need(0, T.WhenWord);
     this.needWord(0, "target");
     const targets = [this.needName(1, "a target")];
-    this.repeat(0, () => this.isNext(T.Comma), () => {
-      this.consume(0, T.Comma);
-      targets.push(this.needName(2, "a target"));
-    });
+    this.repeat(
+      0,
+      () => this.isNext(T.Comma),
+      () => {
+        this.consume(0, T.Comma);
+        targets.push(this.needName(2, "a target"));
+      },
+    );
     const body = this.subrule(0, this.block);
     let otherwise: Block | null = null;
     this.when(0, this.isNext(T.Else), () => {

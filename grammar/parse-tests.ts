@@ -2,7 +2,22 @@
 // guarded one by one, so that a table with three mistakes gives three reports.
 
 import type {
-  Attribute, Block, Expr, FixtureItem, Item, Mark, Name, Need, Param, PciId, StringLiteral, TableItem, TableRow, TestItem, TestSource, VarItem,
+  Attribute,
+  Block,
+  Expr,
+  FixtureItem,
+  Item,
+  Mark,
+  Name,
+  Need,
+  Param,
+  PciId,
+  StringLiteral,
+  TableItem,
+  TableRow,
+  TestItem,
+  TestSource,
+  VarItem,
 } from "./ast.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
@@ -49,10 +64,14 @@ export class TestParser extends DeclarationParser {
   /** `needs a, b(..)`, after the word `needs`. */
   readonly needs: Rule<Need[]> = this.RULE("needs", (): Need[] => {
     const needs: Need[] = [this.subrule(0, this.needItem)];
-    this.repeat(0, () => this.isNext(T.Comma), () => {
-      this.consume(0, T.Comma);
-      needs.push(this.subrule(1, this.needItem));
-    });
+    this.repeat(
+      0,
+      () => this.isNext(T.Comma),
+      () => {
+        this.consume(0, T.Comma);
+        needs.push(this.subrule(1, this.needItem));
+      },
+    );
     return needs;
   });
 
@@ -70,7 +89,8 @@ export class TestParser extends DeclarationParser {
         this.when(2, this.isNext(T.Colon), () => {
           this.consume(0, T.Colon);
           const second = this.need(0, T.Int, "a device number");
-          if (!this.RECORDING_PHASE && arg.kind !== "int") throw this.faultAt(first, "E0201", "a PCI id is two numbers", "not a number", { help: "write `pci(0x1b36:0x0005)`" });
+          if (!this.RECORDING_PHASE && arg.kind !== "int")
+            throw this.faultAt(first, "E0201", "a PCI id is two numbers", "not a number", { help: "write `pci(0x1b36:0x0005)`" });
           arg = { kind: "pci-id", vendor: integerOf(first), device: integerOf(second), span: this.spanFrom(first.startOffset) };
         });
         args.push(arg);
@@ -165,10 +185,17 @@ export class TestParser extends DeclarationParser {
     if (!this.RECORDING_PHASE && from === null && brace.tokenType !== T.LCurly) throw this.expected("`{` and the rows");
     this.when(5, from === null && brace.tokenType === T.LCurly, () => {
       this.consume(0, T.LCurly);
-      this.repeat(6, () => !this.isNext(T.RCurly) && !this.isNext(T.EndOfFile) && !this.isItemBoundary(), () => {
-        const row = this.guarded(() => this.subrule(0, this.row), (begin) => this.skipLine(begin));
-        if (row !== null) rows.push(row);
-      });
+      this.repeat(
+        6,
+        () => !this.isNext(T.RCurly) && !this.isNext(T.EndOfFile) && !this.isItemBoundary(),
+        () => {
+          const row = this.guarded(
+            () => this.subrule(0, this.row),
+            (begin) => this.skipLine(begin),
+          );
+          if (row !== null) rows.push(row);
+        },
+      );
       this.needClose(0, T.RCurly, brace);
     });
     return { kind: "table", name, columns, like, from, fromTable, rows, span: this.spanFrom(startOffset) };
@@ -178,12 +205,20 @@ export class TestParser extends DeclarationParser {
   readonly row: Rule<TableRow> = this.RULE("row", (): TableRow => {
     const { startOffset } = this.peek(1);
     const attributes: Attribute[] = [];
-    this.repeat(0, () => this.isNext(T.At), () => attributes.push(this.subrule(0, this.attribute)));
+    this.repeat(
+      0,
+      () => this.isNext(T.At),
+      () => attributes.push(this.subrule(0, this.attribute)),
+    );
     const cells: Expr[] = [this.subrule(0, this.expr)];
-    this.repeat(1, () => this.isNext(T.Comma), () => {
-      this.consume(0, T.Comma);
-      cells.push(this.subrule(1, this.expr));
-    });
+    this.repeat(
+      1,
+      () => this.isNext(T.Comma),
+      () => {
+        this.consume(0, T.Comma);
+        cells.push(this.subrule(1, this.expr));
+      },
+    );
     let name: StringLiteral | null = null;
     this.when(0, this.isWord(this.peek(1), "as"), () => {
       this.needWord(0, "as");
@@ -216,7 +251,11 @@ export class TestParser extends DeclarationParser {
     const name = this.subrule(0, this.string);
     if (!this.RECORDING_PHASE) this.reading = `test ${this.source.text.slice(nameStart.startOffset, name.span.end)}`;
     const header: TestHeader = { sources: [], needs: [], on: [], mark: null };
-    this.repeat(0, () => !this.isNext(T.LCurly) && !this.isNext(T.EndOfFile), () => this.#testClause(header));
+    this.repeat(
+      0,
+      () => !this.isNext(T.LCurly) && !this.isNext(T.EndOfFile),
+      () => this.#testClause(header),
+    );
     const body = this.subrule(0, this.block);
     return { kind: "test", name, ...header, attributes, body, span: this.spanFrom(startOffset) };
   });
@@ -239,7 +278,8 @@ export class TestParser extends DeclarationParser {
     const word = this.peek(1);
     if (word.tokenType === T.For) header.sources.push(...this.subrule(0, this.sources));
     else if (this.#isMark(word)) {
-      if (header.mark !== null) this.complain(word, "E0220", "a test has one `xfail` or `skip`", "the second one", { also: [{ span: header.mark.span, text: "the first one" }] });
+      if (header.mark !== null)
+        this.complain(word, "E0220", "a test has one `xfail` or `skip`", "the second one", { also: [{ span: header.mark.span, text: "the first one" }] });
       header.mark = this.subrule(0, this.mark);
     } else if (this.isWord(word, "needs")) {
       this.consume(0, T.Ident);
@@ -249,7 +289,10 @@ export class TestParser extends DeclarationParser {
       header.on.push(...this.subrule(0, this.targets));
     } else {
       const near = word.tokenType === T.Ident ? nearestName(word.image, ["for", "needs", "on", "xfail", "skip"]) : undefined;
-      throw this.expected("`for`, `needs`, `on`, `xfail` or `{`", near === undefined ? {} : { help: `did you mean \`${near}\`?`, fix: { span: this.spanOf(word), text: near } });
+      throw this.expected(
+        "`for`, `needs`, `on`, `xfail` or `{`",
+        near === undefined ? {} : { help: `did you mean \`${near}\`?`, fix: { span: this.spanOf(word), text: near } },
+      );
     }
   }
 
@@ -262,10 +305,14 @@ export class TestParser extends DeclarationParser {
       sources.push({ name, source: this.condition(index) });
     };
     one(0);
-    this.repeat(0, () => this.isNext(T.Comma), () => {
-      this.consume(0, T.Comma);
-      one(1);
-    });
+    this.repeat(
+      0,
+      () => this.isNext(T.Comma),
+      () => {
+        this.consume(0, T.Comma);
+        one(1);
+      },
+    );
     return sources;
   });
 
@@ -290,7 +337,9 @@ export class TestParser extends DeclarationParser {
       const { when, body } = this.subrule(0, this.fixtureHook);
       const earlier = hooks[when];
       if (earlier !== null) {
-        this.complain(word, "E0220", `a fixture has one \`${when}\``, "the second one", { notes: [`the first one is at line ${positionAt(this.source, earlier.span.start).line}`] });
+        this.complain(word, "E0220", `a fixture has one \`${when}\``, "the second one", {
+          notes: [`the first one is at line ${positionAt(this.source, earlier.span.start).line}`],
+        });
       }
       hooks[when] = body;
     });

@@ -28,7 +28,10 @@ function expression(text: string): Expr {
 
 function statementsOf(text: string): readonly Stmt[] {
   const { file, reports } = parse(`test "t" {\n${text}\n}`);
-  assert.deepEqual(reports.map(({ message }) => message), []);
+  assert.deepEqual(
+    reports.map(({ message }) => message),
+    [],
+  );
   const [item] = file.items;
   assert.ok(item?.kind === "test");
   return item.body.statements;
@@ -40,8 +43,19 @@ test("the grammar passes Chevrotain's own validation", () => {
 
 describe("integers", () => {
   const values: readonly [string, bigint][] = [
-    ["0", 0n], ["1_000", 1000n], ["0xffff_ffff_ffff_ffff", 0xffff_ffff_ffff_ffffn], ["18446744073709551615", 18446744073709551615n], ["0b1010", 10n],
-    ["0o17", 15n], ["'A'", 65n], ["'\\n'", 10n], ["'\\''", 39n], ["'é'", 0xe9n], ["'\\u{1f600}'", 0x1f600n], ["64KiB", 65536n], ["2GiB", 2147483648n],
+    ["0", 0n],
+    ["1_000", 1000n],
+    ["0xffff_ffff_ffff_ffff", 0xffff_ffff_ffff_ffffn],
+    ["18446744073709551615", 18446744073709551615n],
+    ["0b1010", 10n],
+    ["0o17", 15n],
+    ["'A'", 65n],
+    ["'\\n'", 10n],
+    ["'\\''", 39n],
+    ["'é'", 0xe9n],
+    ["'\\u{1f600}'", 0x1f600n],
+    ["64KiB", 65536n],
+    ["2GiB", 2147483648n],
     ["9007199254740993", 9007199254740993n],
   ];
   for (const [text, value] of values) {
@@ -54,7 +68,12 @@ describe("integers", () => {
   }
 
   test("durations are nanoseconds", () => {
-    for (const [text, value] of [["10ms", 10_000_000n], ["5us", 5000n], ["200ns", 200n], ["1s", 1_000_000_000n]] as const) {
+    for (const [text, value] of [
+      ["10ms", 10_000_000n],
+      ["5us", 5000n],
+      ["200ns", 200n],
+      ["1s", 1_000_000_000n],
+    ] as const) {
       const expr = expression(text);
       assert.ok(expr.kind === "duration");
       assert.equal(expr.nanoseconds, value);
@@ -62,7 +81,20 @@ describe("integers", () => {
   });
 
   test("the fast path for cells reads what the parser reads, or nothing", () => {
-    for (const text of ["0", "42", "-1", "0xff", "0xFFFF_FFFF_FFFF_FFFF", "0x1fffffffffffff", "0x20000000000001", "1_000", "true", "false", 'hex"00 ff"', "123456789012345"]) {
+    for (const text of [
+      "0",
+      "42",
+      "-1",
+      "0xff",
+      "0xFFFF_FFFF_FFFF_FFFF",
+      "0x1fffffffffffff",
+      "0x20000000000001",
+      "1_000",
+      "true",
+      "false",
+      'hex"00 ff"',
+      "123456789012345",
+    ]) {
       const fast = parseLiteral(sourceOf(text), 0, text.length);
       assert.ok(fast !== null, text);
       assert.equal(printAst(fast), printAst(expression(text)), text);
@@ -87,7 +119,10 @@ describe("spans", () => {
   test("the parts of a string lie where they are written", () => {
     const expr = expression('"a\\n{x + 1:x}b"');
     assert.ok(expr.kind === "string");
-    assert.deepEqual(expr.parts.map((part) => textOf(part.span)), ["a\\n", "{x + 1:x}", "b"]);
+    assert.deepEqual(
+      expr.parts.map((part) => textOf(part.span)),
+      ["a\\n", "{x + 1:x}", "b"],
+    );
     const [first, hole] = expr.parts;
     assert.ok(first?.kind === "text" && hole?.kind === "hole");
     assert.equal(first.text, "a\n");
@@ -96,11 +131,15 @@ describe("spans", () => {
 });
 
 describe("a statement ends", () => {
-  const kinds = (text: string): string => statementsOf(text).map(({ kind }) => kind).join(" ");
+  const kinds = (text: string): string =>
+    statementsOf(text)
+      .map(({ kind }) => kind)
+      .join(" ");
 
   test("before a line that begins like a new one", () => {
     for (const mark of ["(b)", "[b]", "-b", "&b"]) assert.equal(kinds(`f()\n${mark}`), "expr-stmt expr-stmt", mark);
-    for (const more of ["+ b", "/ b", "== b", "and b", ".b", "as_is"]) assert.equal(kinds(`f()\n${more}`), more === "as_is" ? "expr-stmt expr-stmt" : "expr-stmt", more);
+    for (const more of ["+ b", "/ b", "== b", "and b", ".b", "as_is"])
+      assert.equal(kinds(`f()\n${more}`), more === "as_is" ? "expr-stmt expr-stmt" : "expr-stmt", more);
   });
 
   test("not inside brackets", () => {
@@ -110,7 +149,10 @@ describe("a statement ends", () => {
   test("at `;`, and before a keyword on the same line", () => {
     assert.equal(kinds("a = 1; b = 2"), "assign assign");
     assert.equal(kinds("a = 1  let r = b  if r == 1 {} f()"), "assign let if expr-stmt");
-    assert.deepEqual(parse('test "t" { expect a == b c }').reports.map(({ code }) => code), ["E0201"]);
+    assert.deepEqual(
+      parse('test "t" { expect a == b c }').reports.map(({ code }) => code),
+      ["E0201"],
+    );
   });
 
   test("`return` takes its operand from its own line", () => {
@@ -122,18 +164,30 @@ describe("a statement ends", () => {
 describe("recovery", () => {
   test("a statement that does not parse costs itself only", () => {
     const { file, reports } = parse('test "t" {\n  let a = 1\n  let = 2\n  expect a == )\n  expect a == 1\n}\nfn f() {}');
-    assert.deepEqual(reports.map(({ code }) => code), ["E0201", "E0202"]);
+    assert.deepEqual(
+      reports.map(({ code }) => code),
+      ["E0201", "E0202"],
+    );
     const [item, fn] = file.items;
     assert.ok(item?.kind === "test" && fn?.kind === "fn");
-    assert.deepEqual(item.body.statements.map(({ kind }) => kind), ["let", "check"]);
+    assert.deepEqual(
+      item.body.statements.map(({ kind }) => kind),
+      ["let", "check"],
+    );
     assert.equal(item.body.broken, true);
     assert.equal(fn.body.broken, undefined);
   });
 
   test("a misspelt declaration gives one report and keeps its neighbours", () => {
     const { file, reports } = parse('fn a() {}\ntset "x" {\n  if y { z() }\n}\nfn b() {}');
-    assert.deepEqual(reports.map(({ code, help }) => [code, help]), [["E0203", "did you mean `test`?"]]);
-    assert.deepEqual(file.items.map((item) => (item.kind === "fn" ? item.name.text : "")), ["a", "b"]);
+    assert.deepEqual(
+      reports.map(({ code, help }) => [code, help]),
+      [["E0203", "did you mean `test`?"]],
+    );
+    assert.deepEqual(
+      file.items.map((item) => (item.kind === "fn" ? item.name.text : "")),
+      ["a", "b"],
+    );
   });
 
   test("the names of lost declarations are kept", () => {
@@ -141,17 +195,68 @@ describe("recovery", () => {
     assert.equal(reports.length, 3);
     assert.deepEqual(file.lost, ["lost", "ALSO"]);
     // A struct keeps the members that parsed.
-    assert.deepEqual(file.items.map(({ kind }) => kind), ["struct", "fn"]);
+    assert.deepEqual(
+      file.items.map(({ kind }) => kind),
+      ["struct", "fn"],
+    );
   });
 
   test("an open block ends at the next declaration, with one report", () => {
     const { file, reports } = parse('test "a" {\n  if x {\n    while y {\n      f(\n\ntest "b" { expect true }');
-    assert.deepEqual(reports.map(({ code }) => code), ["E0202", "E0205"]);
-    assert.deepEqual(file.items.map(({ kind }) => kind), ["test", "test"]);
+    assert.deepEqual(
+      reports.map(({ code }) => code),
+      ["E0202", "E0205"],
+    );
+    assert.deepEqual(
+      file.items.map(({ kind }) => kind),
+      ["test", "test"],
+    );
   });
 
   test("no text makes the parser throw or hang", () => {
-    const pieces = ["test", '"a"', "{", "}", "(", ")", "[", "]", "let", "x", "=", "1", ",", ":", "expect", "==", "\n", '"{', "fn", "table", "@", "if", "else", ".", "..", "struct", "regs", "match", ";", "not", "in", "as", "trap", "asm", "cpu", "\u0000", "'", "hex\"", "//", "/*", "->"];
+    const pieces = [
+      "test",
+      '"a"',
+      "{",
+      "}",
+      "(",
+      ")",
+      "[",
+      "]",
+      "let",
+      "x",
+      "=",
+      "1",
+      ",",
+      ":",
+      "expect",
+      "==",
+      "\n",
+      '"{',
+      "fn",
+      "table",
+      "@",
+      "if",
+      "else",
+      ".",
+      "..",
+      "struct",
+      "regs",
+      "match",
+      ";",
+      "not",
+      "in",
+      "as",
+      "trap",
+      "asm",
+      "cpu",
+      "\u0000",
+      "'",
+      'hex"',
+      "//",
+      "/*",
+      "->",
+    ];
     let seed = 12345;
     const random = (below: number): number => {
       seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
@@ -161,7 +266,8 @@ describe("recovery", () => {
       const text = Array.from({ length: 1 + random(40) }, () => pieces[random(pieces.length)]).join(random(4) === 0 ? "" : " ");
       const { file, reports } = parse(text);
       for (const { labels } of reports) {
-        for (const { span } of labels) assert.ok(span.start >= 0 && span.start <= span.end && span.end <= text.length, `${JSON.stringify(text)}: ${span.start}..${span.end}`);
+        for (const { span } of labels)
+          assert.ok(span.start >= 0 && span.start <= span.end && span.end <= text.length, `${JSON.stringify(text)}: ${span.start}..${span.end}`);
       }
       assert.ok(file.kind === "file");
     }
@@ -174,30 +280,51 @@ describe("pieces of a text, as YAML cells are", () => {
   test("statements keep the offsets of the whole text", () => {
     const start = text.indexOf("expect a");
     const block = parseStatements(sourceOf(text), { start, end: text.indexOf("type:") }, (diagnostic) => assert.fail(diagnostic.message));
-    assert.deepEqual(block.statements.map(({ span }) => textOf(span)), ["expect a == 1", "expect b"]);
+    assert.deepEqual(
+      block.statements.map(({ span }) => textOf(span)),
+      ["expect a == 1", "expect b"],
+    );
   });
 
   test("types, needs and templates", () => {
     const fail = (diagnostic: Diagnostic): never => assert.fail(diagnostic.message);
     const at = (piece: string): { start: number; end: number } => ({ start: text.indexOf(piece), end: text.indexOf(piece) + piece.length });
     assert.equal(parseTypeExpression(sourceOf(text), at("[4]u8"), fail)?.kind, "array-type");
-    assert.deepEqual(parseNeeds(sourceOf(text), at("cpus(2), pci(0x1b36:0x0005)"), fail)?.map(({ name }) => name.text), ["cpus", "pci"]);
+    assert.deepEqual(
+      parseNeeds(sourceOf(text), at("cpus(2), pci(0x1b36:0x0005)"), fail)?.map(({ name }) => name.text),
+      ["cpus", "pci"],
+    );
     const template = parseTemplate(sourceOf(text), at('n {a:x} "q"'), fail);
-    assert.deepEqual(template?.parts.map((part) => textOf(part.span)), ["n ", "{a:x}", ' "q"']);
+    assert.deepEqual(
+      template?.parts.map((part) => textOf(part.span)),
+      ["n ", "{a:x}", ' "q"'],
+    );
   });
 
   test("what is left over after an expression is an error inside the range", () => {
     const reports: Diagnostic[] = [];
-    assert.equal(parseExpression(sourceOf("a: 1 2, b"), { start: 3, end: 6 }, (diagnostic) => reports.push(diagnostic)), null);
-    assert.deepEqual(reports.map(({ code, labels }) => [code, labels[0].span.start]), [["E0201", 5]]);
+    assert.equal(
+      parseExpression(sourceOf("a: 1 2, b"), { start: 3, end: 6 }, (diagnostic) => reports.push(diagnostic)),
+      null,
+    );
+    assert.deepEqual(
+      reports.map(({ code, labels }) => [code, labels[0].span.start]),
+      [["E0201", 5]],
+    );
   });
 
   test("cooked text reports at the place of its characters", () => {
     const reports: Diagnostic[] = [];
     const source = sourceOf("x: 'a ''b' ");
     const cooked = { text: "a 'b", offsets: Int32Array.from([4, 5, 6, 8, 9]) };
-    assert.equal(parseExpression(source, { start: 4, end: 9, cooked }, (diagnostic) => reports.push(diagnostic)), null);
-    assert.deepEqual(reports.map(({ code, labels }) => [code, labels[0].span.start]), [["E0107", 6]]);
+    assert.equal(
+      parseExpression(source, { start: 4, end: 9, cooked }, (diagnostic) => reports.push(diagnostic)),
+      null,
+    );
+    assert.deepEqual(
+      reports.map(({ code, labels }) => [code, labels[0].span.start]),
+      [["E0107", 6]],
+    );
   });
 });
 
@@ -234,7 +361,14 @@ describe("printed expressions", () => {
       case 2:
       case 3: {
         const op = pick(operators);
-        return { kind: "binary", op, left: inner(), right: (op === "in" || op === "not in") && random(2) === 0 ? range(depth - 1) : inner(), opSpan: span, span };
+        return {
+          kind: "binary",
+          op,
+          left: inner(),
+          right: (op === "in" || op === "not in") && random(2) === 0 ? range(depth - 1) : inner(),
+          opSpan: span,
+          span,
+        };
       }
       case 4:
         return { kind: "unary", op: pick(["-", "~", "not", "&"] as const), operand: inner(), span };
@@ -257,7 +391,14 @@ describe("printed expressions", () => {
           { kind: "array", elements: [inner(), inner()], span },
           { kind: "deref", pointer: inner(), span },
           { kind: "struct-literal", type: { module: null, name: { text: "P", span } }, fields: [{ name: { text: "if", span }, value: inner() }], span },
-          { kind: "string", parts: [{ kind: "text", text: 'a"{}\n', span }, { kind: "hole", expr: inner(), format: "x", span }], span },
+          {
+            kind: "string",
+            parts: [
+              { kind: "text", text: 'a"{}\n', span },
+              { kind: "hole", expr: inner(), format: "x", span },
+            ],
+            span,
+          },
         ]);
     }
   }

@@ -34,7 +34,12 @@ function parse<R>(input: ScanInput, report: Report, reading: string | null, rule
   const { place, depth } = deepestPlace(tokens);
   const refuse = (): { result: R; comments: Comment[] } => {
     const span = { source: input.source, start: place?.startOffset ?? 0, end: (place?.endOffset ?? -1) + 1 };
-    report({ code: "E0223", severity: "error", message: "the text is nested too deeply", labels: [{ span, text: depth > MAX_NESTING ? `${depth} brackets are open here` : "in this text" }] });
+    report({
+      code: "E0223",
+      severity: "error",
+      message: "the text is nested too deeply",
+      labels: [{ span, text: depth > MAX_NESTING ? `${depth} brackets are open here` : "in this text" }],
+    });
     return { result: otherwise, comments };
   };
   if (depth > MAX_NESTING) return refuse();

@@ -49,8 +49,18 @@ class ScannedToken implements Token {
   }
 }
 
-const nanosecondsOf: ReadonlyMap<string, bigint> = new Map([["ns", 1n], ["us", 1000n], ["ms", 1000_000n], ["s", 1000_000_000n]]);
-const bytesOf: ReadonlyMap<string, bigint> = new Map([["KiB", 1n << 10n], ["MiB", 1n << 20n], ["GiB", 1n << 30n], ["TiB", 1n << 40n]]);
+const nanosecondsOf: ReadonlyMap<string, bigint> = new Map([
+  ["ns", 1n],
+  ["us", 1000n],
+  ["ms", 1000_000n],
+  ["s", 1000_000_000n],
+]);
+const bytesOf: ReadonlyMap<string, bigint> = new Map([
+  ["KiB", 1n << 10n],
+  ["MiB", 1n << 20n],
+  ["GiB", 1n << 30n],
+  ["TiB", 1n << 40n],
+]);
 const units = [...nanosecondsOf.keys(), ...bytesOf.keys()];
 const formats = "xdbs";
 const smallIntegers: readonly bigint[] = Array.from({ length: 1024 }, (_, value) => BigInt(value));
@@ -73,33 +83,101 @@ function isOf(code: number, wanted: number): boolean {
 }
 
 const simpleEscapes: ReadonlyMap<string, string> = new Map([
-  ["n", "\n"], ["t", "\t"], ["r", "\r"], ["\\", "\\"], ['"', '"'], ["'", "'"], ["0", "\0"],
+  ["n", "\n"],
+  ["t", "\t"],
+  ["r", "\r"],
+  ["\\", "\\"],
+  ['"', '"'],
+  ["'", "'"],
+  ["0", "\0"],
 ]);
 
 /** Marks longest first for each first character. */
 const marks: (readonly (readonly [string, TokenType])[])[] = [];
 for (const [first, list] of Object.entries({
-  "{": [["{", T.LCurly]], "}": [["}", T.RCurly]], "(": [["(", T.LParen]], ")": [[")", T.RParen]], "[": [["[", T.LSquare]], "]": [["]", T.RSquare]],
-  ",": [[",", T.Comma]], ";": [[";", T.Semi]], ":": [[":", T.Colon]], "@": [["@", T.At]], "#": [["#", T.Hash]], "~": [["~", T.Tilde]],
-  ".": [["..=", T.DotDotEqual], ["..", T.DotDot], [".*", T.DotStar], [".", T.Dot]],
-  "=": [["==", T.EqualEqual], ["=", T.Equal]],
-  "+": [["+=", T.PlusEqual], ["+", T.Plus]],
-  "-": [["->", T.Arrow], ["-=", T.MinusEqual], ["-", T.Minus]],
-  "*": [["*=", T.StarEqual], ["*", T.Star]],
-  "/": [["/=", T.SlashEqual], ["/", T.Slash]],
-  "%": [["%=", T.PercentEqual], ["%", T.Percent]],
-  "&": [["&&", T.And], ["&=", T.AmpersandEqual], ["&", T.Ampersand]],
-  "|": [["||", T.Or], ["|=", T.BarEqual], ["|", T.Bar]],
-  "^": [["^=", T.CaretEqual], ["^", T.Caret]],
-  "<": [["<<=", T.ShiftLeftEqual], ["<<", T.ShiftLeft], ["<=", T.LessEqual], ["<", T.Less]],
-  ">": [[">>=", T.ShiftRightEqual], [">>", T.ShiftRight], [">=", T.GreaterEqual], [">", T.Greater]],
-  "!": [["!=", T.NotEqual], ["!", T.Not]],
+  "{": [["{", T.LCurly]],
+  "}": [["}", T.RCurly]],
+  "(": [["(", T.LParen]],
+  ")": [[")", T.RParen]],
+  "[": [["[", T.LSquare]],
+  "]": [["]", T.RSquare]],
+  ",": [[",", T.Comma]],
+  ";": [[";", T.Semi]],
+  ":": [[":", T.Colon]],
+  "@": [["@", T.At]],
+  "#": [["#", T.Hash]],
+  "~": [["~", T.Tilde]],
+  ".": [
+    ["..=", T.DotDotEqual],
+    ["..", T.DotDot],
+    [".*", T.DotStar],
+    [".", T.Dot],
+  ],
+  "=": [
+    ["==", T.EqualEqual],
+    ["=", T.Equal],
+  ],
+  "+": [
+    ["+=", T.PlusEqual],
+    ["+", T.Plus],
+  ],
+  "-": [
+    ["->", T.Arrow],
+    ["-=", T.MinusEqual],
+    ["-", T.Minus],
+  ],
+  "*": [
+    ["*=", T.StarEqual],
+    ["*", T.Star],
+  ],
+  "/": [
+    ["/=", T.SlashEqual],
+    ["/", T.Slash],
+  ],
+  "%": [
+    ["%=", T.PercentEqual],
+    ["%", T.Percent],
+  ],
+  "&": [
+    ["&&", T.And],
+    ["&=", T.AmpersandEqual],
+    ["&", T.Ampersand],
+  ],
+  "|": [
+    ["||", T.Or],
+    ["|=", T.BarEqual],
+    ["|", T.Bar],
+  ],
+  "^": [
+    ["^=", T.CaretEqual],
+    ["^", T.Caret],
+  ],
+  "<": [
+    ["<<=", T.ShiftLeftEqual],
+    ["<<", T.ShiftLeft],
+    ["<=", T.LessEqual],
+    ["<", T.Less],
+  ],
+  ">": [
+    [">>=", T.ShiftRightEqual],
+    [">>", T.ShiftRight],
+    [">=", T.GreaterEqual],
+    [">", T.Greater],
+  ],
+  "!": [
+    ["!=", T.NotEqual],
+    ["!", T.Not],
+  ],
 } satisfies Record<string, [string, TokenType][]>)) {
   marks[first.charCodeAt(0)] = list;
 }
 
 /** Spellings of other languages; each is reported and then read as ours. */
-const foreignMarks: ReadonlyMap<string, string> = new Map([["&&", "and"], ["||", "or"], ["!", "not"]]);
+const foreignMarks: ReadonlyMap<string, string> = new Map([
+  ["&&", "and"],
+  ["||", "or"],
+  ["!", "not"],
+]);
 
 /** The value of a small literal; the commonest ones are made once. */
 export function smallInteger(value: number): bigint {
@@ -460,7 +538,9 @@ class Scanner {
       } else if (code === 125) {
         const isDouble = text.charCodeAt(at + 1) === 125;
         if (!isDouble) {
-          this.#fault("E0109", "a single `}` in a string closes nothing", at, at + 1, "no hole is open here", { help: "a brace in a text is written twice: `}}`" });
+          this.#fault("E0109", "a single `}` in a string closes nothing", at, at + 1, "no hole is open here", {
+            help: "a brace in a text is written twice: `}}`",
+          });
         }
         cooked += text.slice(from, at + 1);
         from = at = at + (isDouble ? 2 : 1);
@@ -502,7 +582,10 @@ class Scanner {
 
   #abandonHoles(why: string): void {
     const start = this.#holeStarts[0] ?? this.#at;
-    this.#fault("E0109", "a hole in a string is not closed", start, start + 1, "opened here", { notes: [why], help: "a brace in a text is written twice: `{{`" });
+    this.#fault("E0109", "a hole in a string is not closed", start, start + 1, "opened here", {
+      notes: [why],
+      help: "a brace in a text is written twice: `{{`",
+    });
     while (this.#holes.length > 0) {
       this.#holes.pop();
       this.#holeStarts.pop();

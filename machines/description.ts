@@ -163,9 +163,7 @@ const BIGINT_TEXT = /^0x[0-9a-f]+n$/;
  * fresh process. Bigints are strings like `"0x80000000n"`.
  */
 export function encodeMachine(machine: MachineDescription): string {
-  return JSON.stringify(machine, (_key, value: unknown) =>
-    typeof value === "bigint" ? `0x${value.toString(16)}n` : value,
-  );
+  return JSON.stringify(machine, (_key, value: unknown) => (typeof value === "bigint" ? `0x${value.toString(16)}n` : value));
 }
 
 export function decodeMachine(text: string): MachineDescription {

@@ -6,14 +6,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import Ajv from "ajv/dist/2020.js";
 import { parse } from "yaml";
-import {
-  capabilitiesOf,
-  decodeMachine,
-  encodeMachine,
-  formatCapability,
-  guestConstants,
-  type MachineDescription,
-} from "./description.ts";
+import { capabilitiesOf, decodeMachine, encodeMachine, formatCapability, guestConstants, type MachineDescription } from "./description.ts";
 import { listMachines, loadMachine } from "./load-machine.ts";
 import { parseMachine, type ParseOptions } from "./parse-machine.ts";
 import { formatMachineError, parseInteger } from "./yaml-fields.ts";
@@ -92,16 +85,8 @@ test("bytecode-virt has the memory map of QEMU's virt board", () => {
   };
   for (const [name, value] of Object.entries(expected)) assert.equal(constants.get(name), value, name);
   assert.equal(constants.size, guestConstants(result.machine).length, "no name twice");
-  const offered = capabilitiesOf(result.machine).map(
-    ({ capability, device }) => `${formatCapability(capability)}@${device ?? "machine"}`,
-  );
-  for (const one of [
-    "pci(0x1b36:0x0005)@testdev0",
-    "pci(0x1234:0x11e8)@edu0",
-    "virtio(console)@virtio0",
-    "uart16550@uart0",
-    "ports@machine",
-  ]) {
+  const offered = capabilitiesOf(result.machine).map(({ capability, device }) => `${formatCapability(capability)}@${device ?? "machine"}`);
+  for (const one of ["pci(0x1b36:0x0005)@testdev0", "pci(0x1234:0x11e8)@edu0", "virtio(console)@virtio0", "uart16550@uart0", "ports@machine"]) {
     assert.ok(offered.includes(one), one);
   }
 });
@@ -110,8 +95,7 @@ test("integers stay exact and take units", () => {
   assert.equal(parseInteger("0xffff_ffff_ffff_ffff"), 0xffff_ffff_ffff_ffffn);
   assert.equal(parseInteger("16MiB"), 16n << 20n);
   assert.equal(parseInteger("10_000"), 10_000n);
-  for (const wrong of ["", "0x", "1__0", "_1", "1MB", "-1", "0b1", "1.5", "ten"])
-    assert.equal(parseInteger(wrong), null, wrong);
+  for (const wrong of ["", "0x", "1__0", "_1", "1MB", "-1", "0b1", "1.5", "ten"]) assert.equal(parseInteger(wrong), null, wrong);
 });
 
 test("config values: numbers exact, booleans, texts, lists, what the machine fills in", () => {
@@ -151,24 +135,17 @@ const MISTAKES: readonly {
   {
     name: "a misspelt key",
     devices: `${PLIC}  uart0:\n    modle: uart-16550\n    at: { address: 0, size: 8 }\n`,
-    expected: [
-      'board.yaml:12:5: device uart0: "model" is missing',
-      'board.yaml:12:5: device uart0: unknown key "modle"; did you mean "model"?',
-    ],
+    expected: ['board.yaml:12:5: device uart0: "model" is missing', 'board.yaml:12:5: device uart0: unknown key "modle"; did you mean "model"?'],
   },
   {
     name: "a wire to nowhere",
     devices: "  uart0: { model: uart-16550, at: { address: 0, size: 8 }, irq: 'plik0:10' }\n" + PLIC,
-    expected: [
-      'board.yaml:10:65: device uart0: irq leads to "plik0", which is no device of this machine; did you mean "plic0"?',
-    ],
+    expected: ['board.yaml:10:65: device uart0: irq leads to "plik0", which is no device of this machine; did you mean "plic0"?'],
   },
   {
     name: "a line that no CPU has",
     devices: `${UART}  plic0: { model: plic, at: { address: 1, size: 1 }, irq: cpu*.externl }\n`,
-    expected: [
-      'board.yaml:11:59: device plic0: irq: a CPU has no line "externl"; did you mean "external"?; lines: software, timer, external',
-    ],
+    expected: ['board.yaml:11:59: device plic0: irq: a CPU has no line "externl"; did you mean "external"?; lines: software, timer, external'],
   },
   {
     name: "a CPU that cannot be",
@@ -178,18 +155,12 @@ const MISTAKES: readonly {
   {
     name: "regions that overlap, RAM too",
     devices: `${UART}${PLIC}  x: { model: a, at: { address: 0x1000_0004, size: 8 } }\n  y: { model: a, at: { address: 0x800f_ffff, size: 8 } }\n`,
-    expected: [
-      "board.yaml:12:22: x overlaps uart0 in memory space at 0x10000004",
-      "board.yaml:13:22: y overlaps ram in memory space at 0x800fffff",
-    ],
+    expected: ["board.yaml:12:22: x overlaps uart0 in memory space at 0x10000004", "board.yaml:13:22: y overlaps ram in memory space at 0x800fffff"],
   },
   {
     name: "ports that overlap or end beyond the space",
     devices: `${UART}${PLIC}  x: { model: a, at: { port: 0x3f8, size: 8 } }\n  y: { model: a, at: { port: 0x3ff, size: 1 } }\n  z: { model: a, at: { port: 0xffff, size: 2 } }\n`,
-    expected: [
-      "board.yaml:13:22: y overlaps x in port space at 0x3ff",
-      "board.yaml:14:30: device z: at: ends beyond port 0xffff",
-    ],
+    expected: ["board.yaml:13:22: y overlaps x in port space at 0x3ff", "board.yaml:14:30: device z: at: ends beyond port 0xffff"],
   },
   {
     name: "a slot taken twice, a bus that is none, a function with addresses",
@@ -209,9 +180,7 @@ const MISTAKES: readonly {
   },
   {
     name: "numbers that are none or do not fit",
-    head: HEAD.replace("size: 1MiB", "size: 1MB")
-      .replace("timebase: 10_000_000", "timebase: 0")
-      .replace("max: 2, default: 1", "max: 2, default: 3"),
+    head: HEAD.replace("size: 1MiB", "size: 1MB").replace("timebase: 10_000_000", "timebase: 0").replace("max: 2, default: 1", "max: 2, default: 3"),
     devices: UART + PLIC,
     expected: [
       "board.yaml:4:7: cpus: expected min <= default <= max, got 1, 3, 2",
@@ -242,9 +211,7 @@ for (const { name, devices, head = HEAD, expected } of MISTAKES) {
 
 test("mistake: a model that there is not", () => {
   const text = `${HEAD}devices:\n${UART}${PLIC}`;
-  assert.deepEqual(errorsOf(text, { models: ["uart-16550", "clint"] }), [
-    'board.yaml:11:19: device plic0: there is no device model "plic"',
-  ]);
+  assert.deepEqual(errorsOf(text, { models: ["uart-16550", "clint"] }), ['board.yaml:11:19: device plic0: there is no device model "plic"']);
   assert.deepEqual(errorsOf(text, { models: ["uart-16550", "plic"] }), []);
 });
 

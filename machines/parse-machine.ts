@@ -19,9 +19,7 @@ import {
 } from "./description.ts";
 import { createFieldReader, parseInteger, suggest, type Field, type MachineFileError } from "./yaml-fields.ts";
 
-export type MachineResult =
-  | { readonly ok: true; readonly machine: MachineDescription }
-  | { readonly ok: false; readonly errors: readonly MachineFileError[] };
+export type MachineResult = { readonly ok: true; readonly machine: MachineDescription } | { readonly ok: false; readonly errors: readonly MachineFileError[] };
 
 export interface ParseOptions {
   /** Names of the device models there are; absent: not checked. */
@@ -62,8 +60,7 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
       const value = readScalar(node, what);
       if (value === null) continue;
       const match = CAPABILITY.exec(value);
-      if (match === null)
-        complain(node, `${what}: "${value}" is not a capability like uart16550 or pci(0x1b36:0x0005)`);
+      if (match === null) complain(node, `${what}: "${value}" is not a capability like uart16550 or pci(0x1b36:0x0005)`);
       else capabilities.push({ name: match[1] ?? "", argument: match[2] ?? null });
     }
     return capabilities;
@@ -114,12 +111,7 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
   }
 
   function readPlace(node: Node, what: string, isOnly: boolean): { place: RegionPlace; node: Node } | null {
-    const fields = readFields(
-      node,
-      what,
-      isOnly ? ["size"] : ["region", "size"],
-      isOnly ? ["region", "address", "port"] : ["address", "port"],
-    );
+    const fields = readFields(node, what, isOnly ? ["size"] : ["region", "size"], isOnly ? ["region", "address", "port"] : ["address", "port"]);
     if (fields === null) return null;
     const region = fields.has("region") ? readMatching(fields.get("region"), `${what}.region`, NAME, "a name") : "base";
     const address = readBig(fields.get("address"), `${what}.address`, 0n, (1n << 53n) - 1n);
@@ -127,8 +119,7 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     const size = readNumber(fields.get("size"), `${what}.size`, 1, 2 ** 52);
     if (!fields.has("address") && !fields.has("port")) complain(node, `${what}: needs an address, a port, or both`);
     if (region === null || size === null) return null;
-    if (port !== null && port + size > 0x1_0000)
-      complain(fields.get("port")?.value ?? node, `${what}: ends beyond port 0xffff`);
+    if (port !== null && port + size > 0x1_0000) complain(fields.get("port")?.value ?? node, `${what}: ends beyond port 0xffff`);
     return { place: { region, address, port, size }, node };
   }
 
@@ -141,16 +132,12 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     const pin = fields?.has("pin") === true ? readNumber(fields.get("pin"), `${what}.pin`, 0, 1023) : 0;
     const count = fields?.has("count") === true ? readNumber(fields.get("count"), `${what}.count`, 1, 1024) : 1;
     const stride = fields?.has("stride") === true ? readNumber(fields.get("stride"), `${what}.stride`, 1, 1024) : 1;
-    const trigger =
-      fields?.has("trigger") === true
-        ? readMatching(fields.get("trigger"), `${what}.trigger`, /^(?:level|edge)$/, "level or edge")
-        : "level";
+    const trigger = fields?.has("trigger") === true ? readMatching(fields.get("trigger"), `${what}.trigger`, /^(?:level|edge)$/, "level or edge") : "level";
     if (to === null || pin === null || count === null || stride === null || trigger === null) return null;
 
     const device = WIRE_TO_DEVICE.exec(to);
     if (device !== null) {
-      if (fields?.has("stride") === true)
-        complain(fields.get("stride")?.key ?? node, `${what}: "stride" is for wires to cpu*`);
+      if (fields?.has("stride") === true) complain(fields.get("stride")?.key ?? node, `${what}: "stride" is for wires to cpu*`);
       return {
         wire: {
           kind: "device",
@@ -169,21 +156,16 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
       return null;
     }
     for (const key of ["count", "trigger"]) {
-      if (fields?.has(key) === true)
-        complain(fields.get(key)?.key ?? node, `${what}: "${key}" is for wires to a device`);
+      if (fields?.has(key) === true) complain(fields.get(key)?.key ?? node, `${what}: "${key}" is for wires to a device`);
     }
     const lineName = cpu[2] ?? "";
     const line: CpuLine | undefined = CPU_LINES.find((candidate) => candidate === lineName);
     if (line === undefined) {
-      complain(
-        toNode,
-        `${what}: a CPU has no line "${lineName}"${suggest(lineName, CPU_LINES)}; lines: ${CPU_LINES.join(", ")}`,
-      );
+      complain(toNode, `${what}: a CPU has no line "${lineName}"${suggest(lineName, CPU_LINES)}; lines: ${CPU_LINES.join(", ")}`);
       return null;
     }
     if (cpu[1] === "*") return { wire: { kind: "cpus", pin, stride, line }, node: toNode };
-    if (fields?.has("stride") === true)
-      complain(fields.get("stride")?.key ?? node, `${what}: "stride" is for wires to cpu*`);
+    if (fields?.has("stride") === true) complain(fields.get("stride")?.key ?? node, `${what}: "stride" is for wires to cpu*`);
     return { wire: { kind: "cpu", pin, cpu: Number(cpu[1]), line }, node: toNode };
   }
 
@@ -202,18 +184,13 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     if (fields === null) return null;
     const model = readMatching(fields.get("model"), `${what}: model`, MACHINE_NAME, "a model name");
     if (model !== null && options.models !== undefined && !options.models.includes(model)) {
-      complain(
-        fields.get("model")?.value ?? null,
-        `${what}: there is no device model "${model}"${suggest(model, options.models)}`,
-      );
+      complain(fields.get("model")?.value ?? null, `${what}: there is no device model "${model}"${suggest(model, options.models)}`);
     }
 
     const atField = fields.get("at");
     const atNodes = readOneOrMore(atField);
     const regions = atNodes
-      .map((item, index) =>
-        readPlace(item, atNodes.length === 1 ? `${what}: at` : `${what}: at[${index}]`, atNodes.length === 1),
-      )
+      .map((item, index) => readPlace(item, atNodes.length === 1 ? `${what}: at` : `${what}: at[${index}]`, atNodes.length === 1))
       .filter((place) => place !== null);
     regions.forEach(({ place, node: at }, index) => {
       if (regions.findIndex((other) => other.place.region === place.region) !== index) {
@@ -236,7 +213,9 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     const dmaField = fields.get("dma");
     const dma = dmaField === undefined ? null : readDma(dmaField, `${what}: dma`);
 
-    const wires = readOneOrMore(fields.get("irq")).map((item) => readWire(item, `${what}: irq`)).filter((wire) => wire !== null);
+    const wires = readOneOrMore(fields.get("irq"))
+      .map((item) => readWire(item, `${what}: irq`))
+      .filter((wire) => wire !== null);
     const config = readConfig(fields.get("config"), `${what}: config`);
     const provides = readCapabilities(fields.get("provides"), `${what}: provides`);
     if (model === null) return null;
@@ -289,13 +268,9 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     let highest = sorted[0];
     for (const range of sorted.slice(1)) {
       if (highest !== undefined && range.start < highest.start + BigInt(highest.size)) {
-        complain(
-          range.node ?? highest.node,
-          `${range.what} overlaps ${highest.what} in ${space} space at 0x${range.start.toString(16)}`,
-        );
+        complain(range.node ?? highest.node, `${range.what} overlaps ${highest.what} in ${space} space at 0x${range.start.toString(16)}`);
       }
-      if (highest === undefined || range.start + BigInt(range.size) > highest.start + BigInt(highest.size))
-        highest = range;
+      if (highest === undefined || range.start + BigInt(range.size) > highest.start + BigInt(highest.size)) highest = range;
     }
   }
 
@@ -304,46 +279,28 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     for (const { device, wires, pci } of devices) {
       for (const { wire, node } of wires) {
         if (wire.kind === "device" && !deviceNames.includes(wire.device)) {
-          complain(
-            node,
-            `device ${device.name}: irq leads to "${wire.device}", which is no device of this machine${suggest(wire.device, deviceNames)}`,
-          );
+          complain(node, `device ${device.name}: irq leads to "${wire.device}", which is no device of this machine${suggest(wire.device, deviceNames)}`);
         }
-        if (wire.kind === "cpu" && wire.cpu >= maxCpus)
-          complain(node, `device ${device.name}: irq leads to CPU ${wire.cpu}, but there are at most ${maxCpus}`);
+        if (wire.kind === "cpu" && wire.cpu >= maxCpus) complain(node, `device ${device.name}: irq leads to CPU ${wire.cpu}, but there are at most ${maxCpus}`);
       }
       if (device.pci === null) continue;
       const { bus, slot } = device.pci;
       const host = devices.find((candidate) => candidate.device.name === bus);
-      if (!deviceNames.includes(bus))
-        complain(pci, `device ${device.name}: there is no bus "${bus}"${suggest(bus, deviceNames)}`);
-      else if (host !== undefined && host.device.pci !== null)
-        complain(pci, `device ${device.name}: "${bus}" is a PCI function, not a bus`);
+      if (!deviceNames.includes(bus)) complain(pci, `device ${device.name}: there is no bus "${bus}"${suggest(bus, deviceNames)}`);
+      else if (host !== undefined && host.device.pci !== null) complain(pci, `device ${device.name}: "${bus}" is a PCI function, not a bus`);
       const taken = slots.get(`${bus}/${slot}`);
       if (taken !== undefined) complain(pci, `device ${device.name}: slot ${slot} of ${bus} is taken by ${taken}`);
       slots.set(`${bus}/${slot}`, device.name);
     }
   }
 
-  const top = readFields(
-    reader.root,
-    "machine",
-    ["machine", "target", "summary", "cpus", "ram", "timebase", "stack", "console", "devices"],
-    ["provides"],
-  );
+  const top = readFields(reader.root, "machine", ["machine", "target", "summary", "cpus", "ram", "timebase", "stack", "console", "devices"], ["provides"]);
   if (top === null) return { ok: false, errors };
 
-  const name = readMatching(
-    top.get("machine"),
-    "machine",
-    MACHINE_NAME,
-    "a machine name: lower-case letters, digits, -",
-  );
+  const name = readMatching(top.get("machine"), "machine", MACHINE_NAME, "a machine name: lower-case letters, digits, -");
   const target = readMatching(top.get("target"), "target", /^[a-z][a-z0-9_]*$/, "a target name");
   const summary = readText(top.get("summary"), "summary");
-  const cpuFields = top.has("cpus")
-    ? readFields(top.get("cpus")?.value ?? null, "cpus", ["min", "max", "default"], [])
-    : null;
+  const cpuFields = top.has("cpus") ? readFields(top.get("cpus")?.value ?? null, "cpus", ["min", "max", "default"], []) : null;
   const min = readNumber(cpuFields?.get("min"), "cpus.min", 1, MAX_CPUS);
   const max = readNumber(cpuFields?.get("max"), "cpus.max", 1, MAX_CPUS);
   const byDefault = readNumber(cpuFields?.get("default"), "cpus.default", 1, MAX_CPUS);
@@ -353,23 +310,17 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
   const ramFields = top.has("ram") ? readFields(top.get("ram")?.value ?? null, "ram", ["base", "size"], []) : null;
   const base = readBig(ramFields?.get("base"), "ram.base", 0n, (1n << 64n) - 1n);
   const size = readNumber(ramFields?.get("size"), "ram.size", 0x1_0000, 0x4000_0000);
-  if (base !== null && base % 4096n !== 0n)
-    complain(ramFields?.get("base")?.value ?? null, "ram.base: not a multiple of 4 KiB");
-  if (size !== null && size % 0x1_0000 !== 0)
-    complain(ramFields?.get("size")?.value ?? null, "ram.size: not a multiple of 64 KiB");
+  if (base !== null && base % 4096n !== 0n) complain(ramFields?.get("base")?.value ?? null, "ram.base: not a multiple of 4 KiB");
+  if (size !== null && size % 0x1_0000 !== 0) complain(ramFields?.get("size")?.value ?? null, "ram.size: not a multiple of 64 KiB");
   const timebase = readNumber(top.get("timebase"), "timebase", 1, 1_000_000_000);
   const stackSize = readNumber(top.get("stack"), "stack", 4096, 0x400_0000);
-  if (stackSize !== null && stackSize % 16 !== 0)
-    complain(top.get("stack")?.value ?? null, "stack: not a multiple of 16 bytes");
+  if (stackSize !== null && stackSize % 16 !== 0) complain(top.get("stack")?.value ?? null, "stack: not a multiple of 16 bytes");
   const provides = readCapabilities(top.get("provides"), "provides");
   const devices = readDevices(top.get("devices"));
 
   const consoleName = readText(top.get("console"), "console");
   if (consoleName !== null && !deviceNames.includes(consoleName)) {
-    complain(
-      top.get("console")?.value ?? null,
-      `console: "${consoleName}" is no device of this machine${suggest(consoleName, deviceNames)}`,
-    );
+    complain(top.get("console")?.value ?? null, `console: "${consoleName}" is no device of this machine${suggest(consoleName, deviceNames)}`);
   }
   checkConnections(devices, max ?? MAX_CPUS);
   const places = devices.flatMap(({ device, regions }) =>
@@ -382,15 +333,11 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
   const ram = base !== null && size !== null ? [{ what: "ram", start: base, size, node: null }] : [];
   checkOverlaps("memory", [
     ...ram,
-    ...places.flatMap((place) =>
-      place.address === null ? [] : [{ what: place.what, start: place.address, size: place.size, node: place.node }],
-    ),
+    ...places.flatMap((place) => (place.address === null ? [] : [{ what: place.what, start: place.address, size: place.size, node: place.node }])),
   ]);
   checkOverlaps(
     "port",
-    places.flatMap((place) =>
-      place.port === null ? [] : [{ what: place.what, start: BigInt(place.port), size: place.size, node: place.node }],
-    ),
+    places.flatMap((place) => (place.port === null ? [] : [{ what: place.what, start: BigInt(place.port), size: place.size, node: place.node }])),
   );
 
   if (

@@ -45,12 +45,7 @@ export interface FieldReader {
   readonly root: Node | null;
   readonly complain: (node: Node | null, message: string) => void;
   /** The keys of a mapping; unknown and missing ones are complained of. Null if it is no mapping. */
-  readonly readFields: (
-    node: Node | null,
-    what: string,
-    required: readonly string[],
-    optional: readonly string[],
-  ) => Fields | null;
+  readonly readFields: (node: Node | null, what: string, required: readonly string[], optional: readonly string[]) => Fields | null;
   readonly readText: (field: Field | undefined, what: string) => string | null;
   readonly readScalar: (node: Node | null, what: string) => string | null;
   /** `expected` completes "is not ..". */
@@ -76,14 +71,8 @@ export function createFieldReader(text: string, file: string): FieldReader {
     complainAt(node?.range?.[0] ?? 0, message);
   }
 
-  for (const error of document.errors)
-    complainAt(error.pos[0], error.message.split(" at line ")[0]?.split("\n")[0] ?? error.message);
-  function readFields(
-    node: Node | null,
-    what: string,
-    required: readonly string[],
-    optional: readonly string[],
-  ): Fields | null {
+  for (const error of document.errors) complainAt(error.pos[0], error.message.split(" at line ")[0]?.split("\n")[0] ?? error.message);
+  function readFields(node: Node | null, what: string, required: readonly string[], optional: readonly string[]): Fields | null {
     if (!isMap(node)) {
       complain(node, `${what}: expected a mapping`);
       return null;
@@ -125,12 +114,7 @@ export function createFieldReader(text: string, file: string): FieldReader {
     if (value === null) return null;
     const number = parseInteger(value);
     if (number !== null && number >= min && number <= max) return number;
-    complain(
-      field?.value ?? null,
-      number === null
-        ? `${what}: "${value}" is not a number`
-        : `${what}: ${value} is out of range, expected ${min}..${max}`,
-    );
+    complain(field?.value ?? null, number === null ? `${what}: "${value}" is not a number` : `${what}: ${value} is out of range, expected ${min}..${max}`);
     return null;
   }
 

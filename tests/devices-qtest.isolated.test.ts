@@ -22,10 +22,7 @@ function ticksToQuiet(board: Board): number {
 }
 
 /** QEMU's pin number and our level, for every pin that the script watches. */
-function watchedPins(
-  watch: Watch,
-  board: Board,
-): { readonly name: string; readonly index: number; readonly level: boolean }[] {
+function watchedPins(watch: Watch, board: Board): { readonly name: string; readonly index: number; readonly level: boolean }[] {
   // The last hart is qemu.ts's own clockwork.
   const harts = Array.from({ length: HARTS - 1 }, (_, hart) => hart);
   switch (watch) {
@@ -93,8 +90,7 @@ async function playStep(step: Step, board: Board, qemu: Qemu): Promise<string | 
     case "exit": {
       const [ours, theirs] = [board.exits[0], await qemu.exited()];
       if (ours === undefined) return `QEMU exited with ${theirs.code}, the model did not`;
-      if (ours.kind === "reset")
-        return theirs.reason === "guest-reset" ? null : `QEMU shut down for ${theirs.reason}, the model was reset`;
+      if (ours.kind === "reset") return theirs.reason === "guest-reset" ? null : `QEMU shut down for ${theirs.reason}, the model was reset`;
       // What leaves a process is the low byte.
       return theirs.code === (ours.code & 0xff) ? null : `QEMU exited with ${theirs.code}, the model with ${ours.code}`;
     }
@@ -114,14 +110,11 @@ async function play(script: QtestScript): Promise<void> {
       for (const { name, index: pin, level } of script.watch === undefined ? [] : watchedPins(script.watch, board)) {
         const theirs = qemu.pin(pin);
         // Before its first movement QEMU does not tell a level.
-        if (theirs !== undefined && theirs !== level)
-          differences.push(`${name}: ${theirs ? "high" : "low"} in QEMU, not in the model`);
+        if (theirs !== undefined && theirs !== level) differences.push(`${name}: ${theirs ? "high" : "low"} in QEMU, not in the model`);
       }
       const found = differences.filter((difference) => difference !== null);
       if (found.length > 0) {
-        const before = script.steps
-          .slice(Math.max(0, index - 12), index)
-          .map((earlier) => `  ${describeStep(earlier)}`);
+        const before = script.steps.slice(Math.max(0, index - 12), index).map((earlier) => `  ${describeStep(earlier)}`);
         assert.fail([`step ${index}, ${describeStep(step)}: ${found.join("; ")}`, "after", ...before].join("\n"));
       }
     }

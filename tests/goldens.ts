@@ -68,7 +68,9 @@ export function goldenFolder({ name, folder, inputs, expected, produce }: Golden
     }
     void test("every expected file has its input", () => {
       assert.ok(found.length > 0, `${folder} has no inputs`);
-      const orphans = goldenInputs(folder, [expected]).filter(({ path }) => !wanted.has(path)).map(({ path }) => path);
+      const orphans = goldenInputs(folder, [expected])
+        .filter(({ path }) => !wanted.has(path))
+        .map(({ path }) => path);
       assert.deepEqual(orphans, []);
     });
   });

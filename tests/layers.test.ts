@@ -116,12 +116,10 @@ function findViolations(path: string, source: string): string[] {
       if (isWithin(resolved, ["generated/validators"])) continue;
       if (leaves.includes(path)) report("a leaf must not import anything of ours");
       if (leaves.includes(resolved)) continue;
-      const isAllowed =
-        isWithin(resolved, layer.mayImport) || (isType && isWithin(resolved, layer.mayImportTypes ?? []));
+      const isAllowed = isWithin(resolved, layer.mayImport) || (isType && isWithin(resolved, layer.mayImportTypes ?? []));
       if (!isAllowed) report(`${layer.folder} must not import ${isType ? "types of " : ""}${resolved}`);
       const isStaticLoad = !isType && !isDynamic;
-      if (isStaticLoad && isWithin(resolved, lazyFolders) && !isWithin(path, lazyFolders))
-        report(`${resolved} must be loaded by import()`);
+      if (isStaticLoad && isWithin(resolved, lazyFolders) && !isWithin(path, lazyFolders)) report(`${resolved} must be loaded by import()`);
       continue;
     }
     if (layer.isDeterministic === true && !isType) report(`${layer.folder} must not use ${target}`);
@@ -131,8 +129,7 @@ function findViolations(path: string, source: string): string[] {
   if (layer.isDeterministic === true) {
     const lines = withoutCommentsAndStrings(source).split("\n");
     for (const [index, text] of lines.entries())
-      for (const [pattern, name] of hostAccess)
-        if (pattern.test(text)) violations.push(`${path}:${index + 1}: ${layer.folder} must not use ${name}`);
+      for (const [pattern, name] of hostAccess) if (pattern.test(text)) violations.push(`${path}:${index + 1}: ${layer.folder} must not use ${name}`);
   }
   return violations;
 }
@@ -152,29 +149,20 @@ test("an import against the layering is found, however it is written", () => {
     ["compiler/a.ts", 'import {\n  b,\n  c,\n} from "../runtime/b.ts";', "compiler must not import runtime/b.ts"],
     ["compiler/a.ts", 'import "../bin/b.ts";', "compiler must not import bin/b.ts"],
     ["runtime/runner/a.ts", 'const b = await import("../../compiler/b.ts");', "runtime must not import compiler/b.ts"],
-    [
-      "runtime/runner/a.ts",
-      'import { Manifest } from "../../compiler/images/manifest.ts";',
-      "runtime must not import compiler/images/manifest.ts",
-    ],
+    ["runtime/runner/a.ts", 'import { Manifest } from "../../compiler/images/manifest.ts";', "runtime must not import compiler/images/manifest.ts"],
     ["runtime/devices/a.ts", 'import { b } from "../cpus/b.ts";', "runtime/devices must not import runtime/cpus/b.ts"],
     ["runtime/devices/a.ts", 'import { b } from "../machine/b.ts";', "runtime/devices must not import runtime/machine/b.ts"],
     ["runtime/devices/a.ts", 'import { hash } from "node:crypto";', "runtime/devices must not use node:crypto"],
     ["runtime/devices/a.ts", "const now = Date.now();", "runtime/devices must not use Date"],
     ["runtime/machine/a.ts", "const x = Math.random();", "runtime/machine must not use Math.random"],
     ["runtime/cpus/a.ts", "setTimeout(() => step(), 1);", "runtime/cpus must not use host timers"],
-    [
-      "runtime/reporters/a.ts",
-      'import { b } from "../runner/b.ts";',
-      "runtime/reporters must not import runtime/runner/b.ts",
-    ],
+    ["runtime/reporters/a.ts", 'import { b } from "../runner/b.ts";', "runtime/reporters must not import runtime/runner/b.ts"],
     ["bin/main.ts", 'import { App } from "../runtime/tui/app.tsx";', "runtime/tui/app.tsx must be loaded by import()"],
     ["bin/main.ts", 'import { render } from "ink";', "ink must be loaded by import()"],
     ["grammar/nearest-name.ts", 'import { b } from "./b.ts";', "a leaf must not import anything of ours"],
     ["elsewhere/a.ts", "", "no layer holds this file"],
   ];
-  for (const [path, source, sentence] of cases)
-    assert.deepEqual(findViolations(path, source), [`${path}:1: ${sentence}`], `${path} with ${source}`);
+  for (const [path, source, sentence] of cases) assert.deepEqual(findViolations(path, source), [`${path}:1: ${sentence}`], `${path} with ${source}`);
 });
 
 test("imports along the layering, comments and strings are left alone", () => {

@@ -23,18 +23,10 @@ interface Screen {
   readonly raw: () => string;
 }
 
-const hasScript =
-  process.platform === "linux" &&
-  /util-linux/.test(spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "");
+const hasScript = process.platform === "linux" && /util-linux/.test(spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "");
 const skip = hasScript ? false : "needs util-linux script(1)";
 
-function start(
-  context: TestContext,
-  scenario: string,
-  columns: number,
-  rows: number,
-  environment: Readonly<Record<string, string>> = {},
-): Screen {
+function start(context: TestContext, scenario: string, columns: number, rows: number, environment: Readonly<Record<string, string>> = {}): Screen {
   const node = JSON.stringify(process.execPath);
   const command = `stty cols ${columns} rows ${rows}; exec ${node} --disable-warning=ExperimentalWarning --import ./tools/tsx-hook.mjs ${join("tests", "fixtures", "play-tui.ts")} ${scenario}`;
   const env: NodeJS.ProcessEnv = { ...process.env, TERM: "xterm-256color", NODE_ENV: "production", ...environment };
@@ -51,8 +43,7 @@ function start(
   const read = (from: number): string[] => {
     const buffer = terminal.buffer.active;
     const lines: string[] = [];
-    for (let index = from; index < buffer.baseY + terminal.rows; index++)
-      lines.push(buffer.getLine(index)?.translateToString(true) ?? "");
+    for (let index = from; index < buffer.baseY + terminal.rows; index++) lines.push(buffer.getLine(index)?.translateToString(true) ?? "");
     return lines;
   };
   const visible = (): string[] => read(terminal.buffer.active.baseY);
@@ -90,38 +81,30 @@ const has =
   (lines: readonly string[]): boolean =>
     lines.some((line) => pattern.test(line));
 
-test(
-  "a run scrolls into history, and ends with its failures and summary and nothing else",
-  { skip },
-  async (context) => {
-    const screen = start(context, "recorded", 170, 24);
-    await screen.until("progress is shown", has(/^ *\d+ % \[.*\] \d+\/27/));
-    await screen.until("a running test is shown", has(/^#1 +\d\.\d s +/));
-    assert.equal(await screen.ended, 1);
-    const lines = screen.all();
-    const text = lines.join("\n");
-    assert.equal([...text.matchAll(/alu::add@virt\/wasm/g)].length, 1, "each result once");
-    assert.match(text, /13 failures:/);
-    assert.match(text, /rerun {4}guestspec run 'edu::dma reads back' --seed 7f3a/);
-    assert.match(text.trimEnd(), / 8 passed, 13 failed .* 4 skipped, 2 expected failures, 5 deselected$/);
-    assert.ok(!lines.some((line) => /\d+ % \[/.test(line) || line.startsWith("f failures")), "the live region is gone");
-  },
-);
+test("a run scrolls into history, and ends with its failures and summary and nothing else", { skip }, async (context) => {
+  const screen = start(context, "recorded", 170, 24);
+  await screen.until("progress is shown", has(/^ *\d+ % \[.*\] \d+\/27/));
+  await screen.until("a running test is shown", has(/^#1 +\d\.\d s +/));
+  assert.equal(await screen.ended, 1);
+  const lines = screen.all();
+  const text = lines.join("\n");
+  assert.equal([...text.matchAll(/alu::add@virt\/wasm/g)].length, 1, "each result once");
+  assert.match(text, /13 failures:/);
+  assert.match(text, /rerun {4}guestspec run 'edu::dma reads back' --seed 7f3a/);
+  assert.match(text.trimEnd(), / 8 passed, 13 failed .* 4 skipped, 2 expected failures, 5 deselected$/);
+  assert.ok(!lines.some((line) => /\d+ % \[/.test(line) || line.startsWith("f failures")), "the live region is gone");
+});
 
-test(
-  "^C stops the run, which still tells what it has, with the run's exit code and the terminal restored",
-  { skip },
-  async (context) => {
-    const screen = start(context, "waiting", 90, 20);
-    await screen.until("eight lines of running tests", has(/and 5 more running tests/));
-    assert.ok(screen.visible().filter((line) => line !== "").length <= 20);
-    screen.send("\x03");
-    assert.equal(await screen.ended, 130);
-    assert.match(screen.all().join("\n"), /interrupted: 16 tests not run/);
-    const raw = screen.raw();
-    assert.ok(raw.lastIndexOf("\x1b[?25h") > raw.lastIndexOf("\x1b[?25l"), "the cursor is visible again");
-  },
-);
+test("^C stops the run, which still tells what it has, with the run's exit code and the terminal restored", { skip }, async (context) => {
+  const screen = start(context, "waiting", 90, 20);
+  await screen.until("eight lines of running tests", has(/and 5 more running tests/));
+  assert.ok(screen.visible().filter((line) => line !== "").length <= 20);
+  screen.send("\x03");
+  assert.equal(await screen.ended, 130);
+  assert.match(screen.all().join("\n"), /interrupted: 16 tests not run/);
+  const raw = screen.raw();
+  assert.ok(raw.lastIndexOf("\x1b[?25h") > raw.lastIndexOf("\x1b[?25l"), "the cursor is visible again");
+});
 
 test("keys: help, status, filter with its error", { skip }, async (context) => {
   const screen = start(context, "waiting", 90, 24);
@@ -142,10 +125,7 @@ test("keys: help, status, filter with its error", { skip }, async (context) => {
 
 test("narrow and short terminals, and resizing while it runs", { skip }, async (context) => {
   const screen = start(context, "waiting", 34, 6);
-  await screen.until(
-    "a region of five lines",
-    (lines) => has(/^ 40 % .*11\/27/)(lines) && has(/more running tests/)(lines),
-  );
+  await screen.until("a region of five lines", (lines) => has(/^ 40 % .*11\/27/)(lines) && has(/more running tests/)(lines));
   assert.ok(screen.visible().filter((line) => /^#\d|%|more running/.test(line)).length <= 5);
   screen.resize(100, 20);
   await screen.until("the wider region", has(/7 passed {2}2 failed {2}2 xfail {2}5 deselected {2}seed 7f3a/));
@@ -170,13 +150,9 @@ test("ten thousand results pass in seconds, none lost, and the region does not g
   assert.ok(Number(heap) < 150, `heap ${heap} MiB`);
 });
 
-test(
-  "NO_COLOR leaves no colour, and CI does not turn the view off once it was asked for",
-  { skip },
-  async (context) => {
-    const screen = start(context, "recorded", 100, 24, { NO_COLOR: "1", CI: "1" });
-    await screen.until("progress is shown", has(/^ *\d+ % \[.*\] \d+\/27/));
-    assert.equal(await screen.ended, 1);
-    assert.doesNotMatch(screen.raw(), /\p{Cc}\[(3|9)\d(;\d+)*m/u);
-  },
-);
+test("NO_COLOR leaves no colour, and CI does not turn the view off once it was asked for", { skip }, async (context) => {
+  const screen = start(context, "recorded", 100, 24, { NO_COLOR: "1", CI: "1" });
+  await screen.until("progress is shown", has(/^ *\d+ % \[.*\] \d+\/27/));
+  assert.equal(await screen.ended, 1);
+  assert.doesNotMatch(screen.raw(), /\p{Cc}\[(3|9)\d(;\d+)*m/u);
+});

@@ -7,14 +7,10 @@ import { root } from "../tools/project.mjs";
 
 test("the sources type-check", () => {
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-  const { status, stdout, stderr, error } = spawnSync(
-    process.execPath,
-    [tsc, "--noEmit", "--pretty", "false", "-p", root],
-    {
-      cwd: root,
-      encoding: "utf8",
-    },
-  );
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [tsc, "--noEmit", "--pretty", "false", "-p", root], {
+    cwd: root,
+    encoding: "utf8",
+  });
   assert.equal(error, undefined);
   const lines = `${stdout}${stderr}`.trim().split("\n");
   const shown = lines.length > 60 ? [...lines.slice(0, 60), `... and ${lines.length - 60} more lines`] : lines;

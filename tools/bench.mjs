@@ -7,9 +7,7 @@ const filters = process.argv.slice(2);
 const files = listFiles(["bench"], (path) => path.endsWith(".bench.ts"));
 const selected = files.filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)));
 if (selected.length === 0) {
-  console.error(
-    filters.length === 0 ? "there are no benchmarks in bench/" : `no benchmark matches ${filters.join(", ")}`,
-  );
+  console.error(filters.length === 0 ? "there are no benchmarks in bench/" : `no benchmark matches ${filters.join(", ")}`);
   process.exit(2);
 }
 

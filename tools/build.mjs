@@ -55,17 +55,14 @@ const sources = {
     build.onLoad({ filter: /\.tsx?$/ }, ({ path }) => {
       if (path.includes("node_modules")) return undefined;
       const source = readFileSync(path, "utf8");
-      const rewritten = source.replace(
-        /new URL\(\s*(["'`])(\.[^"'`$]*)\1,\s*import\.meta\.url,?\s*\)/g,
-        (_match, _quote, target) => {
-          const absolute = resolve(dirname(path), target);
-          const slash = target.endsWith("/") ? "/" : "";
-          const url = isWorker(target)
-            ? `./${basename(target, ".ts")}.js`
-            : `../${relative(root, absolute).replaceAll("\\", "/")}${slash}`.replace(/\/{2,}$/, "/");
-          return `new URL("${url}", import.meta.url)`;
-        },
-      );
+      const rewritten = source.replace(/new URL\(\s*(["'`])(\.[^"'`$]*)\1,\s*import\.meta\.url,?\s*\)/g, (_match, _quote, target) => {
+        const absolute = resolve(dirname(path), target);
+        const slash = target.endsWith("/") ? "/" : "";
+        const url = isWorker(target)
+          ? `./${basename(target, ".ts")}.js`
+          : `../${relative(root, absolute).replaceAll("\\", "/")}${slash}`.replace(/\/{2,}$/, "/");
+        return `new URL("${url}", import.meta.url)`;
+      });
       const lean = withoutBuiltinImports(rewritten);
       const contents = lazy.has(path) ? [lean, ...core.map((file) => `import ${JSON.stringify(file)};`)].join("\n") : lean;
       return { contents, loader: path.endsWith(".tsx") ? "tsx" : "ts" };

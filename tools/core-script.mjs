@@ -109,7 +109,9 @@ export function makeCoreScript(root, metafile) {
   const chunkText = chunk === undefined ? "" : read(chunk);
   const names = chunk === undefined ? [] : listNames(EXPORTS.exec(chunkText)?.[1] ?? "", (local, exported = local) => [local, exported]);
   const core = asStatements(chunkText).replace(EXPORTS, "\n");
-  const body = asStatements(read("dist/main.js")).replace(/^import (?:\{([^}]*)\} from )?"[^"]*";$/gm, (_statement, clause) => (clause === undefined ? "" : `/*${clause}*/`.replace(/[^\n]/g, " ")));
+  const body = asStatements(read("dist/main.js")).replace(/^import (?:\{([^}]*)\} from )?"[^"]*";$/gm, (_statement, clause) =>
+    clause === undefined ? "" : `/*${clause}*/`.replace(/[^\n]/g, " "),
+  );
   const renamed = listNames(/^import \{([^}]*)\} from "\.\/chunk/m.exec(read("dist/main.js"))?.[1] ?? "", (exported, local = exported) => [exported, local]);
   const localOf = new Map(names.map(([local, exported]) => [exported, local]));
   const constants = renamed.filter(([exported, local]) => localOf.get(exported) !== local).map(([exported, local]) => `${local} = ${localOf.get(exported)}`);
@@ -165,7 +167,11 @@ export function primeCodeCache(root) {
     for (let round = 0; round < 2; round++) {
       dropCache();
       // Whether it works is for the tests to find out; a bundle that does not is still the one that was asked for.
-      spawnSync(process.execPath, [join(dist, "guestspec.mjs"), "run", "primer.gspec"], { cwd: folder, stdio: "ignore", env: { ...process.env, XDG_CACHE_HOME: folder, CI: "true" } });
+      spawnSync(process.execPath, [join(dist, "guestspec.mjs"), "run", "primer.gspec"], {
+        cwd: folder,
+        stdio: "ignore",
+        env: { ...process.env, XDG_CACHE_HOME: folder, CI: "true" },
+      });
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

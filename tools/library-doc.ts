@@ -43,7 +43,10 @@ const FENCE = "```";
 
 /** The comment lines that end on the line above `offset`, without their slashes; null where they are no `///` comment. */
 function docAbove(source: Source, offset: number): readonly string[] | null {
-  const above = source.text.slice(0, source.text.lastIndexOf("\n", offset - 1) + 1).split("\n").slice(0, -1);
+  const above = source.text
+    .slice(0, source.text.lastIndexOf("\n", offset - 1) + 1)
+    .split("\n")
+    .slice(0, -1);
   const lines: string[] = [];
   for (let line = above.pop()?.trim(); line?.startsWith("//") === true; line = above.pop()?.trim()) lines.unshift(line);
   return lines.length > 0 && lines.every((line) => line.startsWith("///")) ? lines.map((line) => line.slice(3).replace(/^ /, "").trimEnd()) : null;
@@ -52,12 +55,17 @@ function docAbove(source: Source, offset: number): readonly string[] | null {
 function introductionOf(source: Source): string {
   const lines = source.text.split("\n");
   const end = lines.findIndex((line) => !line.startsWith("// "));
-  return lines.slice(0, end).map((line) => line.slice(3)).join("\n");
+  return lines
+    .slice(0, end)
+    .map((line) => line.slice(3))
+    .join("\n");
 }
 
 /** A declaration without its body, on one line. */
 function headOf(span: Span, body: Span): string {
-  return textOf({ ...span, end: body.start }).replace(/\s+/g, " ").trim();
+  return textOf({ ...span, end: body.start })
+    .replace(/\s+/g, " ")
+    .trim();
 }
 
 function fieldsOf(fields: readonly Param[]): string {
@@ -79,7 +87,9 @@ function entriesOf(module: string, source: Source, item: Item): readonly Entry[]
       const declaration = `struct ${item.name.text} {\n${fieldsOf(item.fields)}}`;
       const methods = item.methods.flatMap((method): Entry[] => {
         const text = docAbove(source, method.span.start);
-        const title = `${module}.${item.name.text}.${headOf(method.span, method.body.span).replace(/^fn /, "").replace(/\(self(, )?/, "(")}`;
+        const title = `${module}.${item.name.text}.${headOf(method.span, method.body.span)
+          .replace(/^fn /, "")
+          .replace(/\(self(, )?/, "(")}`;
         return text === null ? [] : [{ section: "types", title, declaration: null, doc: text }];
       });
       return [{ section: "types", title: `${module}.${item.name.text}`, declaration, doc }, ...methods];
@@ -120,7 +130,10 @@ export function readModule(name: string, source: Source): ModuleDoc {
 }
 
 export function readLibrary(folder: URL): readonly ModuleDoc[] {
-  const names = readdirSync(folder).filter((file) => file.endsWith(".gspec")).map((file) => file.slice(0, -".gspec".length)).sort();
+  const names = readdirSync(folder)
+    .filter((file) => file.endsWith(".gspec"))
+    .map((file) => file.slice(0, -".gspec".length))
+    .sort();
   const rank = (name: string): number => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
   return names
     .toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
@@ -188,8 +201,16 @@ const MEANINGS: readonly Meaning[] = [
   { names: /^port\.out/, title: "port.outN(port: u16, value: uN)", text: "writes N bits to an I/O port: `out8`, `out16`, `out32`" },
   { names: /^atomic\.load$/, title: "atomic.load(place: *T) -> T", text: "reads" },
   { names: /^atomic\.store$/, title: "atomic.store(place: *T, value: T)", text: "writes" },
-  { names: /^atomic\.(add|sub|and|or|xor|swap)$/, title: "atomic.OP(place: *T, value: T) -> T", text: "changes the place in one step and gives its old value; OP is `add`, `sub`, `and`, `or`, `xor` or `swap`" },
-  { names: /^atomic\.cas$/, title: "atomic.cas(place: *T, expected: T, value: T) -> T", text: "writes the value if the place holds what is expected; gives the old value, which tells whether it did" },
+  {
+    names: /^atomic\.(add|sub|and|or|xor|swap)$/,
+    title: "atomic.OP(place: *T, value: T) -> T",
+    text: "changes the place in one step and gives its old value; OP is `add`, `sub`, `and`, `or`, `xor` or `swap`",
+  },
+  {
+    names: /^atomic\.cas$/,
+    title: "atomic.cas(place: *T, expected: T, value: T) -> T",
+    text: "writes the value if the place holds what is expected; gives the old value, which tells whether it did",
+  },
   { names: /^atomic\.fence$/, title: "atomic.fence()", text: "orders all accesses to memory and devices before it against all after it" },
   { names: /^bits\.clz$/, title: "bits.clz(value: T) -> T", text: "zero bits above the highest one; the width for 0" },
   { names: /^bits\.ctz$/, title: "bits.ctz(value: T) -> T", text: "zero bits below the lowest one; the width for 0" },
@@ -202,7 +223,10 @@ const MEANINGS: readonly Meaning[] = [
 function meaningOf(row: IntrinsicRow): Meaning {
   const found = MEANINGS.filter(({ names }) => names.test(row.name));
   const [meaning] = found;
-  const params = /\(([^)]*)\)/.exec(meaning?.title ?? "")?.[1]?.split(", ").filter((param) => param !== "").length;
+  const params = /\(([^)]*)\)/
+    .exec(meaning?.title ?? "")?.[1]
+    ?.split(", ")
+    .filter((param) => param !== "").length;
   if (meaning === undefined || found.length > 1 || params !== row.params.length) throw new Error(`tools/library-doc.ts does not say what ${row.name} does`);
   return meaning;
 }

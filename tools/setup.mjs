@@ -3,16 +3,7 @@
 // It runs on the machine's own Node, however old (18 on), so it uses node: imports only. When nothing is to do it
 // costs one look at the modification times.
 import { spawnSync } from "node:child_process";
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isNodeCurrent, modified, nodeBinary, root } from "./project.mjs";
 

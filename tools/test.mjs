@@ -59,9 +59,7 @@ function run(files, isolation) {
       process.off("SIGINT", forward).off("SIGTERM", forward);
       const counts = written === "" ? { passed: 0, failed: 0, skipped: 0 } : JSON.parse(written);
       if (code !== 0 && counts.failed === 0) {
-        console.log(
-          `FAILED the test process ended with ${signal ?? `code ${code}`} of its own accord (${files.length} files, isolation ${isolation})`,
-        );
+        console.log(`FAILED the test process ended with ${signal ?? `code ${code}`} of its own accord (${files.length} files, isolation ${isolation})`);
         counts.failed = 1;
       }
       resolve(counts);

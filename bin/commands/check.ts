@@ -22,7 +22,10 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   }
   await printDiagnostics(diagnostics, io);
   if (exitCode !== EXIT.ok) return exitCode;
-  const cases = images.reduce((sum, { manifest }) => sum + manifest.suites.flatMap(({ tests }) => tests).reduce((total, test) => total + test.cases.length, 0), 0);
+  const cases = images.reduce(
+    (sum, { manifest }) => sum + manifest.suites.flatMap(({ tests }) => tests).reduce((total, test) => total + test.cases.length, 0),
+    0,
+  );
   io.out(`${files.length} file${files.length === 1 ? "" : "s"} checked, ${cases} test${cases === 1 ? "" : "s"}\n`);
   return exitCode;
 }

@@ -29,7 +29,10 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
       .filter(({ model }) => model === name)
       .map((device) => ({
         name: device.name,
-        at: device.at.flatMap(({ address, port }) => [...(address === null ? [] : [`0x${address.toString(16)}`]), ...(port === null ? [] : [`port 0x${port.toString(16)}`])]),
+        at: device.at.flatMap(({ address, port }) => [
+          ...(address === null ? [] : [`0x${address.toString(16)}`]),
+          ...(port === null ? [] : [`port 0x${port.toString(16)}`]),
+        ]),
         slot: device.pci === null ? null : `${device.pci.bus} slot ${device.pci.slot}`,
         provides: device.provides.map(formatCapability),
       })),

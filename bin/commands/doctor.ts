@@ -26,7 +26,8 @@ function findCache(io: Io): Finding {
   if (buildStamp() === null) return { level: "note", about: "cache", text: "off: the tool runs from its sources, which may change at any time" };
   const cache = openImageCache(io);
   const problem = cache?.problem() ?? null;
-  if (cache === null || problem !== null) return { level: "note", about: "cache", text: `cannot be written, so that every run compiles anew: ${problem ?? "no folder"}` };
+  if (cache === null || problem !== null)
+    return { level: "note", about: "cache", text: `cannot be written, so that every run compiles anew: ${problem ?? "no folder"}` };
   const { entries, bytes } = cache.size();
   return { level: "ok", about: "cache", text: `${cache.folder}, ${entries} entries, ${Math.ceil(bytes / 1024)} KiB` };
 }
@@ -43,7 +44,11 @@ async function findMachines(): Promise<readonly Finding[]> {
     try {
       const { machine } = await loadMachineDescription(name, null);
       const note = name === DEFAULT_MACHINE ? " (default)" : "";
-      findings.push({ level: "ok", about: "machine", text: `${name}${note}: ${machine.devices.length} devices, ${machine.cpus.min} to ${machine.cpus.max} CPUs` });
+      findings.push({
+        level: "ok",
+        about: "machine",
+        text: `${name}${note}: ${machine.devices.length} devices, ${machine.cpus.min} to ${machine.cpus.max} CPUs`,
+      });
     } catch (error) {
       if (!isCommandError(error)) throw error;
       findings.push({ level: "bad", about: "machine", text: error.message });

@@ -16,7 +16,10 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const code = written.toUpperCase();
   const entry = findCode(code);
   if (entry === undefined) {
-    const nearest = nearestName(code, listCodes().map((candidate) => candidate.code));
+    const nearest = nearestName(
+      code,
+      listCodes().map((candidate) => candidate.code),
+    );
     throw usageError(`there is no diagnostic \`${written}\``, nearest === undefined ? "`guestspec explain` lists them" : `did you mean \`${nearest}\`?`);
   }
   io.out(`${entry.code}: ${entry.title}\n\n${entry.explanation.trim()}\n`);

@@ -71,7 +71,7 @@ function readLeb(bytes: Uint8Array, start: number): readonly [value: number, end
 
 function summariseWasm(bytes: Uint8Array, module: Module): string {
   const lines = [`; ${bytes.length} bytes of WebAssembly for ${module.functions.length} guest functions; -o FILE writes them`];
-  for (let at = 8; at < bytes.length; ) {
+  for (let at = 8; at < bytes.length;) {
     const id = bytes[at] ?? 0;
     const [size, start] = readLeb(bytes, at + 1);
     lines.push(`${(WASM_SECTIONS[id] ?? `section ${id}`).padEnd(10)}  ${String(size).padStart(8)} bytes at ${start}`);

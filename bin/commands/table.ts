@@ -25,7 +25,13 @@ export interface CommandRow {
 
 const MANY = Number.POSITIVE_INFINITY;
 
-const FILTER: OptionRow = { name: "filter", short: "E", value: "EXPR", multiple: true, help: "select by a filter expression, such as 'tag(slow) - device(edu)'" };
+const FILTER: OptionRow = {
+  name: "filter",
+  short: "E",
+  value: "EXPR",
+  multiple: true,
+  help: "select by a filter expression, such as 'tag(slow) - device(edu)'",
+};
 const MACHINE: OptionRow = { name: "machine", value: "NAME", env: "GUESTSPEC_MACHINE", help: "machine to run on (default bytecode-virt)" };
 const NO_CACHE: OptionRow = { name: "no-cache", help: "compile anew, and keep nothing" };
 const JSON_OUTPUT: OptionRow = { name: "json", help: "write JSON" };
@@ -113,7 +119,12 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "print a stage of the compiler: ast, plan, bytecode or wasm",
     usage: "STAGE FILE",
     positionals: [2, 2],
-    options: [{ name: "output", short: "o", value: "FILE", help: "write there; wasm is then binary" }, { name: "function", short: "f", value: "NAME", help: "bytecode: of one function only" }, MACHINE, NO_CACHE],
+    options: [
+      { name: "output", short: "o", value: "FILE", help: "write there; wasm is then binary" },
+      { name: "function", short: "f", value: "NAME", help: "bytecode: of one function only" },
+      MACHINE,
+      NO_CACHE,
+    ],
     load: () => import("./show.ts"),
   },
   {

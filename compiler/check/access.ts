@@ -24,7 +24,9 @@ export function checkIndex(context: Context, expr: Expr & { kind: "index" }): HE
     const index = checkIndexValue(context, expr.index);
     const at = evaluateInteger(index, context.target.layout);
     if (at !== null && at >= BigInt(object.register.count)) {
-      fail(context, index.span, "E0519", `index ${showBig(at)} is beyond the ${object.register.count} registers of \`${object.register.name}\``, { related: [{ span: object.register.declared, text: "declared here" }] });
+      fail(context, index.span, "E0519", `index ${showBig(at)} is beyond the ${object.register.count} registers of \`${object.register.name}\``, {
+        related: [{ span: object.register.declared, text: "declared here" }],
+      });
     }
     return { ...object, index, span };
   }
@@ -41,7 +43,9 @@ export function checkIndex(context: Context, expr: Expr & { kind: "index" }): HE
   const at = evaluateInteger(index, context.target.layout);
   if (at !== null && object.type.kind === "array" && at >= BigInt(object.type.length)) {
     const { length } = object.type;
-    fail(context, index.span, "E0519", `index ${showBig(at)} is beyond the ${length} elements of ${quote(object.type)}`, { label: length === 0 ? "there are none" : `the last one is ${length - 1}` });
+    fail(context, index.span, "E0519", `index ${showBig(at)} is beyond the ${length} elements of ${quote(object.type)}`, {
+      label: length === 0 ? "there are none" : `the last one is ${length - 1}`,
+    });
     return errorExpr(span, element);
   }
   if (element.kind === "comptime-int") object = defaultType(context, object);
@@ -55,7 +59,10 @@ export function checkSlice(context: Context, expr: Expr & { kind: "slice" }): HE
   if (object.kind === "error" || object.type.kind === "error") return errorExpr(expr.span);
   if (object.type.kind === "str") return { kind: "slice-of", object, start, end, type: STR, span: expr.span };
   if (object.type.kind !== "array" && object.type.kind !== "slice") {
-    fail(context, object.span, "E0506", `${quote(object.type)} cannot be sliced`, { label: `this is ${quote(object.type)}`, help: "arrays, slices and strings can" });
+    fail(context, object.span, "E0506", `${quote(object.type)} cannot be sliced`, {
+      label: `this is ${quote(object.type)}`,
+      help: "arrays, slices and strings can",
+    });
     return errorExpr(expr.span);
   }
   if (!isSliceInside(context, object.type, start, end)) return errorExpr(expr.span, { kind: "slice", element: object.type.element });
@@ -95,11 +102,16 @@ function isSliceInside(context: Context, type: Type, start: HExpr | null, end: H
   const limit = high ?? length;
   const beyond = [end, start].filter((bound) => bound !== null).find((bound) => length !== null && (known(bound) ?? 0n) > length);
   if (beyond !== undefined) {
-    fail(context, beyond.span, "E0519", `index ${showBig(known(beyond) ?? 0n)} is beyond the ${length ?? 0n} elements of ${quote(type)}`, { label: `at most ${length ?? 0n}` });
+    fail(context, beyond.span, "E0519", `index ${showBig(known(beyond) ?? 0n)} is beyond the ${length ?? 0n} elements of ${quote(type)}`, {
+      label: `at most ${length ?? 0n}`,
+    });
     return false;
   }
   if (low === null || limit === null || low <= limit || start === null) return true;
-  fail(context, start.span, "E0519", `the slice begins at ${showBig(low)}, after its end ${showBig(limit)}`, { label: "beyond the end", related: end === null ? [] : [{ span: end.span, text: "the end" }] });
+  fail(context, start.span, "E0519", `the slice begins at ${showBig(low)}, after its end ${showBig(limit)}`, {
+    label: "beyond the end",
+    related: end === null ? [] : [{ span: end.span, text: "the end" }],
+  });
   return false;
 }
 
@@ -107,5 +119,8 @@ function failNoBlock(context: Context, block: Expr, type: Type | null): void {
   const near = block.kind === "name" && type === null ? suggest(block.name, visibleTypes(context.scope)) : undefined;
   const isUnknown = type === null && block.kind === "name" && lookUp(context.scope, block.name) === undefined;
   const message = isUnknown ? `there is no register block \`${block.name}\`` : "expected the name of a register block";
-  fail(context, block.span, "E0405", message, { label: isUnknown ? "" : type === null ? "this is a value" : `this is ${quote(type)}`, help: near ?? "declare one with `regs NAME { .. }`" });
+  fail(context, block.span, "E0405", message, {
+    label: isUnknown ? "" : type === null ? "this is a value" : `this is ${quote(type)}`,
+    help: near ?? "declare one with `regs NAME { .. }`",
+  });
 }

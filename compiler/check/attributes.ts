@@ -30,7 +30,8 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
     const name = attribute.name.text;
     switch (name) {
       case "tags":
-        if (attribute.args.length === 0) fail(context, attribute.span, "E0504", "`@tags` takes at least 1 argument, found 0", { help: "for example `@tags(pci, mmio)`" });
+        if (attribute.args.length === 0)
+          fail(context, attribute.span, "E0504", "`@tags` takes at least 1 argument, found 0", { help: "for example `@tags(pci, mmio)`" });
         for (const arg of attribute.args) {
           const tag = arg.kind === "name" ? arg.name : textOf(arg.span);
           const known = [...TAGS, ...context.modules.projectTags()];
@@ -44,10 +45,11 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
         }
         break;
       case "covers":
-        if (attribute.args.length === 0) fail(context, attribute.span, "E0504", "`@covers` takes at least 1 argument, found 0", { help: "for example `@covers(\"PCI 3.0, 6.2.1\")`" });
+        if (attribute.args.length === 0)
+          fail(context, attribute.span, "E0504", "`@covers` takes at least 1 argument, found 0", { help: 'for example `@covers("PCI 3.0, 6.2.1")`' });
         for (const arg of attribute.args) {
           if (arg.kind === "string") covers.push(literalText(arg));
-          else fail(context, arg.span, "E0501", "`@covers` takes texts", { label: "not a text", help: "for example `@covers(\"PCI 3.0, 6.2.1\")`" });
+          else fail(context, arg.span, "E0501", "`@covers` takes texts", { label: "not a text", help: 'for example `@covers("PCI 3.0, 6.2.1")`' });
         }
         break;
       case "timeout": {
@@ -55,7 +57,13 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
         const constant = arg === undefined ? null : checkConstant(context, arg, null);
         const value = constant === null ? null : asInteger(constant.value);
         if (arg === undefined || (constant !== null && (value === null || value <= 0n || constant.type.kind !== "comptime-int" || !constant.type.duration))) {
-          fail(context, arg?.span ?? attribute.span, "E0709", `\`@timeout\` takes a time above zero, found ${arg === undefined ? "nothing" : `\`${textOf(arg.span)}\``}`, { label: "not a duration", help: "for example `@timeout(5ms)`" });
+          fail(
+            context,
+            arg?.span ?? attribute.span,
+            "E0709",
+            `\`@timeout\` takes a time above zero, found ${arg === undefined ? "nothing" : `\`${textOf(arg.span)}\``}`,
+            { label: "not a duration", help: "for example `@timeout(5ms)`" },
+          );
         } else if (attribute.args.length > 1) {
           fail(context, attribute.span, "E0504", `\`@timeout\` takes 1 argument, found ${attribute.args.length}`);
         } else if (value !== null) {
@@ -74,13 +82,17 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
       }
       case "slow":
       case "isolated":
-        if (attribute.args.length > 0) fail(context, attribute.span, "E0504", `\`@${name}\` takes no arguments, found ${attribute.args.length}`, { help: `write \`@${name}\`` });
+        if (attribute.args.length > 0)
+          fail(context, attribute.span, "E0504", `\`@${name}\` takes no arguments, found ${attribute.args.length}`, { help: `write \`@${name}\`` });
         flags[name] = "";
         tags.push(name);
         break;
       default: {
         const known = (place === "row" ? ROW_ATTRIBUTES : ATTRIBUTES).map((each) => `@${each}`);
-        fail(context, attribute.name.span, "E0408", `unknown attribute \`@${name}\``, { label: "not an attribute", help: suggest(`@${name}`, known) ?? `there are ${listNames(known)}` });
+        fail(context, attribute.name.span, "E0408", `unknown attribute \`@${name}\``, {
+          label: "not an attribute",
+          help: suggest(`@${name}`, known) ?? `there are ${listNames(known)}`,
+        });
       }
     }
   }
@@ -91,7 +103,9 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
 function exitArgument(context: Context, attribute: Attribute): string | null {
   const [arg] = attribute.args;
   if (arg === undefined || attribute.args.length > 1) {
-    fail(context, attribute.span, "E0504", `\`@exits\` takes 1 argument, found ${attribute.args.length}`, { help: "the code with which the test ends the machine, or `reset`: `@exits(0)`" });
+    fail(context, attribute.span, "E0504", `\`@exits\` takes 1 argument, found ${attribute.args.length}`, {
+      help: "the code with which the test ends the machine, or `reset`: `@exits(0)`",
+    });
     return null;
   }
   if (arg.kind === "name" && arg.name === "reset") return "reset";
@@ -117,7 +131,10 @@ export function checkNeeds(context: Context, needs: readonly Need[]): readonly C
     const capability = CAPABILITIES.find((known) => known.name === need.name.text);
     if (capability === undefined) {
       const names = CAPABILITIES.map((known) => known.name);
-      fail(context, need.name.span, "E0402", `unknown capability \`${need.name.text}\``, { label: "no machine offers this", help: suggest(need.name.text, names) ?? `the capabilities are ${listNames(names)}` });
+      fail(context, need.name.span, "E0402", `unknown capability \`${need.name.text}\``, {
+        label: "no machine offers this",
+        help: suggest(need.name.text, names) ?? `the capabilities are ${listNames(names)}`,
+      });
       return [];
     }
     const required = capability.argument === "number" ? 1 : 0;
@@ -135,8 +152,19 @@ export function checkNeeds(context: Context, needs: readonly Need[]): readonly C
 }
 
 /** What each kind of argument looks like, in messages and in help. */
-const WANTED: Readonly<Record<Capability["argument"], string>> = { none: "nothing", number: "a number", "pci-id": "a `vendor:device` id", word: "a word", "optional-word": "a word" };
-const EXAMPLES: ReadonlyMap<Capability["argument"], string> = new Map([["number", "2"], ["pci-id", "0x1b36:0x0005"], ["word", "console"], ["optional-word", "console"]]);
+const WANTED: Readonly<Record<Capability["argument"], string>> = {
+  none: "nothing",
+  number: "a number",
+  "pci-id": "a `vendor:device` id",
+  word: "a word",
+  "optional-word": "a word",
+};
+const EXAMPLES: ReadonlyMap<Capability["argument"], string> = new Map([
+  ["number", "2"],
+  ["pci-id", "0x1b36:0x0005"],
+  ["word", "console"],
+  ["optional-word", "console"],
+]);
 
 function needArgument(context: Context, arg: Need["args"][number], capability: Capability): string | null {
   const wanted = capability.argument;

@@ -78,7 +78,10 @@ function checkArgs(context: Context, call: Call, name: string, params: readonly 
   const wrongCount = args.length !== params.length;
   if (wrongCount) {
     fail(context, span, "E0504", `${name} takes ${counted(params.length, "argument")}, found ${args.length}`, {
-      label: args.length < params.length ? `${counted(params.length - args.length, "argument")} missing` : `${counted(args.length - params.length, "argument")} too many`,
+      label:
+        args.length < params.length
+          ? `${counted(params.length - args.length, "argument")} missing`
+          : `${counted(args.length - params.length, "argument")} too many`,
       related: callee === undefined ? [] : [{ span: callee, text: "declared here" }],
     });
   }
@@ -139,11 +142,18 @@ function callIntrinsic(context: Context, name: string, expr: Call): HExpr {
   const row = findIntrinsic(name);
   const { span } = expr;
   if (row === undefined) {
-    fail(context, expr.callee.span, "E0401", `there is no function \`${name}\``, { help: suggest(name, INTRINSICS.map((candidate) => candidate.name)) });
+    fail(context, expr.callee.span, "E0401", `there is no function \`${name}\``, {
+      help: suggest(
+        name,
+        INTRINSICS.map((candidate) => candidate.name),
+      ),
+    });
     return checkArgsAnyway(context, expr);
   }
   if (expr.args.length !== row.params.length) {
-    fail(context, span, "E0504", `\`${name}\` takes ${counted(row.params.length, "argument")}, found ${expr.args.length}`, { label: `its arguments are (${row.params.join(", ")})` });
+    fail(context, span, "E0504", `\`${name}\` takes ${counted(row.params.length, "argument")}, found ${expr.args.length}`, {
+      label: `its arguments are (${row.params.join(", ")})`,
+    });
     return checkArgsAnyway(context, expr);
   }
   let generic: IntType | null = null;
@@ -176,7 +186,8 @@ function intrinsicArgument(context: Context, arg: Expr, param: string, generic: 
   if (param === "T") {
     const value = generic === null ? defaultType(context, checkExpr(context, arg)) : coerce(context, checkExpr(context, arg, generic), generic);
     if (value.type.kind === "int") return [value, value.type];
-    if (value.type.kind !== "error") fail(context, arg.span, "E0501", `expected an integer, found ${quote(value.type)}`, { label: `this is ${quote(value.type)}` });
+    if (value.type.kind !== "error")
+      fail(context, arg.span, "E0501", `expected an integer, found ${quote(value.type)}`, { label: `this is ${quote(value.type)}` });
     return [errorExpr(arg.span), null];
   }
   const type = BUILTIN_TYPES.get(param) ?? ERROR;
@@ -221,9 +232,14 @@ function checkEdges(context: Context, call: Call): HExpr {
     return errorExpr(call.span);
   }
   const { min, max } = integerRange(type, context.target.layout);
-  const alternating = (max & 0x5555_5555_5555_5555n);
+  const alternating = max & 0x5555_5555_5555_5555n;
   const values = type.signed ? [min, min + 1n, -1n, 0n, 1n, alternating, max - 1n, max] : [0n, 1n, alternating, max >> 1n, (max >> 1n) + 1n, max - 1n, max];
-  return { kind: "const", value: { kind: "list", items: values.map(intValue) }, type: { kind: "array", length: values.length, element: type }, span: call.span };
+  return {
+    kind: "const",
+    value: { kind: "list", items: values.map(intValue) },
+    type: { kind: "array", length: values.length, element: type },
+    span: call.span,
+  };
 }
 
 /** `alloc(T)` gives *T, `alloc([]T, n)` gives []T; released with the test. Zeroed. */

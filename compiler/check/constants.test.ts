@@ -13,7 +13,10 @@ import { arithmetic, equalConst, intValue, type ConstValue } from "./constants.t
 
 function compileText(text: string, layout?: DataLayout): readonly Image[] {
   const { diagnostics, images } = compileFiles(["constants.gspec"], { texts: { "constants.gspec": text }, ...(layout === undefined ? {} : { layout }) });
-  assert.deepEqual(diagnostics.map(({ code, message, labels: [{ span }] }) => `${code} ${message}: ${span.source.text.slice(span.start, span.end)}`), []);
+  assert.deepEqual(
+    diagnostics.map(({ code, message, labels: [{ span }] }) => `${code} ${message}: ${span.source.text.slice(span.start, span.end)}`),
+    [],
+  );
   return images;
 }
 
@@ -44,7 +47,10 @@ function limitsOf(type: TypeName): { readonly min: bigint; readonly max: bigint 
 function generateLeaf(random: Random, type: TypeName): Generated {
   const { min, max } = limitsOf(type);
   const edges = [min, max, 0n, 1n, max >> 1n, min + 1n];
-  const value = random.below(2) === 0 ? (edges[random.below(edges.length)] ?? 0n) : min + ((BigInt(random.below(0x7fff_ffff)) << 32n) | BigInt(random.below(0x7fff_ffff))) % (max - min + 1n);
+  const value =
+    random.below(2) === 0
+      ? (edges[random.below(edges.length)] ?? 0n)
+      : min + (((BigInt(random.below(0x7fff_ffff)) << 32n) | BigInt(random.below(0x7fff_ffff))) % (max - min + 1n));
   return { type, write: (leaf) => leaf(value, type) };
 }
 

@@ -67,7 +67,9 @@ export function fail(context: Pick<Context, "report">, span: Span, code: string,
 
 /** Reports a second declaration of a name: "`x` is declared twice", `where` completes it ("in `Mode`"). */
 export function failTwice(context: Pick<Context, "report">, span: Span, what: string, before: Span, where?: string): void {
-  fail(context, span, "E0409", `${what} is declared twice${where === undefined ? "" : ` ${where}`}`, { related: [{ span: before, text: "first declared here" }] });
+  fail(context, span, "E0409", `${what} is declared twice${where === undefined ? "" : ` ${where}`}`, {
+    related: [{ span: before, text: "first declared here" }],
+  });
 }
 
 /**
@@ -81,7 +83,11 @@ export function nested<R>(context: Context, span: Span, otherwise: R, check: () 
   const { nesting } = context;
   if (nesting.depth >= MAX_NESTING) {
     // Its neighbours are as deep: one report is enough.
-    if (!nesting.isTold) fail(context, span, "E0529", "this is nested too deeply", { label: `${MAX_NESTING} levels down`, help: "give parts of it names, with `let`, `const` or functions" });
+    if (!nesting.isTold)
+      fail(context, span, "E0529", "this is nested too deeply", {
+        label: `${MAX_NESTING} levels down`,
+        help: "give parts of it names, with `let`, `const` or functions",
+      });
     nesting.isTold = true;
     return otherwise;
   }

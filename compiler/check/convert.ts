@@ -65,7 +65,10 @@ function adaptArray(context: Context, expr: HExpr, type: Type, extra: Extra): HE
   } else {
     const value = evaluate(expr, context.target.layout);
     if (value?.kind !== "list" || !isIntegerElement(type.element)) {
-      fail(context, expr.span, "E0501", `expected ${quote(type)}, found ${quote(expr.type)}`, { ...extra, label: extra.label ?? `this is ${quote(expr.type)}` });
+      fail(context, expr.span, "E0501", `expected ${quote(type)}, found ${quote(expr.type)}`, {
+        ...extra,
+        label: extra.label ?? `this is ${quote(expr.type)}`,
+      });
       return errorExpr(expr.span, type);
     }
     for (const item of value.items) if (!checkFits(context, item, type.element, expr.span)) return errorExpr(expr.span, type);
@@ -97,7 +100,10 @@ function adaptLiteral(context: Context, expr: HExpr, type: Type, extra: Extra): 
   const integer = asInteger(value);
   if (integer === null || value === null) {
     if (typed.kind === "error") return typed;
-    fail(context, expr.span, "E0507", "this must be known when compiling", { label: "depends on the running guest", help: `give its parts a type, as in \`0 as ${type.name}\`` });
+    fail(context, expr.span, "E0507", "this must be known when compiling", {
+      label: "depends on the running guest",
+      help: `give its parts a type, as in \`0 as ${type.name}\``,
+    });
     return errorExpr(expr.span, type);
   }
   if (!checkFits(context, value, type, expr.span)) return errorExpr(expr.span, type);

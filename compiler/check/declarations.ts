@@ -5,7 +5,18 @@ import type { EnumItem, FnItem, RegsItem, RegisterDecl } from "../../grammar/ast
 import { textOf, type Span } from "../../grammar/source.ts";
 import type { FunctionBody, Global, HFunction, HTable, Local } from "../hir.ts";
 import {
-  ERROR, U32, VOID, bitsOf, integerRange, showType, type EnumType, type Register, type RegisterField, type RegsType, type StructType, type Type,
+  ERROR,
+  U32,
+  VOID,
+  bitsOf,
+  integerRange,
+  showType,
+  type EnumType,
+  type Register,
+  type RegisterField,
+  type RegsType,
+  type StructType,
+  type Type,
 } from "../types.ts";
 import { evaluate, type ConstValue } from "./constants.ts";
 import { fail, failTwice, listNames, suggest, type Context } from "./context.ts";
@@ -61,7 +72,11 @@ export function declareNames(context: Context, module: Module): void {
         break;
       case "struct": {
         const type: StructType = { kind: "struct", name: item.name.text, declared: item.name.span, fields: [], size: 0, align: 1 };
-        const entry = { type, fields: item.fields.map((field) => ({ name: field.name.text, type: field.type, span: field.name.span })), state: "waiting" as const };
+        const entry = {
+          type,
+          fields: item.fields.map((field) => ({ name: field.name.text, type: field.type, span: field.name.span })),
+          state: "waiting" as const,
+        };
         module.structs.push(entry);
         registerStruct(module, entry);
         declare(inner, module, item.name.text, item.name.span, { kind: "type", type, span: item.name.span });
@@ -112,12 +127,20 @@ function isForTarget(context: Context, item: FnItem): boolean {
 /** Every name of a target must exist, whether or not it is the one compiled for. */
 export function checkTargetName(context: Context, name: string, span: Span): void {
   if (context.modules.targets.includes(name)) return;
-  fail(context, span, "E0410", `there is no target \`${name}\``, { label: "unknown target", help: suggest(name, context.modules.targets) ?? `the targets are ${listNames(context.modules.targets)}` });
+  fail(context, span, "E0410", `there is no target \`${name}\``, {
+    label: "unknown target",
+    help: suggest(name, context.modules.targets) ?? `the targets are ${listNames(context.modules.targets)}`,
+  });
 }
 
 function createFunction(module: Module, item: FnItem, owner: StructType | null): FnEntry {
   const name = owner === null ? item.name.text : `${owner.name}.${item.name.text}`;
-  const fn: HFunction = { name: module.libName === null ? name : `${module.libName}.${name}`, span: item.name.span, type: { params: [], result: VOID }, body: null };
+  const fn: HFunction = {
+    name: module.libName === null ? name : `${module.libName}.${name}`,
+    span: item.name.span,
+    type: { params: [], result: VOID },
+    body: null,
+  };
   return { kind: "fn", item, module, function: fn, owner, state: "waiting" };
 }
 
@@ -166,7 +189,8 @@ function resolveEnum(context: Context, item: EnumItem): void {
   if (item.type !== null) {
     const base = resolveType(context, item.type);
     if (base.kind === "int") type.base = base;
-    else if (base.kind !== "error") fail(context, item.type.span, "E0501", `an enum's values are integers, found ${quote(base)}`, { label: "not an integer type" });
+    else if (base.kind !== "error")
+      fail(context, item.type.span, "E0501", `an enum's values are integers, found ${quote(base)}`, { label: "not an integer type" });
   }
   const members = new Map<string, bigint>();
   const places = new Map<string, Span>();
@@ -215,7 +239,10 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
   const count = declared.type.kind === "array-type" ? checkLength(context, declared.type.length) : null;
   const offset = checkInteger(context, declared.offset, "a register's offset");
   if (type.kind !== "error" && (type.kind !== "int" || type.signed)) {
-    fail(context, written.span, "E0501", `a register is an unsigned integer, found ${quote(type)}`, { label: "not an unsigned integer", help: type.kind === "int" ? `read it as \`u${bitsOf(type, context.target.layout)}\` and convert the value` : undefined });
+    fail(context, written.span, "E0501", `a register is an unsigned integer, found ${quote(type)}`, {
+      label: "not an unsigned integer",
+      help: type.kind === "int" ? `read it as \`u${bitsOf(type, context.target.layout)}\` and convert the value` : undefined,
+    });
     return null;
   }
   if (type.kind !== "int" || offset === null) return null;
@@ -226,7 +253,10 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
   const bits = bitsOf(type, context.target.layout);
   const reset = declared.reset === null ? null : checkInteger(context, declared.reset, "a reset value");
   if (reset !== null && (reset < 0n || reset >> BigInt(bits) !== 0n) && declared.reset !== null) {
-    fail(context, declared.reset.span, "E0502", `${showBig(reset)} does not fit \`${showType(type)}\``, { label: "the reset value", related: [{ span: written.span, text: "the register's type" }] });
+    fail(context, declared.reset.span, "E0502", `${showBig(reset)} does not fit \`${showType(type)}\``, {
+      label: "the reset value",
+      related: [{ span: written.span, text: "the register's type" }],
+    });
   }
   const access = declared.access ?? "rw";
   const fields = declared.fields.flatMap((field): (RegisterField & { readonly isWrong?: boolean })[] => {
@@ -236,10 +266,16 @@ function resolveRegister(context: Context, declared: RegisterDecl): Register | n
     if (low < 0n || high < low || high >= BigInt(bits)) {
       const reversed = high < low && high >= 0n && low < BigInt(bits);
       const what = high === low ? `bit ${showBig(low)} is` : `bits ${showBig(high)}..${showBig(low)} are`;
-      fail(context, field.span, "E0528", reversed ? `field \`${field.name.text}\` begins with its lower bit` : `${what} outside the ${bits} bits of \`${declared.name.text}\``, {
-        related: reversed ? [] : [{ span: written.span, text: `bits ${bits - 1}..0` }],
-        help: reversed ? `the higher bit comes first: \`${low}..${high}\`` : undefined,
-      });
+      fail(
+        context,
+        field.span,
+        "E0528",
+        reversed ? `field \`${field.name.text}\` begins with its lower bit` : `${what} outside the ${bits} bits of \`${declared.name.text}\``,
+        {
+          related: reversed ? [] : [{ span: written.span, text: `bits ${bits - 1}..0` }],
+          help: reversed ? `the higher bit comes first: \`${low}..${high}\`` : undefined,
+        },
+      );
       // It keeps its name, so that its uses are no mistakes of their own.
       return [{ name: field.name.text, high: 0, low: 0, access: field.access ?? access, declared: field.name.span, isWrong: true }];
     }
@@ -273,7 +309,10 @@ function showBits({ high, low }: RegisterField): string {
 const BOOT_INFO = "boot_info";
 
 function failCycle(context: Context, what: string, declared: Span, usedAt: Span | null): void {
-  fail(context, declared, "E0508", `${what} depends on itself`, { label: "needs itself", related: usedAt === null ? [] : [{ span: usedAt, text: "needed again here" }] });
+  fail(context, declared, "E0508", `${what} depends on itself`, {
+    label: "needs itself",
+    related: usedAt === null ? [] : [{ span: usedAt, text: "needed again here" }],
+  });
 }
 
 export function constantOf(context: Context, entry: ConstEntry, usedAt: Span | null = null): { readonly value: ConstValue | null; readonly type: Type } {
@@ -323,7 +362,10 @@ export function createGlobal(context: Context, item: GlobalEntry["item"], perTes
     initial = checked === null ? (constant?.value ?? null) : evaluate(checked, context.target.layout);
     type = declared ?? checked?.type ?? null;
     if (initial === null && checked !== null && checked.kind !== "error" && checked.type.kind !== "error") {
-      fail(context, item.value.span, "E0507", "the first value of a variable must be known when compiling", { label: "depends on the running guest", help: "set it in `setup`" });
+      fail(context, item.value.span, "E0507", "the first value of a variable must be known when compiling", {
+        label: "depends on the running guest",
+        help: "set it in `setup`",
+      });
     }
   }
   // Without either the parser has complained.
@@ -349,7 +391,13 @@ export function createBody(name: string, span: Span, parent: FunctionBody | null
   return { name, parent, params: [], result, block: { statements: [], hasCleanups: false }, span, keepsEnvironment: false };
 }
 
-export function createLocal(body: FunctionBody, name: string, type: Type, span: Span, options: { readonly mutable?: boolean; readonly shared?: boolean } = {}): Local {
+export function createLocal(
+  body: FunctionBody,
+  name: string,
+  type: Type,
+  span: Span,
+  options: { readonly mutable?: boolean; readonly shared?: boolean } = {},
+): Local {
   const shared = options.shared ?? false;
   return { name, type, mutable: options.mutable ?? false, span, owner: body, inMemory: shared, shared, used: false };
 }

@@ -35,7 +35,8 @@ export function requireReadable(context: Context, expr: HExpr): void {
   if (expr.kind !== "register" && expr.kind !== "register-field") return;
   const access = expr.kind === "register-field" ? expr.field.access : expr.register.access;
   if (access === "wo") {
-    const [name, declared] = expr.kind === "register-field" ? [`${expr.register.name}.${expr.field.name}`, expr.field.declared] : [expr.register.name, expr.register.declared];
+    const [name, declared] =
+      expr.kind === "register-field" ? [`${expr.register.name}.${expr.field.name}`, expr.field.declared] : [expr.register.name, expr.register.declared];
     fail(context, expr.span, "E0518", `\`${name}\` is write-only`, { related: [{ span: declared, text: "declared `wo` here" }] });
   } else if (expr.register.count !== null && expr.index === null) {
     failUnindexed(context, expr.span, expr.register);
@@ -110,7 +111,9 @@ function checkKind(context: Context, expr: Expr, expected: Type | null): HExpr {
       if (consequent.type.kind === "comptime-int" && otherwise.type.kind !== "comptime-int") {
         return { kind: "if", condition, consequent: coerce(context, consequent, otherwise.type), otherwise, type: otherwise.type, span };
       }
-      const unified = coerce(context, otherwise, consequent.type, { related: [{ span: consequent.span, text: `the other branch is ${quote(consequent.type)}` }] });
+      const unified = coerce(context, otherwise, consequent.type, {
+        related: [{ span: consequent.span, text: `the other branch is ${quote(consequent.type)}` }],
+      });
       return { kind: "if", condition, consequent, otherwise: unified, type: consequent.type, span };
     }
     case "range":
@@ -143,7 +146,13 @@ export function checkCondition(context: Context, expr: Expr): HExpr {
 }
 
 /** A constant expression; reports when it is none. */
-export function checkConstant(context: Context, expr: Expr, expected: Type | null, what = "this", help?: string): { readonly value: ConstValue; readonly type: Type; readonly expr: HExpr } | null {
+export function checkConstant(
+  context: Context,
+  expr: Expr,
+  expected: Type | null,
+  what = "this",
+  help?: string,
+): { readonly value: ConstValue; readonly type: Type; readonly expr: HExpr } | null {
   if (expr.kind === "int" && expected?.kind === "int") {
     const { min, max } = integerRange(expected, context.target.layout);
     if (expr.value >= min && expr.value <= max) {
@@ -196,7 +205,10 @@ function checkString(context: Context, expr: Expr & { kind: "string" }): HExpr {
 function checkName(context: Context, name: string, span: Span): HExpr {
   const symbol = lookUp(context.scope, name);
   if (symbol === undefined) {
-    if (BUILTIN_TYPES.has(name)) fail(context, span, "E0401", `\`${name}\` is a type, not a value`, { help: `it has \`${name}.max\` and the like; a value is converted with \`as ${name}\`` });
+    if (BUILTIN_TYPES.has(name))
+      fail(context, span, "E0401", `\`${name}\` is a type, not a value`, {
+        help: `it has \`${name}.max\` and the like; a value is converted with \`as ${name}\``,
+      });
     else if (!isLost(context.scope, name)) failUnknown(context, name, span);
     return errorExpr(span);
   }
@@ -205,13 +217,17 @@ function checkName(context: Context, name: string, span: Span): HExpr {
 
 /** Statements whose name alone is none. */
 const WORDS: ReadonlyMap<string, string> = new Map([
-  ["fail", 'it takes a message: `fail "why"`'], ["info", 'it takes a message: `info "what"`'], ["skip", 'it takes a reason: `skip "why"`'], ["defer", "it takes a block: `defer { .. }`"],
+  ["fail", 'it takes a message: `fail "why"`'],
+  ["info", 'it takes a message: `info "what"`'],
+  ["skip", 'it takes a reason: `skip "why"`'],
+  ["defer", "it takes a block: `defer { .. }`"],
 ]);
 
 function failUnknown(context: Context, name: string, span: Span): void {
   const word = WORDS.get(name);
   if (word !== undefined) return fail(context, span, "E0401", `\`${name}\` is not a value`, { label: "a statement", help: word });
-  if (context.modules.lib(name) !== null) return fail(context, span, "E0401", `\`${name}\` is a module, not a value`, { help: `what is in it stands behind its name: \`${name}.\`` });
+  if (context.modules.lib(name) !== null)
+    return fail(context, span, "E0401", `\`${name}\` is a module, not a value`, { help: `what is in it stands behind its name: \`${name}.\`` });
   const elsewhere = context.scope.module.file.items.find((item): item is FnItem => item.kind === "fn" && item.name.text === name);
   if (elsewhere !== undefined && elsewhere.on.length > 0) {
     const targets = listNames(elsewhere.on.map((target) => target.text));
@@ -292,15 +308,21 @@ function checkStructLiteral(context: Context, expr: Expr & { kind: "struct-liter
     if (field === undefined) {
       fail(context, given.name.span, "E0407", `\`${type.name}\` has no field \`${given.name.text}\``, {
         related: [{ span: type.declared, text: "declared here" }],
-        help: suggest(given.name.text, type.fields.map((f) => f.name)),
+        help: suggest(
+          given.name.text,
+          type.fields.map((f) => f.name),
+        ),
       });
       checkExpr(context, given.value);
       return [];
     }
     const before = seen.get(field.name);
-    if (before !== undefined) fail(context, given.name.span, "E0409", `field \`${field.name}\` is given twice`, { related: [{ span: before, text: "first given here" }] });
+    if (before !== undefined)
+      fail(context, given.name.span, "E0409", `field \`${field.name}\` is given twice`, { related: [{ span: before, text: "first given here" }] });
     seen.set(field.name, given.name.span);
-    return [{ field, value: coerce(context, checkExpr(context, given.value, field.type), field.type, { related: [{ span: field.declared, text: "the field" }] }) }];
+    return [
+      { field, value: coerce(context, checkExpr(context, given.value, field.type), field.type, { related: [{ span: field.declared, text: "the field" }] }) },
+    ];
   });
   return { kind: "struct", fields, type, span };
 }

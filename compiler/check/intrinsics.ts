@@ -20,7 +20,13 @@ export interface IntrinsicRow {
 const INTEGERS = ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "usize"];
 const RMW = ["add", "sub", "and", "or", "xor", "swap"];
 const TRAP_READS: readonly (readonly [string, string])[] = [
-  ["trap_class", "u64"], ["trap_pc", "u64"], ["trap_address", "u64"], ["trap_access", "u64"], ["trap_width", "u64"], ["trap_value", "u64"], ["trap_sp", "u64"],
+  ["trap_class", "u64"],
+  ["trap_pc", "u64"],
+  ["trap_address", "u64"],
+  ["trap_access", "u64"],
+  ["trap_width", "u64"],
+  ["trap_value", "u64"],
+  ["trap_sp", "u64"],
 ];
 
 /** Traps that code raises on purpose; the argument becomes the trap's value. The others have causes of their own. */
@@ -53,7 +59,14 @@ export const INTRINSICS: readonly IntrinsicRow[] = [
   { name: "intrinsic.relax", params: [], result: "void", op: "relax" },
   { name: "intrinsic.time", params: [], result: "u64", op: "time" },
   ...TRAP_READS.map(([name, result], i) => ({ name: `intrinsic.${name}`, params: [], result, op: "trap_info", imm: [i] })),
-  ...RAISED.map((name): IntrinsicRow => ({ name: `intrinsic.raise_${name}`, params: ["u64"], result: "void", op: "trap", imm: [TRAP_CLASSES.indexOf(name)], ends: true })),
+  ...RAISED.map((name): IntrinsicRow => ({
+    name: `intrinsic.raise_${name}`,
+    params: ["u64"],
+    result: "void",
+    op: "trap",
+    imm: [TRAP_CLASSES.indexOf(name)],
+    ends: true,
+  })),
   { name: "intrinsic.mem_copy", params: ["usize", "usize", "usize"], result: "void", op: "mem_copy" },
   { name: "intrinsic.mem_fill", params: ["usize", "u8", "usize"], result: "void", op: "mem_fill" },
 ];

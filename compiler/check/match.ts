@@ -16,7 +16,10 @@ export function checkMatch(context: Context, statement: Stmt & { kind: "match" }
   const { type } = value;
   const matchable = type.kind === "int" || type.kind === "enum";
   if (!matchable && type.kind !== "error") {
-    fail(context, statement.value.span, "E0521", `\`match\` needs an integer or an enum, found ${quote(type)}`, { label: `this is ${quote(type)}`, help: "compare with `if` and `else if`" });
+    fail(context, statement.value.span, "E0521", `\`match\` needs an integer or an enum, found ${quote(type)}`, {
+      label: `this is ${quote(type)}`,
+      help: "compare with `if` and `else if`",
+    });
   }
   const head: Span = { source: statement.span.source, start: statement.span.start, end: statement.value.span.end };
   const seen: { readonly low: bigint; readonly high: bigint; readonly span: Span }[] = [];
@@ -25,7 +28,11 @@ export function checkMatch(context: Context, statement: Stmt & { kind: "match" }
       const range = matchRange(context, pattern, type);
       if (range === null) return [];
       const before = seen.find((other) => other.low <= range.high && range.low <= other.high);
-      if (before !== undefined) fail(context, pattern.span, "E0521", `\`${textOf(pattern.span)}\` has an arm already`, { label: "never reached", related: [{ span: before.span, text: "the first one" }] });
+      if (before !== undefined)
+        fail(context, pattern.span, "E0521", `\`${textOf(pattern.span)}\` has an arm already`, {
+          label: "never reached",
+          related: [{ span: before.span, text: "the first one" }],
+        });
       seen.push({ ...range, span: pattern.span });
       return [range];
     });
@@ -59,7 +66,10 @@ function matchRange(context: Context, pattern: Expr, type: Type): MatchRange | n
     if (low === null || high === null) return null;
     const last = pattern.inclusive ? high : high - 1n;
     if (last < low) {
-      fail(context, pattern.span, "E0521", `the range \`${textOf(pattern.span)}\` is empty`, { label: "holds no value", help: low === high ? "`..=` includes the end" : "the smaller end comes first" });
+      fail(context, pattern.span, "E0521", `the range \`${textOf(pattern.span)}\` is empty`, {
+        label: "holds no value",
+        help: low === high ? "`..=` includes the end" : "the smaller end comes first",
+      });
       return null;
     }
     return { low, high: last };

@@ -36,15 +36,24 @@ export function checkMember(context: Context, expr: Member): HExpr {
     const symbol = module.names.get(expr.name.text);
     if (symbol !== undefined) return symbolValue({ ...context, scope: moduleScope(module), body: context.body }, symbol, expr.name.text, span);
     if (!isLost(moduleScope(module), expr.name.text)) {
-      fail(context, expr.name.span, "E0401", `module \`${module.libName ?? module.source.path}\` has no \`${expr.name.text}\``, { help: suggest(expr.name.text, module.names.keys()) });
+      fail(context, expr.name.span, "E0401", `module \`${module.libName ?? module.source.path}\` has no \`${expr.name.text}\``, {
+        help: suggest(expr.name.text, module.names.keys()),
+      });
     }
     return errorExpr(span);
   }
   if (isIntrinsicNamespace(context, expr.object)) {
     const name = `${expr.object.name}.${expr.name.text}`;
     const row = findIntrinsic(name);
-    if (row === undefined) fail(context, span, "E0401", `there is no function \`${name}\``, { help: suggest(name, INTRINSICS.map((candidate) => candidate.name)) });
-    else fail(context, span, "E0503", `\`${name}\` is not a value: it can only be called`, { help: `write \`${name}(${row.params.length === 0 ? "" : ".."})\`` });
+    if (row === undefined)
+      fail(context, span, "E0401", `there is no function \`${name}\``, {
+        help: suggest(
+          name,
+          INTRINSICS.map((candidate) => candidate.name),
+        ),
+      });
+    else
+      fail(context, span, "E0503", `\`${name}\` is not a value: it can only be called`, { help: `write \`${name}(${row.params.length === 0 ? "" : ".."})\`` });
     return errorExpr(span);
   }
   const type = symbolIsValue(context, expr.object) ? null : typeNamed(context, expr.object);
@@ -76,7 +85,10 @@ function machineConstant(context: Context, path: string, expr: Member): HExpr {
   const [device = ""] = path.split(".");
   const own = [...context.target.constants.keys()].filter((name) => name.startsWith(`${device}.`));
   const help = own.length > 0 ? `\`machine.${device}\` has ${listNames(own.map((name) => name.slice(device.length + 1)))}` : undefined;
-  const near = suggest(`machine.${path}`, [...context.target.constants.keys()].map((name) => `machine.${name}`));
+  const near = suggest(
+    `machine.${path}`,
+    [...context.target.constants.keys()].map((name) => `machine.${name}`),
+  );
   fail(context, expr.span, "E0414", `the machine has no \`${path}\``, { help: near ?? help ?? machineHelp(context) });
   return errorExpr(expr.span);
 }
@@ -108,7 +120,14 @@ function typeMember(context: Context, type: Type, expr: Member): HExpr {
   if (name === "size") return constant(BigInt(sizeOf(type, layout).size), COMPTIME_INT);
   const known = type.kind === "int" ? ["max", "min", "bits", "size"] : ["size"];
   const isPart = methodsOf(type)?.has(name) === true || (type.kind === "struct" && type.fields.some((field) => field.name === name));
-  fail(context, expr.name.span, "E0407", `type ${quote(type)} has no \`${name}\``, { help: type.kind === "regs" && type.registers.has(name) ? `say where the registers are: \`let r = ${type.name} at ADDRESS\`` : isPart ? `only a value of ${quote(type)} has it` : (suggest(name, known) ?? `it has ${listNames(known)}`) });
+  fail(context, expr.name.span, "E0407", `type ${quote(type)} has no \`${name}\``, {
+    help:
+      type.kind === "regs" && type.registers.has(name)
+        ? `say where the registers are: \`let r = ${type.name} at ADDRESS\``
+        : isPart
+          ? `only a value of ${quote(type)} has it`
+          : (suggest(name, known) ?? `it has ${listNames(known)}`),
+  });
   return errorExpr(span);
 }
 
@@ -132,7 +151,12 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
       const what = type.table === undefined ? `\`${type.name}\` has no field \`${name}\`` : `a row of \`${type.table}\` has no column \`${name}\``;
       fail(context, expr.name.span, "E0407", what, {
         related: [{ span: type.declared, text: "declared here" }],
-        help: isMethod ? `it is a method: call it, \`.${name}(..)\`` : (suggest(name, type.fields.map((candidate) => candidate.name)) ?? fieldsHelp(type.fields)),
+        help: isMethod
+          ? `it is a method: call it, \`.${name}(..)\``
+          : (suggest(
+              name,
+              type.fields.map((candidate) => candidate.name),
+            ) ?? fieldsHelp(type.fields)),
       });
       return errorExpr(span);
     }
@@ -149,8 +173,11 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
     case "slice":
     case "str":
       if (name === "len") return { kind: "length", object, type: USIZE, span };
-      if (name === "ptr" && type.kind !== "array") return { kind: "slice-pointer", object, type: { kind: "pointer", target: type.kind === "slice" ? type.element : U8 }, span };
-      fail(context, expr.name.span, "E0407", `${quote(type)} has no \`${name}\``, { help: name === "length" || name === "size" ? "the number of elements is `.len`" : (suggest(name, ["len", "ptr"]) ?? "it has `.len`") });
+      if (name === "ptr" && type.kind !== "array")
+        return { kind: "slice-pointer", object, type: { kind: "pointer", target: type.kind === "slice" ? type.element : U8 }, span };
+      fail(context, expr.name.span, "E0407", `${quote(type)} has no \`${name}\``, {
+        help: name === "length" || name === "size" ? "the number of elements is `.len`" : (suggest(name, ["len", "ptr"]) ?? "it has `.len`"),
+      });
       return errorExpr(span);
     case "int":
     case "bool":
@@ -160,7 +187,10 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
     case "enum":
     case "fn":
     case "error":
-      fail(context, expr.name.span, "E0407", `${quote(type)} has no \`${name}\``, { label: "has no members", help: type.kind === "pointer" ? "reach what it points to with `.*`" : undefined });
+      fail(context, expr.name.span, "E0407", `${quote(type)} has no \`${name}\``, {
+        label: "has no members",
+        help: type.kind === "pointer" ? "reach what it points to with `.*`" : undefined,
+      });
       return errorExpr(span);
   }
 }
@@ -176,9 +206,24 @@ function registerField(context: Context, object: HExpr & { kind: "register" }, e
   if (field === undefined) {
     fail(context, expr.name.span, "E0411", `register \`${object.register.name}\` has no field \`${name}\``, {
       related: [{ span: object.register.declared, text: "declared here" }],
-      help: suggest(name, object.register.fields.map((candidate) => candidate.name)) ?? fieldsHelp(object.register.fields) ?? (object.register.fields.length === 0 ? "it is declared without fields" : undefined),
+      help:
+        suggest(
+          name,
+          object.register.fields.map((candidate) => candidate.name),
+        ) ??
+        fieldsHelp(object.register.fields) ??
+        (object.register.fields.length === 0 ? "it is declared without fields" : undefined),
     });
     return errorExpr(expr.span);
   }
-  return { kind: "register-field", block: object.block, regs: object.regs, register: object.register, index: object.index, field, type: object.type, span: expr.span };
+  return {
+    kind: "register-field",
+    block: object.block,
+    regs: object.regs,
+    register: object.register,
+    index: object.index,
+    field,
+    type: object.type,
+    span: expr.span,
+  };
 }

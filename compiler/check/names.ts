@@ -60,7 +60,10 @@ function computedValue(context: Context, expr: Expr, bindings: readonly Binding[
   const value = evaluate(substitute(checked, values), context.target.layout);
   if (value !== null) return { type: checked.type, value };
   if (checked.kind !== "error" && checked.type.kind !== "error") {
-    fail(context, expr.span, "E0507", "a name must be known when compiling", { label: "depends on the running guest", help: "names are made of the row's values and constants" });
+    fail(context, expr.span, "E0507", "a name must be known when compiling", {
+      label: "depends on the running guest",
+      help: "names are made of the row's values and constants",
+    });
   }
   return null;
 }

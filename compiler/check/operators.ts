@@ -63,7 +63,8 @@ export function checkBinary(context: Context, expr: Expr & { kind: "binary" }, e
     return errorExpr(span);
   }
   // A literal whose value the guest picks (`if c { 1 } else { 2 }`) needs a width before it is computed with.
-  if ([left, right].some((side) => side.type.kind === "comptime-int" && evaluate(side, context.target.layout) === null)) [left, right] = settleLiterals(context, [left, right] as const);
+  if ([left, right].some((side) => side.type.kind === "comptime-int" && evaluate(side, context.target.layout) === null))
+    [left, right] = settleLiterals(context, [left, right] as const);
   if (op === "<<" || op === ">>") return checkShift(context, op, left, right, span, expected);
   if (left.type.kind === "comptime-int" && right.type.kind !== "comptime-int") left = coerce(context, left, right.type);
   else if (right.type.kind === "comptime-int" && left.type.kind !== "comptime-int") right = coerce(context, right, left.type);
@@ -101,7 +102,7 @@ function widerHelp(context: Context, left: Type, right: Type): string | undefine
 const ARITHMETIC_HELP: { readonly [kind in Type["kind"]]?: string } = {
   bool: "write `and`, `or` or `!=`",
   pointer: "an address is counted in bytes: convert with `as usize` first",
-  str: "texts are put together where they are printed: `\"{a}{b}\"`",
+  str: 'texts are put together where they are printed: `"{a}{b}"`',
 };
 
 function arithmeticHelp(type: Type): string | undefined {
@@ -111,7 +112,8 @@ function arithmeticHelp(type: Type): string | undefined {
 /** A constant division by zero is a mistake of the author; in the guest it would be a trap. */
 function constantFolded(context: Context, expr: HExpr & { kind: "arithmetic" }): HExpr {
   if (expr.type.kind !== "comptime-int" || evaluate(expr, context.target.layout) !== null) return expr;
-  if (expr.op === "/" || expr.op === "%") fail(context, expr.span, "E0516", "this constant is divided by zero", { related: [{ span: expr.right.span, text: "this is 0" }] });
+  if (expr.op === "/" || expr.op === "%")
+    fail(context, expr.span, "E0516", "this constant is divided by zero", { related: [{ span: expr.right.span, text: "this is 0" }] });
   else if (expr.op === "*") fail(context, expr.span, "E0516", "this constant has more than 8192 bits");
   else fail(context, expr.span, "E0516", "this constant is shifted too far", { related: [{ span: expr.right.span, text: "0 to 4096 bits" }] });
   return errorExpr(expr.span);
@@ -121,7 +123,10 @@ function checkShift(context: Context, op: ArithmeticOp, left: HExpr, right: HExp
   const isInteger = (type: Type): boolean => type.kind === "int" || type.kind === "comptime-int";
   if (!isInteger(left.type) || !isInteger(right.type)) {
     const wrong = isInteger(left.type) ? right : left;
-    fail(context, wrong.span, "E0506", `\`${op}\` needs integers, found ${quote(wrong.type)}`, { label: `this is ${quote(wrong.type)}`, help: arithmeticHelp(wrong.type) });
+    fail(context, wrong.span, "E0506", `\`${op}\` needs integers, found ${quote(wrong.type)}`, {
+      label: `this is ${quote(wrong.type)}`,
+      help: arithmeticHelp(wrong.type),
+    });
     return errorExpr(span);
   }
   if (left.type.kind === "comptime-int") {
@@ -148,7 +153,8 @@ function unifySequences(context: Context, first: HExpr, second: HExpr): readonly
   const target = (mine: HExpr, other: HExpr): Type | null => {
     if (mine.type.kind === "array" && other.type.kind === "slice") return other.type;
     if (mine.type.kind === "array" && other.type.kind === "array" && mine.type.element.kind === "comptime-int") return other.type;
-    if (mine.type.kind === "array" && other.type.kind === "array" && sameType(mine.type.element, other.type.element)) return { kind: "slice", element: mine.type.element };
+    if (mine.type.kind === "array" && other.type.kind === "array" && sameType(mine.type.element, other.type.element))
+      return { kind: "slice", element: mine.type.element };
     if (isText(mine.type) && (other.type.kind === "slice" || other.type.kind === "array")) return bytes;
     if (isText(other.type) && mine.type.kind === "array") return bytes;
     return null;
@@ -163,8 +169,14 @@ function checkComparison(context: Context, op: CompareOp, left: HExpr, right: HE
   const ordered = op !== "==" && op !== "!=";
   const orderable = kind === "int" || kind === "comptime-int" || kind === "pointer";
   if (kind === "void" || kind === "regs" || (ordered && !orderable)) {
-    const help = left.type.kind === "enum" ? `only integers and pointers have an order: convert both sides with \`as ${left.type.base.name}\`` : "only integers and pointers have an order";
-    fail(context, span, "E0506", `\`${op}\` cannot compare ${quote(left.type)}`, { label: `both sides are ${quote(left.type)}`, help: kind === "regs" ? "compare registers of the block" : help });
+    const help =
+      left.type.kind === "enum"
+        ? `only integers and pointers have an order: convert both sides with \`as ${left.type.base.name}\``
+        : "only integers and pointers have an order";
+    fail(context, span, "E0506", `\`${op}\` cannot compare ${quote(left.type)}`, {
+      label: `both sides are ${quote(left.type)}`,
+      help: kind === "regs" ? "compare registers of the block" : help,
+    });
     return errorExpr(span, BOOL);
   }
   const [first, second] = settleLiterals(context, [left, right] as const);

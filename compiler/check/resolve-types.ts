@@ -118,7 +118,8 @@ export function methodsOf(type: Type): ReadonlyMap<string, FnEntry> | undefined 
 /** `wantedAt` is where the size is needed, for the report of a struct that contains itself. */
 export function completeType(context: Context, type: Type, wantedAt: Span | null = null): void {
   if (type.kind === "array") completeType(context, type.element, wantedAt);
-  if (type.kind === "struct" && owners.get(type)?.entry.state !== "done") nested(context, type.declared, undefined, () => completeStruct(context, type, wantedAt));
+  if (type.kind === "struct" && owners.get(type)?.entry.state !== "done")
+    nested(context, type.declared, undefined, () => completeStruct(context, type, wantedAt));
 }
 
 function completeStruct(context: Context, type: StructType, wantedAt: Span | null): void {

@@ -63,7 +63,11 @@ export interface Module {
   readonly names: Map<string, Symbol>;
   /** Modules whose names are visible unqualified. */
   readonly opened: Module[];
-  readonly structs: { readonly type: StructType; readonly fields: readonly { readonly name: string; readonly type: TypeExpr; readonly span: Span }[]; state: "waiting" | "working" | "done" }[];
+  readonly structs: {
+    readonly type: StructType;
+    readonly fields: readonly { readonly name: string; readonly type: TypeExpr; readonly span: Span }[];
+    state: "waiting" | "working" | "done";
+  }[];
   readonly enums: EnumType[];
   readonly regs: RegsType[];
   readonly methods: Map<StructType, Map<string, FnEntry>>;

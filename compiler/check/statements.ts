@@ -130,13 +130,35 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
       context.inferred.checks = true;
       const condition = checkCondition(context, statement.condition);
       const within = checkWithin(context, statement.within);
-      return [{ kind: "check", word: statement.word, condition, within, waits: false, message: textOrNull(context, statement.message), span, conditionSpan: statement.condition.span }];
+      return [
+        {
+          kind: "check",
+          word: statement.word,
+          condition,
+          within,
+          waits: false,
+          message: textOrNull(context, statement.message),
+          span,
+          conditionSpan: statement.condition.span,
+        },
+      ];
     }
     case "wait-until": {
       context.inferred.checks = true;
       const condition = checkCondition(context, statement.condition);
       const within = checkWithin(context, statement.within);
-      return [{ kind: "check", word: "assert", condition, within, waits: true, message: textOrNull(context, statement.message), span, conditionSpan: statement.condition.span }];
+      return [
+        {
+          kind: "check",
+          word: "assert",
+          condition,
+          within,
+          waits: true,
+          message: textOrNull(context, statement.message),
+          span,
+          conditionSpan: statement.condition.span,
+        },
+      ];
     }
     case "expect-trap":
       context.inferred.checks = true;
@@ -181,7 +203,10 @@ function checkWithin(context: Context, within: Expr | null): HExpr | null {
   if (within === null) return null;
   const time = checkExpr(context, within, U64);
   if (time.type.kind === "comptime-int" && !time.type.duration && time.kind !== "error") {
-    fail(context, within.span, "E0501", "expected a duration, found an integer", { label: "has no unit", help: `write \`${textOf(within.span)}ms\` or another unit: \`ns\`, \`us\`, \`s\`` });
+    fail(context, within.span, "E0501", "expected a duration, found an integer", {
+      label: "has no unit",
+      help: `write \`${textOf(within.span)}ms\` or another unit: \`ns\`, \`us\`, \`s\``,
+    });
     return errorExpr(within.span, U64);
   }
   return coerce(context, time, U64);
@@ -194,7 +219,8 @@ function checkAssign(context: Context, statement: Stmt & { kind: "assign" }): re
   const { span } = statement;
   if (statement.op === null) return [{ kind: "assign", target, value: coerce(context, value, target.type), span }];
   if (target.type.kind !== "int") {
-    if (target.type.kind !== "error") fail(context, target.span, "E0506", `\`${statement.op}=\` needs an integer, found ${quote(target.type)}`, { label: `this is ${quote(target.type)}` });
+    if (target.type.kind !== "error")
+      fail(context, target.span, "E0506", `\`${statement.op}=\` needs an integer, found ${quote(target.type)}`, { label: `this is ${quote(target.type)}` });
     return [];
   }
   requireReadable(context, target);
@@ -207,7 +233,9 @@ function checkExpressionStatement(context: Context, expr: Expr): readonly HStmt[
   if (expr.kind === "call" && expr.callee.kind === "name" && expr.callee.name === "print" && lookUp(context.scope, "print") === undefined) {
     const [text] = expr.args;
     if (text === undefined || expr.args.length !== 1) {
-      fail(context, expr.span, "E0504", `\`print\` takes one text, found ${counted(expr.args.length, "argument")}`, { help: "values go into the text: `print(\"a = {a}\")`" });
+      fail(context, expr.span, "E0504", `\`print\` takes one text, found ${counted(expr.args.length, "argument")}`, {
+        help: 'values go into the text: `print("a = {a}")`',
+      });
       return [];
     }
     if (text.kind === "string") return [{ kind: "print", text: checkText(context, text), span: expr.span }];
@@ -216,13 +244,25 @@ function checkExpressionStatement(context: Context, expr: Expr): readonly HStmt[
   }
   const checked = checkOperand(context, expr);
   requireReadable(context, checked);
-  const useful = checked.kind === "call" || checked.kind === "call-indirect" || checked.kind === "intrinsic" || checked.kind === "error" || checked.kind === "register" || checked.kind === "register-field";
+  const useful =
+    checked.kind === "call" ||
+    checked.kind === "call-indirect" ||
+    checked.kind === "intrinsic" ||
+    checked.kind === "error" ||
+    checked.kind === "register" ||
+    checked.kind === "register-field";
   if (!useful && checked.type.kind !== "error") {
     const isEquality = checked.kind === "compare" && checked.op === "==";
     const isCheck = checked.type.kind === "bool";
     fail(context, expr.span, "E0525", "this value is not used", {
       label: "nothing is done with it",
-      help: isEquality ? "write `expect` before it to check it, or `=` to assign" : isCheck ? "write `expect` before it to check it" : checked.type.kind === "fn" ? "call it: `(..)` after its name" : "remove it, or bind it with `let`",
+      help: isEquality
+        ? "write `expect` before it to check it, or `=` to assign"
+        : isCheck
+          ? "write `expect` before it to check it"
+          : checked.type.kind === "fn"
+            ? "call it: `(..)` after its name"
+            : "remove it, or bind it with `let`",
     });
   }
   return [{ kind: "expr", expr: checked, span: expr.span }];
@@ -243,8 +283,13 @@ function checkFor(context: Context, statement: Stmt & { kind: "for" }): readonly
     let low: HExpr = start === null ? errorExpr(span) : checkExpr(context, start);
     let high: HExpr = end === null ? errorExpr(span) : checkExpr(context, end, low.type);
     const wrong = [low, high].find(({ type }) => type.kind !== "int" && type.kind !== "comptime-int" && type.kind !== "error");
-    if (wrong !== undefined) fail(context, wrong.span, "E0520", `a range holds integers, found ${quote(wrong.type)}`, { label: `this is ${quote(wrong.type)}` });
-    if (statement.index !== null) fail(context, statement.index.span, "E0520", "a range has no index", { label: "counts what the range counts", help: `write \`for ${statement.name.text} in ${textOf(statement.source.span)}\`` });
+    if (wrong !== undefined)
+      fail(context, wrong.span, "E0520", `a range holds integers, found ${quote(wrong.type)}`, { label: `this is ${quote(wrong.type)}` });
+    if (statement.index !== null)
+      fail(context, statement.index.span, "E0520", "a range has no index", {
+        label: "counts what the range counts",
+        help: `write \`for ${statement.name.text} in ${textOf(statement.source.span)}\``,
+      });
     if (wrong !== undefined || statement.index !== null || low.type.kind === "error" || high.type.kind === "error") {
       if (statement.index !== null) declareLoop(statement.index.text, ERROR, statement.index.span);
       declareLoop(statement.name.text, ERROR, statement.name.span);
@@ -280,7 +325,13 @@ function checkReturn(context: Context, statement: Stmt & { kind: "return" }): re
   const body = bodyOf(context);
   const { span } = statement;
   if (body.parent !== null) {
-    fail(context, { source: span.source, start: span.start, end: span.start + "return".length }, "E0527", "`return` cannot leave a handler, `cpu` block, trap body or deferred block", { help: "set a variable and test it after the block" });
+    fail(
+      context,
+      { source: span.source, start: span.start, end: span.start + "return".length },
+      "E0527",
+      "`return` cannot leave a handler, `cpu` block, trap body or deferred block",
+      { help: "set a variable and test it after the block" },
+    );
     if (statement.value !== null) checkExpr(context, statement.value);
     return [];
   }
@@ -291,7 +342,9 @@ function checkReturn(context: Context, statement: Stmt & { kind: "return" }): re
       if (value.type.kind !== "void") {
         fail(context, statement.value.span, "E0513", `\`${body.name}\` returns nothing, found a value after \`return\``, {
           related: named ? [{ span: body.span, text: "declared without a result" }] : [],
-          help: named ? `declare what it returns: \`-> ${value.type.kind === "error" || value.type.kind === "comptime-int" ? "u32" : showType(value.type)}\`` : undefined,
+          help: named
+            ? `declare what it returns: \`-> ${value.type.kind === "error" || value.type.kind === "comptime-int" ? "u32" : showType(value.type)}\``
+            : undefined,
         });
       }
     }
@@ -308,7 +361,11 @@ function checkReturn(context: Context, statement: Stmt & { kind: "return" }): re
   return [{ kind: "return", value: coerce(context, checkExpr(context, statement.value, body.result), body.result, { related }), span }];
 }
 
-const ACCESS_WORDS: ReadonlyMap<string, bigint> = new Map([["read", 1n], ["write", 2n], ["execute", 3n]]);
+const ACCESS_WORDS: ReadonlyMap<string, bigint> = new Map([
+  ["read", 1n],
+  ["write", 2n],
+  ["execute", 3n],
+]);
 const TRAP_FIELD_NAMES: readonly TrapFieldName[] = ["address", "access", "width", "value", "pc"];
 
 function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-trap" }): readonly HStmt[] {
@@ -331,7 +388,9 @@ function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-tra
   const fields = statement.fields.flatMap((field): { field: TrapFieldName; value: HExpr }[] => {
     const known = TRAP_FIELD_NAMES.find((name) => name === field.name.text);
     if (known === undefined) {
-      fail(context, field.name.span, "E0407", `a trap has no \`${field.name.text}\``, { help: suggest(field.name.text, TRAP_FIELD_NAMES) ?? `it has ${listNames(TRAP_FIELD_NAMES)}` });
+      fail(context, field.name.span, "E0407", `a trap has no \`${field.name.text}\``, {
+        help: suggest(field.name.text, TRAP_FIELD_NAMES) ?? `it has ${listNames(TRAP_FIELD_NAMES)}`,
+      });
       return [];
     }
     const before = seen.get(known);
@@ -340,9 +399,15 @@ function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-tra
     const word = field.value.kind === "name" ? ACCESS_WORDS.get(field.value.name) : undefined;
     if (known === "access") {
       if (word === undefined) {
-        fail(context, field.value.span, "E0404", `an access is ${listNames(ACCESS_WORDS.keys()).replace(" and ", " or ")}, found \`${textOf(field.value.span)}\``, {
-          help: field.value.kind === "name" ? suggest(field.value.name, ACCESS_WORDS.keys()) : undefined,
-        });
+        fail(
+          context,
+          field.value.span,
+          "E0404",
+          `an access is ${listNames(ACCESS_WORDS.keys()).replace(" and ", " or ")}, found \`${textOf(field.value.span)}\``,
+          {
+            help: field.value.kind === "name" ? suggest(field.value.name, ACCESS_WORDS.keys()) : undefined,
+          },
+        );
       }
       return [{ field: known, value: { kind: "const", value: intValue(word ?? 0n), type: U64, span: field.value.span } }];
     }
@@ -359,12 +424,28 @@ function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-tra
     declareLocal(context, binding);
   }
   const source = statement.span.source.text.slice(statement.span.start, statement.body.span.start).trim();
-  return [{ kind: "expect-trap", word: statement.word, negated: statement.negated, trapClass, expectedText: source, fields, binding, body, message: textOrNull(context, statement.message), span }];
+  return [
+    {
+      kind: "expect-trap",
+      word: statement.word,
+      negated: statement.negated,
+      trapClass,
+      expectedText: source,
+      fields,
+      binding,
+      body,
+      message: textOrNull(context, statement.message),
+      span,
+    },
+  ];
 }
 
 /** 0 is the inter-processor interrupt, 1 the timer; lines of the interrupt controller count from EXTERNAL_IRQ. */
 const EXTERNAL_IRQ = 0x1000n;
-const LOCAL_IRQS: ReadonlyMap<string, bigint> = new Map([["ipi", 0n], ["timer", 1n]]);
+const LOCAL_IRQS: ReadonlyMap<string, bigint> = new Map([
+  ["ipi", 0n],
+  ["timer", 1n],
+]);
 
 function checkIrqSource(context: Context, expr: Expr): HExpr {
   const local = expr.kind === "name" ? LOCAL_IRQS.get(expr.name) : undefined;
@@ -373,7 +454,9 @@ function checkIrqSource(context: Context, expr: Expr): HExpr {
     if (!isLost(context.scope, expr.name)) {
       fail(context, expr.span, "E0401", `there is no interrupt \`${expr.name}\``, {
         label: "unknown name",
-        help: suggest(expr.name, [...LOCAL_IRQS.keys(), ...visibleNames(context.scope)]) ?? "an interrupt is `timer`, `ipi`, or the number of a line: `machine.uart0.irq`",
+        help:
+          suggest(expr.name, [...LOCAL_IRQS.keys(), ...visibleNames(context.scope)]) ??
+          "an interrupt is `timer`, `ipi`, or the number of a line: `machine.uart0.irq`",
       });
     }
     return errorExpr(expr.span, U32);
@@ -392,7 +475,10 @@ function checkCpus(context: Context, group: readonly CpuStmt[]): HStmt {
       context.inferred.cpus = Math.max(context.inferred.cpus, Number(number) + 1);
       const before = seen.get(number);
       if (before !== undefined) {
-        fail(context, statement.cpu.span, "E0409", `cpu ${number} has two blocks that run at the same time`, { related: [{ span: before, text: "the first one" }], help: "a statement between the blocks makes them run one after the other" });
+        fail(context, statement.cpu.span, "E0409", `cpu ${number} has two blocks that run at the same time`, {
+          related: [{ span: before, text: "the first one" }],
+          help: "a statement between the blocks makes them run one after the other",
+        });
       }
       seen.set(number, statement.cpu.span);
     }
@@ -411,7 +497,8 @@ function checkText(context: Context, text: StringLiteral): Text {
   const parts = text.parts.flatMap((part): Text["parts"] => {
     if (part.kind === "text") return [part];
     const value = checkValue(context, part.expr);
-    if (value.type.kind === "regs") fail(context, part.span, "E0523", `a register block cannot be printed, found ${quote(value.type)}`, { help: "print its registers one by one" });
+    if (value.type.kind === "regs")
+      fail(context, part.span, "E0523", `a register block cannot be printed, found ${quote(value.type)}`, { help: "print its registers one by one" });
     else if (part.format === "b" && value.type.kind !== "int" && value.type.kind !== "error") {
       fail(context, part.span, "E0523", `\`:b\` prints integers, found ${quote(value.type)}`, { label: `this is ${quote(value.type)}` });
     }

@@ -37,7 +37,11 @@ export function checkSuite(context: Context, module: Module): HSuite | null {
       return target.text;
     }),
   };
-  const fixture = checkFixture(inner, module, file.items.filter((item) => item.kind === "fixture"));
+  const fixture = checkFixture(
+    inner,
+    module,
+    file.items.filter((item) => item.kind === "fixture"),
+  );
   const tables = [...module.names.values()].flatMap((symbol) => (symbol.kind === "table" ? (tableOf(inner, symbol) ?? []) : []));
   for (const item of file.items) {
     if (item.kind !== "table-hook") continue;
@@ -53,7 +57,11 @@ export function checkSuite(context: Context, module: Module): HSuite | null {
   const hook = (when: "setup" | "teardown"): FunctionBody | null => {
     const items = file.items.filter((item) => item.kind === "suite-hook" && item.when === when);
     const [first, second] = items;
-    if (second !== undefined) fail(inner, headOf(second.span), "E0707", `a suite has one \`suite ${when}\``, { label: "the second one", related: [{ span: headOf(first?.span ?? second.span), text: "the first one" }] });
+    if (second !== undefined)
+      fail(inner, headOf(second.span), "E0707", `a suite has one \`suite ${when}\``, {
+        label: "the second one",
+        related: [{ span: headOf(first?.span ?? second.span), text: "the first one" }],
+      });
     return first?.kind === "suite-hook" ? hookBody(inner, `suite ${when}`, first) : null;
   };
   const checked = tests.map((test) => checkTest(inner, test, common));
@@ -78,22 +86,32 @@ function hookBody(context: Context, name: string, item: { readonly body: TestIte
   return body;
 }
 
-function checkFixture(context: Context, module: Module, items: readonly FixtureItem[]): { readonly vars: readonly Global[]; readonly setup: FunctionBody | null; readonly teardown: FunctionBody | null } {
+function checkFixture(
+  context: Context,
+  module: Module,
+  items: readonly FixtureItem[],
+): { readonly vars: readonly Global[]; readonly setup: FunctionBody | null; readonly teardown: FunctionBody | null } {
   const [first, second] = items;
   if (first === undefined) return { vars: [], setup: null, teardown: null };
-  if (second !== undefined) fail(context, headOf(second.span), "E0707", "a suite has one fixture", { label: "the second one", related: [{ span: headOf(first.span), text: "the first one" }] });
-  const vars = items.flatMap((fixture) => fixture.vars).flatMap((item) => {
-    const global = createGlobal(context, item, true, "");
-    const before = module.names.get(item.name.text);
-    if (before !== undefined) failTwice(context, item.name.span, `\`${item.name.text}\``, spanOfSymbol(before));
-    if (global === null) {
-      // Its uses are no mistakes of their own.
-      if (before === undefined) module.names.set(item.name.text, { kind: "global", item, module, state: "done", global: null });
-      return [];
-    }
-    module.names.set(item.name.text, { kind: "global", item, module, state: "done", global });
-    return [global];
-  });
+  if (second !== undefined)
+    fail(context, headOf(second.span), "E0707", "a suite has one fixture", {
+      label: "the second one",
+      related: [{ span: headOf(first.span), text: "the first one" }],
+    });
+  const vars = items
+    .flatMap((fixture) => fixture.vars)
+    .flatMap((item) => {
+      const global = createGlobal(context, item, true, "");
+      const before = module.names.get(item.name.text);
+      if (before !== undefined) failTwice(context, item.name.span, `\`${item.name.text}\``, spanOfSymbol(before));
+      if (global === null) {
+        // Its uses are no mistakes of their own.
+        if (before === undefined) module.names.set(item.name.text, { kind: "global", item, module, state: "done", global: null });
+        return [];
+      }
+      module.names.set(item.name.text, { kind: "global", item, module, state: "done", global });
+      return [global];
+    });
   const part = (when: "setup" | "teardown"): FunctionBody | null => {
     const block = first[when];
     return block === null ? null : hookBody(context, `fixture ${when}`, { body: block, span: block.span });
@@ -103,7 +121,11 @@ function checkFixture(context: Context, module: Module, items: readonly FixtureI
 
 function plainText(context: Context, literal: TestItem["name"]): string {
   const hole = literal.parts.find((part) => part.kind === "hole");
-  if (hole !== undefined) fail(context, hole.span, "E0523", "there is nothing to fill in here", { label: "a hole", help: "only the name of a test with `for` takes values; a literal brace is written twice: `{{`" });
+  if (hole !== undefined)
+    fail(context, hole.span, "E0523", "there is nothing to fill in here", {
+      label: "a hole",
+      help: "only the name of a test with `for` takes values; a literal brace is written twice: `{{`",
+    });
   return literalText(literal);
 }
 
@@ -160,9 +182,14 @@ function checkTest(context: Context, item: TestItem, common: Common): HTest {
   const isElsewhere = targets.length > 0 && !targets.includes(context.target.name);
   // A test of another target speaks of that target's functions and registers; here it is only listed, with the reason why it is skipped.
   if (!isElsewhere) checkBody({ ...context, inferred }, body, item.body);
-  if (!inferred.checks && !isElsewhere && attributes.flags.exits === undefined) fail(context, item.name.span, "W0701", "this test checks nothing", { label: "can only pass", help: "add an `expect`, or say with `skip` why it is empty" });
+  if (!inferred.checks && !isElsewhere && attributes.flags.exits === undefined)
+    fail(context, item.name.span, "W0701", "this test checks nothing", { label: "can only pass", help: "add an `expect`, or say with `skip` why it is empty" });
   for (const { source, table } of sources) {
-    if (source.values.length === 0) fail(context, item.name.span, "W0702", "this test has no cases", { label: "never runs", notes: [table === null ? "the values of its `for` are an empty list or range" : `table \`${table.name}\` has no rows`] });
+    if (source.values.length === 0)
+      fail(context, item.name.span, "W0702", "this test has no cases", {
+        label: "never runs",
+        notes: [table === null ? "the values of its `for` are an empty list or range" : `table \`${table.name}\` has no rows`],
+      });
   }
   if (inferred.cpus > 1 && !needs.some((need) => need.name === "cpus")) needs.push({ name: "cpus", args: [String(inferred.cpus)], span: item.span });
   const mark = item.mark === null ? null : { kind: item.mark.kind, reason: plainText(context, item.mark.reason) };
@@ -190,7 +217,11 @@ function templateText(item: TestItem): string {
   return item.name.parts.map((part) => (part.kind === "text" ? part.text : textOf(part.span))).join("");
 }
 
-function checkSource(context: Context, written: TestSource, body: FunctionBody): { readonly source: HSource; readonly candidates: readonly Candidate[]; readonly table: HTable | null } | null {
+function checkSource(
+  context: Context,
+  written: TestSource,
+  body: FunctionBody,
+): { readonly source: HSource; readonly candidates: readonly Candidate[]; readonly table: HTable | null } | null {
   const { source } = written;
   const local = (name: string, type: Type, span = written.name.span): Local => {
     const made = createLocal(body, name, type, span);
@@ -203,8 +234,15 @@ function checkSource(context: Context, written: TestSource, body: FunctionBody):
       const table = tableOf(context, symbol);
       if (table === null) return null;
       const { row } = table;
-      const locals = written.unpack === true && row.kind === "struct" ? row.fields.map((field) => local(field.name, field.type, field.declared)) : [local(written.name.text, row)];
-      return { source: { element: row, values: table.rows.map((each) => each.value), locals }, candidates: table.rows.map((each) => ({ value: each.value, row: each })), table };
+      const locals =
+        written.unpack === true && row.kind === "struct"
+          ? row.fields.map((field) => local(field.name, field.type, field.declared))
+          : [local(written.name.text, row)];
+      return {
+        source: { element: row, values: table.rows.map((each) => each.value), locals },
+        candidates: table.rows.map((each) => ({ value: each.value, row: each })),
+        table,
+      };
     }
   }
   if (source.kind === "range") {
@@ -223,7 +261,11 @@ function checkSource(context: Context, written: TestSource, body: FunctionBody):
     }
     const values: ConstValue[] = [];
     for (let value = start; value <= last; value++) values.push(intValue(value));
-    return { source: { element: type, values, locals: [local(written.name.text, type)] }, candidates: values.map((value) => ({ value, row: null })), table: null };
+    return {
+      source: { element: type, values, locals: [local(written.name.text, type)] },
+      candidates: values.map((value) => ({ value, row: null })),
+      table: null,
+    };
   }
   const constant = checkConstant(context, source, null, "what a test's `for` goes over", "a table, a list of constants, or a range");
   if (constant === null) return null;
@@ -231,7 +273,9 @@ function checkSource(context: Context, written: TestSource, body: FunctionBody):
   const { type } = typed;
   if (typed.kind === "error") return null;
   if (type.kind !== "array" && type.kind !== "slice") {
-    fail(context, source.span, "E0705", `a test's \`for\` takes a table, a list or a range, found ${quote(constant.type)}`, { label: `this is ${quote(constant.type)}` });
+    fail(context, source.span, "E0705", `a test's \`for\` takes a table, a list or a range, found ${quote(constant.type)}`, {
+      label: `this is ${quote(constant.type)}`,
+    });
     return null;
   }
   const items = itemsOf(constant.value, type);
@@ -293,7 +337,13 @@ function expandCases(
     let name: string;
     if (rowNames.length > 0 && rowNames.length === chosen.length) name = rowNames.join(", ");
     else if (hasHoles) {
-      const rendered = canName ? renderCaseName(context, item.name, sources.map(({ source }, i) => ({ source, value: chosen[i]?.value ?? intValue(0n) }))) : null;
+      const rendered = canName
+        ? renderCaseName(
+            context,
+            item.name,
+            sources.map(({ source }, i) => ({ source, value: chosen[i]?.value ?? intValue(0n) })),
+          )
+        : null;
       if (rendered === null) canName = false;
       name = rendered ?? "?";
     } else name = sources.map(({ source }, i) => describeChoice(context, source, chosen[i])).join(", ");

@@ -42,14 +42,27 @@ function originOf(context: Context, item: TableItem): { readonly module: Module;
   }
   const tables = module.file.items.filter((candidate) => candidate.kind === "table");
   const wanted = item.fromTable?.text;
-  const found = wanted === undefined ? (tables.length === 1 ? tables[0] : tables.find((table) => table.name.text === item.name.text || table.name.text === item.like?.text)) : tables.find((table) => table.name.text === wanted);
+  const found =
+    wanted === undefined
+      ? tables.length === 1
+        ? tables[0]
+        : tables.find((table) => table.name.text === item.name.text || table.name.text === item.like?.text)
+      : tables.find((table) => table.name.text === wanted);
   if (found === undefined) {
     const at = item.fromTable?.span ?? from.span;
     const names = tables.map((table) => table.name.text);
     const has = names.length === 0 ? undefined : `it has ${listNames(names)}`;
-    fail(context, at, "E0413", wanted === undefined ? `\`${path}\` has ${counted(tables.length, "table")}, and none is called \`${item.name.text}\`` : `\`${path}\` has no table \`${wanted}\``, {
-      help: wanted === undefined ? (has === undefined ? undefined : `${has}: say which with \`table NAME\``) : (suggest(wanted, names) ?? has),
-    });
+    fail(
+      context,
+      at,
+      "E0413",
+      wanted === undefined
+        ? `\`${path}\` has ${counted(tables.length, "table")}, and none is called \`${item.name.text}\``
+        : `\`${path}\` has no table \`${wanted}\``,
+      {
+        help: wanted === undefined ? (has === undefined ? undefined : `${has}: say which with \`table NAME\``) : (suggest(wanted, names) ?? has),
+      },
+    );
     return null;
   }
   return { module, item: found };
@@ -59,7 +72,8 @@ function rowType(context: Context, item: TableItem, origin: ReturnType<typeof or
   if (item.like !== null) {
     const symbol = lookUp(context.scope, item.like.text);
     if (symbol?.kind !== "table") {
-      if (!isLost(context.scope, item.like.text)) fail(context, item.like.span, "E0413", `there is no table \`${item.like.text}\``, { help: suggest(item.like.text, visibleTables(context.scope)) });
+      if (!isLost(context.scope, item.like.text))
+        fail(context, item.like.span, "E0413", `there is no table \`${item.like.text}\``, { help: suggest(item.like.text, visibleTables(context.scope)) });
       return null;
     }
     const like = tableOf(context, symbol, item.like.span);
@@ -125,7 +139,8 @@ function checkRowNames(context: Context, rows: readonly HRow[]): void {
   for (const row of rows) {
     if (row.name === null) continue;
     const before = seen.get(row.name);
-    if (before !== undefined) fail(context, row.span, "E0703", `two rows are called "${row.name}"`, { related: [{ span: before.span, text: "the first one" }] });
+    if (before !== undefined)
+      fail(context, row.span, "E0703", `two rows are called "${row.name}"`, { related: [{ span: before.span, text: "the first one" }] });
     seen.set(row.name, row);
   }
 }

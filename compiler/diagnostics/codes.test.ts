@@ -41,12 +41,20 @@ describe("diagnostic codes of the compiler", () => {
   test("the table holds exactly the codes that the compiler emits", () => {
     const sources = filesBelow("compiler", ".ts").filter((file) => !file.endsWith(".test.ts") && !file.endsWith("codes.ts"));
     const emitted = codesIn(sources, /"([EW]0\d{3})"/g);
-    assert.deepEqual(compilerCodes.map(({ code }) => code), [...emitted].toSorted());
+    assert.deepEqual(
+      compilerCodes.map(({ code }) => code),
+      [...emitted].toSorted(),
+    );
   });
 
   test("every code has a golden", () => {
     const shown = codesIn(filesBelow("tests/errors", ".txt"), /^(?:error|warning)\[([EW]0\d{3})\]/gm);
-    assert.deepEqual(listCodes().map(({ code }) => code).filter((code) => !shown.has(code)), []);
+    assert.deepEqual(
+      listCodes()
+        .map(({ code }) => code)
+        .filter((code) => !shown.has(code)),
+      [],
+    );
   });
 
   test("a code stands in one table only", () => {
@@ -58,6 +66,12 @@ describe("diagnostic codes of the compiler", () => {
     assert.equal(findCode("E0401")?.title, "unknown name");
     assert.equal(findCode("E0102")?.title, "string without closing quote");
     assert.equal(findCode("E9999"), undefined);
-    assert.equal(nearestName("E041", listCodes().map(({ code }) => code)), "E0401");
+    assert.equal(
+      nearestName(
+        "E041",
+        listCodes().map(({ code }) => code),
+      ),
+      "E0401",
+    );
   });
 });

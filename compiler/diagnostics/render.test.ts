@@ -25,7 +25,10 @@ const source: Source = { path: "specs/a.gspec", text: "fn f() {\n  let total = f
 
 describe("renderDiagnostics", () => {
   test("puts the primary mark, the other labels and the footer where rustc puts them", () => {
-    const diagnostic = error([label(source, "second", "this is `u8`"), label(source, "first", "this is `u32`")], { notes: ["widths never mix"], help: "write `second as u32`" });
+    const diagnostic = error([label(source, "second", "this is `u8`"), label(source, "first", "this is `u32`")], {
+      notes: ["widths never mix"],
+      help: "write `second as u32`",
+    });
     assert.equal(
       render([diagnostic]),
       [
@@ -93,10 +96,15 @@ describe("renderDiagnostics", () => {
   });
 
   test("sorts by file and place, shows 20 and counts all; errors go before warnings", () => {
-    const many: Diagnostic[] = Array.from({ length: 25 }, (_, i) => error([{ span: { source, start: 24 - i, end: 25 - i }, text: "" }], { message: `number ${24 - i}` }));
+    const many: Diagnostic[] = Array.from({ length: 25 }, (_, i) =>
+      error([{ span: { source, start: 24 - i, end: 25 - i }, text: "" }], { message: `number ${24 - i}` }),
+    );
     many.push(error([label(source, "fn", "")], { severity: "warning", code: "W0701", message: "a warning" }));
     const text = render(many);
-    assert.deepEqual([...text.matchAll(/number (\d+)/g)].map((match) => Number(match[1])), Array.from({ length: 20 }, (_, i) => i));
+    assert.deepEqual(
+      [...text.matchAll(/number (\d+)/g)].map((match) => Number(match[1])),
+      Array.from({ length: 20 }, (_, i) => i),
+    );
     assert.ok(!text.includes("a warning"));
     assert.match(text, /\.\. and 6 more\n\n25 errors, 1 warning\n$/);
   });

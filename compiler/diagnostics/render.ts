@@ -102,7 +102,15 @@ interface Mark {
 }
 
 /** The lines with labels and the marks below each. */
-function frame(source: Source, labels: readonly Label[], primary: Label, severity: Diagnostic["severity"], gutter: number, width: number, paint: Painter): string[] {
+function frame(
+  source: Source,
+  labels: readonly Label[],
+  primary: Label,
+  severity: Diagnostic["severity"],
+  gutter: number,
+  width: number,
+  paint: Painter,
+): string[] {
   const byLine = new Map<number, Label[]>();
   for (const label of labels) {
     const { line } = positionAt(source, label.span.start);
@@ -126,7 +134,11 @@ function frame(source: Source, labels: readonly Label[], primary: Label, severit
     const window = chooseWindow(end, marks, width - gutter - 3);
     const number = paint("frame", `${String(line).padStart(gutter)} |`);
     output.push(`${number} ${cut(laid.text, end, window)}`.trimEnd());
-    for (const markLine of drawMarks(marks.map((mark) => shift(mark, window)), severity, paint)) {
+    for (const markLine of drawMarks(
+      marks.map((mark) => shift(mark, window)),
+      severity,
+      paint,
+    )) {
       output.push(`${" ".repeat(gutter)} ${paint("frame", "|")} ${markLine}`);
     }
   }

@@ -91,8 +91,18 @@ export type ValueType =
   | { readonly kind: "str" }
   | { readonly kind: "bytes" }
   | { readonly kind: "array"; readonly element: ValueType; readonly length: number | null; readonly stride: number }
-  | { readonly kind: "struct"; readonly name: string; readonly size: number; readonly fields: readonly { readonly name: string; readonly offset: number; readonly type: ValueType }[] }
-  | { readonly kind: "register"; readonly name: string; readonly bits: 8 | 16 | 32 | 64; readonly fields: readonly { readonly name: string; readonly high: number; readonly low: number }[] };
+  | {
+      readonly kind: "struct";
+      readonly name: string;
+      readonly size: number;
+      readonly fields: readonly { readonly name: string; readonly offset: number; readonly type: ValueType }[];
+    }
+  | {
+      readonly kind: "register";
+      readonly name: string;
+      readonly bits: 8 | 16 | 32 | 64;
+      readonly fields: readonly { readonly name: string; readonly high: number; readonly low: number }[];
+    };
 
 export interface SiteOperand {
   /** The source text of the operand, on one line. */

@@ -111,7 +111,14 @@ function lowerFailure(b: FunctionBuilder, statement: HStmt & { kind: "check" }, 
   const operands = failureOperands(b, condition, capture);
   const site = b.module.addSite({
     ...siteAt(b, statement.waits ? "wait" : statement.word, condition.span),
-    operator: condition.kind === "compare" ? condition.op : condition.kind === "in-range" || condition.kind === "in-list" ? (condition.negated ? "not in" : "in") : null,
+    operator:
+      condition.kind === "compare"
+        ? condition.op
+        : condition.kind === "in-range" || condition.kind === "in-list"
+          ? condition.negated
+            ? "not in"
+            : "in"
+          : null,
     operands: operands.map(siteOperand),
   });
   b.callRuntime("report.failed", [b.constant("i32", BigInt(site))]);
@@ -193,7 +200,18 @@ function reportOperand(b: FunctionBuilder, operand: Operand, slot: number): void
 
 function siteAt(b: FunctionBuilder, kind: Site["kind"], span: Span): Site {
   const { line, column } = positionAt(span.source, span.start);
-  return { kind, file: b.module.file(span.source), line, column, start: span.start, end: span.end, text: oneLine(textOf(span)), operator: null, operands: [], expectedTrap: null };
+  return {
+    kind,
+    file: b.module.file(span.source),
+    line,
+    column,
+    start: span.start,
+    end: span.end,
+    text: oneLine(textOf(span)),
+    operator: null,
+    operands: [],
+    expectedTrap: null,
+  };
 }
 
 // ---- Words ----
@@ -253,7 +271,13 @@ export function lowerExpectTrap(b: FunctionBuilder, statement: HStmt & { kind: "
     ...siteAt(b, "expect-trap", statement.span),
     text: oneLine(statement.expectedText),
     expectedTrap: oneLine(statement.expectedText),
-    operands: wanted.map(({ field, value }) => ({ text: field, type: { kind: "int", signed: false, bits: 64 }, start: value.span.start, end: value.span.end, literal: false })),
+    operands: wanted.map(({ field, value }) => ({
+      text: field,
+      type: { kind: "int", signed: false, bits: 64 },
+      start: value.span.start,
+      end: value.span.end,
+      literal: false,
+    })),
   });
   b.callRuntime("report.failed", [b.constant("i32", BigInt(site))]);
   wanted.forEach(({ register }, slot) => b.callRuntime("report.value", [b.constant("i32", BigInt(slot)), register]));

@@ -69,7 +69,11 @@ function writeElements(builder: ModuleBuilder, bytes: Uint8Array, relocations: R
 }
 
 /** Where the elements of a constant slice or string lie. */
-export function sliceContents(builder: ModuleBuilder, type: Type & { kind: "str" | "slice" }, value: ConstValue): { readonly symbol: number | null; readonly length: number } {
+export function sliceContents(
+  builder: ModuleBuilder,
+  type: Type & { kind: "str" | "slice" },
+  value: ConstValue,
+): { readonly symbol: number | null; readonly length: number } {
   if (value.kind === "bytes") return { symbol: value.bytes.length === 0 ? null : builder.bytesSymbol(value.bytes), length: value.bytes.length };
   if (value.kind !== "list" || value.items.length === 0) return { symbol: null, length: 0 };
   const { length } = value.items;

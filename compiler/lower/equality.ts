@@ -18,7 +18,10 @@ function comparesByBytes(type: Type, layout: DataLayout): boolean {
     case "array":
       return comparesByBytes(type.element, layout);
     case "struct":
-      return type.fields.every((field) => comparesByBytes(field.type, layout)) && type.fields.reduce((sum, field) => sum + sizeOf(field.type, layout).size, 0) === type.size;
+      return (
+        type.fields.every((field) => comparesByBytes(field.type, layout)) &&
+        type.fields.reduce((sum, field) => sum + sizeOf(field.type, layout).size, 0) === type.size
+      );
     case "slice":
     case "str":
     case "regs":

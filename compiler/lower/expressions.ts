@@ -11,7 +11,18 @@ import { sliceContents } from "./data.ts";
 import { lowerEquality } from "./equality.ts";
 import type { FunctionBuilder, Value } from "./function-builder.ts";
 import {
-  checkBounds, copyMemory, extractField, fillZero, loadFrom, lowerPlace, lowerRegisterAddress, offsetAddress, readPlace, readRegister, scaled, storeTo,
+  checkBounds,
+  copyMemory,
+  extractField,
+  fillZero,
+  loadFrom,
+  lowerPlace,
+  lowerRegisterAddress,
+  offsetAddress,
+  readPlace,
+  readRegister,
+  scaled,
+  storeTo,
 } from "./places.ts";
 
 /** Values of expressions that a failing check reports, and whole registers behind the fields that were read. */
@@ -163,9 +174,19 @@ function lowerConstant(b: FunctionBuilder, type: Type, value: ConstValue): Value
 // ---- Arithmetic ----
 
 const PLAIN: ReadonlyMap<ArithmeticOp, string> = new Map<ArithmeticOp, string>([
-  ["+", "add"], ["-", "sub"], ["*", "mul"], ["&", "and"], ["|", "or"], ["^", "xor"], ["<<", "shl"],
+  ["+", "add"],
+  ["-", "sub"],
+  ["*", "mul"],
+  ["&", "and"],
+  ["|", "or"],
+  ["^", "xor"],
+  ["<<", "shl"],
 ]);
-const BY_SIGN: ReadonlyMap<ArithmeticOp, string> = new Map<ArithmeticOp, string>([["/", "div"], ["%", "rem"], [">>", "shr"]]);
+const BY_SIGN: ReadonlyMap<ArithmeticOp, string> = new Map<ArithmeticOp, string>([
+  ["/", "div"],
+  ["%", "rem"],
+  [">>", "shr"],
+]);
 
 export function arithmetic(b: FunctionBuilder, op: ArithmeticOp, type: Type, left: number, right: number): number {
   const name = PLAIN.get(op) ?? `${BY_SIGN.get(op) ?? ""}_${isSigned(type) ? "s" : "u"}`;
@@ -324,11 +345,13 @@ function lowerIntrinsic(b: FunctionBuilder, expr: HExpr & { kind: "intrinsic" })
   const op = mulh?.[1] ?? row.op;
   const src = expr.args.map((arg) => lowerScalar(b, arg));
   b.span = expr.span;
-  const generic = expr.args.map((arg) => arg.type).map((type) => (type.kind === "pointer" ? type.target : type)).find((type) => type.kind === "int");
+  const generic = expr.args
+    .map((arg) => arg.type)
+    .map((type) => (type.kind === "pointer" ? type.target : type))
+    .find((type) => type.kind === "int");
   const at = row.at === undefined ? (row.params.some((param) => param.includes("T")) ? generic : undefined) : BUILTIN_TYPES.get(row.at);
   const dst = registersOf(expr.type).map((type) => b.temp(type));
   const imm = row.imm ?? (op === "load_volatile" || op === "store_volatile" ? [0] : []);
   b.emit(op, { ...(at === undefined ? {} : { type: scalarOf(at) }), dst, src, imm });
   return dst;
 }
-

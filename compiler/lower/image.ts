@@ -158,7 +158,14 @@ class RuntimeTables {
     const tests = suite.tests.map((test) => {
       const first = cases.length;
       for (const each of test.cases) {
-        cases.push(this.record("runtime.cases", { row: intValue(BigInt(each.row)), name: names.add(each.name), xfail: names.add(each.xfail), skip: names.add(reasonAlone(test, each.skip, this.program.context.target.name)) }));
+        cases.push(
+          this.record("runtime.cases", {
+            row: intValue(BigInt(each.row)),
+            name: names.add(each.name),
+            xfail: names.add(each.xfail),
+            skip: names.add(reasonAlone(test, each.skip, this.program.context.target.name)),
+          }),
+        );
       }
       const body = this.synthesize(`${test.name}: case`, test.span, (b) => this.dispatch(b, test), ["addr"]);
       return this.record("runtime.tests", {
@@ -258,7 +265,8 @@ class RuntimeTables {
   private resetFixture(b: FunctionBuilder, suite: HSuite): void {
     for (const global of suite.fixtureVars) {
       const { size } = sizeOf(global.type, this.builder.layout);
-      const initial = global.initial === null || global.initial.kind === "zero" ? null : this.builder.dataSymbol(`${global.name}.initial`, global.type, global.initial);
+      const initial =
+        global.initial === null || global.initial.kind === "zero" ? null : this.builder.dataSymbol(`${global.name}.initial`, global.type, global.initial);
       b.statement(() => lowerInitial(b, this.builder.symbolOf(global), size, initial));
     }
   }
@@ -272,7 +280,11 @@ class RuntimeTables {
       const count = b.constant("addr", BigInt(source.values.length));
       const index = b.binary("rem_u", "addr", rest, count);
       rest = b.binary("div_u", "addr", rest, count);
-      const symbol = this.builder.dataSymbol(`${test.name}.values`, { kind: "array", length: source.values.length, element: source.element }, { kind: "list", items: source.values });
+      const symbol = this.builder.dataSymbol(
+        `${test.name}.values`,
+        { kind: "array", length: source.values.length, element: source.element },
+        { kind: "list", items: source.values },
+      );
       const at = b.binary("add", "addr", b.symbolAddress(symbol), scaled(b, index, sizeOf(source.element, this.builder.layout).size));
       args.unshift(sourceArguments(b, source.element, source.locals, at));
     }

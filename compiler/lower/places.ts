@@ -54,7 +54,10 @@ export function declareLocal(b: FunctionBuilder, local: Local): void {
     const shape = sizeOf(local.type, b.module.layout);
     b.module.frameOffsets.set(local, b.frame(shape.size, Math.max(shape.align, 1)));
   } else if (!b.locals.has(local)) {
-    b.locals.set(local, registersOf(local.type).map((type) => b.keep(type)));
+    b.locals.set(
+      local,
+      registersOf(local.type).map((type) => b.keep(type)),
+    );
   }
 }
 

@@ -9,7 +9,20 @@ import { lowerCheck, lowerExpectTrap, lowerWord } from "./checks.ts";
 import { arithmetic, isSigned, lowerExpr, lowerInto, lowerScalar, lowerSequence } from "./expressions.ts";
 import type { FunctionBuilder } from "./function-builder.ts";
 import {
-  declareLocal, extractField, fillZero, isRegister, loadFrom, lowerPlace, lowerRegisterAddress, noteSpace, placeOfLocal, readPlace, readRegister, writeField, writePlace, writeRegister,
+  declareLocal,
+  extractField,
+  fillZero,
+  isRegister,
+  loadFrom,
+  lowerPlace,
+  lowerRegisterAddress,
+  noteSpace,
+  placeOfLocal,
+  readPlace,
+  readRegister,
+  writeField,
+  writePlace,
+  writeRegister,
 } from "./places.ts";
 import { lowerText } from "./text.ts";
 
@@ -324,4 +337,3 @@ export function lowerInitial(b: FunctionBuilder, symbol: number, size: number, i
   if (initial === null) fillZero(b, to, size);
   else if (size > 0) b.emit("mem_copy", { src: [to, b.symbolAddress(initial), b.constant("addr", BigInt(size))] });
 }
-

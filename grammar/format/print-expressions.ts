@@ -18,7 +18,26 @@ export function pad(indent: number): string {
 }
 
 const binaryStrength: Readonly<Record<BinaryOp, number>> = {
-  or: 1, and: 2, "==": 4, "!=": 4, "<": 4, "<=": 4, ">": 4, ">=": 4, in: 4, "not in": 4, "|": 6, "^": 7, "&": 8, "<<": 9, ">>": 9, "+": 10, "-": 10, "*": 11, "/": 11, "%": 11,
+  or: 1,
+  and: 2,
+  "==": 4,
+  "!=": 4,
+  "<": 4,
+  "<=": 4,
+  ">": 4,
+  ">=": 4,
+  in: 4,
+  "not in": 4,
+  "|": 6,
+  "^": 7,
+  "&": 8,
+  "<<": 9,
+  ">>": 9,
+  "+": 10,
+  "-": 10,
+  "*": 11,
+  "/": 11,
+  "%": 11,
 };
 const comparison = 4;
 const rangeStrength = 5;
@@ -75,7 +94,21 @@ function isParenthesized(context: PrintContext, expr: Expr): boolean {
   return first === null || expr.span.start < first.span.start;
 }
 
-const atoms: ReadonlySet<Expr["kind"]> = new Set(["int", "duration", "bool", "bytes", "string", "name", "member", "call", "index", "slice", "deref", "array", "array-fill"]);
+const atoms: ReadonlySet<Expr["kind"]> = new Set([
+  "int",
+  "duration",
+  "bool",
+  "bytes",
+  "string",
+  "name",
+  "member",
+  "call",
+  "index",
+  "slice",
+  "deref",
+  "array",
+  "array-fill",
+]);
 
 function hasLineBreak(context: PrintContext, from: number, to: number): boolean {
   const at = context.source.text.indexOf("\n", from);
@@ -88,7 +121,10 @@ function hasComment(context: PrintContext, { start, end }: Span): boolean {
 
 /** Source lines as they are, indented anew: for what holds comments. */
 function verbatim(context: PrintContext, span: Span, indent: number): string {
-  const lines = context.source.text.slice(span.start, span.end).split("\n").map((line) => line.trim());
+  const lines = context.source.text
+    .slice(span.start, span.end)
+    .split("\n")
+    .map((line) => line.trim());
   return lines.map((line, i) => (i === 0 ? line : /^[)\]}]/.test(line) ? pad(indent) + line : line === "" ? "" : pad(indent + 2) + line)).join("\n");
 }
 
@@ -234,7 +270,10 @@ class ExprPrinter {
     for (const element of elements) {
       const text = this.#loose(element, 0, inner, false);
       const last = lines.at(-1);
-      const startsLine = previous === undefined || last === undefined || (wasBroken ? hasLineBreak(this.#context, previous.span.end, element.span.start) : inner + last.length + 2 + text.length >= lineWidth);
+      const startsLine =
+        previous === undefined ||
+        last === undefined ||
+        (wasBroken ? hasLineBreak(this.#context, previous.span.end, element.span.start) : inner + last.length + 2 + text.length >= lineWidth);
       if (startsLine || last === undefined) lines.push(text);
       else lines[lines.length - 1] = `${last}, ${text}`;
       previous = element;
@@ -273,7 +312,10 @@ function escapeText(text: string): string {
 }
 
 function printBytes(context: PrintContext, value: Uint8Array, span: Span): string {
-  const written = context.source.text.slice(span.start, span.end).replace(/^\(+|\)+$/g, "").trim();
+  const written = context.source.text
+    .slice(span.start, span.end)
+    .replace(/^\(+|\)+$/g, "")
+    .trim();
   return written.startsWith('hex"') ? written : `hex"${Buffer.from(value).toString("hex")}"`;
 }
 

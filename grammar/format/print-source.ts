@@ -3,8 +3,31 @@
 // so none is lost: on its own line, at the end of the line it stood on, or (inside a header) on a line before it.
 
 import type {
-  Attribute, Block, Comment, EnumItem, Expr, FieldDecl, File, FixtureItem, FnItem, IfStmt, Item, Mark, MatchStmt, Name, Need, Param, RegisterDecl, RegsItem, Stmt,
-  StructItem, SuiteHeader, TableItem, TableRow, TestItem, VarItem,
+  Attribute,
+  Block,
+  Comment,
+  EnumItem,
+  Expr,
+  FieldDecl,
+  File,
+  FixtureItem,
+  FnItem,
+  IfStmt,
+  Item,
+  Mark,
+  MatchStmt,
+  Name,
+  Need,
+  Param,
+  RegisterDecl,
+  RegsItem,
+  Stmt,
+  StructItem,
+  SuiteHeader,
+  TableItem,
+  TableRow,
+  TestItem,
+  VarItem,
 } from "../ast.ts";
 import { positionAt, type Source, type Span } from "../source.ts";
 import { lineWidth, pad, type PrintContext, printCondition, printExpr, printString, printType } from "./print-expressions.ts";
@@ -48,7 +71,8 @@ class SourcePrinter {
 
   #takeBefore(offset: number): Comment[] {
     const taken: Comment[] = [];
-    for (let comment = this.#comments[this.#next]; comment !== undefined && comment.span.start < offset; comment = this.#comments[++this.#next]) taken.push(comment);
+    for (let comment = this.#comments[this.#next]; comment !== undefined && comment.span.start < offset; comment = this.#comments[++this.#next])
+      taken.push(comment);
     return taken;
   }
 
@@ -138,7 +162,9 @@ class SourcePrinter {
   }
 
   #suite(suite: SuiteHeader): string {
-    const text = `${this.#attributes(suite.attributes, 0)}suite ${printString(this.#context, suite.name)}${this.#clauses([], suite.needs, suite.on, null).map((clause) => ` ${clause}`).join("")}`;
+    const text = `${this.#attributes(suite.attributes, 0)}suite ${printString(this.#context, suite.name)}${this.#clauses([], suite.needs, suite.on, null)
+      .map((clause) => ` ${clause}`)
+      .join("")}`;
     return this.#header(text, suite.span.end, 0);
   }
 
@@ -227,7 +253,9 @@ class SourcePrinter {
   }
 
   #params(params: readonly Param[]): string {
-    return params.map(({ name, type }) => (type.span.start === name.span.start && name.text === "self" ? "self" : `${name.text}: ${printType(this.#context, type)}`)).join(", ");
+    return params
+      .map(({ name, type }) => (type.span.start === name.span.start && name.text === "self" ? "self" : `${name.text}: ${printType(this.#context, type)}`))
+      .join(", ");
   }
 
   #fn(fn: FnItem, indent: number): string {
@@ -257,7 +285,11 @@ class SourcePrinter {
     if (fields.length > 0 && item.methods.length === 0 && this.#isOneLine(span) && flat.length <= lineWidth && !this.#hasCommentsBefore(span.end)) return flat;
     const width = Math.max(0, ...item.fields.map(({ name }) => name.text.length));
     const elements: Element[] = [
-      ...item.fields.map(({ name, type }): Element => ({ start: name.span.start, end: type.span.end, print: () => `${`${name.text}:`.padEnd(width + 1)} ${printType(this.#context, type)}` })),
+      ...item.fields.map(({ name, type }): Element => ({
+        start: name.span.start,
+        end: type.span.end,
+        print: () => `${`${name.text}:`.padEnd(width + 1)} ${printType(this.#context, type)}`,
+      })),
       ...item.methods.map((method): Element => ({ start: method.span.start, end: method.span.end, print: () => this.#fn(method, 2) })),
     ].toSorted((a, b) => a.start - b.start);
     return `${head} ${this.#braces(elements, span, 0)}`;
@@ -266,11 +298,16 @@ class SourcePrinter {
   #enum(item: EnumItem): string {
     const brace = this.#braceAfter(item.type?.span.end ?? item.name.span.end);
     const head = this.#header(`enum ${item.name.text}${item.type === null ? "" : `: ${printType(this.#context, item.type)}`}`, brace, 0);
-    const textOf = ({ name, value }: EnumItem["members"][number]): string => `${name.text}${value === null ? "" : ` = ${printExpr(this.#context, value, 2, 2)}`}`;
+    const textOf = ({ name, value }: EnumItem["members"][number]): string =>
+      `${name.text}${value === null ? "" : ` = ${printExpr(this.#context, value, 2, 2)}`}`;
     const span = { ...item.span, start: brace };
     const flat = `${head} { ${item.members.map(textOf).join(", ")} }`;
     if (item.members.length > 0 && this.#isOneLine(span) && flat.length <= lineWidth && !this.#hasCommentsBefore(span.end)) return flat;
-    const elements = item.members.map((member): Element => ({ start: member.name.span.start, end: member.value?.span.end ?? member.name.span.end, print: () => `${textOf(member)},` }));
+    const elements = item.members.map((member): Element => ({
+      start: member.name.span.start,
+      end: member.value?.span.end ?? member.name.span.end,
+      print: () => `${textOf(member)},`,
+    }));
     return `${head} ${this.#braces(elements, span, 0)}`;
   }
 
@@ -281,7 +318,9 @@ class SourcePrinter {
       `${register.name.text}:`,
       printType(this.#context, register.type),
       `@${printCondition(this.#context, register.offset, 2, 2)}`,
-      [register.access ?? "", register.reset === null ? "" : `reset = ${printCondition(this.#context, register.reset, 2, 2)}`].filter((text) => text !== "").join(" "),
+      [register.access ?? "", register.reset === null ? "" : `reset = ${printCondition(this.#context, register.reset, 2, 2)}`]
+        .filter((text) => text !== "")
+        .join(" "),
     ]);
     const widths = columnWidths(cells);
     const elements = item.registers.map((register, index): Element => {
@@ -315,31 +354,50 @@ class SourcePrinter {
     const head = this.#header(text, brace, 0);
     const cells = item.rows.map((row) => row.cells.map((cell) => printExpr(this.#context, cell, 2, 2)));
     const widths = columnWidths(cells.map((row) => row.map((cell, index) => (index < row.length - 1 ? `${cell},` : cell))));
-    const elements = item.rows.map((row, index): Element => ({ start: row.span.start, end: row.span.end, print: () => this.#row(row, cells[index] ?? [], widths) }));
+    const elements = item.rows.map((row, index): Element => ({
+      start: row.span.start,
+      end: row.span.end,
+      print: () => this.#row(row, cells[index] ?? [], widths),
+    }));
     return `${head} ${this.#braces(elements, { ...item.span, start: brace }, 0)}`;
   }
 
   #row(row: TableRow, cells: readonly string[], widths: readonly number[]): string {
     const attributes = row.attributes.map((attribute) => `${this.#attribute(attribute)} `).join("");
-    const padded = alignCells(cells.map((cell, index) => (index < cells.length - 1 ? `${cell},` : cell)), widths, " ");
-    const tail = [row.name === null ? "" : `as ${printString(this.#context, row.name)}`, row.mark === null ? "" : this.#mark(row.mark)].filter((text) => text !== "").join(" ");
+    const padded = alignCells(
+      cells.map((cell, index) => (index < cells.length - 1 ? `${cell},` : cell)),
+      widths,
+      " ",
+    );
+    const tail = [row.name === null ? "" : `as ${printString(this.#context, row.name)}`, row.mark === null ? "" : this.#mark(row.mark)]
+      .filter((text) => text !== "")
+      .join(" ");
     const text = attributes + (tail === "" ? padded.trimEnd() : `${padded}  ${tail}`);
     const lastCell = row.cells.at(-1);
-    if (row.cells.some((cell) => this.#comments.some(({ span }) => span.start >= cell.span.start && span.start < cell.span.end)) && lastCell !== undefined) this.#passExpr(lastCell.span);
+    if (row.cells.some((cell) => this.#comments.some(({ span }) => span.start >= cell.span.start && span.start < cell.span.end)) && lastCell !== undefined)
+      this.#passExpr(lastCell.span);
     return this.#header(text, row.span.end, 2);
   }
 
   #fixture(item: FixtureItem): string {
     const brace = this.#braceAfter(item.span.start);
     const head = this.#header("fixture", brace, 0);
-    const elements: Element[] = item.vars.map((variable): Element => ({ start: variable.span.start, end: variable.span.end, print: () => this.#variable(variable, 2) }));
+    const elements: Element[] = item.vars.map((variable): Element => ({
+      start: variable.span.start,
+      end: variable.span.end,
+      print: () => this.#variable(variable, 2),
+    }));
     for (const when of ["setup", "teardown"] as const) {
       const body = item[when];
       if (body === null) continue;
       const start = this.#source.text.lastIndexOf(when, body.span.start);
       elements.push({ start, end: body.span.end, print: () => `${this.#header(when, body.span.start, 2)} ${this.#block(body, 2, 2 + when.length + 1)}` });
     }
-    return `${head} ${this.#braces(elements.toSorted((a, b) => a.start - b.start), { ...item.span, start: brace }, 0)}`;
+    return `${head} ${this.#braces(
+      elements.toSorted((a, b) => a.start - b.start),
+      { ...item.span, start: brace },
+      0,
+    )}`;
   }
 
   // ---- Statements ----
@@ -353,7 +411,11 @@ class SourcePrinter {
       if (!flat.includes("\n") && column + flat.length <= lineWidth) return flat;
       this.#next = saved;
     }
-    const elements = block.statements.map((statement): Element => ({ start: statement.span.start, end: statement.span.end, print: () => this.#statement(statement, indent + 2) }));
+    const elements = block.statements.map((statement): Element => ({
+      start: statement.span.start,
+      end: statement.span.end,
+      print: () => this.#statement(statement, indent + 2),
+    }));
     return this.#braces(elements, block.span, indent);
   }
 
@@ -396,20 +458,26 @@ class SourcePrinter {
       case "defer":
         return this.#headed("defer", statement.body, indent);
       case "check": {
-        const tail = (statement.within === null ? "" : ` within ${printExpr(context, statement.within, indent, 0)}`) + (statement.message === null ? "" : `, ${printString(context, statement.message)}`);
+        const tail =
+          (statement.within === null ? "" : ` within ${printExpr(context, statement.within, indent, 0)}`) +
+          (statement.message === null ? "" : `, ${printString(context, statement.message)}`);
         const head = `${statement.word} `;
         return this.#header(head + this.#expr(statement.condition, indent, indent + head.length, tail.length) + tail, statement.span.end, indent);
       }
       case "expect-trap": {
         const trap = statement.trap === null ? "" : ` ${statement.trap.module === null ? "" : `${statement.trap.module.text}.`}${statement.trap.name.text}`;
-        const fields = statement.fields.length === 0 ? "" : `(${statement.fields.map(({ name, value }) => `${name.text}: ${printExpr(context, value, indent, 0)}`).join(", ")})`;
+        const fields =
+          statement.fields.length === 0
+            ? ""
+            : `(${statement.fields.map(({ name, value }) => `${name.text}: ${printExpr(context, value, indent, 0)}`).join(", ")})`;
         const head = `${statement.word}${statement.negated ? " no" : ""} trap${trap}${fields}${statement.binding === null ? "" : ` as ${statement.binding.text}`}`;
         return this.#headed(head, statement.body, indent) + (statement.message === null ? "" : `, ${printString(context, statement.message)}`);
       }
       case "word":
         return this.#header(`${statement.word} ${printString(context, statement.message)}`, statement.span.end, indent);
       case "skip": {
-        const condition = statement.condition === null ? "" : `${statement.unless ? "unless" : "if"} ${printExpr(context, statement.condition, indent, indent + 12)}, `;
+        const condition =
+          statement.condition === null ? "" : `${statement.unless ? "unless" : "if"} ${printExpr(context, statement.condition, indent, indent + 12)}, `;
         return this.#header(`skip ${condition}${printString(context, statement.message)}`, statement.span.end, indent);
       }
       case "on-irq":
@@ -417,12 +485,16 @@ class SourcePrinter {
       case "cpu":
         return this.#headed(`cpu ${printCondition(context, statement.cpu, indent, 0)}`, statement.body, indent);
       case "wait-until": {
-        const tail = (statement.within === null ? "" : ` within ${printExpr(context, statement.within, indent, 0)}`) + (statement.message === null ? "" : `, ${printString(context, statement.message)}`);
+        const tail =
+          (statement.within === null ? "" : ` within ${printExpr(context, statement.within, indent, 0)}`) +
+          (statement.message === null ? "" : `, ${printString(context, statement.message)}`);
         return this.#header(`wait until ${this.#expr(statement.condition, indent, indent + 11, tail.length)}${tail}`, statement.span.end, indent);
       }
       case "when-target": {
         const text = this.#headed(`when target ${statement.targets.map(({ text: name }) => name).join(", ")}`, statement.consequent, indent);
-        return statement.otherwise === null ? text : `${this.#joinElse(text, statement.otherwise.span.start, indent)}${this.#block(statement.otherwise, indent, indent + 7)}`;
+        return statement.otherwise === null
+          ? text
+          : `${this.#joinElse(text, statement.otherwise.span.start, indent)}${this.#block(statement.otherwise, indent, indent + 7)}`;
       }
       case "asm":
         return `asm ${statement.target.text}${statement.operands === "" ? "" : ` (${statement.operands})`} {${statement.text}}`;
@@ -458,7 +530,11 @@ class SourcePrinter {
       const start = this.#source.text.lastIndexOf("else", otherwise.span.start);
       elements.push({ start, end: otherwise.span.end, print: () => this.#headed("else", otherwise, indent + 2) });
     }
-    return `${head} ${this.#braces(elements.toSorted((a, b) => a.start - b.start), { ...statement.span, start: brace }, indent)}`;
+    return `${head} ${this.#braces(
+      elements.toSorted((a, b) => a.start - b.start),
+      { ...statement.span, start: brace },
+      indent,
+    )}`;
   }
 }
 

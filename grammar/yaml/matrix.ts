@@ -19,7 +19,13 @@ export function readAxes(context: YamlContext, matrix: ReadonlyMap<string, Entry
   for (const { key, keySpan, value } of matrix.values()) {
     const column = declared?.find(({ name }) => name === key);
     if (declared !== null && column === undefined) {
-      reportUnknown(context, "E0308", `unknown column \`${key}\` in \`matrix\``, keySpan, declared.map(({ name }) => name));
+      reportUnknown(
+        context,
+        "E0308",
+        `unknown column \`${key}\` in \`matrix\``,
+        keySpan,
+        declared.map(({ name }) => name),
+      );
       isGood = false;
     } else if (isScalar(value) && column === undefined) axes.push({ kind: "source", name: key, nameSpan: keySpan, node: value });
     else {
@@ -59,7 +65,9 @@ function inferColumn(context: YamlContext, name: string, nameSpan: Span, nodes: 
   const [kind] = kinds;
   const help = "give the type under `columns`";
   if (kinds.size > 1 || kind === null) {
-    complain(context, "E0313", `the values of \`${name}\` have no common type`, nameSpan, kind === null ? "not all are scalars" : [...kinds].join(", "), { help });
+    complain(context, "E0313", `the values of \`${name}\` have no common type`, nameSpan, kind === null ? "not all are scalars" : [...kinds].join(", "), {
+      help,
+    });
     return null;
   }
   const named = (text: string): TypeExpr => ({ kind: "named-type", module: null, name: { text, span: nameSpan }, span: nameSpan });
@@ -70,7 +78,11 @@ function inferColumn(context: YamlContext, name: string, nameSpan: Span, nodes: 
       complain(context, "E0313", `the values of \`${name}\` have different lengths`, nameSpan, "byte strings", { help });
       return null;
     }
-    return { name, nameSpan, type: { kind: "array-type", length: { kind: "int", value: BigInt(length), text: String(length), span: nameSpan }, element: named("u8"), span: nameSpan } };
+    return {
+      name,
+      nameSpan,
+      type: { kind: "array-type", length: { kind: "int", value: BigInt(length), text: String(length), span: nameSpan }, element: named("u8"), span: nameSpan },
+    };
   }
   // A list without values is reported by the caller.
   return { name, nameSpan, type: named(kind === undefined ? "u64" : naturalTypes[kind]) };
@@ -84,7 +96,12 @@ interface Exclusion {
 }
 
 /** All rows, without the `include` ones, which the caller reads as it reads any row. */
-export function expandMatrix(context: YamlContext, axes: readonly Extract<Axis, { kind: "values" }>[], exclude: Entry | undefined, span: Span): readonly TableRow[] {
+export function expandMatrix(
+  context: YamlContext,
+  axes: readonly Extract<Axis, { kind: "values" }>[],
+  exclude: Entry | undefined,
+  span: Span,
+): readonly TableRow[] {
   const columns = axes.map(({ column }) => column);
   const exclusions = exclude === undefined ? [] : readExclusions(context, exclude, columns);
   const rows: TableRow[] = [];
@@ -131,7 +148,13 @@ function readExclusions(context: YamlContext, exclude: Entry, columns: readonly 
       const index = columns.findIndex(({ name }) => name === key);
       const column = columns[index];
       if (column === undefined) {
-        reportUnknown(context, "E0308", `unknown column \`${key}\` in \`exclude\``, keySpan, columns.map(({ name }) => name));
+        reportUnknown(
+          context,
+          "E0308",
+          `unknown column \`${key}\` in \`exclude\``,
+          keySpan,
+          columns.map(({ name }) => name),
+        );
         isGood = false;
         continue;
       }

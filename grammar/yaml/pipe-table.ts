@@ -29,12 +29,19 @@ export interface PipeRows {
 /** What the row's own keys (`name`, `tags` ..) mean is the reader's business. */
 export type ReadMeta = (row: TableRow, key: string, text: string, span: Span) => TableRow;
 
-export function readPipeTable(context: YamlContext, start: number, end: number, declared: readonly Column[] | null, metaKeys: readonly string[], readMeta: ReadMeta): PipeRows {
+export function readPipeTable(
+  context: YamlContext,
+  start: number,
+  end: number,
+  declared: readonly Column[] | null,
+  metaKeys: readonly string[],
+  readMeta: ReadMeta,
+): PipeRows {
   const { text } = context.source;
   let places: Place[] | null = null;
   let columns: readonly Column[] = declared ?? [];
   const rows: TableRow[] = [];
-  for (let line = start; line < end; ) {
+  for (let line = start; line < end;) {
     const newline = text.indexOf("\n", line);
     const lineEnd = newline === -1 || newline > end ? end : newline;
     let first = line;
@@ -58,7 +65,8 @@ export function readPipeTable(context: YamlContext, start: number, end: number, 
     const row = readRow(context, cells, places, columns, { source: context.source, start: first, end: last }, readMeta);
     if (row !== null) rows.push(row);
   }
-  if (places === null) complain(context, "E0311", "the table has no header line", { source: context.source, start, end: Math.min(end, start + 1) }, "expected `| column | .. |`");
+  if (places === null)
+    complain(context, "E0311", "the table has no header line", { source: context.source, start, end: Math.min(end, start + 1) }, "expected `| column | .. |`");
   return { columns, rows };
 }
 
@@ -98,7 +106,12 @@ function splitCells(text: string, start: number, end: number): PipeCell[] {
   return cells;
 }
 
-function readHeader(context: YamlContext, cells: readonly PipeCell[], declared: readonly Column[] | null, metaKeys: readonly string[]): { places: Place[]; columns: readonly Column[] } | null {
+function readHeader(
+  context: YamlContext,
+  cells: readonly PipeCell[],
+  declared: readonly Column[] | null,
+  metaKeys: readonly string[],
+): { places: Place[]; columns: readonly Column[] } | null {
   const { text } = context.source;
   const columns: Column[] = [...(declared ?? [])];
   const places: Place[] = [];
@@ -127,7 +140,12 @@ function readHeader(context: YamlContext, cells: readonly PipeCell[], declared: 
       const known = columns.map((column) => column.name);
       const near = nearestName(name, [...known, ...metaKeys]);
       complain(context, "E0308", `unknown column \`${name}\``, span, declared === null ? "its type is not known" : "not among `columns`", {
-        help: near !== undefined ? `did you mean \`${near}\`?` : declared === null ? "write `name: type` here, or list the types under `columns`" : `the columns are ${known.map((column) => `\`${column}\``).join(", ")}`,
+        help:
+          near !== undefined
+            ? `did you mean \`${near}\`?`
+            : declared === null
+              ? "write `name: type` here, or list the types under `columns`"
+              : `the columns are ${known.map((column) => `\`${column}\``).join(", ")}`,
       });
       isGood = false;
     }
@@ -136,16 +154,38 @@ function readHeader(context: YamlContext, cells: readonly PipeCell[], declared: 
   const first = cells[0];
   for (const { name, nameSpan } of declared ?? []) {
     if (used.has(name) || first === undefined) continue;
-    complain(context, "E0303", `the header has no column \`${name}\``, { source: context.source, start: first.start, end: cells.at(-1)?.end ?? first.end }, "missing here", {}, [{ span: nameSpan, text: "declared here" }]);
+    complain(
+      context,
+      "E0303",
+      `the header has no column \`${name}\``,
+      { source: context.source, start: first.start, end: cells.at(-1)?.end ?? first.end },
+      "missing here",
+      {},
+      [{ span: nameSpan, text: "declared here" }],
+    );
     isGood = false;
   }
   return isGood ? { places, columns } : null;
 }
 
-function readRow(context: YamlContext, cells: readonly PipeCell[], places: readonly Place[], columns: readonly Column[], span: Span, readMeta: ReadMeta): TableRow | null {
+function readRow(
+  context: YamlContext,
+  cells: readonly PipeCell[],
+  places: readonly Place[],
+  columns: readonly Column[],
+  span: Span,
+  readMeta: ReadMeta,
+): TableRow | null {
   if (cells.length !== places.length) {
     const details = cells.length > places.length ? { help: "a pipe in a cell is written `\\|`" } : {};
-    complain(context, "E0305", `this row has ${cells.length} cell${cells.length === 1 ? "" : "s"}, the header ${places.length}`, span, "wrong number of cells", details);
+    complain(
+      context,
+      "E0305",
+      `this row has ${cells.length} cell${cells.length === 1 ? "" : "s"}, the header ${places.length}`,
+      span,
+      "wrong number of cells",
+      details,
+    );
     return null;
   }
   const values: Expr[] = Array.from({ length: columns.length });

@@ -15,7 +15,10 @@ function parse(text: string): { file: File; reports: Diagnostic[] } {
 
 function tableOf(text: string): TableItem {
   const { file, reports } = parse(text);
-  assert.deepEqual(reports.map(({ message }) => message), []);
+  assert.deepEqual(
+    reports.map(({ message }) => message),
+    [],
+  );
   const table = file.items.find((item) => item.kind === "table");
   assert.ok(table !== undefined);
   return table;
@@ -41,18 +44,24 @@ test("numbers stay exact and text stays text in every form of a row", () => {
     `${head} |\n      | s    | a |\n      | 0x10 | 0xffff_ffff_ffff_ffff |\n      | it's | 18446744073709551615 |\n      | ~ | -1 |\n      | yes | 0b11 |\n`,
   ];
   for (const text of forms) {
-    assert.deepEqual(tableOf(text).rows.map(({ cells }) => cells.map(valueOf)), [
-      [0xffff_ffff_ffff_ffffn, "0x10"],
-      [0xffff_ffff_ffff_ffffn, "it's"],
-      ["-1", "~"],
-      [3n, "yes"],
-    ]);
+    assert.deepEqual(
+      tableOf(text).rows.map(({ cells }) => cells.map(valueOf)),
+      [
+        [0xffff_ffff_ffff_ffffn, "0x10"],
+        [0xffff_ffff_ffff_ffffn, "it's"],
+        ["-1", "~"],
+        [3n, "yes"],
+      ],
+    );
   }
 });
 
 test("cells lie where they are written", () => {
   const table = tableOf("tables:\n  t:\n    columns: { a: u8, b: \"[2]u8\", c: str }\n    rows:\n      - [ 12, [1, 2], 'x y' ]\n");
-  assert.deepEqual(table.rows[0]?.cells.map(({ span }) => textOf(span)), ["12", "[1, 2]", "x y"]);
+  assert.deepEqual(
+    table.rows[0]?.cells.map(({ span }) => textOf(span)),
+    ["12", "[1, 2]", "x y"],
+  );
 });
 
 describe("errors in code point into the file", () => {
@@ -92,7 +101,10 @@ test("a table of 10,000 rows in a block scalar is read whole", () => {
 
 test("anchors and aliases repeat nodes", () => {
   const table = tableOf("tables:\n  t:\n    columns: &c { a: u8 }\n    rows: [[&one 1], [*one]]\n  u: { columns: *c, rows: [[2]] }\n");
-  assert.deepEqual(table.rows.map(({ cells }) => cells.map(valueOf)), [[1n], [1n]]);
+  assert.deepEqual(
+    table.rows.map(({ cells }) => cells.map(valueOf)),
+    [[1n], [1n]],
+  );
 });
 
 test("every mistake of a file is reported in one run, and what is sound is kept", () => {
@@ -100,5 +112,8 @@ test("every mistake of a file is reported in one run, and what is sound is kept"
     "suite: a\nsuit: b\ntests:\n  - test: x\n    chek: y\n  - test: z\n    check: exepct 1\n  - test: good\n    check: expect true\ntables:\n  t: { columns: { a: u8 }, rows: [[1, 2], [3]] }\n",
   );
   assert.deepEqual(reports.map(({ code }) => code).toSorted(), ["E0204", "E0302", "E0302", "E0305"]);
-  assert.deepEqual(file.items.map((item) => (item.kind === "test" ? textOf(item.name.span) : item.kind)), ["table", "z", "good"]);
+  assert.deepEqual(
+    file.items.map((item) => (item.kind === "test" ? textOf(item.name.span) : item.kind)),
+    ["table", "z", "good"],
+  );
 });

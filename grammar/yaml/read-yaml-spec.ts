@@ -4,7 +4,24 @@
 // because here each mistake is seen once, with its place, and ten thousand rows cost nothing more.
 
 import { isMap, isScalar, isSeq, type Scalar } from "yaml";
-import type { Attribute, Block, Expr, File, Item, Mark, Name, Need, Param, StringLiteral, SuiteHeader, TableItem, TableRow, TestItem, TestSource, UseItem } from "../ast.ts";
+import type {
+  Attribute,
+  Block,
+  Expr,
+  File,
+  Item,
+  Mark,
+  Name,
+  Need,
+  Param,
+  StringLiteral,
+  SuiteHeader,
+  TableItem,
+  TableRow,
+  TestItem,
+  TestSource,
+  UseItem,
+} from "../ast.ts";
 import type { Report } from "../diagnostic.ts";
 import { parseAttribute, parseExpression, parseNeeds, parseStatements, parseTargets, parseTemplate, parseTypeExpression } from "../parser.ts";
 import type { Source, Span } from "../source.ts";
@@ -13,14 +30,43 @@ import { type Column, readCell, textLiteral } from "./cells.ts";
 import { type Axis, expandMatrix, readAxes } from "./matrix.ts";
 import { readPipeTable } from "./pipe-table.ts";
 import {
-  codeOf, complain, contentRange, type Entry, firstLineOf, isEmpty, kindOf, readDocument, readList, readMap, readScalar, reportUnknown, resolve, spanOf,
-  textOfScalar, type YamlContext, type YamlNode,
+  codeOf,
+  complain,
+  contentRange,
+  type Entry,
+  firstLineOf,
+  isEmpty,
+  kindOf,
+  readDocument,
+  readList,
+  readMap,
+  readScalar,
+  reportUnknown,
+  resolve,
+  spanOf,
+  textOfScalar,
+  type YamlContext,
+  type YamlNode,
 } from "./yaml-nodes.ts";
 
 export const fileKeys = ["suite", "use", "needs", "on", "tags", "attributes", "setup", "teardown", "tables", "tests"] as const;
 export const tableKeys = ["columns", "rows"] as const;
 export const testKeys = [
-  "test", "columns", "rows", "table", "matrix", "exclude", "include", "check", "needs", "on", "tags", "attributes", "timeout", "xfail", "skip",
+  "test",
+  "columns",
+  "rows",
+  "table",
+  "matrix",
+  "exclude",
+  "include",
+  "check",
+  "needs",
+  "on",
+  "tags",
+  "attributes",
+  "timeout",
+  "xfail",
+  "skip",
 ] as const;
 /** What a row given as a map may say beside its cells. A column of the same name goes before. */
 export const rowKeys = ["name", "tags", "attributes", "timeout", "xfail", "skip"] as const;
@@ -84,7 +130,9 @@ function readUses(context: YamlContext, use: Entry | undefined): UseItem[] {
     const entries = isMap(node) ? readMap(context, node, "an entry of `use`", ["path", "as"]) : null;
     const path = isScalar(node) ? node : entries?.get("path")?.value;
     if (path === undefined || !isScalar(path)) {
-      complain(context, "E0304", "`use` names modules and files", firstLineOf(context, node), `${kindOf(node)} instead`, { help: "write `use: [pci, ./sha1.gspec]`, or `{ path: ./sha1.gspec, as: s }`" });
+      complain(context, "E0304", "`use` names modules and files", firstLineOf(context, node), `${kindOf(node)} instead`, {
+        help: "write `use: [pci, ./sha1.gspec]`, or `{ path: ./sha1.gspec, as: s }`",
+      });
       continue;
     }
     const text = textOfScalar(path);
@@ -158,7 +206,13 @@ function scalarsOf(context: YamlContext, entry: Entry | undefined): readonly Sca
 function readAttributes(context: YamlContext, entries: Entries): readonly Attribute[] {
   const attributes: Attribute[] = [];
   const tags = entries.get("tags");
-  if (tags !== undefined) attributes.push(attributeOf(tags, scalarsOf(context, tags).map((scalar) => nameExpr(textOfScalar(scalar), spanOf(context, scalar)))));
+  if (tags !== undefined)
+    attributes.push(
+      attributeOf(
+        tags,
+        scalarsOf(context, tags).map((scalar) => nameExpr(textOfScalar(scalar), spanOf(context, scalar))),
+      ),
+    );
   for (const scalar of scalarsOf(context, entries.get("attributes"))) {
     const attribute = parseAttribute(context.source, codeOf(context, scalar, "`attributes`"), context.report);
     if (attribute !== null) attributes.push(attribute);
@@ -199,7 +253,13 @@ function readColumns(context: YamlContext, entry: Entry | undefined): readonly C
   const columns: Column[] = [];
   for (const column of entries.values()) {
     if (!isFreeName(column.key)) {
-      complain(context, "E0304", `\`${column.key}\` cannot name a column`, column.keySpan, reservedWords.has(column.key) ? "a reserved word" : "letters, digits and `_`");
+      complain(
+        context,
+        "E0304",
+        `\`${column.key}\` cannot name a column`,
+        column.keySpan,
+        reservedWords.has(column.key) ? "a reserved word" : "letters, digits and `_`",
+      );
     }
     const scalar = readText(context, column);
     const type = scalar === null ? null : parseTypeExpression(context.source, codeOf(context, scalar, "`columns`"), context.report);
@@ -332,7 +392,8 @@ function readTables(context: YamlContext, tables: Entry): Item[] {
     if (!isFreeName(entry.key)) complain(context, "E0304", `\`${entry.key}\` cannot name a table`, entry.keySpan, "letters, digits and `_`");
     const fields = readMap(context, entry.value, `the table \`${entry.key}\``, tableKeys);
     const rows = fields?.get("rows");
-    if (fields !== null && rows === undefined && isMap(entry.value) && entry.value.items.length === fields.size) complain(context, "E0303", `the table \`${entry.key}\` has no \`rows\``, entry.keySpan, "this table");
+    if (fields !== null && rows === undefined && isMap(entry.value) && entry.value.items.length === fields.size)
+      complain(context, "E0303", `the table \`${entry.key}\` has no \`rows\``, entry.keySpan, "this table");
     const content = fields === null || rows === undefined ? null : readRows(context, rows, readColumns(context, fields.get("columns")));
     const item = content === null ? null : tableItem(context, { text: entry.key, span: entry.keySpan }, content, entry.keySpan);
     if (item !== null) items.push(item);
@@ -384,7 +445,9 @@ function readData(context: YamlContext, entries: Entries, tableName: Name): Test
   const declared = readColumns(context, entries.get("columns"));
   const [given, second] = (["rows", "table", "matrix"] as const).map((key) => entries.get(key)).filter((entry) => entry !== undefined);
   if (given !== undefined && second !== undefined) {
-    complain(context, "E0310", `\`${given.key}\` and \`${second.key}\` exclude each other`, second.keySpan, "the second source of rows", {}, [{ span: given.keySpan, text: "the first one" }]);
+    complain(context, "E0310", `\`${given.key}\` and \`${second.key}\` exclude each other`, second.keySpan, "the second source of rows", {}, [
+      { span: given.keySpan, text: "the first one" },
+    ]);
   }
   for (const key of ["exclude", "include"]) {
     const entry = entries.get(key);
@@ -392,7 +455,8 @@ function readData(context: YamlContext, entries: Entries, tableName: Name): Test
   }
   if (given === undefined) {
     const columns = entries.get("columns");
-    if (columns !== undefined) complain(context, "E0303", "this test has columns and no rows", columns.keySpan, "columns of what?", { help: "add `rows` or `matrix`" });
+    if (columns !== undefined)
+      complain(context, "E0303", "this test has columns and no rows", columns.keySpan, "columns of what?", { help: "add `rows` or `matrix`" });
     return columns === undefined ? { items: [], sources: [] } : null;
   }
   if (given.key === "table") {
@@ -414,7 +478,9 @@ function readMatrix(context: YamlContext, entries: Entries, matrix: Entry, decla
   const axes = map === null ? null : readAxes(context, map, declared);
   for (const { name, nameSpan } of declared ?? []) {
     if (map !== null && !map.has(name)) {
-      complain(context, "E0303", `\`matrix\` has no values for column \`${name}\``, matrix.keySpan, "missing here", {}, [{ span: nameSpan, text: "declared here" }]);
+      complain(context, "E0303", `\`matrix\` has no values for column \`${name}\``, matrix.keySpan, "missing here", {}, [
+        { span: nameSpan, text: "declared here" },
+      ]);
       return null;
     }
   }
@@ -443,4 +509,3 @@ function readMatrix(context: YamlContext, entries: Entries, matrix: Entry, decla
   }
   return { items, sources };
 }
-

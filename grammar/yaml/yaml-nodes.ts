@@ -58,7 +58,12 @@ export function readDocument(source: Source, report: Report): YamlContext | null
   }
   for (const { code, message, pos } of document.warnings) {
     if (code !== "TAG_RESOLVE_FAILED") continue;
-    report({ code: "E0312", severity: "error", message: `tags such as \`!name\` mean nothing here: ${message}`, labels: [{ span: { source, start: pos[0], end: pos[1] }, text: "a tag" }] });
+    report({
+      code: "E0312",
+      severity: "error",
+      message: `tags such as \`!name\` mean nothing here: ${message}`,
+      labels: [{ span: { source, start: pos[0], end: pos[1] }, text: "a tag" }],
+    });
   }
   return broken === undefined ? { source, report, document } : null;
 }
@@ -79,7 +84,15 @@ export function firstLineOf(context: YamlContext, node: YamlNode): Span {
   return { ...span, end: Math.min(span.end, endOfLine(context.source, span.start)) };
 }
 
-export function complain(context: YamlContext, code: string, message: string, span: Span, label: string, more: Pick<Diagnostic, "help" | "notes" | "fix"> = {}, also: readonly Diagnostic["labels"][number][] = []): void {
+export function complain(
+  context: YamlContext,
+  code: string,
+  message: string,
+  span: Span,
+  label: string,
+  more: Pick<Diagnostic, "help" | "notes" | "fix"> = {},
+  also: readonly Diagnostic["labels"][number][] = [],
+): void {
   context.report({ code, severity: "error", message, labels: [{ span, text: label }, ...also], ...more });
 }
 
@@ -196,7 +209,7 @@ const longEscapes: Readonly<Record<string, number>> = { x: 4, u: 6, U: 10 };
 function alignQuoted(raw: string, value: string, start: number, isDouble: boolean): Int32Array {
   const offsets = new Int32Array(value.length + 1).fill(start);
   let at = 0;
-  for (let i = 0; i < value.length; ) {
+  for (let i = 0; i < value.length;) {
     const character = value.charAt(i);
     offsets[i] = start + at;
     const isEscape = isDouble ? raw.charAt(at) === "\\" : raw.startsWith("''", at);

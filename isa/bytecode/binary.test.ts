@@ -20,7 +20,10 @@ test("encoding and decoding gives the module back, for generated modules", () =>
 });
 
 test("the bytes of a small module are as specified", () => {
-  const module = parseText("gbc 1 addr64 big\nexport \"main\" = @f\nfunc @f (i32) -> (i32) {\nreg %1:i32\n%1 = const.i32 -100\n%0 = div_s.i32 %0, %1\nreturn %0\n}\n", { fileName: "m" });
+  const module = parseText(
+    'gbc 1 addr64 big\nexport "main" = @f\nfunc @f (i32) -> (i32) {\nreg %1:i32\n%1 = const.i32 -100\n%0 = div_s.i32 %0, %1\nreturn %0\n}\n',
+    { fileName: "m" },
+  );
   const expected = [
     [0x67, 0x62, 0x63, 0x00, 1, 3],
     [1, 3, 1, 1, 0x6d],
@@ -40,7 +43,12 @@ test("constants keep all 64 bits and their sign", () => {
   const values = [0n, -1n, 1n << 63n, (1n << 64n) - 1n, -(1n << 63n), 63n, 64n, -64n, -65n];
   const lines = values.map((value) => `%0 = const.i64 ${value}`).join("\n");
   const module = parseText(`gbc 1 addr32 little\nfunc @f () -> () {\nreg %0:i64\n${lines}\nreturn\n}\n`);
-  assert.deepEqual(decodeModule(encodeModule(module)).module?.functions[0]?.body.slice(0, -1).map((instruction) => instruction.imm[0]), values);
+  assert.deepEqual(
+    decodeModule(encodeModule(module))
+      .module?.functions[0]?.body.slice(0, -1)
+      .map((instruction) => instruction.imm[0]),
+    values,
+  );
 });
 
 const bytesOf = (...parts: readonly number[]): Uint8Array => Uint8Array.of(0x67, 0x62, 0x63, 0x00, ...parts);

@@ -3,17 +3,7 @@
 // than the input can fill. Whether the module makes sense is the verifier's question.
 
 import { BYTECODE_VERSION } from "./module.ts";
-import type {
-  BytecodeFunction,
-  DataLayout,
-  DataSymbol,
-  Instruction,
-  Module,
-  Relocation,
-  ScalarType,
-  Signature,
-  SourceLocation,
-} from "./module.ts";
+import type { BytecodeFunction, DataLayout, DataSymbol, Instruction, Module, Relocation, ScalarType, Signature, SourceLocation } from "./module.ts";
 import { findInstruction, findOpcode, type ImmediateKind, type InstructionRow } from "./instructions.ts";
 
 export class BytecodeFormatError extends Error {

@@ -397,7 +397,8 @@ class Parser {
       separate();
       imm[index] = this.immediate(kind);
     });
-    const more = (): boolean => this.token.kind !== "line" && this.token.kind !== "at" && this.token.kind !== "end" && !(this.token.kind === "mark" && this.token.text === "}");
+    const more = (): boolean =>
+      this.token.kind !== "line" && this.token.kind !== "at" && this.token.kind !== "end" && !(this.token.kind === "mark" && this.token.text === "}");
     const nextIsRegister = (): boolean => this.tokens[this.position + (operands > 0 ? 1 : 0)]?.kind === "register";
     while (more() && nextIsRegister()) {
       separate();

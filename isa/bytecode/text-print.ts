@@ -88,7 +88,13 @@ function* printFunctionLines(module: Module, fn: BytecodeFunction, functions: Na
   const locals = fn.registers.slice(fn.signature.params.length);
   for (let start = 0; start < locals.length; start += 8) {
     const first = fn.signature.params.length + start;
-    yield "  reg " + locals.slice(start, start + 8).map((type, index) => `%${first + index}:${type}`).join(", ");
+    yield (
+      "  reg " +
+      locals
+        .slice(start, start + 8)
+        .map((type, index) => `%${first + index}:${type}`)
+        .join(", ")
+    );
   }
   let depth = 1;
   for (const instruction of fn.body) {

@@ -83,7 +83,7 @@ test("the printed form is the canonical text", () => {
 });
 
 test("names that are not unique are referred to by index", () => {
-  const module = parseText('gbc 1 addr64 little\nfunc @f () -> () {\ncall #1\nreturn\n}\nfunc @f () -> () {\nreturn\n}\n');
+  const module = parseText("gbc 1 addr64 little\nfunc @f () -> () {\ncall #1\nreturn\n}\nfunc @f () -> () {\nreturn\n}\n");
   assert.match(printText(module), /call #1/);
   assert.deepEqual(parseText(printText(module)).functions, module.functions);
 });
@@ -92,7 +92,10 @@ test("a hand-written module is located at its own lines", () => {
   const module = parseText("gbc 1 addr64 little\nfunc @f () -> (i32) {\n  reg %0:i32\n  %0 = div_u.i32 %0, %0\n  return %0\n}\n", { fileName: "by-hand.txt" });
   assert.deepEqual(module.files, ["by-hand.txt"]);
   assert.deepEqual(module.locations, [{ file: 0, line: 4, column: 3 }]);
-  assert.deepEqual(module.functions[0]?.body.map((instruction) => instruction.at), [0, -1]);
+  assert.deepEqual(
+    module.functions[0]?.body.map((instruction) => instruction.at),
+    [0, -1],
+  );
   assert.deepEqual(verifyModule(module), []);
 });
 
@@ -112,7 +115,10 @@ const MISTAKES: readonly (readonly [text: string, message: string])[] = [
   [body("reg %3:i8"), "4:7: registers are declared in order; the next is %2"],
   [body("call @g"), "4:8: no function is named 'g'"],
   [body("%1 = symbol_addr @g"), "4:20: no symbol is named 'g'"],
-  [body("trap overflow, %0"), `4:8: unknown trap-class 'overflow'; one of none, illegal_instruction, breakpoint, divide_error, misaligned, access_fault, page_fault, protection, syscall, fp_exception, machine_check, bounds, stack_overflow, unreachable, timeout`],
+  [
+    body("trap overflow, %0"),
+    `4:8: unknown trap-class 'overflow'; one of none, illegal_instruction, breakpoint, divide_error, misaligned, access_fault, page_fault, protection, syscall, fp_exception, machine_check, bounds, stack_overflow, unreachable, timeout`,
+  ],
   [body("br"), "4:5: expected a depth, found the end of the line"],
   [body("%0 = copy.i32 %0 %0"), '4:20: expected the end of the line, found "0"'],
   [body("%0 = const.i32 ?"), '4:18: unexpected character "?"'],
@@ -120,6 +126,9 @@ const MISTAKES: readonly (readonly [text: string, message: string])[] = [
 
 for (const [text, message] of MISTAKES) {
   test(`mistake: ${message}`, () => {
-    assert.throws(() => parseText(text), (error) => error instanceof TextFormatError && error.message === message);
+    assert.throws(
+      () => parseText(text),
+      (error) => error instanceof TextFormatError && error.message === message,
+    );
   });
 }

@@ -72,22 +72,31 @@ const INVALID: readonly (readonly [text: string, problems: readonly string[]])[]
   [returning("call @f, %0"), [`${F} 0: call has 0 results, expected 1`]],
   [returning("%1 = call @f, %2"), [`${F} 0: call: %2 is i8, expected i32`]],
   [fn("return"), [`${F} 0: return has 0 operands, expected 1`]],
-  [`func @g () -> (i8, i8) {\nreg %0:i8\nreturn %0, %0\n}\nfunc @f () -> () {\nreg %0:i8\n%0, %0 = call @g\nreturn\n}`, [`${F} 0: call writes a register twice`]],
+  [
+    `func @g () -> (i8, i8) {\nreg %0:i8\nreturn %0, %0\n}\nfunc @f () -> () {\nreg %0:i8\n%0, %0 = call @g\nreturn\n}`,
+    [`${F} 0: call writes a register twice`],
+  ],
   [`trap_vector @f\n${returning("fence")}`, ["module: trap vector must be () -> (i32)"]],
   [`interrupt_vector @f\n${returning("fence")}`, ["module: interrupt vector must be (i32) -> ()"]],
   [`export "a" = @f\nexport "a" = #9\n${returning("fence")}`, ["module: two exports are named 'a'", "module: export 'a': no function 9"]],
   ["data @d size 4 align 3 writable", ["module: symbol 0 (d): alignment 3 is no power of two up to 4096"]],
   ['data @d size 1 align 1 readonly { bytes "0000" }', ["module: symbol 0 (d): 2 bytes in a size of 1"]],
   ["data @d size 7 align 1 readonly {\naddr 4 data @d\n}", ["module: symbol 0 (d): relocation at 4 is outside the symbol"]],
-  ["data @d size 8 align 1 readonly {\naddr 0 data @d\naddr 3 data #5\n}", ["module: symbol 0 (d): relocation at 3 overlaps another", "module: symbol 0 (d): relocation at 3: no symbol 5"]],
+  [
+    "data @d size 8 align 1 readonly {\naddr 0 data @d\naddr 3 data #5\n}",
+    ["module: symbol 0 (d): relocation at 3 overlaps another", "module: symbol 0 (d): relocation at 3: no symbol 5"],
+  ],
   ["data @d size 8 align 1 readonly {\naddr 0 func #5\n}", ["module: symbol 0 (d): relocation at 0: no function 5"]],
   ["data @d size 8 align 1 readonly\ndata @d size 8 align 1 readonly", ["module: two symbols are named 'd'"]],
-  [`func @f () -> () {\nreg %0:i8\n%0 = div_u.i8 %0, %0 ;@3\n%0 = div_u.i8 %0, %0\nfence ;@0\nreturn\n}\nfiles {\n}\nlocations {\n1:0:1\n}`, [
-    "module: location 0: no file 1",
-    "module: location 0: line and column count from 1",
-    `${F} 0: no location 3`,
-    `${F} 1: div_u may trap and has no location`,
-  ]],
+  [
+    `func @f () -> () {\nreg %0:i8\n%0 = div_u.i8 %0, %0 ;@3\n%0 = div_u.i8 %0, %0\nfence ;@0\nreturn\n}\nfiles {\n}\nlocations {\n1:0:1\n}`,
+    [
+      "module: location 0: no file 1",
+      "module: location 0: line and column count from 1",
+      `${F} 0: no location 3`,
+      `${F} 1: div_u may trap and has no location`,
+    ],
+  ],
 ];
 
 for (const [text, problems] of INVALID) {

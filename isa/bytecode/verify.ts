@@ -22,8 +22,10 @@ const MAX_ALIGN = 4096;
 
 type Report = (message: string) => void;
 
-const isIndex = (value: number | bigint | undefined, count: number): boolean => typeof value === "number" && Number.isInteger(value) && value >= 0 && value < count;
-const isOffset = (value: number | bigint | undefined): boolean => typeof value === "number" && Number.isInteger(value) && value >= -0x8000_0000 && value <= 0x7fff_ffff;
+const isIndex = (value: number | bigint | undefined, count: number): boolean =>
+  typeof value === "number" && Number.isInteger(value) && value >= 0 && value < count;
+const isOffset = (value: number | bigint | undefined): boolean =>
+  typeof value === "number" && Number.isInteger(value) && value >= -0x8000_0000 && value <= 0x7fff_ffff;
 const isU32 = (value: number | bigint | undefined): boolean => isIndex(value, 0x1_0000_0000);
 const isCount = (value: number): boolean => Number.isInteger(value) && value >= 0;
 
@@ -53,9 +55,21 @@ function verifyNames(what: string, names: readonly string[], report: Report): vo
 function verifyTables(module: Module, report: Report): void {
   if (module.version !== BYTECODE_VERSION) report(`version ${module.version}, expected ${BYTECODE_VERSION}`);
   if (module.functions.length > MAX_FUNCTIONS) report(`${module.functions.length} functions, at most ${MAX_FUNCTIONS}`);
-  verifyNames("function", module.functions.map((fn) => fn.name), report);
-  verifyNames("symbol", module.symbols.map((symbol) => symbol.name), report);
-  verifyNames("export", module.exports.map((entry) => entry.name), report);
+  verifyNames(
+    "function",
+    module.functions.map((fn) => fn.name),
+    report,
+  );
+  verifyNames(
+    "symbol",
+    module.symbols.map((symbol) => symbol.name),
+    report,
+  );
+  verifyNames(
+    "export",
+    module.exports.map((entry) => entry.name),
+    report,
+  );
   for (const file of module.files) if (!file.isWellFormed()) report("file name is not well-formed Unicode");
   module.locations.forEach((place, index) => {
     if (!isIndex(place.file, module.files.length)) report(`location ${index}: no file ${place.file}`);
@@ -79,7 +93,8 @@ function verifyVector(module: Module, what: string, index: number, wanted: Signa
 
 function verifySymbol(module: Module, symbol: DataSymbol, report: Report): void {
   if (!isU32(symbol.size)) report(`size ${symbol.size}`);
-  if (!isCount(symbol.align) || symbol.align === 0 || symbol.align > MAX_ALIGN || (symbol.align & (symbol.align - 1)) !== 0) report(`alignment ${symbol.align} is no power of two up to ${MAX_ALIGN}`);
+  if (!isCount(symbol.align) || symbol.align === 0 || symbol.align > MAX_ALIGN || (symbol.align & (symbol.align - 1)) !== 0)
+    report(`alignment ${symbol.align} is no power of two up to ${MAX_ALIGN}`);
   if (symbol.bytes.length > symbol.size) report(`${symbol.bytes.length} bytes in a size of ${symbol.size}`);
   const width = module.layout.addressBytes;
   const taken = new Set<number>();
@@ -183,7 +198,8 @@ class FunctionVerifier {
     }
     imm.forEach((value, index) => {
       const kind = row.imm[isList ? 0 : index];
-      if (kind !== undefined && !this.isValid(kind, value, instruction)) this.report(`${op}: ${describeKind(kind)} ${value} ${kind === "constant" ? `is no ${instruction.type}` : "does not exist"}`);
+      if (kind !== undefined && !this.isValid(kind, value, instruction))
+        this.report(`${op}: ${describeKind(kind)} ${value} ${kind === "constant" ? `is no ${instruction.type}` : "does not exist"}`);
     });
     if (op === "frame_addr" && !isIndex(imm[0], this.fn.frameSize)) this.report(`frame_addr ${imm[0]} is outside the frame of ${this.fn.frameSize} bytes`);
     if (op === "trap" && imm[0] === 0) this.report("trap none");
@@ -244,7 +260,13 @@ class FunctionVerifier {
     }
   }
 
-  private verifyOperands(instruction: Instruction, what: string, registers: readonly number[], row: readonly string[], variable: readonly ScalarType[] | undefined): void {
+  private verifyOperands(
+    instruction: Instruction,
+    what: string,
+    registers: readonly number[],
+    row: readonly string[],
+    variable: readonly ScalarType[] | undefined,
+  ): void {
     const { op } = instruction;
     const isVariable = row.includes("...");
     const fixed = row.filter((kind) => kind !== "...");

@@ -4,15 +4,7 @@
 // Directives: .byte .half .2byte .word .4byte .dword .8byte .quad .align .p2align .balign .zero .skip .equ .set .option (for what
 // holds anyway). Left out: sections, strings, macros, %hi and %lo (use `la`), `.option rvc`.
 
-import {
-  isRegister,
-  putAddress,
-  putWord,
-  readConstant,
-  readWhole,
-  resolverAt,
-  unknownName,
-} from "./assembly-output.ts";
+import { isRegister, putAddress, putWord, readConstant, readWhole, resolverAt, unknownName } from "./assembly-output.ts";
 import type { Output, Scope, SizedStatement } from "./assembly-output.ts";
 import { AssemblyError, readExpression, readStatements, splitOperands } from "./assembly-text.ts";
 import type { AssemblyProblem, Token, Value } from "./assembly-text.ts";
@@ -138,9 +130,7 @@ const pseudoInstructions = Map.groupBy(PSEUDO_INSTRUCTIONS, (row) => row.mnemoni
 function expandPseudo(row: PseudoInstruction, operands: readonly (readonly Token[])[], head: Token): readonly Token[] {
   const given = new Map(row.operands.map((name, index) => [name, operands[index] ?? []]));
   const [statement] = readStatements(row.expansion).statements;
-  return (statement?.tokens ?? []).flatMap(
-    (token) => given.get(token.text) ?? [{ ...token, line: head.line, column: head.column }],
-  );
+  return (statement?.tokens ?? []).flatMap((token) => given.get(token.text) ?? [{ ...token, line: head.line, column: head.column }]);
 }
 
 function sizeInstruction(name: string, head: Token, tokens: readonly Token[]): SizedStatement {
@@ -168,14 +158,7 @@ function findMnemonic(name: string, head: Token): { readonly row: Instruction; r
   throw unknownName(head, "instruction", allMnemonics());
 }
 
-function writeInstruction(
-  row: Instruction,
-  order: number,
-  head: Token,
-  tokens: readonly Token[],
-  output: Output,
-  offset: number,
-): void {
+function writeInstruction(row: Instruction, order: number, head: Token, tokens: readonly Token[], output: Output, offset: number): void {
   const values = new Map<string, number>();
   const kinds = new Map(row.operands);
   let at = 0;
@@ -197,10 +180,7 @@ function writeInstruction(
       case "register": {
         const wanted = part.part === "register" ? part.name : part.text;
         const token = tokens[at];
-        const isIt =
-          part.part === "register" && token !== undefined
-            ? findXRegister(token.text) === findXRegister(wanted)
-            : token?.text === wanted;
+        const isIt = part.part === "register" && token !== undefined ? findXRegister(token.text) === findXRegister(wanted) : token?.text === wanted;
         if (!isIt) {
           const found = token === undefined ? "" : `, found \`${token.text}\``;
           throw new AssemblyError(token ?? last, `\`${wanted}\` expected${found}`, usage());
@@ -263,11 +243,7 @@ function writeInstruction(
     last = tokens[end - 1] ?? last;
     if (operand.kind === "target") return readTarget(name, operand, value, start);
     if (value.base !== undefined) {
-      throw new AssemblyError(
-        start,
-        `${name} must be a number, not an address`,
-        "`la` puts an address into a register",
-      );
+      throw new AssemblyError(start, `${name} must be a number, not an address`, "`la` puts an address into a register");
     }
     return checked(name, operand, value.constant, start);
   };
@@ -353,20 +329,11 @@ function writeSyntax(parts: readonly SyntaxPart[]): string {
   return parts.map(write).join("");
 }
 
-function sizeComputed(
-  name: string,
-  head: Token,
-  operands: readonly (readonly Token[])[],
-  scope: Scope,
-): SizedStatement | undefined {
+function sizeComputed(name: string, head: Token, operands: readonly (readonly Token[])[], scope: Scope): SizedStatement | undefined {
   if (!isComputed(name)) return undefined;
   const wanted = COMPUTED_PSEUDO_INSTRUCTIONS[name];
   if (operands.length !== wanted.length || operands.some((operand) => operand.length === 0)) {
-    throw new AssemblyError(
-      head,
-      `\`${name}\` does not take these operands`,
-      `it is written \`${name} ${wanted.join(", ")}\``,
-    );
+    throw new AssemblyError(head, `\`${name}\` does not take these operands`, `it is written \`${name} ${wanted.join(", ")}\``);
   }
   const [first = [], second = []] = operands;
   switch (name) {
@@ -390,27 +357,16 @@ function sizeComputed(
       return auipcPair(second, head, encode("auipc", { rd, imm: 0 }), encode("addi", { rd, rs1: rd, imm: 0 }));
     }
     case "call": {
-      return auipcPair(
-        first,
-        head,
-        encode("auipc", { rd: "ra", imm: 0 }),
-        encode("jalr", { rd: "ra", rs1: "ra", imm: 0 }),
-      );
+      return auipcPair(first, head, encode("auipc", { rd: "ra", imm: 0 }), encode("jalr", { rd: "ra", rs1: "ra", imm: 0 }));
     }
     case "tail": {
       const via = TAIL_REGISTER;
-      return auipcPair(
-        first,
-        head,
-        encode("auipc", { rd: via, imm: 0 }),
-        encode("jalr", { rd: "zero", rs1: via, imm: 0 }),
-      );
+      return auipcPair(first, head, encode("auipc", { rd: via, imm: 0 }), encode("jalr", { rd: "zero", rs1: via, imm: 0 }));
     }
   }
 }
 
-const isComputed = (name: string): name is keyof typeof COMPUTED_PSEUDO_INSTRUCTIONS =>
-  Object.hasOwn(COMPUTED_PSEUDO_INSTRUCTIONS, name);
+const isComputed = (name: string): name is keyof typeof COMPUTED_PSEUDO_INSTRUCTIONS => Object.hasOwn(COMPUTED_PSEUDO_INSTRUCTIONS, name);
 
 function readXRegister(tokens: readonly Token[]): number {
   const [token, extra] = tokens;
@@ -434,9 +390,5 @@ function auipcPair(tokens: readonly Token[], head: Token, auipc: number, second:
 }
 
 function allMnemonics(): readonly string[] {
-  return [
-    ...INSTRUCTIONS.map((row) => row.mnemonic),
-    ...PSEUDO_INSTRUCTIONS.map((row) => row.mnemonic),
-    ...Object.keys(COMPUTED_PSEUDO_INSTRUCTIONS),
-  ];
+  return [...INSTRUCTIONS.map((row) => row.mnemonic), ...PSEUDO_INSTRUCTIONS.map((row) => row.mnemonic), ...Object.keys(COMPUTED_PSEUDO_INSTRUCTIONS)];
 }

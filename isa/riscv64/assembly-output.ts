@@ -30,8 +30,7 @@ export interface Scope {
   readonly isOutsideSymbol: ((name: string) => boolean) | undefined;
 }
 
-export const isRegister = (name: string): boolean =>
-  findXRegister(name) !== undefined || findFRegister(name) !== undefined;
+export const isRegister = (name: string): boolean => findXRegister(name) !== undefined || findFRegister(name) !== undefined;
 
 /** Names as the second pass knows them, for a statement at this offset. */
 export function resolverAt(here: number, scope: Scope): ResolveName {
@@ -58,8 +57,7 @@ function findNumberedLabel(token: Token, here: number, scope: Scope): number {
   const found = isBack
     ? scope.numberedLabels.findLast((label) => label.number === number && label.offset <= here)
     : scope.numberedLabels.find((label) => label.number === number && label.offset > here);
-  if (found === undefined)
-    throw new AssemblyError(token, `no label \`${number}:\` ${isBack ? "before" : "after"} this`);
+  if (found === undefined) throw new AssemblyError(token, `no label \`${number}:\` ${isBack ? "before" : "after"} this`);
   return found.offset;
 }
 
@@ -112,19 +110,13 @@ export function putWord(output: Output, offset: number, length: 2 | 4, word: num
 
 export function unknownName(token: Token, what: string, known: readonly string[]): AssemblyError {
   const near = nearestName(token.text, known);
-  return new AssemblyError(
-    token,
-    `unknown ${what} \`${token.text}\``,
-    near === undefined ? undefined : `did you mean \`${near}\`?`,
-  );
+  return new AssemblyError(token, `unknown ${what} \`${token.text}\``, near === undefined ? undefined : `did you mean \`${near}\`?`);
 }
 
 /** The name that differs least, if it differs little. */
 function nearestName(name: string, known: readonly string[]): string | undefined {
   const most = Math.max(1, Math.floor(name.length / 3));
-  const ranked = known
-    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate) }))
-    .toSorted((a, b) => a.distance - b.distance);
+  const ranked = known.map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate) })).toSorted((a, b) => a.distance - b.distance);
   const [best] = ranked;
   return best !== undefined && best.distance <= most ? best.candidate : undefined;
 }

@@ -76,13 +76,7 @@ export function readStatements(text: string): {
         continue;
       }
       const kind =
-        groups["name"] !== undefined
-          ? "name"
-          : groups["local"] !== undefined
-            ? "local"
-            : groups["punctuation"] !== undefined
-              ? "punctuation"
-              : "number";
+        groups["name"] !== undefined ? "name" : groups["local"] !== undefined ? "local" : groups["punctuation"] !== undefined ? "punctuation" : "number";
       tokens.push({ kind, text: match[0], line: index + 1, column });
     }
     statements.push(splitLabels(tokens));
@@ -126,9 +120,7 @@ export interface Value {
 export type ResolveName = (token: Token) => Value;
 
 // Binding strength as in C, which is the one people expect, not GNU as'.
-const BINARY: Readonly<
-  Record<string, { readonly strength: number; readonly apply: (a: bigint, b: bigint) => bigint }>
-> = {
+const BINARY: Readonly<Record<string, { readonly strength: number; readonly apply: (a: bigint, b: bigint) => bigint }>> = {
   "|": { strength: 1, apply: (a, b) => a | b },
   "^": { strength: 2, apply: (a, b) => a ^ b },
   "&": { strength: 3, apply: (a, b) => a & b },
@@ -142,12 +134,7 @@ const BINARY: Readonly<
 };
 
 /** Reads an expression from tokens[start]; the answer's `end` is the first token that is not part of it. */
-export function readExpression(
-  tokens: readonly Token[],
-  start: number,
-  after: Token,
-  resolve: ResolveName,
-): { readonly value: Value; readonly end: number } {
+export function readExpression(tokens: readonly Token[], start: number, after: Token, resolve: ResolveName): { readonly value: Value; readonly end: number } {
   let at = start;
 
   const readUnary = (): Value => {

@@ -26,10 +26,7 @@ const PREFIX = "riscv64-linux-gnu-";
 const ARCH = "rv64imafdch_zicsr_zifencei_zihintpause_zicbom_zicbop_zicboz_zawrs_zba_zbb_zbc_zbs_svinval";
 
 const version = spawnSync(`${PREFIX}as`, ["--version"], { encoding: "utf8" });
-const problem =
-  version.error === undefined && version.status === 0
-    ? null
-    : `${PREFIX}as cannot be run (Debian package binutils-riscv64-linux-gnu)`;
+const problem = version.error === undefined && version.status === 0 ? null : `${PREFIX}as cannot be run (Debian package binutils-riscv64-linux-gnu)`;
 const required = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/).includes("binutils");
 const options = { skip: problem !== null && !required ? problem : false };
 
@@ -67,9 +64,7 @@ function gnuAssemble(lines: readonly Line[], wants?: "listing"): GnuResult {
     const image = join(folder, "forms.bin");
     // GNU as compresses what it can unless it is told not to.
     const text = lines.map((line, index) =>
-      line.length === lines[index - 1]?.length
-        ? line.text
-        : `.option ${line.length === 2 ? "rvc" : "norvc"}\n${line.text}`,
+      line.length === lines[index - 1]?.length ? line.text : `.option ${line.length === 2 ? "rvc" : "norvc"}\n${line.text}`,
     );
     writeFileSync(source, `${text.join("\n")}\n`);
     run("as", ["-mno-relax", `-march=${ARCH}`, "-mpriv-spec=1.12", "-o", object, source]);
@@ -127,10 +122,7 @@ function makeNoise(seed: number): () => number {
 }
 
 function casesOf(row: Instruction, noise: () => number): readonly Case[] {
-  const choices = row.operands.map(
-    ([name, operand]) =>
-      [name, edgeValues(operand).filter((value) => checkOperand(operand, value) === undefined)] as const,
-  );
+  const choices = row.operands.map(([name, operand]) => [name, edgeValues(operand).filter((value) => checkOperand(operand, value) === undefined)] as const);
   const pick = (values: readonly number[]): number => values[noise() % values.length] ?? 0;
   const combinations: ReadonlyMap<string, number>[] = [];
   for (const [varied, values] of choices) {
@@ -173,8 +165,7 @@ function forGnu(row: Instruction, values: ReadonlyMap<string, number>, text: str
   const [pred = 1, succ = 1] = [values.get("pred"), values.get("succ")];
   if (row.mnemonic === "fence" && (pred === 0 || succ === 0)) return `.insn i MISC_MEM, 0, x0, x0, ${pred * 16 + succ}`;
   const rm = values.get("rm") ?? 0;
-  if (row.format === "F-unary-exact" && rm !== 0)
-    return `.insn r OP_FP, ${rm}, 0x21, ${f(values, "rd")}, ${f(values, "rs1")}, x0`;
+  if (row.format === "F-unary-exact" && rm !== 0) return `.insn r OP_FP, ${rm}, 0x21, ${f(values, "rd")}, ${f(values, "rs1")}, x0`;
   if (row.format === "F-from-x-exact" && rm !== 0) {
     const from = row.mnemonic === "fcvt.d.wu" ? "x1" : "x0";
     return `.insn r OP_FP, ${rm}, 0x69, ${f(values, "rd")}, ${x(values, "rs1")}, ${from}`;
@@ -243,41 +234,35 @@ test("every form: our bytes are GNU as', our text is objdump's", options, (conte
   );
 });
 
-test(
-  "our disassembly of every halfword and of many words assembles, by GNU as, to the same bytes",
-  options,
-  (context) => {
-    const noise = makeNoise(0x9e3779b9);
-    const words: { readonly word: number; readonly length: number }[] = [];
-    for (let word = 0; word < 0x10000; word++) if ((word & 3) !== 3) words.push({ word, length: 2 });
-    for (const row of INSTRUCTIONS) {
-      if (row.length !== 4) continue;
-      for (let index = 0; index < 50; index++)
-        words.push({ word: ((noise() & ~row.mask) | row.match) >>> 0, length: 4 });
-    }
-    for (let index = 0; index < 10_000; index++) words.push({ word: (noise() | 3) >>> 0, length: 4 });
+test("our disassembly of every halfword and of many words assembles, by GNU as, to the same bytes", options, (context) => {
+  const noise = makeNoise(0x9e3779b9);
+  const words: { readonly word: number; readonly length: number }[] = [];
+  for (let word = 0; word < 0x10000; word++) if ((word & 3) !== 3) words.push({ word, length: 2 });
+  for (const row of INSTRUCTIONS) {
+    if (row.length !== 4) continue;
+    for (let index = 0; index < 50; index++) words.push({ word: ((noise() & ~row.mask) | row.match) >>> 0, length: 4 });
+  }
+  for (let index = 0; index < 10_000; index++) words.push({ word: (noise() | 3) >>> 0, length: 4 });
 
-    const lines = words.map(({ word, length }) => {
-      const text = disassembleWord(word);
-      const decoded = decode(word);
-      const gnuText =
-        decoded === undefined || text.startsWith(".") ? text : forGnu(decoded.instruction, decoded.operands, text);
-      return { text: gnuText, length };
-    });
-    const gnu = gnuAssemble(lines);
-    const wrong: string[] = [];
-    let offset = 0;
-    for (const [index, { word, length }] of words.entries()) {
-      const theirs = hex(gnu.bytes.subarray(offset, offset + length));
-      const ours = word.toString(16).padStart(2 * length, "0");
-      if (ours !== theirs) wrong.push(`${lines[index]?.text}: ${ours}, GNU as: ${theirs}`);
-      offset += length;
-    }
-    assert.deepEqual(wrong.slice(0, 40), [], `${wrong.length} differences`);
-    const data = lines.filter(({ text }) => /^\.(word|half)/.test(text)).length;
-    context.diagnostic(`${words.length} words disassembled and assembled again (${data} as data), 0 differences`);
-  },
-);
+  const lines = words.map(({ word, length }) => {
+    const text = disassembleWord(word);
+    const decoded = decode(word);
+    const gnuText = decoded === undefined || text.startsWith(".") ? text : forGnu(decoded.instruction, decoded.operands, text);
+    return { text: gnuText, length };
+  });
+  const gnu = gnuAssemble(lines);
+  const wrong: string[] = [];
+  let offset = 0;
+  for (const [index, { word, length }] of words.entries()) {
+    const theirs = hex(gnu.bytes.subarray(offset, offset + length));
+    const ours = word.toString(16).padStart(2 * length, "0");
+    if (ours !== theirs) wrong.push(`${lines[index]?.text}: ${ours}, GNU as: ${theirs}`);
+    offset += length;
+  }
+  assert.deepEqual(wrong.slice(0, 40), [], `${wrong.length} differences`);
+  const data = lines.filter(({ text }) => /^\.(word|half)/.test(text)).length;
+  context.diagnostic(`${words.length} words disassembled and assembled again (${data} as data), 0 differences`);
+});
 
 /** What objdump 2.40 reads as an instruction and we do not, or the other way round. */
 function isKnownDisagreement(ours: Instruction | undefined, listed: string): boolean {
@@ -447,17 +432,7 @@ test("pseudo-instructions and small programs are what GNU as makes of them", opt
 test("li takes no more instructions than GNU as'", options, (context) => {
   const noise = makeNoise(0xdeadbeef);
   const random = (): bigint => (BigInt(noise()) << 32n) | BigInt(noise());
-  const values = [
-    0n,
-    -1n,
-    0x7fff_ffffn,
-    0x8000_0000n,
-    0xffff_ffffn,
-    (1n << 63n) - 1n,
-    1n << 63n,
-    0x7fff_f800n,
-    0x8000_1000n,
-  ];
+  const values = [0n, -1n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, (1n << 63n) - 1n, 1n << 63n, 0x7fff_f800n, 0x8000_1000n];
   for (let bit = 0n; bit < 64n; bit++) values.push(1n << bit, (1n << bit) - 1n, -(1n << bit), random() >> bit);
   const wanted = values.map((value) => BigInt.asIntN(64, value));
   const marked = wanted.map((value) => ({ text: `li a0, ${value}\nebreak`, length: 4 }));

@@ -2,15 +2,7 @@
 
 import { AssemblyError } from "./assembly-text.ts";
 import type { Token } from "./assembly-text.ts";
-import {
-  isRegister,
-  putAddress,
-  putWord,
-  readConstant,
-  readWhole,
-  resolverAt,
-  unknownName,
-} from "./assembly-output.ts";
+import { isRegister, putAddress, putWord, readConstant, readWhole, resolverAt, unknownName } from "./assembly-output.ts";
 import type { Scope, SizedStatement } from "./assembly-output.ts";
 import { encode } from "./encode.ts";
 
@@ -25,27 +17,12 @@ const DATA_WIDTHS: Readonly<Record<string, 1 | 2 | 4 | 8>> = {
   ".quad": 8,
 };
 
-const DIRECTIVES = [
-  ...Object.keys(DATA_WIDTHS),
-  ".align",
-  ".p2align",
-  ".balign",
-  ".zero",
-  ".skip",
-  ".equ",
-  ".set",
-  ".option",
-];
+const DIRECTIVES = [...Object.keys(DATA_WIDTHS), ".align", ".p2align", ".balign", ".zero", ".skip", ".equ", ".set", ".option"];
 
 /** Anything larger in an asm block is a slip of the keyboard. */
 const MAX_FILL = 1n << 20n;
 
-export function sizeDirective(
-  head: Token,
-  operands: readonly (readonly Token[])[],
-  offset: number,
-  scope: Scope,
-): SizedStatement | undefined {
+export function sizeDirective(head: Token, operands: readonly (readonly Token[])[], offset: number, scope: Scope): SizedStatement | undefined {
   const width = DATA_WIDTHS[head.text];
   if (width !== undefined) return sizeData(head, operands, width);
   const [first = []] = operands;
@@ -56,19 +33,14 @@ export function sizeDirective(
       const given = readConstant(first, head, scope);
       const bytes = head.text === ".balign" ? given : given >= 0n && given <= 20n ? 1n << given : -1n;
       if (bytes < 1n || bytes > MAX_FILL || (bytes & (bytes - 1n)) !== 0n) {
-        throw new AssemblyError(
-          first[0] ?? head,
-          `cannot align to ${given}`,
-          "`.balign` takes a power of two, `.align` its exponent",
-        );
+        throw new AssemblyError(first[0] ?? head, `cannot align to ${given}`, "`.balign` takes a power of two, `.align` its exponent");
       }
       return { length: -offset & (Number(bytes) - 1), write: writePadding(-offset & (Number(bytes) - 1)) };
     }
     case ".zero":
     case ".skip": {
       const length = readConstant(first, head, scope);
-      if (length < 0n || length > MAX_FILL)
-        throw new AssemblyError(first[0] ?? head, `length is ${length}, can be 0..${MAX_FILL}`);
+      if (length < 0n || length > MAX_FILL) throw new AssemblyError(first[0] ?? head, `length is ${length}, can be 0..${MAX_FILL}`);
       return { length: Number(length), write: () => undefined };
     }
     case ".equ":
@@ -87,11 +59,7 @@ export function sizeDirective(
     case ".option": {
       const [what] = first;
       if (what !== undefined && /^(norvc|norelax|nopic|push|pop)$/.test(what.text)) return undefined;
-      throw new AssemblyError(
-        what ?? head,
-        `\`.option ${what?.text ?? ""}\` is not supported`,
-        "compressed instructions are written by their `c.` names",
-      );
+      throw new AssemblyError(what ?? head, `\`.option ${what?.text ?? ""}\` is not supported`, "compressed instructions are written by their `c.` names");
     }
     default:
       throw unknownName(head, "directive", DIRECTIVES);

@@ -27,8 +27,7 @@ export function disassemble(bytes: Uint8Array, options: DisassembleOptions = {})
   const lines: DisassembledLine[] = [];
   for (let offset = 0; offset < bytes.length;) {
     const left = bytes.length - offset;
-    const line =
-      left < 2 ? { length: 1, text: `.byte ${hex(view.getUint8(offset), 2)}` } : disassembleAt(view, offset, options);
+    const line = left < 2 ? { length: 1, text: `.byte ${hex(view.getUint8(offset), 2)}` } : disassembleAt(view, offset, options);
     lines.push({ offset, ...line });
     offset += line.length;
   }
@@ -40,10 +39,7 @@ function disassembleAt(view: DataView, offset: number, options: DisassembleOptio
   const length = instructionLength(low);
   if (length > view.byteLength - offset) return { length: 2, text: `.half ${hex(low, 4)}` };
   const { address, symbolAt } = options;
-  const nameTarget =
-    address !== undefined && symbolAt !== undefined
-      ? (distance: number) => symbolAt(address + BigInt(offset) + BigInt(distance))
-      : undefined;
+  const nameTarget = address !== undefined && symbolAt !== undefined ? (distance: number) => symbolAt(address + BigInt(offset) + BigInt(distance)) : undefined;
   return { length, text: disassembleWord(length === 2 ? low : view.getUint32(offset, true), nameTarget) };
 }
 
@@ -56,10 +52,7 @@ export function disassembleWord(bits: number, nameTarget?: (distance: number) =>
 }
 
 /** Undefined when the operands hold something that has no text. */
-export function writeInstruction(
-  { instruction, operands }: DecodedInstruction,
-  nameTarget?: (distance: number) => string | undefined,
-): string | undefined {
+export function writeInstruction({ instruction, operands }: DecodedInstruction, nameTarget?: (distance: number) => string | undefined): string | undefined {
   const kinds = new Map(instruction.operands);
   let mnemonic: string = instruction.mnemonic;
   for (const [name, operand] of instruction.operands) {
@@ -82,9 +75,7 @@ export function writeInstruction(
         return name ?? writeOperand(operand, value);
       }
       case "optional":
-        return part.parts.some((inner) => inner.part === "operand" && isImplied(inner.name))
-          ? ""
-          : part.parts.map(write).join("");
+        return part.parts.some((inner) => inner.part === "operand" && isImplied(inner.name)) ? "" : part.parts.map(write).join("");
     }
   };
   const isImplied = (name: string): boolean => {

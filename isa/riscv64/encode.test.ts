@@ -41,8 +41,7 @@ test("an operand that does not fit is a RangeError that names it", () => {
     [() => encode("ld", { rd: 1, rs1: 1, imm: 0.5 }), /^ld: imm is 0\.5, must be an integer$/],
     [() => encode("fence", { pred: "wr", succ: 0 }), /^fence: pred cannot be "wr"$/],
   ];
-  for (const [action, message] of failing)
-    assert.throws(action, (error: Error) => error instanceof RangeError && message.test(error.message));
+  for (const [action, message] of failing) assert.throws(action, (error: Error) => error instanceof RangeError && message.test(error.message));
 });
 
 test("no two rows mean the same word", () => {
@@ -58,9 +57,7 @@ test("no two rows mean the same word", () => {
 
 test("no two operands of a format share a bit", () => {
   for (const { mnemonic, operands, length } of INSTRUCTIONS) {
-    const bits = operands.flatMap(([, operand]) =>
-      operand.bits.flatMap(([at, width]) => Array.from({ length: width }, (_, index) => at + index)),
-    );
+    const bits = operands.flatMap(([, operand]) => operand.bits.flatMap(([at, width]) => Array.from({ length: width }, (_, index) => at + index)));
     assert.equal(new Set(bits).size, bits.length, mnemonic);
     assert.ok(
       bits.every((bit) => bit < 8 * length),

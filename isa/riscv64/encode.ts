@@ -71,8 +71,7 @@ export function checkOperand(operand: Operand, value: number | bigint): string |
   if (small % step !== 0) return `is ${showValue(operand, value)}, must be a multiple of ${step}`;
   if (operand.kind === "upper") {
     const half = halfOfUpper(operand);
-    if (small >= half && small < 0x100000 - half)
-      return `is ${showValue(operand, value)}, must be ${showUpperRange(operand)}`;
+    if (small >= half && small < 0x100000 - half) return `is ${showValue(operand, value)}, must be ${showUpperRange(operand)}`;
   }
   if (operand.without?.includes(small) === true) return `must not be ${showValue(operand, value)}`;
   return undefined;
@@ -80,9 +79,7 @@ export function checkOperand(operand: Operand, value: number | bigint): string |
 
 function showUpperRange(operand: Operand): string {
   const half = halfOfUpper(operand);
-  return half < 0x80000
-    ? `0x0..0x${(half - 1).toString(16)} or 0x${(0x100000 - half).toString(16)}..0xfffff`
-    : "0x0..0xfffff";
+  return half < 0x80000 ? `0x0..0x${(half - 1).toString(16)} or 0x${(0x100000 - half).toString(16)}..0xfffff` : "0x0..0xfffff";
 }
 
 function showValue(operand: Operand, value: number | bigint): string {

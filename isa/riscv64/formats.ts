@@ -42,10 +42,8 @@ const x = (at: number, without: readonly number[] = []) => ({ kind: "x", bits: [
 const f = (at: number) => ({ kind: "f", bits: [[at, 5, 0]] }) as const;
 const x8 = (at: number) => ({ kind: "x8", bits: [[at, 3, 0]] }) as const;
 const f8 = (at: number) => ({ kind: "f8", bits: [[at, 3, 0]] }) as const;
-const unsigned = (bits: readonly BitPiece[], without: readonly number[] = []) =>
-  ({ kind: "unsigned", bits, without }) as const;
-const signed = (bits: readonly BitPiece[], without: readonly number[] = []) =>
-  ({ kind: "signed", bits, without }) as const;
+const unsigned = (bits: readonly BitPiece[], without: readonly number[] = []) => ({ kind: "unsigned", bits, without }) as const;
+const signed = (bits: readonly BitPiece[], without: readonly number[] = []) => ({ kind: "signed", bits, without }) as const;
 const target = (bits: readonly BitPiece[]) => ({ kind: "target", bits }) as const;
 const ignored = (at: number, width: number) => ({ kind: "ignored", bits: [[at, width, 0]], implied: 0 }) as const;
 const rounding = (implied: number) =>
@@ -59,14 +57,41 @@ const csr = { kind: "csr", bits: [[20, 12, 0]] } as const;
 const order = { kind: "order", bits: [[25, 2, 0]], implied: 0 } as const;
 
 const immI = signed([[20, 12, 0]]);
-const immS = signed([[25, 7, 5], [7, 5, 0]]);
-const immCI: readonly BitPiece[] = [[12, 1, 5], [2, 5, 0]];
-const offsetCLW = unsigned([[10, 3, 3], [6, 1, 2], [5, 1, 6]]);
-const offsetCLD = unsigned([[10, 3, 3], [5, 2, 6]]);
-const offsetLWSP = unsigned([[12, 1, 5], [4, 3, 2], [2, 2, 6]]);
-const offsetLDSP = unsigned([[12, 1, 5], [5, 2, 3], [2, 3, 6]]);
-const offsetSWSP = unsigned([[9, 4, 2], [7, 2, 6]]);
-const offsetSDSP = unsigned([[10, 3, 3], [7, 3, 6]]);
+const immS = signed([
+  [25, 7, 5],
+  [7, 5, 0],
+]);
+const immCI: readonly BitPiece[] = [
+  [12, 1, 5],
+  [2, 5, 0],
+];
+const offsetCLW = unsigned([
+  [10, 3, 3],
+  [6, 1, 2],
+  [5, 1, 6],
+]);
+const offsetCLD = unsigned([
+  [10, 3, 3],
+  [5, 2, 6],
+]);
+const offsetLWSP = unsigned([
+  [12, 1, 5],
+  [4, 3, 2],
+  [2, 2, 6],
+]);
+const offsetLDSP = unsigned([
+  [12, 1, 5],
+  [5, 2, 3],
+  [2, 3, 6],
+]);
+const offsetSWSP = unsigned([
+  [9, 4, 2],
+  [7, 2, 6],
+]);
+const offsetSDSP = unsigned([
+  [10, 3, 3],
+  [7, 3, 6],
+]);
 
 export const FORMATS = {
   none: { syntax: "", operands: {} },
@@ -81,12 +106,29 @@ export const FORMATS = {
   S: { syntax: "rs2, [imm](rs1)", operands: { rs2: x(20), rs1: x(15), imm: immS } },
   B: {
     syntax: "rs1, rs2, target",
-    operands: { rs1: x(15), rs2: x(20), target: target([[31, 1, 12], [25, 6, 5], [8, 4, 1], [7, 1, 11]]) },
+    operands: {
+      rs1: x(15),
+      rs2: x(20),
+      target: target([
+        [31, 1, 12],
+        [25, 6, 5],
+        [8, 4, 1],
+        [7, 1, 11],
+      ]),
+    },
   },
   U: { syntax: "rd, imm", operands: { rd: x(7), imm: { kind: "upper", bits: [[12, 20, 0]] } } },
   J: {
     syntax: "rd, target",
-    operands: { rd: x(7), target: target([[31, 1, 20], [21, 10, 1], [20, 1, 11], [12, 8, 12]]) },
+    operands: {
+      rd: x(7),
+      target: target([
+        [31, 1, 20],
+        [21, 10, 1],
+        [20, 1, 11],
+        [12, 8, 12],
+      ]),
+    },
   },
   // Reserved fields of a fence are ignored, not illegal (Volume I, 2.7 and 3).
   fence: {
@@ -133,7 +175,18 @@ export const FORMATS = {
   // because hardware executes them as nothing.
   "C-addi4spn": {
     syntax: "rd, sp, imm",
-    operands: { rd: x8(2), imm: unsigned([[11, 2, 4], [7, 4, 6], [6, 1, 2], [5, 1, 3]], [0]) },
+    operands: {
+      rd: x8(2),
+      imm: unsigned(
+        [
+          [11, 2, 4],
+          [7, 4, 6],
+          [6, 1, 2],
+          [5, 1, 3],
+        ],
+        [0],
+      ),
+    },
   },
   "C-lw": { syntax: "rd, [imm](rs1)", operands: { rd: x8(2), rs1: x8(7), imm: offsetCLW } },
   "C-ld": { syntax: "rd, [imm](rs1)", operands: { rd: x8(2), rs1: x8(7), imm: offsetCLD } },
@@ -145,7 +198,18 @@ export const FORMATS = {
   "C-addiw": { syntax: "rd, imm", operands: { rd: x(7, [0]), imm: signed(immCI) } },
   "C-addi16sp": {
     syntax: "sp, imm",
-    operands: { imm: signed([[12, 1, 9], [6, 1, 4], [5, 1, 6], [3, 2, 7], [2, 1, 5]], [0]) },
+    operands: {
+      imm: signed(
+        [
+          [12, 1, 9],
+          [6, 1, 4],
+          [5, 1, 6],
+          [3, 2, 7],
+          [2, 1, 5],
+        ],
+        [0],
+      ),
+    },
   },
   "C-lui": { syntax: "rd, imm", operands: { rd: x(7, [2]), imm: { kind: "upper", bits: immCI, without: [0] } } },
   "C-shift": { syntax: "rd, shamt", operands: { rd: x8(7), shamt: unsigned(immCI, [0]) } },
@@ -155,12 +219,30 @@ export const FORMATS = {
   "C-j": {
     syntax: "target",
     operands: {
-      target: target([[12, 1, 11], [11, 1, 4], [9, 2, 8], [8, 1, 10], [7, 1, 6], [6, 1, 7], [3, 3, 1], [2, 1, 5]]),
+      target: target([
+        [12, 1, 11],
+        [11, 1, 4],
+        [9, 2, 8],
+        [8, 1, 10],
+        [7, 1, 6],
+        [6, 1, 7],
+        [3, 3, 1],
+        [2, 1, 5],
+      ]),
     },
   },
   "C-branch": {
     syntax: "rs1, target",
-    operands: { rs1: x8(7), target: target([[12, 1, 8], [10, 2, 3], [5, 2, 6], [3, 2, 1], [2, 1, 5]]) },
+    operands: {
+      rs1: x8(7),
+      target: target([
+        [12, 1, 8],
+        [10, 2, 3],
+        [5, 2, 6],
+        [3, 2, 1],
+        [2, 1, 5],
+      ]),
+    },
   },
   "C-slli": { syntax: "rd, shamt", operands: { rd: x(7), shamt: unsigned(immCI, [0]) } },
   "C-slli64": { syntax: "rd", operands: { rd: x(7) } },

@@ -14,10 +14,29 @@ import type { Format, FormatName, MemoryOrder, Operand, RoundingMode, SyntaxPart
 import type { CsrName, FRegisterName, XRegisterName } from "./registers.ts";
 
 export type Extension =
-  | "I" | "M" | "A" | "F" | "D" | "C" | "CD"
-  | "Zicsr" | "Zifencei" | "Zihintpause" | "Zicond" | "Zawrs"
-  | "Zba" | "Zbb" | "Zbc" | "Zbs" | "Zicbom" | "Zicbop" | "Zicboz"
-  | "machine" | "supervisor" | "hypervisor" | "Svinval";
+  | "I"
+  | "M"
+  | "A"
+  | "F"
+  | "D"
+  | "C"
+  | "CD"
+  | "Zicsr"
+  | "Zifencei"
+  | "Zihintpause"
+  | "Zicond"
+  | "Zawrs"
+  | "Zba"
+  | "Zbb"
+  | "Zbc"
+  | "Zbs"
+  | "Zicbom"
+  | "Zicbop"
+  | "Zicboz"
+  | "machine"
+  | "supervisor"
+  | "hypervisor"
+  | "Svinval";
 
 interface Row {
   readonly mnemonic: string;

@@ -1,17 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import {
-  csrIsReadOnly,
-  csrNameOf,
-  csrPrivilege,
-  CSRS,
-  F_REGISTERS,
-  findCsr,
-  findFRegister,
-  findXRegister,
-  X_REGISTERS,
-} from "./registers.ts";
+import { csrIsReadOnly, csrNameOf, csrPrivilege, CSRS, F_REGISTERS, findCsr, findFRegister, findXRegister, X_REGISTERS } from "./registers.ts";
 
 test("registers are known by number and by ABI name", () => {
   assert.equal(findXRegister("a0"), 10);

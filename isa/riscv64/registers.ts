@@ -5,12 +5,72 @@
 // Left out: vector, control-transfer-record and CLIC CSRs, sireg2-6 and their like, mcyclecfg, and the high halves of RV32.
 
 const X_NAMES = [
-  "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5",
-  "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
+  "zero",
+  "ra",
+  "sp",
+  "gp",
+  "tp",
+  "t0",
+  "t1",
+  "t2",
+  "s0",
+  "s1",
+  "a0",
+  "a1",
+  "a2",
+  "a3",
+  "a4",
+  "a5",
+  "a6",
+  "a7",
+  "s2",
+  "s3",
+  "s4",
+  "s5",
+  "s6",
+  "s7",
+  "s8",
+  "s9",
+  "s10",
+  "s11",
+  "t3",
+  "t4",
+  "t5",
+  "t6",
 ] as const;
 const F_NAMES = [
-  "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "fs0", "fs1", "fa0", "fa1", "fa2", "fa3", "fa4", "fa5",
-  "fa6", "fa7", "fs2", "fs3", "fs4", "fs5", "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
+  "ft0",
+  "ft1",
+  "ft2",
+  "ft3",
+  "ft4",
+  "ft5",
+  "ft6",
+  "ft7",
+  "fs0",
+  "fs1",
+  "fa0",
+  "fa1",
+  "fa2",
+  "fa3",
+  "fa4",
+  "fa5",
+  "fa6",
+  "fa7",
+  "fs2",
+  "fs3",
+  "fs4",
+  "fs5",
+  "fs6",
+  "fs7",
+  "fs8",
+  "fs9",
+  "fs10",
+  "fs11",
+  "ft8",
+  "ft9",
+  "ft10",
+  "ft11",
 ] as const;
 
 export type XRegisterName = (typeof X_NAMES)[number];
@@ -37,7 +97,15 @@ export const X_REGISTERS = describeRegisters("x", X_NAMES);
 export const F_REGISTERS = describeRegisters("f", F_NAMES);
 
 const numbersOf = (registers: readonly Register[]): Map<string, number> =>
-  new Map(registers.flatMap(({ number, name, abiName }) => [[name, number], [abiName, number]] as const));
+  new Map(
+    registers.flatMap(
+      ({ number, name, abiName }) =>
+        [
+          [name, number],
+          [abiName, number],
+        ] as const,
+    ),
+  );
 
 const xNumbers = numbersOf(X_REGISTERS).set("fp", 8);
 const fNumbers = numbersOf(F_REGISTERS);
@@ -198,9 +266,7 @@ export interface Csr {
   readonly number: number;
 }
 
-export const CSRS: readonly Csr[] = [...NAMED_CSRS, ...CSR_FAMILIES]
-  .map(([name, number]) => ({ name, number }))
-  .toSorted((a, b) => a.number - b.number);
+export const CSRS: readonly Csr[] = [...NAMED_CSRS, ...CSR_FAMILIES].map(([name, number]) => ({ name, number })).toSorted((a, b) => a.number - b.number);
 
 const csrNumbers = new Map<string, number>(CSRS.map(({ name, number }) => [name, number]));
 const csrNames = new Map<number, CsrName>(CSRS.map(({ name, number }) => [number, name]));

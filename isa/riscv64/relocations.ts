@@ -34,13 +34,7 @@ export function splitDistance(distance: bigint): { readonly upper: number; reado
  * Puts a symbol's address, addend included, into the field at `offset`, whose own address is `place`.
  * The answer tells what is wrong when it does not fit: "is 5000 bytes away, can be -4096..4094".
  */
-export function applyRelocation(
-  bytes: Uint8Array,
-  kind: RelocationKind,
-  offset: number,
-  place: bigint,
-  target: bigint,
-): string | undefined {
+export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset: number, place: bigint, target: bigint): string | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const distance = BigInt.asIntN(64, target - place);
   switch (kind) {
@@ -52,8 +46,7 @@ export function applyRelocation(
       const problem = checkOperand(operand, distance);
       if (problem !== undefined) return problem;
       const field = packOperand(operand, Number(distance));
-      if (kind === "branch" || kind === "jal")
-        view.setUint32(offset, (view.getUint32(offset, true) | field) >>> 0, true);
+      if (kind === "branch" || kind === "jal") view.setUint32(offset, (view.getUint32(offset, true) | field) >>> 0, true);
       else view.setUint16(offset, view.getUint16(offset, true) | field, true);
       return undefined;
     }

@@ -60,7 +60,10 @@ test("save and load carry a packet begun; reset drops it", () => {
   second.write(new TextEncoder().encode("2q"));
   first.reset();
   first.write(new TextEncoder().encode("2q"));
-  assert.deepEqual(env.exits.map(({ code }) => code), [42, 2]);
+  assert.deepEqual(
+    env.exits.map(({ code }) => code),
+    [42, 2],
+  );
 });
 
 test("the status of a QEMU process is the argument twice plus one, in a byte", () => {

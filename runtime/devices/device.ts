@@ -48,15 +48,7 @@ export function isWindow(region: Region): region is WindowRegion {
 }
 
 /** State as plain data: what `save` returns must survive structuredClone, and no model may keep a reference into it. */
-export type DeviceState =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | readonly DeviceState[]
-  | { readonly [key: string]: DeviceState };
+export type DeviceState = null | boolean | number | bigint | string | Uint8Array | readonly DeviceState[] | { readonly [key: string]: DeviceState };
 
 /** How a guest asked the machine to stop. `code` is the guest's own status, 0 for success. */
 export interface MachineExit {

@@ -37,7 +37,12 @@ function bench(config: EduConfig = {}, from?: TestEnv): Bench {
     read: (offset) => Number(accessRead(mmio, offset, 4)),
     write,
     dma(source, destination, count, command) {
-      for (const [offset, value] of [[0x80, source], [0x88, destination], [0x90, count], [0x98, command]] as const) {
+      for (const [offset, value] of [
+        [0x80, source],
+        [0x88, destination],
+        [0x90, count],
+        [0x98, command],
+      ] as const) {
         assert.equal(accessWrite(mmio, offset, 8, value), true);
       }
     },

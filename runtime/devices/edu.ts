@@ -184,9 +184,7 @@ export const edu = defineDevice<EduConfig>({
     function bufferPart(address: bigint): Uint8Array | null {
       const start = address - DMA_START;
       if (start < 0n || dmaCount === 0n || start + dmaCount > BigInt(DMA_SIZE)) {
-        env.log(
-          `edu: DMA of 0x${dmaCount.toString(16)} bytes at 0x${address.toString(16)} is outside the buffer (0x40000..0x40fff); nothing is moved`,
-        );
+        env.log(`edu: DMA of 0x${dmaCount.toString(16)} bytes at 0x${address.toString(16)} is outside the buffer (0x40000..0x40fff); nothing is moved`);
         return null;
       }
       return buffer.subarray(Number(start), Number(start + dmaCount));

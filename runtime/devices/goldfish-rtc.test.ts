@@ -71,10 +71,7 @@ test("an alarm runs, fires on the nanosecond, and interrupts when enabled", () =
   assert.equal(r.read(IRQ_ENABLED), 1);
   setAlarm(EPOCH + 1000n);
   assert.equal(r.read(ALARM_STATUS), 1);
-  assert.deepEqual(
-    [r.read(ALARM_LOW), r.read(ALARM_HIGH)],
-    [Number((EPOCH + 1000n) & 0xffff_ffffn), Number(EPOCH >> 32n)],
-  );
+  assert.deepEqual([r.read(ALARM_LOW), r.read(ALARM_HIGH)], [Number((EPOCH + 1000n) & 0xffff_ffffn), Number(EPOCH >> 32n)]);
   env.advance(999);
   assert.equal(env.level(0), false);
   env.advance(1);
@@ -138,9 +135,6 @@ test("reset returns to the epoch's clock without alarm or interrupt", () => {
 });
 
 test("an epoch that a number cannot hold exactly is refused", () => {
-  assert.throws(
-    () => goldfishRtc.create({ epochNanoseconds: 1_577_836_800_000_000_000 }, makeTestEnv()),
-    /write it as a string/,
-  );
+  assert.throws(() => goldfishRtc.create({ epochNanoseconds: 1_577_836_800_000_000_000 }, makeTestEnv()), /write it as a string/);
   assert.throws(() => goldfishRtc.create({ epochNanoseconds: "yesterday" }, makeTestEnv()), SyntaxError);
 });

@@ -19,18 +19,7 @@ export type DeviceConfig = Readonly<Record<string, unknown>>;
 /** A model of any config. `create` takes what the machine file said. */
 export type AnyDeviceModel = DeviceModel<DeviceConfig>;
 
-export const deviceModels: readonly AnyDeviceModel[] = [
-  clint,
-  edu,
-  goldfishRtc,
-  msiFrame,
-  pciHost,
-  pciTestdev,
-  plic,
-  testFinisher,
-  uart16550,
-  virtioMmio,
-];
+export const deviceModels: readonly AnyDeviceModel[] = [clint, edu, goldfishRtc, msiFrame, pciHost, pciTestdev, plic, testFinisher, uart16550, virtioMmio];
 
 const byName: ReadonlyMap<string, AnyDeviceModel> = new Map(deviceModels.map((model) => [model.name, model]));
 

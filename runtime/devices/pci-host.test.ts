@@ -24,8 +24,7 @@ function storage(name: string, size: number, min: Width, max: Width): Region {
     name,
     size,
     valid: { min, max },
-    read: (offset, width) =>
-      width === 1 ? bytes.getUint8(offset) : width === 2 ? bytes.getUint16(offset, true) : bytes.getUint32(offset, true),
+    read: (offset, width) => (width === 1 ? bytes.getUint8(offset) : width === 2 ? bytes.getUint16(offset, true) : bytes.getUint32(offset, true)),
     write(offset, width, value) {
       if (width === 1) bytes.setUint8(offset, value);
       else if (width === 2) bytes.setUint16(offset, value, true);
@@ -169,7 +168,10 @@ test("INTx lines are swizzled by slot and shared as a wired OR", () => {
   add(5, 1);
   add(2, 1);
   host.input?.(1, true);
-  assert.deepEqual([0, 1, 2, 3].map((pin) => env.level(pin)), [false, true, false, false]);
+  assert.deepEqual(
+    [0, 1, 2, 3].map((pin) => env.level(pin)),
+    [false, true, false, false],
+  );
   host.input?.(5, true);
   host.input?.(1, false);
   assert.equal(env.level(1), true);

@@ -150,18 +150,11 @@ export const pciHost = defineDevice<PciHostConfig>({
     }
 
     function lineLevel(line: number): boolean {
-      return functions.some(
-        (fn, slot) =>
-          fn !== null && fn.interruptPin !== 0 && (inputs & (1 << slot)) !== 0 && swizzleIntx(slot, fn.interruptPin) === line,
-      );
+      return functions.some((fn, slot) => fn !== null && fn.interruptPin !== 0 && (inputs & (1 << slot)) !== 0 && swizzleIntx(slot, fn.interruptPin) === line);
     }
 
     return {
-      regions: [
-        ecam,
-        createWindow("pci-memory", "memory", memoryBase, memorySize),
-        createWindow("pci-io", "io", 0, ioSize),
-      ],
+      regions: [ecam, createWindow("pci-memory", "memory", memoryBase, memorySize), createWindow("pci-io", "io", 0, ioSize)],
       attach(slot: number, fn: PciFunction): void {
         if (!Number.isInteger(slot) || slot < 1 || slot >= SLOTS) throw new Error(`pci-host: no slot ${slot}, expected 1..${SLOTS - 1}`);
         if (functions[slot] !== null) throw new Error(`pci-host: slot ${slot} is taken`);

@@ -38,7 +38,10 @@ test("identifies itself without interrupt pin, with a memory BAR of 4 KiB and a 
   assert.equal(fn.readConfig(0, 4), 0x00051b36);
   assert.equal(fn.readConfig(8, 4), 0x00ff0000);
   assert.equal(fn.readConfig(0x3d, 1), 0);
-  assert.deepEqual(fn.bars.map((bar) => bar && [bar.kind, bar.region.size]), [["memory32", 0x1000], ["io", 0x100], null]);
+  assert.deepEqual(
+    fn.bars.map((bar) => bar && [bar.kind, bar.region.size]),
+    [["memory32", 0x1000], ["io", 0x100], null],
+  );
 });
 
 test("membar adds a 64-bit prefetchable window in which nobody answers", () => {

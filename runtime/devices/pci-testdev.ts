@@ -155,9 +155,7 @@ export const pciTestdev = defineDevice<PciTestdevConfig>({
         bars: [
           { kind: "memory32", region: createRegion("mmio", IOTEST_MEMSIZE * 2) },
           { kind: "io", region: createRegion("portio", IOTEST_IOSIZE * 2) },
-          membar === 0
-            ? null
-            : { kind: "memory64", prefetchable: true, region: createEmptyWindow("pci-testdev-membar", membar) },
+          membar === 0 ? null : { kind: "memory64", prefetchable: true, region: createEmptyWindow("pci-testdev-membar", membar) },
         ],
       },
       env,

@@ -44,8 +44,7 @@ const CONFIG_SIZE = 0x100;
 const HEADER_SIZE = 0x40;
 /** Bytes of an MSI capability with 64-bit addresses and without mask bits. */
 const MSI_CAP_SIZE = 14;
-const COMMAND_MASK =
-  PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE;
+const COMMAND_MASK = PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE;
 /** What QEMU gives to functions that name no subsystem: Red Hat's vendor number and its device 0x1100. */
 const SUBSYSTEM_VENDOR_QEMU = 0x1af4;
 const SUBSYSTEM_QEMU = 0x1100;
@@ -201,7 +200,7 @@ export function createPciFunction(options: PciFunctionOptions, env: DeviceEnv): 
   /** Runs `transfer` over the naturally aligned pieces of up to 4 bytes that make up the range. */
   function inPieces(address: bigint, length: number, transfer: (at: bigint, start: number, end: number) => boolean): boolean {
     let complete = true;
-    for (let start = 0; start < length; ) {
+    for (let start = 0; start < length;) {
       const at = BigInt.asUintN(64, address + BigInt(start));
       const end = Math.min(start + 4 - Number(at & 3n), length);
       if (!transfer(at, start, end)) complete = false;
@@ -259,8 +258,7 @@ export function createPciFunction(options: PciFunctionOptions, env: DeviceEnv): 
       }
       const { offset } = msi;
       const allocated = 1 << ((get(config, offset + PCI_MSI_FLAGS, 2) & PCI_MSI_FLAGS_QSIZE) >> 4);
-      const address =
-        (BigInt(get(config, offset + PCI_MSI_ADDRESS_HI, 4)) << 32n) | BigInt(get(config, offset + PCI_MSI_ADDRESS_LO, 4));
+      const address = (BigInt(get(config, offset + PCI_MSI_ADDRESS_HI, 4)) << 32n) | BigInt(get(config, offset + PCI_MSI_ADDRESS_LO, 4));
       const data = (get(config, offset + PCI_MSI_DATA_64, 2) & ~(allocated - 1)) | (vector & (allocated - 1));
       const message = new Uint8Array(4);
       set(message, 0, 4, data);

@@ -31,8 +31,7 @@ function makeEnabled(): ReturnType<typeof makePlic> {
 
 test("priorities and thresholds hold three bits; source 0 has none", () => {
   const { r } = makePlic();
-  for (const offset of [PRIORITY(0), PRIORITY(1), PRIORITY(95), PRIORITY(96), THRESHOLD(1), THRESHOLD(2)])
-    r.write(offset, 0xff);
+  for (const offset of [PRIORITY(0), PRIORITY(1), PRIORITY(95), PRIORITY(96), THRESHOLD(1), THRESHOLD(2)]) r.write(offset, 0xff);
   assert.deepEqual(
     [PRIORITY(0), PRIORITY(1), PRIORITY(95), PRIORITY(96), THRESHOLD(1), THRESHOLD(2)].map((offset) => r.read(offset)),
     [0, 7, 7, 0, 7, 0],

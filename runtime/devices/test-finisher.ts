@@ -38,8 +38,7 @@ function create(_config: TestFinisherConfig, env: DeviceEnv): Device {
         write(offset, _width, value) {
           const exit = offset === FINISHER ? decode(value) : null;
           if (exit !== null) env.exit(exit);
-          else
-            env.log(`guest error: 0x${value.toString(16)} at offset 0x${offset.toString(16)} is no finisher command`);
+          else env.log(`guest error: 0x${value.toString(16)} at offset 0x${offset.toString(16)} is no finisher command`);
         },
       },
     ],

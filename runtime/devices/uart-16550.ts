@@ -127,8 +127,7 @@ function characterTicks(baudBase: number, divisor: number, lcr: number): number 
 
 function create(config: Uart16550Config, env: DeviceEnv): Device {
   const baudBase = config.baudBase ?? DEFAULT_BAUD_BASE;
-  if (!Number.isFinite(baudBase) || baudBase <= 0)
-    throw new RangeError(`uart-16550: baudBase ${baudBase} is not positive`);
+  if (!Number.isFinite(baudBase) || baudBase <= 0) throw new RangeError(`uart-16550: baudBase ${baudBase} is not positive`);
   let s = initialState();
 
   const hasFifo = (): boolean => (s.fcr & FCR_FE) !== 0;

@@ -44,7 +44,10 @@ function bench(config: VirtioMmioConfig = { device: "console", backend: "output"
     start(lowFeatures = 0) {
       write(0x70, 0);
       write(0x70, ACKNOWLEDGE_DRIVER);
-      for (const [select, value] of [[0, lowFeatures], [1, 1]] as const) {
+      for (const [select, value] of [
+        [0, lowFeatures],
+        [1, 1],
+      ] as const) {
         write(0x24, select);
         write(0x20, value);
       }
@@ -56,7 +59,11 @@ function bench(config: VirtioMmioConfig = { device: "console", backend: "output"
         assert.ok(read(0x34) >= QUEUE_SIZE);
         write(0x38, QUEUE_SIZE);
         const ring = Number(BASE) + ringOf(queue);
-        for (const [register, address] of [[0x80, ring], [0x90, ring + 0x400], [0xa0, ring + 0x800]] as const) {
+        for (const [register, address] of [
+          [0x80, ring],
+          [0x90, ring + 0x400],
+          [0xa0, ring + 0x800],
+        ] as const) {
           write(register, address);
           write(register + 4, 0);
         }
@@ -135,7 +142,14 @@ test("write-only, unknown and read-only registers are reported", () => {
 
 test("four queues exist; shared memory does not", () => {
   const { read, write } = bench();
-  for (const [queue, max] of [[0, 1024], [1, 1024], [2, 1024], [3, 1024], [4, 0], [1023, 0]] as const) {
+  for (const [queue, max] of [
+    [0, 1024],
+    [1, 1024],
+    [2, 1024],
+    [3, 1024],
+    [4, 0],
+    [1023, 0],
+  ] as const) {
     write(0x30, queue);
     assert.equal(read(0x34), max, `queue ${queue}`);
   }

@@ -10,9 +10,7 @@ import { virtioConsole, type ConsoleBackendName } from "./virtio-console.ts";
 import type { VirtioDeviceKind } from "./virtio-device.ts";
 import { createVirtqueue, type Virtqueue, type VirtqueueState } from "./virtqueue.ts";
 
-export type VirtioMmioConfig =
-  | { readonly device: "console"; readonly backend: ConsoleBackendName }
-  | { readonly device: "none" };
+export type VirtioMmioConfig = { readonly device: "console"; readonly backend: ConsoleBackendName } | { readonly device: "none" };
 
 const MAGIC_VALUE = 0x000;
 const VERSION = 0x004;
@@ -58,8 +56,7 @@ const VIRTIO_RING_F_INDIRECT_DESC = 1n << 28n;
 const VIRTIO_RING_F_EVENT_IDX = 1n << 29n;
 const VIRTIO_F_VERSION_1 = 1n << 32n;
 const VIRTIO_F_RING_RESET = 1n << 40n;
-const TRANSPORT_FEATURES =
-  VIRTIO_RING_F_INDIRECT_DESC | VIRTIO_RING_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET;
+const TRANSPORT_FEATURES = VIRTIO_RING_F_INDIRECT_DESC | VIRTIO_RING_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET;
 
 /** Queue numbers that the transport can select, and the longest ring. */
 const VIRTIO_QUEUE_MAX = 1024;
@@ -140,7 +137,12 @@ function createEmptyTransport(): Device {
   ]);
   const truncate = (value: number, width: Width): number => (width === 4 ? value : value & (2 ** (width * 8) - 1));
   return {
-    regions: [createRegion((offset, width) => truncate(registers.get(offset) ?? 0, width), () => {})],
+    regions: [
+      createRegion(
+        (offset, width) => truncate(registers.get(offset) ?? 0, width),
+        () => {},
+      ),
+    ],
     reset() {},
     save: () => null,
     load() {},

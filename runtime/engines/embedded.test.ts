@@ -22,7 +22,9 @@ async function runAll(image: EngineImage, options: Partial<EngineOptions> = {}):
     for (const [index, { cases }] of tests.entries()) {
       for (const caseIndex of cases.keys()) {
         const isLast = index === last && caseIndex === cases.length - 1;
-        results.push(await engine.run({ suite, test: index, case: caseIndex, opensSuite: index === 0 && caseIndex === 0, closesSuite: isLast, closesTable: isLast }));
+        results.push(
+          await engine.run({ suite, test: index, case: caseIndex, opensSuite: index === 0 && caseIndex === 0, closesSuite: isLast, closesTable: isLast }),
+        );
       }
     }
   }
@@ -34,7 +36,12 @@ function open(image: EngineImage, options: Partial<EngineOptions> = {}): Embedde
   return createEmbeddedEngine(image, { ...defaults, ...options }, engineHost, 1);
 }
 
-async function runOne(guestCase: GuestCase, rest: Partial<GuestTest> = {}, options: Partial<EngineOptions> = {}, guest: GuestOptions = {}): Promise<TestFinished> {
+async function runOne(
+  guestCase: GuestCase,
+  rest: Partial<GuestTest> = {},
+  options: Partial<EngineOptions> = {},
+  guest: GuestOptions = {},
+): Promise<TestFinished> {
   const [result] = await runAll(buildGuest(one(guestCase, rest), machine, guest), options);
   assert.ok(result !== undefined);
   return result;
@@ -123,7 +130,15 @@ test("each case starts from the same state, whatever ran before", async () => {
   const counting: GuestCase = { say: ["p 1"], action: "count" };
   const image = buildGuest([{ name: "s", tests: [{ name: "t", cases: [counting, stuck("divide"), counting, counting] }] }], machine);
   const results = await runAll(image);
-  assert.deepEqual(results.map(({ verdict, console }) => [verdict, console]), [["pass", "0"], ["crash", ""], ["pass", "0"], ["pass", "0"]]);
+  assert.deepEqual(
+    results.map(({ verdict, console }) => [verdict, console]),
+    [
+      ["pass", "0"],
+      ["crash", ""],
+      ["pass", "0"],
+      ["pass", "0"],
+    ],
+  );
 });
 
 test("seeds differ by case and run, and are the same for the same case of the same seed", async () => {
@@ -165,7 +180,14 @@ test("what cannot run here is skipped with the reason, and a promise is kept tra
 
 test("a suite's set-up failing fails its tests: the first one tells the story", async () => {
   const suites: GuestSuite[] = [
-    { name: "a", setup: { say: ["p 4", "f 0 0", "v 0 9", "e 1"], ok: false }, tests: [{ name: "one", cases: [passes] }, { name: "two", cases: [passes] }] },
+    {
+      name: "a",
+      setup: { say: ["p 4", "f 0 0", "v 0 9", "e 1"], ok: false },
+      tests: [
+        { name: "one", cases: [passes] },
+        { name: "two", cases: [passes] },
+      ],
+    },
     { name: "b", setup: { say: ["p 4", "e 0"], ok: true }, tests: [{ name: "three", cases: [passes] }] },
     { name: "c", setup: { say: [], ok: false }, tests: [{ name: "four", cases: [passes] }] },
   ];
@@ -184,17 +206,34 @@ test("failures of teardowns show at the last case", async () => {
   const broken = { say: ["p 5", "f 0 0", "e 1"], ok: false };
   const suites: GuestSuite[] = [{ name: "a", teardown: broken, tests: [{ name: "t", cases: [passes, passes], tableHooks: 0 }] }];
   const results = await runAll(buildGuest(suites, machine, { tableTeardown: { say: [], ok: false } }));
-  assert.deepEqual(results.map(({ verdict }) => verdict), ["pass", "fail"]);
-  assert.deepEqual(results[1]?.failures.map(({ kind, message }) => [kind, message]), [
-    ["teardown", "table teardown failed without saying why"],
-    ["teardown", "expected value == 3 (in suite teardown)"],
-  ]);
+  assert.deepEqual(
+    results.map(({ verdict }) => verdict),
+    ["pass", "fail"],
+  );
+  assert.deepEqual(
+    results[1]?.failures.map(({ kind, message }) => [kind, message]),
+    [
+      ["teardown", "table teardown failed without saying why"],
+      ["teardown", "expected value == 3 (in suite teardown)"],
+    ],
+  );
 });
 
 test("a table's set-up applies to its tests only", async () => {
-  const suites: GuestSuite[] = [{ name: "a", tests: [{ name: "with", cases: [passes, passes], tableHooks: 0 }, { name: "without", cases: [passes] }] }];
+  const suites: GuestSuite[] = [
+    {
+      name: "a",
+      tests: [
+        { name: "with", cases: [passes, passes], tableHooks: 0 },
+        { name: "without", cases: [passes] },
+      ],
+    },
+  ];
   const results = await runAll(buildGuest(suites, machine, { tableSetup: { say: [], ok: false } }));
-  assert.deepEqual(results.map(({ verdict }) => verdict), ["fail", "fail", "pass"]);
+  assert.deepEqual(
+    results.map(({ verdict }) => verdict),
+    ["fail", "fail", "pass"],
+  );
 });
 
 test("an image that does not boot, or does not fit, is an error of every test", async () => {

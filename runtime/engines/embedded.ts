@@ -145,7 +145,16 @@ export function createEmbeddedEngine(image: EngineImage, options: EngineOptions,
   }
 
   /** From a snapshot, which makes a call repeatable: what the translation cannot run is run again on the interpreter. */
-  function callFrom(entry: Booted, snapshot: Snapshot, seedName: string, factory: ExecutorFactory, index: number, args: readonly number[], limits: CallLimits, phase: Phase): CallResult {
+  function callFrom(
+    entry: Booted,
+    snapshot: Snapshot,
+    seedName: string,
+    factory: ExecutorFactory,
+    index: number,
+    args: readonly number[],
+    limits: CallLimits,
+    phase: Phase,
+  ): CallResult {
     const seed = deriveSeed(options.seed, seedName);
     entry.session.restore(snapshot, seed);
     try {
@@ -168,7 +177,8 @@ export function createEmbeddedEngine(image: EngineImage, options: EngineOptions,
   function judgeHook(result: CallResult, phase: Phase): Hook {
     const { verdict, failures } = judge(context, result.outcome, result.transcript, result.limits, false);
     const isRefused = result.outcome.kind === "returned" && result.outcome.values.length > 0 && Number(result.outcome.values[0]) === 0;
-    const told = failures.length === 0 && isRefused ? [makeFailure(phase.endsWith("setup") ? "setup" : "teardown", `${phase} failed without saying why`)] : failures;
+    const told =
+      failures.length === 0 && isRefused ? [makeFailure(phase.endsWith("setup") ? "setup" : "teardown", `${phase} failed without saying why`)] : failures;
     return { judgement: { verdict: isRefused ? worst([verdict, "fail"]) : verdict, failures: withLog(told, result) }, text: result.text };
   }
 
@@ -234,7 +244,8 @@ export function createEmbeddedEngine(image: EngineImage, options: EngineOptions,
     const message = first === undefined ? level.what : `${level.what}: ${first.message}`;
     const kind: Failure["kind"] = level.judgement.verdict === "error" ? "error" : "setup";
     const [head, ...others] = level.judgement.failures;
-    if (opensSuite && head !== undefined) return { verdict: level.judgement.verdict, failures: [{ ...head, kind, message }, ...others], console: cutConsole(level.text) };
+    if (opensSuite && head !== undefined)
+      return { verdict: level.judgement.verdict, failures: [{ ...head, kind, message }, ...others], console: cutConsole(level.text) };
     // The story once; the others of the suite say only why they did not run.
     return { verdict: level.judgement.verdict, failures: [makeFailure(kind, message)], console: "" };
   }
@@ -243,7 +254,15 @@ export function createEmbeddedEngine(image: EngineImage, options: EngineOptions,
     return message ?? manifest.sites[site]?.text ?? "";
   }
 
-  function runCase(entry: Booted, factory: ExecutorFactory, level: Level & { ok: true }, item: WorkItem, suite: ManifestSuite, test: ManifestTest, row: ManifestCase): Partial<TestFinished> {
+  function runCase(
+    entry: Booted,
+    factory: ExecutorFactory,
+    level: Level & { ok: true },
+    item: WorkItem,
+    suite: ManifestSuite,
+    test: ManifestTest,
+    row: ManifestCase,
+  ): Partial<TestFinished> {
     const name = caseName(manifest, suite, test, row);
     const result = callFrom(entry, level.snapshot, name, factory, manifest.entry.runCase, [test.index, row.row], limitsOf(test, row, options), "setup");
     const { transcript } = result;

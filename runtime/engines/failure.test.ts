@@ -60,7 +60,17 @@ function check(values: readonly (readonly [number, bigint])[], rest: Partial<Fai
 }
 
 test("a failed comparison says what was expected, what came, and where", () => {
-  const failure = describeCheck(makeContext(makeSite({})), check([[0, 2n], [1, 3n]], { message: "row 4" }), "body");
+  const failure = describeCheck(
+    makeContext(makeSite({})),
+    check(
+      [
+        [0, 2n],
+        [1, 3n],
+      ],
+      { message: "row 4" },
+    ),
+    "body",
+  );
   assert.equal(failure.kind, "check");
   assert.equal(failure.message, "expected add(1, 1) == 3, got 0x0000_0002");
   assert.equal(failure.note, "row 4");
@@ -84,7 +94,17 @@ test("a literal's value need not be sent; without literals both sides are told",
   const context = makeContext(makeSite({}), makeSite({ operands: [operand("add(1, 1)", u32), operand("three", u32, false, "3\n")] }));
   assert.equal(describeCheck(context, check([[0, 2n]]), "body").message, "expected add(1, 1) == 3, got 0x0000_0002");
   assert.equal(
-    describeCheck(context, check([[0, 2n], [1, 3n]], { site: 1 }), "body").message,
+    describeCheck(
+      context,
+      check(
+        [
+          [0, 2n],
+          [1, 3n],
+        ],
+        { site: 1 },
+      ),
+      "body",
+    ).message,
     "expected add(1, 1) == 3, got 0x0000_0002, not 0x0000_0003",
   );
 });

@@ -45,8 +45,30 @@ test("every verb is read", () => {
 
 test("what is no frame is console text, byte for byte", () => {
   const bad = [
-    "", "q 1", "p 8", "p", "p 1 2", "f 1", "f 1 2 3", "v 0", "v 0 11112222333344445", "v 0 0x1", "v  0 1", "w 0 1 0", "w 0 1 0102", "w 0 2 0g",
-    `w 0 200 ${"00".repeat(257)}`, "m \\q", "m \\x1", "a 1", "e", "e -1", "r 0 0 0 0 0", "t 5 0 0 4 0 0 0", "E 1", " e 1",
+    "",
+    "q 1",
+    "p 8",
+    "p",
+    "p 1 2",
+    "f 1",
+    "f 1 2 3",
+    "v 0",
+    "v 0 11112222333344445",
+    "v 0 0x1",
+    "v  0 1",
+    "w 0 1 0",
+    "w 0 1 0102",
+    "w 0 2 0g",
+    `w 0 200 ${"00".repeat(257)}`,
+    "m \\q",
+    "m \\x1",
+    "a 1",
+    "e",
+    "e -1",
+    "r 0 0 0 0 0",
+    "t 5 0 0 4 0 0 0",
+    "E 1",
+    " e 1",
   ];
   for (const body of bad) assert.equal(frame(body), undefined, body);
 });
@@ -94,7 +116,7 @@ test("any bytes in any pieces: no throw, nothing lost, the pieces do not matter"
       const all = Uint8Array.from(pieces.flatMap((bytes) => [...bytes]));
       const whole = read(all);
       const parts: Uint8Array[] = [];
-      for (let at = 0; at < all.length; ) {
+      for (let at = 0; at < all.length;) {
         const size = sizes.next().value ?? 1;
         parts.push(all.subarray(at, at + size));
         at += size;

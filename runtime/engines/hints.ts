@@ -81,10 +81,7 @@ const NUMBER_HINTS: readonly ((pair: NumberPair) => string | null)[] = [
     const bit = difference.toString(2).length - 1;
     return `only bit ${bit} differs: ${(got >> BigInt(bit)) & 1n ? "set, but should be clear" : "clear, but should be set"}`;
   },
-  ({ expected, got, bits }) =>
-    bits >= 16 && got === lowBits(-1n, bits) && expected !== got
-      ? "all ones: does anything answer at this address?"
-      : null,
+  ({ expected, got, bits }) => (bits >= 16 && got === lowBits(-1n, bits) && expected !== got ? "all ones: does anything answer at this address?" : null),
 ];
 
 /** The hint for a pair of numbers that should have been equal. */

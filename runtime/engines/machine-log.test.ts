@@ -6,7 +6,6 @@ import type { AccessRecord } from "../machine/bus.ts";
 import { encodeFrame } from "./frames.ts";
 import { readMachineLog } from "./machine-log.ts";
 
-
 function access(parts: Partial<AccessRecord>): AccessRecord {
   const base = { time: 1000, origin: "cpu", space: "memory", address: 0x1000_0000n, device: "uart0", region: "uart-16550", offset: 0, width: 1 } as const;
   return { ...base, direction: "write", value: 0, fault: false, ...parts };
@@ -58,6 +57,12 @@ test("interrupts and devices' messages have their time since the test began", ()
     },
     1000,
   );
-  assert.deepEqual(log.interrupts.map((line) => line.trim()), ["1.5 us  uart0 pin 0 -> plic0:10 high"]);
-  assert.deepEqual(log.messages.map((line) => line.trim()), ["2 us  edu0: write of 2 bytes refused"]);
+  assert.deepEqual(
+    log.interrupts.map((line) => line.trim()),
+    ["1.5 us  uart0 pin 0 -> plic0:10 high"],
+  );
+  assert.deepEqual(
+    log.messages.map((line) => line.trim()),
+    ["2 us  edu0: write of 2 bytes refused"],
+  );
 });

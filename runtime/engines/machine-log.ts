@@ -79,8 +79,16 @@ function withoutFrames(accesses: readonly AccessRecord[], consoleDevice: string)
 export function readMachineLog(machine: Pick<Machine, "accesses" | "interrupts" | "messages" | "description">, start: number): MachineLog {
   const single = singleWindows(machine.description);
   return {
-    accesses: withoutFrames(machine.accesses(), machine.description.console).slice(-SHOWN).map((access) => formatAccess(access, start, single)),
-    interrupts: machine.interrupts().slice(-SHOWN).map((event) => formatInterrupt(event, start)),
-    messages: machine.messages().slice(-SHOWN_MESSAGES).map(({ time, device, text }) => `${formatTime(time, start)}  ${device}: ${text}`),
+    accesses: withoutFrames(machine.accesses(), machine.description.console)
+      .slice(-SHOWN)
+      .map((access) => formatAccess(access, start, single)),
+    interrupts: machine
+      .interrupts()
+      .slice(-SHOWN)
+      .map((event) => formatInterrupt(event, start)),
+    messages: machine
+      .messages()
+      .slice(-SHOWN_MESSAGES)
+      .map(({ time, device, text }) => `${formatTime(time, start)}  ${device}: ${text}`),
   };
 }

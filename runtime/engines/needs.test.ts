@@ -9,7 +9,20 @@ if (loaded === undefined || !loaded.ok) throw new Error("bytecode-virt does not 
 const { machine } = loaded;
 
 const needing = (name: string, ...args: readonly string[]): ManifestTest => ({
-  index: 0, name: "t", file: 0, line: 1, endLine: 1, tags: [], attributes: {}, covers: [], needs: [{ name, args }], on: [], timeout: null, tableHooks: null, parameterised: false, cases: [],
+  index: 0,
+  name: "t",
+  file: 0,
+  line: 1,
+  endLine: 1,
+  tags: [],
+  attributes: {},
+  covers: [],
+  needs: [{ name, args }],
+  on: [],
+  timeout: null,
+  tableHooks: null,
+  parameterised: false,
+  cases: [],
 });
 
 test("numbers are compared, not looked up", () => {

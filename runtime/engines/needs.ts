@@ -85,9 +85,5 @@ export function unmetNeed(test: ManifestTest, machine: MachineDescription): stri
 
 /** Whether `--require` promised that the test runs. `all` promises every test. */
 export function isPromised(test: ManifestTest, required: readonly string[]): boolean {
-  return required.some(
-    (name) =>
-      name === "all" ||
-      test.needs.some((need) => need.name === name || normalise(formatNeed(need)) === normalise(name)),
-  );
+  return required.some((name) => name === "all" || test.needs.some((need) => need.name === name || normalise(formatNeed(need)) === normalise(name)));
 }

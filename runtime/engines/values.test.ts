@@ -25,7 +25,15 @@ const lsr: ValueType = {
     { name: "fifo", high: 4, low: 2 },
   ],
 };
-const state: ValueType = { kind: "enum", name: "State", bits: 8, members: [["idle", "0"], ["stuck", "-1"]] };
+const state: ValueType = {
+  kind: "enum",
+  name: "State",
+  bits: 8,
+  members: [
+    ["idle", "0"],
+    ["stuck", "-1"],
+  ],
+};
 
 test("scalars are shown in the width of their type", () => {
   const cases: readonly (readonly [bigint, ValueType, string])[] = [
@@ -68,10 +76,7 @@ test("memory is shown by its type, in the module's byte order", () => {
       { name: "name", offset: 4, type: { kind: "str" } },
     ],
   };
-  assert.equal(
-    formatValue(memory(5, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 3), point, big),
-    "Point { x: 0x05 (5), name: 3 bytes at 0x0000_1000 }",
-  );
+  assert.equal(formatValue(memory(5, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 3), point, big), "Point { x: 0x05 (5), name: 3 bytes at 0x0000_1000 }");
 });
 
 test("bytes that differ are marked, equal rows are left out", () => {

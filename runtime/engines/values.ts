@@ -5,9 +5,7 @@ import type { ValueType } from "../../compiler/images/manifest.ts";
 import { hexBytes } from "../../isa/hex.ts";
 
 /** What a guest sent for one operand: a number, or (part of) its memory. */
-export type SlotValue =
-  | { readonly kind: "number"; readonly value: bigint }
-  | { readonly kind: "memory"; readonly length: number; readonly bytes: Uint8Array };
+export type SlotValue = { readonly kind: "number"; readonly value: bigint } | { readonly kind: "memory"; readonly length: number; readonly bytes: Uint8Array };
 
 /** What memory contents mean beyond their type. */
 export interface MemoryLayout {
@@ -20,7 +18,9 @@ const SHOWN_TEXT = 60;
 
 /** `0x0000_0002`: all digits of the width, in groups of four. */
 export function formatHex(value: bigint, bits: number): string {
-  const digits = BigInt.asUintN(bits, value).toString(16).padStart(Math.ceil(bits / 4), "0");
+  const digits = BigInt.asUintN(bits, value)
+    .toString(16)
+    .padStart(Math.ceil(bits / 4), "0");
   return `0x${groupDigits(digits)}`;
 }
 
@@ -36,7 +36,11 @@ function groupDigits(digits: string): string {
 /** `12.3 us`. Guest time is a count of nanoseconds. */
 export function formatDuration(ns: number | bigint): string {
   const value = Number(ns);
-  for (const [unit, size] of [["s", 1e9], ["ms", 1e6], ["us", 1e3]] as const) {
+  for (const [unit, size] of [
+    ["s", 1e9],
+    ["ms", 1e6],
+    ["us", 1e3],
+  ] as const) {
     if (Math.abs(value) >= size) return `${Number((value / size).toFixed(3))} ${unit}`;
   }
   return `${value} ns`;
@@ -166,9 +170,7 @@ function formatInMemory(bytes: Uint8Array, type: ValueType, layout: MemoryLayout
 function formatElements(bytes: Uint8Array, length: number, type: ValueType & { kind: "array" }, layout: MemoryLayout): string {
   const count = type.stride === 0 ? 0 : Math.floor(length / type.stride);
   const shown = Math.min(count, SHOWN_ELEMENTS, Math.floor(bytes.length / Math.max(1, type.stride)));
-  const parts = Array.from({ length: shown }, (_, index) =>
-    formatInMemory(bytes.subarray(index * type.stride), type.element, layout),
-  );
+  const parts = Array.from({ length: shown }, (_, index) => formatInMemory(bytes.subarray(index * type.stride), type.element, layout));
   if (count > shown) parts.push(`.. ${count - shown} more`);
   return `[${parts.join(", ")}]`;
 }

@@ -49,7 +49,13 @@ test("a test with @exits that ends like any other fails", () => {
 });
 
 test("skipped before its exit, it is skipped", () => {
-  assert.equal(verdictOf(returned, "0", [{ verb: "skip", site: 0 }, { verb: "end", checks: 0 }]), "skip");
+  assert.equal(
+    verdictOf(returned, "0", [
+      { verb: "skip", site: 0 },
+      { verb: "end", checks: 0 },
+    ]),
+    "skip",
+  );
 });
 
 test("an exit during setup is none that was promised", () => {

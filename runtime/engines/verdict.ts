@@ -107,12 +107,22 @@ function judgeTranscript(context: ReportContext, transcript: Transcript, limits:
 }
 
 /** `expectsEnd`: false for set-up and teardown of a suite or table, which report failures only. `exits`: the test's `@exits`. */
-export function judge(context: ReportContext, outcome: Outcome, transcript: Transcript, limits: LimitsInForce, expectsEnd: boolean, exits: string | null = null): Judgement {
+export function judge(
+  context: ReportContext,
+  outcome: Outcome,
+  transcript: Transcript,
+  limits: LimitsInForce,
+  expectsEnd: boolean,
+  exits: string | null = null,
+): Judgement {
   const told = judgeTranscript(context, transcript, limits);
   const ended = judgeExit(outcome, transcript, exits) ?? judgeOutcome(context, outcome, transcript, limits);
   if (ended !== null) return { verdict: worst([told.verdict, ended.verdict]), failures: [...told.failures, ...ended.failures] };
   if (expectsEnd && transcript.checks === null) {
-    const failure = makeFailure("error", `the guest returned during ${transcript.phase} without reporting the end of the test: its memory or console may be damaged`);
+    const failure = makeFailure(
+      "error",
+      `the guest returned during ${transcript.phase} without reporting the end of the test: its memory or console may be damaged`,
+    );
     return { verdict: worst([told.verdict, "crash"]), failures: [...told.failures, failure] };
   }
   if (told.failures.length > 0) return told;

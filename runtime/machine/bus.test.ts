@@ -5,12 +5,7 @@ import assert from "node:assert/strict";
 import type { Region, Width, WindowRegion } from "../devices/device.ts";
 import { createBus, type Mapping } from "./bus.ts";
 
-function createRegion(
-  name: string,
-  size: number,
-  seen: string[],
-  valid: { min: Width; max: Width } = { min: 1, max: 4 },
-): Region {
+function createRegion(name: string, size: number, seen: string[], valid: { min: Width; max: Width } = { min: 1, max: 4 }): Region {
   return {
     name,
     size,
@@ -84,9 +79,7 @@ test("8-byte accesses are bigints", () => {
 });
 
 test("ports are a space of their own", () => {
-  const { bus, seen } = setUp((log) => [
-    { space: "port", base: 0x3f8, device: 0, region: createRegion("com1", 8, log) },
-  ]);
+  const { bus, seen } = setUp((log) => [{ space: "port", base: 0x3f8, device: 0, region: createRegion("com1", 8, log) }]);
   assert.equal(bus.portRead(0x3fd, 1), 0x15);
   assert.equal(bus.portWrite(0x3f8, 1, 0x41), true);
   assert.equal(bus.portRead(0x400, 1), null);
@@ -162,11 +155,7 @@ test("the log holds the last 32 accesses as they were made, faults too", () => {
 
 test("regions that overlap are refused", () => {
   assert.throws(
-    () =>
-      setUp((log) => [
-        memory(0, 0x1000, createRegion("a", 0x10, log)),
-        memory(1, 0x100f, createRegion("b", 0x10, log)),
-      ]),
+    () => setUp((log) => [memory(0, 0x1000, createRegion("a", 0x10, log)), memory(1, 0x100f, createRegion("b", 0x10, log))]),
     /dev0\.a and dev1\.b overlap in memory space at 0x100f/,
   );
 });

@@ -82,11 +82,7 @@ function asWindow(region: Region): WindowRegion | null {
 }
 
 /** A space as a sorted list with a last-hit cache; `find` gives the place that holds the address, or null. */
-function createSpace(
-  name: string,
-  mappings: readonly Mapping[],
-  deviceName: (device: number) => string,
-): (address: number) => Place | null {
+function createSpace(name: string, mappings: readonly Mapping[], deviceName: (device: number) => string): (address: number) => Place | null {
   const places = mappings
     .map(({ base, device, region }): Place => ({
       start: base,
@@ -98,9 +94,7 @@ function createSpace(
     .sort((a, b) => a.start - b.start);
   places.forEach((place, index) => {
     if (!Number.isSafeInteger(place.start) || place.start < 0 || !Number.isSafeInteger(place.end)) {
-      throw new RangeError(
-        `${deviceName(place.device)}.${place.region.name}: base ${place.start} does not fit the ${name} space`,
-      );
+      throw new RangeError(`${deviceName(place.device)}.${place.region.name}: base ${place.start} does not fit the ${name} space`);
     }
     const before = places[index - 1];
     if (before !== undefined && before.end > place.start) {
@@ -217,14 +211,7 @@ export function createBus(mappings: readonly Mapping[], env: BusEnv): DeviceBus 
     return value;
   }
 
-  function write(
-    isDma: boolean,
-    isPort: boolean,
-    address: bigint,
-    at: number,
-    width: Width,
-    value: number | bigint,
-  ): boolean {
+  function write(isDma: boolean, isPort: boolean, address: bigint, at: number, width: Width, value: number | bigint): boolean {
     locate(isPort ? findPort(at) : findMemory(at), at);
     const slot = record(isDma, isPort, address, width);
     const serial = logged;

@@ -141,8 +141,7 @@ export function createClock(deliver: (device: number, tag: number) => void): Vir
       if (!Number.isSafeInteger(delay) || delay < 0 || !Number.isSafeInteger(time)) {
         throw new RangeError(`device ${device} schedules event ${tag} after ${delay} ticks`);
       }
-      if (!Number.isInteger(tag) || tag < 0 || tag > 0xffff_ffff)
-        throw new RangeError(`device ${device}: ${tag} is no event tag`);
+      if (!Number.isInteger(tag) || tag < 0 || tag > 0xffff_ffff) throw new RangeError(`device ${device}: ${tag} is no event tag`);
       const pending = byKey.get(eventKey(device, tag));
       if (pending !== undefined) remove(pending);
       insert({ time, order: order++, device, tag });

@@ -64,9 +64,7 @@ test("a pin that the target lowers again while it is raised ends low everywhere"
 });
 
 test("an edge wire tells of every rise and of no fall", () => {
-  const { fabric, delivered } = setUp([
-    { device: UART, pin: 3, target: { kind: "device", device: PLIC, pin: 64 }, edge: true },
-  ]);
+  const { fabric, delivered } = setUp([{ device: UART, pin: 3, target: { kind: "device", device: PLIC, pin: 64 }, edge: true }]);
   for (let pulse = 0; pulse < 2; pulse++) {
     fabric.drive(UART, 3, true);
     fabric.drive(UART, 3, false);

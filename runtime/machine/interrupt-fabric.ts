@@ -76,12 +76,10 @@ export function createInterruptFabric(
   const log: InterruptRecord[] = [];
 
   for (const { device, pin, target, edge = false } of wires) {
-    if (target.kind === "cpu" && (target.cpu >= cpuCount || target.line > 31))
-      throw new RangeError(`no line ${target.line} of CPU ${target.cpu}`);
+    if (target.kind === "cpu" && (target.cpu >= cpuCount || target.line > 31)) throw new RangeError(`no line ${target.line} of CPU ${target.cpu}`);
     const key = targetKey(target);
     const net = nets.get(key) ?? { target, edge, high: 0, level: false };
-    if (net.edge !== edge || (edge && target.kind === "cpu"))
-      throw new Error(`${key} cannot be both edge- and level-triggered`);
+    if (net.edge !== edge || (edge && target.kind === "cpu")) throw new Error(`${key} cannot be both edge- and level-triggered`);
     nets.set(key, net);
     const pins = (sources[device] ??= []);
     let source = pins[pin];

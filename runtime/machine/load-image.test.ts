@@ -2,13 +2,7 @@
 
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import {
-  BYTECODE_VERSION,
-  codeAddress,
-  type DataLayout,
-  type DataSymbol,
-  type Module,
-} from "../../isa/bytecode/module.ts";
+import { BYTECODE_VERSION, codeAddress, type DataLayout, type DataSymbol, type Module } from "../../isa/bytecode/module.ts";
 import { STACK_RESERVE, type GuestMemory } from "./cpu-contract.ts";
 import { ImageLoadError, placeImage, writeBootSeed } from "./load-image.ts";
 import { acquireMemory } from "./memory.ts";
@@ -101,17 +95,11 @@ test("boot_info tells what the machine is, in both layouts", () => {
     [BIG_32, 32, 4],
   ] as const) {
     const memory = ram();
-    const image = placeImage(
-      memory,
-      moduleOf([symbol("boot_info", size, { writable: true, align: 8 })], layout),
-      OPTIONS,
-    );
+    const image = placeImage(memory, moduleOf([symbol("boot_info", size, { writable: true, align: 8 })], layout), OPTIONS);
     const little = layout.endian === "little";
     const at = image.bootInfo;
     const address = (index: number): bigint =>
-      addr === 8
-        ? memory.view.getBigUint64(at + index * 8, little)
-        : BigInt(memory.view.getUint32(at + index * 4, little));
+      addr === 8 ? memory.view.getBigUint64(at + index * 8, little) : BigInt(memory.view.getUint32(at + index * 4, little));
     assert.equal(address(0), BASE);
     assert.equal(address(1), 0x10_0000n);
     assert.equal(address(2), image.heapStart);
@@ -134,26 +122,14 @@ test("what does not fit is said with sizes", () => {
       return true;
     },
   );
-  assert.throws(
-    () => placeImage(ram(), moduleOf([symbol("boot_info", 4, { writable: true })]), OPTIONS),
-    ImageLoadError,
-  );
+  assert.throws(() => placeImage(ram(), moduleOf([symbol("boot_info", 4, { writable: true })]), OPTIONS), ImageLoadError);
   assert.throws(() => placeImage(ram(), moduleOf([symbol("boot_info", 48)]), OPTIONS), ImageLoadError);
 });
 
 test("a malformed module is an internal fault", () => {
   const outside = [{ kind: "data", offset: 12, symbol: 0, addend: 0 }] as const;
-  assert.throws(
-    () => placeImage(ram(), moduleOf([symbol("p", 16, { relocations: outside })]), OPTIONS),
-    /lies outside/,
-  );
+  assert.throws(() => placeImage(ram(), moduleOf([symbol("p", 16, { relocations: outside })]), OPTIONS), /lies outside/);
   const nowhere = [{ kind: "data", offset: 0, symbol: 4, addend: 0 }] as const;
-  assert.throws(
-    () => placeImage(ram(), moduleOf([symbol("p", 16, { relocations: nowhere })]), OPTIONS),
-    /does not exist/,
-  );
-  assert.throws(
-    () => placeImage(ram(), moduleOf([symbol("p", 1, { bytes: Uint8Array.of(1, 2) })]), OPTIONS),
-    /2 bytes for a size of 1/,
-  );
+  assert.throws(() => placeImage(ram(), moduleOf([symbol("p", 16, { relocations: nowhere })]), OPTIONS), /does not exist/);
+  assert.throws(() => placeImage(ram(), moduleOf([symbol("p", 1, { bytes: Uint8Array.of(1, 2) })]), OPTIONS), /2 bytes for a size of 1/);
 });

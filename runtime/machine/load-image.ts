@@ -50,31 +50,20 @@ function addressWidth(layout: DataLayout): 4 | 8 {
   return width;
 }
 
-function relocate(
-  memory: GuestMemory,
-  module: Module,
-  symbol: DataSymbol,
-  at: number,
-  addresses: readonly bigint[],
-): void {
+function relocate(memory: GuestMemory, module: Module, symbol: DataSymbol, at: number, addresses: readonly bigint[]): void {
   const width = addressWidth(module.layout);
   for (const relocation of symbol.relocations) {
     if (relocation.offset < 0 || relocation.offset + width > symbol.size) {
-      throw new Error(
-        `symbol ${symbol.name}: relocation at ${relocation.offset} lies outside its ${symbol.size} bytes`,
-      );
+      throw new Error(`symbol ${symbol.name}: relocation at ${relocation.offset} lies outside its ${symbol.size} bytes`);
     }
     let value: bigint;
     if (relocation.kind === "data") {
       const address = addresses[relocation.symbol];
-      if (address === undefined)
-        throw new Error(`symbol ${symbol.name}: relocation against symbol ${relocation.symbol}, which does not exist`);
+      if (address === undefined) throw new Error(`symbol ${symbol.name}: relocation against symbol ${relocation.symbol}, which does not exist`);
       value = address + BigInt(relocation.addend);
     } else {
       if (module.functions[relocation.function] === undefined) {
-        throw new Error(
-          `symbol ${symbol.name}: relocation against function ${relocation.function}, which does not exist`,
-        );
+        throw new Error(`symbol ${symbol.name}: relocation against function ${relocation.function}, which does not exist`);
       }
       value = BigInt(codeAddress(relocation.function, 0));
     }
@@ -120,13 +109,10 @@ export function placeImage(memory: GuestMemory, module: Module, options: Placeme
   function place(matches: (symbol: DataSymbol) => boolean): void {
     symbols.forEach((symbol, index) => {
       if (!matches(symbol)) return;
-      if (symbol.bytes.length > symbol.size)
-        throw new Error(`symbol ${symbol.name}: ${symbol.bytes.length} bytes for a size of ${symbol.size}`);
+      if (symbol.bytes.length > symbol.size) throw new Error(`symbol ${symbol.name}: ${symbol.bytes.length} bytes for a size of ${symbol.size}`);
       // RAM starts at a page, so up to a page the alignment of an offset is that of the address.
       if (symbol.align > PAGE_SIZE && memory.base % BigInt(symbol.align) !== 0n) {
-        throw new ImageLoadError(
-          `symbol ${symbol.name} wants an alignment of ${symbol.align} bytes, more than RAM at 0x${memory.base.toString(16)} has`,
-        );
+        throw new ImageLoadError(`symbol ${symbol.name} wants an alignment of ${symbol.align} bytes, more than RAM at 0x${memory.base.toString(16)} has`);
       }
       const offset = alignUp(end, symbol.align);
       offsets[index] = offset;
@@ -156,8 +142,7 @@ export function placeImage(memory: GuestMemory, module: Module, options: Placeme
     );
   }
   const highest = memory.base + BigInt(memory.size);
-  if (layout.addressBytes === 4 && highest > 1n << 32n)
-    throw new ImageLoadError("RAM of this machine lies beyond the image's 32-bit addresses");
+  if (layout.addressBytes === 4 && highest > 1n << 32n) throw new ImageLoadError("RAM of this machine lies beyond the image's 32-bit addresses");
 
   const symbolAddress = offsets.map((offset) => memory.base + BigInt(offset));
   symbols.forEach((symbol, index) => {
@@ -172,9 +157,7 @@ export function placeImage(memory: GuestMemory, module: Module, options: Placeme
   const bootIndex = symbols.findIndex((symbol) => symbol.name === BOOT_INFO_SYMBOL);
   const bootSymbol = symbols[bootIndex];
   if (bootSymbol !== undefined && (!bootSymbol.writable || bootSymbol.size < bootInfoSize(layout))) {
-    throw new ImageLoadError(
-      `symbol ${BOOT_INFO_SYMBOL} must be writable and have at least ${bootInfoSize(layout)} bytes`,
-    );
+    throw new ImageLoadError(`symbol ${BOOT_INFO_SYMBOL} must be writable and have at least ${bootInfoSize(layout)} bytes`);
   }
   const image: PlacedImage = {
     module,

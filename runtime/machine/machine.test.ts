@@ -3,14 +3,7 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  BYTECODE_VERSION,
-  byteWidth,
-  type DataSymbol,
-  type Instruction,
-  type Module,
-  type ScalarType,
-} from "../../isa/bytecode/module.ts";
+import { BYTECODE_VERSION, byteWidth, type DataSymbol, type Instruction, type Module, type ScalarType } from "../../isa/bytecode/module.ts";
 import { guestConstants, type MachineDescription } from "../../machines/description.ts";
 import { bytecodeVirt } from "../../tests/fixtures/machines.ts";
 import type { Width } from "../devices/device.ts";
@@ -99,15 +92,8 @@ test("the UART's THRE interrupt arrives at CPU 0's external line through the PLI
   guest.complete(irq);
   assert.equal(guest.claim(), 0);
   assert.deepEqual(
-    guest.machine
-      .interrupts()
-      .map(({ device, pin, target, level }) => `${device}.${pin} -> ${target} ${level ? "up" : "down"}`),
-    [
-      "uart0.0 -> plic0:10 up",
-      "plic0.0 -> cpu0.external up",
-      "plic0.0 -> cpu0.external down",
-      "uart0.0 -> plic0:10 down",
-    ],
+    guest.machine.interrupts().map(({ device, pin, target, level }) => `${device}.${pin} -> ${target} ${level ? "up" : "down"}`),
+    ["uart0.0 -> plic0:10 up", "plic0.0 -> cpu0.external up", "plic0.0 -> cpu0.external down", "uart0.0 -> plic0:10 down"],
   );
 });
 
@@ -351,10 +337,7 @@ test("a machine refuses what its description does not allow", () => {
   const wrongModel = { ...bytecodeVirt, devices: [{ ...first, model: "nothing" }, ...rest] };
   assert.throws(() => createMachine(wrongModel), /finisher0 is a "nothing", and there is no such model/);
   const wrongSize = { ...bytecodeVirt, devices: [{ ...first, at: first.at.map((place) => ({ ...place, size: 8 })) }, ...rest] };
-  assert.throws(
-    () => createMachine(wrongSize),
-    /finisher0\.base has 0x8 bytes, its model's region test-finisher 0x1000/,
-  );
+  assert.throws(() => createMachine(wrongSize), /finisher0\.base has 0x8 bytes, its model's region test-finisher 0x1000/);
 });
 
 // Each way in which a device or RAM can change without an access of the CPU to that very device. `prepare` comes before the
@@ -448,9 +431,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         fc.nat(0xff_ffff).map((n) => n & ~3),
       ),
       width,
-      value: fc.option(
-        fc.oneof(fc.bigInt({ min: 0n, max: 255n }), fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn })),
-      ),
+      value: fc.option(fc.oneof(fc.bigInt({ min: 0n, max: 255n }), fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn }))),
     }),
   },
   {
@@ -458,9 +439,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("function" as const),
       address: fc.oneof(
-        fc
-          .record({ slot: fc.integer({ min: 1, max: 2 }), register: fc.nat(23) })
-          .map(({ slot, register }) => config(slot, register * 4)),
+        fc.record({ slot: fc.integer({ min: 1, max: 2 }), register: fc.nat(23) }).map(({ slot, register }) => config(slot, register * 4)),
         fc.nat(39).map((register) => EDU_BAR + BigInt(register * 4)),
         fc.nat(0xfff).map((offset) => TESTDEV_BAR + BigInt(offset)),
       ),
@@ -498,12 +477,7 @@ function run(machine: Machine, steps: readonly Step[]): string[] {
         break;
       case "function":
         if (action.value === null) trace.push(String(machine.bus.read(action.address, action.width)));
-        else
-          trace.push(
-            String(
-              machine.bus.write(action.address, action.width, action.width === 8 ? BigInt(action.value) : action.value),
-            ),
-          );
+        else trace.push(String(machine.bus.write(action.address, action.width, action.width === 8 ? BigInt(action.value) : action.value)));
         break;
       case "access": {
         const region = machine.regions[action.region % machine.regions.length];
@@ -517,16 +491,12 @@ function run(machine: Machine, steps: readonly Step[]): string[] {
           trace.push(String(machine.bus.read(BigInt(address), action.width)));
         } else {
           const value = BigInt.asUintN(8 * action.width, action.value);
-          trace.push(
-            String(machine.bus.write(BigInt(address), action.width, action.width === 8 ? value : Number(value))),
-          );
+          trace.push(String(machine.bus.write(BigInt(address), action.width, action.width === 8 ? value : Number(value))));
         }
       }
     }
   }
-  trace.push(
-    JSON.stringify(machine.state(), (_key, value: unknown) => (typeof value === "bigint" ? `${value}n` : value)),
-  );
+  trace.push(JSON.stringify(machine.state(), (_key, value: unknown) => (typeof value === "bigint" ? `${value}n` : value)));
   return trace;
 }
 
@@ -598,11 +568,9 @@ const straightLine: ExecutorFactory = {
           const target = dst[0] ?? 0;
           const bytes = byteWidth(type ?? "i64", image.module.layout);
           if (op === "const") registers[target] = BigInt(imm[0] ?? 0);
-          else if (op === "symbol_addr")
-            registers[target] = (image.symbolAddress[Number(imm[0])] ?? 0n) + BigInt(imm[1] ?? 0);
+          else if (op === "symbol_addr") registers[target] = (image.symbolAddress[Number(imm[0])] ?? 0n) + BigInt(imm[1] ?? 0);
           else if (op === "load") registers[target] = load(a + BigInt(imm[0] ?? 0), bytes);
-          else if (op === "store_volatile")
-            assert.ok(machine.bus.write(a + BigInt(imm[0] ?? 0), bytes, bytes === 8 ? b : Number(b)));
+          else if (op === "store_volatile") assert.ok(machine.bus.write(a + BigInt(imm[0] ?? 0), bytes, bytes === 8 ? b : Number(b)));
           else if (op === "return") return { kind: "returned", values: src.map((index) => registers[index] ?? 0n) };
           else assert.fail(`the straight-line executor has no ${op}`);
           const exit = machine.exitRequest();

@@ -3,21 +3,8 @@
 // nothing but description, image, seed and what `receive` is given: the same inputs give the same trace, to the instruction.
 
 import type { Module } from "../../isa/bytecode/module.ts";
-import {
-  CPU_LINES,
-  type DeviceDescription,
-  type DmaWindow,
-  type MachineDescription,
-} from "../../machines/description.ts";
-import type {
-  Device,
-  DeviceEnv,
-  DeviceModel,
-  DeviceState,
-  MachineExit,
-  PciFunction,
-  Region,
-} from "../devices/device.ts";
+import { CPU_LINES, type DeviceDescription, type DmaWindow, type MachineDescription } from "../../machines/description.ts";
+import type { Device, DeviceEnv, DeviceModel, DeviceState, MachineExit, PciFunction, Region } from "../devices/device.ts";
 import { findDeviceModel } from "../devices/index.ts";
 import { createBus, type AccessRecord } from "./bus.ts";
 import { createClock } from "./clock.ts";
@@ -103,9 +90,7 @@ function toSeed(seed: bigint | number): bigint {
 export function createMachine(description: MachineDescription, options: MachineOptions = {}): Machine {
   const cpuCount = options.cpus ?? description.cpus.default;
   if (!Number.isInteger(cpuCount) || cpuCount < description.cpus.min || cpuCount > description.cpus.max) {
-    throw new RangeError(
-      `${description.name} has ${description.cpus.min} to ${description.cpus.max} CPUs, not ${cpuCount}`,
-    );
+    throw new RangeError(`${description.name} has ${description.cpus.min} to ${description.cpus.max} CPUs, not ${cpuCount}`);
   }
   const findModel = options.findModel ?? findDeviceModel;
   const owner = Symbol(description.name);
@@ -153,8 +138,7 @@ export function createMachine(description: MachineDescription, options: MachineO
     cpuCount,
     (index, pin, level) => {
       const device = deviceAt(index);
-      if (device.input === undefined)
-        throw new Error(`a wire leads to input ${pin} of ${nameOf(index)}, which has no inputs`);
+      if (device.input === undefined) throw new Error(`a wire leads to input ${pin} of ${nameOf(index)}, which has no inputs`);
       touched[index] = 1;
       device.input(pin, level);
     },
@@ -207,20 +191,15 @@ export function createMachine(description: MachineDescription, options: MachineO
   const parameters = { cpus: cpuCount, timebase: description.timebase };
   description.devices.forEach((device, index) => {
     const model = findModel(device.model);
-    if (model === undefined)
-      throw new Error(`${description.name}: ${device.name} is a "${device.model}", and there is no such model`);
-    const config = Object.fromEntries(
-      Object.entries(device.config).map(([key, value]) => [key, resolveConfig(value, parameters)]),
-    );
+    if (model === undefined) throw new Error(`${description.name}: ${device.name} is a "${device.model}", and there is no such model`);
+    const config = Object.fromEntries(Object.entries(device.config).map(([key, value]) => [key, resolveConfig(value, parameters)]));
     placed.push({ description: device, device: model.create(config, envOf(index, device)) });
   });
 
   const ownerOf = new Map<Region, number>();
   placed.forEach(({ description: device, device: { pci } }, index) => {
     if ((pci === undefined) !== (device.pci === null)) {
-      throw new Error(
-        `${description.name}: ${device.name} ${pci === undefined ? "is no PCI function, but has a slot" : "is a PCI function and needs a slot"}`,
-      );
+      throw new Error(`${description.name}: ${device.name} ${pci === undefined ? "is no PCI function, but has a slot" : "is a PCI function and needs a slot"}`);
     }
     if (pci === undefined || device.pci === null) return;
     for (const bar of pci.bars) if (bar !== null) ownerOf.set(bar.region, index);
@@ -283,9 +262,7 @@ export function createMachine(description: MachineDescription, options: MachineO
 
   /** What the devices say, or for those that were not touched what they said when they were asked last. */
   function saveTouched(): readonly DeviceState[] {
-    return placed.map(({ device }, index) =>
-      known === null || touched[index] !== 0 ? device.save() : (known[index] ?? null),
-    );
+    return placed.map(({ device }, index) => (known === null || touched[index] !== 0 ? device.save() : (known[index] ?? null)));
   }
 
   function stateWith(devices: readonly DeviceState[]): MachineState {
@@ -340,8 +317,7 @@ export function createMachine(description: MachineDescription, options: MachineO
       };
     },
     restore(snapshot, { seed: newSeed } = {}) {
-      if (snapshot.owner !== owner)
-        throw new Error(`a snapshot of another machine cannot be restored on ${description.name}`);
+      if (snapshot.owner !== owner) throw new Error(`a snapshot of another machine cannot be restored on ${description.name}`);
       const { state: saved } = snapshot;
       pages.restore(snapshot.memory);
       memory.readOnlyStart = snapshot.readOnlyStart;

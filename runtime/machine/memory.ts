@@ -21,8 +21,7 @@ export function acquireMemory(base: bigint, size: number): GuestMemory {
   if (!Number.isInteger(size) || size <= 0 || size % WASM_PAGE !== 0 || size > 0x4000_0000) {
     throw new RangeError(`RAM of ${size} bytes: expected a multiple of 64 KiB up to 1 GiB`);
   }
-  if (base < 0n || base % BigInt(PAGE_SIZE) !== 0n)
-    throw new RangeError(`RAM at ${base}: expected a page-aligned address`);
+  if (base < 0n || base % BigInt(PAGE_SIZE) !== 0n) throw new RangeError(`RAM at ${base}: expected a page-aligned address`);
   const pages = Math.ceil((size + size / PAGE_SIZE) / WASM_PAGE);
   const memory = pool.get(size)?.pop() ?? new WebAssembly.Memory({ initial: pages, maximum: pages });
   return {

@@ -1,12 +1,7 @@
 // What a machine description says about connections, resolved against the devices that were built from it: interrupt wires, places on
 // the bus, values in configs. Pure functions of description and devices; `machine.ts` joins them into a running machine.
 
-import {
-  CPU_LINES,
-  type ConfigValue,
-  type DeviceDescription,
-  type MachineDescription,
-} from "../../machines/description.ts";
+import { CPU_LINES, type ConfigValue, type DeviceDescription, type MachineDescription } from "../../machines/description.ts";
 import type { Device } from "../devices/device.ts";
 import type { Mapping } from "./bus.ts";
 import type { Wire, WireTarget } from "./interrupt-fabric.ts";
@@ -29,11 +24,7 @@ function cpuLine(name: (typeof CPU_LINES)[number]): number {
 }
 
 /** The wires that the description names, and those from each PCI function's INTx (its pin 0) to its slot's input at the host. */
-export function wiresOf(
-  description: MachineDescription,
-  cpuCount: number,
-  indexOf: (name: string) => number,
-): readonly Wire[] {
+export function wiresOf(description: MachineDescription, cpuCount: number, indexOf: (name: string) => number): readonly Wire[] {
   const wires: Wire[] = [];
   description.devices.forEach((device, index) => {
     for (const wire of device.wires) {
@@ -78,9 +69,7 @@ export function wiresOf(
 export function mappingsOf(machine: string, placed: readonly Placed[]): readonly Mapping[] {
   return placed.flatMap(({ description, device }, index) => {
     if (description.at.length !== device.regions.length) {
-      throw new Error(
-        `${machine}: ${description.name} is placed with ${description.at.length} regions, its model has ${device.regions.length}`,
-      );
+      throw new Error(`${machine}: ${description.name} is placed with ${description.at.length} regions, its model has ${device.regions.length}`);
     }
     return device.regions.flatMap((region, number): Mapping[] => {
       const place = description.at[number];
@@ -91,8 +80,7 @@ export function mappingsOf(machine: string, placed: readonly Placed[]): readonly
         );
       }
       const mappings: Mapping[] = [];
-      if (place.address !== null)
-        mappings.push({ space: "memory", base: Number(place.address), device: index, region });
+      if (place.address !== null) mappings.push({ space: "memory", base: Number(place.address), device: index, region });
       if (place.port !== null) mappings.push({ space: "port", base: place.port, device: index, region });
       return mappings;
     });

@@ -2,14 +2,7 @@
 // unknown keys except below `extra`, where target, seed and guest times go. An expected failure has the status `other`: neither a
 // pass nor a failure, and visible; `rawStatus` always tells our own verdict.
 import { createHash } from "node:crypto";
-import {
-  VERDICTS,
-  type RunEvent,
-  type RunFinished,
-  type RunStarted,
-  type TestFinished,
-  type Verdict,
-} from "../events.ts";
+import { VERDICTS, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
 import { formatFailures, summariseFailure } from "./failure-block.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, Sink } from "./reporter.ts";

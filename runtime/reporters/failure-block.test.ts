@@ -11,8 +11,7 @@ const plain = paintFor(false);
 
 const aCheck = { kind: "check", message: "expected a == b, got 1" } as const;
 
-const many = (count: number, text: string): string[] =>
-  Array.from({ length: count }, (_, index) => `${text} ${index + 1}`);
+const many = (count: number, text: string): string[] => Array.from({ length: count }, (_, index) => `${text} ${index + 1}`);
 
 const everything = finished({
   verdict: "fail",
@@ -132,9 +131,7 @@ test("a guest cannot move the cursor or fake lines through names, messages or it
       id: evil,
       console: evil,
       repro: evil,
-      failures: [
-        failure({ kind: "check", message: evil, note: evil, hints: [evil], values: [{ text: evil, value: evil, type: evil }] }),
-      ],
+      failures: [failure({ kind: "check", message: evil, note: evil, hints: [evil], values: [{ text: evil, value: evil, type: evil }] })],
     }),
     { paint: plain, columns: 100, isFull: true },
   );
@@ -144,9 +141,6 @@ test("a guest cannot move the cursor or fake lines through names, messages or it
 
 test("a failed test without a failure says why in words", () => {
   const summary = (parts: Partial<TestFinished>): string => summariseFailure(finished({ verdict: "fail", ...parts }));
-  assert.equal(
-    summary({ verdict: "xpass", reason: "issue 4" }),
-    "passed, but was expected to fail: issue 4 (a.gspec:3)",
-  );
+  assert.equal(summary({ verdict: "xpass", reason: "issue 4" }), "passed, but was expected to fail: issue 4 (a.gspec:3)");
   assert.equal(summary({ verdict: "error", reason: "worker died" }), "ended as error: worker died (a.gspec:3)");
 });

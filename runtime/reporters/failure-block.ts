@@ -97,12 +97,7 @@ interface FrameLine {
 }
 
 /** Shifts a long source line so that the marked columns (0-based, in cells) stay in view. */
-function windowOf(
-  text: string,
-  from: number,
-  to: number,
-  width: number,
-): { readonly text: string; readonly shift: number } {
+function windowOf(text: string, from: number, to: number, width: number): { readonly text: string; readonly shift: number } {
   if (text.length <= width) return { text, shift: 0 };
   if (to <= width - 3) return { text: `${text.slice(0, width - 3)}...`, shift: 0 };
   const start = Math.max(0, Math.min(from - 10, text.length - width + 3));
@@ -110,12 +105,7 @@ function windowOf(
   return { text: `...${rest.length > width - 3 ? `${rest.slice(0, width - 6)}...` : rest}`, shift: start - 3 };
 }
 
-function formatFrame(
-  frame: CodeFrame,
-  heading: string,
-  { paint, columns }: FailureBlockOptions,
-  style: Style,
-): FrameLine[] {
+function formatFrame(frame: CodeFrame, heading: string, { paint, columns }: FailureBlockOptions, style: Style): FrameLine[] {
   const gutter = Math.max(2, ...frame.lines.map(({ number }) => String(number).length));
   const place = `${printable(frame.path)}:${frame.line}:${frame.column}`;
   const result: FrameLine[] = [
@@ -131,9 +121,7 @@ function formatFrame(
     const before = displayWidth(printable(text.slice(0, Math.max(0, frame.column - 1))));
     const marked = text.slice(Math.max(0, frame.column - 1), Math.max(frame.column, frame.endColumn - 1));
     const length = Math.max(1, displayWidth(printable(marked)));
-    const shown = isMarked
-      ? windowOf(printable(text), before, before + length, width)
-      : windowOf(printable(text), 0, 0, width);
+    const shown = isMarked ? windowOf(printable(text), before, before + length, width) : windowOf(printable(text), 0, 0, width);
     const bar = `  ${paint.dim(`${String(number).padStart(gutter)} |`)}`;
     result.push({ text: `${bar} ${shown.text}`.trimEnd(), isPinned: isMarked });
     if (!isMarked) continue;
@@ -153,8 +141,7 @@ function formatValues(values: readonly FailureValue[], paint: Paint): string[] {
     value: printable(value),
     type: printable(type),
   }));
-  const widthOf = (texts: readonly string[]): number =>
-    Math.min(VALUE_COLUMN_LIMIT, Math.max(0, ...texts.map(displayWidth)));
+  const widthOf = (texts: readonly string[]): number => Math.min(VALUE_COLUMN_LIMIT, Math.max(0, ...texts.map(displayWidth)));
   const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - displayWidth(text)));
   const textWidth = widthOf(rows.map(({ text }) => text));
   const valueWidth = widthOf(rows.map(({ value }) => value));
@@ -191,9 +178,7 @@ function frameSection(name: SectionName, lines: readonly FrameLine[]): Section {
 function sectionsOf(failure: Failure, options: FailureBlockOptions): Section[] {
   const { paint } = options;
   const frame = failure.frame === null ? [] : formatFrame(failure.frame, "", options, "red");
-  const related = failure.related.flatMap(({ text, frame: place }) =>
-    formatFrame(place, printable(text), options, "yellow"),
-  );
+  const related = failure.related.flatMap(({ text, frame: place }) => formatFrame(place, printable(text), options, "yellow"));
   return [
     section("message", [`  ${paint.red("x")} ${paint.bold(printable(failure.message))}`]),
     section("note", printableLines(failure.note ?? ""), { label: ["note", "cyan"], noun: ["more line", "more lines"] }),
@@ -228,11 +213,7 @@ function shortenFrame({ lines, isPinned = [] }: Section, limit: number): readonl
   const pins = isPinned.flatMap((pin, index) => (pin ? [index] : []));
   const farness = (index: number): number => Math.min(...pins.map((pin) => Math.abs(pin - index)));
   const context = lines.map((_line, index) => index).filter((index) => isPinned[index] !== true);
-  const gone = new Set(
-    context
-      .toSorted((left, right) => farness(right) - farness(left) || left - right)
-      .slice(0, Math.max(0, lines.length - limit)),
-  );
+  const gone = new Set(context.toSorted((left, right) => farness(right) - farness(left) || left - right).slice(0, Math.max(0, lines.length - limit)));
   return lines.filter((_line, index) => !gone.has(index)).slice(0, Math.max(limit, 3));
 }
 
@@ -243,10 +224,7 @@ function shorten(whole: Section, limit: number, paint: Paint): readonly string[]
   // A cut pays only when it saves more than the line that says so.
   const removed = lines.length - limit;
   if (removed <= (noun === null ? 0 : 1)) return lines;
-  const rest =
-    noun === null
-      ? []
-      : [paint.dim(`${whole.label === null ? "    " : ""}... ${countNoun(removed, ...noun)} (-v shows all)`)];
+  const rest = noun === null ? [] : [paint.dim(`${whole.label === null ? "    " : ""}... ${countNoun(removed, ...noun)} (-v shows all)`)];
   return keep === "head" ? [...lines.slice(0, limit), ...rest] : [...rest, ...lines.slice(removed)];
 }
 
@@ -263,9 +241,7 @@ function fit(sections: readonly Section[], paint: Paint): readonly Section[] {
     if (fitted.reduce((sum, { lines }) => sum + lines.length, 0) < LINE_BUDGET) break;
     fitted = fitted.map((current, index) => {
       const whole = sections[index];
-      return current.name === name && whole !== undefined
-        ? { ...current, lines: shorten(whole, limit, paint) }
-        : current;
+      return current.name === name && whole !== undefined ? { ...current, lines: shorten(whole, limit, paint) } : current;
     });
   }
   return fitted;
@@ -282,8 +258,7 @@ function reasonLines(test: TestFinished, paint: Paint): string[] {
   if (test.failures.length > 0) return [];
   const reason = test.reason === null ? "" : `: ${printable(test.reason)}`;
   const place = `${printable(test.file)}:${test.line}`;
-  if (test.verdict === "xpass")
-    return [`  ${paint.red("x")} ${paint.bold(`passed, but was expected to fail${reason}`)} (${place})`];
+  if (test.verdict === "xpass") return [`  ${paint.red("x")} ${paint.bold(`passed, but was expected to fail${reason}`)} (${place})`];
   if (isGood(test.verdict)) return test.reason === null ? [] : [`  ${printable(test.reason)} (${place})`];
   return [`  ${paint.red("x")} ${paint.bold(`ended as ${test.verdict}${reason}`)} (${place})`];
 }
@@ -295,10 +270,7 @@ export function formatFailures(test: TestFinished, options: FailureBlockOptions)
   const sections: Section[] = [section("message", reasonLines(test, paint))];
   if (first !== undefined) sections.push(...sectionsOf(first, options));
   if (isFull) for (const other of others) sections.push(...sectionsOf(other, options));
-  else
-    sections.push(
-      section("others", others.map(briefly), { label: ["also", "red"], noun: ["more failure", "more failures"] }),
-    );
+  else sections.push(section("others", others.map(briefly), { label: ["also", "red"], noun: ["more failure", "more failures"] }));
   sections.push(
     section(
       "infos",
@@ -331,10 +303,7 @@ export function formatFailureBlock(test: TestFinished, options: FailureBlockOpti
 /** The failure in one line, for lists: its message and place. */
 export function summariseFailure(test: TestFinished): string {
   const [first] = test.failures;
-  if (first !== undefined)
-    return test.failures.length === 1
-      ? briefly(first)
-      : `${briefly(first)} and ${countNoun(test.failures.length - 1, "more failure")}`;
+  if (first !== undefined) return test.failures.length === 1 ? briefly(first) : `${briefly(first)} and ${countNoun(test.failures.length - 1, "more failure")}`;
   const [line] = reasonLines(test, paintFor(false));
   return (line ?? "").replace(/^ {2}(x )?/, "");
 }

@@ -1,14 +1,7 @@
 // GitHub Actions: an `::error` workflow command for each failed test as it fails, placed on the failing line, and at the end a step
 // summary in Markdown. Escaping as "Workflow commands for GitHub Actions" has it. GitHub shows ten annotations of a kind for a step
 // and 1 MiB of summary, so the summary tells the failures in full up to a limit and says how many it left out.
-import {
-  isGood,
-  type RunEvent,
-  type RunFinished,
-  type RunStarted,
-  type SuiteFinished,
-  type TestFinished,
-} from "../events.ts";
+import { isGood, type RunEvent, type RunFinished, type RunStarted, type SuiteFinished, type TestFinished } from "../events.ts";
 import { formatFailures, summariseFailure } from "./failure-block.ts";
 import { paintFor } from "./paint.ts";
 import { countNoun, formatWallTime } from "./quantities.ts";
@@ -27,11 +20,7 @@ export function escapeProperty(text: string): string {
   return escapeData(text).replace(/:/g, "%3A").replace(/,/g, "%2C");
 }
 
-function command(
-  name: "error" | "warning",
-  properties: Readonly<Record<string, string | number>>,
-  message: string,
-): string {
+function command(name: "error" | "warning", properties: Readonly<Record<string, string | number>>, message: string): string {
   const list = Object.entries(properties).map(([key, value]) => `${key}=${escapeProperty(String(value))}`);
   return `::${name} ${list.join(",")}::${escapeData(message)}\n`;
 }
@@ -64,9 +53,7 @@ function annotate(test: TestFinished): string {
           col: frame.column,
           endColumn: Math.max(frame.column, frame.endColumn - 1),
         };
-  const lines = formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: false }).map((line) =>
-    line.slice(2),
-  );
+  const lines = formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: false }).map((line) => line.slice(2));
   return command("error", { ...place, title: `${test.verdict}: ${printable(test.id)}` }, lines.join("\n"));
 }
 
@@ -108,9 +95,7 @@ export function createGithubReporter(sink: Sink, summary: { write(text: string):
         ...(finished === null ? ["the run broke off"] : [formatWallTime(finished.wallMs)]),
         ...(finished?.interrupted === true ? ["interrupted"] : []),
         ...(finished !== null && finished.notRun > 0 ? [`${finished.notRun} not run`] : []),
-        ...(started === null
-          ? []
-          : [`seed \`${started.seed}\``, `targets ${started.targets.map(escapeMarkdown).join(", ")}`]),
+        ...(started === null ? [] : [`seed \`${started.seed}\``, `targets ${started.targets.map(escapeMarkdown).join(", ")}`]),
         ...(started === null || started.deselected === 0 ? [] : [`${started.deselected} deselected`]),
       ].join(" | "),
       "",
@@ -158,11 +143,7 @@ export function createGithubReporter(sink: Sink, summary: { write(text: string):
     finish(): void {
       if (finished === null || finished.interrupted)
         sink.write(
-          command(
-            "error",
-            { title: "guestspec" },
-            finished === null ? "the run broke off" : `interrupted, ${countNoun(finished.notRun, "test")} not run`,
-          ),
+          command("error", { title: "guestspec" }, finished === null ? "the run broke off" : `interrupted, ${countNoun(finished.notRun, "test")} not run`),
         );
       summary?.write(formatSummary());
     },

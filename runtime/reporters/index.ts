@@ -60,11 +60,7 @@ const REPORTERS: readonly ReporterEntry[] = [
 export const REPORTER_NAMES: readonly string[] = REPORTERS.map(({ name }) => name);
 
 /** Null when there is no reporter of that name. */
-export async function createReporter(
-  name: string,
-  sink: Sink,
-  options: ReporterOptions = {},
-): Promise<Reporter | null> {
+export async function createReporter(name: string, sink: Sink, options: ReporterOptions = {}): Promise<Reporter | null> {
   const entry = REPORTERS.find((candidate) => candidate.name === name);
   return entry === undefined ? null : entry.create(sink, options);
 }

@@ -27,20 +27,12 @@ const ELEMENTS: Readonly<Record<Verdict, Element | null>> = {
 const FORBIDDEN = /(?![\t\n\r\x7f-\x9f])\p{Cc}|[\p{Cs}\ufffe\uffff]/gu;
 
 export function escapeXml(text: string): string {
-  return text
-    .replace(FORBIDDEN, "")
-    .replace(/&/g, "&amp;")
-    .replace(/</g, "&lt;")
-    .replace(/>/g, "&gt;")
-    .replace(/\r/g, "&#13;");
+  return text.replace(FORBIDDEN, "").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/\r/g, "&#13;");
 }
 
 function attributes(values: Readonly<Record<string, string | number>>): string {
   return Object.entries(values)
-    .map(
-      ([name, value]) =>
-        ` ${name}="${escapeXml(String(value)).replace(/"/g, "&quot;").replace(/\n/g, "&#10;").replace(/\t/g, "&#9;")}"`,
-    )
+    .map(([name, value]) => ` ${name}="${escapeXml(String(value)).replace(/"/g, "&quot;").replace(/\n/g, "&#10;").replace(/\t/g, "&#9;")}"`)
     .join("");
 }
 
@@ -75,12 +67,8 @@ function formatOutcome(test: TestFinished): string[] {
     const message = test.verdict === "xfail" ? `expected failure${reason === "" ? "" : `: ${reason}`}` : reason;
     return [`      <skipped${attributes({ type: test.verdict, message })}/>`];
   }
-  const text = formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: true }).map((line) =>
-    line.slice(2),
-  );
-  return [
-    `      <${element}${attributes({ type: test.verdict, message: summariseFailure(test) })}>${escapeXml(text.join("\n"))}</${element}>`,
-  ];
+  const text = formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: true }).map((line) => line.slice(2));
+  return [`      <${element}${attributes({ type: test.verdict, message: summariseFailure(test) })}>${escapeXml(text.join("\n"))}</${element}>`];
 }
 
 function formatTest(test: TestFinished, isSingleTarget: boolean): string[] {

@@ -1,14 +1,7 @@
 // Strict KTAP version 1 (Linux, Documentation/dev-tools/ktap.rst): the version line and a plan at every level, two spaces a level,
 // numbers from 1, suites at the top, tests below, rows as subtests of their test. "# Subtest:" lines as KUnit prints them, so that
 // kunit.py names the blocks. Written as results come; a suite that runs beside another one is held back until its turn.
-import {
-  isGood,
-  type RunEvent,
-  type SuiteFinished,
-  type SuiteStarted,
-  type TestFinished,
-  type Verdict,
-} from "../events.ts";
+import { isGood, type RunEvent, type SuiteFinished, type SuiteStarted, type TestFinished, type Verdict } from "../events.ts";
 import { formatFailures } from "./failure-block.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, Sink } from "./reporter.ts";
@@ -141,8 +134,7 @@ export function createKtapReporter(sink: Sink): Reporter {
       for (const { file, line, text } of test.infos) write(suite, depth, `# info: ${oneLine(text)} (${file}:${line})`);
       return;
     }
-    for (const line of formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: true }))
-      write(suite, depth, `# ${line.slice(2)}`);
+    for (const line of formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: true })) write(suite, depth, `# ${line.slice(2)}`);
   };
 
   const addTest = (test: TestFinished): void => {
@@ -229,15 +221,10 @@ export function createKtapReporter(sink: Sink): Reporter {
           const uses = new Map<string, number>();
           for (const { name } of event.suites) uses.set(name, (uses.get(name) ?? 0) + 1);
           names = new Map(
-            entries.map((suite) => [
-              suiteKey(suite),
-              uses.get(suite.name) === 1 ? suite.name : `${suite.file}::${suite.name}@${suite.target}/${suite.engine}`,
-            ]),
+            entries.map((suite) => [suiteKey(suite), uses.get(suite.name) === 1 ? suite.name : `${suite.file}::${suite.name}@${suite.target}/${suite.engine}`]),
           );
           suitesLeft = entries.map(suiteKey);
-          sink.write(
-            `KTAP version 1\n# ${oneLine(event.tool)}, seed ${oneLine(event.seed)}\n1..${event.suites.length}\n`,
-          );
+          sink.write(`KTAP version 1\n# ${oneLine(event.tool)}, seed ${oneLine(event.seed)}\n1..${event.suites.length}\n`);
           return;
         }
         case "suite-started":

@@ -31,18 +31,12 @@ export function formatResult(test: TestFinished, paint: Paint): string[] {
   const times = `${formatGuestTime(test.guestNs).padStart(8)} guest ${formatWallTime(test.wallMs).padStart(8)}`;
   const lines = [`${verdictWord(test.verdict, paint)}  ${paint.dim(times)}  ${printable(test.id)}`];
   if (!isGood(test.verdict)) lines.push(`${DETAIL_INDENT}${summariseFailure(test)}`);
-  else if (test.reason !== null)
-    lines.push(
-      `${DETAIL_INDENT}${printable(test.reason)}${test.promised ? paint.red(" (promised, so the run fails)") : ""}`,
-    );
+  else if (test.reason !== null) lines.push(`${DETAIL_INDENT}${printable(test.reason)}${test.promised ? paint.red(" (promised, so the run fails)") : ""}`);
   return lines;
 }
 
 export function formatInfos(test: TestFinished, paint: Paint): string[] {
-  return test.infos.map(
-    ({ file, line, text }) =>
-      `${DETAIL_INDENT}${paint.cyan("info")} ${printable(text)} ${paint.dim(`(${printable(file)}:${line})`)}`,
-  );
+  return test.infos.map(({ file, line, text }) => `${DETAIL_INDENT}${paint.cyan("info")} ${printable(text)} ${paint.dim(`(${printable(file)}:${line})`)}`);
 }
 
 export function formatSuite(suite: SuiteFinished, counts: Readonly<Counts>, paint: Paint): string {
@@ -64,20 +58,13 @@ export function formatSummary({ started, finished, counts, promisedSkips }: RunS
   const time = finished === null ? "" : `, ${formatWallTime(finished.wallMs)}`;
   const seed = started === null ? "" : `, seed ${printable(started.seed)}`;
   const isRed = failedOf(counts) > 0 || promisedSkips > 0 || finished === null || finished.exitCode !== 0;
-  const lines = [
-    `${paint[isRed ? "red" : "green"](paint.bold("Summary".padStart(WORD_WIDTH)))}  ${countNoun(tests, "test")}${suites}${time}${seed}`,
-  ];
+  const lines = [`${paint[isRed ? "red" : "green"](paint.bold("Summary".padStart(WORD_WIDTH)))}  ${countNoun(tests, "test")}${suites}${time}${seed}`];
   const notRun = finished === null ? Math.max(0, (started?.tests ?? tests) - tests) : finished.notRun;
-  if (finished === null)
-    lines.push(`${DETAIL_INDENT}${paint.red("the run broke off")}: ${countNoun(notRun, "test")} not run`);
-  else if (finished.interrupted)
-    lines.push(`${DETAIL_INDENT}${paint.red("interrupted")}: ${countNoun(notRun, "test")} not run`);
-  else if (notRun > 0)
-    lines.push(`${DETAIL_INDENT}${paint.yellow("stopped early")}: ${countNoun(notRun, "test")} not run`);
+  if (finished === null) lines.push(`${DETAIL_INDENT}${paint.red("the run broke off")}: ${countNoun(notRun, "test")} not run`);
+  else if (finished.interrupted) lines.push(`${DETAIL_INDENT}${paint.red("interrupted")}: ${countNoun(notRun, "test")} not run`);
+  else if (notRun > 0) lines.push(`${DETAIL_INDENT}${paint.yellow("stopped early")}: ${countNoun(notRun, "test")} not run`);
   if (promisedSkips > 0)
-    lines.push(
-      `${DETAIL_INDENT}${paint.red(`${countNoun(promisedSkips, "promised test")} ${promisedSkips === 1 ? "was" : "were"} skipped`)}`,
-    );
+    lines.push(`${DETAIL_INDENT}${paint.red(`${countNoun(promisedSkips, "promised test")} ${promisedSkips === 1 ? "was" : "were"} skipped`)}`);
   const deselected = started === null || started.deselected === 0 ? "" : `, ${describeDeselected(started.deselected)}`;
   lines.push(`${DETAIL_INDENT}${describeCounts(counts, paint)}${deselected}`);
   return lines;

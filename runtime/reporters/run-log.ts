@@ -1,13 +1,6 @@
 // What a report for people has to remember of a run until its end: counts, by suite and in all, and the tests to tell again in full.
 // Bounded: after a limit of failures only their number is kept, for in a run where everything fails nobody reads ten thousand blocks.
-import {
-  isGood,
-  type RunEvent,
-  type RunFinished,
-  type RunStarted,
-  type SuiteFinished,
-  type TestFinished,
-} from "../events.ts";
+import { isGood, type RunEvent, type RunFinished, type RunStarted, type SuiteFinished, type TestFinished } from "../events.ts";
 import { formatFailureBlock, type FailureBlockOptions } from "./failure-block.ts";
 import { countNoun } from "./quantities.ts";
 import { formatSummary } from "./result-line.ts";
@@ -50,8 +43,7 @@ export function createRunLog(isVerbose: boolean): RunLog {
     if (total === 0) return [];
     const lines = ["", paint.bold(`${countNoun(total, "failure")}:`)];
     for (const test of failures) lines.push("", ...formatFailureBlock(test, options));
-    if (untold > 0)
-      lines.push("", paint.yellow(`... and ${countNoun(untold, "more failure")} above; -v tells all in full`));
+    if (untold > 0) lines.push("", paint.yellow(`... and ${countNoun(untold, "more failure")} above; -v tells all in full`));
     return lines;
   };
 
@@ -59,15 +51,7 @@ export function createRunLog(isVerbose: boolean): RunLog {
     add(event: RunEvent): void {
       if (event.type === "run-started") {
         // A rerun in the same process starts afresh.
-        [started, finished, counts, bySuite, failures, untold, promisedSkips] = [
-          event,
-          null,
-          createCounts(),
-          new Map(),
-          [],
-          0,
-          0,
-        ];
+        [started, finished, counts, bySuite, failures, untold, promisedSkips] = [event, null, createCounts(), new Map(), [], 0, 0];
       } else if (event.type === "test-finished") addTest(event);
       else if (event.type === "run-finished") finished = event;
     },
@@ -78,11 +62,7 @@ export function createRunLog(isVerbose: boolean): RunLog {
       return bySuite.get(suiteKey(suite)) ?? createCounts();
     },
     formatEnd(options: FailureBlockOptions): string[] {
-      return [
-        ...formatFailureList(options),
-        "",
-        ...formatSummary({ started, finished, counts, promisedSkips }, options.paint),
-      ];
+      return [...formatFailureList(options), "", ...formatSummary({ started, finished, counts, promisedSkips }, options.paint)];
     },
   };
 }

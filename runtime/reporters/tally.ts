@@ -56,16 +56,12 @@ export function suiteId(suite: SuiteStarted | SuiteFinished | TestFinished): str
 /** `305 passed, 3 failed (1 crash, 1 timeout), 4 skipped, 2 expected failures`. */
 export function describeCounts(counts: Readonly<Counts>, paint: Paint): string {
   const failed = failedOf(counts);
-  const kinds = FAILURE_KINDS.filter(([verdict]) => counts[verdict] > 0).map(
-    ([verdict, phrase]) => `${groupDigits(counts[verdict])} ${phrase}`,
-  );
+  const kinds = FAILURE_KINDS.filter(([verdict]) => counts[verdict] > 0).map(([verdict, phrase]) => `${groupDigits(counts[verdict])} ${phrase}`);
   const parts = [
     counts.pass > 0 ? paint.green(`${groupDigits(counts.pass)} passed`) : "0 passed",
-    (failed > 0 ? paint.red(`${groupDigits(failed)} failed`) : "0 failed") +
-      (kinds.length > 0 ? ` (${kinds.join(", ")})` : ""),
+    (failed > 0 ? paint.red(`${groupDigits(failed)} failed`) : "0 failed") + (kinds.length > 0 ? ` (${kinds.join(", ")})` : ""),
     counts.skip > 0 ? paint.yellow(`${groupDigits(counts.skip)} skipped`) : "0 skipped",
   ];
-  if (counts.xfail > 0)
-    parts.push(paint.yellow(`${groupDigits(counts.xfail)} expected ${counts.xfail === 1 ? "failure" : "failures"}`));
+  if (counts.xfail > 0) parts.push(paint.yellow(`${groupDigits(counts.xfail)} expected ${counts.xfail === 1 ? "failure" : "failures"}`));
   return parts.join(", ");
 }

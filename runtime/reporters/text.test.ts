@@ -67,9 +67,6 @@ test("a summary always has the three numbers that people look for", () => {
   counts.crash = 1;
   counts.fail = 2;
   counts.xfail = 1;
-  assert.equal(
-    describeCounts(counts, paintFor(false)),
-    "3 passed, 3 failed (1 crashed), 0 skipped, 1 expected failure",
-  );
+  assert.equal(describeCounts(counts, paintFor(false)), "3 passed, 3 failed (1 crashed), 0 skipped, 1 expected failure");
   assert.equal(worstOf(counts), "crash");
 });

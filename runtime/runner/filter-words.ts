@@ -18,13 +18,7 @@ function normalise(path: string): string {
 function namesFile(path: string, file: string): boolean {
   const wanted = normalise(path);
   const whole = normalise(file);
-  return (
-    wanted === "." ||
-    wanted === "" ||
-    whole === wanted ||
-    whole.startsWith(`${wanted}/`) ||
-    whole.endsWith(`/${wanted}`)
-  );
+  return wanted === "." || wanted === "" || whole === wanted || whole.startsWith(`${wanted}/`) || whole.endsWith(`/${wanted}`);
 }
 
 function filesOf(universe: readonly FilterSubject[]): string[] {
@@ -34,23 +28,16 @@ function filesOf(universe: readonly FilterSubject[]): string[] {
 /** The rows at the line, else the tests round it. */
 function selectAtLine(files: ReadonlySet<string>, line: number, universe: readonly FilterSubject[]): FilterSubject[] {
   const rows = universe.filter(
-    ({ file, rowFile, rowLine, line: testLine }) =>
-      files.has(rowFile ?? file) && rowLine === line && (rowFile !== undefined || rowLine !== testLine),
+    ({ file, rowFile, rowLine, line: testLine }) => files.has(rowFile ?? file) && rowLine === line && (rowFile !== undefined || rowLine !== testLine),
   );
   if (rows.length > 0) return rows;
   return universe.filter((subject) => files.has(subject.file) && subject.line <= line && line <= subject.endLine);
 }
 
-function explainLine(
-  word: string,
-  files: ReadonlySet<string>,
-  line: number,
-  universe: readonly FilterSubject[],
-): WordSelection {
+function explainLine(word: string, files: ReadonlySet<string>, line: number, universe: readonly FilterSubject[]): WordSelection {
   const tests = universe.filter(({ file }) => files.has(file));
   const [nearest] = tests.toSorted((left, right) => Math.abs(left.line - line) - Math.abs(right.line - line));
-  const help =
-    nearest === undefined ? null : `the nearest test is \`${nearest.test}\` at ${nearest.file}:${nearest.line}`;
+  const help = nearest === undefined ? null : `the nearest test is \`${nearest.test}\` at ${nearest.file}:${nearest.line}`;
   return { ok: false, word, message: `there is no test at ${word}`, help };
 }
 

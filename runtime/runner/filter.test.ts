@@ -136,12 +136,7 @@ test("errors point at the character and say what to do", () => {
     "  |               ^^^^",
     "  = help: did you mean `test`?",
   ]);
-  assert.deepEqual(fault("tag(slwo)"), [
-    "error: tag(..) matches nothing: no test has it",
-    "  | tag(slwo)",
-    "  |     ^^^^",
-    "  = help: did you mean `slow`?",
-  ]);
+  assert.deepEqual(fault("tag(slwo)"), ["error: tag(..) matches nothing: no test has it", "  | tag(slwo)", "  |     ^^^^", "  = help: did you mean `slow`?"]);
   assert.deepEqual(fault("tag(fast) and (suite(edu) or tag(slow)"), [
     "error: this `(` is never closed",
     "  | tag(fast) and (suite(edu) or tag(slow)",
@@ -238,17 +233,12 @@ test("no text makes the reader throw, and every error lies within the text", () 
     fc.property(
       fc.oneof(
         fc.string(),
-        fc
-          .array(fc.constantFrom("tag", "(", ")", "and", "-", "!", "/", "#", "=", "x", " ", "\\", "[", "{"))
-          .map((parts) => parts.join("")),
+        fc.array(fc.constantFrom("tag", "(", ")", "and", "-", "!", "/", "#", "=", "x", " ", "\\", "[", "{")).map((parts) => parts.join("")),
       ),
       (text) => {
         const parsed = parseFilter(text);
         if (parsed.ok) return;
-        assert.ok(
-          parsed.column >= 1 && parsed.column <= text.length + 1,
-          `${JSON.stringify(text)}: column ${parsed.column}`,
-        );
+        assert.ok(parsed.column >= 1 && parsed.column <= text.length + 1, `${JSON.stringify(text)}: column ${parsed.column}`);
         assert.ok(parsed.length >= 1 && parsed.message !== "");
       },
     ),

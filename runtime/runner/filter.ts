@@ -5,20 +5,7 @@
 //   tag(=slow) - device(edu)      suite(#pci*) and not row(/^0x/)      file(#specs/**/edu.gspec) | covers(~dma)
 import { nearestName } from "../../grammar/nearest-name.ts";
 
-export const PREDICATES = [
-  "test",
-  "suite",
-  "file",
-  "tag",
-  "target",
-  "engine",
-  "needs",
-  "device",
-  "covers",
-  "row",
-  "id",
-  "status",
-] as const;
+export const PREDICATES = ["test", "suite", "file", "tag", "target", "engine", "needs", "device", "covers", "row", "id", "status"] as const;
 export type PredicateName = (typeof PREDICATES)[number];
 
 /** Values of `status(..)`, known although no test may have them at the moment. */
@@ -156,16 +143,12 @@ class Parser {
         this.advance();
         return expr;
       }
-      if (this.token.kind === "end")
-        throw new SyntaxFault("this `(` is never closed", token.start, token.end, "add `)`");
+      if (this.token.kind === "end") throw new SyntaxFault("this `(` is never closed", token.start, token.end, "add `)`");
       throw this.unexpected("expected `and`, `or`, `-` or `)`");
     }
     if (token.kind === "name") return this.parsePredicate(token);
     if (token.kind === "end")
-      throw this.unexpected(
-        token.start === 0 ? "the filter is empty" : "the filter ends too early",
-        "name a predicate, such as tag(slow)",
-      );
+      throw this.unexpected(token.start === 0 ? "the filter is empty" : "the filter ends too early", "name a predicate, such as tag(slow)");
     throw this.unexpected("expected a predicate, `not` or `(`", `predicates: ${PREDICATES.join(" ")}`);
   }
 
@@ -226,14 +209,8 @@ class Parser {
         return { value, start, end: start + value.length };
       }
     }
-    if (isInRegexp)
-      throw new SyntaxFault("this regular expression is never closed", start, start + 1, "end it with `/`");
-    throw new SyntaxFault(
-      "this `(` is never closed",
-      open,
-      open + 1,
-      "add `)`; a `)` in the value is written `\\)` unless it has its `(`",
-    );
+    if (isInRegexp) throw new SyntaxFault("this regular expression is never closed", start, start + 1, "end it with `/`");
+    throw new SyntaxFault("this `(` is never closed", open, open + 1, "add `)`; a `)` in the value is written `\\)` unless it has its `(`");
   }
 }
 
@@ -248,12 +225,7 @@ function unescape(text: string): string {
 function parseMatcher(name: PredicateName, written: string, start: number): Predicate {
   const end = start + written.length;
   if (written === "" || written === "=" || written === "~" || written === "#")
-    throw new SyntaxFault(
-      `${name}(..) needs a value`,
-      start - 1,
-      end + 1,
-      `write ${name}(part), ${name}(=whole), ${name}(/regexp/) or ${name}(#glob*)`,
-    );
+    throw new SyntaxFault(`${name}(..) needs a value`, start - 1, end + 1, `write ${name}(part), ${name}(=whole), ${name}(/regexp/) or ${name}(#glob*)`);
   const make = (matcher: MatcherKind, value: string, test: (candidate: string) => boolean): Predicate => {
     return { kind: "predicate", name, matcher, value, test, column: start + 1, length: written.length };
   };
@@ -266,12 +238,7 @@ function parseMatcher(name: PredicateName, written: string, start: number): Pred
     case "/": {
       if (!/^\/(\\[\s\S]|[^/\\])*\/$/.test(written)) {
         const close = /^\/(\\[\s\S]|[^/\\])*\//.exec(written)?.[0].length ?? 0;
-        throw new SyntaxFault(
-          "text behind the regular expression",
-          start + close,
-          end,
-          "write a `/` inside it as `\\/`",
-        );
+        throw new SyntaxFault("text behind the regular expression", start + close, end, "write a `/` inside it as `\\/`");
       }
       const source = written.slice(1, -1);
       const pattern = compileRegexp(source, start, end);
@@ -295,12 +262,7 @@ function compileRegexp(source: string, start: number, end: number): RegExp {
     if (!(error instanceof SyntaxError)) throw error;
     // V8: "Invalid regular expression: /(/u: Unterminated group".
     const reason = error.message.replace(/^Invalid regular expression: [\s\S]*\/u: /, "");
-    throw new SyntaxFault(
-      `not a regular expression: ${reason.toLowerCase()}`,
-      start,
-      end,
-      "the syntax is JavaScript's, with the `u` flag",
-    );
+    throw new SyntaxFault(`not a regular expression: ${reason.toLowerCase()}`, start, end, "the syntax is JavaScript's, with the `u` flag");
   }
 }
 
@@ -367,11 +329,7 @@ export function parseFilter(text: string): ParsedFilter {
 
 /** The error as a person reads it: the filter, a caret below the place, the help. */
 export function formatFilterError(text: string, error: FilterError): string[] {
-  const lines = [
-    `error: ${error.message}`,
-    `  | ${text}`,
-    `  | ${" ".repeat(error.column - 1)}${"^".repeat(error.length)}`,
-  ];
+  const lines = [`error: ${error.message}`, `  | ${text}`, `  | ${" ".repeat(error.column - 1)}${"^".repeat(error.length)}`];
   if (error.help !== null) lines.push(`  = help: ${error.help}`);
   return lines;
 }

@@ -78,25 +78,71 @@ test("cases have ids, places and needs that filters see", () => {
   const { id, file, line, suite, test: name, row, target, engine: engineName } = cases[2] ?? assert.fail();
   assert.deepEqual(
     { id, file, line, suite, name, row, target, engineName },
-    { id: "specs/first.gspec::a::rows[1]@bytecode/embedded", file: "specs/first.gspec", line: 11, suite: "a", name: "rows", row: "1", target: "bytecode", engineName: "embedded" },
+    {
+      id: "specs/first.gspec::a::rows[1]@bytecode/embedded",
+      file: "specs/first.gspec",
+      line: 11,
+      suite: "a",
+      name: "rows",
+      row: "1",
+      target: "bytecode",
+      engineName: "embedded",
+    },
   );
   assert.equal(new Set(cases.map((planned) => planned.id)).size, cases.length);
 });
 
 test("needs are seen as capabilities and as the devices that provide them", () => {
-  const needy = buildGuest([{ name: "s", tests: [{ name: "t", cases: [passes], needs: [{ name: "pci", args: ["0x1234:0x11e8"] }, { name: "rtc", args: [] }] }] }], machine);
+  const needy = buildGuest(
+    [
+      {
+        name: "s",
+        tests: [
+          {
+            name: "t",
+            cases: [passes],
+            needs: [
+              { name: "pci", args: ["0x1234:0x11e8"] },
+              { name: "rtc", args: [] },
+            ],
+          },
+        ],
+      },
+    ],
+    machine,
+  );
   const [planned] = listCases([needy]);
   assert.deepEqual(planned?.needs, ["pci(0x1234:0x11e8)", "rtc"]);
   assert.deepEqual(planned?.devices, ["rtc0", "edu0"]);
 });
 
 test("a plan follows the files; openings and closings are those of what can run", () => {
-  assert.deepEqual(all.suites.map(({ name, tests, plan }) => [name, tests, plan.length]), [["a", 6, 3], ["b", 12, 1], ["c", 3, 1]]);
-  assert.deepEqual(all.suites[0]?.plan, [{ test: "good", rows: null }, { test: "rows", rows: 4 }, { test: "hangs", rows: null }]);
-  assert.deepEqual(all.work.map(({ opensSuite }, index) => (opensSuite ? index : -1)).filter((index) => index >= 0), [0, 6, 18]);
-  assert.deepEqual(all.work.map(({ closesSuite }, index) => (closesSuite ? index : -1)).filter((index) => index >= 0), [5, 17, 20]);
+  assert.deepEqual(
+    all.suites.map(({ name, tests, plan }) => [name, tests, plan.length]),
+    [
+      ["a", 6, 3],
+      ["b", 12, 1],
+      ["c", 3, 1],
+    ],
+  );
+  assert.deepEqual(all.suites[0]?.plan, [
+    { test: "good", rows: null },
+    { test: "rows", rows: 4 },
+    { test: "hangs", rows: null },
+  ]);
+  assert.deepEqual(
+    all.work.map(({ opensSuite }, index) => (opensSuite ? index : -1)).filter((index) => index >= 0),
+    [0, 6, 18],
+  );
+  assert.deepEqual(
+    all.work.map(({ closesSuite }, index) => (closesSuite ? index : -1)).filter((index) => index >= 0),
+    [5, 17, 20],
+  );
   const lastSkipped = makePlan(images, listCases(images).slice(0, 4), null);
-  assert.equal(lastSkipped.work.findIndex(({ closesSuite }) => closesSuite), 2);
+  assert.equal(
+    lastSkipped.work.findIndex(({ closesSuite }) => closesSuite),
+    2,
+  );
 });
 
 test("shuffling keeps files, suites and rows together, and depends on the seed only", () => {
@@ -114,9 +160,10 @@ test("shuffling keeps files, suites and rows together, and depends on the seed o
 
 test("the stream: a plan, suites round their tests, counts and exit code", async () => {
   const events = await record();
-  assert.deepEqual(events.map(({ type }) => type).filter((type) => type !== "test-finished"), [
-    "run-started", "suite-started", "suite-finished", "suite-started", "suite-finished", "suite-started", "suite-finished", "run-finished",
-  ]);
+  assert.deepEqual(
+    events.map(({ type }) => type).filter((type) => type !== "test-finished"),
+    ["run-started", "suite-started", "suite-finished", "suite-started", "suite-finished", "suite-started", "suite-finished", "run-finished"],
+  );
   const [started] = events;
   assert.ok(started?.type === "run-started");
   assert.deepEqual([started.seed, started.tests, started.targets], ["7", 21, ["bytecode"]]);
@@ -153,7 +200,10 @@ test("an interruption lets the running test finish and closes the stream", async
   assert.ok(finished?.type === "run-finished");
   assert.equal(finished.interrupted, true);
   assert.equal(finished.notRun, 20);
-  assert.deepEqual(events.map(({ type }) => type), ["run-started", "test-running", "suite-started", "test-finished", "suite-finished", "run-finished"]);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ["run-started", "test-running", "suite-started", "test-finished", "suite-finished", "run-finished"],
+  );
 });
 
 test("workers take over when what is left is worth it, and nothing in the stream tells", async () => {
@@ -171,7 +221,12 @@ test("workers take over when what is left is worth it, and nothing in the stream
   // Clocks of the test's own: every look at them finds 5 ms gone, however busy the machine is, so that workers always pay.
   let clock = 0;
   const tick = (): number => (clock += 5);
-  const options = { images: own, host: { ...engineHost, now: tick, cpuTime: tick }, engine: { ...engine, maxInstructions: 400_000, executor: "interpreter" as const }, workerPolicy: { trialMs: 10, warmMs: 0, worthMs: 20, transferMs: 0, share: 0 } };
+  const options = {
+    images: own,
+    host: { ...engineHost, now: tick, cpuTime: tick },
+    engine: { ...engine, maxInstructions: 400_000, executor: "interpreter" as const },
+    workerPolicy: { trialMs: 10, warmMs: 0, worthMs: 20, transferMs: 0, share: 0 },
+  };
   const alone = recorded(await record(options, plan));
   const workers = new Set<number>();
   const together = await record({ ...options, jobs: 3, isLive: true }, plan, (_, event) => {
@@ -198,10 +253,20 @@ test("results leave in plan order however they come", () => {
   // Tests 3, 4 and 6 to 19 never came.
   release.finish();
   assert.equal(release.released, 5);
-  assert.deepEqual(events.map((event) => (event.type === "test-finished" ? event.id.split("::").at(-1) : event.type)), [
-    "suite-started", "good@bytecode/embedded", "rows[0]@bytecode/embedded", "rows[1]@bytecode/embedded", "hangs@bytecode/embedded", "suite-finished",
-    "suite-started", "t[2]@bytecode/embedded", "suite-finished",
-  ]);
+  assert.deepEqual(
+    events.map((event) => (event.type === "test-finished" ? event.id.split("::").at(-1) : event.type)),
+    [
+      "suite-started",
+      "good@bytecode/embedded",
+      "rows[0]@bytecode/embedded",
+      "rows[1]@bytecode/embedded",
+      "hangs@bytecode/embedded",
+      "suite-finished",
+      "suite-started",
+      "t[2]@bytecode/embedded",
+      "suite-finished",
+    ],
+  );
 });
 
 test("failures are counted in plan order, so that late results cannot move the stop", () => {
@@ -218,7 +283,13 @@ test("failures are counted in plan order, so that late results cannot move the s
 test("a worker that stops answering is replaced, and only its test is lost", async () => {
   const looping = buildGuest([{ name: "s", tests: [{ name: "t", cases: [passes, stuck("loop"), passes, passes] }] }], machine);
   const units = listCases([looping]).map((planned, index) => ({
-    suite: 0, test: 0, case: planned.caseIndex, opensSuite: index === 0, closesSuite: index === 3, closesTable: false, index,
+    suite: 0,
+    test: 0,
+    case: planned.caseIndex,
+    opensSuite: index === 0,
+    closesSuite: index === 3,
+    closesTable: false,
+    index,
   }));
   const results = new Map<number, string>();
   let given = false;
@@ -257,7 +328,14 @@ test("a worker that dies takes one test with it", async () => {
       given = true;
       const unit = { suite: 0, test: 0, opensSuite: false, closesSuite: false, closesTable: false };
       // The manifest has no case 99: a fault of the plan, which the engine throws as such.
-      return { image: 0, units: [{ ...unit, case: 0, index: 0 }, { ...unit, case: 99, index: 1 }, { ...unit, case: 1, index: 2 }] };
+      return {
+        image: 0,
+        units: [
+          { ...unit, case: 0, index: 0 },
+          { ...unit, case: 99, index: 1 },
+          { ...unit, case: 1, index: 2 },
+        ],
+      };
     },
     onResult: (index, result) => void results.set(index, result.verdict),
     onLost: (index, how, message) => void results.set(index, `${how}: ${message}`),
@@ -283,7 +361,19 @@ test("takers keep to an image, then take a free one, then share the fullest", ()
 });
 
 test("a test that may run for long runs in a worker, so that this thread can be reached", async () => {
-  const endless = buildGuest([{ name: "s", tests: [{ name: "quick", cases: [passes] }, { name: "endless", cases: [stuck("loop")], timeout: 1e15 }, { name: "later", cases: [passes] }] }], machine);
+  const endless = buildGuest(
+    [
+      {
+        name: "s",
+        tests: [
+          { name: "quick", cases: [passes] },
+          { name: "endless", cases: [stuck("loop")], timeout: 1e15 },
+          { name: "later", cases: [passes] },
+        ],
+      },
+    ],
+    machine,
+  );
   const plan = makePlan([endless], listCases([endless]), null);
   const workers: number[] = [];
   let handle: RunHandle | null = null;

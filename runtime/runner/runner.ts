@@ -80,7 +80,8 @@ function hangLimit(request: RunRequest): number {
   let most = DEFAULT_INSTRUCTIONS;
   for (const { manifest } of request.images) {
     for (const test of manifest.suites.flatMap(({ tests }) => tests)) {
-      for (const row of [null, ...test.cases.filter(({ timeout }) => timeout !== undefined)]) most = Math.max(most, limitsOf(test, row, request.engine).instructions);
+      for (const row of [null, ...test.cases.filter(({ timeout }) => timeout !== undefined)])
+        most = Math.max(most, limitsOf(test, row, request.engine).instructions);
     }
   }
   return HANG_BASE_MS + most * HANG_MS_PER_INSTRUCTION;

@@ -28,7 +28,12 @@ function firstNeed(steps: readonly Step[], total: number): { readonly workers: n
 }
 
 test("ten thousand small tests that start slow need none", () => {
-  const steps = [{ tests: 1, wallMs: 60 }, { tests: 500, wallMs: 0.4 }, { tests: 2000, wallMs: 0.1 }, { tests: 7499, wallMs: 0.04 }];
+  const steps = [
+    { tests: 1, wallMs: 60 },
+    { tests: 500, wallMs: 0.4 },
+    { tests: 2000, wallMs: 0.1 },
+    { tests: 7499, wallMs: 0.04 },
+  ];
   assert.equal(firstNeed(steps, 10_000), null);
 });
 
@@ -49,6 +54,10 @@ test("a run that gets less than its CPU leaves the others theirs", () => {
 });
 
 test("one slow test in between does not count as the rate", () => {
-  const steps = [{ tests: 12_000, wallMs: 0.1 }, { tests: 1, wallMs: 400 }, { tests: 1000, wallMs: 0.1 }];
+  const steps = [
+    { tests: 12_000, wallMs: 0.1 },
+    { tests: 1, wallMs: 400 },
+    { tests: 1000, wallMs: 0.1 },
+  ];
   assert.equal(firstNeed(steps, 13_001), null);
 });

@@ -54,25 +54,20 @@ function formatTally(snapshot: Snapshot, columns: number, paint: Paint): string 
   ].filter((part) => part !== "");
   // Whole parts or none: half a number is a wrong number.
   let line = "     ";
-  for (const part of parts)
-    if (displayWidth(line) + 2 + displayWidth(part) <= columns) line += `${line.trim() === "" ? "" : "  "}${part}`;
+  for (const part of parts) if (displayWidth(line) + 2 + displayWidth(part) <= columns) line += `${line.trim() === "" ? "" : "  "}${part}`;
   return line;
 }
 
 function formatPrompt(snapshot: Snapshot, columns: number, paint: Paint): string {
   if (snapshot.mode === "filter") {
-    const error =
-      snapshot.notice === null ? paint.dim("  enter: apply, esc: leave") : `  ${paint.red(snapshot.notice)}`;
+    const error = snapshot.notice === null ? paint.dim("  enter: apply, esc: leave") : `  ${paint.red(snapshot.notice)}`;
     // What is being typed stays in view: a long text loses its beginning.
     const text = printable(snapshot.filterText);
     const room = Math.max(4, columns - 12);
     const shown = displayWidth(text) > room ? `~${text.slice(-(room - 1))}` : text;
     return `${paint.bold("filter:")} ${shown}${paint.bold("_")}${error}`;
   }
-  if (snapshot.isStopping)
-    return paint.yellow(
-      `stopping: ${countNoun(snapshot.running.length, "test")} still running; q or ^C again stops at once`,
-    );
+  if (snapshot.isStopping) return paint.yellow(`stopping: ${countNoun(snapshot.running.length, "test")} still running; q or ^C again stops at once`);
   if (snapshot.notice !== null) return paint.cyan(printable(snapshot.notice));
   return KEY_BINDINGS.map(({ key, hint }) => `${paint.bold(key)} ${paint.dim(hint)}`).join("  ");
 }

@@ -71,12 +71,8 @@ function type(store: TuiStore, text: string): void {
 }
 
 const started = recordedRun[0];
-const passed = recordedRun.find(
-  (event): event is TestFinished => event.type === "test-finished" && event.verdict === "pass",
-);
-const failed = recordedRun.find(
-  (event): event is TestFinished => event.type === "test-finished" && event.verdict === "fail",
-);
+const passed = recordedRun.find((event): event is TestFinished => event.type === "test-finished" && event.verdict === "pass");
+const failed = recordedRun.find((event): event is TestFinished => event.type === "test-finished" && event.verdict === "fail");
 assert.ok(started?.type === "run-started" && passed !== undefined && failed !== undefined);
 
 function running(worker: number): RunEvent {
@@ -179,11 +175,7 @@ test("t asks for the status of running tests and prints each answer once", () =>
   assert.deepEqual(calls, ["requestStatus"]);
   store.handle(status);
   store.handle(status);
-  assert.deepEqual(store.takeLines(), [
-    " STATUS  id 1",
-    "         pc 0x8000_0010, guest time 1.50 us, for 1.2 s",
-    "         console | two\\x1b[2J",
-  ]);
+  assert.deepEqual(store.takeLines(), [" STATUS  id 1", "         pc 0x8000_0010, guest time 1.50 us, for 1.2 s", "         console | two\\x1b[2J"]);
 });
 
 test("the filter is typed, corrected, refused with a reason and taken", () => {
@@ -266,12 +258,8 @@ test("the region fits every terminal: at most eleven lines, one row less than th
     for (let rows = 1; rows <= 40; rows++)
       for (const columns of [1, 2, 5, 12, 20, 40, 80, 200]) {
         const lines = formatRegion(store.getSnapshot(), { columns, rows }, paintFor(false));
-        assert.ok(
-          lines.length >= 1 && lines.length <= Math.max(1, Math.min(11, rows - 1)),
-          `${lines.length} lines on ${columns}x${rows}`,
-        );
-        for (const line of lines)
-          assert.ok(line.length <= Math.max(1, columns - 1), `${line.length} columns on ${columns}x${rows}`);
+        assert.ok(lines.length >= 1 && lines.length <= Math.max(1, Math.min(11, rows - 1)), `${lines.length} lines on ${columns}x${rows}`);
+        for (const line of lines) assert.ok(line.length <= Math.max(1, columns - 1), `${line.length} columns on ${columns}x${rows}`);
       }
   }
 });
@@ -296,8 +284,5 @@ test("on two rows there is one line: the progress, or the prompt while typing", 
   assert.match(formatRegion(store.getSnapshot(), { columns: 60, rows: 2 }, paintFor(false)).join("|"), /^ 29 % /);
   store.setMode("filter");
   store.setFilterText("tag(x");
-  assert.match(
-    formatRegion(store.getSnapshot(), { columns: 60, rows: 2 }, paintFor(false)).join("|"),
-    /^filter: tag\(x_/,
-  );
+  assert.match(formatRegion(store.getSnapshot(), { columns: 60, rows: 2 }, paintFor(false)).join("|"), /^filter: tag\(x_/);
 });

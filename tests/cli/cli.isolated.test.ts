@@ -19,7 +19,9 @@ function makeProject(context: TestContext): string {
 }
 
 describe("transcripts", { concurrency: 2 }, () => {
-  for (const name of readdirSync(join(here, "transcripts")).filter((file) => file.endsWith(".transcript")).sort()) {
+  for (const name of readdirSync(join(here, "transcripts"))
+    .filter((file) => file.endsWith(".transcript"))
+    .sort()) {
     test(name, async (context) => {
       const path = `tests/cli/transcripts/${name}`;
       compareGolden(path, await replay(readFileSync(join(root, path), "utf8"), makeProject(context)));
@@ -39,7 +41,9 @@ function canonical(text: string): string {
 test("ten runs with one seed write the same events, whatever runs them; another seed does not", { timeout: 240_000 }, async (context) => {
   const folder = makeProject(context);
   const record = async (...args: readonly string[]): Promise<string> => {
-    const { stdout, stderr, code } = await runTool(["run", "good.gspec", "verdicts.gspec", "table.gspec.yaml", "cpus.gspec", "-r", "ndjson", ...args], { cwd: folder });
+    const { stdout, stderr, code } = await runTool(["run", "good.gspec", "verdicts.gspec", "table.gspec.yaml", "cpus.gspec", "-r", "ndjson", ...args], {
+      cwd: folder,
+    });
     assert.equal(code, 1, stderr);
     return canonical(stdout);
   };
@@ -67,7 +71,10 @@ test("^C finishes the running test, writes the reports and exits with 130", { ti
   const code = await new Promise((resolve) => child.on("close", resolve));
   assert.equal(code, 130);
   assert.match(stdout, /interrupted/i);
-  const events = readFileSync(join(folder, "out", "events.json"), "utf8").trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  const events = readFileSync(join(folder, "out", "events.json"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
   const last = events.at(-1);
   assert.equal(last?.["type"], "run-finished");
   assert.equal(last["interrupted"], true);
@@ -79,7 +86,10 @@ test("^C finishes the running test, writes the reports and exits with 130", { ti
 test("a second ^C ends at once", { timeout: 60_000 }, async (context) => {
   const folder = makeProject(context);
   // One test that nothing ends within this test's time.
-  writeFileSync(join(folder, "endless.gspec"), `suite "endless"\n\n@timeout(100s)\ntest "loops" { while true { } expect true }\n\n@timeout(100s)\ntest "loops too" { while true { } expect true }\n`);
+  writeFileSync(
+    join(folder, "endless.gspec"),
+    `suite "endless"\n\n@timeout(100s)\ntest "loops" { while true { } expect true }\n\n@timeout(100s)\ntest "loops too" { while true { } expect true }\n`,
+  );
   const child = startTool(["run", "endless.gspec", "--reporter", "human", "--executor", "interpreter"], { cwd: folder });
   let isStarted = false;
   child.stdout.setEncoding("utf8").on("data", () => {
@@ -93,7 +103,10 @@ test("a second ^C ends at once", { timeout: 60_000 }, async (context) => {
 
 test("reports go to the files they are asked for, folders made", { timeout: 60_000 }, async (context) => {
   const folder = makeProject(context);
-  const { code, stdout } = await runTool(["run", "good.gspec", "-r", "ktap", "-r", "junit=out/junit.xml", "-r", "ctrf=out/ctrf.json", "-r", "ndjson=out/deep/er/events.json"], { cwd: folder });
+  const { code, stdout } = await runTool(
+    ["run", "good.gspec", "-r", "ktap", "-r", "junit=out/junit.xml", "-r", "ctrf=out/ctrf.json", "-r", "ndjson=out/deep/er/events.json"],
+    { cwd: folder },
+  );
   assert.equal(code, 0);
   assert.match(stdout, /^KTAP version 1\n/);
   assert.match(readFileSync(join(folder, "out/junit.xml"), "utf8"), /^<\?xml/);

@@ -45,7 +45,9 @@ export async function runTool(args: readonly string[], options: ToolOptions): Pr
 
 /** Splits like a shell does: quotes, no variables. */
 export function splitCommand(line: string): { readonly env: Record<string, string>; readonly args: readonly string[] } {
-  const words = [...line.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"]+)+/g)].map(([word]) => word.replace(/'([^']*)'|"([^"]*)"/g, (_, single?: string, double?: string) => single ?? double ?? ""));
+  const words = [...line.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"]+)+/g)].map(([word]) =>
+    word.replace(/'([^']*)'|"([^"]*)"/g, (_, single?: string, double?: string) => single ?? double ?? ""),
+  );
   const env: Record<string, string> = {};
   while (words[0] !== undefined && /^[A-Z_]+=/.test(words[0])) {
     const [assignment = ""] = words.splice(0, 1);
@@ -88,7 +90,9 @@ export async function replay(transcript: string, folder: string): Promise<string
     if (!line.startsWith("$ ")) continue;
     const { env, args } = splitCommand(line.slice(2));
     const { code, stdout, stderr } = await runTool(args, { cwd: folder, env });
-    const output = normalise(stdout + stderr, folder).replace(/[ \t]+$/gm, "").trimEnd();
+    const output = normalise(stdout + stderr, folder)
+      .replace(/[ \t]+$/gm, "")
+      .trimEnd();
     lines.push(...(output === "" ? [] : output.split("\n")), `[exit ${code}]`);
     at = endOfOutput(old, at);
   }

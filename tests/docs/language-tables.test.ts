@@ -12,7 +12,13 @@ import { compareGolden } from "../goldens.ts";
 
 const PATH = "docs/language.md";
 
-const FORMS: Readonly<Record<Capability["argument"], string>> = { none: "", number: "(N)", "pci-id": "`, `pci(VENDOR:DEVICE)", word: "(WORD)", "optional-word": "`, `virtio(WORD)" };
+const FORMS: Readonly<Record<Capability["argument"], string>> = {
+  none: "",
+  number: "(N)",
+  "pci-id": "`, `pci(VENDOR:DEVICE)",
+  word: "(WORD)",
+  "optional-word": "`, `virtio(WORD)",
+};
 
 /** Names without arguments, `cpus` and `ram` by the numbers of the machine's file. */
 const offered = new Set(["cpus", "ram", ...capabilitiesOf(bytecodeVirt).map(({ capability }) => capability.name)]);

@@ -32,8 +32,14 @@ for (const example of examples) {
   test(`example at ${example.path}`, async () => {
     const { diagnostics, images } = compileFiles([example.path], { texts: { [example.path]: example.text } });
     const errors = diagnostics.filter(({ severity }) => severity === "error");
-    assert.deepEqual(errors.map(({ code, message }) => `${code} ${message}`), []);
+    assert.deepEqual(
+      errors.map(({ code, message }) => `${code} ${message}`),
+      [],
+    );
     const results = testsOf(await runImages(images, { executor: "interpreter" }));
-    assert.deepEqual(results.filter(({ verdict }) => !isGood(verdict)).map((result) => `${result.test}: ${result.failures[0]?.message}`), []);
+    assert.deepEqual(
+      results.filter(({ verdict }) => !isGood(verdict)).map((result) => `${result.test}: ${result.failures[0]?.message}`),
+      [],
+    );
   });
 }

@@ -13,7 +13,10 @@ const modules = readLibrary(new URL("../../lib/", import.meta.url));
 test("docs/library.md is the library's", () => compareGolden("docs/library.md", renderLibrary(modules)));
 
 test("every module tells what it is for", () => {
-  assert.deepEqual(modules.filter(({ introduction }) => introduction === "").map(({ name }) => name), []);
+  assert.deepEqual(
+    modules.filter(({ introduction }) => introduction === "").map(({ name }) => name),
+    [],
+  );
 });
 
 for (const { name, code } of examplesOf(modules)) {
@@ -22,8 +25,14 @@ for (const { name, code } of examplesOf(modules)) {
     // An example that only shows a call checks nothing itself.
     const text = `suite "library"\n\ntest "example" {\n${code}\nexpect true\n}\n`;
     const { diagnostics, images } = compileFiles([path], { texts: { [path]: text } });
-    assert.deepEqual(diagnostics.map(({ code: number, message }) => `${number} ${message}`), []);
+    assert.deepEqual(
+      diagnostics.map(({ code: number, message }) => `${number} ${message}`),
+      [],
+    );
     const results = testsOf(await runImages(images, { executor: "interpreter" }));
-    assert.deepEqual(results.filter(({ verdict }) => !isGood(verdict)).map(({ failures }) => failures[0]?.message), []);
+    assert.deepEqual(
+      results.filter(({ verdict }) => !isGood(verdict)).map(({ failures }) => failures[0]?.message),
+      [],
+    );
   });
 }

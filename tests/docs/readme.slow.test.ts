@@ -17,29 +17,47 @@ const readme = readFileSync(join(root, "README.md"), "utf8");
 const fence = (language: string): string => new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, "m").exec(readme)?.[1] ?? "";
 
 /** Numbers with units, and the blanks that align them, are the host's or change with the library. */
-const withoutTimes = (text: string): string => text.replace(/ *[\d.,]+ (ns|us|ms|s|instructions)\b/g, " T").replace(/^guestspec [\d.]+/, "guestspec").replaceAll(" --seed 0", "");
+const withoutTimes = (text: string): string =>
+  text
+    .replace(/ *[\d.,]+ (ns|us|ms|s|instructions)\b/g, " T")
+    .replace(/^guestspec [\d.]+/, "guestspec")
+    .replaceAll(" --seed 0", "");
 
-const withTimes = (event: RunEvent): RunEvent => (event.type === "test-finished" || event.type === "suite-finished" || event.type === "run-finished" ? { ...event, wallMs: 1.5 } : event);
+const withTimes = (event: RunEvent): RunEvent =>
+  event.type === "test-finished" || event.type === "suite-finished" || event.type === "run-finished" ? { ...event, wallMs: 1.5 } : event;
 
 test("the README's example prints what is shown", async () => {
   const path = "edu.gspec";
   const source = fence("gspec");
-  assert.equal(formatText({ path, text: source }, ({ message }) => assert.fail(message)), source, "it is formatted");
+  assert.equal(
+    formatText({ path, text: source }, ({ message }) => assert.fail(message)),
+    source,
+    "it is formatted",
+  );
   const { images } = compileFiles([path], { texts: { [path]: source } });
   const events = await runImages(images, { executor: "interpreter", texts: { [path]: source } });
-  assert.deepEqual(testsOf(events).map(({ verdict }) => verdict), ["pass", "fail"]);
+  assert.deepEqual(
+    testsOf(events).map(({ verdict }) => verdict),
+    ["pass", "fail"],
+  );
   assert.equal(withoutTimes(await report("human", events.map(withTimes))), withoutTimes(fence("text")));
 });
 
 test("the README's exit codes are the tool's", () => {
   const rows = [...readme.matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code));
-  assert.deepEqual(rows, EXIT_CODES.map(([code]) => code));
+  assert.deepEqual(
+    rows,
+    EXIT_CODES.map(([code]) => code),
+  );
 });
 
 for (const document of ["README.md", "CONTRIBUTING.md", "docs/language.md", "docs/library.md", "docs/architecture.md", "docs/events.md"]) {
   test(`links of ${document} lead to files`, () => {
     const text = readFileSync(join(root, document), "utf8");
     const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, link = ""]) => link);
-    assert.deepEqual(links.filter((link) => !existsSync(join(root, document, "..", link))), []);
+    assert.deepEqual(
+      links.filter((link) => !existsSync(join(root, document, "..", link))),
+      [],
+    );
   });
 }

@@ -24,16 +24,25 @@ describe("formatting changes no meaning", () => {
         const before = parseFile({ path, text }, () => {});
         const after = parseFile({ path, text: once }, () => {});
         assert.equal(printAst(after), printAst(before));
-        assert.deepEqual(after.comments.map((comment) => comment.text), before.comments.map((comment) => comment.text));
+        assert.deepEqual(
+          after.comments.map((comment) => comment.text),
+          before.comments.map((comment) => comment.text),
+        );
         assert.equal(format(path, once), once);
-        assert.ok(once.split("\n").every((line) => line === line.trimEnd()), "no blanks at line ends");
+        assert.ok(
+          once.split("\n").every((line) => line === line.trimEnd()),
+          "no blanks at line ends",
+        );
       });
     }
   }
 
   test("a text with errors is left alone", () => {
     const codes: string[] = [];
-    assert.equal(formatText({ path: "x.gspec", text: "tset \"a\" {}" }, ({ code }) => codes.push(code)), null);
+    assert.equal(
+      formatText({ path: "x.gspec", text: 'tset "a" {}' }, ({ code }) => codes.push(code)),
+      null,
+    );
     assert.deepEqual(codes, ["E0203"]);
   });
 });

@@ -17,10 +17,80 @@ const library = specFiles("lib");
 
 /** Tokens that make a wrong program interesting: types where values belong, wide numbers, words with a meaning of their own. */
 const SPICE: readonly string[] = [
-  "0", "1", "-1", "255", "256", "0xffff_ffff_ffff_ffff", "true", '"text"', '"{x}"', 'hex"00ff"', "10ms", "u8", "u64", "i8", "usize", "bool", "str", "[4]u8", "[]u8", "*u8",
-  "fn()", "void", "x", "self", "machine", "machine.uart0.base", "peek.u32", "console", "runtime", "trap", "break", "return", "continue", "+", "<<", "/", "==", "<", "in", "and",
-  "not", "~", "&", ".*", ".len", ".max", "as u8", "as *u8", "[0]", "[1..]", "[0; 3]", "[1, -1]", "0..5", "if true { 1 } else { 2 }", "edges(u8)", "sizeof(u64)", "()", "{ }", "{", "}",
-  "(", ")", ";", "\n", "expect 1 == 1", "let y = 1", "var z: [3]u32", "defer { }", "cpu 1 { }", "on irq timer { }", "expect trap { }", "match 1 as u8 { 1 { } else { } }", "@slow", "const C = C",
+  "0",
+  "1",
+  "-1",
+  "255",
+  "256",
+  "0xffff_ffff_ffff_ffff",
+  "true",
+  '"text"',
+  '"{x}"',
+  'hex"00ff"',
+  "10ms",
+  "u8",
+  "u64",
+  "i8",
+  "usize",
+  "bool",
+  "str",
+  "[4]u8",
+  "[]u8",
+  "*u8",
+  "fn()",
+  "void",
+  "x",
+  "self",
+  "machine",
+  "machine.uart0.base",
+  "peek.u32",
+  "console",
+  "runtime",
+  "trap",
+  "break",
+  "return",
+  "continue",
+  "+",
+  "<<",
+  "/",
+  "==",
+  "<",
+  "in",
+  "and",
+  "not",
+  "~",
+  "&",
+  ".*",
+  ".len",
+  ".max",
+  "as u8",
+  "as *u8",
+  "[0]",
+  "[1..]",
+  "[0; 3]",
+  "[1, -1]",
+  "0..5",
+  "if true { 1 } else { 2 }",
+  "edges(u8)",
+  "sizeof(u64)",
+  "()",
+  "{ }",
+  "{",
+  "}",
+  "(",
+  ")",
+  ";",
+  "\n",
+  "expect 1 == 1",
+  "let y = 1",
+  "var z: [3]u32",
+  "defer { }",
+  "cpu 1 { }",
+  "on irq timer { }",
+  "expect trap { }",
+  "match 1 as u8 { 1 { } else { } }",
+  "@slow",
+  "const C = C",
 ];
 
 interface Piece {
@@ -38,12 +108,45 @@ interface Subject {
 
 function readSubject(path: string): Subject {
   const text = readText(path) ?? assert.fail(path);
-  if (path.endsWith(".yaml")) return { path, text, pieces: [...text.matchAll(/\w+|[^\s\w]| +/g)].map(({ 0: word, index }) => ({ start: index, end: index + word.length, kind: /^\w/.test(word) ? "word" : word })) };
+  if (path.endsWith(".yaml"))
+    return {
+      path,
+      text,
+      pieces: [...text.matchAll(/\w+|[^\s\w]| +/g)].map(({ 0: word, index }) => ({
+        start: index,
+        end: index + word.length,
+        kind: /^\w/.test(word) ? "word" : word,
+      })),
+    };
   const { tokens } = scan({ source: { path, text }, text, start: 0, end: text.length, offsets: null, isTemplate: false }, () => {});
-  return { path, text, pieces: tokens.flatMap(({ startOffset, endOffset, tokenType }) => (endOffset >= startOffset ? [{ start: startOffset, end: endOffset + 1, kind: tokenType.name }] : [])) };
+  return {
+    path,
+    text,
+    pieces: tokens.flatMap(({ startOffset, endOffset, tokenType }) =>
+      endOffset >= startOffset ? [{ start: startOffset, end: endOffset + 1, kind: tokenType.name }] : [],
+    ),
+  };
 }
 
-const OPERATORS = ["Plus", "Minus", "Star", "Slash", "Percent", "Ampersand", "Bar", "Caret", "ShiftLeft", "ShiftRight", "EqualEqual", "NotEqual", "Less", "LessEqual", "Greater", "And", "Or"];
+const OPERATORS = [
+  "Plus",
+  "Minus",
+  "Star",
+  "Slash",
+  "Percent",
+  "Ampersand",
+  "Bar",
+  "Caret",
+  "ShiftLeft",
+  "ShiftRight",
+  "EqualEqual",
+  "NotEqual",
+  "Less",
+  "LessEqual",
+  "Greater",
+  "And",
+  "Or",
+];
 const kindOf = (piece: Piece): string => (OPERATORS.includes(piece.kind) ? "operator" : piece.kind);
 
 /** One to four changes. Half of the programs keep their syntax (a name for a name, a number for a number), the others keep nothing. */
@@ -63,7 +166,9 @@ function mutate({ text, pieces }: Subject, random: Random): string {
       const choices = ["", `${own} ${own}`, wordOf(pick(pieces)), spice, `${own} ${spice}`, `${spice} ${own}`];
       replacement = choices[random.below(choices.length)] ?? "";
     }
-    result = keepsSyntax ? result.slice(0, place.start) + replacement + result.slice(place.end) : `${result.slice(0, place.start)} ${replacement} ${result.slice(place.end)}`;
+    result = keepsSyntax
+      ? result.slice(0, place.start) + replacement + result.slice(place.end)
+      : `${result.slice(0, place.start)} ${replacement} ${result.slice(place.end)}`;
   }
   return result;
 }
@@ -73,7 +178,10 @@ function checkDiagnostic(diagnostic: Diagnostic): void {
   assert.match(diagnostic.message, /^[^A-Z\s]|^[A-Z]+\b/, `message begins with a capital: ${diagnostic.message}`);
   assert.doesNotMatch(diagnostic.message, /undefined|\[object|NaN|\.$/, diagnostic.message);
   for (const { span } of [...diagnostic.labels, ...(diagnostic.fix === undefined ? [] : [diagnostic.fix])]) {
-    assert.ok(span.start >= 0 && span.start <= span.end && span.end <= span.source.text.length, `${diagnostic.code}: span ${span.start}..${span.end} of ${span.source.text.length}`);
+    assert.ok(
+      span.start >= 0 && span.start <= span.end && span.end <= span.source.text.length,
+      `${diagnostic.code}: span ${span.start}..${span.end} of ${span.source.text.length}`,
+    );
   }
 }
 
@@ -121,7 +229,8 @@ const EXTREMES: Readonly<Record<string, (n: number) => string>> = {
   members: (n) => `const A = u32${".max".repeat(n)}`,
   closures: (n) => `fn f() { ${"defer { ".repeat(n)}${"}".repeat(n)} }`,
   "constants in reverse": (n) => `${Array.from({ length: n }, (_, i) => `const C${i} = C${i + 1} + 1`).join("\n")}\nconst C${n} = 0`,
-  "structs in structs": (n) => `${Array.from({ length: n }, (_, i) => `struct S${i} { a: S${i + 1}  b: S${i + 1} }`).join("\n")}\nstruct S${n} { a: u8 }\nvar s: S0`,
+  "structs in structs": (n) =>
+    `${Array.from({ length: n }, (_, i) => `struct S${i} { a: S${i + 1}  b: S${i + 1} }`).join("\n")}\nstruct S${n} { a: u8 }\nvar s: S0`,
   squares: (n) => `const C0 = 1 << 4000\n${Array.from({ length: n }, (_, i) => `const C${i + 1} = C${i} * C${i}`).join("\n")}`,
   "large arrays": (n) => `var a: [${n}_000_000]u8 = [1; ${n}_000_000]\nvar b = [[1; 1000]; ${n}]\nvar c: [${n}][${n}][${n}]u64`,
 };

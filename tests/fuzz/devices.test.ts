@@ -136,10 +136,7 @@ function randomOperation(subject: Subject, instance: Instance, random: Random): 
         text: `config read${width * 8} 0x${offset.toString(16)}`,
         run({ device }) {
           const value = device.pci?.readConfig(offset, width) ?? -1;
-          assert.ok(
-            Number.isInteger(value) && value >= 0 && value < 2 ** (8 * width),
-            `config 0x${offset.toString(16)}: ${value}`,
-          );
+          assert.ok(Number.isInteger(value) && value >= 0 && value < 2 ** (8 * width), `config 0x${offset.toString(16)}: ${value}`);
           return value;
         },
       };
@@ -163,9 +160,7 @@ function randomOperation(subject: Subject, instance: Instance, random: Random): 
   }
   if (kind < 92) {
     const at = below(RAM_SIZE - 64);
-    const bytes = Uint8Array.from({ length: 64 }, (_, i) =>
-      chance(50) ? 0 : Number((RAM_BASE >> BigInt(8 * (i % 8))) & 0xffn) | below(4),
-    );
+    const bytes = Uint8Array.from({ length: 64 }, (_, i) => (chance(50) ? 0 : Number((RAM_BASE >> BigInt(8 * (i % 8))) & 0xffn) | below(4)));
     return {
       text: `ram 0x${at.toString(16)}: ${bytes.join(" ")}`,
       run({ env }) {
@@ -263,8 +258,7 @@ test("a reset device is a new device, pins included", () => {
     const fresh = makeInstance(subject, makeTestEnv());
     fresh.device.reset();
     assert.deepEqual(used.device.save(), fresh.device.save(), subject.model);
-    for (let pin = 0; pin < 64; pin++)
-      assert.equal(used.env.level(pin), fresh.env.level(pin), `${subject.model}: pin ${pin} after reset`);
+    for (let pin = 0; pin < 64; pin++) assert.equal(used.env.level(pin), fresh.env.level(pin), `${subject.model}: pin ${pin} after reset`);
     assert.equal(used.env.nextEvent(), fresh.env.nextEvent(), `${subject.model}: an event survives the reset`);
   }
 });

@@ -24,9 +24,16 @@ describe("docs/language.md", () => {
       if (kind === "yaml") parseYamlFile(source, (diagnostic) => reports.push(diagnostic));
       else {
         const formatted = formatText(source, (diagnostic) => reports.push(diagnostic));
-        if (formatted !== null) assert.equal(formatText({ ...source, text: formatted }, () => {}), formatted);
+        if (formatted !== null)
+          assert.equal(
+            formatText({ ...source, text: formatted }, () => {}),
+            formatted,
+          );
       }
-      assert.deepEqual(reports.map(({ code, message }) => `${code} ${message}`), []);
+      assert.deepEqual(
+        reports.map(({ code, message }) => `${code} ${message}`),
+        [],
+      );
     });
   }
 
@@ -35,7 +42,10 @@ describe("docs/language.md", () => {
     assert.deepEqual(reserved?.toSorted(), [...reservedWords.keys()].toSorted());
     const grammar = [...text.matchAll(/^```text\n([^]*?)^```$/gm)].map((match) => match[1]).join("\n");
     for (const word of [...itemWords, ...statementWords]) assert.ok(grammar.includes(`"${word}"`), word);
-    assert.ok([...laterWords.keys()].every((word) => !grammar.includes(`"${word}"`)), "what comes later is no part of the reference");
+    assert.ok(
+      [...laterWords.keys()].every((word) => !grammar.includes(`"${word}"`)),
+      "what comes later is no part of the reference",
+    );
     for (const word of laterWords.keys()) assert.ok(text.includes(`\`${word}\``), word);
     const contextual = /free as names elsewhere:[^]*?```text\n([^]*?)```/.exec(text)?.[1]?.trim().split(/\s+/);
     const known = [...itemWords, ...statementWords, ...innerWords].filter((word) => !reservedWords.has(word));
@@ -51,8 +61,14 @@ describe("docs/language.md", () => {
 
   test("refers to codes and sections that there are", () => {
     const codes = new Set(listCodes().map(({ code }) => code));
-    assert.deepEqual([...text.matchAll(/\b[EW]\d{4}\b/g)].map(([code]) => code).filter((code) => !codes.has(code)), []);
+    assert.deepEqual(
+      [...text.matchAll(/\b[EW]\d{4}\b/g)].map(([code]) => code).filter((code) => !codes.has(code)),
+      [],
+    );
     const sections = new Set([...text.matchAll(/^## (\d+)\. /gm)].map(([, number]) => number));
-    assert.deepEqual([...text.matchAll(/\bsection (\d+)/g)].map(([, number]) => number).filter((number) => !sections.has(number)), []);
+    assert.deepEqual(
+      [...text.matchAll(/\bsection (\d+)/g)].map(([, number]) => number).filter((number) => !sections.has(number)),
+      [],
+    );
   });
 });

@@ -94,18 +94,13 @@ export function makeBoard(): Board {
   }
 
   /** The pieces of one qtest access. */
-  function pieces(
-    address: bigint,
-    width: Width,
-  ): { readonly offset: number; readonly width: Width; readonly mapping: Mapping | undefined }[] {
+  function pieces(address: bigint, width: Width): { readonly offset: number; readonly width: Width; readonly mapping: Mapping | undefined }[] {
     const found: { offset: number; width: Width; mapping: Mapping | undefined }[] = [];
     for (let done = 0; done < width;) {
       const mapping = find(address + BigInt(done));
       const offset = mapping === undefined ? 0 : Number(address + BigInt(done) - mapping.base);
       const aligned = offset === 0 ? 8 : offset & -offset;
-      const piece = asWidth(
-        mapping === undefined ? 1 : powerBelow(Math.min(width - done, mapping.region.valid.max, aligned)),
-      );
+      const piece = asWidth(mapping === undefined ? 1 : powerBelow(Math.min(width - done, mapping.region.valid.max, aligned)));
       found.push({ offset: done, width: piece, mapping });
       done += piece;
     }

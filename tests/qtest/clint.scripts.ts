@@ -38,9 +38,7 @@ function randomTimers(seed: number): QtestScript {
     steps.push(write(MTIME, start, 8));
     for (let writes = 1 + below(4); writes > 0; writes--) {
       const [hart, at] = [below(2), start + 1 + below(3000)];
-      steps.push(
-        ...(chance(50) ? [write(timecmp(hart), at, 8)] : [write(timecmp(hart) + 4, 0), write(timecmp(hart), at)]),
-      );
+      steps.push(...(chance(50) ? [write(timecmp(hart), at, 8)] : [write(timecmp(hart) + 4, 0), write(timecmp(hart), at)]));
     }
     // Compare values of earlier rounds reach up to 8000 counts of 100 ns ahead.
     steps.push(chance(50) ? settle : pass(800_000), read(MTIME, 8));
@@ -51,24 +49,12 @@ function randomTimers(seed: number): QtestScript {
 export const scripts: readonly QtestScript[] = [
   {
     name: "clint: msip registers",
-    steps: [0, 1, 0xffff_fffe, 0xffff_ffff].flatMap((value) => [
-      write(MSWI, value),
-      write(MSWI + 4, ~value >>> 0),
-      ...readAllWidths(MSWI, 16),
-    ]),
+    steps: [0, 1, 0xffff_fffe, 0xffff_ffff].flatMap((value) => [write(MSWI, value), write(MSWI + 4, ~value >>> 0), ...readAllWidths(MSWI, 16)]),
   },
   {
     name: "clint: msip pins",
     watch: "mswi",
-    steps: [
-      write(MSWI, 1),
-      write(MSWI + 4, 1),
-      write(MSWI + 4, 2),
-      write(MSWI + 0x40, 1),
-      write(MSWI, 0, 1),
-      write(MSWI, 0, 2),
-      write(MSWI, 0, 8),
-    ],
+    steps: [write(MSWI, 1), write(MSWI + 4, 1), write(MSWI + 4, 2), write(MSWI + 0x40, 1), write(MSWI, 0, 1), write(MSWI, 0, 2), write(MSWI, 0, 8)],
   },
   {
     name: "clint: offsets without a register",

@@ -165,7 +165,10 @@ function random(seed: number): QtestScript {
 }
 
 export const scripts: readonly QtestScript[] = [
-  script("pci: configuration space at power-on, every width", SLOTS.flatMap((slot) => readAllWidths(config(slot, 0), 0x108))),
+  script(
+    "pci: configuration space at power-on, every width",
+    SLOTS.flatMap((slot) => readAllWidths(config(slot, 0), 0x108)),
+  ),
   script("pci: write masks of configuration space", SLOTS.flatMap(maskSteps)),
   script("pci: write masks of a function with a 64-bit BAR", maskSteps(TESTDEV), { membar: 0x10_0000 }),
   script(
@@ -174,7 +177,16 @@ export const scripts: readonly QtestScript[] = [
       (address) => [write(address, 0x1234_5678), ...readAllWidths(address, 8)],
     ),
   ),
-  script("pci: reset", [...enumerate, ...maskSteps(EDU).slice(0, 60), write(config(0, 0x3c), 5, 1), eduWrite(4, 7), reset, ...SLOTS.flatMap((slot) => readAllWidths(config(slot, 0), 0x40, [4])), ...enumerate, edu32(4)]),
+  script("pci: reset", [
+    ...enumerate,
+    ...maskSteps(EDU).slice(0, 60),
+    write(config(0, 0x3c), 5, 1),
+    eduWrite(4, 7),
+    reset,
+    ...SLOTS.flatMap((slot) => readAllWidths(config(slot, 0), 0x40, [4])),
+    ...enumerate,
+    edu32(4),
+  ]),
   script("pci: windows follow the BARs and the command register", [
     ...readAllWidths(TESTDEV_MMIO, 8),
     ...readAllWidths(IO + TESTDEV_IO, 8),

@@ -35,19 +35,13 @@ function random(seed: number): QtestScript {
 export const scripts: readonly QtestScript[] = [
   {
     name: "plic: priorities",
-    steps: Array.from({ length: SOURCES + 1 }, (_, source) => [
-      write(priority(source), source * 0x101),
-      read(priority(source)),
-    ]).flat(),
+    steps: Array.from({ length: SOURCES + 1 }, (_, source) => [write(priority(source), source * 0x101), read(priority(source))]).flat(),
   },
   {
     name: "plic: enables, thresholds and absent registers",
     steps: [
       ...Array.from({ length: CONTEXTS + 1 }, (_, context) =>
-        [0, 1, 2, 3, 31].flatMap((word) => [
-          write(enable(context, word), 0xffff_fff0 + context),
-          read(enable(context, word)),
-        ]),
+        [0, 1, 2, 3, 31].flatMap((word) => [write(enable(context, word), 0xffff_fff0 + context), read(enable(context, word))]),
       ).flat(),
       ...Array.from({ length: CONTEXTS + 2 }, (_, context) => [
         write(threshold(context), 0xfff0 + context),

@@ -49,9 +49,7 @@ export function qemuProblem(): string | null {
   const probe = spawnSync(QEMU, ["--version"], { encoding: "utf8" });
   if (probe.error !== undefined) return `${QEMU} is not on the PATH (Debian: qemu-system-misc)`;
   const version = /version (\d+\.\d+)/.exec(probe.stdout)?.[1];
-  return version === QEMU_SERIES
-    ? null
-    : `the models follow QEMU ${QEMU_SERIES}, found ${version ?? "an unknown version"}`;
+  return version === QEMU_SERIES ? null : `the models follow QEMU ${QEMU_SERIES}, found ${version ?? "an unknown version"}`;
 }
 
 /** RV64 machine code: harts wait for ever, the first of them after `nops` instructions. */
@@ -102,10 +100,7 @@ export interface Qemu {
 
 function withTimeout<T>(promise: Promise<T>, what: string): Promise<T> {
   const { promise: expired, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new Error(`QEMU: no answer to ${what} in ${COMMAND_TIMEOUT_MS} ms`)),
-    COMMAND_TIMEOUT_MS,
-  );
+  const timer = setTimeout(() => reject(new Error(`QEMU: no answer to ${what} in ${COMMAND_TIMEOUT_MS} ms`)), COMMAND_TIMEOUT_MS);
   return Promise.race([promise, expired]).finally(() => clearTimeout(timer));
 }
 
@@ -119,10 +114,7 @@ async function connectTo(path: string): Promise<Socket> {
 }
 
 /** QMP: one JSON object a line, a greeting first, events in between. */
-function makeQmp(
-  socket: Socket,
-  onShutdown: (reason: string) => void,
-): (command: string, args?: object) => Promise<unknown> {
+function makeQmp(socket: Socket, onShutdown: (reason: string) => void): (command: string, args?: object) => Promise<unknown> {
   const waiters: { resolve(value: unknown): void; reject(error: Error): void }[] = [];
   const fail = (error: Error): void => {
     for (const waiter of waiters.splice(0)) waiter.reject(error);
@@ -155,29 +147,11 @@ async function start(script: QtestScript, nops: number): Promise<Qemu> {
   const qmpPath = join(directory, "qmp");
   const consolePath = join(directory, "console");
   const usesConsole = script.steps.some(({ kind }) => kind === "send" || kind === "output");
-  const machine = [
-    "-M",
-    "virt",
-    "-smp",
-    String(HARTS),
-    "-m",
-    "16M",
-    "-bios",
-    "none",
-    "-display",
-    "none",
-    "-nodefaults",
-  ];
+  const machine = ["-M", "virt", "-smp", String(HARTS), "-m", "16M", "-bios", "none", "-display", "none", "-nodefaults"];
   const time = ["-S", "-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01T00:00:00,clock=vm"];
   const control = ["-qtest", "stdio", "-qtest-log", "none", "-qmp", `unix:${qmpPath},server=on,wait=off`];
   const serial = ["-chardev", `socket,id=console,path=${consolePath},server=on,wait=off`, "-serial", "chardev:console"];
-  const child: ChildProcessWithoutNullStreams = spawn(QEMU, [
-    ...machine,
-    ...time,
-    ...control,
-    ...(usesConsole ? serial : []),
-    ...(script.qemuArguments ?? []),
-  ]);
+  const child: ChildProcessWithoutNullStreams = spawn(QEMU, [...machine, ...time, ...control, ...(usesConsole ? serial : []), ...(script.qemuArguments ?? [])]);
 
   const waiters: Waiter[] = [];
   const pins = new Map<number, boolean>();
@@ -192,8 +166,7 @@ async function start(script: QtestScript, nops: number): Promise<Qemu> {
   child.stdin.on("error", () => {});
   child.on("close", (code) => {
     exit.resolve(code);
-    for (const waiter of waiters.splice(0))
-      waiter.reject(new Error(`QEMU has exited with status ${code}: ${diagnostics.join("").trim().slice(0, 400)}`));
+    for (const waiter of waiters.splice(0)) waiter.reject(new Error(`QEMU has exited with status ${code}: ${diagnostics.join("").trim().slice(0, 400)}`));
     rmSync(directory, { recursive: true, force: true });
   });
   createInterface({ input: child.stdout }).on("line", (line) => {
@@ -357,9 +330,7 @@ export async function startQemu(script: QtestScript): Promise<Qemu> {
   const qemu = await start(script, calibratedNops);
   if (qemu.startTime % NANOSECONDS_PER_COUNT !== 0) {
     qemu.close();
-    throw new Error(
-      `QEMU idles at ${qemu.startTime} ns; ${calibratedNops} NOPs should have made that a multiple of 100`,
-    );
+    throw new Error(`QEMU idles at ${qemu.startTime} ns; ${calibratedNops} NOPs should have made that a multiple of 100`);
   }
   return qemu;
 }

@@ -5,17 +5,13 @@ import { createRandom } from "../fixtures/random.ts";
 import { pass, read, readAllWidths, reset, settle, write } from "./script.ts";
 import type { QtestScript, Step } from "./script.ts";
 
-const [TIME_LOW, TIME_HIGH, ALARM_LOW, ALARM_HIGH, IRQ_ENABLED, CLEAR_ALARM, ALARM_STATUS, CLEAR_INTERRUPT] = [
-  0, 4, 8, 12, 16, 20, 24, 28,
-].map((offset) => RTC + offset) as [number, number, number, number, number, number, number, number];
+const [TIME_LOW, TIME_HIGH, ALARM_LOW, ALARM_HIGH, IRQ_ENABLED, CLEAR_ALARM, ALARM_STATUS, CLEAR_INTERRUPT] = [0, 4, 8, 12, 16, 20, 24, 28].map(
+  (offset) => RTC + offset,
+) as [number, number, number, number, number, number, number, number];
 const interrupt = read(PLIC + 0x1000);
 const CLAIM = PLIC + 0x20_0004;
 
-const enableInterrupt: readonly Step[] = [
-  write(PLIC + 4 * RTC_SOURCE, 1),
-  write(PLIC + 0x2000, 1 << RTC_SOURCE),
-  write(PLIC + 0x20_0000, 0),
-];
+const enableInterrupt: readonly Step[] = [write(PLIC + 4 * RTC_SOURCE, 1), write(PLIC + 0x2000, 1 << RTC_SOURCE), write(PLIC + 0x20_0000, 0)];
 const acknowledge: readonly Step[] = [read(CLAIM), write(CLAIM, RTC_SOURCE), interrupt];
 const time: readonly Step[] = [read(TIME_LOW), read(TIME_HIGH)];
 const alarm = (at: bigint): Step[] => [write(ALARM_HIGH, at >> 32n), write(ALARM_LOW, at)];
@@ -87,15 +83,7 @@ export const scripts: readonly QtestScript[] = [
   },
   {
     name: "rtc: alarm cancelled",
-    steps: [
-      write(IRQ_ENABLED, 1),
-      ...alarm(EPOCH_NANOSECONDS + 5000n),
-      write(CLEAR_ALARM, 0),
-      ...state,
-      pass(10_000),
-      ...state,
-      interrupt,
-    ],
+    steps: [write(IRQ_ENABLED, 1), ...alarm(EPOCH_NANOSECONDS + 5000n), write(CLEAR_ALARM, 0), ...state, pass(10_000), ...state, interrupt],
   },
   {
     name: "rtc: setting the time leaves an armed alarm where it is",

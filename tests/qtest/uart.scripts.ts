@@ -6,16 +6,7 @@ import { createRandom } from "../fixtures/random.ts";
 import { output, pass, read, readAllWidths, reset, send, settle, write } from "./script.ts";
 import type { QtestScript, Step } from "./script.ts";
 
-const [THR, IER, IIR, LCR, MCR, LSR, MSR, SCR] = [
-  UART,
-  UART + 1,
-  UART + 2,
-  UART + 3,
-  UART + 4,
-  UART + 5,
-  UART + 6,
-  UART + 7,
-];
+const [THR, IER, IIR, LCR, MCR, LSR, MSR, SCR] = [UART, UART + 1, UART + 2, UART + 3, UART + 4, UART + 5, UART + 6, UART + 7];
 const FCR = IIR;
 const PENDING = PLIC + 0x1000;
 const CLAIM = PLIC + 0x20_0004;
@@ -26,11 +17,7 @@ const interrupt = read(PENDING);
 const all = (): Step[] => [LSR, MSR, IER, IIR, LCR, MCR, SCR, THR].map(get);
 
 /** Source 10 can be claimed by hart 0: the pending bit falls at a claim only. */
-const enableInterrupt: readonly Step[] = [
-  write(PLIC + 4 * UART_SOURCE, 1),
-  write(PLIC + 0x2000, 1 << UART_SOURCE),
-  write(PLIC + 0x20_0000, 0),
-];
+const enableInterrupt: readonly Step[] = [write(PLIC + 4 * UART_SOURCE, 1), write(PLIC + 0x2000, 1 << UART_SOURCE), write(PLIC + 0x20_0000, 0)];
 const acknowledge: readonly Step[] = [read(CLAIM), write(CLAIM, UART_SOURCE), interrupt];
 
 function timeout(divisor: number, lcr: number): QtestScript {
@@ -76,10 +63,7 @@ function random(seed: number, withConsole: boolean): QtestScript {
     () => [put(pick([LSR, MSR, SCR]), below(256))],
     // With the far end connected loopback stays off: in it QEMU goes on receiving, where the model follows the data sheet.
     () => [write(pick([UART, UART + 4]), withConsole ? u32() & ~0x10 : u32(), 4)],
-    () =>
-      withConsole
-        ? [send(String.fromCharCode(...Array.from({ length: 1 + below(24) }, () => below(256))))]
-        : [pass(100 * below(100_000) + 1e10), settle],
+    () => (withConsole ? [send(String.fromCharCode(...Array.from({ length: 1 + below(24) }, () => below(256))))] : [pass(100 * below(100_000) + 1e10), settle]),
   ];
   const count = withConsole ? 60 : 250;
   for (let i = 0; i < count; i++) {
@@ -211,13 +195,7 @@ export const scripts: readonly QtestScript[] = [
   },
   {
     name: "uart: what the far end sends, without FIFOs",
-    steps: [
-      ...enableInterrupt,
-      put(IER, 1),
-      send("abc"),
-      interrupt,
-      ...Array.from({ length: 4 }, () => [get(LSR), get(IIR), get(THR), ...acknowledge]).flat(),
-    ],
+    steps: [...enableInterrupt, put(IER, 1), send("abc"), interrupt, ...Array.from({ length: 4 }, () => [get(LSR), get(IIR), get(THR), ...acknowledge]).flat()],
   },
   {
     name: "uart: what the far end sends waits at the trigger level",
@@ -236,14 +214,7 @@ export const scripts: readonly QtestScript[] = [
   },
   {
     name: "uart: reset",
-    steps: [
-      ...[IER, FCR, LCR, MCR, SCR].map((register) => put(register, 0x5f)),
-      reset,
-      ...all(),
-      put(LCR, 0x80),
-      get(THR),
-      get(IER),
-    ],
+    steps: [...[IER, FCR, LCR, MCR, SCR].map((register) => put(register, 0x5f)), reset, ...all(), put(LCR, 0x80), get(THR), get(IER)],
   },
   ...[1, 2, 3, 4].map((seed) => random(seed, false)),
   ...[5, 6].map((seed) => random(seed, true)),

@@ -69,7 +69,11 @@ function place(queue: number, size: number, ready = 1): Step[] {
     set(0x30, queue),
     register(0x34),
     set(0x38, size),
-    ...[[0x80, desc], [0x90, avail], [0xa0, used]].flatMap(([offset = 0, address = 0]) => [set(offset, address), set(offset + 4, 0)]),
+    ...[
+      [0x80, desc],
+      [0x90, avail],
+      [0xa0, used],
+    ].flatMap(([offset = 0, address = 0]) => [set(offset, address), set(offset + 4, 0)]),
     set(0x44, ready),
     register(0x44),
   ];
@@ -125,7 +129,10 @@ const shapes: readonly { readonly name: string; readonly steps: readonly Step[] 
   },
   { name: "nothing", steps: [] },
   { name: "nothing, and no wish for interrupts", steps: [write(ring(TRANSMIT).avail, 1, 2)] },
-  { name: "an index ahead of the ring", steps: [...Array.from({ length: 8 }, (_, index) => describe(ring(TRANSMIT).desc, index, one)).flat(), ...offer(10, 0)] },
+  {
+    name: "an index ahead of the ring",
+    steps: [...Array.from({ length: 8 }, (_, index) => describe(ring(TRANSMIT).desc, index, one)).flat(), ...offer(10, 0)],
+  },
   { name: "a head out of range", steps: offer(0, 8) },
   { name: "no bytes", steps: [...describe(ring(TRANSMIT).desc, 0, { ...one, length: 0 }), ...offer(0, 0)] },
   { name: "a loop", steps: [...describe(ring(TRANSMIT).desc, 0, { ...one, flags: 1 }), ...offer(0, 0)] },
@@ -162,9 +169,17 @@ function random(seed: number): QtestScript {
         const head = below(8);
         if (chance(15)) {
           steps.push(...describe(ring(TRANSMIT).desc, head, { address: TABLE, length: pick([16, 32, 32, 24]), flags: 4, next: 0 }));
-          for (const index of [0, 1]) steps.push(...describe(TABLE, index, { address: BUFFERS + below(64), length: 1 + below(8), flags: index === 0 ? below(2) : 0, next: 1 }));
+          for (const index of [0, 1])
+            steps.push(...describe(TABLE, index, { address: BUFFERS + below(64), length: 1 + below(8), flags: index === 0 ? below(2) : 0, next: 1 }));
         } else {
-          steps.push(...describe(ring(TRANSMIT).desc, head, { address: BUFFERS + below(64), length: chance(97) ? 1 + below(9) : 0, flags: pick([0, 0, 0, 1, 2, 3]), next: below(9) }));
+          steps.push(
+            ...describe(ring(TRANSMIT).desc, head, {
+              address: BUFFERS + below(64),
+              length: chance(97) ? 1 + below(9) : 0,
+              flags: pick([0, 0, 0, 1, 2, 3]),
+              next: below(9),
+            }),
+          );
         }
         steps.push(...offer(offered, chance(98) ? head : 200, [8, 4, 3, 32, 128]), write(ring(TRANSMIT).avail, below(3) === 0 ? 1 : 0, 2));
         if (chance(10)) steps.push(write(ring(TRANSMIT).avail + 4 + 2 * 8, offered + below(3), 2));
@@ -194,9 +209,15 @@ export const scripts: readonly QtestScript[] = [
     read(EMPTY + 0x200),
   ]),
   script("virtio-mmio: registers at power-on, every width", [...readAllWidths(CONSOLE, 0x120), read(CONSOLE + 0x1fc), read(CONSOLE + 0x200)]),
-  script("virtio-mmio: narrow and wide writes", ([1, 2, 8] as const).flatMap((width) =>
-    [0x14, 0x24, 0x30, 0x44, 0x70].flatMap((offset) => [write(CONSOLE + (offset & -width), 0x0101_0101_0101_0101n, width), ...readAllWidths(CONSOLE, 0x80, [4])]),
-  )),
+  script(
+    "virtio-mmio: narrow and wide writes",
+    ([1, 2, 8] as const).flatMap((width) =>
+      [0x14, 0x24, 0x30, 0x44, 0x70].flatMap((offset) => [
+        write(CONSOLE + (offset & -width), 0x0101_0101_0101_0101n, width),
+        ...readAllWidths(CONSOLE, 0x80, [4]),
+      ]),
+    ),
+  ),
   script("virtio-mmio: feature selectors and negotiation", [
     ...[0, 1, 2, 0xffff_ffff, 0].flatMap((select) => [set(0x14, select), register(0x10)]),
     set(0x14, 1),
@@ -218,7 +239,12 @@ export const scripts: readonly QtestScript[] = [
   ]),
   script("virtio-mmio: console configuration and emergency writes", [
     ...readAllWidths(CONSOLE + 0x100, 0x20),
-    ...[1, 2, 4].flatMap((width) => [0x100, 0x104, 0x108, 0x10c].flatMap((offset) => [write(CONSOLE + offset, 0x4141_4141, width as 1 | 2 | 4), ...readAllWidths(CONSOLE + 0x100, 0x10, [4])])),
+    ...[1, 2, 4].flatMap((width) =>
+      [0x100, 0x104, 0x108, 0x10c].flatMap((offset) => [
+        write(CONSOLE + offset, 0x4141_4141, width as 1 | 2 | 4),
+        ...readAllWidths(CONSOLE + 0x100, 0x10, [4]),
+      ]),
+    ),
     write(CONSOLE + 0x108, 0, 4),
     write(CONSOLE + 0x10a, 0x42, 1),
     ...readAllWidths(CONSOLE + 0x100, 0x10, [1, 4]),

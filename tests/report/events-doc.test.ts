@@ -39,7 +39,13 @@ for (const verdict of VERDICTS) {
     const [good, ktap, junit, ctrf] = rows.get(verdict) ?? [];
     const events = runOf(verdict);
     assert.equal(good, isGood(verdict) ? "yes" : "no");
-    assert.equal(/^ {2}((?:not )?ok 1 t.*)$/m.exec(await report("ktap", events))?.[1]?.replace(" 1 t #", " .. #").replace(" 1 t", ""), ktap);
+    assert.equal(
+      /^ {2}((?:not )?ok 1 t.*)$/m
+        .exec(await report("ktap", events))?.[1]
+        ?.replace(" 1 t #", " .. #")
+        .replace(" 1 t", ""),
+      ktap,
+    );
     assert.equal(/<(failure|error|skipped)\b/.exec(await report("junit", events))?.[1] ?? "none", junit);
     assert.equal(/"status": "(\w+)"/.exec(await report("ctrf", events))?.[1], ctrf);
   });

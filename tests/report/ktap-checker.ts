@@ -16,8 +16,7 @@ export function checkKtap(text: string): KtapResult[] {
   const lines = text.slice(0, -1).split("\n");
   let index = 0;
 
-  const fault = (sentence: string): Error =>
-    new Error(`line ${index + 1}: ${sentence}: ${JSON.stringify(lines[index] ?? "end")}`);
+  const fault = (sentence: string): Error => new Error(`line ${index + 1}: ${sentence}: ${JSON.stringify(lines[index] ?? "end")}`);
 
   const readBlock = (depth: number): KtapResult[] => {
     const indent = "  ".repeat(depth);

@@ -24,10 +24,7 @@ function breakRun(): readonly RunEvent[] {
 const goldens: readonly (readonly [file: string, write: () => Promise<string>])[] = [
   ["human.txt.golden", () => report("human", recordedRun)],
   ["human-verbose.txt.golden", () => report("human", recordedRun, { verbose: true })],
-  [
-    "human-color.txt.golden",
-    () => report("human", recordedRun, {}, createMemorySink({ color: true, isTty: true, columns: 100 })),
-  ],
+  ["human-color.txt.golden", () => report("human", recordedRun, {}, createMemorySink({ color: true, isTty: true, columns: 100 }))],
   ["human-interrupted.txt.golden", () => report("human", interruptRun(recordedRun))],
   ["run.ktap.golden", () => report("ktap", recordedRun)],
   ["interrupted.ktap.golden", () => report("ktap", interruptRun(recordedRun))],
@@ -56,20 +53,7 @@ test("the recorded run has every verdict and every kind of failure", () => {
     VERDICTS.filter((verdict) => !results.some((result) => result.verdict === verdict)),
     [],
   );
-  const kinds = [
-    "check",
-    "assert",
-    "fail",
-    "trap",
-    "timeout",
-    "deadlock",
-    "stack-overflow",
-    "double-fault",
-    "setup",
-    "teardown",
-    "hung",
-    "error",
-  ];
+  const kinds = ["check", "assert", "fail", "trap", "timeout", "deadlock", "stack-overflow", "double-fault", "setup", "teardown", "hung", "error"];
   const seen = new Set<string>(results.flatMap(({ failures }) => failures.map(({ kind }) => kind)));
   assert.deepEqual(
     kinds.filter((kind) => !seen.has(kind)),
@@ -122,8 +106,7 @@ test("KTAP shows rows as subtests and each verdict by its directive", async () =
     ],
   );
   const all = flatten(suites);
-  const directiveOf = (name: string): string | null | undefined =>
-    all.find((result) => result.name === name)?.directive;
+  const directiveOf = (name: string): string | null | undefined => all.find((result) => result.name === name)?.directive;
   assert.equal(directiveOf("carry chain"), "XFAIL");
   assert.equal(directiveOf("factorial ends"), "TIMEOUT");
   assert.equal(directiveOf("holds the host"), "TIMEOUT");
@@ -185,57 +168,37 @@ test("what KTAP does not reach is never green by omission", async () => {
 // --- JUnit
 
 function lint(xml: string): { status: number | null; stderr: string } {
-  const { status, stderr, error } = spawnSync(
-    "xmllint",
-    ["--noout", "--schema", fileURLToPath(new URL("junit.xsd", here)), "-"],
-    { input: xml, encoding: "utf8" },
-  );
+  const { status, stderr, error } = spawnSync("xmllint", ["--noout", "--schema", fileURLToPath(new URL("junit.xsd", here)), "-"], {
+    input: xml,
+    encoding: "utf8",
+  });
   if (error !== undefined) throw error;
   return { status, stderr };
 }
 
 const hasXmllint = spawnSync("xmllint", ["--version"]).error === undefined;
 
-test(
-  "JUnit validates, also when interrupted or broken off",
-  { skip: hasXmllint ? false : "xmllint is not installed" },
-  async () => {
-    for (const events of [recordedRun, interruptRun(recordedRun), breakRun(), []]) {
-      const { status, stderr } = lint(await report("junit", events));
-      assert.equal(status, 0, stderr);
-    }
-  },
-);
+test("JUnit validates, also when interrupted or broken off", { skip: hasXmllint ? false : "xmllint is not installed" }, async () => {
+  for (const events of [recordedRun, interruptRun(recordedRun), breakRun(), []]) {
+    const { status, stderr } = lint(await report("junit", events));
+    assert.equal(status, 0, stderr);
+  }
+});
 
 test("JUnit counts what it contains", async () => {
   const xml = await report("junit", recordedRun);
   const count = (pattern: RegExp): number => [...xml.matchAll(pattern)].length;
-  const [, tests, failures, errors, skipped] =
-    /<testsuites name="guestspec" tests="(\d+)" failures="(\d+)" errors="(\d+)" skipped="(\d+)"/.exec(xml) ?? [];
-  assert.deepEqual([tests, failures, errors, skipped].map(Number), [
-    count(/<testcase /g),
-    count(/<failure /g),
-    count(/<error /g),
-    count(/<skipped /g),
-  ]);
+  const [, tests, failures, errors, skipped] = /<testsuites name="guestspec" tests="(\d+)" failures="(\d+)" errors="(\d+)" skipped="(\d+)"/.exec(xml) ?? [];
+  assert.deepEqual([tests, failures, errors, skipped].map(Number), [count(/<testcase /g), count(/<failure /g), count(/<error /g), count(/<skipped /g)]);
   const sum = (name: string): number =>
-    [...xml.matchAll(new RegExp(`<testsuite .*? ${name}="(\\d+)"`, "g"))].reduce(
-      (total, match) => total + Number(match[1]),
-      0,
-    );
+    [...xml.matchAll(new RegExp(`<testsuite .*? ${name}="(\\d+)"`, "g"))].reduce((total, match) => total + Number(match[1]), 0);
   assert.equal(sum("tests"), Number(tests));
   assert.equal(sum("errors"), Number(errors));
 });
 
 test("an incomplete run is an error in JUnit", async () => {
-  assert.match(
-    await report("junit", breakRun()),
-    /<error type="interrupted" message="the run broke off: 16 tests not run"\/>/,
-  );
-  assert.match(
-    await report("junit", interruptRun(recordedRun)),
-    /<error type="interrupted" message="interrupted: 16 tests not run"\/>/,
-  );
+  assert.match(await report("junit", breakRun()), /<error type="interrupted" message="the run broke off: 16 tests not run"\/>/);
+  assert.match(await report("junit", interruptRun(recordedRun)), /<error type="interrupted" message="interrupted: 16 tests not run"\/>/);
   assert.doesNotMatch(await report("junit", recordedRun), /type="interrupted"/);
 });
 
@@ -250,8 +213,7 @@ test("CTRF validates, also when interrupted or broken off", async () => {
 });
 
 test("CTRF ids are unique and the same in every run", async () => {
-  const ids = (text: string): string[] =>
-    (JSON.parse(text) as { results: { tests: { id: string }[] } }).results.tests.map(({ id }) => id);
+  const ids = (text: string): string[] => (JSON.parse(text) as { results: { tests: { id: string }[] } }).results.tests.map(({ id }) => id);
   const first = ids(await report("ctrf", recordedRun));
   assert.equal(new Set(first).size, first.length);
   assert.deepEqual(ids(await report("ctrf", interruptRun(recordedRun))), first.slice(0, 11));

@@ -24,7 +24,8 @@ function runAlone(image: Image): { readonly ktap: string; readonly code: number 
   return { ktap: `${ktap.join("\n")}\n`, code: outcome.kind === "exit" ? outcome.exit.code : null };
 }
 
-const leaves = (results: readonly KtapResult[]): readonly KtapResult[] => results.flatMap((result) => (result.children.length === 0 ? [result] : leaves(result.children)));
+const leaves = (results: readonly KtapResult[]): readonly KtapResult[] =>
+  results.flatMap((result) => (result.children.length === 0 ? [result] : leaves(result.children)));
 
 describe("images that run by themselves", () => {
   for (const path of ["tutorial", "language", "kunit", "memory"].flatMap((folder) => specFiles(`specs/${folder}`))) {
@@ -34,9 +35,19 @@ describe("images that run by themselves", () => {
       const { ktap, code } = runAlone(image);
       const [suite, ...rest] = checkKtap(ktap);
       assert.deepEqual(rest, []);
-      assert.equal(code, 0, ktap.split("\n").filter((line) => /not ok|#/.test(line)).slice(0, 20).join("\n"));
+      assert.equal(
+        code,
+        0,
+        ktap
+          .split("\n")
+          .filter((line) => /not ok|#/.test(line))
+          .slice(0, 20)
+          .join("\n"),
+      );
       const hosted = testsOf(await runImages([image], { executor: "interpreter" }));
-      const single = new Set(image.manifest.suites.flatMap(({ tests }) => tests.filter(({ needs }) => needs.some(({ name }) => name === "cpus")).map(({ name }) => name)));
+      const single = new Set(
+        image.manifest.suites.flatMap(({ tests }) => tests.filter(({ needs }) => needs.some(({ name }) => name === "cpus")).map(({ name }) => name)),
+      );
       const expected = hosted.map(({ verdict, test: name }) => (single.has(name) ? "skip" : verdict));
       const seen = leaves([suite ?? assert.fail("no suite")]).map(({ isOk, directive }) => directive?.toLowerCase() ?? (isOk ? "pass" : "fail"));
       assert.deepEqual(seen, expected);

@@ -38,17 +38,32 @@ describe("all specs", () => {
 
   test("differ with another seed in interleavings only", async () => {
     const other = await runImages(images, { executor: "auto", seed: 12345n });
-    assert.deepEqual(verdictsOf(other).map((line) => line.replace(/ \d+ /, " ")), verdictsOf(interpreted).map((line) => line.replace(/ \d+ /, " ")));
-    const needsOne = new Set(images.flatMap(({ manifest }) => manifest.suites.flatMap((suite) => suite.tests.filter((each) => !each.needs.some((need) => need.name === "cpus")).map((each) => `${suite.name}::${each.name}`))));
+    assert.deepEqual(
+      verdictsOf(other).map((line) => line.replace(/ \d+ /, " ")),
+      verdictsOf(interpreted).map((line) => line.replace(/ \d+ /, " ")),
+    );
+    const needsOne = new Set(
+      images.flatMap(({ manifest }) =>
+        manifest.suites.flatMap((suite) =>
+          suite.tests.filter((each) => !each.needs.some((need) => need.name === "cpus")).map((each) => `${suite.name}::${each.name}`),
+        ),
+      ),
+    );
     const single = (events: readonly RunEvent[]): readonly string[] =>
-      testsOf(events).filter((event) => needsOne.has(`${event.suite}::${event.test}`)).map(({ id, instructions }) => `${instructions} ${id}`);
+      testsOf(events)
+        .filter((event) => needsOne.has(`${event.suite}::${event.test}`))
+        .map(({ id, instructions }) => `${instructions} ${id}`);
     assert.deepEqual(single(other), single(interpreted));
     assert.ok(single(other).length > 200);
   });
 
   // Device specs are left out: drivers for DMA fix the byte order and the width of what lies in memory.
   const portable = ["tutorial", "language", "traps", "memory", "kunit", "interrupts", "smp"].flatMap((folder) => specFiles(`specs/${folder}`));
-  for (const layout of [{ addressBytes: 4, endian: "little" }, { addressBytes: 8, endian: "big" }, { addressBytes: 4, endian: "big" }] as const) {
+  for (const layout of [
+    { addressBytes: 4, endian: "little" },
+    { addressBytes: 8, endian: "big" },
+    { addressBytes: 4, endian: "big" },
+  ] as const) {
     test(`pass with ${layout.addressBytes * 8}-bit ${layout.endian}-endian words`, async () => {
       const events = await runImages(compileSpecs(portable, { layout }), { executor: "interpreter" });
       assert.deepEqual(badOf(events), []);

@@ -47,13 +47,19 @@ describe("reports of all specs", () => {
     assert.equal(suites.length, events.filter(({ type }) => type === "suite-finished").length);
     assert.equal(leaves(suites), testsOf(events).length);
     const failed = suites.filter(({ isOk }) => !isOk);
-    assert.deepEqual(failed.map(({ name }) => name), ["isolation"]);
+    assert.deepEqual(
+      failed.map(({ name }) => name),
+      ["isolation"],
+    );
     const depth = (result: KtapResult): number => 1 + Math.max(0, ...result.children.map(depth));
     assert.equal(Math.max(...suites.map(depth)), 3);
   });
 
   test("JUnit validates", { skip: hasXmllint ? false : "xmllint is not installed" }, async () => {
-    const { status, stderr } = spawnSync("xmllint", ["--noout", "--huge", "--schema", "tests/report/junit.xsd", "-"], { input: await report("junit", events), encoding: "utf8" });
+    const { status, stderr } = spawnSync("xmllint", ["--noout", "--huge", "--schema", "tests/report/junit.xsd", "-"], {
+      input: await report("junit", events),
+      encoding: "utf8",
+    });
     assert.equal(status, 0, stderr.slice(0, 2000));
   });
 
@@ -63,7 +69,9 @@ describe("reports of all specs", () => {
   });
 
   test("every event is one of the published schema", async () => {
-    const validate = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, discriminator: true, allowUnionTypes: true }).compile(JSON.parse(readFileSync("schemas/run-events.schema.json", "utf8")) as object);
+    const validate = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, discriminator: true, allowUnionTypes: true }).compile(
+      JSON.parse(readFileSync("schemas/run-events.schema.json", "utf8")) as object,
+    );
     const lines = (await report("ndjson", events)).trimEnd().split("\n");
     assert.equal(lines.length, events.length);
     for (const line of lines) assert.ok(validate(JSON.parse(line)), `${JSON.stringify(validate.errors)} in ${line.slice(0, 300)}`);

@@ -18,7 +18,10 @@ const host: EngineHost = {
 };
 
 /** The recorded events of a run over images in this process, fields of wall time left out. `texts`: sources that are no files. */
-export async function runImages(images: readonly Image[], options: { readonly executor: ExecutorChoice; readonly seed?: bigint; readonly texts?: Readonly<Record<string, string>> }): Promise<readonly RunEvent[]> {
+export async function runImages(
+  images: readonly Image[],
+  options: { readonly executor: ExecutorChoice; readonly seed?: bigint; readonly texts?: Readonly<Record<string, string>> },
+): Promise<readonly RunEvent[]> {
   const engineImages = images.map(({ module, manifest }) => ({ module, manifest, machine: bytecodeVirt }));
   const cases = listCases(engineImages);
   const events: RunEvent[] = [];

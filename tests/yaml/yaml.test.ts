@@ -10,5 +10,9 @@ goldenFolder({
   folder: "tests/yaml",
   inputs: [".gspec.yaml"],
   expected: ".ast",
-  produce: ({ path, text }) => printAst(parseYamlFile({ path, text }, (diagnostic) => assert.fail(diagnostic.message)), { positions: true }),
+  produce: ({ path, text }) =>
+    printAst(
+      parseYamlFile({ path, text }, (diagnostic) => assert.fail(diagnostic.message)),
+      { positions: true },
+    ),
 });

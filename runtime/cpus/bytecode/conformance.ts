@@ -17,14 +17,7 @@ import { createTestMachine, loadTestImage, readSymbol, type TestMachine } from "
 export { LAYOUTS } from "./conformance/case.ts";
 export type { ConformanceCase } from "./conformance/case.ts";
 
-export const conformanceCases: readonly ConformanceCase[] = [
-  ...operationCases,
-  ...controlCases,
-  ...memoryCases,
-  ...trapCases,
-  ...timeCases,
-  ...cpuCases,
-];
+export const conformanceCases: readonly ConformanceCase[] = [...operationCases, ...controlCases, ...memoryCases, ...trapCases, ...timeCases, ...cpuCases];
 
 const NO_LIMITS: RunLimits = { deadline: 1e9, grace: 1e9, instructions: 1e8 };
 
@@ -62,7 +55,8 @@ function formatAddress(address: bigint, image: LoadedImage, machine: TestMachine
 
 function formatTrap(trap: TrapRecord, image: LoadedImage, machine: TestMachine): string {
   const parts = [`${trap.class} ${formatPc(trap.pc, image)}`];
-  if (trap.address !== 0n || trap.access !== 0) parts.push(`${["", "read", "write", "execute"][trap.access]}${trap.width} ${formatAddress(trap.address, image, machine)}`);
+  if (trap.address !== 0n || trap.access !== 0)
+    parts.push(`${["", "read", "write", "execute"][trap.access]}${trap.width} ${formatAddress(trap.address, image, machine)}`);
   if (trap.value !== 0n) parts.push(`value ${trap.value}`);
   const top = image.stacks[trap.cpu]?.top ?? 0n;
   parts.push(`cpu${trap.cpu} sp top-${top - trap.sp}`);
@@ -112,7 +106,8 @@ function checkValueTypes(outcome: Outcome, image: LoadedImage, main: number): st
   return results.flatMap((type, index) => {
     const value = outcome.values[index];
     const width = byteWidth(type, image.module.layout);
-    const right = width === 8 ? typeof value === "bigint" && value === BigInt.asUintN(64, value) : typeof value === "number" && value >= 0 && value < 2 ** (8 * width);
+    const right =
+      width === 8 ? typeof value === "bigint" && value === BigInt.asUintN(64, value) : typeof value === "number" && value >= 0 && value < 2 ** (8 * width);
     return right ? [] : [`result ${index} is ${typeof value} ${value}, which is no ${type}`];
   });
 }

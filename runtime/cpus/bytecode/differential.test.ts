@@ -23,9 +23,18 @@ function observe(factory: ExecutorFactory, module: Module, limits: RunLimits): u
   const executor = factory.create(image, machine);
   const main = module.functions.findIndex((fn) => fn.name === "main");
   // Twice: what the first run leaves behind in an executor must not show in the second.
-  const runs = [0, 1].map(() => ({ outcome: formatOutcome(executor.call(main, [], limits), image, machine), instructions: executor.instructions(), time: machine.now() }));
+  const runs = [0, 1].map(() => ({
+    outcome: formatOutcome(executor.call(main, [], limits), image, machine),
+    instructions: executor.instructions(),
+    time: machine.now(),
+  }));
   const { bytes, size } = machine.memory;
-  return { runs, log: machine.log, ram: hexDigest(bytes.subarray(0, size)), dirty: [...bytes.subarray(size, size + size / 4096)].flatMap((mark, page) => (mark === 0 ? [] : [page])) };
+  return {
+    runs,
+    log: machine.log,
+    ram: hexDigest(bytes.subarray(0, size)),
+    dirty: [...bytes.subarray(size, size + size / 4096)].flatMap((mark, page) => (mark === 0 ? [] : [page])),
+  };
 }
 
 function compare(module: Module, limits: RunLimits = NO_LIMITS): void {

@@ -31,7 +31,10 @@ function makeLocate({ m }: Site, register: number, offset: number, width: number
 }
 
 /** What an access that missed the fast path is: a RAM offset, a trap that was raised, or a device access at `address`. */
-type Resolved = { readonly kind: "ram"; readonly at: number } | { readonly kind: "device"; readonly address: bigint } | { readonly kind: "fault"; readonly address: bigint };
+type Resolved =
+  | { readonly kind: "ram"; readonly at: number }
+  | { readonly kind: "device"; readonly address: bigint }
+  | { readonly kind: "fault"; readonly address: bigint };
 
 function resolve({ m }: Site, cpu: Cpu, register: number, offset: number, width: number): Resolved {
   const bits = m.image.module.layout.addressBytes * 8;
@@ -253,7 +256,8 @@ function prepareBulk(site: Site, act: (cpu: Cpu, to: number, from: number, lengt
   const { src, op } = site.instruction;
   const bits = m.image.module.layout.addressBytes * 8;
   const { memory } = m.machine;
-  const fail = (cpu: Cpu, trapClass: TrapClass, address: bigint, access: 1 | 2, value: bigint): number => m.raise(cpu, trapClass, pc, { address, access, width: 1, value });
+  const fail = (cpu: Cpu, trapClass: TrapClass, address: bigint, access: 1 | 2, value: bigint): number =>
+    m.raise(cpu, trapClass, pc, { address, access, width: 1, value });
   const isOutside = (address: bigint, length: bigint): boolean => address < memory.base || address + length > memory.base + BigInt(memory.size);
   return (cpu) => {
     const to = readBits(cpu, src[0]!, bits);
@@ -311,7 +315,10 @@ export const PREPARE_MEMORY: Readonly<Record<string, (site: Site) => Operation>>
   atomic_store: (site) => prepareAtomic(site, 2, (cpu, at, { bits }) => setRamBits(site, at, bits, readBits(cpu, site.instruction.src[1]!, bits))),
   atomic_rmw: prepareRmw,
   atomic_cas: prepareCas,
-  fence: ({ next }) => () => next,
+  fence:
+    ({ next }) =>
+    () =>
+      next,
   mem_copy: (site) => prepareBulk(site, (_cpu, to, from, length) => void site.m.machine.memory.bytes.copyWithin(to, from, from + length)),
   mem_fill: (site) =>
     prepareBulk(site, (cpu, to, _from, length) => void site.m.machine.memory.bytes.fill(readNarrow(cpu, site.instruction.src[1]!), to, to + length)),

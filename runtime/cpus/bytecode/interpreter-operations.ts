@@ -38,7 +38,7 @@ function matchRegions(body: readonly Instruction[]): Map<number, Region> {
 
 /** The first instruction that is executed, not just passed, when control arrives at `index`. */
 function skipStructure(body: readonly Instruction[], regions: ReadonlyMap<number, Region>, index: number): number {
-  for (let at = index; ; ) {
+  for (let at = index; ;) {
     const op = body[at]?.op;
     if (op === "block" || op === "loop" || op === "end") at += 1;
     else if (op === "else") at = regions.get(at)!.endAt + 1;
@@ -56,7 +56,9 @@ export function prepareCode(m: Interpreter, prepared: PreparedFunction): void {
     const structure = findInstruction(instruction.op)?.structure;
     if (structure === "open") {
       const isLoop = instruction.op === "loop";
-      labels.push(isLoop ? { target: arrive(index + 1), loopPc: codeAddress(prepared.index, index) } : { target: arrive(regions.get(index)!.endAt + 1), loopPc: null });
+      labels.push(
+        isLoop ? { target: arrive(index + 1), loopPc: codeAddress(prepared.index, index) } : { target: arrive(regions.get(index)!.endAt + 1), loopPc: null },
+      );
     } else if (structure === "end") labels.pop();
     const region = regions.get(index);
     return prepareInstruction({
@@ -207,7 +209,10 @@ function trapField(trap: TrapRecord | null, field: (typeof TRAP_FIELDS)[number])
 // ------------------------------------------------------------------------------------------------------------------- table
 
 /** For an instruction without operands that is never reached: control passes it, see `skipStructure`. */
-const structural = (site: Site): Operation => () => site.next;
+const structural =
+  (site: Site): Operation =>
+  () =>
+    site.next;
 
 /** A conversion between types of 64 bits. */
 function copyWide({ instruction, next }: Site): Operation {
@@ -231,11 +236,17 @@ const PREPARE: Readonly<Record<string, (site: Site) => Operation>> = {
   br: (site) => branchTo(site, site.label(Number(site.instruction.imm[0]))),
   br_if: prepareBranchIf,
   br_table: prepareBranchTable,
-  return: ({ m, instruction }) => (cpu) => m.returnFrom(cpu, instruction.src),
+  return:
+    ({ m, instruction }) =>
+    (cpu) =>
+      m.returnFrom(cpu, instruction.src),
   call: prepareCall,
   call_indirect: prepareCallIndirect,
   guard: prepareGuard,
-  unwind: ({ m, instruction, pc }) => (cpu) => m.unwind(cpu, readNarrow(cpu, instruction.src[0]!), pc),
+  unwind:
+    ({ m, instruction, pc }) =>
+    (cpu) =>
+      m.unwind(cpu, readNarrow(cpu, instruction.src[0]!), pc),
   trap: ({ m, instruction, pc }) => {
     const trapClass = TRAP_CLASSES[Number(instruction.imm[0])]!;
     return (cpu) => m.raise(cpu, trapClass, pc, { value: cpu.wide[cpu.base + instruction.src[0]!]! });
@@ -316,42 +327,67 @@ const PREPARE: Readonly<Record<string, (site: Site) => Operation>> = {
   func_addr: ({ m, instruction, next }) =>
     setConstant(instruction.dst[0]!, BigInt(codeAddress(Number(instruction.imm[0]), 0)), m.image.module.layout.addressBytes * 8, next),
 
-  cpu_id: ({ instruction, next }) => (cpu) => (writeNarrow(cpu, instruction.dst[0]!, cpu.id), next),
-  cpu_count: ({ m, instruction, next }) => (cpu) => (writeNarrow(cpu, instruction.dst[0]!, m.cpus.length), next),
+  cpu_id:
+    ({ instruction, next }) =>
+    (cpu) => (writeNarrow(cpu, instruction.dst[0]!, cpu.id), next),
+  cpu_count:
+    ({ m, instruction, next }) =>
+    (cpu) => (writeNarrow(cpu, instruction.dst[0]!, m.cpus.length), next),
   cpu_start: ({ m, instruction, next }) => {
     const bits = m.image.module.layout.addressBytes * 8;
     const [id = 0, target = 0, argument = 0] = instruction.src;
-    return (cpu) => (writeNarrow(cpu, instruction.dst[0]!, m.start(readNarrow(cpu, id) >>> 0, readBits(cpu, target, bits), readBits(cpu, argument, bits))), next);
+    return (cpu) => (
+      writeNarrow(cpu, instruction.dst[0]!, m.start(readNarrow(cpu, id) >>> 0, readBits(cpu, target, bits), readBits(cpu, argument, bits))),
+      next
+    );
   },
-  cpu_state: ({ m, instruction, next }) => (cpu) => {
-    const other = m.cpus[readNarrow(cpu, instruction.src[0]!) >>> 0];
-    writeNarrow(cpu, instruction.dst[0]!, other === undefined ? 2 : other.running ? 1 : 0);
-    return next;
-  },
-  irq_enable: ({ m, instruction, next, pc }) => (cpu) => {
-    writeNarrow(cpu, instruction.dst[0]!, cpu.enabled ? 1 : 0);
-    m.setEnabled(cpu, true);
-    return m.poll(cpu, next, pc);
-  },
-  irq_disable: ({ m, instruction, next }) => (cpu) => {
-    writeNarrow(cpu, instruction.dst[0]!, cpu.enabled ? 1 : 0);
-    m.setEnabled(cpu, false);
-    return next;
-  },
-  irq_pending: ({ instruction, next }) => (cpu) => (writeNarrow(cpu, instruction.dst[0]!, cpu.lines), next),
-  irq_mask: ({ m, instruction, next }) => (cpu) => {
-    const mask = readNarrow(cpu, instruction.src[0]!) & 7;
-    writeNarrow(cpu, instruction.dst[0]!, cpu.mask);
-    cpu.mask = mask;
-    m.updateInterruptible(cpu);
-    return next;
-  },
-  wait: ({ m, next, pc }) => (cpu) => m.wait(cpu, next, pc),
-  relax: ({ m, next, pc }) => (cpu) => m.relax(cpu, next, pc),
-  time: ({ m, instruction, next }) => (cpu) => {
-    cpu.wide[cpu.base + instruction.dst[0]!] = BigInt(m.now());
-    return next;
-  },
+  cpu_state:
+    ({ m, instruction, next }) =>
+    (cpu) => {
+      const other = m.cpus[readNarrow(cpu, instruction.src[0]!) >>> 0];
+      writeNarrow(cpu, instruction.dst[0]!, other === undefined ? 2 : other.running ? 1 : 0);
+      return next;
+    },
+  irq_enable:
+    ({ m, instruction, next, pc }) =>
+    (cpu) => {
+      writeNarrow(cpu, instruction.dst[0]!, cpu.enabled ? 1 : 0);
+      m.setEnabled(cpu, true);
+      return m.poll(cpu, next, pc);
+    },
+  irq_disable:
+    ({ m, instruction, next }) =>
+    (cpu) => {
+      writeNarrow(cpu, instruction.dst[0]!, cpu.enabled ? 1 : 0);
+      m.setEnabled(cpu, false);
+      return next;
+    },
+  irq_pending:
+    ({ instruction, next }) =>
+    (cpu) => (writeNarrow(cpu, instruction.dst[0]!, cpu.lines), next),
+  irq_mask:
+    ({ m, instruction, next }) =>
+    (cpu) => {
+      const mask = readNarrow(cpu, instruction.src[0]!) & 7;
+      writeNarrow(cpu, instruction.dst[0]!, cpu.mask);
+      cpu.mask = mask;
+      m.updateInterruptible(cpu);
+      return next;
+    },
+  wait:
+    ({ m, next, pc }) =>
+    (cpu) =>
+      m.wait(cpu, next, pc),
+  relax:
+    ({ m, next, pc }) =>
+    (cpu) =>
+      m.relax(cpu, next, pc),
+  time:
+    ({ m, instruction, next }) =>
+    (cpu) => {
+      cpu.wide[cpu.base + instruction.dst[0]!] = BigInt(m.now());
+      return next;
+    },
   trap_info: ({ instruction, next }) => {
     const field = TRAP_FIELDS[Number(instruction.imm[0])]!;
     return (cpu) => {

@@ -25,7 +25,8 @@ export interface Site {
   readonly label: (depth: number) => Label;
 }
 
-export const bitsOf = ({ m }: Site, type: ScalarType | undefined): 8 | 16 | 32 | 64 => (byteWidth(type ?? "addr", m.image.module.layout) * 8) as 8 | 16 | 32 | 64;
+export const bitsOf = ({ m }: Site, type: ScalarType | undefined): 8 | 16 | 32 | 64 =>
+  (byteWidth(type ?? "addr", m.image.module.layout) * 8) as 8 | 16 | 32 | 64;
 export const maskOf = (bits: number): number => (bits === 32 ? -1 : (1 << bits) - 1);
 
 export function writeNarrow(cpu: Cpu, register: number, value: number): void {

@@ -25,11 +25,18 @@ test("conformance programs are valid modules, and together use every instruction
   for (const testCase of conformanceCases) {
     for (const layout of testCase.layouts ?? LAYOUTS) {
       const module = parseProgram(testCase.program, layout);
-      assert.deepEqual(verifyModule(module).map((problem) => formatProblem(module, problem)), [], `${testCase.name} ${layoutName(layout)}`);
+      assert.deepEqual(
+        verifyModule(module).map((problem) => formatProblem(module, problem)),
+        [],
+        `${testCase.name} ${layoutName(layout)}`,
+      );
       for (const fn of module.functions) for (const { op } of fn.body) used.add(op);
     }
   }
-  assert.deepEqual(INSTRUCTIONS.filter((row) => !used.has(row.name)), []);
+  assert.deepEqual(
+    INSTRUCTIONS.filter((row) => !used.has(row.name)),
+    [],
+  );
 });
 
 test("names of conformance cases are unique", () => {
@@ -64,7 +71,11 @@ function run(module: Module, seed = 1n, cpuCount = 1): Trace {
   const machine = createTestMachine({ addressBytes: module.layout.addressBytes, seed, cpuCount });
   const image = loadTestImage(module, machine);
   const executor = interpreterFactory.create(image, machine);
-  const outcome = executor.call(module.functions.findIndex((fn) => fn.name === "main"), [], LIMITS);
+  const outcome = executor.call(
+    module.functions.findIndex((fn) => fn.name === "main"),
+    [],
+    LIMITS,
+  );
   return {
     outcome: formatOutcome(outcome, image, machine),
     instructions: executor.instructions(),
@@ -134,7 +145,10 @@ test("a CPU may be preempted between any two instructions: some seeds lose updat
     return Number(outcome.replace("returned ", ""));
   });
   assert.ok(sums.every((sum) => sum >= 50 && sum <= 100));
-  assert.ok(sums.some((sum) => sum < 100), "no seed lost an update");
+  assert.ok(
+    sums.some((sum) => sum < 100),
+    "no seed lost an update",
+  );
   assert.ok(new Set(sums).size > 3, `only the sums ${[...new Set(sums)].join(", ")}`);
 });
 

@@ -5,18 +5,7 @@
 import { codeAddress } from "../../../isa/bytecode/module.ts";
 import type { Instruction, ScalarType } from "../../../isa/bytecode/module.ts";
 import { I32, I64, OP, VOID } from "./wasm-encoder.ts";
-import {
-  SP_LOCAL,
-  close,
-  factOf,
-  getRegister,
-  learnFact,
-  localOf,
-  openElse,
-  openIf,
-  raiseTrap,
-  setRegister,
-} from "./translate-context.ts";
+import { SP_LOCAL, close, factOf, getRegister, learnFact, localOf, openElse, openIf, raiseTrap, setRegister } from "./translate-context.ts";
 import type { Bits, Fact, FunctionWriter } from "./translate-context.ts";
 
 export type Emit = (f: FunctionWriter, instruction: Instruction) => void;
@@ -60,7 +49,10 @@ export function swapBytes(f: FunctionWriter, bits: Bits): void {
   const w = f.w;
   if (bits === 8) return;
   if (bits === 64) {
-    for (const [shift, ones] of [[8, 0x00ff_00ff_00ff_00ffn], [16, 0x0000_ffff_0000_ffffn]] as const) {
+    for (const [shift, ones] of [
+      [8, 0x00ff_00ff_00ff_00ffn],
+      [16, 0x0000_ffff_0000_ffffn],
+    ] as const) {
       w.localTee(f.temp64);
       w.i64Const(shift);
       w.byte(OP.i64_shr_u);

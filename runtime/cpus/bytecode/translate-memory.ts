@@ -8,19 +8,7 @@ import { RMW_OPERATIONS } from "../../../isa/bytecode/instructions.ts";
 import type { Instruction } from "../../../isa/bytecode/module.ts";
 import { numberImmediate, pushConstant, bitsOf, swapBytes } from "./translate-arithmetic.ts";
 import type { Emit } from "./translate-arithmetic.ts";
-import {
-  RAM_MEMORY,
-  SP_LOCAL,
-  close,
-  factOf,
-  getRegister,
-  instructionPc,
-  openElse,
-  openIf,
-  pushFuel,
-  setRegister,
-  takeFuel,
-} from "./translate-context.ts";
+import { RAM_MEMORY, SP_LOCAL, close, factOf, getRegister, instructionPc, openElse, openIf, pushFuel, setRegister, takeFuel } from "./translate-context.ts";
 import type { FunctionWriter } from "./translate-context.ts";
 import { I32, I64, OP, VOID } from "./wasm-encoder.ts";
 import type { ValueType } from "./wasm-encoder.ts";

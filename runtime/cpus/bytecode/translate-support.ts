@@ -310,7 +310,10 @@ const multiplyHighSigned: SupportFunction = {
     w.localGet(0);
     w.localGet(1);
     w.call(supportIndex("mulh_u64"));
-    for (const [sign, other] of [[0, 1], [1, 0]] as const) {
+    for (const [sign, other] of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
       w.localGet(sign);
       w.i64Const(63);
       w.byte(OP.i64_shr_s);

@@ -120,7 +120,10 @@ export function translate(module: Module, options: TranslationOptions): Uint8Arr
     typeOf: (signature) => guestTypes[signature] ?? 0,
   };
   const importTypes = IMPORTS.map((entry) =>
-    types.add(Array.from({ length: entry.params }, () => I32), entry.result ? [I32] : []),
+    types.add(
+      Array.from({ length: entry.params }, () => I32),
+      entry.result ? [I32] : [],
+    ),
   );
   const supports = supportTypes(wideAddress).map((entry) => types.add(entry.params, entry.results));
   const enterType = types.add([I32], []);
@@ -152,7 +155,10 @@ export function translate(module: Module, options: TranslationOptions): Uint8Arr
       section.byte(EXTERNAL.function);
       section.u32(importTypes[index] ?? 0);
     });
-    for (const [name, pages] of [["ram", 1], ["state", context.state.pages]] as const) {
+    for (const [name, pages] of [
+      ["ram", 1],
+      ["state", context.state.pages],
+    ] as const) {
       section.name(IMPORT_MODULE);
       section.name(name);
       section.byte(EXTERNAL.memory);

@@ -6,7 +6,12 @@ import { ByteWriter, EXTERNAL, I32, I64, OP, SECTION, writeBranchHints, writeHea
 import type { ValueType } from "./wasm-encoder.ts";
 
 /** A module with one exported function `f` () -> result, whose body is written by `body`. */
-function buildFunction(result: ValueType, capacity: number, body: (w: ByteWriter) => void, hints: ReadonlyMap<number, readonly { offset: number; likely: boolean }[]> = new Map()): Uint8Array<ArrayBuffer> {
+function buildFunction(
+  result: ValueType,
+  capacity: number,
+  body: (w: ByteWriter) => void,
+  hints: ReadonlyMap<number, readonly { offset: number; likely: boolean }[]> = new Map(),
+): Uint8Array<ArrayBuffer> {
   const w = new ByteWriter(capacity);
   writeHeader(w);
   writeSection(w, SECTION.type, (section) => {

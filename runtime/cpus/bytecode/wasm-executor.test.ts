@@ -115,7 +115,8 @@ func @main () -> (i32) {
 });
 
 test("an error of a device model leaves the call, and the executor stays usable", () => {
-  const { image, machine } = load(`
+  const { image, machine } = load(
+    `
 func @main (i32) -> (i32) {
   reg %1:addr, %2:i32
   %1 = const.addr 0x10000000
@@ -123,10 +124,18 @@ func @main (i32) -> (i32) {
     %2 = load_volatile.i32 %1
   end
   return %2
-}`.replace("if %0_is_set", "%3 = trunc.i32.i8 %0\n  if %3").replace("%2:i32", "%2:i32, %3:i8"));
+}`
+      .replace("if %0_is_set", "%3 = trunc.i32.i8 %0\n  if %3")
+      .replace("%2:i32", "%2:i32, %3:i8"),
+  );
   const broken: TestMachine = {
     ...machine,
-    bus: { ...machine.bus, read: () => { throw new Error("model is broken"); } },
+    bus: {
+      ...machine.bus,
+      read: () => {
+        throw new Error("model is broken");
+      },
+    },
   };
   const executor = wasmFactory.create(image, broken);
   assert.throws(() => executor.call(0, [1], LIMITS), /model is broken/);

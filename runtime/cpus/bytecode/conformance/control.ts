@@ -303,7 +303,9 @@ export const controlCases: readonly ConformanceCase[] = [
   },
   {
     name: "a branch leaves an if and its else",
-    program: choosing("%6 = const.i8 1\nif %6\n%1 = const.i32 7\nbr 0\n%1 = const.i32 9\nelse\n%1 = const.i32 8\nend\n%6 = const.i8 0\nif %6\nelse\n%1 = add.i32 %1, %2\nbr 0\nend"),
+    program: choosing(
+      "%6 = const.i8 1\nif %6\n%1 = const.i32 7\nbr 0\n%1 = const.i32 9\nelse\n%1 = const.i32 8\nend\n%6 = const.i8 0\nif %6\nelse\n%1 = add.i32 %1, %2\nbr 0\nend",
+    ),
     args: [0],
     expect: { outcome: "returned 8", instructions: 13 },
   },
@@ -324,7 +326,14 @@ export const controlCases: readonly ConformanceCase[] = [
   { name: "br_table goes back to a loop", program: BR_TABLE_LOOP, args: [5], expect: { outcome: "returned 5", instructions: 4 + 5 * 4 + 1 } },
   { name: "nested loops", program: NESTED_LOOPS, args: [10], expect: { outcome: "returned 45", instructions: 4 + 1 + 10 * 1 + 45 * 5 + 10 * 2 + 10 * 3 + 1 } },
   { name: "calls nest and keep their registers", program: FIBONACCI, args: [15], expect: { outcome: "returned 610", instructions: 2 + 987 * 4 + 986 * 10 } },
-  { name: "a function returns five values", program: VECTORS_OF_RESULTS, expect: ({ layout }) => ({ outcome: `returned 255, 65534, 4294967293, ${2n ** 64n - 4n}, ${layout.addressBytes === 8 ? 0x8000_0005n : 0x8000_0005}`, instructions: 8 }) },
+  {
+    name: "a function returns five values",
+    program: VECTORS_OF_RESULTS,
+    expect: ({ layout }) => ({
+      outcome: `returned 255, 65534, 4294967293, ${2n ** 64n - 4n}, ${layout.addressBytes === 8 ? 0x8000_0005n : 0x8000_0005}`,
+      instructions: 8,
+    }),
+  },
   { name: "results may go where the operands were", program: SWAP, args: [1, 2n], expect: { outcome: "returned 7, 1, 9, 2", instructions: 7 } },
   { name: "registers start as zero in every call", program: FRESH_REGISTERS, expect: { outcome: "returned 0, 0", instructions: 7 } },
   {
@@ -339,7 +348,10 @@ export const controlCases: readonly ConformanceCase[] = [
   {
     name: "arguments are taken at their width",
     program: ARGUMENT_BITS,
-    layouts: [{ addressBytes: 8, endian: "big" }, { addressBytes: 8, endian: "little" }],
+    layouts: [
+      { addressBytes: 8, endian: "big" },
+      { addressBytes: 8, endian: "little" },
+    ],
     args: [0xfe, 0xfffd, 0xffff_fffc, 0xffff_ffff_ffff_fffbn, 0x8000_0000_0000_0001n],
     expect: {
       outcome: "returned",
@@ -356,5 +368,9 @@ export const controlCases: readonly ConformanceCase[] = [
     },
   },
   { name: "unreachable code is never run", program: UNREACHABLE_CODE, expect: { outcome: "returned 3", instructions: 3 } },
-  { name: "an instruction reads its operands before it writes its result", program: SAME_REGISTERS, expect: { outcome: `returned 4294967295, ${0x4_0000_0002n}, 3`, instructions: 10 } },
+  {
+    name: "an instruction reads its operands before it writes its result",
+    program: SAME_REGISTERS,
+    expect: { outcome: `returned 4294967295, ${0x4_0000_0002n}, 3`, instructions: 10 },
+  },
 ];

@@ -155,7 +155,10 @@ ${main(
     seeds: SEEDS,
     program: `${TRAP_VECTOR}
 ${CELLS}
-${main("i32, i32", `${START}\n${JOIN}\n%0 = symbol_addr @x\n%4 = load.i32 %0\nreturn %3, %4`, `func @other (addr) -> () {
+${main(
+  "i32, i32",
+  `${START}\n${JOIN}\n%0 = symbol_addr @x\n%4 = load.i32 %0\nreturn %3, %4`,
+  `func @other (addr) -> () {
   reg %1:i32, %2:addr
   %2 = func_addr @faulty
   %1 = guard %2, %0
@@ -167,7 +170,8 @@ func @faulty (addr) -> () {
   reg %1:i32
   %1 = load.i32 %0
   return
-}`)}`,
+}`,
+)}`,
     expect: { outcome: "returned 0, 77" },
   },
 ];
@@ -216,7 +220,13 @@ func @count (addr) -> () {
 }`;
 
 const interleaving: readonly ConformanceCase[] = [
-  { name: "atomic additions of four CPUs lose nothing", cpus: 4, seeds: SEEDS, program: COUNTERS, expect: { outcome: "returned 400", memory: { y: [{ type: "i32", values: [4] }] } } },
+  {
+    name: "atomic additions of four CPUs lose nothing",
+    cpus: 4,
+    seeds: SEEDS,
+    program: COUNTERS,
+    expect: { outcome: "returned 400", memory: { y: [{ type: "i32", values: [4] }] } },
+  },
   { name: "atomic additions of eight CPUs lose nothing", cpus: 8, seeds: ONE_SEED, program: COUNTERS, expect: { outcome: "returned 800" } },
   {
     name: "store buffering does not exist: of two CPUs that store and then load, one sees the other",
@@ -384,7 +394,11 @@ ${main(
     name: "time jumps when every CPU waits",
     cpus: 2,
     seeds: SEEDS,
-    program: main("i32", `${START}\n%0 = const.addr 0x10000000\n%4 = const.i32 100000\nstore_volatile.i32 %0, %4, +${TIMER}\nwait\n%4 = irq_pending\nreturn %4`, "func @other (addr) -> () {\nwait\nreturn\n}"),
+    program: main(
+      "i32",
+      `${START}\n%0 = const.addr 0x10000000\n%4 = const.i32 100000\nstore_volatile.i32 %0, %4, +${TIMER}\nwait\n%4 = irq_pending\nreturn %4`,
+      "func @other (addr) -> () {\nwait\nreturn\n}",
+    ),
     expect: { outcome: "returned 2" },
   },
   {
@@ -393,7 +407,10 @@ ${main(
     seeds: SEEDS,
     limits: { deadline: 20_000 },
     program: `${TRAP_VECTOR}
-${main("i32", `%0 = func_addr @body\n%4 = guard %0, %1\nreturn %4`, `func @body (addr) -> () {
+${main(
+  "i32",
+  `%0 = func_addr @body\n%4 = guard %0, %1\nreturn %4`,
+  `func @body (addr) -> () {
   reg %1:addr, %2:i32, %3:i32
   %1 = func_addr @other
   %2 = const.i32 1
@@ -401,7 +418,8 @@ ${main("i32", `%0 = func_addr @body\n%4 = guard %0, %1\nreturn %4`, `func @body 
   wait
   return
 }
-${SPINS}`)}`,
+${SPINS}`,
+)}`,
     expect: { outcome: "returned 77" },
   },
   {

@@ -21,7 +21,10 @@ export function exampleCases(markdown: string): ConformanceCase[] {
     return {
       name: `example ${index + 1} of the document`,
       program: text,
-      args: (directive(text, "call") ?? "").split(",").filter((part) => part !== "").map((part) => parseArgument(part.trim())),
+      args: (directive(text, "call") ?? "")
+        .split(",")
+        .filter((part) => part !== "")
+        .map((part) => parseArgument(part.trim())),
       expect: { outcome, ...(count === undefined ? {} : { instructions: Number(count) }) },
     };
   });

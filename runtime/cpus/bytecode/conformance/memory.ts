@@ -90,7 +90,10 @@ function rmwCase(type: ScalarType, { op, model }: RmwCase): ConformanceCase {
         outcome: "returned",
         instructions: 10,
         memory: {
-          cell: [{ type, values: [after] }, { type: "i8", values: rest }],
+          cell: [
+            { type, values: [after] },
+            { type: "i8", values: rest },
+          ],
           out: [{ type, values: [patternOf(type, layout)] }, gap, { type, values: [after] }, gap, { type: "i8", values: new Array<number>(48).fill(0) }],
         },
       };
@@ -121,7 +124,10 @@ function casCase(type: ScalarType): ConformanceCase {
         outcome: "returned",
         instructions: 12,
         memory: {
-          cell: [{ type, values: [5] }, { type: "i8", values: Array.from({ length: 16 - width }, (_, index) => width + index + 1) }],
+          cell: [
+            { type, values: [5] },
+            { type: "i8", values: Array.from({ length: 16 - width }, (_, index) => width + index + 1) },
+          ],
           out: [old, gap, old, gap, { type, values: [5] }, gap, { type: "i8", values: new Array<number>(40).fill(0) }],
         },
       };
@@ -147,7 +153,12 @@ func @main () -> () {
   mem_copy %0, %1, %2
   return
 }`,
-    expect: { outcome: "returned", instructions: 5 + Math.ceil(length / 8), time: 5 + Math.ceil(length / 8), memory: { area: [{ type: "i8", values: after }] } },
+    expect: {
+      outcome: "returned",
+      instructions: 5 + Math.ceil(length / 8),
+      time: 5 + Math.ceil(length / 8),
+      memory: { area: [{ type: "i8", values: after }] },
+    },
   };
 }
 
@@ -300,7 +311,13 @@ func @main () -> () {
     expect: {
       outcome: "returned",
       instructions: 14,
-      memory: { out: [{ type: "i32", values: [0xfffe_fdfc] }, { type: "i16", values: [0xfdfc] }, { type: "i8", values: [0xfc, 0] }] },
+      memory: {
+        out: [
+          { type: "i32", values: [0xfffe_fdfc] },
+          { type: "i16", values: [0xfdfc] },
+          { type: "i8", values: [0xfc, 0] },
+        ],
+      },
       log: ["out4 14=fffefdfc @2", "in1 14 @3", "in2 14 @4", "in4 14 @5", "out1 14=80 @11", "out2 14=fdfc @12"],
     },
   },

@@ -80,7 +80,25 @@ const UNARY: Readonly<Record<string, (a: bigint, bits: number) => bigint>> = {
 function edges(bits: number): readonly bigint[] {
   const width = BigInt(bits);
   const top = 1n << (width - 1n);
-  const values = [0n, 1n, 2n, 7n, width - 1n, width, width + 1n, top - 1n, top, top + 1n, -1n, -2n, 0x5555_5555_5555_5555n, 0x1234_5678_9abc_def0n, 0x8000_0001n, 0xffff_ffffn, 0x1_0000_0000n];
+  const values = [
+    0n,
+    1n,
+    2n,
+    7n,
+    width - 1n,
+    width,
+    width + 1n,
+    top - 1n,
+    top,
+    top + 1n,
+    -1n,
+    -2n,
+    0x5555_5555_5555_5555n,
+    0x1234_5678_9abc_def0n,
+    0x8000_0001n,
+    0xffff_ffffn,
+    0x1_0000_0000n,
+  ];
   return [...new Set(values.map((value) => unsigned(value, bits)))];
 }
 
@@ -192,7 +210,9 @@ const unaryCases = Object.entries(UNARY).map(([op, model]) =>
   ),
 );
 
-const CONVERSIONS: Readonly<Record<string, { readonly allowed: (from: number, to: number) => boolean; readonly model: (value: bigint, from: number) => bigint }>> = {
+const CONVERSIONS: Readonly<
+  Record<string, { readonly allowed: (from: number, to: number) => boolean; readonly model: (value: bigint, from: number) => bigint }>
+> = {
   zext: { allowed: (from, to) => from <= to, model: (value) => value },
   sext: { allowed: (from, to) => from <= to, model: signed },
   trunc: { allowed: (from, to) => from >= to, model: (value) => value },

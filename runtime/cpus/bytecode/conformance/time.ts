@@ -41,7 +41,9 @@ func @nothing () -> () {
 
 const write = (value: number | string, register: number): string => `%1 = const.i32 ${value}\nstore_volatile.i32 %0, %1, +${register}`;
 const SEEN = (...causes: readonly number[]): number => causes.reduce((sum, cause) => sum * 8 + cause + 1, 0);
-const seen = (...causes: readonly number[]): Readonly<Record<string, [{ type: "i32"; values: number[] }]>> => ({ seen: [{ type: "i32", values: [SEEN(...causes)] }] });
+const seen = (...causes: readonly number[]): Readonly<Record<string, [{ type: "i32"; values: number[] }]>> => ({
+  seen: [{ type: "i32", values: [SEEN(...causes)] }],
+});
 
 const interrupts: readonly ConformanceCase[] = [
   {
@@ -67,12 +69,21 @@ const interrupts: readonly ConformanceCase[] = [
   },
   {
     name: "irq_mask keeps causes out, and gives the mask before",
-    program: program("%2:i32, %3:i32, %4:i8", "i32, i32", `${write(7, RAISE)}\n%1 = const.i32 -4\n%2 = irq_mask %1\n%4 = irq_enable\ncall @nothing\n%3 = irq_mask %2\nreturn %2, %3`, HANDLER),
+    program: program(
+      "%2:i32, %3:i32, %4:i8",
+      "i32, i32",
+      `${write(7, RAISE)}\n%1 = const.i32 -4\n%2 = irq_mask %1\n%4 = irq_enable\ncall @nothing\n%3 = irq_mask %2\nreturn %2, %3`,
+      HANDLER,
+    ),
     expect: { outcome: "returned 7, 4", instructions: 10 + HANDLED, memory: seen(2) },
   },
   {
     name: "irq_enable and irq_disable give the state before",
-    program: program("%2:i8, %3:i8, %4:i8, %5:i8", "i8, i8, i8, i8", "%2 = irq_disable\n%3 = irq_enable\n%4 = irq_enable\n%5 = irq_disable\nreturn %2, %3, %4, %5"),
+    program: program(
+      "%2:i8, %3:i8, %4:i8, %5:i8",
+      "i8, i8, i8, i8",
+      "%2 = irq_disable\n%3 = irq_enable\n%4 = irq_enable\n%5 = irq_disable\nreturn %2, %3, %4, %5",
+    ),
     expect: { outcome: "returned 0, 0, 1, 1", instructions: 6 },
   },
   {
@@ -225,7 +236,11 @@ func @on_interrupt (i32) -> () {
   },
   {
     name: "an event that ends the machine lets the accessing instruction complete",
-    program: program("%2:i32", "", `${write(9, EXIT_AFTER)}\n%2 = const.i32 1\n${"fence\n".repeat(10)}store_volatile.i32 %0, %2\nstore_volatile.i32 %0, %2\nreturn`),
+    program: program(
+      "%2:i32",
+      "",
+      `${write(9, EXIT_AFTER)}\n%2 = const.i32 1\n${"fence\n".repeat(10)}store_volatile.i32 %0, %2\nstore_volatile.i32 %0, %2\nreturn`,
+    ),
     expect: { outcome: "exit 0", instructions: 15, log: [`w4 +${EXIT_AFTER.toString(16)}=9 @2`, "w4 +0=1 @14"] },
   },
   {
@@ -300,7 +315,12 @@ const waiting: readonly ConformanceCase[] = [
     program: program("%2:i32", "", `%1 = const.i32 5\n%2 = irq_mask %1\n${write(100, TIMER)}\nwait\nreturn`),
     expect: { outcome: "deadlock main:5", instructions: 6, time: 104 },
   },
-  { name: "wait for nothing is a deadlock at once", program: "func @main () -> () {\nfence\nwait\nreturn\n}", limits: { deadline: 50 }, expect: { outcome: "deadlock main:1", instructions: 2, time: 2 } },
+  {
+    name: "wait for nothing is a deadlock at once",
+    program: "func @main () -> () {\nfence\nwait\nreturn\n}",
+    limits: { deadline: 50 },
+    expect: { outcome: "deadlock main:1", instructions: 2, time: 2 },
+  },
   {
     name: "a device may end the machine while all CPUs wait",
     program: program("", "", `${write(5000, EXIT_AFTER)}\nwait\nreturn`),
@@ -474,7 +494,11 @@ const limits: readonly ConformanceCase[] = [
     name: "the timeout trap waits for a poll point",
     program: guarded("", "fence\nfence\nfence\nfence\nfence\ncall @nothing") + "\nfunc @nothing () -> () {\nreturn\n}",
     limits: { deadline: 4 },
-    expect: (context) => ({ outcome: "returned 77", instructions: 2 + 6 + 18 + 1, memory: { info: [infoCells(context, { class: "timeout", pc: context.pc("nothing"), depth: 192 })] } }),
+    expect: (context) => ({
+      outcome: "returned 77",
+      instructions: 2 + 6 + 18 + 1,
+      memory: { info: [infoCells(context, { class: "timeout", pc: context.pc("nothing"), depth: 192 })] },
+    }),
   },
   {
     name: "endless recursion overflows the stack before its time",
@@ -546,7 +570,12 @@ func @body (addr) -> () {
     name: "a sleeping CPU wakes for the timeout",
     program: guarded("%1:addr, %2:i32", `%1 = const.addr 0x10000000\n%2 = const.i32 1000000\nstore_volatile.i32 %1, %2, +${TIMER}\nwait`),
     limits: { deadline: 5000 },
-    expect: (context) => ({ outcome: "returned 77", instructions: 2 + 4 + 18 + 1, time: 5000 + 19, memory: { info: [infoCells(context, { class: "timeout", pc: 3 })] } }),
+    expect: (context) => ({
+      outcome: "returned 77",
+      instructions: 2 + 4 + 18 + 1,
+      time: 5000 + 19,
+      memory: { info: [infoCells(context, { class: "timeout", pc: 3 })] },
+    }),
   },
   {
     name: "sleeping beyond the grace hangs",

@@ -10,7 +10,14 @@ const TYPES: readonly ScalarType[] = ["i8", "i16", "i32", "i64", "addr"];
 const AROUND = 3 + 1 + 17;
 
 /** `body` (of @body (addr) with `registers`) traps; `executed` is the number of its instructions, the trapping one included. */
-function trapCase(name: string, registers: string, body: string, executed: number | undefined, trap: (context: CaseContext) => ExpectedTrap, data = ""): ConformanceCase {
+function trapCase(
+  name: string,
+  registers: string,
+  body: string,
+  executed: number | undefined,
+  trap: (context: CaseContext) => ExpectedTrap,
+  data = "",
+): ConformanceCase {
   return {
     name,
     program: `${data}\n${guarded(registers, body)}`,
@@ -29,7 +36,9 @@ const raised = TRAP_CLASSES.filter((name) => name !== "none").map((name: TrapCla
 );
 
 const divisions = ["div_s", "div_u", "rem_s", "rem_u"].flatMap((op) =>
-  TYPES.map((type) => trapCase(`${op}.${type} by 0`, `%1:${type}, %2:${type}`, `%1 = const.${type} -1\n%2 = ${op}.${type} %1, %2`, 2, () => ({ class: "divide_error", pc: 1 }))),
+  TYPES.map((type) =>
+    trapCase(`${op}.${type} by 0`, `%1:${type}, %2:${type}`, `%1 = const.${type} -1\n%2 = ${op}.${type} %1, %2`, 2, () => ({ class: "divide_error", pc: 1 })),
+  ),
 );
 
 // ----------------------------------------------------------------------------------------------------------- memory faults
@@ -54,7 +63,15 @@ const FORMS: readonly AccessForm[] = [
   { name: "atomic_cas", text: (type) => `%3 = atomic_cas.${type} %1, %2, %2`, access: 2, aligned: true, ramOnly: true },
 ];
 
-function accessCase(name: string, form: AccessForm, type: ScalarType, address: string, trap: TrapClass, expected: (context: CaseContext) => bigint, data = ""): ConformanceCase {
+function accessCase(
+  name: string,
+  form: AccessForm,
+  type: ScalarType,
+  address: string,
+  trap: TrapClass,
+  expected: (context: CaseContext) => bigint,
+  data = "",
+): ConformanceCase {
   return {
     ...trapCase(
       `${form.name}.${type} ${name}`,
@@ -73,8 +90,14 @@ const CONSTANT = `data @constant size 16 align 16 readonly { bytes "001122334455
 
 const accessFaults = FORMS.flatMap((form) => [
   ...TYPES.map((type) => accessCase("where nobody answers", form, type, "const.addr 0x20", "access_fault", () => 0x20n)),
-  ...TYPES.filter(isWide).flatMap((type) => (form.aligned ? [accessCase("at an odd address", form, type, "symbol_addr @cell, +1", "misaligned", (context) => context.symbol("cell") + 1n, CELL)] : [])),
-  ...(form.access === 2 ? TYPES.map((type) => accessCase("to read-only data", form, type, "symbol_addr @constant, +8", "protection", (context) => context.symbol("constant") + 8n, CONSTANT)) : []),
+  ...TYPES.filter(isWide).flatMap((type) =>
+    form.aligned ? [accessCase("at an odd address", form, type, "symbol_addr @cell, +1", "misaligned", (context) => context.symbol("cell") + 1n, CELL)] : [],
+  ),
+  ...(form.access === 2
+    ? TYPES.map((type) =>
+        accessCase("to read-only data", form, type, "symbol_addr @constant, +8", "protection", (context) => context.symbol("constant") + 8n, CONSTANT),
+      )
+    : []),
   ...(form.ramOnly ? [accessCase("of a device", form, "i32", "const.addr 0x10000000", "access_fault", () => 0x1000_0000n)] : []),
   ...(form.ramOnly ? [] : [accessCase("of a width that the device refuses", form, "i16", "const.addr 0x10000040", "access_fault", () => 0x1000_0040n)]),
 ]);
@@ -89,7 +112,10 @@ function endOfRam(form: AccessForm, type: ScalarType): ConformanceCase {
   return {
     name: `${form.name}.${type} across the end of RAM`,
     program: (layout) =>
-      guarded(`%1:addr, %2:${type}, %3:${type}`, `%2 = const.${type} -1\n%1 = const.addr ${(layout.addressBytes === 8 ? 0x1_8000_0000n : 0x8000_0000n) + 0x10_0000n - 1n}\n${form.text(type)}`),
+      guarded(
+        `%1:addr, %2:${type}, %3:${type}`,
+        `%2 = const.${type} -1\n%1 = const.addr ${(layout.addressBytes === 8 ? 0x1_8000_0000n : 0x8000_0000n) + 0x10_0000n - 1n}\n${form.text(type)}`,
+      ),
     expect: (context) => ({
       outcome: "returned 77",
       memory: {
@@ -118,7 +144,9 @@ const elsewhere: readonly ConformanceCase[] = [
     program: (layout) => guarded("%1:addr, %2:i32, %3:i32", `%2 = const.i32 -1\n%1 = const.addr ${highAddress(layout.addressBytes)}\n${form.text("i32")}`),
     expect: (context) => ({
       outcome: "returned 77",
-      memory: { info: [infoCells(context, { class: "access_fault", pc: 2, address: highAddress(context.layout.addressBytes), access: form.access, width: 4 })] },
+      memory: {
+        info: [infoCells(context, { class: "access_fault", pc: 2, address: highAddress(context.layout.addressBytes), access: form.access, width: 4 })],
+      },
     }),
   })),
   {
@@ -126,14 +154,22 @@ const elsewhere: readonly ConformanceCase[] = [
     program: guarded("%1:addr, %2:i32", "%1 = const.addr -2\n%2 = load.i32 %1"),
     expect: (context) => ({
       outcome: "returned 77",
-      memory: { info: [infoCells(context, { class: "access_fault", pc: 1, address: BigInt.asUintN(8 * context.layout.addressBytes, -2n), access: 1, width: 4 })] },
+      memory: {
+        info: [infoCells(context, { class: "access_fault", pc: 1, address: BigInt.asUintN(8 * context.layout.addressBytes, -2n), access: 1, width: 4 })],
+      },
     }),
   },
   {
     name: "an address that only its upper half keeps out of RAM",
-    layouts: [{ addressBytes: 8, endian: "little" }, { addressBytes: 8, endian: "big" }],
+    layouts: [
+      { addressBytes: 8, endian: "little" },
+      { addressBytes: 8, endian: "big" },
+    ],
     program: guarded("%1:addr, %2:i32", "%1 = const.addr 0x80000000\n%2 = load.i32 %1"),
-    expect: (context) => ({ outcome: "returned 77", memory: { info: [infoCells(context, { class: "access_fault", pc: 1, address: 0x8000_0000n, access: 1, width: 4 })] } }),
+    expect: (context) => ({
+      outcome: "returned 77",
+      memory: { info: [infoCells(context, { class: "access_fault", pc: 1, address: 0x8000_0000n, access: 1, width: 4 })] },
+    }),
   },
   trapCase(
     "a store that begins before writable data touches read-only data",
@@ -148,7 +184,9 @@ const elsewhere: readonly ConformanceCase[] = [
     program: guarded("%1:addr, %2:i32", "%1 = const.addr 0x30\n%2 = load.i32 %1, -64"),
     expect: (context) => ({
       outcome: "returned 77",
-      memory: { info: [infoCells(context, { class: "access_fault", pc: 1, address: BigInt.asUintN(8 * context.layout.addressBytes, -16n), access: 1, width: 4 })] },
+      memory: {
+        info: [infoCells(context, { class: "access_fault", pc: 1, address: BigInt.asUintN(8 * context.layout.addressBytes, -16n), access: 1, width: 4 })],
+      },
     }),
   },
 ];
@@ -164,11 +202,36 @@ const COPY = "mem_copy %1, %2, %3";
 const FILL = "mem_fill %1, %4, %3";
 
 const blockMoves: readonly ConformanceCase[] = [
-  bulkTrap("mem_copy judges its source first", bulk("const.addr 0", "const.addr 0x40", 8, COPY), () => ({ class: "access_fault", address: 0x40n, access: 1, value: 8n })),
-  bulkTrap("mem_copy to nowhere", bulk("const.addr 0x50", "symbol_addr @cell", 8, COPY), () => ({ class: "access_fault", address: 0x50n, access: 2, value: 8n })),
-  bulkTrap("mem_copy to a device", bulk("const.addr 0x10000000", "symbol_addr @cell", 8, COPY), () => ({ class: "access_fault", address: 0x1000_0000n, access: 2, value: 8n })),
-  bulkTrap("mem_copy to read-only data", bulk("symbol_addr @constant, +15", "symbol_addr @cell", 8, COPY), (context) => ({ class: "protection", address: context.symbol("constant") + 15n, access: 2, value: 8n })),
-  bulkTrap("mem_copy beyond the end of RAM", bulk("symbol_addr @cell", "symbol_addr @cell", 0x20_0000, COPY), (context) => ({ class: "access_fault", address: context.symbol("cell"), access: 1, value: 0x20_0000n })),
+  bulkTrap("mem_copy judges its source first", bulk("const.addr 0", "const.addr 0x40", 8, COPY), () => ({
+    class: "access_fault",
+    address: 0x40n,
+    access: 1,
+    value: 8n,
+  })),
+  bulkTrap("mem_copy to nowhere", bulk("const.addr 0x50", "symbol_addr @cell", 8, COPY), () => ({
+    class: "access_fault",
+    address: 0x50n,
+    access: 2,
+    value: 8n,
+  })),
+  bulkTrap("mem_copy to a device", bulk("const.addr 0x10000000", "symbol_addr @cell", 8, COPY), () => ({
+    class: "access_fault",
+    address: 0x1000_0000n,
+    access: 2,
+    value: 8n,
+  })),
+  bulkTrap("mem_copy to read-only data", bulk("symbol_addr @constant, +15", "symbol_addr @cell", 8, COPY), (context) => ({
+    class: "protection",
+    address: context.symbol("constant") + 15n,
+    access: 2,
+    value: 8n,
+  })),
+  bulkTrap("mem_copy beyond the end of RAM", bulk("symbol_addr @cell", "symbol_addr @cell", 0x20_0000, COPY), (context) => ({
+    class: "access_fault",
+    address: context.symbol("cell"),
+    access: 1,
+    value: 0x20_0000n,
+  })),
   bulkTrap("mem_copy of more than there are addresses", bulk("symbol_addr @cell", "symbol_addr @cell", -1, COPY), (context) => ({
     class: "access_fault",
     address: context.symbol("cell"),
@@ -176,10 +239,27 @@ const blockMoves: readonly ConformanceCase[] = [
     value: BigInt.asUintN(8 * context.layout.addressBytes, -1n),
   })),
   bulkTrap("mem_fill of nowhere", bulk("const.addr 0x50", "const.addr 0", 9, FILL), () => ({ class: "access_fault", address: 0x50n, access: 2, value: 9n })),
-  bulkTrap("mem_fill of read-only data", bulk("symbol_addr @constant", "const.addr 0", 1, FILL), (context) => ({ class: "protection", address: context.symbol("constant"), access: 2, value: 1n })),
+  bulkTrap("mem_fill of read-only data", bulk("symbol_addr @constant", "const.addr 0", 1, FILL), (context) => ({
+    class: "protection",
+    address: context.symbol("constant"),
+    access: 2,
+    value: 1n,
+  })),
   ...(["i8", "i16", "i32"] as const).flatMap((type) => [
-    trapCase(`port_in.${type} where nobody answers`, `%1:i16, %2:${type}`, `%1 = const.i16 0x8ff0\n%2 = port_in.${type} %1`, 2, ({ layout }) => ({ class: "access_fault", pc: 1, address: 0x8ff0n, access: 1, width: byteWidth(type, layout) })),
-    trapCase(`port_out.${type} where nobody answers`, `%1:i16, %2:${type}`, `%1 = const.i16 0x8ff0\nport_out.${type} %1, %2`, 2, ({ layout }) => ({ class: "access_fault", pc: 1, address: 0x8ff0n, access: 2, width: byteWidth(type, layout) })),
+    trapCase(`port_in.${type} where nobody answers`, `%1:i16, %2:${type}`, `%1 = const.i16 0x8ff0\n%2 = port_in.${type} %1`, 2, ({ layout }) => ({
+      class: "access_fault",
+      pc: 1,
+      address: 0x8ff0n,
+      access: 1,
+      width: byteWidth(type, layout),
+    })),
+    trapCase(`port_out.${type} where nobody answers`, `%1:i16, %2:${type}`, `%1 = const.i16 0x8ff0\nport_out.${type} %1, %2`, 2, ({ layout }) => ({
+      class: "access_fault",
+      pc: 1,
+      address: 0x8ff0n,
+      access: 2,
+      width: byteWidth(type, layout),
+    })),
   ]),
   trapCase("sys of a target", "%1:i32", "%1 = sys x86_64, 5, %1", 1, () => ({ class: "illegal_instruction", pc: 0, value: 5n })),
   trapCase("sys bytecode", "", "sys bytecode, 4294967295", 1, () => ({ class: "illegal_instruction", pc: 0, value: 0xffff_ffffn })),
@@ -207,7 +287,13 @@ const codeAddresses: readonly ConformanceCase[] = Object.entries(NOT_CODE).flatM
     program: (layout) => `signature sig0 (addr) -> ()\n${CELL}\n${guarded("%1:addr, %2:addr, %3:i32", `%1 = ${address(layout)}\n${text}`)}`,
     expect: (context) => {
       const bits = 8 * context.layout.addressBytes;
-      const target: Readonly<Record<string, bigint>> = { null: 0n, "the middle of a function": 0x1_0001n, "a number too high": 0x7fff_0000n, "all ones": BigInt.asUintN(bits, -1n), data: context.symbol("cell") };
+      const target: Readonly<Record<string, bigint>> = {
+        null: 0n,
+        "the middle of a function": 0x1_0001n,
+        "a number too high": 0x7fff_0000n,
+        "all ones": BigInt.asUintN(bits, -1n),
+        data: context.symbol("cell"),
+      };
       return {
         outcome: "returned 77",
         instructions: AROUND + 2,
@@ -429,10 +515,22 @@ func @body (addr) -> () {
 }`;
 
 const guards: readonly ConformanceCase[] = [
-  { name: "a guard whose function returns gives 0", program: RETURNS, expect: { outcome: "returned 0", instructions: 7, memory: { out: [{ type: "addr", values: [5] }] } }, layouts: [{ addressBytes: 8, endian: "little" }, { addressBytes: 8, endian: "big" }] },
+  {
+    name: "a guard whose function returns gives 0",
+    program: RETURNS,
+    expect: { outcome: "returned 0", instructions: 7, memory: { out: [{ type: "addr", values: [5] }] } },
+    layouts: [
+      { addressBytes: 8, endian: "little" },
+      { addressBytes: 8, endian: "big" },
+    ],
+  },
   { name: "unwind leaves all calls of the guard", program: UNWINDS_DEEP, expect: { outcome: "returned 4294967293", instructions: 4 + 1 + 4 * 5 + 2 } },
   { name: "the innermost guard gets the trap, the outer one the unwind", program: NESTED, expect: { outcome: "returned 3000", instructions: 6 + 5 + 1 + 3 } },
-  { name: "registers, frame and SP of the guarding function are kept", program: KEEPS_REGISTERS, expect: { outcome: `returned 9, ${0x1_2345_6789}, 17`, instructions: 12 + 1 + 3 } },
+  {
+    name: "registers, frame and SP of the guarding function are kept",
+    program: KEEPS_REGISTERS,
+    expect: { outcome: `returned 9, ${0x1_2345_6789}, 17`, instructions: 12 + 1 + 3 },
+  },
   { name: "a trap vector may unwind", program: VECTOR_UNWINDS, expect: { outcome: "returned 5", instructions: 4 + 1 + 1 + 2 + 1 } },
   { name: "a trap vector may give status 0", program: STATUS_ZERO, expect: { outcome: "returned 0", instructions: 4 + 1 + 1 + 1 } },
   { name: "guards in trap vectors catch traps", program: GUARD_IN_VECTOR, expect: { outcome: "returned 33" } },
@@ -445,9 +543,16 @@ const guards: readonly ConformanceCase[] = [
     name: "a trap in a trap vector behind its guard is a double fault",
     program: TRAP_AFTER_GUARD_IN_VECTOR,
     // Frames: @main, @body, the vector; in its guard @body again.
-    expect: { outcome: "double-fault fp_exception on_trap:9, cpu0 sp top-192; first bounds body:0, cpu0 sp top-256", instructions: 3 + 1 + 1 + 7 + 1 + 1 + 6 + 1 },
+    expect: {
+      outcome: "double-fault fp_exception on_trap:9, cpu0 sp top-192; first bounds body:0, cpu0 sp top-256",
+      instructions: 3 + 1 + 1 + 7 + 1 + 1 + 6 + 1,
+    },
   },
-  { name: "trap_info keeps the last trap", program: VECTOR_INFO, expect: { outcome: `returned ${TRAP_CLASSES.indexOf("machine_check")}`, instructions: 6 + 1 + 1 + 3 + 2 } },
+  {
+    name: "trap_info keeps the last trap",
+    program: VECTOR_INFO,
+    expect: { outcome: `returned ${TRAP_CLASSES.indexOf("machine_check")}`, instructions: 6 + 1 + 1 + 3 + 2 },
+  },
   {
     name: "trap_info before any trap is none",
     program: `func @main () -> (i64, i64, i64, i64, i64, i64, i64) {\nreg %0:i64, %1:i64, %2:i64, %3:i64, %4:i64, %5:i64, %6:i64\n${["class", "pc", "address", "access", "width", "value", "sp"].map((field, index) => `%${index} = trap_info ${field}`).join("\n")}\nreturn %0, %1, %2, %3, %4, %5, %6\n}`,
@@ -456,7 +561,11 @@ const guards: readonly ConformanceCase[] = [
   {
     name: "a trap without a guard is unhandled, and its vector does not run",
     program: `${TRAP_VECTOR}\nfunc @main () -> () {\nreg %0:i32, %1:i32\n%0 = rem_s.i32 %0, %1\nreturn\n}`,
-    expect: { outcome: "unhandled-trap divide_error main:0, cpu0 sp top-64", instructions: 1, memory: { info: [{ type: "i64", values: [0, 0, 0, 0, 0, 0, 0] }] } },
+    expect: {
+      outcome: "unhandled-trap divide_error main:0, cpu0 sp top-64",
+      instructions: 1,
+      memory: { info: [{ type: "i64", values: [0, 0, 0, 0, 0, 0, 0] }] },
+    },
   },
   {
     name: "a trap without a vector is unhandled, guard or not",
