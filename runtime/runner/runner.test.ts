@@ -229,8 +229,12 @@ test("workers take over when what is left is worth it, and nothing in the stream
   };
   const alone = recorded(await record(options, plan));
   const workers = new Set<number>();
+  const idle = new Int32Array(new SharedArrayBuffer(4));
   const together = await record({ ...options, jobs: 3, isLive: true }, plan, (_, event) => {
-    if (event.type === "test-running") workers.add(event.worker);
+    if (event.type !== "test-running") return;
+    workers.add(event.worker);
+    // Keeps this thread from being done before a worker has started, on whatever machine.
+    if (event.worker === 0) Atomics.wait(idle, 0, 0, 40);
   });
   assert.deepEqual(recorded(together), alone);
   assert.ok(workers.has(0) && workers.size > 1, [...workers].join());
