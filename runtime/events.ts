@@ -93,7 +93,13 @@ export interface RunFinished {
 /** For people watching: never part of a recorded stream. */
 export type LiveEvent =
   | { readonly type: "test-running"; readonly id: string; readonly title: string; readonly worker: number }
-  | { readonly type: "test-status"; readonly worker: number; readonly id: string; readonly pc: string; readonly guestNs: number; readonly console: string };
+  | {
+      readonly type: "test-status";
+      readonly worker: number;
+      readonly id: string;
+      /** Null: the thread that runs the guest answers nobody until the test ends. */
+      readonly guest: { readonly pc: string; readonly guestNs: number; readonly console: string } | null;
+    };
 
 export interface Failure {
   readonly kind: "check" | "assert" | "fail" | "trap" | "timeout" | "deadlock" | "stack-overflow" | "double-fault" | "setup" | "teardown" | "hung" | "error";

@@ -273,7 +273,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       for (const { worker, index } of running) {
         const unit = work[index];
         // A test under way cannot be asked: its thread runs the guest and answers nobody until it is done.
-        if (unit !== undefined) emit({ type: "test-status", worker, id: unit.id, pc: "", guestNs: 0, console: "" });
+        if (unit !== undefined) emit({ type: "test-status", worker, id: unit.id, guest: null });
       }
     },
   };

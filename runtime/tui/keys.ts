@@ -19,7 +19,7 @@ export const KEY_BINDINGS: readonly KeyBinding[] = [
   {
     key: "t",
     hint: "status",
-    help: "what the running tests do: pc, guest time, console",
+    help: "what the running tests do, as far as they tell",
     run: (store) => store.requestStatus(),
   },
   { key: "/", hint: "filter", help: "run only what a filter selects", run: (store) => store.setMode("filter") },

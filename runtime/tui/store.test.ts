@@ -164,9 +164,7 @@ test("t asks for the status of running tests and prints each answer once", () =>
     type: "test-status",
     worker: 1,
     id: "id 1",
-    pc: "0x8000_0010",
-    guestNs: 1500,
-    console: "one\ntwo\x1b[2J\n",
+    guest: { pc: "0x8000_0010", guestNs: 1500, console: "one\ntwo\x1b[2J\n" },
   };
   store.handle(status);
   assert.deepEqual(store.takeLines(), [], "nobody has asked");

@@ -188,8 +188,12 @@ export function createTuiStore({ actions, timers, paint, isVerbose }: StoreOptio
     const since = running.get(event.worker)?.since;
     const age = since === undefined ? "" : `, for ${Math.round((timers.now() - since) / 100) / 10} s`;
     lines.push(`${paint.cyan(" STATUS")}  ${printable(event.id)}`);
-    lines.push(`         pc ${printable(event.pc)}, guest time ${formatGuestTime(event.guestNs)}${age}`);
-    const last = printableLines(event.console).at(-1);
+    if (event.guest === null) {
+      lines.push(`         runs${age}; its guest tells more when the test ends`);
+      return;
+    }
+    lines.push(`         pc ${printable(event.guest.pc)}, guest time ${formatGuestTime(event.guest.guestNs)}${age}`);
+    const last = printableLines(event.guest.console).at(-1);
     if (last !== undefined) lines.push(`         console | ${last}`);
   }
 

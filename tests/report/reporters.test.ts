@@ -74,7 +74,7 @@ test("live events leave no trace in any report", async () => {
   assert.ok(first !== undefined);
   const live: RunEvent[] = [
     { type: "test-running", id: "x", title: "x", worker: 1 },
-    { type: "test-status", worker: 1, id: "x", pc: "0x0", guestNs: 1, console: "" },
+    { type: "test-status", worker: 1, id: "x", guest: { pc: "0x0", guestNs: 1, console: "" } },
   ];
   for (const name of REPORTER_NAMES.filter((candidate) => candidate !== "tui"))
     assert.equal(await report(name, [first, ...live, ...rest]), await report(name, recordedRun), name);
