@@ -1,14 +1,15 @@
 // Assembler: the text of `asm riscv64 {}` blocks, of the guest library's entry and vector code and of tests, to bytes. It does
-// what is written: no compression, no relaxation, no branch is made longer. Two passes: the first reads statements and gives
-// every one its length, so labels have offsets; the second evaluates expressions and encodes.
-// Directives: .byte .half .2byte .word .4byte .dword .8byte .quad .align .p2align .balign .zero .skip .equ .set .option (for what
-// holds anyway). Left out: sections, strings, macros, %hi and %lo (use `la`), `.option rvc`.
+// what is written: no compression, no relaxation, no branch is made longer. The passes, expressions, labels and common directives
+// are isa/assembly's; here are instructions, read by the table, and what RISC-V decides.
+// Directives beside the common ones: .half .word .dword .option (for what holds anyway). Left out: sections, strings, macros, %hi
+// and %lo (use `la`), `.option rvc`.
 
-import { isRegister, putAddress, putWord, readConstant, readWhole, resolverAt, unknownName } from "./assembly-output.ts";
-import type { Output, Scope, SizedStatement } from "./assembly-output.ts";
-import { AssemblyError, readExpression, readStatements, splitOperands } from "./assembly-text.ts";
-import type { AssemblyProblem, Token, Value } from "./assembly-text.ts";
-import { sizeDirective } from "./directives.ts";
+import { assembleText } from "../assembly/assemble.ts";
+import type { AssembleOptions, Assembly, Relocation } from "../assembly/instruction-set.ts";
+import { putAddress, putWord, readConstant, readWhole, resolverAt, unknownName } from "../assembly/output.ts";
+import type { AssemblyRules, Output as OutputOf, Scope, SizedStatement as SizedStatementOf } from "../assembly/output.ts";
+import { AssemblyError, readExpression, readStatements, splitOperands } from "../assembly/text.ts";
+import type { Notation, Token, Value } from "../assembly/text.ts";
 import { checkOperand, encode, findOperandValue, packOperands } from "./encode.ts";
 import { MEMORY_ORDERS } from "./formats.ts";
 import type { FormatName, Operand, SyntaxPart } from "./formats.ts";
@@ -16,101 +17,54 @@ import { findInstruction, INSTRUCTIONS } from "./instructions.ts";
 import type { Instruction } from "./instructions.ts";
 import { COMPUTED_PSEUDO_INSTRUCTIONS, loadConstant, PSEUDO_INSTRUCTIONS, TAIL_REGISTER } from "./pseudo.ts";
 import type { PseudoInstruction } from "./pseudo.ts";
-import { CSRS, findXRegister } from "./registers.ts";
-import type { Relocation, RelocationKind } from "./relocations.ts";
+import { CSRS, findFRegister, findXRegister } from "./registers.ts";
+import { applyRelocation, RELOCATION_REACHES } from "./relocations.ts";
+import type { RelocationKind } from "./relocations.ts";
 
-export type { AssemblyProblem } from "./assembly-text.ts";
+export { formatProblem } from "../assembly/assemble.ts";
+export type { AssembleOptions, Assembly, AssemblyProblem } from "../assembly/instruction-set.ts";
 
-export interface AssembleOptions {
-  /** Address of the first byte, for `.dword label` and for branches to a number. */
-  readonly origin?: bigint;
-  /** Constants that the text may use by name. */
-  readonly constants?: ReadonlyMap<string, bigint>;
-  /** Names that may stay open and become relocations; absent: every name must be known. */
-  readonly isOutsideSymbol?: (name: string) => boolean;
+type Output = OutputOf<RelocationKind>;
+type SizedStatement = SizedStatementOf<RelocationKind>;
+
+const NOTATION: Notation = { hash: "comment", marks: "" };
+
+const isRegister = (name: string): boolean => findXRegister(name) !== undefined || findFRegister(name) !== undefined;
+
+const RULES: AssemblyRules<RelocationKind> = {
+  notation: NOTATION,
+  isRegister,
+  addressAdvice: "`la` for addresses",
+  dataWidths: { ".half": 2, ".word": 4, ".dword": 8 },
+  alignTakes: "exponent",
+  relocations: RELOCATION_REACHES,
+  applyRelocation,
+  dataRelocations: { 4: "absolute32", 8: "absolute64" },
+  pad,
+  directives: { ".option": checkOption },
+  sizeInstruction: sizeStatement,
+};
+
+export function assemble(text: string, options: AssembleOptions = {}): Assembly<RelocationKind> {
+  return assembleText(RULES, text, options);
 }
 
-export type Assembly =
-  | {
-      readonly ok: true;
-      readonly bytes: Uint8Array;
-      /** Byte offsets. */
-      readonly labels: ReadonlyMap<string, number>;
-      readonly relocations: readonly Relocation[];
-      /** Which source line the bytes from an offset on come from. */
-      readonly lines: readonly { readonly offset: number; readonly line: number }[];
-    }
-  | { readonly ok: false; readonly problems: readonly AssemblyProblem[] };
+function checkOption(head: Token, [what]: readonly Token[]): undefined {
+  if (what !== undefined && /^(norvc|norelax|nopic|push|pop)$/.test(what.text)) return;
+  throw new AssemblyError(what ?? head, `\`.option ${what?.text ?? ""}\` is not supported`, "compressed instructions are written by their `c.` names");
+}
 
-export function assemble(text: string, options: AssembleOptions = {}): Assembly {
-  const read = readStatements(text);
-  const problems: AssemblyProblem[] = [...read.problems];
-  const attempt = (action: () => void): void => {
-    try {
-      action();
-    } catch (error) {
-      if (!(error instanceof AssemblyError)) throw error;
-      problems.push(error.problem);
-    }
-  };
-
-  const scope: Scope = {
-    labels: new Map(),
-    numberedLabels: [],
-    constants: new Map(options.constants),
-    isOutsideSymbol: options.isOutsideSymbol,
-  };
-  const items: (SizedStatement & { readonly offset: number; readonly line: number })[] = [];
-  let offset = 0;
-  for (const { labels, tokens } of read.statements) {
-    attempt(() => {
-      for (const label of labels) defineLabel(label, offset, scope);
-      const [head, ...rest] = tokens;
-      if (head === undefined) return;
-      const sized = sizeStatement(head, rest, offset, scope);
-      if (sized === undefined) return;
-      items.push({ ...sized, offset, line: head.line });
-      offset += sized.length;
-    });
+/** nop and c.nop, after bytes up to an even address. */
+function pad(output: Output, offset: number, length: number): void {
+  let at = offset + (length & 1);
+  if (((offset + length - at) & 2) !== 0) {
+    putWord(output, at, 2, encode("c.nop", {}));
+    at += 2;
   }
-
-  const bytes = new Uint8Array(offset);
-  const output: Output = { bytes, view: new DataView(bytes.buffer), relocations: [], scope, origin: options.origin };
-  // A statement that could not be read has no length: distances behind it would be wrong, so the second pass only looks for errors
-  // when the first had none.
-  if (problems.length === 0) for (const item of items) attempt(() => item.write(output, item.offset));
-  if (problems.length > 0) return { ok: false, problems };
-  return {
-    ok: true,
-    bytes,
-    labels: scope.labels,
-    relocations: output.relocations,
-    lines: items.filter(({ length }) => length > 0).map((item) => ({ offset: item.offset, line: item.line })),
-  };
+  for (; at < offset + length; at += 4) putWord(output, at, 4, encode("addi", { rd: 0, rs1: 0, imm: 0 }));
 }
 
-/** "3:7: message; help", for people. */
-export function formatProblem({ line, column, message, help }: AssemblyProblem): string {
-  return `${line}:${column}: ${message}${help === undefined ? "" : `; ${help}`}`;
-}
-
-function defineLabel(name: Token, offset: number, scope: Scope): void {
-  if (name.kind === "number" && /^\d+$/.test(name.text)) {
-    scope.numberedLabels.push({ number: name.text, offset });
-    return;
-  }
-  if (name.kind !== "name" || name.text === ".") throw new AssemblyError(name, `\`${name.text}\` cannot be a label`);
-  if (isRegister(name.text)) throw new AssemblyError(name, `\`${name.text}\` is a register, it cannot be a label`);
-  if (scope.labels.has(name.text) || scope.constants.has(name.text)) {
-    throw new AssemblyError(name, `\`${name.text}\` is defined already`);
-  }
-  scope.labels.set(name.text, offset);
-}
-
-function sizeStatement(head: Token, rest: readonly Token[], offset: number, scope: Scope): SizedStatement | undefined {
-  if (head.kind !== "name") throw new AssemblyError(head, `an instruction expected, found \`${head.text}\``);
-  if (head.text.startsWith(".")) return sizeDirective(head, splitOperands(rest), offset, scope);
-
+function sizeStatement(head: Token, rest: readonly Token[], _offset: number, scope: Scope): SizedStatement {
   const name = head.text.toLowerCase();
   const operands = splitOperands(rest);
   const computed = sizeComputed(name, head, operands, scope);
@@ -129,7 +83,7 @@ const pseudoInstructions = Map.groupBy(PSEUDO_INSTRUCTIONS, (row) => row.mnemoni
 
 function expandPseudo(row: PseudoInstruction, operands: readonly (readonly Token[])[], head: Token): readonly Token[] {
   const given = new Map(row.operands.map((name, index) => [name, operands[index] ?? []]));
-  const [statement] = readStatements(row.expansion).statements;
+  const [statement] = readStatements(row.expansion, NOTATION).statements;
   return (statement?.tokens ?? []).flatMap((token) => given.get(token.text) ?? [{ ...token, line: head.line, column: head.column }]);
 }
 
@@ -163,7 +117,7 @@ function writeInstruction(row: Instruction, order: number, head: Token, tokens: 
   const kinds = new Map(row.operands);
   let at = 0;
   let last = head;
-  let relocation: Relocation | undefined;
+  let relocation: Relocation<RelocationKind> | undefined;
   const usage = (): string => `it is written \`${`${row.mnemonic} ${writeSyntax(row.syntax)}`.trim()}\``;
   const take = (): Token | undefined => {
     const token = tokens[at];

@@ -2,25 +2,14 @@
 // Instructions are written by their own names, never as pseudo-instructions, so that the text says what is in memory;
 // what the table does not know is written as data. Debug listings, failure texts and the gdb view use it.
 
+import type { DisassembledLine, DisassembleOptions } from "../assembly/instruction-set.ts";
 import { decode, instructionLength } from "./decode.ts";
 import type { DecodedInstruction } from "./decode.ts";
 import { FENCE_LETTERS, MEMORY_ORDERS, ROUNDING_MODES } from "./formats.ts";
 import type { Operand, SyntaxPart } from "./formats.ts";
 import { csrNameOf, F_REGISTERS, X_REGISTERS } from "./registers.ts";
 
-export interface DisassembledLine {
-  readonly offset: number;
-  /** Bytes. */
-  readonly length: number;
-  readonly text: string;
-}
-
-export interface DisassembleOptions {
-  /** Where the first byte is; needed for `symbolAt` only. */
-  readonly address?: bigint;
-  /** The name of a branch target, which otherwise is written as a distance from the instruction. */
-  readonly symbolAt?: (address: bigint) => string | undefined;
-}
+export type { DisassembledLine, DisassembleOptions } from "../assembly/instruction-set.ts";
 
 export function disassemble(bytes: Uint8Array, options: DisassembleOptions = {}): readonly DisassembledLine[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

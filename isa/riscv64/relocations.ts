@@ -3,19 +3,22 @@
 // The kinds are those of the RISC-V ELF psABI, "Relocations", as far as they are needed; `auipc_pair` is R_RISCV_CALL_PLT and
 // also stands for the pair R_RISCV_PCREL_HI20 and R_RISCV_PCREL_LO12_I of `la`, whose second half always follows the first.
 
+import type { RelocationReach } from "../assembly/output.ts";
 import { checkOperand, packOperand } from "./encode.ts";
 import { FORMATS } from "./formats.ts";
 import type { Operand } from "./formats.ts";
 
 export type RelocationKind = "branch" | "jal" | "c.branch" | "c.j" | "auipc_pair" | "absolute32" | "absolute64";
 
-export interface Relocation {
-  /** Byte offset of the field's instruction or datum. */
-  readonly offset: number;
-  readonly kind: RelocationKind;
-  readonly symbol: string;
-  readonly addend: bigint;
-}
+export const RELOCATION_REACHES: Readonly<Record<RelocationKind, RelocationReach>> = {
+  branch: "distance",
+  jal: "distance",
+  "c.branch": "distance",
+  "c.j": "distance",
+  auipc_pair: "distance",
+  absolute32: "address",
+  absolute64: "address",
+};
 
 const targetOperands: Readonly<Record<"branch" | "jal" | "c.branch" | "c.j", Operand>> = {
   branch: FORMATS.B.operands.target,

@@ -1,6 +1,17 @@
-// The text level of the assembler: lines to statements of tokens with columns, and integer expressions over them.
-// Notation is GNU as': `#` and `//` start a comment, `;` ends a statement, `label:` or a number `1:` with `1b` and `1f`.
-// Left out: strings, macros, conditional assembly, relocation functions (%hi, %lo), section directives.
+// The text level of the assemblers: lines to statements of tokens with columns, and integer expressions over them.
+// Notation is GNU as': `//` starts a comment, `;` ends a statement, `label:` or a number `1:` with `1b` and `1f`; what differs
+// between instruction sets is the `Notation`. It knows no mnemonic, no register and no directive.
+// Left out: strings, block comments, macros, conditional assembly.
+
+import type { AssemblyProblem } from "./instruction-set.ts";
+
+/** What an instruction set decides about its text. */
+export interface Notation {
+  /** `#` starts a comment, or an immediate; then it is a comment at the start of a line only, as GNU as has it for AArch64. */
+  readonly hash: "comment" | "immediate";
+  /** Punctuation beside that of expressions, such as `[]`. */
+  readonly marks: string;
+}
 
 export interface Token {
   readonly kind: "name" | "number" | "local" | "punctuation";
@@ -16,14 +27,6 @@ export interface Statement {
   readonly tokens: readonly Token[];
 }
 
-export interface AssemblyProblem {
-  readonly line: number;
-  readonly column: number;
-  readonly length: number;
-  readonly message: string;
-  readonly help?: string;
-}
-
 /** Thrown inside the assembler, where a statement cannot be read on; `assemble` turns it into a value. */
 export class AssemblyError extends Error {
   readonly problem: AssemblyProblem;
@@ -35,33 +38,38 @@ export class AssemblyError extends Error {
   }
 }
 
-const TOKEN = new RegExp(
-  [
-    /(?<space>[ \t\r]+)/,
-    /(?<comment>#.*|\/\/.*)/,
-    /(?<number>0[xX][0-9a-fA-F_]+|0[bB][01][01_]*|'(?:[ -&(-[\]-~]|\\[ -~])')/,
-    /(?<local>\d+[bf]\b)/,
-    /(?<decimal>\d[\d_]*\b)/,
-    /(?<name>[A-Za-z_.$][\w.$]*)/,
-    /(?<punctuation><<|>>|[,()+\-*/%&|^~:;])/,
-  ]
-    .map((part) => part.source)
-    .join("|"),
-  "y",
-);
+function tokenPattern({ hash, marks }: Notation): RegExp {
+  const parts = [
+    /(?<space>[ \t\r]+)/.source,
+    hash === "comment" ? /(?<comment>#.*|\/\/.*)/.source : /(?<comment>(?<=^[ \t]*)#.*|\/\/.*)/.source,
+    /(?<number>0[xX][0-9a-fA-F_]+|0[bB][01][01_]*|'(?:[ -&(-[\]-~]|\\[ -~])')/.source,
+    /(?<local>\d+[bf]\b)/.source,
+    /(?<decimal>\d[\d_]*\b)/.source,
+    /(?<name>[A-Za-z_.$][\w.$]*)/.source,
+    `(?<punctuation><<|>>|[,()+\\-*/%&|^~:;${hash === "immediate" ? "#" : ""}${marks.replace(/[\]\\^-]/g, "\\$&")}])`,
+  ];
+  return new RegExp(parts.join("|"), "y");
+}
 
-export function readStatements(text: string): {
-  statements: readonly Statement[];
-  problems: readonly AssemblyProblem[];
+const patterns = new WeakMap<Notation, RegExp>();
+
+export function readStatements(
+  text: string,
+  notation: Notation,
+): {
+  readonly statements: readonly Statement[];
+  readonly problems: readonly AssemblyProblem[];
 } {
+  const pattern = patterns.get(notation) ?? tokenPattern(notation);
+  patterns.set(notation, pattern);
   const statements: Statement[] = [];
   const problems: AssemblyProblem[] = [];
   for (const [index, line] of text.split("\n").entries()) {
     let tokens: Token[] = [];
-    TOKEN.lastIndex = 0;
-    while (TOKEN.lastIndex < line.length) {
-      const column = TOKEN.lastIndex + 1;
-      const match = TOKEN.exec(line);
+    pattern.lastIndex = 0;
+    while (pattern.lastIndex < line.length) {
+      const column = pattern.lastIndex + 1;
+      const match = pattern.exec(line);
       const groups = match?.groups;
       if (match === null || groups === undefined) {
         const at: Token = { kind: "punctuation", text: line[column - 1] ?? "", line: index + 1, column };
@@ -95,14 +103,17 @@ function splitLabels(tokens: readonly Token[]): Statement {
   }
 }
 
-/** Splits at the commas outside parentheses. */
+const OPENING = new Set(["(", "[", "{"]);
+const CLOSING = new Set([")", "]", "}"]);
+
+/** Splits at the commas outside parentheses, brackets and braces. */
 export function splitOperands(tokens: readonly Token[]): readonly (readonly Token[])[] {
   if (tokens.length === 0) return [];
   const operands: Token[][] = [[]];
   let depth = 0;
   for (const token of tokens) {
-    if (token.text === "(") depth++;
-    if (token.text === ")") depth--;
+    if (OPENING.has(token.text)) depth++;
+    if (CLOSING.has(token.text)) depth--;
     if (token.text === "," && depth === 0) operands.push([]);
     else operands.at(-1)?.push(token);
   }
