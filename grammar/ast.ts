@@ -428,14 +428,21 @@ export interface WhenTargetStmt {
   readonly span: Span;
 }
 
-/** `asm x86_64 (..) {..}`: operands and text are read by the target's assembler. */
+/** `asm x86_64 (in rax = a, out rdx = b, clobber rcx) {..}`: the text is read by the target's assembler. */
 export interface AsmStmt {
   readonly kind: "asm";
   readonly target: Name;
-  readonly operands: string;
+  readonly operands: readonly AsmOperand[];
+  /** As written between the braces, and where. */
   readonly text: string;
+  readonly textSpan: Span;
   readonly span: Span;
 }
+
+/** `value` is what an input is given, and the place of an output; a clobber has none. `clobber memory` names no register. */
+export type AsmOperand =
+  | { readonly kind: "in" | "out" | "inout"; readonly register: Name; readonly value: Expr; readonly span: Span }
+  | { readonly kind: "clobber"; readonly register: Name; readonly span: Span };
 
 // ---- Expressions ----
 

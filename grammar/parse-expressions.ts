@@ -116,7 +116,7 @@ export class ExpressionParser extends ParserCore {
     const open = this.need(0, T.LSquare);
     let length: Expr | null = null;
     this.when(0, !this.isNext(T.RSquare), () => {
-      length = this.#bracketed(() => this.SUBRULE(this.expr));
+      length = this.bracketed(() => this.SUBRULE(this.expr));
     });
     this.needClose(0, T.RSquare, open);
     const element = this.SUBRULE(this.type);
@@ -415,7 +415,7 @@ export class ExpressionParser extends ParserCore {
   }
 
   /** Runs a rule inside brackets, where lines mean nothing and struct literals are free. */
-  #bracketed<R>(parse: () => R, inIndex = false): R {
+  protected bracketed<R>(parse: () => R, inIndex = false): R {
     const { inBrackets, structsAllowed, inIndex: outerIndex } = this;
     this.inBrackets = true;
     this.structsAllowed = true;
@@ -430,7 +430,7 @@ export class ExpressionParser extends ParserCore {
   #parenthesized(): Expr {
     const open = this.peek(1);
     this.consume(0, T.LParen);
-    const inside = this.#bracketed(() => {
+    const inside = this.bracketed(() => {
       const expr = this.subrule(0, this.expr);
       this.needClose(0, T.RParen, open);
       return expr;
@@ -459,7 +459,7 @@ export class ExpressionParser extends ParserCore {
     const open = this.peek(1);
     this.consume(1, T.LParen);
     const args: Expr[] = [];
-    this.#bracketed(() => {
+    this.bracketed(() => {
       this.commaList(3, T.RParen, () => args.push(this.subrule(1, this.expr)));
       this.needClose(1, T.RParen, open);
     });
@@ -469,7 +469,7 @@ export class ExpressionParser extends ParserCore {
   #index(object: Expr): Expr {
     const open = this.peek(1);
     this.consume(1, T.LSquare);
-    const index = this.#bracketed(() => {
+    const index = this.bracketed(() => {
       const inside = this.subrule(2, this.expr);
       this.needClose(1, T.RSquare, open);
       return inside;
@@ -500,7 +500,7 @@ export class ExpressionParser extends ParserCore {
   readonly structFields: Rule<{ name: Name; value: Expr }[]> = this.RULE("structFields", () => {
     const open = this.need(0, T.LCurly);
     const fields: { name: Name; value: Expr }[] = [];
-    this.#bracketed(() => {
+    this.bracketed(() => {
       this.commaList(0, T.RCurly, () => {
         const name = this.needAnyWord(0, "a field's name");
         this.need(0, T.Colon);
@@ -519,7 +519,7 @@ export class ExpressionParser extends ParserCore {
       return { kind: "type-value", type, span: type.span };
     }
     const open = this.need(0, T.LSquare);
-    return this.#bracketed((): Expr => {
+    return this.bracketed((): Expr => {
       const elements: Expr[] = [];
       let count: Expr | null = null;
       this.commaList(0, T.RSquare, () => {
@@ -582,7 +582,7 @@ export class ExpressionParser extends ParserCore {
 
   #branch(index: number): Expr {
     const open = this.need(index, T.LCurly);
-    return this.#bracketed(() => {
+    return this.bracketed(() => {
       const value = this.subrule(index, this.expr);
       this.needClose(index, T.RCurly, open);
       return value;
@@ -638,7 +638,7 @@ export class ExpressionParser extends ParserCore {
     if (next.tokenType === T.StrMiddle || next.tokenType === T.StrTail) {
       throw this.faultAt(next, "E0109", "a hole in a string holds an expression", "empty hole", { help: "a brace in a text is written twice: `{{`" });
     }
-    const expr = this.#bracketed(() => this.subrule(index, this.expr));
+    const expr = this.bracketed(() => this.subrule(index, this.expr));
     parts.push({ kind: "hole", expr, format: null, span: { source: this.source, start: brace, end: brace } });
   }
 

@@ -3,7 +3,7 @@
 // follows shows that they are meant; the table of statement starts then chooses the rule by one token.
 
 import type { IOrAlt, TokenType } from "chevrotain";
-import type { ArithmeticOp, AssignStmt, Block, CheckStmt, ExpectTrapStmt, Expr, IfStmt, MatchStmt, Name, SkipStmt, Stmt, StringLiteral } from "./ast.ts";
+import type { ArithmeticOp, AsmOperand, AssignStmt, Block, CheckStmt, ExpectTrapStmt, Expr, IfStmt, MatchStmt, Name, SkipStmt, Stmt, StringLiteral } from "./ast.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
 import { ExpressionParser, startsExpression } from "./parse-expressions.ts";
@@ -33,6 +33,9 @@ const contextualStarts: ReadonlyMap<string, { readonly type: TokenType; readonly
   ["stub", { type: T.LaterWord, isMeant: (next) => next.tokenType === T.Fn, wants: "`fn`" }],
   ["fault", { type: T.LaterWord, isMeant: (next) => next.tokenType === T.Ident, wants: "a device" }],
 ]);
+
+const asmOperandKinds = ["in", "out", "inout", "clobber"] as const satisfies readonly AsmOperand["kind"][];
+const asmWords = "`in`, `out`, `inout` or `clobber`";
 
 function isText(next: Token): boolean {
   return next.tokenType === T.Str || next.tokenType === T.StrHead;
@@ -625,12 +628,40 @@ export class StatementParser extends ExpressionParser {
   readonly asm: Rule<Stmt> = this.RULE("asm", (): Stmt => {
     const { startOffset } = this.need(0, T.AsmWord);
     const target = this.needName(0, "a target");
-    let operands = "";
-    this.when(0, this.isNext(T.RawText) && this.peek(1).image.startsWith("("), () => {
-      operands = this.consume(0, T.RawText).image.slice(1, -1).trim();
+    const operands: AsmOperand[] = [];
+    this.when(1, this.isNext(T.LParen), () => {
+      const open = this.peek(1);
+      this.consume(0, T.LParen);
+      this.bracketed(() => {
+        this.commaList(0, T.RParen, () => operands.push(this.subrule(0, this.asmOperand)));
+        this.needClose(0, T.RParen, open);
+      });
     });
     const text = this.need(1, T.RawText, "`{` and assembler text");
-    return { kind: "asm", target, operands, text: text.image.slice(1, -1), span: this.spanFrom(startOffset) };
+    const { source, start, end } = this.spanOf(text);
+    const textSpan = { source, start: start + 1, end: end - 1 };
+    return { kind: "asm", target, operands, text: text.image.slice(1, -1), textSpan, span: this.spanFrom(startOffset) };
+  });
+
+  readonly asmOperand: Rule<AsmOperand> = this.RULE("asmOperand", (): AsmOperand => {
+    const { startOffset } = this.peek(1);
+    const word = this.needAnyWord(0, asmWords);
+    const kind = asmOperandKinds.find((known) => known === word.text);
+    if (!this.RECORDING_PHASE && kind === undefined) {
+      const near = nearestName(word.text, asmOperandKinds);
+      throw this.faultAt(this.peek(0), "E0201", `expected ${asmWords}, found \`${word.text}\``, "not an operand", {
+        ...(near === undefined ? {} : { help: `did you mean \`${near}\`?` }),
+      });
+    }
+    const register = this.needName(0, "a register");
+    let value: Expr | null = null;
+    this.when(0, kind !== "clobber", () => {
+      this.consume(0, T.Equal);
+      value = this.subrule(0, this.expr);
+    });
+    const span = this.spanFrom(startOffset);
+    if (value === null || kind === undefined || kind === "clobber") return { kind: "clobber", register, span };
+    return { kind, register, value, span };
   });
 }
 

@@ -17,7 +17,7 @@ export function printAst(root: object, options: PrintAstOptions = { positions: f
   return `${lines.join("\n")}\n`;
 }
 
-const hidden: ReadonlySet<string> = new Set(["kind", "span", "opSpan", "comments"]);
+const hidden: ReadonlySet<string> = new Set(["kind", "span", "opSpan", "textSpan", "comments"]);
 const literalKinds: ReadonlySet<string> = new Set(["int", "duration", "bool", "bytes", "name"]);
 const typeKinds: ReadonlySet<string> = new Set(["named-type", "array-type", "slice-type", "pointer-type", "fn-type"]);
 

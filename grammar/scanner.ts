@@ -203,6 +203,8 @@ class Scanner {
   readonly #holeStarts: number[] = [];
   #at: number;
   #newline = true;
+  /** Where the operands of an `asm` end and its text may begin, -1 outside of them. */
+  #operandsEnd = -1;
 
   constructor(input: ScanInput, report: Report) {
     this.#source = input.source;
@@ -219,6 +221,10 @@ class Scanner {
     const end = this.#end;
     if (this.#isTemplate) this.#scanText(this.#at, this.#at, null, false);
     while (this.#at < end) {
+      if (this.#at === this.#operandsEnd) {
+        this.#scanAsmText();
+        continue;
+      }
       const code = text.charCodeAt(this.#at);
       if (code === 32 || code === 9 || code === 13) this.#at++;
       else if (code === 10) {
@@ -309,14 +315,32 @@ class Scanner {
     const targetEnd = this.#wordEnd(target);
     this.#push(T.Ident, target, targetEnd, null);
     this.#at = this.#skipBlanks(targetEnd);
-    if (this.#text[this.#at] === "(") this.#scanRaw("(", ")");
-    this.#at = this.#skipBlanks(this.#at);
-    if (this.#text[this.#at] === "{") this.#scanRaw("{", "}");
+    if (this.#text[this.#at] === "{") {
+      this.#scanAsmText();
+      return;
+    }
+    // Operands are code like any other; but where they end decides what is text, even if they do not parse.
+    const end = this.#matchingEnd(this.#at, "(", ")");
+    if (end !== null) this.#operandsEnd = end;
+    else this.#failOpen(this.#at, ")");
   }
 
-  /** Takes everything up to the matching bracket, past the assembler's own strings and `//` comments. */
-  #scanRaw(open: string, close: string): void {
-    const start = this.#at;
+  #scanAsmText(): void {
+    this.#operandsEnd = -1;
+    const start = this.#skipBlanks(this.#at);
+    if (this.#text[start] !== "{") return;
+    const end = this.#matchingEnd(start, "{", "}");
+    this.#at = end ?? this.#end;
+    if (end === null) this.#failOpen(start, "}");
+    this.#push(T.RawText, start, this.#at, null);
+  }
+
+  #failOpen(start: number, close: string): void {
+    this.#fault("E0110", `the ${close === "}" ? "assembler text has" : "operands of `asm` have"} no closing \`${close}\``, start, start + 1, "opened here");
+  }
+
+  /** Behind the bracket that closes the one at `start`, past strings and `//` comments; null: there is none. */
+  #matchingEnd(start: number, open: string, close: string): number | null {
     let depth = 0;
     let at = start;
     while (at < this.#end) {
@@ -329,16 +353,10 @@ class Scanner {
         at++;
         while (at < this.#end && this.#text[at] !== '"' && this.#text[at] !== "\n") at += this.#text[at] === "\\" ? 2 : 1;
       } else if (character === open) depth++;
-      else if (character === close && --depth === 0) {
-        this.#at = at + 1;
-        this.#push(T.RawText, start, this.#at, null);
-        return;
-      }
+      else if (character === close && --depth === 0) return at + 1;
       at++;
     }
-    this.#fault("E0110", `the assembler text has no closing \`${close}\``, start, start + 1, "opened here");
-    this.#at = this.#end;
-    this.#push(T.RawText, start, this.#end, null);
+    return null;
   }
 
   // ---- Numbers ----

@@ -14,7 +14,8 @@ export interface StoredModule {
 }
 
 function emptyModule({ version, layout }: Module): Module {
-  return { version, layout, functions: [], symbols: [], signatures: [], files: [], locations: [], exports: [], trapVector: -1, interruptVector: -1 };
+  const lists = { functions: [], symbols: [], signatures: [], files: [], locations: [], assembly: [], exports: [] };
+  return { version, layout, ...lists, trapVector: -1, interruptVector: -1 };
 }
 
 export function storeModule(module: Module): StoredModule {

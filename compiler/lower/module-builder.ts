@@ -2,7 +2,7 @@
 // lists. Lowering starts at the image's entry points; whatever they reach gets an index and a place in the queue, nothing else does.
 
 import { positionAt, type Source, type Span } from "../../grammar/source.ts";
-import type { BytecodeFunction, DataLayout, DataSymbol, Module, Relocation, Signature, SourceLocation } from "../../isa/bytecode/module.ts";
+import type { AssemblyBlock, BytecodeFunction, DataLayout, DataSymbol, Module, Relocation, Signature, SourceLocation } from "../../isa/bytecode/module.ts";
 import { BYTECODE_VERSION } from "../../isa/bytecode/module.ts";
 import type { Site } from "../images/manifest.ts";
 import type { FunctionBody, Global, HFunction, Local } from "../hir.ts";
@@ -19,6 +19,7 @@ type MakeFunction = () => BytecodeFunction;
 export class ModuleBuilder {
   readonly layout: DataLayout;
   readonly sites: Site[] = [];
+  private readonly assembly: AssemblyBlock[] = [];
   /** Frame offsets of locals in memory; closures read their owners' here. */
   readonly frameOffsets = new Map<Local, number>();
   /** Where a body keeps the environment it was given, for closures inside it. */
@@ -157,6 +158,11 @@ export class ModuleBuilder {
     return this.locations.length - 1;
   }
 
+  addAssembly(block: AssemblyBlock): number {
+    this.assembly.push(block);
+    return this.assembly.length - 1;
+  }
+
   addSite(site: Site): number {
     this.sites.push(site);
     return this.sites.length - 1;
@@ -173,6 +179,7 @@ export class ModuleBuilder {
       signatures: this.signatures,
       files: this.files.map((source) => source.path),
       locations: this.locations,
+      assembly: this.assembly,
       exports: this.exports,
       trapVector: vectors.trap,
       interruptVector: vectors.interrupt,

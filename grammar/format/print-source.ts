@@ -3,6 +3,7 @@
 // so none is lost: on its own line, at the end of the line it stood on, or (inside a header) on a line before it.
 
 import type {
+  AsmStmt,
   Attribute,
   Block,
   Comment,
@@ -497,8 +498,18 @@ class SourcePrinter {
           : `${this.#joinElse(text, statement.otherwise.span.start, indent)}${this.#block(statement.otherwise, indent, indent + 7)}`;
       }
       case "asm":
-        return `asm ${statement.target.text}${statement.operands === "" ? "" : ` (${statement.operands})`} {${statement.text}}`;
+        return this.#asm(statement, indent);
     }
+  }
+
+  /** The operands on one line, the text as the author has it. */
+  #asm(statement: AsmStmt, indent: number): string {
+    const operands = statement.operands.map((operand) => {
+      const head = `${operand.kind} ${operand.register.text}`;
+      return operand.kind === "clobber" ? head : `${head} = ${printExpr(this.#context, operand.value, indent, 0)}`;
+    });
+    const list = operands.length === 0 ? "" : ` (${operands.join(", ")})`;
+    return this.#header(`asm ${statement.target.text}${list}`, statement.textSpan.start - 1, indent) + ` {${statement.text}}`;
   }
 
   /** `} else `, with what comments stand before the else. */

@@ -59,6 +59,7 @@ const MALFORMED: readonly (readonly [name: string, bytes: Uint8Array, message: s
   ["another version", bytesOf(2, 0), "version 2 is not 1 at byte 4"],
   ["unknown layout bits", bytesOf(1, 4), "unknown flags at byte 5"],
   ["an unknown section", bytesOf(1, 0, 9, 0), "unknown section 9 at byte 6"],
+  ["an unknown instruction set", bytesOf(1, 0, 8, 8, 1, 9, 0, 0, 0, 0, 0, 0), "unknown instruction set at byte 9"],
   ["a section twice", bytesOf(1, 0, 1, 1, 0, 1, 1, 0), "section 1 is not in ascending order at byte 9"],
   ["a section beyond the end", bytesOf(1, 0, 1, 5, 0), "a list is longer than the rest of the bytes at byte 7"],
   ["bytes left in a section", bytesOf(1, 0, 1, 2, 0, 0), "section 1 has bytes left over at byte 9"],

@@ -3,8 +3,8 @@
 // than the input can fill. Whether the module makes sense is the verifier's question.
 
 import { BYTECODE_VERSION } from "./module.ts";
-import type { BytecodeFunction, DataLayout, DataSymbol, Instruction, Module, Relocation, ScalarType, Signature, SourceLocation } from "./module.ts";
-import { findInstruction, findOpcode, type ImmediateKind, type InstructionRow } from "./instructions.ts";
+import type { AssemblyBlock, BytecodeFunction, DataLayout, DataSymbol, Instruction, Module, Relocation, ScalarType, Signature, SourceLocation } from "./module.ts";
+import { findInstruction, findOpcode, SYS_ISAS, type ImmediateKind, type InstructionRow } from "./instructions.ts";
 
 export class BytecodeFormatError extends Error {
   /** Byte offset of what is wrong. */
@@ -21,7 +21,7 @@ export type DecodeResult = { readonly module: Module; readonly error?: undefined
 const MAGIC = [0x67, 0x62, 0x63, 0x00] as const;
 const TYPES: readonly ScalarType[] = ["i8", "i16", "i32", "i64", "addr"];
 
-const SECTION = { files: 1, locations: 2, signatures: 3, symbols: 4, functions: 5, exports: 6, vectors: 7 } as const;
+const SECTION = { files: 1, locations: 2, signatures: 3, symbols: 4, functions: 5, exports: 6, vectors: 7, assembly: 8 } as const;
 
 // ---------------------------------------------------------------------------------------------------------------- encoding
 
@@ -162,6 +162,18 @@ function writeFunction(out: Writer, fn: BytecodeFunction): void {
   out.list(fn.body, (instruction) => writeInstruction(out, instruction));
 }
 
+function writeAssembly(out: Writer, block: AssemblyBlock): void {
+  out.byte(SYS_ISAS.indexOf(block.isa));
+  for (const names of [block.inputs, block.outputs, block.clobbers]) out.list(names, (name) => out.string(name));
+  out.byte(block.memory ? 1 : 0);
+  out.unsigned(block.bytes.length);
+  out.raw(block.bytes);
+  out.list(block.lines, ({ offset, location }) => {
+    out.unsigned(offset);
+    out.unsigned(location);
+  });
+}
+
 /** Encodes a verified module. */
 export function encodeModule(module: Module): Uint8Array {
   const out = new Writer();
@@ -187,6 +199,7 @@ export function encodeModule(module: Module): Uint8Array {
     into.unsigned(module.trapVector + 1);
     into.unsigned(module.interruptVector + 1);
   });
+  section(SECTION.assembly, module.assembly, writeAssembly);
   return out.finish();
 }
 
@@ -378,6 +391,19 @@ function readFunction(input: Reader): BytecodeFunction {
   return { name, signature, registers, frameSize, body: input.list(() => readInstruction(input)) };
 }
 
+function readAssembly(input: Reader): AssemblyBlock {
+  const isa = SYS_ISAS[input.byte()];
+  if (isa === undefined) return input.fail("unknown instruction set", input.position - 1);
+  const names = (): string[] => input.list(() => input.string());
+  const inputs = names();
+  const outputs = names();
+  const clobbers = names();
+  const memory = input.flags(1) === 1;
+  const bytes = input.raw();
+  const lines = input.list(() => ({ offset: input.unsigned(), location: input.unsigned() }));
+  return { isa, bytes, inputs, outputs, clobbers, memory, lines };
+}
+
 function readModule(input: Reader): Module {
   for (const byte of MAGIC) if (input.byte() !== byte) input.fail("not guest bytecode: wrong magic", input.position - 1);
   const version = input.unsigned();
@@ -390,6 +416,7 @@ function readModule(input: Reader): Module {
   let functions: readonly BytecodeFunction[] = [];
   let exports: readonly { readonly name: string; readonly function: number }[] = [];
   let vectors: readonly [number, number] = [-1, -1];
+  let assembly: readonly AssemblyBlock[] = [];
   const sections: Readonly<Record<number, () => void>> = {
     [SECTION.files]: () => void (files = input.list(() => input.string())),
     [SECTION.locations]: () => void (locations = input.list(() => ({ file: input.unsigned(), line: input.unsigned(), column: input.unsigned() }))),
@@ -398,6 +425,7 @@ function readModule(input: Reader): Module {
     [SECTION.functions]: () => void (functions = input.list(() => readFunction(input))),
     [SECTION.exports]: () => void (exports = input.list(() => ({ name: input.string(), function: input.unsigned() }))),
     [SECTION.vectors]: () => void (vectors = [input.unsigned() - 1, input.unsigned() - 1]),
+    [SECTION.assembly]: () => void (assembly = input.list(() => readAssembly(input))),
   };
   const total = input.end;
   let previous = 0;
@@ -414,7 +442,8 @@ function readModule(input: Reader): Module {
     if (input.position !== input.end) input.fail(`section ${id} has bytes left over`);
     input.end = total;
   }
-  return { version, layout, functions, symbols, signatures, files, locations, exports, trapVector: vectors[0], interruptVector: vectors[1] };
+  const [trapVector, interruptVector] = vectors;
+  return { version, layout, functions, symbols, signatures, files, locations, assembly, exports, trapVector, interruptVector };
 }
 
 /** Decodes any bytes. The module has the right shape but is not verified. */

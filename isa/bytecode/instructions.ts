@@ -19,6 +19,7 @@ export type ImmediateKind =
   | "rmw" // index into RMW_OPERATIONS
   | "trap-field" // index into TRAP_FIELDS
   | "isa" // index into SYS_ISAS
+  | "assembly" // index into Module.assembly
   | "offset"; // signed 32-bit byte offset
 
 export interface InstructionRow {
@@ -61,6 +62,7 @@ export type TrapClass = (typeof TRAP_CLASSES)[number];
 
 export const RMW_OPERATIONS = ["add", "sub", "and", "or", "xor", "swap"] as const;
 export const SYS_ISAS = ["bytecode", "x86_64", "riscv64", "aarch64"] as const;
+export type SysIsa = (typeof SYS_ISAS)[number];
 
 /** What `trap_info` reads of the trap being handled (all as i64). access: 0 none, 1 read, 2 write, 3 execute. width in bytes. */
 export const TRAP_FIELDS = ["class", "pc", "address", "access", "width", "value", "sp"] as const;
@@ -310,6 +312,15 @@ export const INSTRUCTIONS: readonly InstructionRow[] = [
     imm: ["isa", "u32"],
     traps: true,
     doc: "a target's own instruction; on any other target illegal_instruction",
+  },
+  {
+    name: "asm",
+    code: 0x5d,
+    dst: ["..."],
+    src: ["..."],
+    imm: ["assembly"],
+    traps: true,
+    doc: "machine code of a target, operands and results in the registers that it names; on any other target illegal_instruction",
   },
 ];
 

@@ -2,6 +2,8 @@
 // machine-code back ends). Nothing here knows JavaScript values beyond plain numbers, a host pointer or an engine: a module says
 // its data layout, and everything else is instructions over typed registers and guest memory. docs/bytecode.md is normative.
 
+import type { SysIsa } from "./instructions.ts";
+
 /** Register types. `addr` is 4 or 8 bytes by the module's layout. Registers hold bits; signedness belongs to operations. */
 export type ScalarType = "i8" | "i16" | "i32" | "i64" | "addr";
 
@@ -62,6 +64,22 @@ export interface SourceLocation {
   readonly column: number;
 }
 
+/** Machine code of one instruction set, written in the source as text: what an `asm` instruction executes. */
+export interface AssemblyBlock {
+  readonly isa: SysIsa;
+  readonly bytes: Uint8Array;
+  /** Registers of that instruction set, one for each operand of the instruction; each once. */
+  readonly inputs: readonly string[];
+  /** One for each result. A register may be both. */
+  readonly outputs: readonly string[];
+  /** Further registers that the code changes, inputs among them where they do not keep their value. */
+  readonly clobbers: readonly string[];
+  /** Whether the code reads or writes memory: no access is kept back or moved past it. */
+  readonly memory: boolean;
+  /** The source of the bytes from an offset on, as an index into `Module.locations`; ascending. */
+  readonly lines: readonly { readonly offset: number; readonly location: number }[];
+}
+
 export interface Module {
   readonly version: number;
   readonly layout: DataLayout;
@@ -71,6 +89,8 @@ export interface Module {
   readonly signatures: readonly Signature[];
   readonly files: readonly string[];
   readonly locations: readonly SourceLocation[];
+  /** What `asm` instructions name. */
+  readonly assembly: readonly AssemblyBlock[];
   /** Functions by role: `main`, and whatever else the image manifest names. */
   readonly exports: readonly { readonly name: string; readonly function: number }[];
   /** Called at a trap, signature () -> i32; -1: a trap is fatal. */

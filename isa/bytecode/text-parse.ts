@@ -3,8 +3,8 @@
 // instruction that may trap is then located at its own line of the text.
 
 import { BYTECODE_VERSION } from "./module.ts";
-import type { BytecodeFunction, DataLayout, DataSymbol, Instruction, Module, Relocation, ScalarType, Signature, SourceLocation } from "./module.ts";
-import { findInstruction } from "./instructions.ts";
+import type { AssemblyBlock, BytecodeFunction, DataLayout, DataSymbol, Instruction, Module, Relocation, ScalarType, Signature, SourceLocation } from "./module.ts";
+import { findInstruction, SYS_ISAS } from "./instructions.ts";
 import type { ImmediateKind, InstructionRow } from "./instructions.ts";
 import { IMMEDIATE_NAMES, TRAILING_IMMEDIATES } from "./text-print.ts";
 
@@ -233,13 +233,14 @@ class Parser {
     const functions: BytecodeFunction[] = [];
     const symbols: DataSymbol[] = [];
     const signatures: Signature[] = [];
+    const assembly: AssemblyBlock[] = [];
     const exports: { name: string; function: number }[] = [];
     let files: string[] = [];
     let trapVector = -1;
     let interruptVector = -1;
     while (this.token.kind !== "end") {
       const at = this.token;
-      const word = this.take("word", "func, data, export, signature, trap_vector, interrupt_vector, files or locations");
+      const word = this.take("word", "func, data, assembly, export, signature, trap_vector, interrupt_vector, files or locations");
       switch (word) {
         case "func":
           functions.push(this.function());
@@ -250,6 +251,10 @@ class Parser {
         case "signature":
           this.keyword(`sig${signatures.length}`);
           signatures.push(this.signature());
+          break;
+        case "assembly":
+          this.keyword(`asm${assembly.length}`);
+          assembly.push(this.assembly());
           break;
         case "export": {
           const name = this.take("string", "a name in quotes");
@@ -275,7 +280,7 @@ class Parser {
       this.endLine();
     }
     if (this.selfLocated && this.locations.length > 0) files = [fileName];
-    return { version, layout, functions, symbols, signatures, files, locations: this.locations, exports, trapVector, interruptVector };
+    return { version, layout, functions, symbols, signatures, files, locations: this.locations, assembly, exports, trapVector, interruptVector };
   }
 
   private layout(): DataLayout {
@@ -326,6 +331,37 @@ class Parser {
       });
     }
     return { name, size, align, writable: access === "writable", bytes: Uint8Array.from(bytes), relocations };
+  }
+
+  private assembly(): AssemblyBlock {
+    const at = this.token;
+    const name = this.take("word", "an instruction set");
+    const isa = SYS_ISAS.find((known) => known === name);
+    if (isa === undefined) this.fail(`unknown instruction set '${name}'; one of ${SYS_ISAS.join(", ")}`, at);
+    const inputs = this.registers("in");
+    const outputs = this.registers("out");
+    const clobbers = this.registers("clobber");
+    const memory = this.accept("word", "memory");
+    const bytes: number[] = [];
+    const lines: { offset: number; location: number }[] = [];
+    this.block(() => {
+      if (this.accept("word", "bytes")) {
+        this.bytes(bytes);
+        return;
+      }
+      if (!this.accept("word", "line")) this.expected("bytes or line");
+      lines.push({ offset: this.number("an offset"), location: this.number("a location") });
+    });
+    return { isa, bytes: Uint8Array.from(bytes), inputs, outputs, clobbers, memory, lines };
+  }
+
+  /** `in "a0", "a1"`, or nothing. */
+  private registers(word: string): string[] {
+    const names: string[] = [];
+    if (!this.accept("word", word)) return names;
+    do names.push(this.take("string", "a register in quotes"));
+    while (this.accept("mark", ","));
+    return names;
   }
 
   private bytes(into: number[]): void {
@@ -451,6 +487,11 @@ class Parser {
       case "signature": {
         const text = this.take("word", "a signature (sigN)");
         if (!/^sig\d+$/.test(text)) this.fail("expected a signature (sigN)", at);
+        return Number(text.slice(3));
+      }
+      case "assembly": {
+        const text = this.take("word", "an assembly block (asmN)");
+        if (!/^asm\d+$/.test(text)) this.fail("expected an assembly block (asmN)", at);
         return Number(text.slice(3));
       }
       case "u32":

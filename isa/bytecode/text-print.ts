@@ -2,7 +2,7 @@
 // out, so text-parse.ts gives an equal module; depths stay numbers and nesting is shown by indentation.
 
 import { hexBytes } from "../hex.ts";
-import type { BytecodeFunction, DataSymbol, Instruction, Module, Signature } from "./module.ts";
+import type { AssemblyBlock, BytecodeFunction, DataSymbol, Instruction, Module, Signature } from "./module.ts";
 import { findInstruction, RMW_OPERATIONS, SYS_ISAS, TRAP_CLASSES, TRAP_FIELDS } from "./instructions.ts";
 import type { ImmediateKind } from "./instructions.ts";
 
@@ -47,6 +47,8 @@ function printImmediate(kind: ImmediateKind, value: number | bigint, functions: 
       return symbols(Number(value));
     case "signature":
       return `sig${value}`;
+    case "assembly":
+      return `asm${value}`;
     case "offset":
       return value < 0 ? String(value) : `+${value}`;
     case "constant":
@@ -120,6 +122,23 @@ export function printFunction(module: Module, index: number): string {
   return [...printFunctionLines(module, fn, makeNames(module.functions), makeNames(module.symbols))].join("\n") + "\n";
 }
 
+function* chunksOf(bytes: Uint8Array): Iterable<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += 32) yield bytes.subarray(start, start + 32);
+}
+
+const printBytes = (chunk: Uint8Array): string => `  bytes "${hexBytes(chunk).join("")}"`;
+
+/** Registers are in quotes: their names are another language's. */
+function* printAssemblyLines(index: number, block: AssemblyBlock): Iterable<string> {
+  const registers = (word: string, names: readonly string[]): string =>
+    names.length === 0 ? "" : ` ${word} ${names.map((name) => JSON.stringify(name)).join(", ")}`;
+  const lists = registers("in", block.inputs) + registers("out", block.outputs) + registers("clobber", block.clobbers);
+  yield `assembly asm${index} ${block.isa}${lists}${block.memory ? " memory" : ""} {`;
+  for (const chunk of chunksOf(block.bytes)) yield printBytes(chunk);
+  for (const { offset, location } of block.lines) yield `  line ${offset} ${location}`;
+  yield "}";
+}
+
 function* printSymbolLines(symbol: DataSymbol, functions: Names, symbols: Names): Iterable<string> {
   const head = `data ${printName(symbol.name)} size ${symbol.size} align ${symbol.align} ${symbol.writable ? "writable" : "readonly"}`;
   if (symbol.bytes.length === 0 && symbol.relocations.length === 0) {
@@ -127,11 +146,9 @@ function* printSymbolLines(symbol: DataSymbol, functions: Names, symbols: Names)
     return;
   }
   yield head + " {";
-  for (let start = 0; start < symbol.bytes.length; start += 32) {
-    const chunk = symbol.bytes.subarray(start, start + 32);
-    const hex = hexBytes(chunk).join("");
+  for (const chunk of chunksOf(symbol.bytes)) {
     const ascii = [...chunk].map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".")).join("");
-    yield `  bytes "${hex}" ; ${ascii}`;
+    yield `${printBytes(chunk)} ; ${ascii}`;
   }
   for (const relocation of symbol.relocations) {
     if (relocation.kind === "function") {
@@ -153,6 +170,7 @@ export function printText(module: Module): string {
   if (module.interruptVector >= 0) lines.push(`interrupt_vector ${functions(module.interruptVector)}`);
   for (const entry of module.exports) lines.push(`export ${JSON.stringify(entry.name)} = ${functions(entry.function)}`);
   module.signatures.forEach((signature, index) => lines.push(`signature sig${index} ${printSignature(signature)}`));
+  module.assembly.forEach((block, index) => lines.push("", ...printAssemblyLines(index, block)));
   for (const symbol of module.symbols) lines.push("", ...printSymbolLines(symbol, functions, symbols));
   for (const fn of module.functions) lines.push("", ...printFunctionLines(module, fn, functions, symbols));
   lines.push("", "files {", ...module.files.map((file) => `  ${JSON.stringify(file)}`), "}");

@@ -25,6 +25,15 @@ export "main" = @main
 export "odd \\"name\\"" = @"odd name"
 signature sig0 (addr, i32) -> (i64)
 
+assembly asm0 riscv64 in "a0", "a1" out "a0" clobber "t0" memory {
+  bytes "3305b50293020000"
+  line 0 0
+  line 4 1
+}
+
+assembly asm1 x86_64 {
+}
+
 data @text size 8 align 4 readonly {
   bytes "68690a00" ; hi..
   addr 4 data @space +12
@@ -49,6 +58,8 @@ func @main (i32) -> (i32) frame 16 {
     return %1
   end
   %1 = sys x86_64, 9, %3, %2                 ;@0 7:1
+  %1 = asm asm0, %3, %2                      ;@0 7:1
+  asm asm1                                   ;@1 8:2
   return %1
 }
 
@@ -119,6 +130,9 @@ const MISTAKES: readonly (readonly [text: string, message: string])[] = [
     body("trap overflow, %0"),
     `4:8: unknown trap-class 'overflow'; one of none, illegal_instruction, breakpoint, divide_error, misaligned, access_fault, page_fault, protection, syscall, fp_exception, machine_check, bounds, stack_overflow, unreachable, timeout`,
   ],
+  ["gbc 1 addr32 little\nassembly asm0 vax {", "2:15: unknown instruction set 'vax'; one of bytecode, x86_64, riscv64, aarch64"],
+  ["gbc 1 addr32 little\nassembly asm0 riscv64 in a0 {", '2:26: expected a register in quotes, found "a0"'],
+  [body("asm sig0"), "4:7: expected an assembly block (asmN)"],
   [body("br"), "4:5: expected a depth, found the end of the line"],
   [body("%0 = copy.i32 %0 %0"), '4:20: expected the end of the line, found "0"'],
   [body("%0 = const.i32 ?"), '4:18: unexpected character "?"'],

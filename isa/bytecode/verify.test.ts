@@ -33,6 +33,7 @@ const VALID: Readonly<Record<string, string>> = {
   "conversions of equal width": returning("%3 = zext.i32.addr %0\n%1 = trunc.addr.i32 %3\n%1 = sext.addr.i32 %3"),
   "constants from the signed minimum to the unsigned maximum": returning("%2 = const.i8 -128\n%2 = const.i8 255\n%4 = const.i64 0xffffffffffffffff"),
   "sys with any registers": returning("%1, %4 = sys riscv64, 7, %2, %3, %5"),
+  "asm with any types": `assembly asm0 riscv64 in "a0", "a1" out "a0" memory {\nbytes "13000000"\nline 0 0\n}\n${returning("%4 = asm asm0, %2, %3")}`,
 };
 
 for (const [name, text] of Object.entries(VALID)) {
@@ -88,6 +89,17 @@ const INVALID: readonly (readonly [text: string, problems: readonly string[]])[]
   ],
   ["data @d size 8 align 1 readonly {\naddr 0 func #5\n}", ["module: symbol 0 (d): relocation at 0: no function 5"]],
   ["data @d size 8 align 1 readonly\ndata @d size 8 align 1 readonly", ["module: two symbols are named 'd'"]],
+  [`assembly asm0 riscv64 in "a0" out "a1", "a2" {\n}\n${returning("%1 = asm asm0, %0, %2")}`, [`${F} 0: asm has 1 results, expected 2`, `${F} 0: asm has 2 operands, expected 1`]],
+  [returning("asm asm0"), [`${F} 0: asm: assembly 0 does not exist`]],
+  [
+    'assembly asm0 riscv64 in "a0", "a0" {\nbytes "1300"\nline 0 0\nline 0 0\nline 2 5\n}\nfiles {\n"f"\n}\nlocations {\n0:1:1\n}',
+    [
+      "module: assembly block 0: two inputs are named 'a0'",
+      "module: assembly block 0: line at offset 0 is outside the code or out of order",
+      "module: assembly block 0: line at offset 2 is outside the code or out of order",
+      "module: assembly block 0: no location 5",
+    ],
+  ],
   [
     `func @f () -> () {\nreg %0:i8\n%0 = div_u.i8 %0, %0 ;@3\n%0 = div_u.i8 %0, %0\nfence ;@0\nreturn\n}\nfiles {\n}\nlocations {\n1:0:1\n}`,
     [

@@ -3,7 +3,7 @@
 // Registers are typed and there is no operand stack, so instructions are judged one by one; only depths and reachability need a walk.
 
 import { BYTECODE_VERSION, byteWidth } from "./module.ts";
-import type { BytecodeFunction, DataSymbol, Instruction, Module, ScalarType, Signature } from "./module.ts";
+import type { AssemblyBlock, BytecodeFunction, DataSymbol, Instruction, Module, ScalarType, Signature } from "./module.ts";
 import { findInstruction, RMW_OPERATIONS, SYS_ISAS, TRAP_CLASSES, TRAP_FIELDS } from "./instructions.ts";
 import type { ImmediateKind, InstructionRow } from "./instructions.ts";
 
@@ -39,6 +39,7 @@ export function verifyModule(module: Module): Problem[] {
   const report = (message: string): void => void problems.push({ function: -1, instruction: -1, message });
   verifyTables(module, report);
   module.symbols.forEach((symbol, index) => verifySymbol(module, symbol, (message) => report(`symbol ${index} (${symbol.name}): ${message}`)));
+  module.assembly.forEach((block, index) => verifyAssembly(module, block, (message) => report(`assembly block ${index}: ${message}`)));
   module.functions.forEach((fn, index) => new FunctionVerifier(module, fn, index, problems).verify());
   return problems;
 }
@@ -117,6 +118,19 @@ function verifySymbol(module: Module, symbol: DataSymbol, report: Report): void 
       if (!isIndex(relocation.symbol, module.symbols.length)) report(`relocation at ${offset}: no symbol ${relocation.symbol}`);
       if (!isOffset(relocation.addend)) report(`relocation at ${offset}: addend ${relocation.addend}`);
     }
+  }
+}
+
+function verifyAssembly(module: Module, block: AssemblyBlock, report: Report): void {
+  if (!SYS_ISAS.includes(block.isa)) report(`unknown instruction set '${String(block.isa)}'`);
+  verifyNames("input", block.inputs, report);
+  verifyNames("output", block.outputs, report);
+  verifyNames("clobber", block.clobbers, report);
+  let previous = -1;
+  for (const { offset, location } of block.lines) {
+    if (!isIndex(offset, block.bytes.length) || offset <= previous) report(`line at offset ${offset} is outside the code or out of order`);
+    if (!isIndex(location, module.locations.length)) report(`no location ${location}`);
+    previous = offset;
   }
 }
 
@@ -234,6 +248,8 @@ class FunctionVerifier {
         return isIndex(value, TRAP_FIELDS.length);
       case "isa":
         return isIndex(value, SYS_ISAS.length);
+      case "assembly":
+        return isIndex(value, module.assembly.length);
     }
   }
 
@@ -243,10 +259,19 @@ class FunctionVerifier {
     const variable = this.variableTypes(instruction);
     this.verifyOperands(instruction, "result", instruction.dst, row.dst, variable?.results);
     this.verifyOperands(instruction, "operand", instruction.src, row.src, variable?.params);
+    if (instruction.op === "asm") this.verifyAsm(instruction);
     if (new Set(instruction.dst).size !== instruction.dst.length) this.report(`${instruction.op} writes a register twice`);
   }
 
-  /** What `...` stands for; undefined: any types (`sys`), or unknown because of another problem. */
+  /** As many registers as its block has; the types are free. */
+  private verifyAsm({ imm, dst, src }: Instruction): void {
+    const block = this.module.assembly[Number(imm[0])];
+    if (block === undefined) return;
+    if (dst.length !== block.outputs.length) this.report(`asm has ${dst.length} results, expected ${block.outputs.length}`);
+    if (src.length !== block.inputs.length) this.report(`asm has ${src.length} operands, expected ${block.inputs.length}`);
+  }
+
+  /** What `...` stands for; undefined: any types (`sys`, `asm`), or unknown because of another problem. */
   private variableTypes({ op, imm }: Instruction): Signature | undefined {
     switch (op) {
       case "call":

@@ -26,6 +26,7 @@ function moduleOf(symbols: readonly DataSymbol[], layout: DataLayout = LITTLE_64
     signatures: [],
     files: [],
     locations: [],
+    assembly: [],
     exports: [],
     trapVector: -1,
     interruptVector: -1,

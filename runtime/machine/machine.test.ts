@@ -626,6 +626,7 @@ function helloModule(): Module {
     signatures: [],
     files: [],
     locations: [],
+    assembly: [],
     exports: [{ name: "main", function: 0 }],
     trapVector: -1,
     interruptVector: -1,

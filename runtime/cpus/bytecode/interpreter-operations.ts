@@ -399,4 +399,8 @@ const PREPARE: Readonly<Record<string, (site: Site) => Operation>> = {
     const value = BigInt(instruction.imm[1]!);
     return (cpu) => m.raise(cpu, "illegal_instruction", pc, { value });
   },
+  asm:
+    ({ m, pc }) =>
+    (cpu) =>
+      m.raise(cpu, "illegal_instruction", pc, {}),
 };

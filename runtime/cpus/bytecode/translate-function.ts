@@ -271,17 +271,20 @@ const trap: Emit = (f, i) => {
   f.dead = true;
 };
 
-/** No target's own instructions run here; the number is the trap's value. */
-const system: Emit = (f, i) => {
+function illegalInstruction(f: FunctionWriter, value: number): void {
   f.w.localGet(SP_LOCAL);
   pushFuel(f);
   f.w.i32Const(instructionPc(f));
   f.w.i32Const(trapNumber("illegal_instruction"));
-  f.w.i64Const(numberImmediate(f, i, 1));
+  f.w.i64Const(value);
   f.w.call(f.context.support("trap_value"));
   f.w.byte(OP.unreachable);
   f.dead = true;
-};
+}
+
+/** No target's own instructions run here; the number is the trap's value. */
+const system: Emit = (f, i) => illegalInstruction(f, numberImmediate(f, i, 1));
+const assembly: Emit = (f) => illegalInstruction(f, 0);
 
 /** CPU instructions that neither look at the time nor change when the next poll is due. */
 function callImport(name: ImportName): Emit {
@@ -339,6 +342,7 @@ const STRUCTURE: { readonly [op: string]: Emit } = {
   wait: callSupport("wait"),
   relax: callSupport("relax"),
   sys: system,
+  asm: assembly,
 };
 
 const CPU: { readonly [op: string]: Emit } = {

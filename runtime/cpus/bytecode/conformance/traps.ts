@@ -29,6 +29,8 @@ function trapCase(
   };
 }
 
+const ASM = 'assembly asm0 x86_64 in "rax" out "rdx" {\n  bytes "90"\n}';
+
 const ramEnd = ({ machine }: CaseContext): bigint => machine.memory.base + BigInt(machine.memory.size);
 
 const raised = TRAP_CLASSES.filter((name) => name !== "none").map((name: TrapClass) =>
@@ -263,6 +265,7 @@ const blockMoves: readonly ConformanceCase[] = [
   ]),
   trapCase("sys of a target", "%1:i32", "%1 = sys x86_64, 5, %1", 1, () => ({ class: "illegal_instruction", pc: 0, value: 5n })),
   trapCase("sys bytecode", "", "sys bytecode, 4294967295", 1, () => ({ class: "illegal_instruction", pc: 0, value: 0xffff_ffffn })),
+  trapCase("asm", "%1:i32", "%1 = asm asm0, %1", 1, () => ({ class: "illegal_instruction", pc: 0 }), ASM),
 ];
 
 // ------------------------------------------------------------------------------------------------------------- code addresses
