@@ -4,6 +4,7 @@
 
 import type { ArithmeticOp, CompareOp } from "../grammar/ast.ts";
 import type { Span } from "../grammar/source.ts";
+import type { SysIsa } from "../isa/bytecode/instructions.ts";
 import type { Attributes } from "./check/attributes.ts";
 import type { ConstValue } from "./check/constants.ts";
 import type { Register, RegisterField, RegsType, StructField, Type } from "./types.ts";
@@ -115,7 +116,22 @@ export type HStmt =
   | { readonly kind: "word"; readonly word: "fail" | "info" | "skip"; readonly message: Text; readonly span: Span }
   | { readonly kind: "print"; readonly text: Text; readonly span: Span }
   | { readonly kind: "on-irq"; readonly source: HExpr; readonly body: FunctionBody; readonly span: Span }
+  /** `inout` is read before and assigned after. Register names are canonical. */
+  | {
+      readonly kind: "asm";
+      readonly isa: SysIsa;
+      readonly bytes: Uint8Array;
+      readonly operands: readonly AsmOperand[];
+      readonly clobbers: readonly string[];
+      readonly memory: boolean;
+      readonly lines: readonly { readonly offset: number; readonly span: Span }[];
+      readonly span: Span;
+    }
   | { readonly kind: "cpus"; readonly blocks: readonly { readonly cpu: HExpr; readonly body: FunctionBody }[]; readonly span: Span };
+
+export type AsmOperand =
+  | { readonly kind: "in"; readonly register: string; readonly value: HExpr }
+  | { readonly kind: "out" | "inout"; readonly register: string; readonly place: HPlace };
 
 export interface MatchRange {
   readonly low: bigint;

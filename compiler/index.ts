@@ -6,6 +6,7 @@ import { parseYamlFile } from "../grammar/yaml/read-yaml-spec.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import type { DataLayout, Module } from "../isa/bytecode/module.ts";
 import { verifyModule } from "../isa/bytecode/verify.ts";
+import type { MachineLanguage } from "../isa/machine-language.ts";
 import { guestConstants, type MachineDescription } from "../machines/description.ts";
 import type { Manifest } from "./images/manifest.ts";
 import { lowerImage } from "./lower/image.ts";
@@ -17,6 +18,8 @@ export interface CompileOptions {
   /** Directory of the guest library, with a trailing slash. */
   readonly libDirectory: string;
   readonly layout?: DataLayout;
+  /** What `loadMachineLanguage(machine.target)` gave; without it there are no `asm` blocks and no names of the target's own. */
+  readonly language?: MachineLanguage | null;
   /** Tags that the project declares beside the built-in ones. */
   readonly tags?: readonly string[];
 }
@@ -54,6 +57,7 @@ function checkProgram(paths: readonly string[], options: CompileOptions): Progra
       name: options.machine.target,
       layout: options.layout ?? DEFAULT_LAYOUT,
       constants: new Map(guestConstants(options.machine).map(({ name, value }) => [name, value])),
+      language: options.language ?? null,
     },
     targets: TARGETS,
     readFile: options.readFile,

@@ -656,7 +656,7 @@ export class StatementParser extends ExpressionParser {
     const register = this.needName(0, "a register");
     let value: Expr | null = null;
     this.when(0, kind !== "clobber", () => {
-      this.consume(0, T.Equal);
+      this.need(0, T.Equal, "`=` and what it holds");
       value = this.subrule(0, this.expr);
     });
     const span = this.spanFrom(startOffset);

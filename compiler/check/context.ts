@@ -4,6 +4,7 @@
 import type { Span } from "../../grammar/source.ts";
 import type { Diagnostic, Label, Report } from "../../grammar/diagnostic.ts";
 import { nearestName } from "../../grammar/nearest-name.ts";
+import type { MachineLanguage } from "../../isa/machine-language.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { FunctionBody, HExpr } from "../hir.ts";
 import { ERROR, type Type } from "../types.ts";
@@ -15,6 +16,8 @@ export interface TargetFacts {
   readonly layout: DataLayout;
   /** `uart0.base` and the like, for `machine.uart0.base`. */
   readonly constants: ReadonlyMap<string, bigint>;
+  /** Its assembler and register names; null on the bytecode, and where the caller did not load one. */
+  readonly language: MachineLanguage | null;
 }
 
 export interface Context {

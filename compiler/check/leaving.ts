@@ -38,6 +38,7 @@ function statementLeaves(statement: HStmt): boolean {
     case "expect-trap":
     case "print":
     case "on-irq":
+    case "asm":
     case "cpus":
       return false;
   }

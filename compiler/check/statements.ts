@@ -5,6 +5,7 @@ import type { Block, CpuStmt, Expr, Stmt, StringLiteral } from "../../grammar/as
 import { textOf, type Span } from "../../grammar/source.ts";
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { FunctionBody, HBlock, HExpr, HStmt, Local, Text, TrapFieldName } from "../hir.ts";
+import { checkAsm } from "./asm.ts";
 import { BOOL, ERROR, U32, U64, USIZE, VOID, elementOf, showType, type Type } from "../types.ts";
 import { evaluateInteger, intValue } from "./constants.ts";
 import { counted, errorExpr, fail, failTwice, listNames, nested, suggest, type Context } from "./context.ts";
@@ -186,15 +187,7 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
       return chosen === null ? [] : [{ kind: "block", block: checkBlock(context, chosen) }];
     }
     case "asm":
-      checkTargetName(context, statement.target.text, statement.target.span);
-      if (context.modules.targets.includes(statement.target.text)) {
-        const same = statement.target.text === context.target.name;
-        fail(context, statement.target.span, "E0603", `\`asm ${statement.target.text}\` cannot be assembled for target \`${context.target.name}\``, {
-          label: same ? "there is no assembler for it" : `compiled for \`${context.target.name}\``,
-          help: same ? undefined : `put it into \`when target ${statement.target.text} { .. }\``,
-        });
-      }
-      return [];
+      return checkAsm(context, statement);
   }
 }
 

@@ -705,6 +705,56 @@ test "stops" {
 }`,
   ),
 
+  entry(
+    "E0604",
+    "register of an operand",
+    "The operands of `asm` are in general registers of the target, by the names that its assembler takes. Some of them are not free: compiled code keeps the stack pointer, the CPU's block and the fuel there (docs/native.md, 3). Others, such as floating-point registers, can be clobbered, but hold no operand.",
+    `
+test "doubles" on riscv64 {
+  var y: u64
+  asm riscv64 (in a8 = 21, out a0 = y) { slli a0, a7, 1 }
+  expect y == 42
+}`,
+    `
+test "doubles" on riscv64 {
+  var y: u64
+  asm riscv64 (in a7 = 21, out a0 = y) { slli a0, a7, 1 }
+  expect y == 42
+}`,
+  ),
+  entry(
+    "E0605",
+    "operand of asm",
+    "An operand is one register: an integer, a `bool` or a pointer. A register takes one input and gives one result; both may be the same register, written as `inout` or as two operands. What is a result need not be clobbered.",
+    `
+test "adds" on riscv64 {
+  var sum: u64
+  asm riscv64 (in a0 = 1, in a0 = 2, out a2 = sum) { add a2, a0, a1 }
+  expect sum == 3
+}`,
+    `
+test "adds" on riscv64 {
+  var sum: u64
+  asm riscv64 (in a0 = 1, in a1 = 2, out a2 = sum) { add a2, a0, a1 }
+  expect sum == 3
+}`,
+  ),
+  entry(
+    "E0606",
+    "assembler text",
+    "The target's assembler does not take the text of an `asm` block. It knows the target's instructions, labels, integer expressions, data directives, and the integer constants of the program by their names.",
+    `
+test "waits" on riscv64 {
+  asm riscv64 { puase }
+  expect 1 == 1
+}`,
+    `
+test "waits" on riscv64 {
+  asm riscv64 { pause }
+  expect 1 == 1
+}`,
+  ),
+
   // ---- Suites, tests and tables ----
   entry(
     "E0701",

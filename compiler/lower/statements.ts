@@ -5,6 +5,7 @@ import type { Span } from "../../grammar/source.ts";
 import type { FunctionBody, HBlock, HExpr, HPlace, HStmt } from "../hir.ts";
 import { isAggregate, registersOf, scalarOf, sizeOf } from "../types.ts";
 import { evaluateInteger } from "../check/constants.ts";
+import { lowerAsm } from "./asm.ts";
 import { lowerCheck, lowerExpectTrap, lowerWord } from "./checks.ts";
 import { arithmetic, isSigned, lowerExpr, lowerInto, lowerScalar, lowerSequence } from "./expressions.ts";
 import type { FunctionBuilder } from "./function-builder.ts";
@@ -125,6 +126,9 @@ function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
       return;
     case "on-irq":
       lowerOnIrq(b, statement);
+      return;
+    case "asm":
+      lowerAsm(b, statement);
       return;
     case "cpus":
       lowerCpus(b, statement);

@@ -129,14 +129,21 @@ function* chunksOf(bytes: Uint8Array): Iterable<Uint8Array> {
 const printBytes = (chunk: Uint8Array): string => `  bytes "${hexBytes(chunk).join("")}"`;
 
 /** Registers are in quotes: their names are another language's. */
-function* printAssemblyLines(index: number, block: AssemblyBlock): Iterable<string> {
+function* printAssemblyLines(index: number, block: AssemblyBlock, withLines: boolean): Iterable<string> {
   const registers = (word: string, names: readonly string[]): string =>
     names.length === 0 ? "" : ` ${word} ${names.map((name) => JSON.stringify(name)).join(", ")}`;
   const lists = registers("in", block.inputs) + registers("out", block.outputs) + registers("clobber", block.clobbers);
   yield `assembly asm${index} ${block.isa}${lists}${block.memory ? " memory" : ""} {`;
   for (const chunk of chunksOf(block.bytes)) yield printBytes(chunk);
-  for (const { offset, location } of block.lines) yield `  line ${offset} ${location}`;
+  if (withLines) for (const { offset, location } of block.lines) yield `  line ${offset} ${location}`;
   yield "}";
+}
+
+/** One assembly block as in `printText`, without its module and, if told so, without where its lines are. */
+export function printAssembly(module: Module, index: number, withLines = true): string {
+  const block = module.assembly[index];
+  if (block === undefined) throw new RangeError(`no assembly block ${index}`);
+  return [...printAssemblyLines(index, block, withLines)].join("\n") + "\n";
 }
 
 function* printSymbolLines(symbol: DataSymbol, functions: Names, symbols: Names): Iterable<string> {
@@ -170,7 +177,7 @@ export function printText(module: Module): string {
   if (module.interruptVector >= 0) lines.push(`interrupt_vector ${functions(module.interruptVector)}`);
   for (const entry of module.exports) lines.push(`export ${JSON.stringify(entry.name)} = ${functions(entry.function)}`);
   module.signatures.forEach((signature, index) => lines.push(`signature sig${index} ${printSignature(signature)}`));
-  module.assembly.forEach((block, index) => lines.push("", ...printAssemblyLines(index, block)));
+  module.assembly.forEach((block, index) => lines.push("", ...printAssemblyLines(index, block, true)));
   for (const symbol of module.symbols) lines.push("", ...printSymbolLines(symbol, functions, symbols));
   for (const fn of module.functions) lines.push("", ...printFunctionLines(module, fn, functions, symbols));
   lines.push("", "files {", ...module.files.map((file) => `  ${JSON.stringify(file)}`), "}");

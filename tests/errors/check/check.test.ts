@@ -6,10 +6,12 @@ import { renderDiagnostics } from "../../../compiler/diagnostics/render.ts";
 import { compileFiles } from "../../fixtures/compile.ts";
 import { compareGolden, goldenFolder, type GoldenInput } from "../../goldens.ts";
 
-function report({ path }: GoldenInput): string {
-  const { diagnostics } = compileFiles([path]);
-  return renderDiagnostics(diagnostics, { color: false, width: 120, limit: 100 });
-}
+const reportFor =
+  (target: string) =>
+  ({ path }: GoldenInput): string => {
+    const { diagnostics } = compileFiles([path], { target });
+    return renderDiagnostics(diagnostics, { color: false, width: 120, limit: 100 });
+  };
 
 test("twenty mistakes in one file give twenty reports in one run", () => {
   const path = "tests/errors/twenty.gspec";
@@ -18,4 +20,5 @@ test("twenty mistakes in one file give twenty reports in one run", () => {
   assert.equal(diagnostics.length, 20);
 });
 
-goldenFolder({ name: "errors of the checker", folder: "tests/errors/check", inputs: [".gspec", ".gspec.yaml"], expected: ".txt", produce: report });
+goldenFolder({ name: "errors of the checker", folder: "tests/errors/check", inputs: [".gspec", ".gspec.yaml"], expected: ".txt", produce: reportFor("bytecode") });
+goldenFolder({ name: "errors for riscv64", folder: "tests/errors/riscv64", inputs: [".gspec"], expected: ".txt", produce: reportFor("riscv64") });
