@@ -36,7 +36,7 @@ const layers: readonly Layer[] = [
   {
     folder: "runtime",
     mayImport: ["runtime", "isa", "machines"],
-    mayImportTypes: ["compiler/images/manifest.ts"],
+    mayImportTypes: ["compiler/images/manifest.ts", "compiler/native/native-image.ts"],
   },
   { folder: "bin", mayImport: ["bin", "grammar", "isa", "machines", "compiler", "runtime"] },
 ];

@@ -1,7 +1,7 @@
 // `guestspec list`: the selected tests, one id a line, or as JSON for tools.
 
 import type { ManifestCase, ManifestTest } from "../../compiler/images/manifest.ts";
-import { staticSkip } from "../../runtime/engines/embedded.ts";
+import { staticSkip } from "../../runtime/engines/case-engine.ts";
 import type { PlannedCase } from "../../runtime/runner/plan.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";

@@ -1,7 +1,8 @@
 // `guestspec why TEST`: everything that decides whether and how a test runs, each with where it comes from. Nothing is ever silently
 // not run, and this is where one asks.
 
-import { limitsOf, type EngineOptions } from "../../runtime/engines/embedded.ts";
+import type { EngineOptions } from "../../runtime/engines/embedded.ts";
+import { limitsOf } from "../../runtime/engines/limits.ts";
 import { deriveSeed } from "../../runtime/engines/case-id.ts";
 import { checkNeeds, cpusNeeded, isPromised, unmetNeed } from "../../runtime/engines/needs.ts";
 import { formatDuration } from "../../runtime/engines/values.ts";

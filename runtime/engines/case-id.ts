@@ -3,15 +3,13 @@
 
 import type { Manifest, ManifestCase, ManifestSuite, ManifestTest } from "../../compiler/images/manifest.ts";
 
-export const EMBEDDED = "embedded";
-
 /** The part that does not depend on where it runs. */
 export function caseName(manifest: Manifest, suite: ManifestSuite, test: ManifestTest, row: ManifestCase): string {
   const file = manifest.files[suite.file] ?? "?";
   return `${file}::${suite.name}::${test.name}${row.name === null ? "" : `[${row.name}]`}`;
 }
 
-export function caseId(manifest: Manifest, suite: ManifestSuite, test: ManifestTest, row: ManifestCase, engine = EMBEDDED): string {
+export function caseId(manifest: Manifest, suite: ManifestSuite, test: ManifestTest, row: ManifestCase, engine: string): string {
   return `${caseName(manifest, suite, test, row)}@${manifest.target}/${engine}`;
 }
 

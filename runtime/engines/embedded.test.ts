@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bytecodeVirt as machine } from "../../tests/fixtures/machines.ts";
 import type { TestFinished } from "../events.ts";
-import { createEmbeddedEngine, type EmbeddedEngine, type EngineOptions, type ExecutorChoice } from "./embedded.ts";
+import type { CaseEngine } from "./case-engine.ts";
+import { createEmbeddedEngine, type EngineOptions, type ExecutorChoice } from "./embedded.ts";
 import { engineHost } from "./host.ts";
 import type { EngineImage } from "./session.ts";
 import { buildGuest, failing, passes, stuck, type GuestCase, type GuestOptions, type GuestSuite, type GuestTest } from "../../tests/fixtures/guest.ts";
@@ -32,7 +33,7 @@ async function runAll(image: EngineImage, options: Partial<EngineOptions> = {}):
   return results;
 }
 
-function open(image: EngineImage, options: Partial<EngineOptions> = {}): EmbeddedEngine {
+function open(image: EngineImage, options: Partial<EngineOptions> = {}): CaseEngine {
   return createEmbeddedEngine(image, { ...defaults, ...options }, engineHost, 1);
 }
 

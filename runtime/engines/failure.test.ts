@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Manifest, Site, SiteOperand, ValueType } from "../../compiler/images/manifest.ts";
 import { createSourceLines, frameAt } from "./code-frame.ts";
+import { mapBytecode } from "./code-map.ts";
 import { describeCheck, describePc, describeTrap, withRow, type FailedCheck, type ReportContext } from "./failure.ts";
 import type { SlotValue } from "./values.ts";
 
@@ -44,12 +45,12 @@ function makeContext(...sites: readonly Site[]): ReportContext {
   const instruction = (at: number) => ({ op: "load", dst: [], src: [], imm: [], at });
   return {
     manifest,
-    module: {
-      layout: { addressBytes: 8, endian: "little" },
+    layout: { addressBytes: 8, endian: "little" },
+    code: mapBytecode({
       functions: [{ name: "add", signature: { params: [], results: [] }, registers: [], frameSize: 0, body: [instruction(-1), instruction(0)] }],
       files: ["specs/a.gspec"],
       locations: [{ file: 0, line: 8, column: 10 }],
-    },
+    }),
     sources: createSourceLines((path) => (path === "specs/a.gspec" ? SOURCE : null)),
   };
 }

@@ -4,16 +4,19 @@
 
 import type { Manifest, ManifestCase, Site, SiteOperand } from "../../compiler/images/manifest.ts";
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
-import type { Module } from "../../isa/bytecode/module.ts";
+import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { CodeFrame, Failure, FailureValue } from "../events.ts";
 import { frameAt, type SourceLines } from "./code-frame.ts";
+import type { CodeMap } from "./code-map.ts";
 import { diffValues } from "./diff.ts";
 import type { FrameTrap } from "./frames.ts";
 import { formatAddress, formatBrief, formatHex, formatType, formatValue, type SlotValue } from "./values.ts";
 
 export interface ReportContext {
   readonly manifest: Manifest;
-  readonly module: Pick<Module, "layout" | "functions" | "files" | "locations">;
+  /** Of the guest's memory. */
+  readonly layout: DataLayout;
+  readonly code: CodeMap;
   readonly sources: SourceLines;
 }
 
@@ -64,19 +67,14 @@ export function summariseTrap(trap: FrameTrap): string {
   return trap.value === 0n ? trapClassName(trap.class) : `${trapClassName(trap.class)}, value ${formatAddress(trap.value)}`;
 }
 
-/** Where a code address is in the sources. */
+/** Where a code address is in the sources, as reports show it. */
 function symbolise(context: ReportContext, pc: bigint): { readonly function: string | null; readonly frame: CodeFrame | null; readonly place: string | null } {
-  const { functions, locations, files } = context.module;
-  const named = pc > 0xffff_ffff_ffffn ? undefined : functions[Math.floor(Number(pc) / 0x1_0000) - 1];
-  if (named === undefined) return { function: null, frame: null, place: null };
-  // The entry of a function is a place too: that of its first instruction that has one.
-  const start = Number(pc) % 0x1_0000;
-  const at = named.body.slice(start).find((instruction) => instruction.at >= 0)?.at ?? -1;
-  const location = locations[at];
-  const path = location === undefined ? undefined : files[location.file];
-  if (location === undefined || path === undefined) return { function: named.name, frame: null, place: null };
-  const frame = frameAt(context.sources, { path, line: location.line, column: location.column, length: 0 }, "");
-  return { function: named.name, frame, place: `${path}:${location.line}` };
+  const place = context.code.locate(pc);
+  if (place === null) return { function: null, frame: null, place: null };
+  const { function: name, source } = place;
+  if (source === null) return { function: name, frame: null, place: null };
+  const { path, line, column } = source;
+  return { function: name, frame: frameAt(context.sources, { path, line, column, length: 0 }, ""), place: `${path}:${line}` };
 }
 
 function trapRecord(context: ReportContext, trap: FrameTrap): NonNullable<Failure["trap"]> {
@@ -142,7 +140,7 @@ function sidesOf(site: Site, operands: readonly SlotOperand[]): Sides | null {
 
 /** The part after "expected <text>": what came instead. */
 function describeMismatch(context: ReportContext, site: Site, check: FailedCheck): string {
-  const brief = ({ value, operand }: SlotOperand): string => formatBrief(value, operand.type, context.module.layout);
+  const brief = ({ value, operand }: SlotOperand): string => formatBrief(value, operand.type, context.layout);
   const known = operandsOf(site, check);
   const sides = sidesOf(site, known);
   if (sides === null) {
@@ -203,7 +201,7 @@ const SITE_KINDS: Readonly<Record<Site["kind"], Failure["kind"]>> = {
 export function describeCheck(context: ReportContext, check: FailedCheck, phase: string): Failure {
   const site = context.manifest.sites[check.site];
   if (site === undefined) return makeFailure("error", `the guest named site ${check.site}, which the image does not have`, { cpu: check.cpu });
-  const { layout } = context.module;
+  const { layout } = context;
   const known = operandsOf(site, check);
   const values: FailureValue[] = known
     .filter(({ operand }) => !operand.literal)
@@ -231,7 +229,7 @@ function phaseKind(phase: string, fallback: Failure["kind"]): Failure["kind"] {
   return phase.endsWith("teardown") || phase === "cleanup" ? "teardown" : fallback;
 }
 
-function compareSides({ left, right }: Sides, layout: Module["layout"]): { details: readonly string[]; hints: readonly string[] } {
+function compareSides({ left, right }: Sides, layout: DataLayout): { details: readonly string[]; hints: readonly string[] } {
   // A literal on the left is what was expected; otherwise the right side is.
   const [expected, got] = left.operand.literal && !right.operand.literal ? [left, right] : [right, left];
   return diffValues(expected.value, got.value, got.operand.type, layout);
@@ -243,7 +241,7 @@ function labelOf(context: ReportContext, site: Site, check: FailedCheck, sides: 
   if (sides === null) return "";
   const got = sides.left.operand.literal ? sides.right : sides.left;
   if (site.operator !== "==") return "";
-  const text = formatBrief(got.value, got.operand.type, context.module.layout);
+  const text = formatBrief(got.value, got.operand.type, context.layout);
   return text.length <= 40 ? `was ${text}` : "";
 }
 
@@ -260,9 +258,9 @@ export function withRow(context: ReportContext, failure: Failure, row: ManifestC
 }
 
 /** Where a CPU stands, as a sentence's end and as a code frame. */
-export function describePc(context: ReportContext, pc: number, label: string): { readonly text: string; readonly frame: CodeFrame | null } {
+export function describePc(context: ReportContext, pc: number | bigint, label: string): { readonly text: string; readonly frame: CodeFrame | null } {
   const { function: name, place, frame } = symbolise(context, BigInt(pc));
-  if (name === null) return { text: `at pc ${formatHex(BigInt(pc), 32)}`, frame: null };
+  if (name === null) return { text: `at pc ${pc > 0xffff_ffff ? formatAddress(BigInt(pc)) : formatHex(BigInt(pc), 32)}`, frame: null };
   if (frame === null) return { text: place === null ? `in ${name}` : `in ${name} (${place})`, frame };
   return { text: `in ${name}`, frame: { ...frame, label } };
 }

@@ -1,21 +1,24 @@
 // The `test-finished` event of a case before anything is known of how it went: who it is, and nothing else. The engine fills it in; the
 // runner does for cases whose worker died.
 
-import type { Manifest, ManifestCase, ManifestSuite, ManifestTest } from "../../compiler/images/manifest.ts";
+import type { ManifestCase, ManifestSuite, ManifestTest } from "../../compiler/images/manifest.ts";
 import type { TestFinished } from "../events.ts";
-import { caseId, EMBEDDED } from "./case-id.ts";
+import { caseId } from "./case-id.ts";
+import { engineOf, type EngineImage } from "./session.ts";
 
-export function emptyResult(manifest: Manifest, suite: ManifestSuite, test: ManifestTest, row: ManifestCase): TestFinished {
+export function emptyResult(image: Pick<EngineImage, "manifest" | "engine">, suite: ManifestSuite, test: ManifestTest, row: ManifestCase): TestFinished {
+  const { manifest } = image;
+  const engine = engineOf(image);
   return {
     type: "test-finished",
-    id: caseId(manifest, suite, test, row),
+    id: caseId(manifest, suite, test, row, engine),
     file: manifest.files[suite.file] ?? "?",
     line: test.line,
     suite: suite.name,
     test: test.name,
     row: row.name,
     target: manifest.target,
-    engine: EMBEDDED,
+    engine,
     verdict: "pass",
     reason: null,
     promised: false,

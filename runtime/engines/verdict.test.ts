@@ -3,11 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { Outcome } from "../machine/cpu-contract.ts";
 import { createSourceLines } from "./code-frame.ts";
 import type { ReportContext } from "./failure.ts";
 import { readTranscript } from "./transcript.ts";
-import { judge, type LimitsInForce } from "./verdict.ts";
+import { judge, type CallOutcome, type LimitsInForce } from "./verdict.ts";
 
 const context: ReportContext = {
   manifest: {
@@ -19,15 +18,16 @@ const context: ReportContext = {
     sites: [],
     entry: { boot: 0, suiteSetup: 0, suiteTeardown: 0, runCase: 0, tableSetup: 0, tableTeardown: 0, main: 0 },
   },
-  module: { layout: { addressBytes: 8, endian: "little" }, functions: [], files: [], locations: [] },
+  layout: { addressBytes: 8, endian: "little" },
+  code: { locate: () => null },
   sources: createSourceLines(() => null),
 };
 const limits: LimitsInForce = { timeoutNs: 1e9, instructions: 1e6, graceNs: 1e6, elapsedNs: 10, executed: 10 };
-const returned: Outcome = { kind: "returned", values: [] };
-const powerOff = (code: number): Outcome => ({ kind: "exit", exit: { kind: "poweroff", code } });
-const reset: Outcome = { kind: "exit", exit: { kind: "reset", code: 0 } };
+const returned: CallOutcome = { kind: "returned", values: [] };
+const powerOff = (code: number): CallOutcome => ({ kind: "exit", exit: { kind: "poweroff", code } });
+const reset: CallOutcome = { kind: "exit", exit: { kind: "reset", code: 0 } };
 
-function verdictOf(outcome: Outcome, exits: string | null, frames: Parameters<typeof readTranscript>[0] = []): string {
+function verdictOf(outcome: CallOutcome, exits: string | null, frames: Parameters<typeof readTranscript>[0] = []): string {
   return judge(context, outcome, readTranscript(frames, "body"), limits, true, exits).verdict;
 }
 

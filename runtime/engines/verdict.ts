@@ -3,6 +3,7 @@
 
 import { VERDICTS, type Failure, type Verdict } from "../events.ts";
 import type { Outcome, TrapRecord } from "../machine/cpu-contract.ts";
+import type { MachineExit } from "../devices/device.ts";
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { FrameTrap } from "./frames.ts";
 import { describeCheck, describePc, describeTrap, makeFailure, summariseTrap, trapClassName, type ReportContext } from "./failure.ts";
@@ -21,8 +22,21 @@ export interface LimitsInForce {
   readonly graceNs: number;
   /** Guest time and instructions that the call took. */
   readonly elapsedNs: number;
+  /** 0 where nobody counts them. */
   readonly executed: number;
 }
+
+/** Endings that only machines outside of this process have: the guest tells them in frames, or the process is seen to be gone. */
+export type OutsideOutcome =
+  | { readonly kind: "exit"; readonly exit: MachineExit; readonly details: readonly string[] }
+  | { readonly kind: "told-trap"; readonly trap: FrameTrap; readonly cpu: number; readonly details: readonly string[] }
+  | { readonly kind: "told-double-fault"; readonly trap: FrameTrap; readonly first: FrameTrap; readonly cpu: number; readonly details: readonly string[] }
+  /** No end of the call within a wall-clock limit; `pc` where a CPU was then, if somebody could be asked. */
+  | { readonly kind: "silent"; readonly afterMs: number; readonly pc: bigint | null; readonly details: readonly string[] }
+  /** The machine is gone or useless for a reason of its own. */
+  | { readonly kind: "lost"; readonly verdict: "crash" | "error"; readonly message: string; readonly details: readonly string[] };
+
+export type CallOutcome = Outcome | OutsideOutcome;
 
 export function worst(verdicts: readonly Verdict[]): Verdict {
   return VERDICTS.find((verdict) => verdicts.includes(verdict)) ?? "pass";
@@ -35,6 +49,8 @@ function groupThousands(value: number): string {
 /** Time and instructions run together; idle time sets them apart. */
 function describeLimit(limits: LimitsInForce): string {
   if (limits.elapsedNs >= limits.timeoutNs) return `the limit of ${formatDuration(limits.timeoutNs)} of guest time was reached`;
+  // Machine code counts rounds of loops and calls only.
+  if (limits.executed === 0) return `the limit of ${groupThousands(limits.instructions)} rounds of loops and calls was reached`;
   return `the limit of ${groupThousands(limits.instructions)} instructions was reached`;
 }
 
@@ -51,7 +67,7 @@ function judgeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: 
 }
 
 /** How a test that is to end the machine (`@exits`) ended, against what it promised; null: it ended as any other. */
-function judgeExit(outcome: Outcome, transcript: Transcript, expected: string | null): Judgement | null {
+function judgeExit(outcome: CallOutcome, transcript: Transcript, expected: string | null): Judgement | null {
   if (expected === null || transcript.skip !== null) return null;
   const promise = expected === "reset" ? "reset the machine" : `power the machine off with code ${expected}`;
   // A failed check or a trap may have ended it before.
@@ -64,7 +80,15 @@ function judgeExit(outcome: Outcome, transcript: Transcript, expected: string | 
   return { verdict: "fail", failures: [makeFailure("error", `the test was expected to ${promise}, but it ${did}`)] };
 }
 
-function judgeOutcome(context: ReportContext, outcome: Outcome, transcript: Transcript, limits: LimitsInForce): Judgement | null {
+function judgeDoubleFault(context: ReportContext, trap: FrameTrap, before: FrameTrap, cpu: number, phase: string): Judgement {
+  const second = describeTrap(context, trap, cpu, phase);
+  const first = describeTrap(context, before, cpu, phase);
+  const message = `double fault${phase === "body" ? "" : ` during ${phase}`}: ${summariseTrap(trap)} while handling ${summariseTrap(before)}`;
+  const related = second.frame === null ? [] : [{ text: "then, in the handler", frame: second.frame }];
+  return { verdict: "crash", failures: [{ ...first, kind: "double-fault", message, related }] };
+}
+
+function judgeOutcome(context: ReportContext, outcome: CallOutcome, transcript: Transcript, limits: LimitsInForce): Judgement | null {
   const during = transcript.phase === "body" ? "" : ` during ${transcript.phase}`;
   switch (outcome.kind) {
     case "returned":
@@ -72,17 +96,21 @@ function judgeOutcome(context: ReportContext, outcome: Outcome, transcript: Tran
     case "exit": {
       const { kind, code } = outcome.exit;
       const what = kind === "reset" ? "reset the machine" : `powered the machine off with code ${code}`;
-      return { verdict: "crash", failures: [makeFailure("error", `the guest ${what}${during}, before the test had ended`)] };
+      const details = "details" in outcome ? outcome.details : [];
+      return { verdict: "crash", failures: [makeFailure("error", `the guest ${what}${during}, before the test had ended`, { details })] };
     }
     case "unhandled-trap": {
       return judgeTrap(context, toFrameTrap(outcome.trap), outcome.trap.cpu, transcript.phase, limits);
     }
-    case "double-fault": {
-      const second = describeTrap(context, toFrameTrap(outcome.trap), outcome.trap.cpu, transcript.phase);
-      const first = describeTrap(context, toFrameTrap(outcome.first), outcome.first.cpu, transcript.phase);
-      const message = `double fault${during}: ${summariseTrap(toFrameTrap(outcome.trap))} while handling ${summariseTrap(toFrameTrap(outcome.first))}`;
-      const related = second.frame === null ? [] : [{ text: "then, in the handler", frame: second.frame }];
-      return { verdict: "crash", failures: [{ ...first, kind: "double-fault", message, related }] };
+    case "told-trap": {
+      const { verdict, failures } = judgeTrap(context, outcome.trap, outcome.cpu, transcript.phase, limits);
+      return { verdict, failures: failures.map((failure) => ({ ...failure, details: [...failure.details, ...outcome.details] })) };
+    }
+    case "double-fault":
+      return judgeDoubleFault(context, toFrameTrap(outcome.trap), toFrameTrap(outcome.first), outcome.trap.cpu, transcript.phase);
+    case "told-double-fault": {
+      const { verdict, failures } = judgeDoubleFault(context, outcome.trap, outcome.first, outcome.cpu, transcript.phase);
+      return { verdict, failures: failures.map((failure) => ({ ...failure, details: [...failure.details, ...outcome.details] })) };
     }
     case "deadlock": {
       const { text, frame } = describePc(context, outcome.pc, "waits here");
@@ -94,6 +122,14 @@ function judgeOutcome(context: ReportContext, outcome: Outcome, transcript: Tran
       const message = `hung${during}: still running ${formatDuration(limits.graceNs)} after ${describeLimit(limits)}, ${text}`;
       return { verdict: "hung", failures: [makeFailure("hung", message, { frame })] };
     }
+    case "silent": {
+      const place = outcome.pc === null ? null : describePc(context, outcome.pc, "was running here");
+      const where = place === null ? "" : `, ${place.text}`;
+      const message = `hung${during}: no end after ${formatDuration(outcome.afterMs * 1e6)} of wall time, the machine was stopped${where}`;
+      return { verdict: "hung", failures: [makeFailure("hung", message, { frame: place?.frame ?? null, details: outcome.details })] };
+    }
+    case "lost":
+      return { verdict: outcome.verdict, failures: [makeFailure("error", `${outcome.message}${during}`, { details: outcome.details })] };
   }
 }
 
@@ -109,7 +145,7 @@ function judgeTranscript(context: ReportContext, transcript: Transcript, limits:
 /** `expectsEnd`: false for set-up and teardown of a suite or table, which report failures only. `exits`: the test's `@exits`. */
 export function judge(
   context: ReportContext,
-  outcome: Outcome,
+  outcome: CallOutcome,
   transcript: Transcript,
   limits: LimitsInForce,
   expectsEnd: boolean,

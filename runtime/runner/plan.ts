@@ -3,11 +3,11 @@
 
 import type { Manifest, ManifestCase, ManifestSuite, ManifestTest } from "../../compiler/images/manifest.ts";
 import { capabilitiesOf, type MachineDescription } from "../../machines/description.ts";
-import { caseId, EMBEDDED } from "../engines/case-id.ts";
+import { staticSkip, type WorkItem } from "../engines/case-engine.ts";
+import { caseId } from "../engines/case-id.ts";
 import { createRandomStream, STREAM_ORDER } from "../machine/random.ts";
-import { staticSkip, type WorkItem } from "../engines/embedded.ts";
 import { formatNeed, isMetBy } from "../engines/needs.ts";
-import type { EngineImage } from "../engines/session.ts";
+import { engineOf, type EngineImage } from "../engines/session.ts";
 import type { FilterSubject } from "./filter-match.ts";
 
 /** A case of the plan: a filter's subject, and where it is in which image. */
@@ -58,14 +58,16 @@ function* casesOf(manifest: Manifest): Generator<{ suite: ManifestSuite; test: M
 /** All cases of the images, in the order of the files. */
 export function listCases(images: readonly EngineImage[]): PlannedCase[] {
   const cases: PlannedCase[] = [];
-  images.forEach(({ manifest, machine }, image) => {
+  images.forEach((contents, image) => {
+    const { manifest, machine } = contents;
     const { files, target } = manifest;
+    const engine = engineOf(contents);
     /** Rows of a test share what does not depend on the row. */
     let shared: { readonly test: ManifestTest; readonly needs: readonly string[]; readonly devices: readonly string[] } | undefined;
     for (const { suite, test, row, at } of casesOf(manifest)) {
       if (shared === undefined || shared.test !== test) shared = { test, needs: test.needs.map(formatNeed), devices: devicesOf(test, machine) };
       cases.push({
-        id: caseId(manifest, suite, test, row),
+        id: caseId(manifest, suite, test, row, engine),
         file: files[suite.file] ?? "?",
         line: test.line,
         endLine: test.endLine,
@@ -76,7 +78,7 @@ export function listCases(images: readonly EngineImage[]): PlannedCase[] {
         ...(row.file === test.file ? {} : { rowFile: files[row.file] ?? "?" }),
         tags: row.tags === undefined ? test.tags : [...test.tags, ...row.tags],
         target,
-        engine: EMBEDDED,
+        engine,
         needs: shared.needs,
         devices: shared.devices,
         covers: row.covers === undefined ? test.covers : [...test.covers, ...row.covers],

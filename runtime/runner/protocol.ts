@@ -2,7 +2,8 @@
 // batch with its results. Which unit it is at stands in shared memory, where the runner can read it even when the worker hangs.
 
 import type { TestFinished } from "../events.ts";
-import type { EngineOptions, WorkItem } from "../engines/embedded.ts";
+import type { WorkItem } from "../engines/case-engine.ts";
+import type { EngineOptions } from "../engines/embedded.ts";
 import type { EngineImage } from "../engines/session.ts";
 
 export interface WorkerSetup {

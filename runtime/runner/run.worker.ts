@@ -1,7 +1,8 @@
 // A worker thread of the runner: the same embedded engine, fed with batches. It knows neither the plan nor the reports.
 
 import { parentPort, workerData } from "node:worker_threads";
-import { createEmbeddedEngine, type EmbeddedEngine } from "../engines/embedded.ts";
+import type { CaseEngine } from "../engines/case-engine.ts";
+import { createEmbeddedEngine } from "../engines/embedded.ts";
 import { engineHost } from "../engines/host.ts";
 import type { EngineImage } from "../engines/session.ts";
 import type { FromWorker, ToWorker, WorkerSetup, WorkUnit } from "./protocol.ts";
@@ -12,9 +13,9 @@ const { options, progress } = workerData as WorkerSetup;
 const current = new Int32Array(progress);
 
 const images = new Map<number, { readonly contents: EngineImage; readonly plannedCases: number }>();
-let active: { readonly image: number; readonly engine: EmbeddedEngine } | null = null;
+let active: { readonly image: number; readonly engine: CaseEngine } | null = null;
 
-function engineFor(image: number): EmbeddedEngine {
+function engineFor(image: number): CaseEngine {
   if (active?.image === image) return active.engine;
   active?.engine.dispose();
   const known = images.get(image);
@@ -25,7 +26,7 @@ function engineFor(image: number): EmbeddedEngine {
 
 async function runBatch(image: number, units: readonly WorkUnit[]): Promise<FromWorker> {
   const engine = engineFor(image);
-  const results: { index: number; result: Awaited<ReturnType<EmbeddedEngine["run"]>> }[] = [];
+  const results: { index: number; result: Awaited<ReturnType<CaseEngine["run"]>> }[] = [];
   for (const unit of units) {
     Atomics.store(current, 0, unit.index);
     results.push({ index: unit.index, result: await engine.run(unit) });

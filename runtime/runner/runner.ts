@@ -3,8 +3,10 @@
 // the recorded stream depends on plan and seed only.
 
 import { EVENT_VERSION, type RunEvent, type RunFinished, type TestFinished } from "../events.ts";
-import { createEmbeddedEngine, DEFAULT_INSTRUCTIONS, limitsOf, type EmbeddedEngine, type EngineHost, type EngineOptions } from "../engines/embedded.ts";
+import type { CaseEngine } from "../engines/case-engine.ts";
+import { createEmbeddedEngine, type EngineHost, type EngineOptions } from "../engines/embedded.ts";
 import { makeFailure } from "../engines/failure.ts";
+import { DEFAULT_INSTRUCTIONS, limitsOf } from "../engines/limits.ts";
 import { emptyResult, reproLine } from "../engines/result.ts";
 import type { EngineImage } from "../engines/session.ts";
 import { createRelease, type Release } from "./release.ts";
@@ -98,12 +100,12 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
   let isStopping = false;
   let isInterrupted = false;
   let pool: WorkerPool | null = null;
-  let active: { readonly image: number; readonly engine: EmbeddedEngine } | null = null;
+  let active: { readonly image: number; readonly engine: CaseEngine } | null = null;
   let inlineIndex = -1;
   /** This thread is one of the jobs, unless it has a screen to keep alive. */
   const workerCount = request.isLive ? request.jobs : request.jobs - 1;
 
-  function engineFor(image: number): EmbeddedEngine {
+  function engineFor(image: number): CaseEngine {
     if (active?.image === image) return active.engine;
     active?.engine.dispose();
     const contents = images[image];
@@ -144,7 +146,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     const text = how === "hung" ? `the test did not answer and its worker was stopped: ${message}` : `the worker died: ${message}`;
     const verdict = how === "hung" ? "hung" : "error";
     return {
-      ...emptyResult(image.manifest, suite, test, row),
+      ...emptyResult(image, suite, test, row),
       verdict,
       failures: [makeFailure(verdict, text)],
       repro: reproLine(unit.id, `${request.engine.reproFlags} --jobs 1`),

@@ -1,0 +1,101 @@
+// The session of the embedded engine: a machine in this process. Snapshots are its states, so that isolation costs the pages that a
+// test dirtied. Which executor runs a call is chosen here: the interpreter is there at once and runs everything, the translation to
+// WebAssembly is loaded when it pays; results are the same.
+
+import type { Executor, ExecutorFactory, RunLimits } from "../machine/cpu-contract.ts";
+import type { PlacedImage } from "../machine/load-image.ts";
+import { createMachine } from "../machine/machine.ts";
+import type { Snapshot } from "../machine/snapshot.ts";
+import { createFrameReader, type Phase } from "./frames.ts";
+import { HOOK_LIMITS, type CallLimits } from "./limits.ts";
+import { readMachineLog, type MachineLog } from "./machine-log.ts";
+import { after, type MaybePromise } from "./maybe-promise.ts";
+import type { CallResult, EngineImage, Session } from "./session.ts";
+import { readTranscript } from "./transcript.ts";
+
+/** The executor for the next call; all sessions of an image ask one chooser, which counts what they execute. */
+export interface ExecutorChooser {
+  readonly oracle: ExecutorFactory;
+  choose(cpus: number): MaybePromise<ExecutorFactory>;
+  count(factory: ExecutorFactory, executed: number): void;
+}
+
+const RS = 0x1e;
+/** Frames that tell of something wrong. */
+const ALARMS = new Set(["f", "t"].map((verb) => verb.charCodeAt(0)));
+
+/** Errors of the translating executor that say nothing about the guest; by name, for its module is loaded late. */
+const REPEATABLE: ReadonlySet<string> = new Set(["NeedsInterpreterError", "HostStackError"]);
+
+/** Throws `ImageLoadError` if the image does not fit the machine. */
+export function openEmbeddedSession(image: EngineImage, cpus: number, seed: bigint, chooser: ExecutorChooser): Session<Snapshot> {
+  const reader = createFrameReader();
+  let lastByte = 0;
+  let start = 0;
+  let log: MachineLog | null = null;
+  const machine = createMachine(image.machine, {
+    cpus,
+    seed,
+    output(bytes, device) {
+      if (device !== image.machine.console) return;
+      for (const byte of bytes) {
+        if (lastByte === RS && ALARMS.has(byte) && log === null) log = readMachineLog(machine, start);
+        lastByte = byte;
+      }
+      reader.push(bytes);
+    },
+  });
+  const placed: PlacedImage = machine.loadImage(image.module);
+  const executors = new Map<string, Executor>();
+  const { entry } = image.manifest;
+
+  function executorOf(factory: ExecutorFactory): Executor {
+    let executor = executors.get(factory.name);
+    if (executor === undefined) {
+      executor = factory.create(placed, machine);
+      executors.set(factory.name, executor);
+    }
+    return executor;
+  }
+
+  function execute(factory: ExecutorFactory, functionIndex: number, args: readonly number[], callLimits: CallLimits, phase: Phase): CallResult {
+    const { timeoutNs, instructions, graceNs } = callLimits;
+    const executor = executorOf(factory);
+    reader.take(true);
+    lastByte = 0;
+    log = null;
+    start = machine.now();
+    const limits: RunLimits = { deadline: start + timeoutNs, grace: graceNs, instructions };
+    const outcome = executor.call(functionIndex, args, limits);
+    const { frames, text } = reader.take(true);
+    const executed = executor.instructions();
+    chooser.count(factory, executed);
+    return {
+      outcome,
+      transcript: readTranscript(frames, phase),
+      text,
+      limits: { timeoutNs, instructions, graceNs, elapsedNs: machine.now() - start, executed },
+      log: () => log ?? readMachineLog(machine, start),
+    };
+  }
+
+  return {
+    // Always by the interpreter: boot is short, and it cannot be repeated.
+    boot: () => execute(chooser.oracle, entry.boot, [], HOOK_LIMITS, "setup"),
+    call: (snapshot, { role, args, seed: callSeed, limits, phase, onStart }) =>
+      after(chooser.choose(cpus), (factory) => {
+        onStart?.();
+        machine.restore(snapshot, { seed: callSeed });
+        try {
+          return execute(factory, entry[role], args, limits, phase);
+        } catch (error) {
+          // From a snapshot a call is repeatable: what the translation cannot run is run again by the interpreter.
+          if (factory === chooser.oracle || !(error instanceof Error) || !REPEATABLE.has(error.name)) throw error;
+          machine.restore(snapshot, { seed: callSeed });
+          return execute(chooser.oracle, entry[role], args, limits, phase);
+        }
+      }),
+    keep: () => machine.snapshot(),
+    dispose: () => machine.dispose(),
+  };
+}
