@@ -1,0 +1,35 @@
+// Numbers that compiled code, entry assembly and the guest library agree on (docs/native.md, 3 to 6). The library has them as
+// structs, assembly as constants; the linker refuses an image whose library says otherwise.
+
+/** Offsets in a CPU block. */
+export const CPU_BLOCK = { self: 0, id: 8, stackLimit: 16, guard: 24, trap: 32 } as const;
+export const CPU_BLOCK_SIZE = 256;
+
+/** Frames up to this need no check of the stack limit in functions that call nothing. */
+export const UNCHECKED_FRAME = 256;
+
+/** How many loops and calls a CPU makes between two polls. */
+export const FUEL = 65536;
+
+/** The word before a function whose address is taken. */
+export function signatureWord(signature: number): number {
+  return (0x6a51_0000 | (signature & 0xffff)) >>> 0;
+}
+
+/** What a trap instruction carries, of 8 bits; see `trapPayload`. */
+export interface SoftwareTrap {
+  /** Number of the class. */
+  readonly class: number;
+  /** 0 none, 1 read, 2 write, 3 execute. */
+  readonly access: number;
+  /** Bytes of the access; 0 and 1 are told alike. */
+  readonly width: number;
+}
+
+/** Class in bits 3:0, access in 5:4, log2 of the width in 7:6. */
+export function trapPayload({ class: trapClass, access, width }: SoftwareTrap): number {
+  return trapClass | (access << 4) | (Math.max(0, Math.log2(width || 1)) << 6);
+}
+
+/** Bits 31:16 of the 32-bit payloads, and bits 15:8 of the 16-bit one. */
+export const TRAP_MARK = { word: 0x4753, half: 0xd7 } as const;

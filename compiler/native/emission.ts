@@ -1,0 +1,201 @@
+// One function's machine code while it is written: bytes, labels, references to what the linker will place, the line table, and the
+// cold ends (traps, polls) that go behind the function. Targets write through this and nothing else. Branches are written twice: what
+// the first pass shows to be too far, or near enough, is written in its other form in the next.
+
+import type { Module, ScalarType } from "../../isa/bytecode/module.ts";
+import type { Frame } from "./frame.ts";
+import type { Label, Virtual } from "./items.ts";
+import type { Location, NativeTarget } from "./target.ts";
+
+/** Something that the linker places. */
+export type Reference =
+  | { readonly kind: "function"; readonly function: number }
+  | { readonly kind: "symbol"; readonly symbol: number }
+  /** A label of the entry assembly. */
+  | { readonly kind: "label"; readonly name: string };
+
+export interface CodeRelocation {
+  readonly offset: number;
+  /** As the ISA's `applyRelocation` names it. */
+  readonly kind: string;
+  readonly to: Reference;
+  readonly addend: bigint;
+}
+
+export interface LineMark {
+  readonly offset: number;
+  /** Index into the module's locations, -1: none. */
+  readonly location: number;
+}
+
+interface LabelUse {
+  readonly offset: number;
+  readonly kind: string;
+  readonly label: Label;
+  /** Number of the branch, for its form; -1: it has one form only. */
+  readonly branch: number;
+}
+
+export interface EmissionContext {
+  readonly target: NativeTarget;
+  readonly module: Module;
+  readonly frame: Frame;
+  readonly types: readonly ScalarType[];
+  readonly locations: readonly Location[];
+  /** Labels of the items; further ones are numbered from here. */
+  readonly labels: number;
+  /** Number of a signature, for its word. */
+  readonly signatureNumber: (params: readonly ScalarType[], results: readonly ScalarType[]) => number;
+}
+
+export class Emission {
+  readonly target: NativeTarget;
+  readonly module: Module;
+  readonly frame: Frame;
+  readonly signatureNumber: EmissionContext["signatureNumber"];
+  readonly relocations: CodeRelocation[] = [];
+  readonly marks: LineMark[] = [];
+  /** Location of the item being lowered, for cold ends. */
+  at = -1;
+  private readonly types: readonly ScalarType[];
+  private readonly locations: readonly Location[];
+  private bytes = new Uint8Array(1024);
+  private view = new DataView(this.bytes.buffer);
+  private size = 0;
+  private readonly bound: number[] = [];
+  private readonly uses: LabelUse[] = [];
+  private nextLabel: number;
+  private branches = 0;
+  /** Branches whose form is not the target's first choice. */
+  private readonly flipped: ReadonlySet<number>;
+  private colds: (() => void)[] = [];
+
+  constructor(context: EmissionContext, flipped: ReadonlySet<number>) {
+    this.target = context.target;
+    this.module = context.module;
+    this.frame = context.frame;
+    this.types = context.types;
+    this.locations = context.locations;
+    this.signatureNumber = context.signatureNumber;
+    this.nextLabel = context.labels;
+    this.flipped = flipped;
+  }
+
+  get offset(): number {
+    return this.size;
+  }
+
+  location(register: Virtual): Location {
+    const found = this.locations[register];
+    if (found === undefined) throw new Error(`virtual register ${register} has no place`);
+    return found;
+  }
+
+  typeOf(register: Virtual): ScalarType {
+    return this.types[register] ?? "i64";
+  }
+
+  private reserve(bytes: number): void {
+    if (this.size + bytes <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(2 * this.bytes.length, this.size + bytes));
+    grown.set(this.bytes);
+    this.bytes = grown;
+    this.view = new DataView(grown.buffer);
+  }
+
+  word(value: number): void {
+    this.reserve(4);
+    this.view.setUint32(this.size, value >>> 0, true);
+    this.size += 4;
+  }
+
+  half(value: number): void {
+    this.reserve(2);
+    this.view.setUint16(this.size, value, true);
+    this.size += 2;
+  }
+
+  byte(value: number): void {
+    this.reserve(1);
+    this.bytes[this.size++] = value;
+  }
+
+  append(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.size);
+    this.size += bytes.length;
+  }
+
+  label(): Label {
+    return this.nextLabel++;
+  }
+
+  bind(label: Label): void {
+    this.bound[label] = this.size;
+  }
+
+  /** The instruction at the current offset has a field of this kind for the distance to a label; call before writing it. */
+  refer(label: Label, kind: string, branch = -1): void {
+    this.uses.push({ offset: this.size, kind, label, branch });
+  }
+
+  /** The number of a branch that is about to be written, and whether it takes the form that reaches farther. */
+  branch(): { readonly number: number; readonly isLong: boolean } {
+    const number = this.branches++;
+    return { number, isLong: (this.target.branches === "long") !== this.flipped.has(number) };
+  }
+
+  /** The instruction at the current offset has a field of this kind for the linker; call before writing it. */
+  relocate(kind: string, to: Reference, addend = 0n): void {
+    this.relocations.push({ offset: this.size, kind, to, addend });
+  }
+
+  /** What follows comes from this place of the source. */
+  mark(location: number): void {
+    const last = this.marks.at(-1);
+    if (last?.location === location) return;
+    if (last?.offset === this.size) this.marks.pop();
+    this.marks.push({ offset: this.size, location });
+  }
+
+  /** Code for behind the function, reached by a label. It belongs to the place of the source where it is asked for. */
+  cold(write: () => void): Label {
+    const label = this.label();
+    const { at } = this;
+    this.colds.push(() => {
+      this.bind(label);
+      this.at = at;
+      this.mark(at);
+      write();
+    });
+    return label;
+  }
+
+  writeColds(): void {
+    while (this.colds.length > 0) {
+      const colds = this.colds;
+      this.colds = [];
+      for (const write of colds) write();
+    }
+  }
+
+  /** Fills in the distances to labels. Returns the branches that want their other form; if there are none the code is final. */
+  resolve(): { readonly code: Uint8Array; readonly flips: readonly number[]; readonly problem: string | undefined } {
+    const code = this.bytes.slice(0, this.size);
+    const flips: number[] = [];
+    let problem: string | undefined;
+    for (const { offset, kind, label, branch } of this.uses) {
+      const place = BigInt(offset);
+      const target = this.bound[label];
+      if (target === undefined) throw new Error(`label ${label} is nowhere`);
+      const distance = target - offset;
+      const isFlipped = this.flipped.has(branch);
+      if (branch >= 0 && !isFlipped && this.target.branches === "long" && this.target.isNear?.(distance) === true) flips.push(branch);
+      const wrong = this.target.applyRelocation(code, kind, offset, place, BigInt(target));
+      if (wrong === undefined) continue;
+      if (branch >= 0 && !isFlipped && this.target.branches === "short") flips.push(branch);
+      else problem ??= `a label ${wrong}`;
+    }
+    return { code, flips, problem };
+  }
+}

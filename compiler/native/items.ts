@@ -1,0 +1,376 @@
+// The first step from bytecode to machine code, the same for every target: structured control becomes labels and branches, what
+// cannot be reached is dropped, registers that hold several values in turn are split within their blocks, and a comparison that
+// only decides a branch becomes part of it. Nothing here knows a machine register.
+
+import { findInstruction } from "../../isa/bytecode/instructions.ts";
+import type { BytecodeFunction, ScalarType } from "../../isa/bytecode/module.ts";
+
+/** A virtual register is an index into `Items.types`. */
+export type Virtual = number;
+export type Label = number;
+
+export interface Comparison {
+  readonly op: CompareOp;
+  readonly type: ScalarType;
+  readonly left: Virtual;
+  readonly right: Virtual;
+}
+
+export type CompareOp = "eq" | "ne" | "lt_s" | "lt_u" | "le_s" | "le_u" | "gt_s" | "gt_u" | "ge_s" | "ge_u";
+
+/** An instruction that computes, or one of control. */
+export type Item =
+  | ComputeItem
+  | { readonly kind: "label"; readonly label: Label; readonly isLoop: boolean; readonly at: number }
+  | { readonly kind: "jump"; readonly label: Label; readonly at: number }
+  /** Branches when the comparison holds, or when the register is not (`unless`: is) zero. */
+  | { readonly kind: "branch"; readonly label: Label; readonly condition: Virtual; readonly unless: boolean; readonly at: number }
+  | { readonly kind: "compare-branch"; readonly label: Label; readonly comparison: Comparison; readonly at: number }
+  | { readonly kind: "table"; readonly index: Virtual; readonly labels: readonly Label[]; readonly at: number };
+
+export interface ComputeItem {
+  readonly kind: "op";
+  readonly op: string;
+  readonly type: ScalarType | undefined;
+  readonly to: ScalarType | undefined;
+  readonly dst: readonly Virtual[];
+  readonly src: readonly Virtual[];
+  readonly imm: readonly (number | bigint)[];
+  /** Index into the module's locations, or -1. */
+  readonly at: number;
+}
+
+export interface Items {
+  readonly items: readonly Item[];
+  /** Of each virtual register; those of the parameters come first. */
+  readonly types: readonly ScalarType[];
+  readonly params: number;
+  readonly labels: number;
+  /** Virtual registers that are defined once and used in the block of their definition only. */
+  readonly isLocal: readonly boolean[];
+}
+
+const ENDS: ReadonlySet<string> = new Set(["return", "unwind", "trap"]);
+
+interface Region {
+  readonly kind: "block" | "loop" | "if";
+  readonly label: Label;
+  otherwise: Label | null;
+  /** The region's end can be reached by a branch. */
+  isTarget: boolean;
+}
+
+/** Labels and branches for the structure; unreachable instructions left out. */
+function flatten(fn: BytecodeFunction): { items: Item[]; labels: number } {
+  const items: Item[] = [];
+  const regions: Region[] = [];
+  let labels = 0;
+  let isReachable = true;
+  /** Depth of regions opened in unreachable code. */
+  let dead = 0;
+  const region = (depth: number): Region => {
+    const found = regions[regions.length - 1 - depth];
+    if (found === undefined) throw new Error(`${fn.name}: depth ${depth} is outside of the function`);
+    return found;
+  };
+  const branchTo = (depth: number): Label => {
+    const target = region(depth);
+    if (target.kind !== "loop") target.isTarget = true;
+    return target.label;
+  };
+  for (const { op, type, to, dst, src, imm, at } of fn.body) {
+    if (!isReachable) {
+      if (op === "block" || op === "loop" || op === "if") dead++;
+      const isInside = dead > 0;
+      if (op === "end" && dead > 0) dead--;
+      // What closes a region that was opened in reachable code is looked at; nothing else is.
+      if (isInside || (op !== "else" && op !== "end")) continue;
+    }
+    switch (op) {
+      case "block":
+        regions.push({ kind: "block", label: labels++, otherwise: null, isTarget: false });
+        break;
+      case "loop": {
+        const label = labels++;
+        regions.push({ kind: "loop", label, otherwise: null, isTarget: false });
+        items.push({ kind: "label", label, isLoop: true, at });
+        break;
+      }
+      case "if": {
+        const otherwise = labels++;
+        regions.push({ kind: "if", label: labels++, otherwise, isTarget: false });
+        items.push({ kind: "branch", label: otherwise, condition: src[0] ?? 0, unless: true, at });
+        break;
+      }
+      case "else": {
+        const open = region(0);
+        if (isReachable) {
+          items.push({ kind: "jump", label: open.label, at });
+          open.isTarget = true;
+        }
+        items.push({ kind: "label", label: open.otherwise ?? 0, isLoop: false, at });
+        open.otherwise = null;
+        isReachable = true;
+        break;
+      }
+      case "end": {
+        const open = regions.pop();
+        if (open === undefined) throw new Error(`${fn.name}: an end without a region`);
+        // Without an else-part the branch around the region leads here.
+        if (open.otherwise !== null) {
+          items.push({ kind: "label", label: open.otherwise, isLoop: false, at });
+          isReachable = true;
+        }
+        if (open.kind !== "loop" && open.isTarget) {
+          items.push({ kind: "label", label: open.label, isLoop: false, at });
+          isReachable = true;
+        }
+        break;
+      }
+      case "br":
+        items.push({ kind: "jump", label: branchTo(Number(imm[0])), at });
+        isReachable = false;
+        break;
+      case "br_if":
+        items.push({ kind: "branch", label: branchTo(Number(imm[0])), condition: src[0] ?? 0, unless: false, at });
+        break;
+      case "br_table":
+        items.push({ kind: "table", index: src[0] ?? 0, labels: imm.map((depth) => branchTo(Number(depth))), at });
+        isReachable = false;
+        break;
+      default:
+        items.push({ kind: "op", op, type, to, dst, src, imm, at });
+        if (ENDS.has(op)) isReachable = false;
+    }
+  }
+  return { items, labels };
+}
+
+export function registersRead(item: Item): readonly Virtual[] {
+  switch (item.kind) {
+    case "op":
+      return item.src;
+    case "branch":
+      return [item.condition];
+    case "compare-branch":
+      return [item.comparison.left, item.comparison.right];
+    case "table":
+      return [item.index];
+    case "label":
+    case "jump":
+      return [];
+  }
+}
+
+const NONE: readonly Virtual[] = [];
+
+export function registersWritten(item: Item): readonly Virtual[] {
+  return item.kind === "op" ? item.dst : NONE;
+}
+
+/** Whether control may go on with the item behind. */
+export function fallsThrough(item: Item): boolean {
+  return item.kind === "op" ? !ENDS.has(item.op) : item.kind !== "jump" && item.kind !== "table";
+}
+
+export function targetsOf(item: Item): readonly Label[] {
+  switch (item.kind) {
+    case "jump":
+    case "branch":
+    case "compare-branch":
+      return [item.label];
+    case "table":
+      return item.labels;
+    case "op":
+    case "label":
+      return [];
+  }
+}
+
+/** First items of the basic blocks, and the number of items behind the last. */
+export function blockStarts(items: readonly Item[]): readonly number[] {
+  const starts: number[] = [0];
+  items.forEach((item, index) => {
+    const isStart = item.kind === "label" || (index > 0 && items[index - 1]?.kind !== "label" && items[index - 1]?.kind !== "op");
+    if (isStart && starts.at(-1) !== index) starts.push(index);
+  });
+  if (starts.at(-1) !== items.length) starts.push(items.length);
+  return starts;
+}
+
+/**
+ * Gives each value that lives in one block only a virtual register of its own: lowering takes temporaries again and again, and one
+ * that is once a constant and once a sum would be neither for the back end.
+ */
+function splitLocals(fn: BytecodeFunction, items: Item[]): { readonly types: ScalarType[]; readonly isLocal: boolean[] } {
+  const types = [...fn.registers];
+  const isLocal = types.map(() => false);
+  const starts = blockStarts(items);
+  /** Blocks that read a register before they write it: only there a value comes from elsewhere. */
+  const exposed = new Uint8Array(types.length);
+  for (let b = 0; b + 1 < starts.length; b++) {
+    const written = new Set<Virtual>();
+    for (let i = starts[b] ?? 0; i < (starts[b + 1] ?? 0); i++) {
+      const item = items[i];
+      if (item === undefined) continue;
+      for (const register of registersRead(item)) if (!written.has(register)) exposed[register] = 1;
+      for (const register of registersWritten(item)) written.add(register);
+    }
+  }
+  for (let b = 0; b + 1 < starts.length; b++) {
+    const start = starts[b] ?? 0;
+    const end = starts[b + 1] ?? 0;
+    /** Index of the last definition of each register: its value may leave the block. */
+    const lastDefinition = new Map<Virtual, number>();
+    for (let i = start; i < end; i++) {
+      const item = items[i];
+      if (item?.kind === "op") for (const register of item.dst) lastDefinition.set(register, i);
+    }
+    if (lastDefinition.size === 0) continue;
+    const names = new Map<Virtual, Virtual>();
+    const renamed = (register: Virtual): Virtual => names.get(register) ?? register;
+    for (let i = start; i < end; i++) {
+      const item = items[i];
+      if (item === undefined) continue;
+      switch (item.kind) {
+        case "op": {
+          const src = item.src.map(renamed);
+          const dst = item.dst.map((register) => {
+            if (exposed[register] === 1 && lastDefinition.get(register) === i) {
+              names.delete(register);
+              return register;
+            }
+            const fresh = types.length;
+            types.push(types[register] ?? "i64");
+            isLocal.push(true);
+            names.set(register, fresh);
+            return fresh;
+          });
+          items[i] = { ...item, src, dst };
+          break;
+        }
+        case "branch":
+          items[i] = { ...item, condition: renamed(item.condition) };
+          break;
+        case "compare-branch":
+          throw new Error("comparisons are fused after splitting");
+        case "table":
+          items[i] = { ...item, index: renamed(item.index) };
+          break;
+        case "label":
+        case "jump":
+      }
+    }
+  }
+  return { types, isLocal };
+}
+
+const COMPARE_OPS: ReadonlySet<string> = new Set(["eq", "ne", "lt_s", "lt_u", "le_s", "le_u"]);
+
+const INVERSE: Readonly<Record<CompareOp, CompareOp>> = {
+  eq: "ne",
+  ne: "eq",
+  lt_s: "ge_s",
+  lt_u: "ge_u",
+  le_s: "gt_s",
+  le_u: "gt_u",
+  gt_s: "le_s",
+  gt_u: "le_u",
+  ge_s: "lt_s",
+  ge_u: "lt_u",
+};
+
+function isCompare(op: string): op is CompareOp {
+  return COMPARE_OPS.has(op);
+}
+
+/** Comparisons whose only reader is a branch go into the branch; a `not` between them turns it around. */
+function fuseComparisons(items: readonly Item[], types: readonly ScalarType[], isLocal: readonly boolean[]): Item[] {
+  const uses = new Uint32Array(types.length);
+  const definition = new Map<Virtual, number>();
+  items.forEach((item, index) => {
+    for (const register of registersRead(item)) uses[register] = (uses[register] ?? 0) + 1;
+    for (const register of registersWritten(item)) definition.set(register, index);
+  });
+  const dropped = new Set<number>();
+  const definedBy = (register: Virtual): (ComputeItem & { readonly index: number }) | null => {
+    if (isLocal[register] !== true) return null;
+    const index = definition.get(register);
+    const item = index === undefined ? undefined : items[index];
+    return index !== undefined && item?.kind === "op" ? { ...item, index } : null;
+  };
+  const isZero = (register: Virtual): boolean => {
+    const item = definedBy(register);
+    return item !== null && item.op === "const" && item.imm[0] === 0n;
+  };
+  /** Operands keep their values up to the branch: they are single values of this block, or nothing between writes them. */
+  const isUnchanged = (register: Virtual, from: number, to: number): boolean => {
+    if (isLocal[register] === true) return true;
+    for (let i = from + 1; i < to; i++) {
+      const item = items[i];
+      if (item !== undefined && registersWritten(item).includes(register)) return false;
+    }
+    return true;
+  };
+  const comparisonOf = (register: Virtual, branch: number): { comparison: Comparison; drop: number[] } | null => {
+    const item = definedBy(register);
+    if (item === null || uses[register] !== 1 || !isCompare(item.op)) return null;
+    const [left = 0, right = 0] = item.src;
+    if (item.op === "eq" && item.type === "i8" && isZero(right)) {
+      const inner = comparisonOf(left, branch);
+      if (inner !== null) return { comparison: { ...inner.comparison, op: INVERSE[inner.comparison.op] }, drop: [...inner.drop, item.index] };
+    }
+    if (!isUnchanged(left, item.index, branch) || !isUnchanged(right, item.index, branch)) return null;
+    return { comparison: { op: item.op, type: item.type ?? "i64", left, right }, drop: [item.index] };
+  };
+  const fused = items.map((item, index): Item => {
+    if (item.kind !== "branch") return item;
+    const found = comparisonOf(item.condition, index);
+    if (found === null) return item;
+    for (const each of found.drop) dropped.add(each);
+    const { comparison } = found;
+    return {
+      kind: "compare-branch",
+      label: item.label,
+      comparison: item.unless ? { ...comparison, op: INVERSE[comparison.op] } : comparison,
+      at: item.at,
+    };
+  });
+  return fused.filter((_item, index) => !dropped.has(index));
+}
+
+/** Instructions without effect besides their results. */
+function isPure(item: ComputeItem): boolean {
+  const row = findInstruction(item.op);
+  return PURE.has(item.op) || (row !== undefined && row.traps !== true && row.types !== undefined && row.dst.length === 1 && !EFFECTS.has(item.op));
+}
+
+const PURE: ReadonlySet<string> = new Set(["symbol_addr", "frame_addr", "func_addr", "cpu_id"]);
+const EFFECTS: ReadonlySet<string> = new Set(["port_in", "load", "load_volatile", "atomic_load", "atomic_rmw", "atomic_cas"]);
+
+/** Leaves out what computes values that nobody reads; backwards, so that chains fall in one go. */
+function dropUnused(items: readonly Item[], types: readonly ScalarType[], isLocal: readonly boolean[]): Item[] {
+  const uses = new Uint32Array(types.length);
+  for (const item of items) for (const register of registersRead(item)) uses[register] = (uses[register] ?? 0) + 1;
+  const kept: Item[] = [];
+  for (let i = items.length - 1; i >= 0; i--) {
+    const item = items[i];
+    if (item === undefined) continue;
+    if (item.kind === "op" && item.dst.length === 1 && isPure(item)) {
+      const [result = 0] = item.dst;
+      if (isLocal[result] === true && uses[result] === 0) {
+        for (const register of item.src) uses[register] = (uses[register] ?? 1) - 1;
+        continue;
+      }
+    }
+    kept.push(item);
+  }
+  return kept.reverse();
+}
+
+export function prepareItems(fn: BytecodeFunction): Items {
+  const { items, labels } = flatten(fn);
+  const { types, isLocal } = splitLocals(fn, items);
+  const fused = dropUnused(fuseComparisons(items, types, isLocal), types, isLocal);
+  return { items: fused, types, params: fn.signature.params.length, labels, isLocal };
+}

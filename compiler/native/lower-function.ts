@@ -1,0 +1,413 @@
+// One bytecode function to machine code: places for its values, its frame, then one item after the other through the target's table.
+// Calls are here because their moves are the same everywhere; what an instruction becomes is the target's.
+
+import type { BytecodeFunction, Module, ScalarType, Signature } from "../../isa/bytecode/module.ts";
+import { UNCHECKED_FRAME } from "./abi.ts";
+import { allocateRegisters, type Allocation } from "./allocate-registers.ts";
+import { Emission, type CodeRelocation, type EmissionContext, type LineMark } from "./emission.ts";
+import type { Frame } from "./frame.ts";
+import { prepareItems, type ComputeItem, type Items, type Virtual } from "./items.ts";
+import { findLiveness, type Interval, type Liveness } from "./liveness.ts";
+import { orderMoves, type Move } from "./parallel-moves.ts";
+import type { Location, NativeTarget, RegisterFile, Writable } from "./target.ts";
+
+export interface NativeFunction {
+  readonly code: Uint8Array;
+  readonly relocations: readonly CodeRelocation[];
+  readonly marks: readonly LineMark[];
+  /** Bytes of stack that it takes, the return address not counted. */
+  readonly frameSize: number;
+}
+
+export interface LowerContext {
+  readonly target: NativeTarget;
+  readonly module: Module;
+  readonly signatureNumber: EmissionContext["signatureNumber"];
+}
+
+/** Values that are never in a register: each use makes them again. */
+const REMADE: ReadonlySet<string> = new Set(["const", "symbol_addr", "frame_addr", "func_addr"]);
+
+/** Bytecode instructions that are calls: they change every register that callees need not keep. */
+const CALLS: ReadonlySet<string> = new Set(["call", "call_indirect", "guard", "unwind", "asm"]);
+
+/** The signature of what `guard` calls. */
+const GUARDED: Signature = { params: ["addr"], results: [] };
+
+function signatureOf(module: Module, item: ComputeItem): Signature | null {
+  if (item.op === "call") return module.functions[Number(item.imm[0])]?.signature ?? null;
+  if (item.op === "call_indirect") return module.signatures[Number(item.imm[0])] ?? null;
+  return null;
+}
+
+/** Stack slots for what does not fit into registers at any call. */
+function outgoingSlots(module: Module, { items }: Items, registers: RegisterFile): number {
+  let most = 0;
+  for (const item of items) {
+    if (item.kind !== "op") continue;
+    const signature = signatureOf(module, item);
+    if (signature === null) continue;
+    most = Math.max(most, stackArguments(signature, registers) + Math.max(0, signature.results.length - registers.results.length));
+  }
+  return most;
+}
+
+function stackArguments(signature: Signature, registers: RegisterFile): number {
+  return Math.max(0, signature.params.length - registers.arguments.length);
+}
+
+/** Constants and addresses by virtual register, where each use makes them again. */
+function remadeValues({ items, types, isLocal }: Items, target: NativeTarget): readonly (Location | undefined)[] {
+  const remade: (Location | undefined)[] = types.map(() => undefined);
+  for (const item of items) {
+    if (item.kind !== "op" || !REMADE.has(item.op)) continue;
+    const [result = 0] = item.dst;
+    if (isLocal[result] !== true) continue;
+    const [first = 0, second = 0] = item.imm;
+    if (item.op === "const") remade[result] = { kind: "constant", value: target.canonical(BigInt(first), types[result] ?? "i64") };
+    else if (item.op === "symbol_addr") remade[result] = { kind: "symbol", symbol: Number(first), offset: Number(second) };
+    else if (item.op === "frame_addr") remade[result] = { kind: "frame", offset: Number(first) };
+    else remade[result] = { kind: "function", function: Number(first) };
+  }
+  return remade;
+}
+
+/** Widths of all native layouts: addresses have 64 bits. */
+export function bitsOf(type: ScalarType): 8 | 16 | 32 | 64 {
+  switch (type) {
+    case "i8":
+      return 8;
+    case "i16":
+      return 16;
+    case "i32":
+      return 32;
+    case "i64":
+    case "addr":
+      return 64;
+  }
+}
+
+/** Where a value would like to be: in the register that a call or the function's end wants it in, or where its copy is. */
+function findHints(fn: BytecodeFunction, module: Module, { items }: Items, registers: RegisterFile): { hints: Map<Virtual, number>; partners: Map<Virtual, Virtual> } {
+  const hints = new Map<Virtual, number>();
+  const partners = new Map<Virtual, Virtual>();
+  const hint = (register: Virtual | undefined, machine: number | undefined): void => {
+    if (register !== undefined && machine !== undefined && !hints.has(register)) hints.set(register, machine);
+  };
+  fn.signature.params.forEach((_type, index) => hint(index, registers.arguments[index]));
+  for (const item of items) {
+    if (item.kind !== "op") continue;
+    if (item.op === "copy" || item.op === "zext" || item.op === "trunc") {
+      const [from] = item.src;
+      const [to] = item.dst;
+      if (from !== undefined && to !== undefined) {
+        partners.set(to, from);
+        if (!partners.has(from)) partners.set(from, to);
+      }
+    } else if (item.op === "return") item.src.forEach((register, index) => hint(register, registers.results[index]));
+    else if (signatureOf(module, item) !== null) {
+      const args = item.op === "call_indirect" ? item.src.slice(1) : item.src;
+      args.forEach((register, index) => hint(register, registers.arguments[index]));
+      item.dst.forEach((register, index) => hint(register, registers.results[index]));
+    } else {
+      // Two-address instructions are shortest when the result takes the first operand's place.
+      const [from] = item.src;
+      const [to] = item.dst;
+      if (from !== undefined && to !== undefined && !partners.has(to)) partners.set(to, from);
+    }
+  }
+  return { hints, partners };
+}
+
+/** Kept registers that assembly in this function names: not for values, and saved. */
+function assemblyRegisters(module: Module, { items }: Items, target: NativeTarget): ReadonlySet<number> {
+  const named = new Set<number>();
+  for (const item of items) {
+    if (item.kind !== "op" || item.op !== "asm") continue;
+    const block = module.assembly[Number(item.imm[0])];
+    for (const name of [...(block?.inputs ?? []), ...(block?.outputs ?? []), ...(block?.clobbers ?? [])]) {
+      const register = target.registerNumber(name);
+      if (register !== undefined && target.registers.kept.includes(register)) named.add(register);
+    }
+  }
+  return named;
+}
+
+function makeFrame(fn: BytecodeFunction, code: Items, context: LowerContext, allocation: Allocation, named: ReadonlySet<number>): Frame {
+  const { target, module } = context;
+  const isLeaf = !code.items.some((item) => item.kind === "op" && CALLS.has(item.op));
+  const outgoing = 8 * outgoingSlots(module, code, target.registers);
+  const local = Math.ceil((outgoing + 8 * allocation.slots) / 16) * 16;
+  let at = local + Math.ceil(fn.frameSize / 16) * 16;
+  const saved = [...new Set([...allocation.used, ...named])].map((register) => {
+    at += 8;
+    return { register, offset: at - 8 };
+  });
+  let returnAddress: number | null = null;
+  if (!isLeaf && target.returnAddressBytes === 0) {
+    returnAddress = at;
+    at += 8;
+  }
+  const pushed = target.returnAddressBytes;
+  const size = Math.ceil((at + pushed) / 16) * 16 - pushed;
+  // A leaf without anything to keep needs no frame, not even for the alignment that calls want.
+  const needed = isLeaf && at === 0 ? 0 : size;
+  return { size: needed, outgoing, local, saved, returnAddress, incoming: needed + pushed, isLeaf, isChecked: !isLeaf || needed > UNCHECKED_FRAME };
+}
+
+/** Positions of the items that change registers as calls do. */
+function callPositions({ items }: Items): readonly number[] {
+  return items.flatMap((item, index) => (item.kind === "op" && CALLS.has(item.op) ? [2 * index] : []));
+}
+
+function intervalsToPlace(liveness: Liveness, isRemade: (register: Virtual) => boolean): readonly Interval[] {
+  return liveness.intervals.filter((interval): interval is Interval => interval !== undefined && !isRemade(interval.register));
+}
+
+function locate(code: Items, remade: readonly (Location | undefined)[], allocation: Allocation, frame: Frame): readonly Location[] {
+  return code.types.map((_type, register): Location => {
+    const made = remade[register];
+    if (made !== undefined) return made.kind === "frame" ? { kind: "frame", offset: frame.local + made.offset } : made;
+    const machine = allocation.registerOf.get(register);
+    if (machine !== undefined) return { kind: "register", register: machine };
+    const slot = allocation.slotOf.get(register);
+    // A value that is never read has no place of its own; what writes it may write here.
+    return slot === undefined ? { kind: "constant", value: 0n } : { kind: "slot", offset: frame.outgoing + 8 * slot };
+  });
+}
+
+export function lowerFunction(fn: BytecodeFunction, context: LowerContext): NativeFunction {
+  const { target, module, signatureNumber } = context;
+  const { registers } = target;
+  const code = prepareItems(fn);
+  const liveness = findLiveness(code);
+  const remade = remadeValues(code, target);
+  const named = assemblyRegisters(module, code, target);
+  const { hints, partners } = findHints(fn, module, code, registers);
+  const allocation = allocateRegisters({
+    intervals: intervalsToPlace(liveness, (register) => remade[register] !== undefined),
+    calls: callPositions(code),
+    registers,
+    without: named,
+    hintOf: (register) => hints.get(register) ?? null,
+    partnerOf: (register) => partners.get(register) ?? null,
+  });
+  const frame = makeFrame(fn, code, context, allocation, named);
+  const locations = locate(code, remade, allocation, frame);
+  const emission: EmissionContext = { target, module, frame, types: code.types, locations, labels: code.labels, signatureNumber };
+  const flipped = new Set<number>();
+  for (;;) {
+    const e = new Emission(emission, flipped);
+    writeFunction(e, fn, code, liveness, allocation);
+    const { code: bytes, flips, problem } = e.resolve();
+    if (flips.length === 0) {
+      if (problem !== undefined) throw new Error(`${fn.name}: ${problem}`);
+      return { code: bytes, relocations: e.relocations, marks: e.marks, frameSize: frame.size };
+    }
+    for (const branch of flips) flipped.add(branch);
+  }
+}
+
+function asWritable(location: Location): Writable | null {
+  return location.kind === "register" || location.kind === "slot" ? location : null;
+}
+
+function writeFunction(e: Emission, fn: BytecodeFunction, code: Items, liveness: Liveness, allocation: Allocation): void {
+  const { target, frame } = e;
+  const { registers } = target;
+  const isPlaced = (register: Virtual): boolean => allocation.registerOf.has(register) || allocation.slotOf.has(register);
+  e.mark(code.items[0]?.at ?? -1);
+  e.at = code.items[0]?.at ?? -1;
+  target.prologue(e, frame);
+  const arriving: Move[] = [];
+  fn.signature.params.forEach((_type, index) => {
+    if (!isPlaced(index)) return;
+    const to = asWritable(e.location(index));
+    const register = registers.arguments[index];
+    if (to !== null) arriving.push({ to, from: register === undefined ? incomingSlot(e, index - registers.arguments.length) : { kind: "register", register } });
+  });
+  orderMoves(arriving, registers.scratch, (to, from) => target.move(e, to, from));
+  for (const register of liveness.zeroAtEntry) {
+    const to = asWritable(e.location(register));
+    if (to !== null && isPlaced(register)) target.move(e, to, { kind: "constant", value: 0n });
+  }
+  for (const item of code.items) {
+    e.at = item.at;
+    e.mark(item.at);
+    switch (item.kind) {
+      case "label":
+        e.bind(item.label);
+        if (item.isLoop) target.poll(e);
+        break;
+      case "jump":
+        target.jump(e, item.label);
+        break;
+      case "branch":
+        target.branchIf(e, e.location(item.condition), item.unless, item.label);
+        break;
+      case "compare-branch":
+        target.branchCompare(e, item.comparison, item.label);
+        break;
+      case "table":
+        target.branchTable(e, e.location(item.index), item.labels);
+        break;
+      case "op":
+        writeOperation(e, fn, item);
+    }
+  }
+  e.writeColds();
+}
+
+function incomingSlot(e: Emission, index: number): Writable {
+  return { kind: "slot", offset: e.frame.incoming + 8 * index };
+}
+
+function writeOperation(e: Emission, fn: BytecodeFunction, item: ComputeItem): void {
+  const { target, module } = e;
+  switch (item.op) {
+    case "const":
+    case "symbol_addr":
+    case "frame_addr":
+    case "func_addr": {
+      const [result = 0] = item.dst;
+      const to = asWritable(e.location(result));
+      if (to !== null) target.move(e, to, madeBy(e, item, result));
+      return;
+    }
+    case "copy": {
+      const to = asWritable(e.location(item.dst[0] ?? 0));
+      if (to !== null) orderMoves([{ to, from: e.location(item.src[0] ?? 0) }], target.registers.scratch, (a, b) => target.move(e, a, b));
+      return;
+    }
+    case "return":
+      writeReturn(e, fn, item);
+      return;
+    case "call": {
+      const signature = signatureOf(module, item);
+      if (signature === null) throw new Error(`${fn.name} calls a function that is not there`);
+      passArguments(e, signature, item.src);
+      target.call(e, { function: Number(item.imm[0]) });
+      takeResults(e, signature, item.dst);
+      return;
+    }
+    case "call_indirect": {
+      const signature = signatureOf(module, item);
+      if (signature === null) throw new Error(`${fn.name} names a signature that is not there`);
+      const [callee = 0, ...args] = item.src;
+      target.checkCode(e, e.location(callee), e.signatureNumber(signature.params, signature.results));
+      passArguments(e, signature, args);
+      target.callChecked(e);
+      takeResults(e, signature, item.dst);
+      return;
+    }
+    case "guard": {
+      const [callee = 0, argument = 0] = item.src;
+      target.checkCode(e, e.location(callee), e.signatureNumber(GUARDED.params, GUARDED.results));
+      const signature: Signature = { params: ["addr", "addr"], results: ["i32"] };
+      const [first = 0, second = 0] = target.registers.arguments;
+      const checked: Location = { kind: "register", register: target.codeRegister };
+      const moves: Move[] = [
+        { to: { kind: "register", register: first }, from: checked },
+        { to: { kind: "register", register: second }, from: e.location(argument) },
+      ];
+      orderMoves(moves, target.registers.scratch, (to, from) => target.move(e, to, from));
+      target.call(e, { label: "guest_guard" });
+      takeResults(e, signature, item.dst);
+      return;
+    }
+    case "unwind": {
+      passArguments(e, { params: ["i32"], results: [] }, item.src);
+      target.call(e, { label: "guest_unwind" });
+      return;
+    }
+    case "asm":
+      writeAssembly(e, item);
+      return;
+    default: {
+      const lower = target.lower[item.op];
+      if (lower === undefined) throw new Error(`${target.name} does not lower \`${item.op}\` (${fn.name})`);
+      lower(e, item);
+    }
+  }
+}
+
+function madeBy(e: Emission, item: ComputeItem, result: Virtual): Location {
+  const [first = 0, second = 0] = item.imm;
+  switch (item.op) {
+    case "const":
+      return { kind: "constant", value: e.target.canonical(BigInt(first), e.typeOf(result)) };
+    case "symbol_addr":
+      return { kind: "symbol", symbol: Number(first), offset: Number(second) };
+    case "frame_addr":
+      return { kind: "frame", offset: e.frame.local + Number(first) };
+    default:
+      return { kind: "function", function: Number(first) };
+  }
+}
+
+function writeReturn(e: Emission, fn: BytecodeFunction, item: ComputeItem): void {
+  const { target } = e;
+  const { registers } = target;
+  const moves = item.src.map((register, index): Move => {
+    const result = registers.results[index];
+    const to: Writable =
+      result === undefined
+        ? incomingSlot(e, stackArguments(fn.signature, registers) + index - registers.results.length)
+        : { kind: "register", register: result };
+    return { to, from: e.location(register) };
+  });
+  orderMoves(moves, registers.scratch, (to, from) => target.move(e, to, from));
+  target.epilogue(e, e.frame);
+}
+
+function passArguments(e: Emission, signature: Signature, args: readonly Virtual[]): void {
+  const { target } = e;
+  const { registers } = target;
+  const moves = signature.params.map((_type, index): Move => {
+    const register = registers.arguments[index];
+    const to: Writable = register === undefined ? { kind: "slot", offset: 8 * (index - registers.arguments.length) } : { kind: "register", register };
+    return { to, from: e.location(args[index] ?? 0) };
+  });
+  orderMoves(moves, registers.scratch, (to, from) => target.move(e, to, from));
+}
+
+function takeResults(e: Emission, signature: Signature, results: readonly Virtual[]): void {
+  const { target } = e;
+  const { registers } = target;
+  const first = stackArguments(signature, registers);
+  const moves = results.flatMap((result, index): Move[] => {
+    const to = asWritable(e.location(result));
+    if (to === null) return [];
+    const register = registers.results[index];
+    return [{ to, from: register === undefined ? { kind: "slot", offset: 8 * (first + index - registers.results.length) } : { kind: "register", register } }];
+  });
+  orderMoves(moves, registers.scratch, (to, from) => target.move(e, to, from));
+}
+
+/** Operands to the registers that the assembly names, its bytes, and its results to theirs. */
+function writeAssembly(e: Emission, item: ComputeItem): void {
+  const { target, module } = e;
+  const block = module.assembly[Number(item.imm[0])];
+  if (block === undefined) throw new Error("an asm instruction names a block that is not there");
+  const register = (name: string): Writable => {
+    const number = target.registerNumber(name);
+    if (number === undefined) throw new Error(`${target.name} has no register ${name}`);
+    return { kind: "register", register: number };
+  };
+  const inputs = block.inputs.map((name, index): Move => ({ to: register(name), from: e.location(item.src[index] ?? 0) }));
+  orderMoves(inputs, target.registers.scratch, (to, from) => target.move(e, to, from));
+  const start = e.offset;
+  let at = 0;
+  for (const { offset, location } of block.lines) {
+    e.append(block.bytes.subarray(at, offset));
+    at = offset;
+    e.mark(location);
+  }
+  e.append(block.bytes.subarray(at));
+  if (e.offset - start !== block.bytes.length) throw new Error("an asm block's lines are out of order");
+  const outputs = block.outputs.flatMap((name, index): Move[] => {
+    const to = asWritable(e.location(item.dst[index] ?? 0));
+    return to === null ? [] : [{ to, from: register(name) }];
+  });
+  orderMoves(outputs, target.registers.scratch, (to, from) => target.move(e, to, from));
+}

@@ -1,0 +1,81 @@
+// What a native target is: one record, `satisfies NativeTarget`, in compiler/targets/<isa>/target.ts. The shared back end allocates
+// registers and drives; a target says which registers there are, how values move, how functions begin and end, and how each bytecode
+// instruction is encoded. docs/native.md, 3, has the conventions that all of them keep.
+
+import type { AssembleOptions, Assembly } from "../../isa/assembly/instruction-set.ts";
+import type { ScalarType } from "../../isa/bytecode/module.ts";
+import type { ComputeItem, Comparison, Label } from "./items.ts";
+import type { Emission } from "./emission.ts";
+import type { Frame } from "./frame.ts";
+import type { TargetName } from "../targets/index.ts";
+
+/** Where a value is when code uses it. */
+export type Location =
+  | { readonly kind: "register"; readonly register: number }
+  /** Bytes from the stack pointer inside the function. */
+  | { readonly kind: "slot"; readonly offset: number }
+  /** As a register holds it. */
+  | { readonly kind: "constant"; readonly value: bigint }
+  | { readonly kind: "symbol"; readonly symbol: number; readonly offset: number }
+  | { readonly kind: "function"; readonly function: number }
+  /** The address at this many bytes from the stack pointer. */
+  | { readonly kind: "frame"; readonly offset: number };
+
+export type Writable = Location & { readonly kind: "register" | "slot" };
+
+export interface RegisterFile {
+  readonly names: readonly string[];
+  readonly arguments: readonly number[];
+  readonly results: readonly number[];
+  /** Registers for values, those that calls change first; in the order in which they are taken. */
+  readonly changed: readonly number[];
+  readonly kept: readonly number[];
+  /** Not for values: for the moves around calls. */
+  readonly scratch: number;
+}
+
+export interface NativeTarget {
+  readonly name: TargetName;
+  readonly registers: RegisterFile;
+  /** Branches are tried in this form first. */
+  readonly branches: "short" | "long";
+  /** Where the long form is tried first: whether the short one reaches this far, however instructions between shrink. */
+  readonly isNear?: (distance: number) => boolean;
+  /** Bytes of an instruction word: functions are aligned to it, at least to 4. */
+  readonly alignment: number;
+  /** Instructions, as `op` or `op.type`, that are functions of the guest library here, beside those of docs/native.md, 2. */
+  readonly libraryOperations: Readonly<Record<string, string>>;
+  /** The number of a register by the name that assembly has for it, whatever the width. */
+  registerNumber(name: string): number | undefined;
+  /** What a call instruction itself leaves on the stack. */
+  readonly returnAddressBytes: number;
+  /** Saved registers and the return address are at the frame's upper end. */
+  prologue(e: Emission, frame: Frame): void;
+  /** Gives the frame back and returns. */
+  epilogue(e: Emission, frame: Frame): void;
+  move(e: Emission, to: Writable, from: Location): void;
+  /** Calls a function, or a label of the entry assembly. */
+  call(e: Emission, callee: { readonly function: number } | { readonly label: string }): void;
+  /**
+   * Takes the code address in a location to where `callChecked` finds it, and traps `access_fault` (execute) unless a function of this
+   * signature begins there.
+   */
+  checkCode(e: Emission, address: Location, signature: number): void;
+  /** The register that `checkCode` leaves the address in. */
+  readonly codeRegister: number;
+  callChecked(e: Emission): void;
+  jump(e: Emission, label: Label): void;
+  branchIf(e: Emission, condition: Location, isZero: boolean, label: Label): void;
+  branchCompare(e: Emission, comparison: Comparison, label: Label): void;
+  branchTable(e: Emission, index: Location, labels: readonly Label[]): void;
+  /** Counts down at a loop's start. */
+  poll(e: Emission): void;
+  /** By name of the bytecode instruction. */
+  readonly lower: Readonly<Record<string, (e: Emission, item: ComputeItem) => void>>;
+  /** Data behind one another, for relocations in `bytes`: absolute addresses of 8 bytes. */
+  readonly absolute: string;
+  applyRelocation(bytes: Uint8Array, kind: string, offset: number, place: bigint, target: bigint): string | undefined;
+  /** How a register holds a constant of a type. */
+  canonical(value: bigint, type: ScalarType): bigint;
+  readonly assemble: (text: string, options: AssembleOptions) => Assembly;
+}

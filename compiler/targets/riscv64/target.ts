@@ -1,0 +1,222 @@
+// riscv64 as a native target: RV64IMA without compressed instructions, in machine or supervisor mode. This file has the registers, the
+// beginning and end of functions, moves, branches and calls; what instructions become is in the lower-*.ts files beside it.
+
+import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
+import { assemble } from "../../../isa/riscv64/assemble.ts";
+import { findXRegister, X_REGISTERS } from "../../../isa/riscv64/registers.ts";
+import { applyRelocation, type RelocationKind } from "../../../isa/riscv64/relocations.ts";
+import { CPU_BLOCK, signatureWord } from "../../native/abi.ts";
+import type { Emission } from "../../native/emission.ts";
+import type { Frame } from "../../native/frame.ts";
+import type { Comparison, Label } from "../../native/items.ts";
+import type { Location, NativeTarget, Writable } from "../../native/target.ts";
+import { enc } from "./encoding.ts";
+import { ARITHMETIC, branchOnNotZero, branchOnZero, orderedOperands } from "./lower-arithmetic.ts";
+import { MEMORY } from "./lower-memory.ts";
+import { lowerTrap, trapHere } from "./lower-traps.ts";
+import { addOffset, bring, canonical, GP, loadStack, loadValue, RA, SP, storeStack, T0, T1, T2, TP, ZERO } from "./values.ts";
+
+const numberOf = (name: string): number => {
+  const number = findXRegister(name);
+  if (number === undefined) throw new Error(`isa/riscv64 has no register ${name}`);
+  return number;
+};
+
+const ARGUMENTS = ["a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"].map(numberOf);
+const CHANGED = [...ARGUMENTS, ...["t4", "t5", "t6"].map(numberOf)];
+const KEPT = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11"].map(numberOf);
+
+const STACK_OVERFLOW = TRAP_CLASSES.indexOf("stack_overflow");
+const ACCESS_FAULT = TRAP_CLASSES.indexOf("access_fault");
+const EXECUTE = 3;
+
+function prologue(e: Emission, frame: Frame): void {
+  if (frame.isChecked) {
+    const overflow = e.cold(() => trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 }));
+    e.word(enc.ld(T0, TP, CPU_BLOCK.stackLimit));
+    addOffset(e, T1, SP, -frame.size);
+    const { number, isLong } = e.branch();
+    if (isLong) {
+      e.word(enc.bgeu(T1, T0) | enc.distance(8));
+      e.refer(overflow, "jal", number);
+      e.word(enc.jal(ZERO));
+    } else {
+      e.refer(overflow, "branch", number);
+      e.word(enc.bltu(T1, T0));
+    }
+    e.word(enc.addi(SP, T1, 0));
+  } else if (frame.size !== 0) addOffset(e, SP, SP, -frame.size);
+  if (frame.returnAddress !== null) storeStack(e, RA, frame.returnAddress);
+  for (const { register, offset } of frame.saved) storeStack(e, register, offset);
+  if (!frame.isLeaf) poll(e);
+}
+
+function epilogue(e: Emission, frame: Frame): void {
+  if (frame.returnAddress !== null) loadStack(e, RA, frame.returnAddress);
+  for (const { register, offset } of frame.saved) loadStack(e, register, offset);
+  // What may be lost here besides results: t0 to t2.
+  if (frame.size !== 0) {
+    if (frame.size <= 2047) e.word(enc.addi(SP, SP, frame.size));
+    else {
+      loadValue(e, T0, BigInt(frame.size));
+      e.word(enc.add(SP, SP, T0));
+    }
+  }
+  e.word(enc.jalr(ZERO, RA, 0));
+}
+
+/** t0 is the link: in a leaf the return address is still in ra. */
+function poll(e: Emission): void {
+  const back = e.label();
+  const empty = e.cold(() => {
+    e.relocate("jal", { kind: "label", name: "guest_poll" });
+    e.word(enc.jal(T0));
+    e.refer(back, "jal");
+    e.word(enc.jal(ZERO));
+  });
+  e.word(enc.addi(GP, GP, -1));
+  const { number, isLong } = e.branch();
+  if (isLong) {
+    e.word(enc.bge(GP, ZERO) | enc.distance(8));
+    e.refer(empty, "jal", number);
+    e.word(enc.jal(ZERO));
+  } else {
+    e.refer(empty, "branch", number);
+    e.word(enc.blt(GP, ZERO));
+  }
+  e.bind(back);
+}
+
+function move(e: Emission, to: Writable, from: Location): void {
+  if (to.kind === "register") {
+    bring(e, to.register, from);
+    return;
+  }
+  if (from.kind === "register") storeStack(e, from.register, to.offset);
+  else if (from.kind === "constant" && from.value === 0n) storeStack(e, ZERO, to.offset);
+  else {
+    bring(e, T1, from);
+    storeStack(e, T1, to.offset);
+  }
+}
+
+function call(e: Emission, callee: { readonly function: number } | { readonly label: string }): void {
+  e.relocate("jal", "function" in callee ? { kind: "function", function: callee.function } : { kind: "label", name: callee.label });
+  e.word(enc.jal(RA));
+}
+
+/** `guest_check_code` answers in t1 whether the word before the address in t0 is the one given in t1; t2 is the link. */
+function checkCode(e: Emission, address: Location, signature: number): void {
+  bring(e, T0, address);
+  loadValue(e, T1, BigInt.asIntN(32, BigInt(signatureWord(signature))));
+  e.relocate("jal", { kind: "label", name: "guest_check_code" });
+  e.word(enc.jal(T2));
+  branchOnNotZero(
+    e,
+    T1,
+    e.cold(() => trapHere(e, { class: ACCESS_FAULT, access: EXECUTE, width: 0 }, { base: T0, offset: 0 })),
+  );
+  // The moves of arguments use t0 and t1.
+  e.word(enc.addi(T2, T0, 0));
+}
+
+function jump(e: Emission, label: Label): void {
+  e.refer(label, "jal");
+  e.word(enc.jal(ZERO));
+}
+
+function branchIf(e: Emission, condition: Location, isZero: boolean, label: Label): void {
+  let register = T0;
+  if (condition.kind === "register") register = condition.register;
+  else bring(e, T0, condition);
+  if (isZero) branchOnZero(e, register, label);
+  else branchOnNotZero(e, register, label);
+}
+
+/** Each with its operands' order, and the branch that goes the other way. */
+const COMPARISONS = {
+  eq: { branch: enc.beq, inverse: enc.bne, swapped: false, signed: false },
+  ne: { branch: enc.bne, inverse: enc.beq, swapped: false, signed: false },
+  lt_s: { branch: enc.blt, inverse: enc.bge, swapped: false, signed: true },
+  ge_s: { branch: enc.bge, inverse: enc.blt, swapped: false, signed: true },
+  gt_s: { branch: enc.blt, inverse: enc.bge, swapped: true, signed: true },
+  le_s: { branch: enc.bge, inverse: enc.blt, swapped: true, signed: true },
+  lt_u: { branch: enc.bltu, inverse: enc.bgeu, swapped: false, signed: false },
+  ge_u: { branch: enc.bgeu, inverse: enc.bltu, swapped: false, signed: false },
+  gt_u: { branch: enc.bltu, inverse: enc.bgeu, swapped: true, signed: false },
+  le_u: { branch: enc.bgeu, inverse: enc.bltu, swapped: true, signed: false },
+} as const;
+
+function branchCompare(e: Emission, { op, type, left, right }: Comparison, label: Label): void {
+  const { branch, inverse, swapped, signed } = COMPARISONS[op];
+  const ordered = orderedOperands(e, left, right, type, signed);
+  const [first, second] = swapped ? [ordered[1], ordered[0]] : ordered;
+  const { number, isLong } = e.branch();
+  if (isLong) {
+    e.word(inverse(first, second) | enc.distance(8));
+    e.refer(label, "jal", number);
+    e.word(enc.jal(ZERO));
+    return;
+  }
+  e.refer(label, "branch", number);
+  e.word(branch(first, second));
+}
+
+/** A chain of comparisons: tables are rare and short. */
+function branchTable(e: Emission, index: Location, labels: readonly Label[]): void {
+  bring(e, T0, index);
+  labels.slice(0, -1).forEach((label, value) => {
+    loadValue(e, T1, BigInt(value));
+    const next = e.label();
+    const { number, isLong } = e.branch();
+    if (isLong) {
+      e.word(enc.bne(T0, T1) | enc.distance(8));
+      e.refer(label, "jal", number);
+      e.word(enc.jal(ZERO));
+    } else {
+      e.refer(label, "branch", number);
+      e.word(enc.beq(T0, T1));
+    }
+    e.bind(next);
+  });
+  const last = labels.at(-1);
+  if (last !== undefined) jump(e, last);
+}
+
+export const riscv64 = {
+  name: "riscv64",
+  registers: { names: X_REGISTERS.map(({ name }) => name), arguments: ARGUMENTS, results: ARGUMENTS, changed: CHANGED, kept: KEPT, scratch: T0 },
+  branches: "short",
+  alignment: 4,
+  returnAddressBytes: 0,
+  libraryOperations: {
+    "port_in.i8": "platform.port_in8",
+    "port_in.i16": "platform.port_in16",
+    "port_in.i32": "platform.port_in32",
+    "port_out.i8": "platform.port_out8",
+    "port_out.i16": "platform.port_out16",
+    "port_out.i32": "platform.port_out32",
+    "atomic_rmw.i8": "platform.atomic_rmw8",
+    "atomic_rmw.i16": "platform.atomic_rmw16",
+    "atomic_cas.i8": "platform.atomic_cas8",
+    "atomic_cas.i16": "platform.atomic_cas16",
+  },
+  registerNumber: findXRegister,
+  prologue,
+  epilogue,
+  move,
+  call,
+  checkCode,
+  codeRegister: T2,
+  callChecked: (e) => e.word(enc.jalr(RA, T2, 0)),
+  jump,
+  branchIf,
+  branchCompare,
+  branchTable,
+  poll,
+  lower: { ...ARITHMETIC, ...MEMORY, trap: lowerTrap },
+  canonical,
+  absolute: "absolute64",
+  applyRelocation: (bytes, kind, offset, place, target) => applyRelocation(bytes, kind as RelocationKind, offset, place, target),
+  assemble,
+} as const satisfies NativeTarget;
