@@ -203,7 +203,7 @@ function fitsLongImmediate(value: bigint, field: number): boolean {
 }
 
 /** Base and index of 16-bit addresses by ModRM's last bits (volume 2, table 2-1). */
-const SHORT_ADDRESSES: readonly (readonly [base: number, index: number | undefined])[] = [
+export const SHORT_ADDRESSES: readonly (readonly [base: number, index: number | undefined])[] = [
   [3, 6],
   [3, 7],
   [5, 6],
@@ -376,7 +376,7 @@ function writeLittle(bytes: Uint8Array, at: number, value: number | bigint, widt
 }
 
 /** The stack segment for addresses from rsp and rbp, else the data segment (volume 1, 3.7.4). */
-function usualSegment({ base, index, addressWidth }: MemoryOperand, mode: Mode): number {
+export function usualSegment({ base, index, addressWidth }: MemoryOperand, mode: Mode): number {
   const [ds, ss] = [3, 2];
   if ((addressWidth ?? mode) === 16) return base === 5 || index === 5 ? ss : ds;
   return base === 4 || base === 5 ? ss : ds;
