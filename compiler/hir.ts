@@ -105,7 +105,8 @@ export type HStmt =
       readonly kind: "expect-trap";
       readonly word: "expect" | "assert";
       readonly negated: boolean;
-      readonly trapClass: number | null;
+      /** A class of any target, or the own number of an exception of this one; null: any trap will do. */
+      readonly trap: { readonly kind: "class" | "exception"; readonly number: number } | null;
       readonly expectedText: string;
       readonly fields: readonly { readonly field: TrapFieldName; readonly value: HExpr }[];
       readonly binding: Local | null;

@@ -3,7 +3,6 @@
 
 import type { Block, CpuStmt, Expr, Stmt, StringLiteral } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
-import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { FunctionBody, HBlock, HExpr, HStmt, Local, Text, TrapFieldName } from "../hir.ts";
 import { checkAsm } from "./asm.ts";
 import { BOOL, ERROR, U32, U64, USIZE, VOID, elementOf, showType, type Type } from "../types.ts";
@@ -16,6 +15,7 @@ import { leaves } from "./leaving.ts";
 import { checkMatch } from "./match.ts";
 import { checkPlace } from "./places.ts";
 import { completeType, resolveSized } from "./resolve-types.ts";
+import { checkTrapName } from "./traps.ts";
 import { innerScope, isLost, lookUp, visibleNames } from "./scope.ts";
 
 /** Checks a function's block into its body. Parameters are in scope; a result must be returned on every path. */
@@ -363,20 +363,6 @@ const TRAP_FIELD_NAMES: readonly TrapFieldName[] = ["address", "access", "width"
 
 function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-trap" }): readonly HStmt[] {
   const { span } = statement;
-  let trapClass: number | null = null;
-  if (statement.trap !== null) {
-    const { module, name } = statement.trap;
-    const full = module === null ? name.text : `${module.text}.${name.text}`;
-    const index = TRAP_CLASSES.findIndex((known) => known === full);
-    if (index > 0) trapClass = index;
-    else {
-      const at: Span = module === null ? name.span : { source: name.span.source, start: module.span.start, end: name.span.end };
-      fail(context, at, "E0404", `there is no trap class \`${full}\` on target \`${context.target.name}\``, {
-        label: "unknown trap class",
-        help: suggest(full, TRAP_CLASSES.slice(1)) ?? `the classes are ${listNames(TRAP_CLASSES.slice(1))}`,
-      });
-    }
-  }
   const seen = new Map<string, Span>();
   const fields = statement.fields.flatMap((field): { field: TrapFieldName; value: HExpr }[] => {
     const known = TRAP_FIELD_NAMES.find((name) => name === field.name.text);
@@ -422,7 +408,7 @@ function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-tra
       kind: "expect-trap",
       word: statement.word,
       negated: statement.negated,
-      trapClass,
+      trap: statement.trap === null ? null : checkTrapName(context, statement.trap),
       expectedText: source,
       fields,
       binding,

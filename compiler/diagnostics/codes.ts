@@ -55,7 +55,7 @@ test "ticks" { expect time.now() >= 0 }`,
   entry(
     "E0404",
     "unknown trap class",
-    "Traps have target-neutral classes, and `expect trap` names one of them. The access of a trap is `read`, `write` or `execute`.",
+    "Traps have target-neutral classes, and `expect trap` names one of them, or an exception of the target compiled for: `riscv.load_page_fault`. The access of a trap is `read`, `write` or `execute`.",
     `
 test "nothing is mapped here" {
   expect trap acess_fault { poke.u32(0xdead_0000, 1) }
@@ -752,6 +752,23 @@ test "waits" on riscv64 {
 test "waits" on riscv64 {
   asm riscv64 { pause }
   expect 1 == 1
+}`,
+  ),
+  entry(
+    "E0607",
+    "name of another target",
+    "Names that begin with `x86.`, `riscv.` or `aarch64.` are a target's own: its exceptions and its system registers. They exist only where that target is compiled for. The classes of traps, such as `protection`, are the same on all targets.",
+    `
+test "a gate is missing" {
+  expect trap x86.gp { cpu.breakpoint() }
+}`,
+    `
+test "a gate is missing" {
+  when target x86_64 {
+    expect trap x86.gp { cpu.breakpoint() }
+  } else {
+    expect trap breakpoint { cpu.breakpoint() }
+  }
 }`,
   ),
 

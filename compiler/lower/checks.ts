@@ -242,6 +242,13 @@ function trapField(b: FunctionBuilder, field: number): number {
   return b.callRuntime("trap.field", [b.constant("i32", BigInt(field))], ["i64"])[0] ?? 0;
 }
 
+/** The first field holds the class in bits 7:0 and the target's own number plus one above. */
+function isTrap(b: FunctionBuilder, { kind, number }: NonNullable<(HStmt & { kind: "expect-trap" })["trap"]>): number {
+  const field = trapField(b, TRAP_CLASS_FIELD);
+  if (kind === "class") return b.binary("eq", "i64", b.binary("and", "i64", field, b.constant("i64", 0xffn)), b.constant("i64", BigInt(number)));
+  return b.binary("eq", "i64", b.binary("shr_u", "i64", field, b.constant("i64", 8n)), b.constant("i64", BigInt(number + 1)));
+}
+
 export function lowerExpectTrap(b: FunctionBuilder, statement: HStmt & { kind: "expect-trap" }): void {
   b.span = statement.span;
   countCheck(b);
@@ -253,9 +260,7 @@ export function lowerExpectTrap(b: FunctionBuilder, statement: HStmt & { kind: "
   if (statement.negated) {
     passed = b.isZero(trapped);
   } else {
-    if (statement.trapClass !== null) {
-      passed = b.binary("and", "i8", passed, b.binary("eq", "i64", trapField(b, TRAP_CLASS_FIELD), b.constant("i64", BigInt(statement.trapClass))));
-    }
+    if (statement.trap !== null) passed = b.binary("and", "i8", passed, isTrap(b, statement.trap));
     for (const { field, register } of wanted) passed = b.binary("and", "i8", passed, b.binary("eq", "i64", trapField(b, TRAP_FIELD_INDEX[field]), register));
   }
   if (statement.binding !== null) {

@@ -129,6 +129,15 @@ test("an expected trap that did not come, or another one", () => {
   assert.deepEqual(failure.trap, { class: "access_fault", pc: "0x1_0001", function: "add", address: "0xdead_0000", access: "write of 4 bytes" });
 });
 
+test("a trap that the target has a name for is told by both", () => {
+  const base = makeContext(makeSite({ kind: "expect-trap", operator: null, operands: [], expectedTrap: "trap misaligned" }));
+  const context = { ...base, manifest: { ...base.manifest, target: "x86_64" } };
+  const trap = { class: 7, exception: 13, pc: 0x1_0001n, address: 0n, access: 0, width: 0, value: 0n };
+  assert.equal(describeTrap(context, trap, 0, "body").message, "unexpected trap protection (x86.gp) in add");
+  assert.equal(describeCheck(context, check([], { came: trap }), "body").message, "expected trap misaligned, got protection (x86.gp)");
+  assert.equal(describeTrap(context, { ...trap, exception: 99 }, 0, "body").message, "unexpected trap protection (x86_64 exception 99) in add");
+});
+
 test("an unexpected trap is placed in its function and source line", () => {
   const context = makeContext();
   const trap = { class: 3, pc: 0x1_0000n, address: 0n, access: 0, width: 0, value: 0n };

@@ -3,13 +3,13 @@
 // reading sources through `SourceLines`, so that every engine, and a replay, builds the same report from the same frames.
 
 import type { Manifest, ManifestCase, Site, SiteOperand } from "../../compiler/images/manifest.ts";
-import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { CodeFrame, Failure, FailureValue } from "../events.ts";
 import { frameAt, type SourceLines } from "./code-frame.ts";
 import type { CodeMap } from "./code-map.ts";
 import { diffValues } from "./diff.ts";
 import type { FrameTrap } from "./frames.ts";
+import { trapClassName, trapName } from "./trap-names.ts";
 import { formatAddress, formatBrief, formatHex, formatType, formatValue, type SlotValue } from "./values.ts";
 
 export interface ReportContext {
@@ -49,10 +49,6 @@ export function makeFailure(kind: Failure["kind"], message: string, rest: Partia
 
 const ACCESSES = ["", "read", "write", "execute"] as const;
 
-export function trapClassName(klass: number): string {
-  return TRAP_CLASSES[klass] ?? `trap class ${klass}`;
-}
-
 /** `write of 4 bytes`, or nothing for a trap without an access. */
 function describeAccess(trap: Pick<FrameTrap, "access" | "width">): string {
   const access = ACCESSES[trap.access] ?? "";
@@ -61,10 +57,11 @@ function describeAccess(trap: Pick<FrameTrap, "access" | "width">): string {
 }
 
 /** One line: `access_fault: write of 4 bytes at 0xdead_0000`. */
-export function summariseTrap(trap: FrameTrap): string {
+export function summariseTrap({ manifest }: ReportContext, trap: FrameTrap): string {
   const access = describeAccess(trap);
-  if (access !== "") return `${trapClassName(trap.class)}: ${access} at ${formatAddress(trap.address)}`;
-  return trap.value === 0n ? trapClassName(trap.class) : `${trapClassName(trap.class)}, value ${formatAddress(trap.value)}`;
+  const name = trapName(manifest.target, trap);
+  if (access !== "") return `${name}: ${access} at ${formatAddress(trap.address)}`;
+  return trap.value === 0n ? name : `${name}, value ${formatAddress(trap.value)}`;
 }
 
 /** Where a code address is in the sources, as reports show it. */
@@ -79,7 +76,7 @@ function symbolise(context: ReportContext, pc: bigint): { readonly function: str
 
 function trapRecord(context: ReportContext, trap: FrameTrap): NonNullable<Failure["trap"]> {
   return {
-    class: trapClassName(trap.class),
+    class: trapName(context.manifest.target, trap),
     pc: formatAddress(trap.pc),
     function: symbolise(context, trap.pc).function,
     address: trap.access === 0 ? "" : formatAddress(trap.address),
@@ -99,8 +96,8 @@ export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: numbe
   const { frame, function: name } = symbolise(context, trap.pc);
   const where = name === null ? "" : ` in ${name}`;
   const during = phase === "body" ? "" : ` during ${phase}`;
-  const message = special === undefined ? `unexpected trap ${summariseTrap(trap)}${where}${during}` : `${special.sentence}${where}${during}`;
-  const label = special === undefined ? trapClassName(trap.class) : special.kind === "timeout" ? "was running here" : "this call did not fit";
+  const message = special === undefined ? `unexpected trap ${summariseTrap(context, trap)}${where}${during}` : `${special.sentence}${where}${during}`;
+  const label = special === undefined ? trapName(context.manifest.target, trap) : special.kind === "timeout" ? "was running here" : "this call did not fit";
   return makeFailure(special?.kind ?? "trap", message, {
     frame: frame === null ? null : { ...frame, label },
     trap: trapRecord(context, trap),
@@ -166,7 +163,7 @@ function messageOf(context: ReportContext, site: Site, check: FailedCheck): stri
     case "expect-trap": {
       const wanted = site.expectedTrap ?? "trap";
       if (check.came === null || check.came.class === 0) return `expected ${wanted}, but nothing trapped`;
-      return `expected ${wanted}, got ${summariseTrap(check.came)}`;
+      return `expected ${wanted}, got ${summariseTrap(context, check.came)}`;
     }
     case "fail":
       return check.message === null || check.message === "" ? "failed" : check.message;
@@ -237,7 +234,7 @@ function compareSides({ left, right }: Sides, layout: DataLayout): { details: re
 
 /** What stands under the carets. */
 function labelOf(context: ReportContext, site: Site, check: FailedCheck, sides: Sides | null): string {
-  if (site.kind === "expect-trap") return check.came === null || check.came.class === 0 ? "nothing trapped here" : `${trapClassName(check.came.class)} came`;
+  if (site.kind === "expect-trap") return check.came === null || check.came.class === 0 ? "nothing trapped here" : `${trapName(context.manifest.target, check.came)} came`;
   if (sides === null) return "";
   const got = sides.left.operand.literal ? sides.right : sides.left;
   if (site.operator !== "==") return "";

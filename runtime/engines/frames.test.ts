@@ -37,6 +37,7 @@ test("every verb is read", () => {
     ["i 3", { verb: "info", site: 3 }],
     ["r 0 0 0 0 0 0", { verb: "came", trap: { class: 0, pc: 0n, address: 0n, access: 0, width: 0, value: 0n } }],
     ["t 5 20003 dead000000000000 2 4 1 1", { verb: "trap", trap, cpu: 1 }],
+    ["t e05 20003 dead000000000000 2 4 1 1", { verb: "trap", trap: { ...trap, exception: 13 }, cpu: 1 }],
     ["a", { verb: "aborted" }],
     ["e a", { verb: "end", checks: 10 }],
   ];

@@ -33,6 +33,8 @@ export type Phase = (typeof PHASES)[number];
 /** Numbers as in isa/bytecode: class indexes TRAP_CLASSES, access 0 none 1 read 2 write 3 execute. */
 export interface FrameTrap {
   readonly class: number;
+  /** The target's own number of it, where it has one. In a frame both are one number: class, and this plus one above bit 7. */
+  readonly exception?: number;
   readonly pc: bigint;
   readonly address: bigint;
   readonly access: number;
@@ -57,20 +59,23 @@ const HEX = /^[0-9a-f]{1,16}$/i;
 const decoder = new TextDecoder("utf-8");
 
 /** Exactly `count` numbers, or null. */
-function numbers(args: string, count: number): readonly bigint[] | null {
+export function numbers(args: string, count: number): readonly bigint[] | null {
   const parts = args === "" ? [] : args.split(" ");
   if (parts.length !== count || !parts.every((part) => HEX.test(part))) return null;
   return parts.map((part) => BigInt(`0x${part}`));
 }
 
-function small(value: bigint | undefined): number {
+/** -1 for what does not fit into 32 bits. */
+export function small(value: bigint | undefined): number {
   return value === undefined || value > 0xffff_ffffn ? -1 : Number(value);
 }
 
-function readTrap(values: readonly bigint[]): FrameTrap | null {
+export function readTrap(values: readonly bigint[]): FrameTrap | null {
   const [klass, pc = 0n, address = 0n, access, width, value = 0n] = values;
-  const trap = { class: small(klass), pc, address, access: small(access), width: small(width), value };
-  return trap.class < 0 || trap.access < 0 || trap.access > 3 || trap.width < 0 ? null : trap;
+  const numbers = small(klass);
+  const trap = { class: numbers & 0xff, pc, address, access: small(access), width: small(width), value };
+  if (numbers < 0 || trap.access < 0 || trap.access > 3 || trap.width < 0) return null;
+  return numbers > 0xff ? { ...trap, exception: (numbers >>> 8) - 1 } : trap;
 }
 
 function readBytes(args: string): Frame | null {
@@ -84,7 +89,7 @@ function readBytes(args: string): Frame | null {
 }
 
 /** Undoes the guest's escapes. Bytes, because an escaped message may be cut inside a UTF-8 sequence. */
-function unescape(bytes: Uint8Array): string | null {
+export function unescape(bytes: Uint8Array): string | null {
   const out = new Uint8Array(bytes.length);
   let length = 0;
   for (let at = 0; at < bytes.length; at++) {
@@ -157,20 +162,26 @@ const VERBS: ReadonlyMap<string, (args: string) => Frame | null> = new Map([
   ["e", oneNumber((checks) => ({ verb: "end", checks }))],
 ]);
 
-/** Reads what stands between RS and LF; null if it is no frame. A `*` of the text itself is not the last one. */
-export function parseFrame(bytes: Uint8Array): Frame | null {
+/** What stands between RS and LF without its checksum; null if that is wrong. A `*` of the text itself is not the last one. */
+export function frameBody(bytes: Uint8Array): Uint8Array | null {
   const star = bytes.length - 3;
   if (star < 1 || bytes[star] !== 0x2a) return null;
   const digits = String.fromCharCode(bytes[star + 1] ?? 0, bytes[star + 2] ?? 0);
   if (!/^[0-9a-f]{2}$/i.test(digits)) return null;
   let sum = 0;
   for (let at = 0; at < star; at++) sum ^= bytes[at] ?? 0;
-  if (sum !== parseInt(digits, 16)) return null;
-  if (bytes[0] === 0x6d && (star === 1 || bytes[1] === 0x20)) {
-    const text = unescape(bytes.subarray(2, star));
+  return sum === parseInt(digits, 16) ? bytes.subarray(0, star) : null;
+}
+
+/** Reads what stands between RS and LF; null if it is no frame. */
+export function parseFrame(bytes: Uint8Array): Frame | null {
+  const content = frameBody(bytes);
+  if (content === null) return null;
+  if (content[0] === 0x6d && (content.length === 1 || content[1] === 0x20)) {
+    const text = unescape(content.subarray(2));
     return text === null ? null : { verb: "message", text };
   }
-  const body = String.fromCharCode(...bytes.subarray(0, star));
+  const body = String.fromCharCode(...content);
   const space = body.indexOf(" ");
   const read = VERBS.get(space < 0 ? body : body.slice(0, space));
   return read === undefined ? null : read(space < 0 ? "" : body.slice(space + 1));
@@ -183,7 +194,8 @@ export function encodeFrame(body: string): Uint8Array {
   return Uint8Array.from([RS, ...bytes, ...new TextEncoder().encode(`*${sum.toString(16).padStart(2, "0")}\n`)]);
 }
 
-export function createFrameReader(): FrameReader {
+/** `takeOther`: for a line that carries more than reports; says whether it knows a frame that is no report. What came before can be taken then. */
+export function createFrameReader(takeOther: (bytes: Uint8Array) => boolean = () => false): FrameReader {
   let frames: Frame[] = [];
   let text = new Uint8Array(256);
   let textLength = 0;
@@ -226,13 +238,16 @@ export function createFrameReader(): FrameReader {
           giveUp();
           pendingLength = 0;
         } else if (byte === LF) {
-          const frame = parseFrame(pending.subarray(0, pendingLength));
-          if (frame === null) {
-            giveUp();
-            addText(Uint8Array.of(LF));
-          } else {
+          const bytesOfFrame = pending.subarray(0, pendingLength);
+          const frame = parseFrame(bytesOfFrame);
+          if (frame !== null) {
             frames.push(frame);
             pendingLength = -1;
+          } else if (takeOther(bytesOfFrame)) {
+            pendingLength = -1;
+          } else {
+            giveUp();
+            addText(Uint8Array.of(LF));
           }
         } else {
           if (pendingLength === MAX_FRAME) {

@@ -6,7 +6,8 @@ import type { Outcome, TrapRecord } from "../machine/cpu-contract.ts";
 import type { MachineExit } from "../devices/device.ts";
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { FrameTrap } from "./frames.ts";
-import { describeCheck, describePc, describeTrap, makeFailure, summariseTrap, trapClassName, type ReportContext } from "./failure.ts";
+import { trapClassName } from "./trap-names.ts";
+import { describeCheck, describePc, describeTrap, makeFailure, summariseTrap, type ReportContext } from "./failure.ts";
 import type { Transcript } from "./transcript.ts";
 import { formatDuration } from "./values.ts";
 
@@ -83,7 +84,7 @@ function judgeExit(outcome: CallOutcome, transcript: Transcript, expected: strin
 function judgeDoubleFault(context: ReportContext, trap: FrameTrap, before: FrameTrap, cpu: number, phase: string): Judgement {
   const second = describeTrap(context, trap, cpu, phase);
   const first = describeTrap(context, before, cpu, phase);
-  const message = `double fault${phase === "body" ? "" : ` during ${phase}`}: ${summariseTrap(trap)} while handling ${summariseTrap(before)}`;
+  const message = `double fault${phase === "body" ? "" : ` during ${phase}`}: ${summariseTrap(context, trap)} while handling ${summariseTrap(context, before)}`;
   const related = second.frame === null ? [] : [{ text: "then, in the handler", frame: second.frame }];
   return { verdict: "crash", failures: [{ ...first, kind: "double-fault", message, related }] };
 }
