@@ -9,7 +9,7 @@ import { verifyModule } from "../isa/bytecode/verify.ts";
 import type { MachineLanguage } from "../isa/machine-language.ts";
 import { guestConstants, type MachineDescription } from "../machines/description.ts";
 import type { Manifest } from "./images/manifest.ts";
-import { lowerImage } from "./lower/image.ts";
+import { lowerImage, type NativeFacts } from "./lower/image.ts";
 import { loadProgram, type Program } from "./program.ts";
 
 export interface CompileOptions {
@@ -22,6 +22,8 @@ export interface CompileOptions {
   readonly language?: MachineLanguage | null;
   /** Tags that the project declares beside the built-in ones. */
   readonly tags?: readonly string[];
+  /** For images that become machine code; absent: bytecode stays what it is. */
+  readonly native?: NativeFacts;
 }
 
 export interface Image {
@@ -64,6 +66,7 @@ function checkProgram(paths: readonly string[], options: CompileOptions): Progra
     libDirectory: options.libDirectory,
     libraryModules: () => listModules(options.libDirectory),
     projectTags: () => options.tags ?? [],
+    isNative: options.native !== undefined,
     parseYaml: parseYamlFile,
   });
 }
@@ -73,7 +76,7 @@ export function compile(paths: readonly string[], options: CompileOptions): Comp
   const diagnostics = [...program.diagnostics];
   if (diagnostics.some((diagnostic) => diagnostic.severity === "error")) return { diagnostics, images: [] };
   const images = program.suites.map(({ module, suite }): Image => {
-    const image = lowerImage(program, suite, { target: options.machine.target, machine: options.machine.name });
+    const image = lowerImage(program, suite, { target: options.machine.target, machine: options.machine.name, native: options.native ?? null });
     const problems = verifyModule(image.module);
     if (problems.length > 0) throw new Error(`${module.source.path} was lowered to invalid bytecode: ${JSON.stringify(problems.slice(0, 3))}`);
     return { path: module.source.path, ...image, dependencies: program.dependenciesOf(module) };

@@ -22,6 +22,8 @@ export interface ProgramOptions {
   /** Names of its modules, asked for only to suggest one. */
   readonly libraryModules: () => readonly string[];
   readonly projectTags: () => readonly string[];
+  /** The image is going to be machine code. */
+  readonly isNative: boolean;
   /** Reads `*.gspec.yaml`; given by the caller so that a program without YAML does not load its reader. */
   readonly parseYaml: (source: Source, report: Report) => File;
 }
@@ -38,6 +40,9 @@ export interface Program {
 /** The library's modules that the compiler itself refers to, used or not. */
 const RUNTIME_MODULES: readonly string[] = ["runtime", "report", "format", "text", "console", "heap", "irq", "cpu", "trap", "time"];
 
+/** Those that code for a native target calls without naming them. */
+const NATIVE_MODULES: readonly string[] = ["native", "platform", "agent"];
+
 export function loadProgram(paths: readonly string[], options: ProgramOptions): Program {
   const diagnostics: Diagnostic[] = [];
   const report: Report = (diagnostic) => diagnostics.push(diagnostic);
@@ -46,7 +51,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
   const uses = new Map<Module, Set<Module>>();
   const queue: Module[] = [];
 
-  const load = (path: string, libName: string | null): Module | null => {
+  const load = (path: string, libName: string | null, folder = ""): Module | null => {
     const known = modules.get(path);
     if (known !== undefined) return known;
     if (missing.has(path)) return null;
@@ -56,7 +61,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
       return null;
     }
     // The library is named apart from where it is installed: images and reports are the same on every machine.
-    const source: Source = { path: libName === null ? path : `${LIBRARY_PREFIX}${libName}.gspec`, text };
+    const source: Source = { path: libName === null ? path : `${LIBRARY_PREFIX}${folder}${libName}.gspec`, text };
     const file = path.endsWith(".yaml") ? options.parseYaml(source, report) : parseFile(source, report);
     const module = createModule(source, file, libName);
     modules.set(path, module);
@@ -64,7 +69,12 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     queue.push(module);
     return module;
   };
-  const lib = (name: string): Module | null => (/^[a-z][a-z0-9_]*$/.test(name) ? load(`${options.libDirectory}${name}.gspec`, name) : null);
+  // A target's own module stands in for the one that all share: lib/riscv64/timer.gspec before lib/timer.gspec.
+  const targetFolder = `${options.target.name}/`;
+  const lib = (name: string): Module | null => {
+    if (!/^[a-z][a-z0-9_]*$/.test(name)) return null;
+    return load(`${options.libDirectory}${targetFolder}${name}.gspec`, name, targetFolder) ?? load(`${options.libDirectory}${name}.gspec`, name);
+  };
   const table: ModuleTable = {
     lib: (name) => {
       const module = lib(name);
@@ -142,6 +152,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
 
   const specs = paths.flatMap((path) => load(path, null) ?? []);
   for (const name of RUNTIME_MODULES) lib(name);
+  if (options.isNative) for (const name of NATIVE_MODULES) lib(name);
   settle();
   const suites: { module: Module; suite: HSuite }[] = [];
   for (const module of specs) {

@@ -29,8 +29,8 @@ const TRAP_READS: readonly (readonly [string, string])[] = [
   ["trap_sp", "u64"],
 ];
 
-/** Traps that code raises on purpose; the argument becomes the trap's value. The others have causes of their own. */
-const RAISED: readonly TrapClass[] = ["illegal_instruction", "breakpoint", "syscall", "unreachable"];
+/** Traps that code raises on purpose, the library for native targets some of them in the name of an access; the argument becomes the trap's value. */
+const RAISED: readonly TrapClass[] = ["illegal_instruction", "breakpoint", "syscall", "unreachable", "misaligned", "access_fault", "protection", "timeout"];
 
 export const INTRINSICS: readonly IntrinsicRow[] = [
   ...INTEGERS.map((name) => ({ name: `peek.${name}`, params: ["usize"], result: name, op: "load_volatile", at: name })),

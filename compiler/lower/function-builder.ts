@@ -64,6 +64,24 @@ export class FunctionBuilder {
   }
 
   emit(op: string, fields: Emit = {}): void {
+    const { libraryOperations } = this.module;
+    if (libraryOperations.size > 0) {
+      const name = libraryOperations.get(op) ?? libraryOperations.get(`${op}.${fields.type}`);
+      if (name !== undefined) {
+        this.callInstead(name, fields);
+        return;
+      }
+    }
+    this.push(op, fields);
+  }
+
+  /** The library's function gets the operands; a choice among operations, which is an immediate, comes last. */
+  private callInstead(name: string, { dst = [], src = [], imm = [] }: Emit): void {
+    const choices = imm.map((value) => this.constant("i32", BigInt(value)));
+    this.push("call", { dst, src: [...src, ...choices], imm: [this.module.functionOfDeclared(this.module.runtime(name))] });
+  }
+
+  private push(op: string, fields: Emit): void {
     this.code.push({
       op,
       ...(fields.type === undefined ? {} : { type: fields.type }),

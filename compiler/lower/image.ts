@@ -24,7 +24,18 @@ const ENDS_MACHINE = "ends the machine: runs only under a host";
 export interface ImageTarget {
   readonly target: string;
   readonly machine: string;
+  readonly native: NativeFacts | null;
 }
+
+/** What an image that becomes machine code has in another way. */
+export interface NativeFacts {
+  /** Functions of the library that stand for instructions, by `op` or `op.type`. */
+  readonly libraryOperations: ReadonlyMap<string, string>;
+  /** Functions of the library that entry assembly calls, `platform.start`. */
+  readonly entryFunctions: readonly string[];
+}
+
+const NO_OPERATIONS: ReadonlyMap<string, string> = new Map();
 
 export function lowerImage(program: Program, suite: HSuite, target: ImageTarget): { readonly module: Module; readonly manifest: Manifest } {
   const { context } = program;
@@ -33,23 +44,24 @@ export function lowerImage(program: Program, suite: HSuite, target: ImageTarget)
     if (symbol?.kind !== "fn") throw new Error(`the guest library has no ${name}`);
     return symbol.function;
   };
-  const builder = new ModuleBuilder(context.target.layout, lowerFunction, langItem);
+  const builder = new ModuleBuilder(context.target.layout, lowerFunction, langItem, target.native?.libraryOperations ?? NO_OPERATIONS);
   const runtime = new RuntimeTables(program, builder);
   runtime.fill(suite);
-  const index = (name: string): number => builder.functionOfDeclared(langItem(`runtime.${name}`));
+  const index = (name: string): number => builder.functionOfDeclared(langItem(name));
   const entry = {
-    boot: index("boot"),
-    suiteSetup: index("suite_setup"),
-    suiteTeardown: index("suite_teardown"),
-    runCase: index("run_case"),
-    tableSetup: index("table_setup"),
-    tableTeardown: index("table_teardown"),
-    main: index("main"),
+    boot: index("runtime.boot"),
+    suiteSetup: index("runtime.suite_setup"),
+    suiteTeardown: index("runtime.suite_teardown"),
+    runCase: index("runtime.run_case"),
+    tableSetup: index("runtime.table_setup"),
+    tableTeardown: index("runtime.table_teardown"),
+    main: index("runtime.main"),
   };
   builder.exportFunction("main", entry.main);
   builder.exportFunction("boot", entry.boot);
   builder.exportFunction("run_case", entry.runCase);
-  const module = builder.finish({ trap: index("on_trap"), interrupt: builder.functionOfDeclared(langItem("irq.on_interrupt")) });
+  for (const name of target.native?.entryFunctions ?? []) builder.exportFunction(name, index(name));
+  const module = builder.finish({ trap: index("runtime.on_trap"), interrupt: index("irq.on_interrupt") });
   runtime.fillSites();
   runtime.fillVariables();
   const fileIndex = (span: Span): number => builder.file(span.source);

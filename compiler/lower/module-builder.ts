@@ -45,8 +45,17 @@ export class ModuleBuilder {
   private readonly locationIndices = new Map<number, number>();
   private readonly exports: { readonly name: string; readonly function: number }[] = [];
 
-  constructor(layout: DataLayout, lowerBody: (builder: ModuleBuilder, body: FunctionBody) => BytecodeFunction, langItem: (name: string) => HFunction) {
+  /** Functions of the library that stand for instructions, by `op` or `op.type` (docs/native.md, 2). */
+  readonly libraryOperations: ReadonlyMap<string, string>;
+
+  constructor(
+    layout: DataLayout,
+    lowerBody: (builder: ModuleBuilder, body: FunctionBody) => BytecodeFunction,
+    langItem: (name: string) => HFunction,
+    libraryOperations: ReadonlyMap<string, string>,
+  ) {
     this.layout = layout;
+    this.libraryOperations = libraryOperations;
     this.lowerBody = (body) => lowerBody(this, body);
     this.langItem = langItem;
   }

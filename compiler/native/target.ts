@@ -4,6 +4,7 @@
 
 import type { AssembleOptions, Assembly } from "../../isa/assembly/instruction-set.ts";
 import type { ScalarType } from "../../isa/bytecode/module.ts";
+import type { MachineDescription } from "../../machines/description.ts";
 import type { ComputeItem, Comparison, Label } from "./items.ts";
 import type { Emission } from "./emission.ts";
 import type { Frame } from "./frame.ts";
@@ -45,6 +46,10 @@ export interface NativeTarget {
   readonly alignment: number;
   /** Instructions, as `op` or `op.type`, that are functions of the guest library here, beside those of docs/native.md, 2. */
   readonly libraryOperations: Readonly<Record<string, string>>;
+  /** Functions of the guest library that its entry assembly calls, beside those that all call. */
+  readonly entryFunctions: readonly string[];
+  /** Names that its entry assembly may use, from the machine's description and constants. */
+  entryConstants(machine: MachineDescription, constants: ReadonlyMap<string, bigint>): ReadonlyMap<string, bigint>;
   /** The number of a register by the name that assembly has for it, whatever the width. */
   registerNumber(name: string): number | undefined;
   /** What a call instruction itself leaves on the stack. */

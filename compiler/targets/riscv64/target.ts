@@ -3,8 +3,10 @@
 
 import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import { assemble } from "../../../isa/riscv64/assemble.ts";
-import { findXRegister, X_REGISTERS } from "../../../isa/riscv64/registers.ts";
+import { encode } from "../../../isa/riscv64/encode.ts";
+import { findCsr, findXRegister, X_REGISTERS } from "../../../isa/riscv64/registers.ts";
 import { applyRelocation, type RelocationKind } from "../../../isa/riscv64/relocations.ts";
+import type { MachineDescription } from "../../../machines/description.ts";
 import { CPU_BLOCK, signatureWord } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { Frame } from "../../native/frame.ts";
@@ -183,6 +185,34 @@ function branchTable(e: Emission, index: Location, labels: readonly Label[]): vo
   if (last !== undefined) jump(e, last);
 }
 
+/** The CSRs of the mode that images run in, under one name for both (Volume II, 2.2), and bits of theirs. */
+function entryConstants(_machine: MachineDescription, constants: ReadonlyMap<string, bigint>): ReadonlyMap<string, bigint> {
+  const isSupervisor = (constants.get("supervisor") ?? 0n) !== 0n;
+  const prefix = isSupervisor ? "s" : "m";
+  const csr = (name: string): bigint => BigInt(findCsr(`${prefix}${name}`) ?? 0);
+  const trapReturn = isSupervisor ? "sret" : "mret";
+  return new Map<string, bigint>([
+    ["IS_SUPERVISOR", isSupervisor ? 1n : 0n],
+    ["X_STATUS", csr("status")],
+    ["X_IE", csr("ie")],
+    ["X_IP", csr("ip")],
+    ["X_TVEC", csr("tvec")],
+    ["X_SCRATCH", csr("scratch")],
+    ["X_EPC", csr("epc")],
+    ["X_CAUSE", csr("cause")],
+    ["X_TVAL", csr("tval")],
+    ["TRAP_RETURN", BigInt(encode(trapReturn, {}))],
+    ["STATUS_IE", isSupervisor ? 0x2n : 0x8n],
+    // MPP and SPP: the mode before the trap.
+    ["STATUS_PP", isSupervisor ? 0x100n : 0x1800n],
+    ["STATUS_KERNEL", isSupervisor ? 0x100n : 0x1800n],
+    ["SOFTWARE", isSupervisor ? 0x2n : 0x8n],
+    ["CLINT", constants.get("clint0.base") ?? 0n],
+    // Linux boot protocol: from the start of RAM. Over SBI the firmware is there.
+    ["TEXT_OFFSET", isSupervisor ? 0x20_0000n : 0n],
+  ]);
+}
+
 export const riscv64 = {
   name: "riscv64",
   registers: { names: X_REGISTERS.map(({ name }) => name), arguments: ARGUMENTS, results: ARGUMENTS, changed: CHANGED, kept: KEPT, scratch: T0 },
@@ -196,11 +226,13 @@ export const riscv64 = {
     "port_out.i8": "platform.port_out8",
     "port_out.i16": "platform.port_out16",
     "port_out.i32": "platform.port_out32",
-    "atomic_rmw.i8": "platform.atomic_rmw8",
-    "atomic_rmw.i16": "platform.atomic_rmw16",
-    "atomic_cas.i8": "platform.atomic_cas8",
-    "atomic_cas.i16": "platform.atomic_cas16",
+    "atomic_rmw.i8": "native.atomic_rmw8",
+    "atomic_rmw.i16": "native.atomic_rmw16",
+    "atomic_cas.i8": "native.atomic_cas8",
+    "atomic_cas.i16": "native.atomic_cas16",
   },
+  entryFunctions: [],
+  entryConstants,
   registerNumber: findXRegister,
   prologue,
   epilogue,

@@ -1,0 +1,71 @@
+// Specs to native images, as one function: the front end compiles for the machine's own layout and library, the back end turns each
+// suite's bytecode into machine code, and the linker makes an image of it. Loaded only when a native target is asked for.
+
+import { readFileSync } from "node:fs";
+import { compile, type CompileOptions, type Image } from "../index.ts";
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { MachineDescription } from "../../machines/description.ts";
+import { findNativeTarget } from "../targets/index.ts";
+import { linkImage } from "./link.ts";
+import type { NativeImage } from "./native-image.ts";
+import type { NativeTarget } from "./target.ts";
+
+export interface CompiledNative extends Image {
+  readonly native: NativeImage;
+}
+
+export interface NativeCompilation {
+  readonly diagnostics: readonly Diagnostic[];
+  readonly images: readonly CompiledNative[];
+}
+
+/** Bytecode instructions that are functions of the guest library on every native target (docs/native.md, 2). */
+export const LIBRARY_OPERATIONS: Readonly<Record<string, string>> = {
+  cpu_count: "native.cpu_count",
+  cpu_start: "native.cpu_start",
+  cpu_state: "native.cpu_state",
+  irq_enable: "platform.irq_enable",
+  irq_disable: "platform.irq_disable",
+  irq_pending: "platform.irq_pending",
+  irq_mask: "platform.irq_mask",
+  wait: "platform.wait",
+  relax: "platform.relax",
+  time: "platform.time",
+  mem_copy: "native.mem_copy",
+  mem_fill: "native.mem_fill",
+};
+
+/** What the entry assembly of every target calls. */
+const ENTRY_FUNCTIONS: readonly string[] = ["platform.start", "native.on_exception", "native.poll", "native.cpu_main", "irq.on_interrupt", "runtime.on_trap"];
+
+const LAYOUT = { addressBytes: 8, endian: "little" } as const;
+
+export function nativeOptions(target: NativeTarget, options: CompileOptions): CompileOptions {
+  const libraryOperations = new Map(Object.entries({ ...LIBRARY_OPERATIONS, ...target.libraryOperations }));
+  return { ...options, layout: LAYOUT, native: { libraryOperations, entryFunctions: [...ENTRY_FUNCTIONS, ...target.entryFunctions] } };
+}
+
+/** The entry assembly of a target, from the library's folder. */
+export function readEntry(target: NativeTarget, libDirectory: string): { readonly file: string; readonly text: string } {
+  return { file: `lib/${target.name}/entry.s`, text: readFileSync(`${libDirectory}${target.name}/entry.s`, "utf8") };
+}
+
+/** Names that the entry assembly may use: the machine's constants with `_` for dots, and what the target derives from them. */
+export function entryConstants(target: NativeTarget, machine: MachineDescription, constants: ReadonlyMap<string, bigint>): ReadonlyMap<string, bigint> {
+  const named = [...constants].map(([name, value]) => [`machine_${name.replaceAll(".", "_")}`, value] as const);
+  return new Map([...named, ...target.entryConstants(machine, constants)]);
+}
+
+export function compileNative(paths: readonly string[], options: CompileOptions, base: bigint, constants: ReadonlyMap<string, bigint>): NativeCompilation {
+  const { machine } = options;
+  const target = findNativeTarget(machine.target);
+  if (target === undefined) throw new Error(`there is no back end for ${machine.target}`);
+  const { diagnostics, images } = compile(paths, nativeOptions(target, options));
+  if (images.length === 0) return { diagnostics, images: [] };
+  const entry = readEntry(target, options.libDirectory);
+  const names = entryConstants(target, machine, constants);
+  return {
+    diagnostics,
+    images: images.map((image) => ({ ...image, native: linkImage(image.module, { target, machine: machine.name, base, entry, constants: names }) })),
+  };
+}

@@ -1,0 +1,413 @@
+# riscv64: where an image starts, where its exceptions and interrupts go, how guards are entered and left, and what compiled code calls
+# for want of an instruction. docs/native.md has the conventions; CSR names that begin with `x_` are those of the machine's mode,
+# machine or supervisor (compiler/targets/riscv64/target.ts).
+
+# ---- Boot image header (Linux, Documentation/riscv/boot-image-header), so that the flat image is one ----
+
+guest_start:
+    j       start
+    .4byte  0
+    .8byte  TEXT_OFFSET
+    .8byte  guest_image_size        # filled in with the size in memory
+    .8byte  0                       # flags: little-endian
+    .4byte  2                       # version 0.2
+    .4byte  0
+    .8byte  0
+    .8byte  0x5643534952            # "RISCV"
+    .4byte  0x05435352              # "RSC\x05"
+    .4byte  0
+.equ guest_image_size, 0
+
+# ---- Start ----
+
+# a0: hart id; a1: device tree; a2: 0, or the pack loader's entry.
+start:
+    csrw    X_IE, zero
+    li      t0, STATUS_IE
+    csrc    X_STATUS, t0
+    bnez    a0, elsewhere
+main_hart:
+    la      t0, guest_zero_start
+    la      t1, guest_zero_end
+1:  bgeu    t0, t1, 2f
+    sd      zero, 0(t0)
+    addi    t0, t0, 8
+    j       1b
+2:  la      t0, native.handover
+    sd      a0, 0(t0)
+    sd      a1, 8(t0)
+    sd      a2, 24(t0)
+    la      tp, native.cpus
+    sd      tp, 0(tp)
+    sd      a0, 152(tp)
+    la      sp, guest_stacks
+    li      t0, STACK_RESERVE
+    add     t1, sp, t0
+    sd      t1, 16(tp)
+    li      t0, STACK_STEP
+    add     sp, sp, t0
+    sd      sp, 104(tp)
+    li      t0, 1
+    sd      t0, 112(tp)
+    jal     set_up
+    jal     platform.start
+1:  wfi
+    j       1b
+
+# Only in machine mode do all harts come here; supervisor harts come one at a time, the first with any number.
+elsewhere:
+    li      t0, IS_SUPERVISOR
+    bnez    t0, main_hart
+# A hart waits for its software interrupt, and starts when a function is given with it. a0: hart id.
+park:
+    li      t0, MAX_CPUS
+    bgeu    a0, t0, never
+    la      tp, native.cpus
+    slli    t0, a0, 8
+    add     tp, tp, t0
+    li      t0, SOFTWARE
+    csrw    X_IE, t0
+1:  wfi
+    csrr    t0, X_IP
+    andi    t0, t0, SOFTWARE
+    beqz    t0, 1b
+    li      t0, CLINT
+    slli    t1, a0, 2
+    add     t0, t0, t1
+    sw      zero, 0(t0)
+    fence   rw, rw
+    ld      t0, 120(tp)
+    beqz    t0, 1b
+    sd      a0, 152(tp)
+    jal     run
+    ld      a0, 152(tp)
+    j       park
+never:
+    wfi
+    j       never
+
+# SBI starts a hart here: a0 hart id, a1 its CPU block.
+guest_hart_start:
+    mv      tp, a1
+    sd      a0, 152(tp)
+    jal     run
+    # HSM hart_stop (SBI 1.0, 9)
+    li      a7, 0x48534d
+    li      a6, 1
+    ecall
+    j       never
+
+run:
+    ld      sp, 104(tp)
+    addi    sp, sp, -16
+    sd      ra, 0(sp)
+    csrw    X_IE, zero
+    jal     set_up
+    jal     native.cpu_main
+    ld      ra, 0(sp)
+    ret
+
+set_up:
+    li      gp, FUEL
+    la      t0, guest_trap
+    csrw    X_TVEC, t0
+    csrw    X_SCRATCH, zero
+    ret
+
+# ---- Exceptions and interrupts ----
+
+# X_SCRATCH is 0 in the kernel, and the CPU block in user mode.
+    .balign 4
+guest_trap:
+    csrrw   tp, X_SCRATCH, tp
+    bnez    tp, from_user
+    csrrw   tp, X_SCRATCH, tp
+    addi    sp, sp, -288
+    sd      t0, 40(sp)
+    addi    t0, sp, 288
+    sd      t0, 16(sp)
+    sd      tp, 32(sp)
+    j       save
+from_user:
+    sd      sp, 136(tp)
+    ld      sp, 144(tp)
+    addi    sp, sp, -288
+    sd      t0, 40(sp)
+    ld      t0, 136(tp)
+    sd      t0, 16(sp)
+    csrrw   t0, X_SCRATCH, zero
+    sd      t0, 32(sp)
+save:
+    sd      ra, 8(sp)
+    sd      gp, 24(sp)
+    sd      t1, 48(sp)
+    sd      t2, 56(sp)
+    sd      s0, 64(sp)
+    sd      s1, 72(sp)
+    sd      a0, 80(sp)
+    sd      a1, 88(sp)
+    sd      a2, 96(sp)
+    sd      a3, 104(sp)
+    sd      a4, 112(sp)
+    sd      a5, 120(sp)
+    sd      a6, 128(sp)
+    sd      a7, 136(sp)
+    sd      s2, 144(sp)
+    sd      s3, 152(sp)
+    sd      s4, 160(sp)
+    sd      s5, 168(sp)
+    sd      s6, 176(sp)
+    sd      s7, 184(sp)
+    sd      s8, 192(sp)
+    sd      s9, 200(sp)
+    sd      s10, 208(sp)
+    sd      s11, 216(sp)
+    sd      t3, 224(sp)
+    sd      t4, 232(sp)
+    sd      t5, 240(sp)
+    sd      t6, 248(sp)
+    csrr    t0, X_EPC
+    sd      t0, 256(sp)
+    csrr    t1, X_CAUSE
+    sd      t1, 264(sp)
+    csrr    t0, X_TVAL
+    sd      t0, 272(sp)
+    csrr    t0, X_STATUS
+    sd      t0, 280(sp)
+    li      gp, FUEL
+    bltz    t1, interrupt
+    # The vector has 8 KiB more than the code that trapped; the guard that it ends gives them back.
+    ld      t0, 16(tp)
+    li      t1, 8192
+    sub     t0, t0, t1
+    sd      t0, 16(tp)
+    mv      a0, sp
+    jal     native.on_exception
+    j       guest_unwind
+interrupt:
+    slli    a0, t1, 1
+    srli    a0, a0, 1
+    jal     irq.on_interrupt
+    ld      t0, 280(sp)
+    csrw    X_STATUS, t0
+    li      t1, STATUS_PP
+    and     t0, t0, t1
+    li      t1, STATUS_KERNEL
+    beq     t0, t1, 1f
+    csrw    X_SCRATCH, tp
+1:  ld      t0, 256(sp)
+    csrw    X_EPC, t0
+    ld      ra, 8(sp)
+    ld      gp, 24(sp)
+    ld      tp, 32(sp)
+    ld      t0, 40(sp)
+    ld      t1, 48(sp)
+    ld      t2, 56(sp)
+    ld      s0, 64(sp)
+    ld      s1, 72(sp)
+    ld      a0, 80(sp)
+    ld      a1, 88(sp)
+    ld      a2, 96(sp)
+    ld      a3, 104(sp)
+    ld      a4, 112(sp)
+    ld      a5, 120(sp)
+    ld      a6, 128(sp)
+    ld      a7, 136(sp)
+    ld      s2, 144(sp)
+    ld      s3, 152(sp)
+    ld      s4, 160(sp)
+    ld      s5, 168(sp)
+    ld      s6, 176(sp)
+    ld      s7, 184(sp)
+    ld      s8, 192(sp)
+    ld      s9, 200(sp)
+    ld      s10, 208(sp)
+    ld      s11, 216(sp)
+    ld      t3, 224(sp)
+    ld      t4, 232(sp)
+    ld      t5, 240(sp)
+    ld      t6, 248(sp)
+    ld      sp, 16(sp)
+    .4byte  TRAP_RETURN
+
+# ---- Guards ----
+
+# guest_guard(function, argument) -> status. The record, from the stack pointer: ra, s0-s11, the outer guard, status,
+# in_vector, vector_guard, stack_limit.
+guest_guard:
+    addi    sp, sp, -144
+    sd      ra, 0(sp)
+    sd      s0, 8(sp)
+    sd      s1, 16(sp)
+    sd      s2, 24(sp)
+    sd      s3, 32(sp)
+    sd      s4, 40(sp)
+    sd      s5, 48(sp)
+    sd      s6, 56(sp)
+    sd      s7, 64(sp)
+    sd      s8, 72(sp)
+    sd      s9, 80(sp)
+    sd      s10, 88(sp)
+    sd      s11, 96(sp)
+    ld      t0, 24(tp)
+    sd      t0, 104(sp)
+    csrr    t0, X_STATUS
+    sd      t0, 112(sp)
+    ld      t0, 88(tp)
+    sd      t0, 120(sp)
+    ld      t0, 96(tp)
+    sd      t0, 128(sp)
+    ld      t0, 16(tp)
+    sd      t0, 136(sp)
+    sd      sp, 24(tp)
+    mv      t0, a0
+    mv      a0, a1
+    jalr    t0
+    li      a0, 0
+end_guard:
+    # Interrupts are off while the record is taken down.
+    li      t1, STATUS_IE
+    csrc    X_STATUS, t1
+    ld      t0, 104(sp)
+    sd      t0, 24(tp)
+    ld      t0, 120(sp)
+    sd      t0, 88(tp)
+    ld      t0, 128(sp)
+    sd      t0, 96(tp)
+    ld      t0, 136(sp)
+    sd      t0, 16(tp)
+    ld      ra, 0(sp)
+    ld      s0, 8(sp)
+    ld      s1, 16(sp)
+    ld      s2, 24(sp)
+    ld      s3, 32(sp)
+    ld      s4, 40(sp)
+    ld      s5, 48(sp)
+    ld      s6, 56(sp)
+    ld      s7, 64(sp)
+    ld      s8, 72(sp)
+    ld      s9, 80(sp)
+    ld      s10, 88(sp)
+    ld      s11, 96(sp)
+    ld      t0, 112(sp)
+    addi    sp, sp, 144
+    and     t0, t0, t1
+    csrs    X_STATUS, t0
+    ret
+
+# guest_unwind(status): ends the innermost guard; without one that is a trap of class `unreachable`.
+guest_unwind:
+    ld      t0, 24(tp)
+    beqz    t0, 1f
+    mv      sp, t0
+    j       end_guard
+1:  mv      t1, a0
+    .4byte  0xc0001073              # unimp
+    .4byte  0x4753000d
+
+# ---- For compiled code ----
+
+# Fuel is used up. t0: return address, and the pc to blame. Every other register is kept.
+guest_poll:
+    addi    sp, sp, -144
+    sd      ra, 0(sp)
+    sd      t0, 8(sp)
+    sd      t1, 16(sp)
+    sd      t2, 24(sp)
+    sd      a0, 32(sp)
+    sd      a1, 40(sp)
+    sd      a2, 48(sp)
+    sd      a3, 56(sp)
+    sd      a4, 64(sp)
+    sd      a5, 72(sp)
+    sd      a6, 80(sp)
+    sd      a7, 88(sp)
+    sd      t3, 96(sp)
+    sd      t4, 104(sp)
+    sd      t5, 112(sp)
+    sd      t6, 120(sp)
+    li      gp, FUEL
+    mv      a0, t0
+    jal     native.poll
+    ld      ra, 0(sp)
+    ld      t0, 8(sp)
+    ld      t1, 16(sp)
+    ld      t2, 24(sp)
+    ld      a0, 32(sp)
+    ld      a1, 40(sp)
+    ld      a2, 48(sp)
+    ld      a3, 56(sp)
+    ld      a4, 64(sp)
+    ld      a5, 72(sp)
+    ld      a6, 80(sp)
+    ld      a7, 88(sp)
+    ld      t3, 96(sp)
+    ld      t4, 104(sp)
+    ld      t5, 112(sp)
+    ld      t6, 120(sp)
+    addi    sp, sp, 144
+    jr      t0
+
+# Whether the word before the address in t0 is t1, and the address one of code: t1 becomes 0. Link: t2; t3 is lost.
+guest_check_code:
+    la      t3, guest_code_start
+    bgeu    t3, t0, 1f
+    la      t3, guest_code_end
+    bgeu    t0, t3, 1f
+    andi    t3, t0, 3
+    bnez    t3, 1f
+    lw      t3, -4(t0)
+    xor     t1, t1, t3
+    jr      t2
+1:  li      t1, 1
+    jr      t2
+
+# Bits of t0 into t0; t1 and t3 are lost. Link: t2.
+guest_clz:
+    li      t1, 64
+    beqz    t0, 2f
+    li      t1, 0
+1:  bltz    t0, 2f
+    slli    t0, t0, 1
+    addi    t1, t1, 1
+    j       1b
+2:  mv      t0, t1
+    jr      t2
+
+guest_ctz:
+    li      t1, 64
+    beqz    t0, 2f
+    li      t1, 0
+1:  andi    t3, t0, 1
+    bnez    t3, 2f
+    srli    t0, t0, 1
+    addi    t1, t1, 1
+    j       1b
+2:  mv      t0, t1
+    jr      t2
+
+guest_popcnt:
+    li      t1, 0
+1:  beqz    t0, 2f
+    addi    t3, t0, -1
+    and     t0, t0, t3
+    addi    t1, t1, 1
+    j       1b
+2:  mv      t0, t1
+    jr      t2
+
+guest_bswap:
+    addi    sp, sp, -16
+    sd      a0, 0(sp)
+    li      t1, 0
+    li      a0, 8
+1:  slli    t1, t1, 8
+    andi    t3, t0, 0xff
+    or      t1, t1, t3
+    srli    t0, t0, 8
+    addi    a0, a0, -1
+    bnez    a0, 1b
+    mv      t0, t1
+    ld      a0, 0(sp)
+    addi    sp, sp, 16
+    jr      t2
