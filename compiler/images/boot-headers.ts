@@ -1,6 +1,6 @@
 // Headers that boot loaders look for in an image's first bytes. Entry assembly reserves them, with their magic numbers and whatever
 // only code can say (the jump of an Image header); here the sizes and addresses go in, which are known when everything is linked. They make
-// the flat image bootable as it is, and the same bytes inside of an ELF file.
+// the flat image bootable as it is.
 
 import type { NativeImage } from "../native/native-image.ts";
 
@@ -13,8 +13,8 @@ interface BootHeader {
   readonly fill: (view: DataView, at: number, image: NativeImage, ramBase: bigint) => void;
 }
 
-/** Multiboot specification 0.6.96, section 3.1: the first 8192 bytes of the file; image files keep 4096 of them for themselves. */
-const MULTIBOOT_SEARCH = 4096;
+/** Multiboot specification 0.6.96, section 3.1. */
+const MULTIBOOT_SEARCH = 8192;
 /** Modules on pages, memory information, and addresses in the header, which loaders then take instead of the ELF headers. */
 const MULTIBOOT_FLAGS = 0x0001_0003;
 const MULTIBOOT_MAGIC = 0x1bad_b002;
@@ -23,8 +23,7 @@ const MULTIBOOT: BootHeader = {
   name: "Multiboot",
   magic: MULTIBOOT_MAGIC,
   offsets: { first: 0, last: MULTIBOOT_SEARCH - 32, step: 4 },
-  // Without the addresses QEMU refuses a file for x86_64: "Cannot load x86-64 image, give a 32bit one" (hw/i386/multiboot.c). The
-  // end of zeroed memory matters as well: loaders put the command line behind it.
+  // A flat file is loaded by these addresses alone. The end of zeroed memory matters as well: loaders put the command line behind it.
   fill(view, at, { base, bytes, memorySize, entry }) {
     const start = Number(base);
     const words = [MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS), start + at, start, start + bytes.length, start + memorySize, Number(entry)];

@@ -8,7 +8,8 @@ import { createByteWriter, type ByteWriter } from "./byte-writer.ts";
 export type DebugInput = Pick<NativeImage, "files" | "codeStart" | "codeEnd" | "symbols" | "lines">;
 
 function functionsOf({ symbols }: DebugInput): readonly NativeSymbol[] {
-  return symbols.filter(({ kind }) => kind === "function");
+  // Labels of assembly are functions without a size.
+  return symbols.filter(({ kind, size }) => kind === "function" && size > 0);
 }
 
 /** DWARF 4, chapter 7. */

@@ -8,6 +8,16 @@ export const ELFDATA2LSB = 1;
 export const EV_CURRENT = 1;
 export const ET_EXEC = 2;
 
+/** The unit of segments. */
+export const PAGE = 4096;
+
+/**
+ * Where loaded contents begin in a file. Behind the 8192 bytes that are searched for a Multiboot header, so that it is not found in
+ * an ELF file: QEMU would take Multiboot, refuse a 64-bit file whose header has no addresses, and copy all of the image's memory through
+ * fw_cfg (6 ms for each MiB). By the PVH note it loads just the segments. Flat files are Multiboot files.
+ */
+export const FILE_START = 8192;
+
 export const HEADER_SIZE = 64;
 export const PROGRAM_HEADER_SIZE = 56;
 export const SECTION_HEADER_SIZE = 64;

@@ -1,12 +1,8 @@
-// ELF files of native images: what QEMU and other VMMs load with `-kernel`, and what gdb reads symbols and source lines from. The
-// image's bytes stand in one piece at file offset 4096, so that headers of other boot protocols within it are where their loaders
-// search (Multiboot: the first 8192 bytes); notes and debugging information follow and are not loaded. Nothing is loaded elsewhere
-// than at the image's base, because loaders copy the whole span between far segments.
+// The container itself: segments, notes, symbols and sections to the bytes of an ELF file, for single images (native-elf.ts) and packs
+// (pack.ts). Loaded contents come first in the file, in the order given; notes and debugging information follow and are not
+// loaded.
 
-import { deflateSync } from "node:zlib";
-import type { NativeImage, NativeSymbol } from "../native/native-image.ts";
 import { createByteWriter, type ByteWriter } from "./byte-writer.ts";
-import { debugAbbreviations, debugInfo, debugLines } from "./dwarf.ts";
 import {
   ELF_MAGIC,
   ELF_TARGETS,
@@ -14,8 +10,9 @@ import {
   ELFDATA2LSB,
   ET_EXEC,
   EV_CURRENT,
-  GUESTSPEC_NOTE,
+  FILE_START,
   HEADER_SIZE,
+  PAGE,
   PF,
   PROGRAM_HEADER_SIZE,
   PT,
@@ -24,21 +21,39 @@ import {
   SHN_ABS,
   SHT,
   STB,
-  STT,
   SYMBOL_SIZE,
-  XEN_NOTE,
 } from "./elf-format.ts";
-import { manifestIdentity } from "./identity.ts";
 
-export interface ElfOptions {
-  /** JSON text. */
-  readonly manifest: string;
-  /** Name of the compile unit: the spec file. */
-  readonly unit: string;
+export interface ElfContents {
+  readonly target: string;
+  readonly entry: bigint;
+  readonly segments: readonly LoadSegment[];
+  readonly notes: Uint8Array;
+  readonly symbols: readonly ElfSymbol[];
+  /** Not loaded. */
+  readonly debugSections: readonly { readonly name: string; readonly bytes: Uint8Array }[];
 }
 
-/** Where the image begins in the file, and the unit of its segments. */
-const PAGE = 4096;
+export interface LoadSegment {
+  /** On a page. */
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+  /** What lies behind the bytes is zero. */
+  readonly memorySize: number;
+  /** Of PF. */
+  readonly flags: number;
+  /** Names for parts of the bytes, in order, none left out. */
+  readonly parts: readonly { readonly name: string; readonly size: number; readonly isCode: boolean }[];
+}
+
+export interface ElfSymbol {
+  readonly name: string;
+  /** Of STB and STT. */
+  readonly binding: number;
+  readonly type: number;
+  readonly address: bigint;
+  readonly size: number;
+}
 
 interface Section {
   readonly name: string;
@@ -54,7 +69,7 @@ interface Section {
   readonly entrySize?: number;
 }
 
-interface Segment {
+interface ProgramHeader {
   readonly type: number;
   readonly flags: number;
   readonly offset: number;
@@ -64,86 +79,68 @@ interface Segment {
   readonly align: number;
 }
 
-export function writeElf(image: NativeImage, options: ElfOptions): Uint8Array {
-  const elfTarget = ELF_TARGETS[image.target];
-  if (elfTarget === undefined) throw new Error(`there is no ELF file for target ${image.target}`);
-  if (image.base % BigInt(PAGE) !== 0n) throw new Error(`an image at ${image.base.toString(16)} does not begin on a page`);
-  const { base, bytes, memorySize, writableOffset } = image;
+export function writeElf({ target, entry, segments, notes, symbols, debugSections }: ElfContents): Uint8Array {
+  const elfTarget = ELF_TARGETS[target];
+  if (elfTarget === undefined) throw new Error(`there is no ELF file for target ${target}`);
   const out = createByteWriter();
-  out.zeros(PAGE);
-  out.bytes(bytes);
-
-  const writableAddress = base + BigInt(writableOffset);
-  const writableInFile = Math.max(0, bytes.length - writableOffset);
-  const readOnly = Math.min(writableOffset, bytes.length);
-  const sections: Section[] = [
-    { name: "", type: SHT.null, flags: 0, address: 0n, offset: 0, size: 0, align: 0 },
-    { name: ".text", type: SHT.progbits, flags: SHF.alloc | SHF.execute, address: base, offset: PAGE, size: readOnly, align: PAGE },
-    {
-      name: ".data",
-      type: SHT.progbits,
-      flags: SHF.alloc | SHF.write,
-      address: writableAddress,
-      offset: PAGE + writableOffset,
-      size: writableInFile,
-      align: PAGE,
-    },
-    {
-      name: ".bss",
-      type: SHT.nobits,
-      flags: SHF.alloc | SHF.write,
-      address: writableAddress + BigInt(writableInFile),
-      offset: PAGE + bytes.length,
-      size: memorySize - writableOffset - writableInFile,
-      align: 1,
-    },
-  ];
+  out.zeros(FILE_START);
+  const sections: Section[] = [{ name: "", type: SHT.null, flags: 0, address: 0n, offset: 0, size: 0, align: 0 }];
+  const headers: ProgramHeader[] = [];
+  for (const segment of segments) {
+    out.align(PAGE);
+    sections.push(...sectionsOf(segment, out.length));
+    headers.push(loadHeader(segment, out.length));
+    out.bytes(segment.bytes);
+  }
   const append = (name: string, type: number, align: number, contents: Uint8Array, more: Partial<Section> = {}): void => {
     out.align(align);
     sections.push({ name, type, flags: 0, address: 0n, offset: out.length, size: contents.length, align, ...more });
     out.bytes(contents);
   };
-  const notes = writeNotes(image, options.manifest);
   append(".note.guestspec", SHT.note, 4, notes);
-  const notesOffset = out.length - notes.length;
-  append(".debug_info", SHT.progbits, 1, debugInfo(image, options.unit));
-  append(".debug_abbrev", SHT.progbits, 1, debugAbbreviations());
-  append(".debug_line", SHT.progbits, 1, debugLines(image));
-  const { symbols, names, firstGlobal } = writeSymbols(image, sections);
-  append(".symtab", SHT.symtab, 8, symbols, { link: sections.length + 1, info: firstGlobal, entrySize: SYMBOL_SIZE });
-  append(".strtab", SHT.strtab, 1, names);
+  headers.push({ type: PT.note, flags: PF.read, offset: out.length - notes.length, address: 0n, fileSize: notes.length, memorySize: notes.length, align: 4 });
+  for (const { name, bytes } of debugSections) append(name, SHT.progbits, 1, bytes);
+  const table = writeSymbols(symbols, sections);
+  append(".symtab", SHT.symtab, 8, table.symbols, { link: sections.length + 1, info: table.firstGlobal, entrySize: SYMBOL_SIZE });
+  append(".strtab", SHT.strtab, 1, table.names);
   const sectionTable = appendSectionHeaders(out, sections);
-
-  const segments: readonly Segment[] = [
-    { type: PT.load, flags: PF.read | PF.execute, offset: PAGE, address: base, fileSize: readOnly, memorySize: readOnly, align: PAGE },
-    {
-      type: PT.load,
-      flags: PF.read | PF.write,
-      offset: PAGE + writableOffset,
-      address: writableAddress,
-      fileSize: writableInFile,
-      memorySize: memorySize - writableOffset,
-      align: PAGE,
-    },
-    { type: PT.note, flags: PF.read, offset: notesOffset, address: 0n, fileSize: notes.length, memorySize: notes.length, align: 4 },
-  ];
   const file = out.finish();
-  file.set(writeHeaders({ ...elfTarget, entry: image.entry, segments, sectionTable, sectionCount: sections.length + 1 }), 0);
+  file.set(writeHeaders({ ...elfTarget, entry, headers, sectionTable, sectionCount: sections.length + 1 }), 0);
   return file;
+}
+
+function loadHeader({ address, bytes, memorySize, flags }: LoadSegment, offset: number): ProgramHeader {
+  if (address % BigInt(PAGE) !== 0n) throw new Error(`a segment at ${address.toString(16)} does not begin on a page`);
+  return { type: PT.load, flags, offset, address, fileSize: bytes.length, memorySize, align: PAGE };
+}
+
+function sectionsOf(segment: LoadSegment, offset: number): readonly Section[] {
+  const access = SHF.alloc | ((segment.flags & PF.write) === 0 ? 0 : SHF.write);
+  const sections: Section[] = [];
+  let at = 0;
+  for (const { name, size, isCode } of segment.parts) {
+    const flags = access | (isCode ? SHF.execute : 0);
+    if (size > 0) sections.push({ name, type: SHT.progbits, flags, address: segment.address + BigInt(at), offset: offset + at, size, align: at === 0 ? PAGE : 1 });
+    at += size;
+  }
+  if (at !== segment.bytes.length) throw new Error(`the parts of a segment are ${at} bytes, it has ${segment.bytes.length}`);
+  const zeros = segment.memorySize - at;
+  if (zeros > 0) sections.push({ name: ".bss", type: SHT.nobits, flags: access, address: segment.address + BigInt(at), offset: offset + at, size: zeros, align: 1 });
+  return sections;
 }
 
 interface HeaderFacts {
   readonly machine: number;
   readonly flags: number;
   readonly entry: bigint;
-  readonly segments: readonly Segment[];
+  readonly headers: readonly ProgramHeader[];
   readonly sectionTable: number;
   /** The last one names the others. */
   readonly sectionCount: number;
 }
 
 /** The ELF header and the program headers behind it. */
-function writeHeaders({ machine, flags, entry, segments, sectionTable, sectionCount }: HeaderFacts): Uint8Array {
+function writeHeaders({ machine, flags, entry, headers, sectionTable, sectionCount }: HeaderFacts): Uint8Array {
   const out = createByteWriter();
   for (const byte of ELF_MAGIC) out.u8(byte);
   out.u8(ELFCLASS64);
@@ -159,20 +156,21 @@ function writeHeaders({ machine, flags, entry, segments, sectionTable, sectionCo
   out.u32(flags);
   out.u16(HEADER_SIZE);
   out.u16(PROGRAM_HEADER_SIZE);
-  out.u16(segments.length);
+  out.u16(headers.length);
   out.u16(SECTION_HEADER_SIZE);
   out.u16(sectionCount);
   out.u16(sectionCount - 1);
-  for (const segment of segments) {
-    out.u32(segment.type);
-    out.u32(segment.flags);
-    out.u64(segment.offset);
-    out.u64(segment.address);
-    out.u64(segment.address);
-    out.u64(segment.fileSize);
-    out.u64(segment.memorySize);
-    out.u64(segment.align);
+  for (const header of headers) {
+    out.u32(header.type);
+    out.u32(header.flags);
+    out.u64(header.offset);
+    out.u64(header.address);
+    out.u64(header.address);
+    out.u64(header.fileSize);
+    out.u64(header.memorySize);
+    out.u64(header.align);
   }
+  if (out.length > FILE_START) throw new Error(`${headers.length} program headers have no room before the image`);
   return out.finish();
 }
 
@@ -209,69 +207,27 @@ interface SymbolTable {
   readonly firstGlobal: number;
 }
 
-/** `pci.find` is `pci_find` as well, `5!: case` is `5_case`: for debuggers, which read other characters as part of an expression. */
-function plainName(name: string): string {
-  return name.replace(/\W+/g, "_");
-}
-
-function writeSymbols(image: NativeImage, sections: readonly Section[]): SymbolTable {
+/** Local ones come first (System V ABI, chapter 4, "Symbol Table"). */
+function writeSymbols(all: readonly ElfSymbol[], sections: readonly Section[]): SymbolTable {
   const symbols = createByteWriter();
   const names = createByteWriter();
   names.u8(0);
   symbols.zeros(SYMBOL_SIZE);
-  const isLoaded = (section: Section): boolean => (section.flags & SHF.alloc) !== 0;
-  const sectionOf = (address: bigint): number => {
-    const index = sections.findIndex((section) => isLoaded(section) && address >= section.address && address < section.address + BigInt(section.size));
+  const sectionAt = (address: bigint): number => {
+    const index = sections.findIndex(
+      (section) => (section.flags & SHF.alloc) !== 0 && address >= section.address && address < section.address + BigInt(section.size),
+    );
     return index < 0 ? SHN_ABS : index;
   };
-  const known = new Set<string>();
-  const add = (name: string, binding: number, type: number, address: bigint, size: number): void => {
-    known.add(name);
+  const locals = all.filter(({ binding }) => binding === STB.local);
+  for (const { name, binding, type, address, size } of [...locals, ...all.filter((symbol) => symbol.binding !== STB.local)]) {
     symbols.u32(names.length);
     symbols.u8((binding << 4) | type);
     symbols.u8(0);
-    symbols.u16(sectionOf(address));
+    symbols.u16(sectionAt(address));
     symbols.u64(address);
     symbols.u64(size);
     names.text(name);
-  };
-  // Local ones come first. Without a type, so that listings prefer the functions of the same addresses.
-  const proper = new Set(image.symbols.map(({ name }) => name));
-  for (const { name, address, kind } of image.symbols) {
-    const plain = plainName(name);
-    if (kind === "function" && !proper.has(plain) && !known.has(plain)) add(plain, STB.local, STT.notype, address, 0);
   }
-  const firstGlobal = symbols.length / SYMBOL_SIZE;
-  for (const symbol of image.symbols) add(symbol.name, STB.global, symbolType(symbol), symbol.address, symbol.size);
-  for (const [label, address] of image.labels) if (!known.has(label)) add(label, STB.global, STT.notype, address, 0);
-  return { symbols: symbols.finish(), names: names.finish(), firstGlobal };
-}
-
-function symbolType({ kind }: NativeSymbol): number {
-  return kind === "function" ? STT.function : STT.object;
-}
-
-function writeNotes(image: NativeImage, manifest: string): Uint8Array {
-  const out = createByteWriter();
-  if (image.target === "x86_64") {
-    // First, because some loaders look at one note only; 8 bytes, as QEMU reads it from a 64-bit file (hw/i386/x86.c). Multiboot
-    // enters at the same place: both leave the CPU in 32-bit protected mode, and eax tells which of them it was.
-    const entry = createByteWriter();
-    entry.u64(image.entry);
-    appendNote(out, XEN_NOTE.owner, XEN_NOTE.physicalEntry32, entry.finish());
-  }
-  appendNote(out, GUESTSPEC_NOTE.owner, GUESTSPEC_NOTE.manifest, deflateSync(manifest, { level: 9 }));
-  appendNote(out, GUESTSPEC_NOTE.owner, GUESTSPEC_NOTE.identity, new TextEncoder().encode(manifestIdentity(manifest)));
-  return out.finish();
-}
-
-/** System V ABI, chapter 5, "Note Section": words of 4 bytes also in 64-bit files, as every tool reads them. */
-function appendNote(out: ByteWriter, owner: string, type: number, description: Uint8Array): void {
-  out.u32(owner.length + 1);
-  out.u32(description.length);
-  out.u32(type);
-  out.text(owner);
-  out.align(4);
-  out.bytes(description);
-  out.align(4);
+  return { symbols: symbols.finish(), names: names.finish(), firstGlobal: locals.length + 1 };
 }

@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fillBootHeader } from "../../compiler/images/boot-headers.ts";
-import { writeElf } from "../../compiler/images/elf.ts";
+import { writeNativeElf } from "../../compiler/images/native-elf.ts";
 import { manifestText } from "../../compiler/images/identity.ts";
 import { needsTools, runTool } from "./outside-tools.ts";
 import { TINY_MACHINES, tinyImage, tinyManifest, type TinyTarget } from "./tiny-image.ts";
 
-type Format = "elf" | "flat" | "elf without boot header";
+type Format = "elf" | "flat";
 
 interface BootCase {
   readonly target: TinyTarget;
@@ -22,15 +22,12 @@ interface BootCase {
 }
 
 const CASES: readonly BootCase[] = [
-  { target: "x86_64", format: "elf", machine: "-M q35", says: "M" },
-  { target: "x86_64", format: "elf", machine: "-M pc", says: "M" },
-  { target: "x86_64", format: "elf", machine: "-M q35 -bios qboot.rom", says: "M" },
-  { target: "x86_64", format: "elf", machine: "-M microvm", says: "M" },
+  { target: "x86_64", format: "elf", machine: "-M q35", says: "P" },
+  { target: "x86_64", format: "elf", machine: "-M pc", says: "P" },
+  { target: "x86_64", format: "elf", machine: "-M q35 -bios qboot.rom", says: "P" },
+  { target: "x86_64", format: "elf", machine: "-M microvm", says: "P" },
   { target: "x86_64", format: "flat", machine: "-M q35", says: "M" },
   { target: "x86_64", format: "flat", machine: "-M microvm", says: "M" },
-  { target: "x86_64", format: "elf without boot header", machine: "-M q35", says: "P" },
-  { target: "x86_64", format: "elf without boot header", machine: "-M q35 -bios qboot.rom", says: "P" },
-  { target: "x86_64", format: "elf without boot header", machine: "-M microvm", says: "P" },
   { target: "riscv64", format: "elf", machine: "-M virt -bios none", says: "R" },
   { target: "riscv64", format: "flat", machine: "-M virt -bios none", says: "R" },
   { target: "aarch64", format: "elf", machine: "-M virt -cpu cortex-a57", says: "A" },
@@ -43,10 +40,9 @@ const GOOD: Readonly<Record<TinyTarget, number>> = { x86_64: 1, riscv64: 0, aarc
 function writeImage(context: TestContext, target: TinyTarget, format: Format, size: number): string {
   const folder = mkdtempSync(join(tmpdir(), "guestspec-boot-"));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
-  const bare = tinyImage(target, { hasBootHeader: format !== "elf without boot header", size });
-  const image = format === "elf without boot header" ? bare : fillBootHeader(bare, TINY_MACHINES[target].ramBase);
+  const image = fillBootHeader(tinyImage(target, { size }), TINY_MACHINES[target].ramBase);
   const path = join(folder, "image");
-  writeFileSync(path, format === "flat" ? image.bytes : writeElf(image, { manifest: manifestText(tinyManifest(target)), unit: "tiny.gspec" }));
+  writeFileSync(path, format === "flat" ? image.bytes : writeNativeElf(image, { manifest: manifestText(tinyManifest(target)), unit: "tiny.gspec" }));
   return path;
 }
 

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { writeElf } from "../../compiler/images/elf.ts";
+import { writeNativeElf } from "../../compiler/images/native-elf.ts";
 import { manifestText } from "../../compiler/images/identity.ts";
 import { fillBootHeader } from "../../compiler/images/boot-headers.ts";
 import { needsTools, runTool } from "./outside-tools.ts";
@@ -18,7 +18,7 @@ function makeFolder(context: TestContext, target: TinyTarget): string {
   const folder = mkdtempSync(join(tmpdir(), "guestspec-images-"));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   const image = fillBootHeader(tinyImage(target), TINY_MACHINES[target].ramBase);
-  writeFileSync(join(folder, "tiny.elf"), writeElf(image, { manifest: manifestText(tinyManifest(target)), unit: "tiny.gspec" }));
+  writeFileSync(join(folder, "tiny.elf"), writeNativeElf(image, { manifest: manifestText(tinyManifest(target)), unit: "tiny.gspec" }));
   writeFileSync(join(folder, TINY_FILES[0]), Array.from({ length: 9 }, (_, index) => `// line ${index + 1}\n`).join(""));
   return folder;
 }
@@ -30,10 +30,10 @@ for (const target of TARGETS) {
     assert.equal(status, 0);
     assert.equal(stderr, "");
     assert.doesNotMatch(stdout, /warning|corrupt/i);
-    assert.match(stdout, /LOAD +0x001000 0x0*[0-9a-f]+ 0x0*[0-9a-f]+ 0x001000 0x001000 R E 0x1000/);
+    assert.match(stdout, /LOAD +0x002000 0x0*[0-9a-f]+ 0x0*[0-9a-f]+ 0x001000 0x001000 R E 0x1000/);
     assert.match(stdout, /FUNC +GLOBAL DEFAULT +1 tiny\.say/);
     assert.match(stdout, /FUNC +GLOBAL DEFAULT +1 ends: \{it\}!/);
-    assert.match(stdout, /OBJECT +GLOBAL DEFAULT +2 tiny\.data/);
+    assert.match(stdout, /OBJECT +GLOBAL DEFAULT +3 tiny\.data/);
     assert.match(stdout, /guestspec +0x00000020/);
     const debug = runTool("readelf", ["--debug-dump=info,abbrev,decodedline", "-W", "tiny.elf"], { cwd });
     assert.equal(debug.stderr, "");

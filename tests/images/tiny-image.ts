@@ -102,7 +102,6 @@ export const TINY_MACHINES: Readonly<Record<TinyTarget, TinyMachine>> = {
 export interface TinyOptions {
   /** Size of the file's contents; the writable data are zeros. */
   readonly size?: number;
-  /** Without it x86_64 is left to PVH. */
   readonly hasBootHeader?: boolean;
 }
 
