@@ -1,6 +1,6 @@
 // A machine as data: what a YAML file of this folder says, checked and typed. It is read by everyone who must agree on the
-// board: the compiler (constants, capabilities), the embedded machine (devices, wires) and later the QEMU command line and the
-// device tree. Plain values only, so it can be cached, compared and sent to a worker.
+// board: the compiler (constants, capabilities), the linker (where images go), the embedded machine (devices, wires) and QEMU's
+// command line (qemu-command.ts). Plain values only, so it can be cached, compared and sent to a worker.
 
 export interface MachineDescription {
   readonly name: string;
@@ -9,7 +9,7 @@ export interface MachineDescription {
   readonly summary: string;
   readonly cpus: { readonly min: number; readonly max: number; readonly default: number };
   readonly ram: { readonly base: bigint; readonly size: number };
-  /** Ticks per second of the guest's time counter. */
+  /** Ticks per second of the guest's time counter; on x86_64 of the local APIC's timer, for the TSC has to be measured. */
   readonly timebase: number;
   /** Bytes of stack for each CPU, the reserve for the trap vector not counted. */
   readonly stackSize: number;
@@ -19,6 +19,60 @@ export interface MachineDescription {
   readonly provides: readonly Capability[];
   /** In the order of the file, which is the order of creation and reset. */
   readonly devices: readonly DeviceDescription[];
+  /** What guest code must know beside its devices: `machine.supervisor`. */
+  readonly constants: readonly GuestConstant[];
+  /** Folders of `lib/` whose modules go before those of the target's folder. */
+  readonly library: readonly string[];
+  /** How QEMU makes this board; null: it is no board of QEMU's. */
+  readonly qemu: QemuDescription | null;
+  /** How native images start here; null: the machine runs bytecode. */
+  readonly boot: BootDescription | null;
+  /** What the exit status of the VMM's process says (docs/native.md, 7); null as for `boot`. */
+  readonly exit: ExitDescription | null;
+}
+
+export interface QemuDescription {
+  /** The end of `qemu-system-..`. */
+  readonly binary: string;
+  /** `-M`, with `properties` behind it. */
+  readonly machine: string;
+  readonly properties: Readonly<Record<string, string>>;
+  /** `-cpu`, unless a hardware accelerator passes the host's on. */
+  readonly cpu: string;
+  /** `-bios`: a file of QEMU's data folder or `none`; null: what the board does by itself. */
+  readonly firmware: string | null;
+  /** Before those of the devices. */
+  readonly arguments: readonly string[];
+}
+
+/** `image-header`: a flat image that begins with the Linux boot header of its architecture. */
+export const IMAGE_KINDS = ["elf", "image-header"] as const;
+export type ImageKind = (typeof IMAGE_KINDS)[number];
+
+export const PRIVILEGES = ["machine", "supervisor"] as const;
+export type Privilege = (typeof PRIVILEGES)[number];
+
+export interface BootDescription {
+  /** The address that images are linked for. */
+  readonly base: bigint;
+  readonly image: ImageKind;
+  /** The mode that images start in: riscv64 M or S, x86_64 ring 0, aarch64 EL1. */
+  readonly privilege: Privilege;
+}
+
+/** Exit statuses of the process for the three that `platform.exit` knows. */
+export interface ExitDescription {
+  readonly good: number;
+  readonly failed: number;
+  readonly crashed: number;
+}
+
+export const ENGINES = ["embedded", "qemu"] as const;
+export type EngineName = (typeof ENGINES)[number];
+
+/** The engines that can run the machine. The embedded one has no CPU but the bytecode's. */
+export function enginesOf(machine: MachineDescription): readonly EngineName[] {
+  return ENGINES.filter((engine) => (engine === "qemu" ? machine.qemu !== null : machine.target === "bytecode"));
 }
 
 export interface DeviceDescription {
@@ -26,12 +80,14 @@ export interface DeviceDescription {
   readonly model: string;
   /** In the order of the model's regions. */
   readonly at: readonly RegionPlace[];
-  readonly pci: { readonly bus: string; readonly slot: number } | null;
+  readonly pci: { readonly bus: string; readonly slot: number; readonly function: number } | null;
   /** Where the functions behind this bus see memory at other addresses than the CPUs do; null: nowhere. */
   readonly dma: DmaWindow | null;
   readonly wires: readonly WireDescription[];
   readonly config: ConfigRecord;
   readonly provides: readonly Capability[];
+  /** What QEMU must be told to have it; nothing for what the board always has. */
+  readonly qemu: readonly string[];
 }
 
 /** Bus addresses [bus, bus + size) are the CPUs' [address, address + size), as `dma-ranges` of a device tree says it. */
@@ -97,8 +153,13 @@ export interface GuestConstant {
 /**
  * The constants that guest code sees as `machine.<name>`. For a region called `base`: `uart0.base`, `uart0.size`, `uart0.port`;
  * for others `pci0.ecam`, `pci0.ecam_size`, `pci0.io_port`. `irq` is the input of the interrupt controller that the device's
- * first wire leads to, `irq_count` the number of consecutive ones; `slot` that of a PCI function; `pci0.dma` the bus address at
- * which functions see `pci0.dma_address`.
+ * first wire leads to, `irq_count` the number of consecutive ones; `slot` that of a PCI function, `function` its number there if
+ * that is not 0; `pci0.dma` the bus address at which functions see `pci0.dma_address`. Those that the file itself adds come last.
+ *
+ * The windows of a PCI host say how each space is reached: `pci0.ecam` is configuration space in memory, `pci0.config_port` the
+ * ports 0xcf8 and 0xcfc; `pci0.memory` is where BARs in memory go; I/O BARs go to `pci0.io_port` and on if ports are instructions
+ * of the CPU, and show at `pci0.io` + port if they are a window in memory. `pci0.irq` is the input of INTx 0: pin p (0: INTA) of
+ * slot s raises input `irq` + (s + p) % `irq_count`.
  */
 export function guestConstants(machine: MachineDescription): readonly GuestConstant[] {
   const constants: GuestConstant[] = [];
@@ -114,7 +175,10 @@ export function guestConstants(machine: MachineDescription): readonly GuestConst
       if (port !== null) add(`${device.name}.${isBase ? "port" : `${region}_port`}`, port);
       add(`${device.name}.${isBase ? "size" : `${region}_size`}`, size);
     }
-    if (device.pci !== null) add(`${device.name}.slot`, device.pci.slot);
+    if (device.pci !== null) {
+      add(`${device.name}.slot`, device.pci.slot);
+      if (device.pci.function !== 0) add(`${device.name}.function`, device.pci.function);
+    }
     if (device.dma !== null) {
       add(`${device.name}.dma`, device.dma.bus);
       add(`${device.name}.dma_address`, device.dma.address);
@@ -126,7 +190,7 @@ export function guestConstants(machine: MachineDescription): readonly GuestConst
       add(`${device.name}.irq_count`, wire.count);
     }
   }
-  return constants;
+  return [...constants, ...machine.constants];
 }
 
 export interface ProvidedCapability {

@@ -4,9 +4,11 @@
 // YAML would round 64-bit numbers. Left out: anchors, aliases and merges, which a board does not need.
 
 import { isMap, isScalar, isSeq, type Node } from "yaml";
+import { BOARD_MODELS } from "./board-models.ts";
 import {
   CONFIG_PARAMETERS,
   CPU_LINES,
+  guestConstants,
   type Capability,
   type ConfigRecord,
   type ConfigValue,
@@ -17,12 +19,13 @@ import {
   type RegionPlace,
   type WireDescription,
 } from "./description.ts";
+import { NATIVE_KEYS, readArguments, readNative } from "./parse-native.ts";
 import { createFieldReader, parseInteger, suggest, type Field, type MachineFileError } from "./yaml-fields.ts";
 
 export type MachineResult = { readonly ok: true; readonly machine: MachineDescription } | { readonly ok: false; readonly errors: readonly MachineFileError[] };
 
 export interface ParseOptions {
-  /** Names of the device models there are; absent: not checked. */
+  /** Names of the models that the embedded machine has; a board of QEMU's may have those of BOARD_MODELS too. Absent: not checked. */
   readonly models?: readonly string[];
 }
 
@@ -34,6 +37,7 @@ const WIRE_TO_DEVICE = /^([a-z][a-z0-9_]*):([0-9]+)$/;
 const CONFIG_REFERENCE = /^\$([a-z]+)(?:\*([1-9][0-9]*))?$/;
 const MAX_CPUS = 64;
 const PCI_SLOTS = 32;
+const PCI_FUNCTIONS = 8;
 
 /** A wire as written, with its place for later complaints. */
 interface PlacedWire {
@@ -177,15 +181,26 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     return bus === null || address === null || size === null ? null : { bus, address, size };
   }
 
+  function problemOfModel(model: string): string | null {
+    const { models } = options;
+    if (models === undefined || models.includes(model)) return null;
+    const boardModels = BOARD_MODELS.map((candidate) => candidate.name);
+    if (isQemuBoard && boardModels.includes(model)) return null;
+    if (boardModels.includes(model)) return `the embedded machine has no model "${model}", only a machine with a qemu section may name it`;
+    return `there is no device model "${model}"${suggest(model, isQemuBoard ? [...models, ...boardModels] : models)}`;
+  }
+
   function readDevice(name: string, node: Node | null, key: Node): PlacedDevice | null {
     const what = `device ${name}`;
     if (!NAME.test(name)) complain(key, `"${name}" is not a device name: lower-case letters, digits, _`);
-    const fields = readFields(node, what, ["model"], ["at", "pci", "dma", "irq", "config", "provides"]);
+    const fields = readFields(node, what, ["model"], ["at", "pci", "dma", "irq", "config", "provides", "qemu"]);
     if (fields === null) return null;
     const model = readMatching(fields.get("model"), `${what}: model`, MACHINE_NAME, "a model name");
-    if (model !== null && options.models !== undefined && !options.models.includes(model)) {
-      complain(fields.get("model")?.value ?? null, `${what}: there is no device model "${model}"${suggest(model, options.models)}`);
-    }
+    const modelProblem = model === null ? null : problemOfModel(model);
+    if (modelProblem !== null) complain(fields.get("model")?.value ?? null, `${what}: ${modelProblem}`);
+    const qemuField = fields.get("qemu");
+    if (qemuField !== undefined && !isQemuBoard) complain(qemuField.key, `${what}: "qemu" is for machines with a qemu section`);
+    const qemu = readArguments(reader, qemuField, `${what}: qemu`);
 
     const atField = fields.get("at");
     const atNodes = readOneOrMore(atField);
@@ -202,10 +217,11 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     let pci: DeviceDescription["pci"] = null;
     if (pciField !== undefined) {
       if (atField !== undefined) complain(atField.key, `${what}: a PCI function has BARs, not "at"`);
-      const pciFields = readFields(pciField.value, `${what}: pci`, ["bus", "slot"], []);
+      const pciFields = readFields(pciField.value, `${what}: pci`, ["bus", "slot"], ["function"]);
       const bus = readMatching(pciFields?.get("bus"), `${what}: pci.bus`, NAME, "a device name");
       const slot = readNumber(pciFields?.get("slot"), `${what}: pci.slot`, 1, PCI_SLOTS - 1);
-      if (bus !== null && slot !== null) pci = { bus, slot };
+      const number = pciFields?.has("function") === true ? readNumber(pciFields.get("function"), `${what}: pci.function`, 0, PCI_FUNCTIONS - 1) : 0;
+      if (bus !== null && slot !== null && number !== null) pci = { bus, slot, function: number };
     } else if (atField === undefined) {
       complain(key, `${what}: needs "at" or "pci"`);
     }
@@ -228,9 +244,13 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
       wires: wires.map(({ wire }) => wire),
       config,
       provides,
+      qemu,
     };
     return { device, node: key, wires, regions, pci: pciField?.value ?? null };
   }
+
+  /** A board of QEMU's has devices that the embedded machine has not. */
+  let isQemuBoard = false;
 
   /** Names of all devices, those with mistakes in them too: what refers to them is right. */
   const deviceNames: string[] = [];
@@ -284,18 +304,20 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
         if (wire.kind === "cpu" && wire.cpu >= maxCpus) complain(node, `device ${device.name}: irq leads to CPU ${wire.cpu}, but there are at most ${maxCpus}`);
       }
       if (device.pci === null) continue;
-      const { bus, slot } = device.pci;
+      const { bus, slot, function: number } = device.pci;
       const host = devices.find((candidate) => candidate.device.name === bus);
       if (!deviceNames.includes(bus)) complain(pci, `device ${device.name}: there is no bus "${bus}"${suggest(bus, deviceNames)}`);
       else if (host !== undefined && host.device.pci !== null) complain(pci, `device ${device.name}: "${bus}" is a PCI function, not a bus`);
-      const taken = slots.get(`${bus}/${slot}`);
-      if (taken !== undefined) complain(pci, `device ${device.name}: slot ${slot} of ${bus} is taken by ${taken}`);
-      slots.set(`${bus}/${slot}`, device.name);
+      const place = `slot ${slot}${number === 0 ? "" : ` function ${number}`} of ${bus}`;
+      const taken = slots.get(place);
+      if (taken !== undefined) complain(pci, `device ${device.name}: ${place} is taken by ${taken}`);
+      slots.set(place, device.name);
     }
   }
 
-  const top = readFields(reader.root, "machine", ["machine", "target", "summary", "cpus", "ram", "timebase", "stack", "console", "devices"], ["provides"]);
+  const top = readFields(reader.root, "machine", ["machine", "target", "summary", "cpus", "ram", "timebase", "stack", "console", "devices"], ["provides", ...NATIVE_KEYS]);
   if (top === null) return { ok: false, errors };
+  isQemuBoard = top.has("qemu");
 
   const name = readMatching(top.get("machine"), "machine", MACHINE_NAME, "a machine name: lower-case letters, digits, -");
   const target = readMatching(top.get("target"), "target", /^[a-z][a-z0-9_]*$/, "a target name");
@@ -317,6 +339,7 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
   if (stackSize !== null && stackSize % 16 !== 0) complain(top.get("stack")?.value ?? null, "stack: not a multiple of 16 bytes");
   const provides = readCapabilities(top.get("provides"), "provides");
   const devices = readDevices(top.get("devices"));
+  const native = readNative(reader, top);
 
   const consoleName = readText(top.get("console"), "console");
   if (consoleName !== null && !deviceNames.includes(consoleName)) {
@@ -356,19 +379,24 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
   ) {
     return { ok: false, errors: errors.sort((a, b) => a.line - b.line || a.column - b.column) };
   }
-  return {
-    ok: true,
-    machine: {
-      name,
-      target,
-      summary,
-      cpus: { min, max, default: byDefault },
-      ram: { base, size },
-      timebase,
-      stackSize,
-      console: consoleName,
-      provides,
-      devices: devices.map(({ device }) => device),
-    },
+  const machine: MachineDescription = {
+    name,
+    target,
+    summary,
+    cpus: { min, max, default: byDefault },
+    ram: { base, size },
+    timebase,
+    stackSize,
+    console: consoleName,
+    provides,
+    devices: devices.map(({ device }) => device),
+    ...native,
   };
+  const names = guestConstants(machine).map((constant) => constant.name);
+  const twice = names.find((constant, index) => names.indexOf(constant) !== index);
+  if (twice !== undefined) {
+    complain(top.get("constants")?.value ?? null, `constants: machine.${twice} is there already, made from the devices`);
+    return { ok: false, errors };
+  }
+  return { ok: true, machine };
 }

@@ -279,6 +279,7 @@ test("a device that nobody touched is neither saved nor loaded", () => {
       wires: [],
       config: {},
       provides: [],
+      qemu: [],
     })),
   };
   const machine = createMachine(description, {
