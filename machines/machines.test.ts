@@ -6,7 +6,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import Ajv from "ajv/dist/2020.js";
 import { parse } from "yaml";
-import { capabilitiesOf, decodeMachine, encodeMachine, formatCapability, guestConstants, type MachineDescription } from "./description.ts";
+import { CAPABILITIES } from "../compiler/plan/capabilities.ts";
+import { deviceModels } from "../runtime/devices/index.ts";
+import { BOARD_MODELS } from "./board-models.ts";
+import { capabilitiesOf, decodeMachine, encodeMachine, enginesOf, formatCapability, guestConstants, type MachineDescription } from "./description.ts";
 import { listMachines, loadMachine } from "./load-machine.ts";
 import { parseMachine, type ParseOptions } from "./parse-machine.ts";
 import { formatMachineError, parseInteger } from "./yaml-fields.ts";
@@ -88,6 +91,37 @@ test("bytecode-virt has the memory map of QEMU's virt board", () => {
   const offered = capabilitiesOf(result.machine).map(({ capability, device }) => `${formatCapability(capability)}@${device ?? "machine"}`);
   for (const one of ["pci(0x1b36:0x0005)@testdev0", "pci(0x1234:0x11e8)@edu0", "virtio(console)@virtio0", "uart16550@uart0", "ports@machine"]) {
     assert.ok(offered.includes(one), one);
+  }
+});
+
+/** What specs and the library rely on, board by board. */
+const CONSTANTS: Readonly<Record<string, Readonly<Record<string, bigint>>>> = {
+  "riscv-virt": { supervisor: 0n, "plic0.context": 0n, "uart0.irq": 10n, "virtio0.irq": 1n, "pci0.ecam": 0x3000_0000n, "pci0.io": 0x300_0000n, "edu0.slot": 2n },
+  "riscv-virt-sbi": { supervisor: 1n, "plic0.context": 1n, "uart0.irq": 10n, "testdev0.slot": 1n },
+  "x86-q35": { "uart0.port": 0x3f8n, "uart1.port": 0x2f8n, "pci0.ecam": 0xb000_0000n, "pci0.io_port": 0xc000n, "pci0.irq": 20n, "exit0.port": 0xf4n },
+  "x86-pc": { "pci0.config_port": 0xcf8n, "testdev0.slot": 3n, "edu0.slot": 2n, "ide0.function": 1n, "acpi0.timer_port": 0x608n },
+  "x86-microvm": { "virtio0.base": 0xfeb0_0000n, "virtio7.irq": 23n, "pci0.memory": 0xc000_0000n, "pci0.irq": 12n },
+  "arm64-virt": { "gic0.cpu": 0x801_0000n, "uart0.irq": 33n, "virtio0.irq": 48n, "msi0.irq": 80n, "pci0.irq": 35n, "timer.irq_virtual": 27n },
+  "arm64-virt-gicv3": { "gic0.redistributors": 0x80a_0000n, "pci0.ecam": 0x3f00_0000n, "virtio31.irq": 79n },
+};
+
+for (const [name, expected] of Object.entries(CONSTANTS)) {
+  test(`${name} says where its devices are`, () => {
+    const result = loadMachine(name, { models: deviceModels.map((model) => model.name) });
+    assert.ok(result?.ok);
+    const constants = guestConstants(result.machine);
+    for (const [key, value] of Object.entries(expected)) assert.equal(constants.find((constant) => constant.name === key)?.value, value, key);
+    assert.deepEqual(enginesOf(result.machine), ["qemu"]);
+  });
+}
+
+test("what machines provide is what tests may need", () => {
+  const known = new Set(CAPABILITIES.map(({ name }) => name));
+  for (const name of listMachines()) {
+    const result = loadMachine(name);
+    assert.ok(result?.ok);
+    const unknown = capabilitiesOf(result.machine).filter(({ capability }) => !known.has(capability.name));
+    assert.deepEqual(unknown, [], name);
   }
 });
 
@@ -213,6 +247,91 @@ test("mistake: a model that there is not", () => {
   const text = `${HEAD}devices:\n${UART}${PLIC}`;
   assert.deepEqual(errorsOf(text, { models: ["uart-16550", "clint"] }), ['board.yaml:11:19: device plic0: there is no device model "plic"']);
   assert.deepEqual(errorsOf(text, { models: ["uart-16550", "plic"] }), []);
+});
+
+const BOARD = `qemu: { binary: riscv64, machine: virt, cpu: rv64 }
+boot: { base: 0x8000_0000, image: elf, privilege: machine }
+exit: { good: 0, failed: 1, crashed: 2 }
+`;
+
+const BOARD_MISTAKES: readonly { readonly name: string; readonly board: string; readonly expected: readonly string[] }[] = [
+  {
+    name: "a board that starts but cannot end",
+    board: BOARD.replace(/exit:.*\n/, ""),
+    expected: ["board.yaml:9:1: qemu and boot without exit: a board for native images has all three"],
+  },
+  {
+    name: "an image kind and a privilege that there are not, a base off the page",
+    board: BOARD.replace("elf", "efl").replace("privilege: machine", "privilege: user").replace("0x8000_0000", "0x8000_0800"),
+    expected: [
+      "board.yaml:10:15: boot.base: not a multiple of 4 KiB",
+      'board.yaml:10:35: boot.image: "efl" is not one of elf, image-header; did you mean "elf"?',
+      'board.yaml:10:51: boot.privilege: "user" is not one of machine, supervisor',
+    ],
+  },
+  {
+    name: "statuses that say the same or nothing",
+    board: BOARD.replace("crashed: 2", "crashed: 1"),
+    expected: ["board.yaml:11:7: exit: the three statuses must differ"],
+  },
+  {
+    name: "a status beyond what a process has",
+    board: BOARD.replace("failed: 1", "failed: 256"),
+    expected: ["board.yaml:11:26: exit.failed: 256 is out of range, expected 0..255"],
+  },
+  {
+    name: "QEMU without a CPU, properties that are a list",
+    board: BOARD.replace("cpu: rv64", "properties: [a]"),
+    expected: ['board.yaml:9:7: qemu: "cpu" is missing', "board.yaml:9:53: qemu.properties: expected a mapping"],
+  },
+  {
+    name: "a constant whose name is none, or is taken",
+    board: `${BOARD}constants: { Supervisor: 1 }\n`,
+    expected: ['board.yaml:12:14: constants: "Supervisor" is not a constant\'s name like supervisor or timer.irq'],
+  },
+  {
+    name: "a constant that the devices make already",
+    board: `${BOARD}constants: { uart0.base: 1 }\n`,
+    expected: ["board.yaml:12:12: constants: machine.uart0.base is there already, made from the devices"],
+  },
+  {
+    name: "a library folder that can be none",
+    board: `${BOARD}library: [../sbi]\n`,
+    expected: ['board.yaml:12:11: library: "../sbi" is not a folder of lib/'],
+  },
+];
+
+for (const { name, board, expected } of BOARD_MISTAKES) {
+  test(`mistake: ${name}`, () => {
+    assert.deepEqual(errorsOf(`${HEAD}${board}devices:\n${UART}${PLIC}`), expected);
+  });
+}
+
+test("mistake: QEMU's devices and arguments on a machine that is no board of QEMU's", () => {
+  const devices = `devices:\n${UART}${PLIC}  rtc0: { model: pl031, at: { address: 0, size: 8 }, qemu: [-device, x] }\n`;
+  const models = ["uart-16550", "plic"];
+  assert.deepEqual(errorsOf(`${HEAD}${devices}`, { models }), [
+    'board.yaml:12:18: device rtc0: the embedded machine has no model "pl031", only a machine with a qemu section may name it',
+    'board.yaml:12:54: device rtc0: "qemu" is for machines with a qemu section',
+  ]);
+  assert.deepEqual(errorsOf(`${HEAD}${BOARD}${devices}`, { models }), []);
+});
+
+test("a model is either the embedded machine's or one that QEMU alone has", () => {
+  const embedded = deviceModels.map(({ name }) => name);
+  const both = BOARD_MODELS.filter(({ name }) => embedded.includes(name));
+  assert.deepEqual(both, []);
+  const used = new Set(
+    listMachines().flatMap((name) => {
+      const result = loadMachine(name);
+      return result?.ok === true ? result.machine.devices.map(({ model }) => model) : [];
+    }),
+  );
+  assert.deepEqual(
+    BOARD_MODELS.filter(({ name }) => !used.has(name)),
+    [],
+    "a model that no machine has",
+  );
 });
 
 test("mistake: broken YAML, a name twice, an empty file", () => {

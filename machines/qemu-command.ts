@@ -21,8 +21,8 @@ export interface QemuOptions {
   readonly commandLine?: string;
   /** After everything else, so that they win where QEMU takes the last of several. */
   readonly extraArguments?: readonly string[];
-  /** Instead of `qemu-system-..` on the PATH. */
-  readonly binary?: string;
+  /** What `qemuBinary` says, or another. */
+  readonly binary: string;
 }
 
 export interface QemuCommand {
@@ -43,14 +43,11 @@ const DETERMINISTIC = ["-icount", "shift=0,sleep=off", "-seed", "0"] as const;
 
 const MIB = 2 ** 20;
 
-/** The program that makes this board, null if QEMU has none. */
-export function qemuBinary(machine: MachineDescription): string | null {
-  return machine.qemu === null ? null : `qemu-system-${machine.qemu.binary}`;
-}
-
-/** Environment variable that names another program: `QEMU_x86_64`. */
-export function qemuVariable(binary: string): string {
-  return `QEMU_${binary}`;
+/** The program that makes this board: what the variable `QEMU_x86_64` names, else `qemu-system-x86_64`. Null: QEMU has no such board. */
+export function qemuBinary(machine: MachineDescription, env: Readonly<Record<string, string | undefined>>): string | null {
+  if (machine.qemu === null) return null;
+  const named = env[`QEMU_${machine.qemu.binary}`];
+  return named === undefined || named === "" ? `qemu-system-${machine.qemu.binary}` : named;
 }
 
 function findProblem(machine: MachineDescription, options: QemuOptions): string | null {
@@ -90,5 +87,5 @@ export function qemuCommand(machine: MachineDescription, options: QemuOptions): 
     options.commandLine === undefined || options.commandLine === "" ? [] : ["-append", options.commandLine],
     options.extraArguments ?? [],
   ];
-  return { ok: true, command: { binary: options.binary ?? `qemu-system-${qemu.binary}`, args: args.flat() } };
+  return { ok: true, command: { binary: options.binary, args: args.flat() } };
 }

@@ -1,6 +1,8 @@
-// `guestspec devices`: the device models, where the machine has them, and the constants by which specs know the machine.
+// `guestspec devices`: the device models, where the machine has them, and the constants by which specs know the machine. Of boards of
+// QEMU's only the models that they have are told, those that QEMU alone models among them.
 
-import { formatCapability, guestConstants, type MachineDescription } from "../../machines/description.ts";
+import { BOARD_MODELS } from "../../machines/board-models.ts";
+import { enginesOf, formatCapability, guestConstants, type MachineDescription } from "../../machines/description.ts";
 import { deviceModels } from "../../runtime/devices/index.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
@@ -19,24 +21,27 @@ function constantsByDevice(machine: MachineDescription): ReadonlyMap<string, rea
   return groups;
 }
 
+function instancesOf(machine: MachineDescription, model: string) {
+  return machine.devices
+    .filter((device) => device.model === model)
+    .map((device) => ({
+      name: device.name,
+      at: device.at.flatMap(({ address, port }) => [
+        ...(address === null ? [] : [`0x${address.toString(16)}`]),
+        ...(port === null ? [] : [`port 0x${port.toString(16)}`]),
+      ]),
+      slot: device.pci === null ? null : `${device.pci.bus} slot ${device.pci.slot}${device.pci.function === 0 ? "" : ` function ${device.pci.function}`}`,
+      provides: device.provides.map(formatCapability),
+    }));
+}
+
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const { machine } = await loadMachineDescription(options.value("machine"), null);
-  const rows = deviceModels.map(({ name, summary, manual }) => ({
-    model: name,
-    summary,
-    manual,
-    instances: machine.devices
-      .filter(({ model }) => model === name)
-      .map((device) => ({
-        name: device.name,
-        at: device.at.flatMap(({ address, port }) => [
-          ...(address === null ? [] : [`0x${address.toString(16)}`]),
-          ...(port === null ? [] : [`port 0x${port.toString(16)}`]),
-        ]),
-        slot: device.pci === null ? null : `${device.pci.bus} slot ${device.pci.slot}`,
-        provides: device.provides.map(formatCapability),
-      })),
-  }));
+  const isEmbedded = enginesOf(machine).includes("embedded");
+  const rows = [...deviceModels, ...(isEmbedded ? [] : BOARD_MODELS)]
+    .map(({ name, summary, manual }) => ({ model: name, summary, manual, instances: instancesOf(machine, name) }))
+    .filter(({ instances }) => isEmbedded || instances.length > 0)
+    .sort((a, b) => a.model.localeCompare(b.model));
   if (options.has("json")) {
     const constants = Object.fromEntries(guestConstants(machine).map(({ name, value }) => [name, `0x${value.toString(16)}`]));
     io.out(`${JSON.stringify({ version: 1, machine: machine.name, models: rows, constants }, null, 2)}\n`);
@@ -50,6 +55,8 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     }
     if (instances.length === 0) io.out(`  ${machine.name} has none\n`);
   }
+  const own = machine.provides.map(formatCapability);
+  if (own.length > 0) io.out(`\n${machine.name} itself provides ${own.join(", ")}\n`);
   io.out(`\nconstants of ${machine.name}, in specs:\n`);
   for (const [device, constants] of constantsByDevice(machine)) {
     const told = constants.map(({ name, value }) => `${name === "" ? "" : `.${name}`} = ${value < 256n ? value : `0x${value.toString(16)}`}`);

@@ -2,10 +2,12 @@
 
 import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { enginesOf, type MachineDescription } from "../../machines/description.ts";
 import { listMachines } from "../../machines/load-machine.ts";
 import { deviceModels } from "../../runtime/devices/index.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { isCommandError } from "../errors.ts";
+import { askQemu, findQemu } from "../find-qemu.ts";
 import type { Io } from "../io.ts";
 import { buildStamp, DEFAULT_MACHINE, LIB_FOLDER, loadMachineDescription, openImageCache } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
@@ -38,23 +40,47 @@ function findLibrary(): Finding {
   return { level: "ok", about: "library", text: `${modules.length} modules in ${LIB_FOLDER}` };
 }
 
-async function findMachines(): Promise<readonly Finding[]> {
+async function findMachines(): Promise<{ readonly machines: readonly MachineDescription[]; readonly findings: readonly Finding[] }> {
+  const machines: MachineDescription[] = [];
   const findings: Finding[] = [];
   for (const name of listMachines()) {
     try {
       const { machine } = await loadMachineDescription(name, null);
       const note = name === DEFAULT_MACHINE ? " (default)" : "";
+      machines.push(machine);
       findings.push({
         level: "ok",
         about: "machine",
-        text: `${name}${note}: ${machine.devices.length} devices, ${machine.cpus.min} to ${machine.cpus.max} CPUs`,
+        text: `${name}${note}: ${machine.devices.length} devices, ${machine.cpus.min} to ${machine.cpus.max} CPUs, ${enginesOf(machine).join(" and ")}`,
       });
     } catch (error) {
       if (!isCommandError(error)) throw error;
       findings.push({ level: "bad", about: "machine", text: error.message });
     }
   }
-  return findings;
+  return { machines, findings };
+}
+
+/** The QEMU of one target. Without one the embedded machine is there, so nothing of this is bad. */
+async function findQemuOf(machines: readonly MachineDescription[], io: Io): Promise<readonly Finding[]> {
+  const [first] = machines;
+  const state = first === undefined ? null : await findQemu(first, io.env);
+  if (state === null) return [];
+  if (!state.found) return [{ level: "note", about: "qemu", text: `${state.problem}; machines: ${machines.map(({ name }) => name).join(", ")}` }];
+  const facts = await askQemu(state.binary, machines, io.env);
+  if (!facts.ok) return [{ level: "note", about: "qemu", text: `${state.binary} ${state.version} does not tell what it has: ${facts.problem}` }];
+  return [
+    { level: "ok", about: "qemu", text: `${state.binary} ${state.version}: ${facts.accelerators.join(", ")}` },
+    ...facts.missingFirmware.map((name): Finding => ({ level: "note", about: "firmware", text: `${state.binary} lacks ${name} (Debian: qemu-system-data)` })),
+  ];
+}
+
+async function findQemus(machines: readonly MachineDescription[], io: Io): Promise<readonly Finding[]> {
+  const groups = Map.groupBy(
+    machines.filter(({ qemu }) => qemu !== null),
+    (machine) => machine.qemu?.binary,
+  );
+  return (await Promise.all([...groups.values()].map((group) => findQemuOf(group, io)))).flat();
 }
 
 function findWebAssembly(): Finding {
@@ -67,13 +93,15 @@ function findWebAssembly(): Finding {
 }
 
 export async function run(_options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const { machines, findings: machineFindings } = await findMachines();
   const findings: readonly Finding[] = [
     { level: "ok", about: "guestspec", text: toolVersion() },
     { level: "ok", about: "node", text: `${process.version} on ${process.platform} ${process.arch}, ${availableParallelism()} CPUs` },
     findWebAssembly(),
     findLibrary(),
-    ...(await findMachines()),
+    ...machineFindings,
     { level: "ok", about: "devices", text: `${deviceModels.length} models` },
+    ...(await findQemus(machines, io)),
     findCache(io),
   ];
   for (const { level, about, text } of findings) io.out(`${level.padEnd(4)}  ${about.padEnd(9)}  ${text}\n`);

@@ -1,35 +1,59 @@
-// `guestspec targets`: what specs can be compiled for and run on.
+// `guestspec targets`: what specs can be compiled for and run on, and whether this computer can. A row for each machine and engine; what a
+// machine has is told by `guestspec devices --machine NAME`.
 
-import { capabilitiesOf, formatCapability } from "../../machines/description.ts";
+import { findNativeTarget } from "../../compiler/targets/index.ts";
+import { capabilitiesOf, enginesOf, formatCapability, type EngineName, type MachineDescription } from "../../machines/description.ts";
 import { listMachines } from "../../machines/load-machine.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { findQemu } from "../find-qemu.ts";
 import type { Io } from "../io.ts";
 import { DEFAULT_MACHINE, loadMachineDescription } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
 
+interface EngineState {
+  readonly engine: EngineName;
+  readonly isReady: boolean;
+  readonly state: string;
+}
+
+async function stateOf(engine: EngineName, machine: MachineDescription, env: Io["env"]): Promise<EngineState> {
+  if (engine === "embedded") return { engine, isReady: true, state: "ready" };
+  if (findNativeTarget(machine.target) === undefined) return { engine, isReady: false, state: `no compiler back end for ${machine.target} yet` };
+  const qemu = await findQemu(machine, env);
+  if (qemu === null || !qemu.found) return { engine, isReady: false, state: qemu?.problem ?? "QEMU has no such board" };
+  return { engine, isReady: true, state: `ready, ${qemu.binary} ${qemu.version}` };
+}
+
+async function describe(name: string, env: Io["env"]) {
+  const { machine } = await loadMachineDescription(name, null);
+  return {
+    target: machine.target,
+    machine: machine.name,
+    summary: machine.summary,
+    engines: await Promise.all(enginesOf(machine).map((engine) => stateOf(engine, machine, env))),
+    cpus: machine.cpus,
+    ramBytes: machine.ram.size,
+    provides: [...new Set(capabilitiesOf(machine).map(({ capability }) => formatCapability(capability)))].sort(),
+    isDefault: machine.name === DEFAULT_MACHINE,
+  };
+}
+
+function alignColumns(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}\n`).join("");
+}
+
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
-  const rows = [];
-  for (const name of listMachines()) {
-    const { machine } = await loadMachineDescription(name, null);
-    rows.push({
-      target: machine.target,
-      machine: machine.name,
-      summary: machine.summary,
-      engines: ["embedded"],
-      cpus: machine.cpus,
-      ramBytes: machine.ram.size,
-      provides: [...new Set(capabilitiesOf(machine).map(({ capability }) => formatCapability(capability)))].sort(),
-      isDefault: machine.name === DEFAULT_MACHINE,
-    });
-  }
+  const machines = await Promise.all(listMachines().map((name) => describe(name, io.env)));
+  machines.sort((a, b) => Number(b.isDefault) - Number(a.isDefault) || a.target.localeCompare(b.target) || a.machine.localeCompare(b.machine));
   if (options.has("json")) {
-    io.out(`${JSON.stringify({ version: 1, machines: rows }, null, 2)}\n`);
+    io.out(`${JSON.stringify({ version: 1, machines }, null, 2)}\n`);
     return EXIT.ok;
   }
-  for (const { target, machine, summary, engines, cpus, ramBytes, provides, isDefault } of rows) {
-    io.out(`${target}\n  ${machine}${isDefault ? " (default)" : ""}: ${summary}\n`);
-    io.out(`  engine ${engines.join(", ")}; ${cpus.min} to ${cpus.max} CPUs, ${ramBytes / 2 ** 20} MiB of RAM\n`);
-    io.out(`  specs may need cpus(1 to ${cpus.max}), ram(up to ${ramBytes / 2 ** 20}MiB), ${provides.join(", ")}\n`);
-  }
+  const rows = machines.flatMap(({ target, machine, summary, engines, isDefault }) =>
+    engines.map(({ engine, state }) => [target, `${machine}${isDefault ? " (default)" : ""}`, engine, state, summary]),
+  );
+  io.out(alignColumns([["target", "machine", "engine", "state", "what it is"], ...rows]));
+  io.out("\n`guestspec devices --machine NAME` tells what a machine has, `guestspec doctor` what this computer lacks\n");
   return EXIT.ok;
 }
