@@ -22,7 +22,7 @@ export type QemuFacts =
   | { readonly ok: false; readonly problem: string };
 
 /** Debian's packages, by the end of `qemu-system-..`; other systems have similar names. */
-const PACKAGES: Readonly<Record<string, string>> = { x86_64: "qemu-system-x86", aarch64: "qemu-system-arm", riscv64: "qemu-system-misc" };
+export const QEMU_PACKAGES: Readonly<Record<string, string>> = { x86_64: "qemu-system-x86", aarch64: "qemu-system-arm", riscv64: "qemu-system-misc" };
 
 /** What QEMU calls the computer's own instruction set. */
 const HOST_ARCHITECTURES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64", riscv64: "riscv64" };
@@ -61,7 +61,7 @@ export async function findQemu(machine: MachineDescription, env: Readonly<Record
     const version = /version (\S+)/.exec(answer.stdout)?.[1];
     return version === undefined ? { found: false, binary, problem: `${binary} is no QEMU` } : { found: true, binary, version };
   }
-  const packageName = PACKAGES[machine.qemu.binary];
+  const packageName = QEMU_PACKAGES[machine.qemu.binary];
   const advice = packageName === undefined ? "" : ` (Debian: ${packageName})`;
   return { found: false, binary, problem: `${binary}: ${answer.problem}${advice}` };
 }
@@ -85,7 +85,9 @@ export async function askQemu(binary: string, machines: readonly MachineDescript
   const failed = [accelerators, folders].find((answer) => !answer.ok);
   if (failed?.ok === false) return { ok: false, problem: failed.problem };
   const target = machines[0]?.qemu?.binary ?? "";
-  const names = linesOf(accelerators).slice(1).filter((line) => /^[a-z]+$/.test(line));
+  const names = linesOf(accelerators)
+    .slice(1)
+    .filter((line) => /^[a-z]+$/.test(line));
   const wanted = machines.map(({ qemu }) => qemu?.firmware ?? NO_FIRMWARE).filter((name) => name !== NO_FIRMWARE);
   const missing = [...new Set(wanted)].filter((name) => !linesOf(folders).some((folder) => existsSync(join(folder, name))));
   return { ok: true, accelerators: names.map((name) => describeAccelerator(name, target)), missingFirmware: missing };

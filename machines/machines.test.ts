@@ -96,7 +96,15 @@ test("bytecode-virt has the memory map of QEMU's virt board", () => {
 
 /** What specs and the library rely on, board by board. */
 const CONSTANTS: Readonly<Record<string, Readonly<Record<string, bigint>>>> = {
-  "riscv-virt": { supervisor: 0n, "plic0.context": 0n, "uart0.irq": 10n, "virtio0.irq": 1n, "pci0.ecam": 0x3000_0000n, "pci0.io": 0x300_0000n, "edu0.slot": 2n },
+  "riscv-virt": {
+    supervisor: 0n,
+    "plic0.context": 0n,
+    "uart0.irq": 10n,
+    "virtio0.irq": 1n,
+    "pci0.ecam": 0x3000_0000n,
+    "pci0.io": 0x300_0000n,
+    "edu0.slot": 2n,
+  },
   "riscv-virt-sbi": { supervisor: 1n, "plic0.context": 1n, "uart0.irq": 10n, "testdev0.slot": 1n },
   "x86-q35": { "uart0.port": 0x3f8n, "uart1.port": 0x2f8n, "pci0.ecam": 0xb000_0000n, "pci0.io_port": 0xc000n, "pci0.irq": 20n, "exit0.port": 0xf4n },
   "x86-pc": { "pci0.config_port": 0xcf8n, "testdev0.slot": 3n, "edu0.slot": 2n, "ide0.function": 1n, "acpi0.timer_port": 0x608n },

@@ -315,7 +315,12 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     }
   }
 
-  const top = readFields(reader.root, "machine", ["machine", "target", "summary", "cpus", "ram", "timebase", "stack", "console", "devices"], ["provides", ...NATIVE_KEYS]);
+  const top = readFields(
+    reader.root,
+    "machine",
+    ["machine", "target", "summary", "cpus", "ram", "timebase", "stack", "console", "devices"],
+    ["provides", ...NATIVE_KEYS],
+  );
   if (top === null) return { ok: false, errors };
   isQemuBoard = top.has("qemu");
 

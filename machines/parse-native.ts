@@ -33,7 +33,11 @@ export function readArguments(reader: FieldReader, field: Field | undefined, wha
     .filter((word) => word !== null);
 }
 
-function readEntries(reader: FieldReader, field: Field | undefined, what: string): readonly { readonly key: string; readonly node: Node; readonly value: Node }[] {
+function readEntries(
+  reader: FieldReader,
+  field: Field | undefined,
+  what: string,
+): readonly { readonly key: string; readonly node: Node; readonly value: Node }[] {
   if (field === undefined) return [];
   if (!isMap(field.value)) {
     reader.complain(field.value ?? field.key, `${what}: expected a mapping`);
