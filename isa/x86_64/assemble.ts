@@ -93,7 +93,7 @@ const PREFIX_WORDS: Readonly<Record<string, PrefixWord>> = {
   repnz: { prefixes: { repeat: "repne" } },
   addr16: { prefixes: { addressWidth: 16 }, modes: [32] },
   addr32: { prefixes: { addressWidth: 32 }, modes: [16, 64] },
-  ...Object.fromEntries(SEGMENT_NAMES.map((name, segment) => [name, { prefixes: { segment } }])),
+  ...Object.fromEntries(SEGMENT_NAMES.map((name, segment) => [name, { prefixes: { segment }, ...(segment < 4 && { modes: [16, 32] }) }])),
 };
 
 function sizeInstruction(first: Token, rest: readonly Token[], scope: Scope, reading: Reading): SizedStatement {

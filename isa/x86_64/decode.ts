@@ -1,8 +1,8 @@
 // Decoder: bytes to a form of the table and its operands, as the encoder takes them. It is strict: a prefix or a REX bit without
-// a meaning makes bytes unknown, so that what is decoded encodes, by the same form, to the same bytes. Exceptions are a SIB byte where
-// none is needed and prefixes in another order than the encoder's. The disassembler and the tests read it.
+// a meaning makes bytes unknown, and so does a SIB byte where none is needed, so that what is decoded encodes, by the same form, to
+// the same bytes, but for prefixes in another order than the encoder's. The disassembler and the tests read it.
 
-import { SHORT_ADDRESSES, usualSegment } from "./encode.ts";
+import { segmentMatters, SHORT_ADDRESSES, usualSegment } from "./encode.ts";
 import type { Prefixes } from "./encode.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import type { Instruction } from "./instructions.ts";
@@ -276,7 +276,7 @@ function readForm(form: Instruction, reader: Reader): DecodedInstruction | undef
   if (at - start > MAX_LENGTH || at > bytes.length) return undefined;
 
   const hasMemory = memory !== undefined || isBare;
-  if (reader.segment !== undefined && !hasMemory && !form.allows.has("segment")) return undefined;
+  if (reader.segment !== undefined && !hasMemory && !(form.allows.has("segment") && segmentMatters(reader.segment, mode))) return undefined;
   if (hasAddressSize && !hasMemory && form.addressSize === undefined && !form.allows.has("address")) return undefined;
   if (hasLock && !(form.allows.has("lock") && memory !== undefined && form.operands[0]?.slot === "rm")) return undefined;
   const repeats = vex === undefined && prefix !== 0 && form.prefix === 0;
@@ -332,7 +332,9 @@ function readMemory(reader: Reader, start: number, addressWidth: 16 | 32 | 64): 
     const index = ((sib >> 3) & 7) | ((rex & 2) << 2);
     const base = (sib & 7) | ((rex & 1) << 3);
     isBare = mod === 0 && (sib & 7) === 5;
-    if (index === 4 && sib >> 6 !== 0) return undefined;
+    // Only rsp and r12, and in 64-bit mode a bare address, cannot do without.
+    const isNeedless = isBare ? mode !== 64 : (sib & 7) !== 4;
+    if (index === 4 && (sib >> 6 !== 0 || isNeedless)) return undefined;
     place = { ...(!isBare && { base }), ...(index !== 4 && { index, scale: SCALES[(sib >> 6) & 3] ?? 1 }) };
   } else {
     isBare = mod === 0 && last === 5;

@@ -78,7 +78,7 @@ function writeOperand(operand: Operand, pattern: OperandPattern | undefined, mod
   }
 }
 
-const writeNumber = (value: number | bigint): string => (value < 10 && value > -1000 ? String(value) : `0x${value.toString(16)}`);
+const writeNumber = (value: number | bigint): string => (value < 0 ? `-${writeNumber(-value)}` : value < 10 ? String(value) : `0x${value.toString(16)}`);
 
 function writeTarget({ distance }: TargetOperand, pattern: OperandPattern | undefined, mode: Mode, nameTarget: NameTarget | undefined): string {
   const size = pattern?.field === 16 && mode !== 16 ? "word ptr " : pattern?.field === 32 && mode === 16 ? "dword ptr " : "";
@@ -99,9 +99,11 @@ function writeMemory(memory: MemoryOperand, mode: Mode): string {
   // A lone register is a base, so an index says its scale also when it is 1.
   if (index !== undefined) terms.push(addressRegisterName(index, addressWidth) + (addressWidth === 16 ? "" : `*${scale}`));
   const isBare = terms.length === 0;
-  // A bare address is unsigned in the address width, but sign-extended from 32 bits to 64.
-  const value = isBare && addressWidth !== 64 && disp < 0 ? Number(disp) + 2 ** addressWidth : disp;
-  const sum = isBare ? writeNumber(value) : value === 0 ? terms.join(" + ") : `${terms.join(" + ")} ${writeOffset(value)}`;
+  const sum = isBare
+    ? writeNumber(BigInt.asUintN(addressWidth, BigInt(disp)))
+    : Number(disp) === 0
+      ? terms.join(" + ")
+      : `${terms.join(" + ")} ${writeOffset(disp)}`;
   const prefix = segment === undefined ? "" : `${SEGMENT_NAMES[segment]}:`;
   return `${size}${prefix}[${sum}]`;
 }

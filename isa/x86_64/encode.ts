@@ -113,12 +113,13 @@ export function selectForm(mode: Mode, mnemonic: string, operands: readonly Oper
   if (candidates === "unsized") return "the width of the memory operand is not known";
   for (let index = 0; index < candidates.length; index++) {
     const form = candidates[index];
-    if (form !== undefined && fitsAll(form, operands, mode, prefixes)) return explainPrefixes(form, operands, prefixes) ?? form;
+    if (form !== undefined && fitsForm(form, operands, mode, prefixes)) return explainPrefixes(form, operands, mode, prefixes) ?? form;
   }
   return explainValues(candidates, operands, mode, prefixes);
 }
 
-function fitsAll(form: Instruction, operands: readonly Operand[], mode: Mode, prefixes: Prefixes): boolean {
+/** Whether a form that takes operands of these classes takes their values. */
+export function fitsForm(form: Instruction, operands: readonly Operand[], mode: Mode, prefixes: Prefixes): boolean {
   for (let index = 0; index < operands.length; index++) {
     const pattern = form.operands[index];
     const operand = operands[index];
@@ -188,7 +189,7 @@ const fitsField = (value: number, bits: number): boolean => Number.isInteger(val
 function fitsImmediate({ field, extended, fixed }: OperandPattern, value: number | bigint): boolean {
   if (fixed !== undefined) return Number(value) === fixed;
   if (field === undefined || extended === undefined) return false;
-  if (extended === 64) return fitsLongImmediate(BigInt(value), field);
+  if (extended === 64) return (typeof value === "bigint" || Number.isInteger(value)) && fitsLongImmediate(BigInt(value), field);
   if (typeof value === "bigint" && (value < -0x8000_0000n || value > 0xffff_ffffn)) return false;
   const number = Number(value);
   if (!fitsField(number, extended)) return false;
@@ -382,6 +383,11 @@ export function usualSegment({ base, index, addressWidth }: MemoryOperand, mode:
   return base === 4 || base === 5 ? ss : ds;
 }
 
+/** 64-bit mode has no bases but those of fs and gs (volume 1, 3.3.4); elsewhere ds, which is used anyway, need not be said. */
+export function segmentMatters(segment: number, mode: Mode): boolean {
+  return mode === 64 ? segment > 3 : segment !== 3;
+}
+
 interface AddressLength {
   readonly length: number;
   readonly displacement: 0 | 1 | 2 | 4;
@@ -461,14 +467,14 @@ function explainValues(candidates: readonly Instruction[], operands: readonly Op
   }
 }
 
-function explainPrefixes({ allows }: Instruction, operands: readonly Operand[], prefixes: Prefixes): string | undefined {
+function explainPrefixes({ allows }: Instruction, operands: readonly Operand[], mode: Mode, prefixes: Prefixes): string | undefined {
   if (prefixes === NO_PREFIXES) return undefined;
   const [destination] = operands;
   const isMemory = typeof destination === "object" && destination.kind === "mem";
   if (prefixes.lock === true && !(allows.has("lock") && isMemory)) return "lock does not go with this";
   if (prefixes.repeat === "rep" && !allows.has("rep") && !allows.has("repe")) return "rep does not go with this";
   if (prefixes.repeat === "repne" && !allows.has("repe")) return "repne does not go with this";
-  if (prefixes.segment !== undefined && !allows.has("segment")) return "a segment prefix does not go with this";
+  if (prefixes.segment !== undefined && !(allows.has("segment") && segmentMatters(prefixes.segment, mode))) return "a segment prefix does not go with this";
   if (prefixes.addressWidth !== undefined && !allows.has("address")) return "an address size prefix does not go with this";
   return undefined;
 }

@@ -57,7 +57,7 @@ export function readOperand(tokens: readonly Token[], context: OperandContext): 
   if (register !== undefined) return register;
   const memory = readMemory(context, rest, width, isFar);
   if (memory !== undefined) return memory;
-  if (word() === "offset" && width === undefined) return readOffset(context, rest.slice(1));
+  if (word() === "offset" && width === undefined && !context.scope.constants.has(rest[0]?.text ?? "")) return readOffset(context, rest.slice(1));
   const colon = rest.findIndex(({ text }) => text === ":");
   if (colon >= 0) return readFar(context, rest.slice(0, colon), rest.slice(colon + 1), width);
   if (context.isBranch) return readTarget(context, rest, isShort ? 8 : width);

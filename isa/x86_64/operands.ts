@@ -212,7 +212,8 @@ export const PATTERNS = {
   rr16: { classes: ["reg16"], slot: "reg+rm" },
   rr32: { classes: ["reg32"], slot: "reg+rm" },
   rr64: { classes: ["reg64"], slot: "reg+rm" },
-  // 90 is nop and not an exchange of rax with itself, which would clear the upper half of rax in its 32-bit form.
+  // 90 alone is nop and not an exchange of rax with itself, which would clear the upper half of rax in its 32-bit form.
+  "r16-ax": { classes: ["reg16"], slot: "by-encoding", without: 0 },
   "r32-eax": { classes: ["reg32"], slot: "by-encoding", without: 0 },
   "r64-rax": { classes: ["reg64"], slot: "by-encoding", without: 0 },
   v32: { classes: ["reg32"], slot: "vvvv" },
