@@ -279,7 +279,7 @@ function isLeftOut(listed: string): boolean {
   const [mnemonic = "", operands = ""] = listed.split("\t");
   // SIMD, half precision and SVE; conversions to fixed point.
   if (/\b[vzp]\d+\b|\bh\d+/.test(operands) || /^([su]cvtf|fcvtz[su])$/.test(mnemonic)) return true;
-  // Bits that should be one (C2.1.2 of the manual), and are RES1 or UNPREDICTABLE.
+  // Bits that the diagrams of C6.2 have as (1): they should be one, and nobody promises anything when they are not.
   if (/^((ld|st)a?l?x[rp][bh]?|ldar[bh]?|stlr[bh]?|ldapr[bh]?|[su]mulh|cas.*)$/.test(mnemonic)) return true;
   return /^(msr|mrs)\t.*\b(s0_|allint)|^fcmpe?\t.*#0\.0/.test(listed) || /^(cnt|movi)$/.test(mnemonic);
 }

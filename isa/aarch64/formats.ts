@@ -94,7 +94,7 @@ const add12 = { kind: "unsigned", bits: [[10, 12, 0]], isLow12: true } as const;
 const by12 = { kind: "by12", bits: [[22, 1, 0]], implied: 0 } as const;
 const bitmask = { kind: "bitmask", bits: [[10, 13, 0]] } as const;
 const shift = { kind: "shift", bits: [[22, 2, 0]], implied: 0 } as const;
-// ROR is reserved for additions (C6.2.5).
+// ROR is reserved for additions (C6.2, ADD (shifted register)).
 const addShift = { kind: "shift", bits: [[22, 2, 0]], implied: 0, without: [3] } as const;
 const extendAmount = { kind: "unsigned", bits: [[10, 3, 0]], implied: 0, without: [5, 6, 7] } as const;
 const UXTX = 3;

@@ -173,7 +173,7 @@ const BRANCHES_AND_SYSTEM = [
   row("sysl", "sysl", "sysl", 0xd528_0000),
 ];
 
-/** Loads and stores of one register, C4.1.66: bits 31:22 of the forms, and what makes them unscaled, pre- and post-indexed, by register. */
+/** Loads and stores of one register (C4.1, "Loads and Stores"): bits 31:22 of the forms, and what makes them unscaled, pre- and post-indexed, by register. */
 const memory = <Name extends string, Unscaled extends string, R extends RegisterKind>(name: Name, unscaled: Unscaled, r: R, scale: number, match: number) => [
   row<`${Name}-imm-${R}`, "ls-imm">(`${name}-imm-${r}`, name, "ls-imm", match | 0x0100_0000, { r, scale }),
   row<`${Unscaled}-${R}`, "ls-unscaled">(`${unscaled}-${r}`, unscaled, "ls-unscaled", match, { r }),

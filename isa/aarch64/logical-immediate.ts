@@ -1,6 +1,6 @@
 // Immediates of AND, ORR, EOR and ANDS: a run of ones in an element of 2, 4, .. 64 bits, rotated, and the element repeated over the
 // register. The field of an instruction holds N, immr and imms, 13 bits together; here it is one number.
-// Source: DDI 0487 (I.a), C3.4.2 and the pseudocode of DecodeBitMasks (J1.1.3).
+// Source: DDI 0487 (I.a), C3.4.2 and the pseudocode of DecodeBitMasks (J1.1).
 
 export type RegisterWidth = 32 | 64;
 

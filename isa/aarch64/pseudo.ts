@@ -109,7 +109,7 @@ const isMovedByOne = (real: Get, width: RegisterWidth): boolean => {
   return value !== undefined && movedByOne(value, width) !== undefined;
 };
 
-/** Beside the stack pointer LSL is the natural extension, and left out when it does nothing (C6.2.4). */
+/** Beside the stack pointer LSL is the natural extension, and left out when it does nothing (C6.2, ADD (extended register)). */
 const besideStackPointer = (mnemonic: string, isFlagSetting: boolean): readonly AliasSpec[] =>
   (
     [

@@ -1,8 +1,9 @@
 // Registers of A64 by name and number: general-purpose ones in both widths, SIMD and floating-point ones in all of theirs, and the
 // system registers. A system register's number holds op0, op1, CRn, CRm and op2 as its instruction does, so it tells which
 // exception level it belongs to, and registers without a name here are written s3_0_c1_c0_0.
-// Sources: Arm Architecture Reference Manual DDI 0487 (I.a), B1.2.1 (registers), C5.1.2 (S<op0>_<op1>_..), D12.3.1 and D12.3.2
-// (encodings of system registers); GIC architecture IHI 0069, 12.2 (icc_*, ich_*); procedure call standard IHI 0055, 6.1 (who saves).
+// Sources: Arm Architecture Reference Manual DDI 0487 (I.a), chapters "Registers in AArch64 Execution state", "The A64
+// System Instruction Class" (S<op0>_<op1>_..) and "AArch64 System Register Encoding"; GIC architecture IHI 0069, "AArch64 System
+// register descriptions" (icc_*, ich_*); procedure call standard IHI 0055, "General-purpose Registers" (who saves).
 // Left out: those of SVE, SME, MTE, trace, statistical profiling, activity monitors, MPAM and RME.
 
 /** 31 is the zero register or the stack pointer, as the instruction's operand says. */
@@ -71,7 +72,7 @@ export function isRegister(name: string): boolean {
   return allNames.has(name.toLowerCase());
 }
 
-/** x19..x28, the frame pointer and d8..d15 keep their values across a call; x18 is the platform's (procedure call standard, 6.1). */
+/** x19..x28, the frame pointer and d8..d15 keep their values across a call; x18 is the platform's. */
 export const CALLEE_SAVED = { x: [19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29], d: [8, 9, 10, 11, 12, 13, 14, 15] } as const;
 
 /** 16 bits: op0, op1, CRn, CRm, op2, as in bits 20:5 of MRS and MSR. */
@@ -322,7 +323,7 @@ const NAMED_SYSTEM_REGISTERS = [
   ["cnthv_ctl_el2", [3, 4, 14, 3, 1]],
   ["cnthv_cval_el2", [3, 4, 14, 3, 2]],
 
-  // EL1's and EL0's as a host at EL2 reaches them (D8.1.3, FEAT_VHE).
+  // EL1's and EL0's as a host at EL2 reaches them (FEAT_VHE).
   ["sctlr_el12", [3, 5, 1, 0, 0]],
   ["cpacr_el12", [3, 5, 1, 0, 2]],
   ["ttbr0_el12", [3, 5, 2, 0, 0]],

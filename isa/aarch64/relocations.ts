@@ -1,6 +1,6 @@
 // Places in assembled bytes that depend on where a symbol is. The assembler patches those that it can resolve with the same
 // function that the image linker uses for the rest, so there is one reading of every field. The field must hold zero.
-// The kinds are those of the ELF ABI for the Arm 64-bit architecture (AAELF64), 5.7, as far as they are needed: branch26 is
+// The kinds are those of the ELF ABI for the Arm 64-bit architecture (AAELF64), "Relocation", as far as they are needed: branch26 is
 // R_AARCH64_JUMP26 and CALL26, branch19 CONDBR19 and LD_PREL_LO19, branch14 TSTBR14, adr21 ADR_PREL_LO21, page21
 // ADR_PREL_PG_HI21, low12 ADD_ABS_LO12_NC and LDST8_ABS_LO12_NC, low12x2 .. low12x16 LDST16 .. LDST128_ABS_LO12_NC.
 

@@ -1,7 +1,7 @@
 // What SYS does under a name: cache maintenance (IC, DC), address translation (AT) and TLB maintenance (TLBI). A number holds op1,
 // CRn, CRm and op2 as bits 18:5 of the instruction; those without an address or other argument leave its register as 31.
-// Source: Arm Architecture Reference Manual DDI 0487 (I.a), C5.3 (A64 system instructions for cache maintenance), C5.4 (address
-// translation), C5.5 (TLB maintenance).
+// Source: Arm Architecture Reference Manual DDI 0487 (I.a), C5, sections "A64 System instructions for cache maintenance", "... for
+// address translation" and "... for TLB maintenance".
 // Left out: operations on tags (MTE), of the realm (RPA*), nXS variants, stage 2 by range, prediction restriction (CFP, CPP, DVP).
 
 export type SystemOperationKind = "at" | "dc" | "ic" | "tlbi";

@@ -1,8 +1,8 @@
 // What ESR_ELx says, and which of the target-neutral trap classes each is. The target's vectors, the emulated CPU and failure texts
 // read it. A test may expect the class (`page_fault`) or the target's own name (`aarch64.data_translation_fault`). The class of an
 // exception is its EC; for aborts the fault status code decides, so those have their own table.
-// Source: Arm Architecture Reference Manual DDI 0487 (I.a), D17.2.37 (ESR_EL1: EC, ISS for aborts), D1.3.1 (vectors), D1.3.5 (EC
-// by target level).
+// Source: Arm Architecture Reference Manual DDI 0487 (I.a), D17.2.37 (ESR_EL1: EC, ISS for aborts), D1.3 (exception
+// vectors).
 
 import type { TrapClass } from "../bytecode/instructions.ts";
 
