@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { compile, type CompileOptions, type Image } from "../index.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import type { MachineDescription } from "../../machines/description.ts";
+import { guestConstants, type MachineDescription } from "../../machines/description.ts";
 import { findNativeTarget } from "../targets/index.ts";
 import { linkImage } from "./link.ts";
 import type { NativeImage } from "./native-image.ts";
@@ -51,19 +51,22 @@ export function readEntry(target: NativeTarget, libDirectory: string): { readonl
 }
 
 /** Names that the entry assembly may use: the machine's constants with `_` for dots, and what the target derives from them. */
-export function entryConstants(target: NativeTarget, machine: MachineDescription, constants: ReadonlyMap<string, bigint>): ReadonlyMap<string, bigint> {
+export function entryConstants(target: NativeTarget, machine: MachineDescription): ReadonlyMap<string, bigint> {
+  const constants = new Map(guestConstants(machine).map(({ name, value }) => [name, value]));
   const named = [...constants].map(([name, value]) => [`machine_${name.replaceAll(".", "_")}`, value] as const);
   return new Map([...named, ...target.entryConstants(machine, constants)]);
 }
 
-export function compileNative(paths: readonly string[], options: CompileOptions, base: bigint, constants: ReadonlyMap<string, bigint>): NativeCompilation {
+export function compileNative(paths: readonly string[], options: CompileOptions): NativeCompilation {
   const { machine } = options;
+  if (machine.boot === null) throw new Error(`${machine.name} does not say where images go`);
+  const { base } = machine.boot;
   const target = findNativeTarget(machine.target);
   if (target === undefined) throw new Error(`there is no back end for ${machine.target}`);
   const { diagnostics, images } = compile(paths, nativeOptions(target, options));
   if (images.length === 0) return { diagnostics, images: [] };
   const entry = readEntry(target, options.libDirectory);
-  const names = entryConstants(target, machine, constants);
+  const names = entryConstants(target, machine);
   return {
     diagnostics,
     images: images.map((image) => ({ ...image, native: linkImage(image.module, { target, machine: machine.name, base, entry, constants: names }) })),
