@@ -5,8 +5,10 @@
 import type { ArithmeticOp, CompareOp } from "../grammar/ast.ts";
 import type { Span } from "../grammar/source.ts";
 import type { SysIsa } from "../isa/bytecode/instructions.ts";
-import type { Attributes } from "./check/attributes.ts";
+import type { SystemRegisters } from "../isa/machine-language.ts";
+import type { Attributes, CheckedNeed } from "./check/attributes.ts";
 import type { ConstValue } from "./check/constants.ts";
+import type { Reach } from "./check/reach.ts";
 import type { Register, RegisterField, RegsType, StructField, Type } from "./types.ts";
 
 export interface Local {
@@ -91,6 +93,8 @@ export type HStmt =
   | { readonly kind: "break"; readonly span: Span }
   | { readonly kind: "continue"; readonly span: Span }
   | { readonly kind: "defer"; readonly body: FunctionBody; readonly span: Span }
+  /** In user mode, by the library's `user.run`; null: the target has none, and no test that runs gets here. */
+  | { readonly kind: "user"; readonly run: HFunction | null; readonly body: FunctionBody; readonly span: Span }
   | {
       readonly kind: "check";
       readonly word: "expect" | "assert";
@@ -172,9 +176,20 @@ export type HPlace = Typed &
         readonly index: HExpr | null;
         readonly field: RegisterField;
       }
+    /** A register of the CPU that only instructions of its own reach: `riscv.csr.mstatus`. A `u64`. */
+    | { readonly kind: "system-register"; readonly name: string; readonly number: number; readonly registers: SystemRegisters }
   );
 
-const PLACES: ReadonlySet<string> = new Set<HPlace["kind"]>(["local", "global", "deref", "field", "index", "register", "register-field"]);
+const PLACES: ReadonlySet<string> = new Set<HPlace["kind"]>([
+  "local",
+  "global",
+  "deref",
+  "field",
+  "index",
+  "register",
+  "register-field",
+  "system-register",
+]);
 
 export function isPlace(expr: HExpr): expr is HPlace {
   return PLACES.has(expr.kind);
@@ -224,6 +239,7 @@ export function mapOperands(expr: HExpr, map: (operand: HExpr) => HExpr): HExpr 
   switch (expr.kind) {
     case "local":
     case "global":
+    case "system-register":
     case "const":
     case "function":
     case "error":
@@ -282,8 +298,13 @@ export interface HTest {
   readonly tags: readonly string[];
   readonly attributes: Readonly<Record<string, string>>;
   readonly covers: readonly string[];
-  readonly needs: readonly { readonly name: string; readonly args: readonly string[]; readonly span: Span }[];
+  /** Those written, and those that its code turned out to have. */
+  readonly needs: readonly CheckedNeed[];
   readonly on: readonly string[];
+  /** What its code reaches, its rows and the holes of its names included; the suite's hooks apart. */
+  readonly reach: Reach;
+  /** Why it cannot run on the machine compiled for: its code stays out of the image. */
+  readonly unmet: string | null;
   readonly timeout: number | null;
   readonly sources: readonly HSource[];
   readonly body: FunctionBody;
@@ -339,4 +360,6 @@ export interface HSuite {
   readonly fixtureTeardown: FunctionBody | null;
   readonly fixtureVars: readonly Global[];
   readonly tables: readonly HTable[];
+  /** What hooks and fixture reach. */
+  readonly reach: Reach;
 }

@@ -8,6 +8,8 @@ import type { DataLayout, Module } from "../isa/bytecode/module.ts";
 import { verifyModule } from "../isa/bytecode/verify.ts";
 import type { MachineLanguage } from "../isa/machine-language.ts";
 import { guestConstants, type MachineDescription } from "../machines/description.ts";
+import { listMachines, loadMachine } from "../machines/load-machine.ts";
+import { unmetReason } from "../machines/needs.ts";
 import type { Manifest } from "./images/manifest.ts";
 import { lowerImage, type NativeFacts } from "./lower/image.ts";
 import { loadProgram, type Program } from "./program.ts";
@@ -22,6 +24,8 @@ export interface CompileOptions {
   readonly language?: MachineLanguage | null;
   /** Tags that the project declares beside the built-in ones. */
   readonly tags?: readonly string[];
+  /** Those whose constants a spec may name in tests that are skipped here; absent: the package's. */
+  readonly allMachines?: () => readonly MachineDescription[];
   /** For images that become machine code; absent: bytecode stays what it is. */
   readonly native?: NativeFacts;
 }
@@ -53,18 +57,40 @@ function listModules(directory: string): readonly string[] {
     .map((name) => name.slice(0, -ending.length));
 }
 
+/** Folders of the library with modules of one target each. */
+function listFolders(directory: string): readonly string[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+}
+
+function constantNames(machine: MachineDescription): readonly string[] {
+  return guestConstants(machine).map(({ name }) => name);
+}
+
+function packagedMachines(): readonly MachineDescription[] {
+  return listMachines().map((name) => {
+    const result = loadMachine(name);
+    if (result?.ok !== true) throw new Error(`the package's machine ${name} does not load`);
+    return result.machine;
+  });
+}
+
 function checkProgram(paths: readonly string[], options: CompileOptions): Program {
+  // Read when a constant is missing: mostly none is.
+  let constants: ReadonlySet<string> | null = null;
   return loadProgram(paths, {
     target: {
       name: options.machine.target,
       layout: options.layout ?? DEFAULT_LAYOUT,
       constants: new Map(guestConstants(options.machine).map(({ name, value }) => [name, value])),
       language: options.language ?? null,
+      allConstants: () => (constants ??= new Set((options.allMachines ?? packagedMachines)().flatMap(constantNames))),
+      unmetNeed: (need) => unmetReason(need, options.machine),
     },
     targets: TARGETS,
     readFile: options.readFile,
     libDirectory: options.libDirectory,
     libraryModules: () => listModules(options.libDirectory),
+    libraryFolders: () => listFolders(options.libDirectory),
     projectTags: () => options.tags ?? [],
     isNative: options.native !== undefined,
     parseYaml: parseYamlFile,

@@ -9,6 +9,7 @@ import { LIBRARY_PREFIX } from "../isa/bytecode/module.ts";
 import { fail, failTwice, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
 import { checkFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures, spanOfSymbol } from "./check/declarations.ts";
 import { createModule, moduleScope, type Module } from "./check/scope.ts";
+import { finishLibrary, finishSuite } from "./check/runnable.ts";
 import { checkSuite } from "./check/suite.ts";
 import type { HSuite } from "./hir.ts";
 import { joinPath } from "./paths.ts";
@@ -21,6 +22,8 @@ export interface ProgramOptions {
   readonly libDirectory: string;
   /** Names of its modules, asked for only to suggest one. */
   readonly libraryModules: () => readonly string[];
+  /** Folders below the library's with modules of one target each, asked for only when something is missing. */
+  readonly libraryFolders: () => readonly string[];
   readonly projectTags: () => readonly string[];
   /** The image is going to be machine code. */
   readonly isNative: boolean;
@@ -82,6 +85,12 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
       return module;
     },
     libNames: () => [...new Set([...modules.values()].flatMap((module) => module.libName ?? []).concat(options.libraryModules()))],
+    elsewhere: (module, name) =>
+      options.libraryFolders().filter((folder) => {
+        if (folder === options.target.name) return false;
+        const text = options.readFile(`${options.libDirectory}${folder}/${module}.gspec`);
+        return text !== null && (name === null || new RegExp(`^(?:shared )?(?:fn|const|var|struct|enum|regs|table) ${name}\\b`, "m").test(text));
+      }),
     targets: options.targets,
     file: (from, path) => {
       const module = load(joinPath(from.source.path, path), null);
@@ -104,6 +113,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     cleanups: { any: false },
     nesting,
     inferred: { cpus: 0, checks: false },
+    reach: null,
   });
 
   const declared: Module[] = [];
@@ -125,6 +135,8 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
 
   function use(context: Context, module: Module, item: File["items"][number] & { kind: "use" }): void {
     const target = item.quoted ? load(joinPath(module.source.path, item.path.text), null) : lib(item.path.text);
+    // What another target has may be used in tests for it.
+    if (target === null && !item.quoted && table.elsewhere(item.path.text, null).length > 0) return;
     if (target === null) {
       fail(
         context,
@@ -167,9 +179,12 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     checkFunctions(context, module);
     checkUnusedDeclarations(context, module);
   }
+  const [first] = specs;
+  if (first !== undefined) finishLibrary(base(first));
+  const finished = suites.map(({ module, suite }) => ({ module, suite: finishSuite(base(module), suite) }));
   return {
     modules,
-    suites,
+    suites: finished,
     diagnostics: withoutEchoes(diagnostics, modules),
     context: base(
       specs[0] ??

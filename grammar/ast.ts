@@ -279,6 +279,7 @@ export type Stmt =
   | CpuStmt
   | WaitUntilStmt
   | WhenTargetStmt
+  | UserStmt
   | AsmStmt;
 
 /** `let x[: T] = e` (cannot be assigned again), `var x: T [= e]`, `shared var` (visible to cpu blocks and handlers, volatile). */
@@ -349,6 +350,13 @@ export interface ReturnStmt {
 
 export interface DeferStmt {
   readonly kind: "defer";
+  readonly body: Block;
+  readonly span: Span;
+}
+
+/** `user { .. }`: runs in user mode. */
+export interface UserStmt {
+  readonly kind: "user";
   readonly body: Block;
   readonly span: Span;
 }

@@ -27,6 +27,7 @@ const contextualStarts: ReadonlyMap<string, { readonly type: TokenType; readonly
   ],
   ["on", { type: T.OnWord, isMeant: (next) => isIdent(next, "irq"), wants: "`irq`" }],
   ["cpu", { type: T.CpuWord, isMeant: (next) => next.tokenType === T.Int || next.tokenType === T.Ident, wants: "a CPU's number" }],
+  ["user", { type: T.UserWord, isMeant: (next) => next.tokenType === T.LCurly, wants: "a block" }],
   ["wait", { type: T.WaitWord, isMeant: (next) => isIdent(next, "until"), wants: "`until`" }],
   ["when", { type: T.WhenWord, isMeant: (next) => isIdent(next, "target"), wants: "`target`" }],
   ["shared", { type: T.SharedWord, isMeant: (next) => next.tokenType === T.Var, wants: "`var`" }],
@@ -65,6 +66,7 @@ const statementStarts: ReadonlySet<TokenType> = new Set([
   T.SkipWord,
   T.OnWord,
   T.CpuWord,
+  T.UserWord,
   T.WaitWord,
   T.WhenWord,
   T.AsmWord,
@@ -210,6 +212,7 @@ export class StatementParser extends ExpressionParser {
         { ALT: () => this.subrule(0, this.skipStatementRule) },
         { ALT: () => this.subrule(0, this.onIrq) },
         { ALT: () => this.subrule(0, this.cpuBlock) },
+        { ALT: () => this.subrule(0, this.userBlock) },
         { ALT: () => this.subrule(0, this.waitUntil) },
         { ALT: () => this.subrule(0, this.whenTarget) },
         { ALT: () => this.subrule(0, this.asm) },
@@ -465,6 +468,12 @@ export class StatementParser extends ExpressionParser {
     const { startOffset } = this.need(0, T.DeferWord);
     const body = this.subrule(0, this.block);
     return { kind: "defer", body, span: this.spanFrom(startOffset) };
+  });
+
+  readonly userBlock: Rule<Stmt> = this.RULE("userBlock", (): Stmt => {
+    const { startOffset } = this.need(0, T.UserWord);
+    const body = this.subrule(0, this.block);
+    return { kind: "user", body, span: this.spanFrom(startOffset) };
   });
 
   // ---- Checks ----

@@ -106,6 +106,7 @@ export const SuiteWord = contextual("suite");
 export const TableWord = contextual("table");
 export const TestWord = contextual("test");
 export const UseWord = contextual("use");
+export const UserWord = contextual("user");
 export const WaitWord = contextual("wait");
 export const WhenWord = contextual("when");
 /** `litmus`, `interface` and the like: read as far as needed to say that they come later. */
@@ -204,6 +205,7 @@ export const statementWords = [
   "info",
   "on",
   "cpu",
+  "user",
   "wait",
   "when",
   "asm",
@@ -235,4 +237,7 @@ export const innerWords = [
   "w1c",
   "w1s",
   "rc",
+  "out",
+  "inout",
+  "clobber",
 ] as const;

@@ -24,7 +24,7 @@ export interface MachineException {
 
 /** Registers that only the target's own instructions reach, as places of the language: `riscv.csr.mstatus`. */
 export interface SystemRegisters {
-  readonly prefix: readonly [string, string];
+  readonly isa: SysIsa;
   readonly names: () => readonly string[];
   readonly find: (name: string) => number | undefined;
   /** Numbers of the bytecode's `sys` instruction. `set` and `clear` change the bits of a mask in one instruction. */
@@ -48,6 +48,12 @@ export interface MachineLanguage {
   readonly systemRegisters: SystemRegisters | null;
 }
 
+/** Where a target's system registers are in the language: `riscv.csr.NAME`. x86_64 has functions of the library in their place. */
+export const SYSTEM_REGISTER_PATHS: ReadonlyMap<string, string> = new Map([
+  ["riscv", "csr"],
+  ["aarch64", "sysreg"],
+]);
+
 /** Names before the dot that belong to one target each. */
 export const TARGET_PREFIXES: ReadonlyMap<string, SysIsa> = new Map([
   ["x86", "x86_64"],
@@ -56,7 +62,10 @@ export const TARGET_PREFIXES: ReadonlyMap<string, SysIsa> = new Map([
 ]);
 
 const LOADERS: ReadonlyMap<string, () => Promise<MachineLanguage>> = new Map([
+  ["aarch64", async () => (await import("./aarch64/machine-language.ts")).AARCH64],
+  ["x86_64", async () => (await import("./x86_64/machine-language.ts")).X86_64],
   ["riscv64", async () => (await import("./riscv64/machine-language.ts")).RISCV64],
+  ["aarch64", async () => (await import("./aarch64/machine-language.ts")).AARCH64],
 ]);
 
 /** Null: the target has no machine language, or none that is known here. */

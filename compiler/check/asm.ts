@@ -12,8 +12,10 @@ import { asInteger } from "./constants.ts";
 import { fail, suggest, type Context } from "./context.ts";
 import { defaultType, quote } from "./convert.ts";
 import { checkTargetName, constantOf } from "./declarations.ts";
+import { needConstantElsewhere } from "./elsewhere.ts";
 import { checkExpr, requireReadable } from "./expressions.ts";
 import { checkPlace } from "./places.ts";
+import { failAbsent, useReach } from "./reach.ts";
 import { lookUp, lookUpInModule, type Symbol } from "./scope.ts";
 
 type AsmStmt = Stmt & { kind: "asm" };
@@ -25,7 +27,7 @@ export function checkAsm(context: Context, statement: AsmStmt): readonly HStmt[]
   const { language } = context.target;
   if (target.text !== context.target.name || language === null) {
     const same = target.text === context.target.name;
-    fail(context, target.span, "E0603", `\`asm ${target.text}\` cannot be assembled for target \`${context.target.name}\``, {
+    failAbsent(context, target.span, "E0603", `\`asm ${target.text}\` cannot be assembled for target \`${context.target.name}\``, {
       label: same ? "there is no assembler for it" : `compiled for \`${context.target.name}\``,
       help: same ? undefined : `put it into \`when target ${target.text} { .. }\``,
     });
@@ -114,7 +116,9 @@ function checkRegister(context: Context, language: MachineLanguage, { kind, regi
   } else {
     fail(context, register.span, "E0604", `register \`${register.text}\` cannot be an operand`, {
       label: "holds no 64-bit integer",
-      help: "move the value in the text, and say `clobber` for this register",
+      help: language.operandRegisters.includes(known.name)
+        ? `operands are in whole registers: \`${known.name}\``
+        : "move the value in the text, and say `clobber` for this register",
     });
   }
   return null;
@@ -162,7 +166,7 @@ type Assembled = Pick<HStmt & { kind: "asm" }, "bytes" | "lines">;
 
 function assemble(context: Context, language: MachineLanguage, statement: AsmStmt): Assembled | null {
   const { text, textSpan } = statement;
-  const assembly = language.assemble(text, { constants: constantsNamed(context, language, text) });
+  const assembly = language.assemble(text, { constants: constantsNamed(context, language, text, textSpan) });
   const spanOf = placesIn(text, textSpan);
   if (!assembly.ok) {
     for (const problem of assembly.problems) {
@@ -196,28 +200,37 @@ function placesIn(text: string, span: Span): (at: Pick<AssemblyProblem, "line" |
 /** A name that is no label of the text: `PAGE`, `machine.uart0.base`, `pci.VENDOR`. */
 const NAMES = /[A-Za-z_][\w.]*(?![\w.]|\s*:)/g;
 
-function constantsNamed(context: Context, language: MachineLanguage, text: string): ReadonlyMap<string, bigint> {
+function constantsNamed(context: Context, language: MachineLanguage, text: string, at: Span): ReadonlyMap<string, bigint> {
   const found = new Map<string, bigint>();
   const withoutComments = text.replace(/\/\/.*/g, "");
   for (const [name] of withoutComments.matchAll(NAMES)) {
     if (found.has(name) || language.findRegister(name) !== undefined) continue;
-    const value = constantNamed(context, name);
+    const value = constantNamed(context, name, at);
     if (value !== null) found.set(name, value);
   }
   return found;
 }
 
-function constantNamed(context: Context, name: string): bigint | null {
+function constantNamed(context: Context, name: string, at: Span): bigint | null {
   const [first = "", ...rest] = name.split(".");
   const symbol = lookUp(context.scope, first);
-  if (symbol === undefined) return first === "machine" ? (context.target.constants.get(rest.join(".")) ?? null) : null;
+  if (symbol === undefined) return first === "machine" ? machineConstant(context, rest.join("."), at) : null;
   const [member] = rest;
-  if (member === undefined) return integerOf(context, symbol);
+  if (member === undefined) return integerOf(context, symbol, at);
   if (rest.length > 1) return null;
-  if (symbol.kind === "namespace") return integerOf(context, lookUpInModule(symbol.module, member));
+  if (symbol.kind === "namespace") return integerOf(context, lookUpInModule(symbol.module, member), at);
   return symbol.kind === "type" && symbol.type.kind === "enum" ? (symbol.type.members.get(member) ?? null) : null;
 }
 
-function integerOf(context: Context, symbol: Symbol | undefined): bigint | null {
-  return symbol?.kind === "const" ? asInteger(constantOf(context, symbol).value) : null;
+function integerOf(context: Context, symbol: Symbol | undefined, at: Span): bigint | null {
+  if (symbol?.kind !== "const") return null;
+  const { value } = constantOf(context, symbol, at);
+  useReach(context, symbol.reach, at);
+  return asInteger(value);
+}
+
+function machineConstant(context: Context, path: string, at: Span): bigint | null {
+  const value = context.target.constants.get(path);
+  if (value !== undefined) return value;
+  return needConstantElsewhere(context, path, at) ? 0n : null;
 }

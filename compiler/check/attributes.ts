@@ -137,7 +137,7 @@ export function checkNeeds(context: Context, needs: readonly Need[]): readonly C
       });
       return [];
     }
-    const required = capability.argument === "number" ? 1 : 0;
+    const required = capability.argument === "number" || capability.argument === "device" ? 1 : 0;
     const allowed = capability.argument === "none" ? 0 : 1;
     if (need.args.length < required || need.args.length > allowed) {
       const example = EXAMPLES.get(capability.argument);
@@ -158,12 +158,14 @@ const WANTED: Readonly<Record<Capability["argument"], string>> = {
   "pci-id": "a `vendor:device` id",
   word: "a word",
   "optional-word": "a word",
+  device: "the name of a device",
 };
 const EXAMPLES: ReadonlyMap<Capability["argument"], string> = new Map([
   ["number", "2"],
   ["pci-id", "0x1b36:0x0005"],
   ["word", "console"],
   ["optional-word", "console"],
+  ["device", "uart0"],
 ]);
 
 function needArgument(context: Context, arg: Need["args"][number], capability: Capability): string | null {
@@ -182,7 +184,14 @@ function needArgument(context: Context, arg: Need["args"][number], capability: C
     const value = constant.type.kind === "int" || constant.type.kind === "comptime-int" ? asInteger(constant.value) : null;
     return value === null || value < 0n ? failArgument() : String(value);
   }
+  if (wanted === "device") return deviceNamed(context, textOf(arg.span)) ?? failArgument();
   return (wanted === "word" || wanted === "optional-word") && isWord(arg) ? arg.name : failArgument();
+}
+
+/** The name of a device, or of a constant of it, that this or another machine of the package has. */
+function deviceNamed(context: Context, name: string): string | null {
+  const names = [...context.target.constants.keys(), ...context.target.allConstants()];
+  return names.some((known) => known === name || known.startsWith(`${name}.`)) ? name : null;
 }
 
 function isWord(expr: Expr): expr is Expr & { kind: "name" } {

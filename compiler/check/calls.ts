@@ -100,6 +100,7 @@ function checkArgs(context: Context, call: Call, name: string, params: readonly 
 function callFunction(context: Context, entry: FnEntry, self: HExpr | null, expr: Call): HExpr {
   // What it calls may check.
   context.inferred.checks = true;
+  context.reach?.functions.add(entry);
   resolveSignature(context, entry);
   const { type } = entry.function;
   const params = self === null ? type.params : type.params.slice(1);

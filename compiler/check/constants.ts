@@ -260,6 +260,7 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
     case "deref":
     case "register":
     case "register-field":
+    case "system-register":
     case "call":
     case "call-indirect":
     case "intrinsic":

@@ -8,6 +8,7 @@ import type { MachineLanguage } from "../../isa/machine-language.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { FunctionBody, HExpr } from "../hir.ts";
 import { ERROR, type Type } from "../types.ts";
+import type { Reach } from "./reach.ts";
 import type { Module, Scope } from "./scope.ts";
 
 /** What the checker must know of the machine that the image is for. */
@@ -18,6 +19,10 @@ export interface TargetFacts {
   readonly constants: ReadonlyMap<string, bigint>;
   /** Its assembler and register names; null on the bytecode, and where the caller did not load one. */
   readonly language: MachineLanguage | null;
+  /** Names of the constants of all machines of the package. */
+  readonly allConstants: () => ReadonlySet<string>;
+  /** Why the machine does not meet a need, or null. */
+  readonly unmetNeed: (need: { readonly name: string; readonly args: readonly string[] }) => string | null;
 }
 
 export interface Context {
@@ -34,11 +39,15 @@ export interface Context {
   readonly nesting: { depth: number; isTold: boolean };
   /** What a test turns out to need, and whether anything in it can fail. */
   readonly inferred: { cpus: number; checks: boolean };
+  /** What the code being checked reaches; null where no test can be skipped for it (types, enums, register blocks). */
+  readonly reach: Reach | null;
 }
 
 export interface ModuleTable {
   readonly lib: (name: string) => Module | null;
   readonly libNames: () => readonly string[];
+  /** Folders of other targets whose library has this module or, in it, this name. */
+  readonly elsewhere: (module: string, name: string | null) => readonly string[];
   readonly targets: readonly string[];
   /** The module of a file named in another one's `use` or `from`. */
   readonly file: (from: Module, path: string) => Module | null;

@@ -22,6 +22,7 @@ import { evaluate, type ConstValue } from "./constants.ts";
 import { fail, failTwice, listNames, suggest, type Context } from "./context.ts";
 import { defaultType, quote, showBig } from "./convert.ts";
 import { checkConstant, checkExpr, checkInteger, checkLength } from "./expressions.ts";
+import { createReach } from "./reach.ts";
 import { completeType, registerStruct, resolveSized, resolveType } from "./resolve-types.ts";
 import { moduleScope, type ConstEntry, type FnEntry, type GlobalEntry, type Module, type Symbol, type TableEntry } from "./scope.ts";
 import { checkBody } from "./statements.ts";
@@ -62,10 +63,18 @@ export function declareNames(context: Context, module: Module): void {
     const inner = moduleContext(context, module);
     switch (item.kind) {
       case "const":
-        declare(inner, module, item.name.text, item.name.span, { kind: "const", item, module, state: "waiting", type: ERROR, value: null });
+        declare(inner, module, item.name.text, item.name.span, {
+          kind: "const",
+          item,
+          module,
+          state: "waiting",
+          type: ERROR,
+          value: null,
+          reach: createReach(),
+        });
         break;
       case "var":
-        declare(inner, module, item.name.text, item.name.span, { kind: "global", item, module, state: "waiting", global: null });
+        declare(inner, module, item.name.text, item.name.span, { kind: "global", item, module, state: "waiting", global: null, reach: createReach() });
         break;
       case "fn":
         if (isForTarget(inner, item)) declare(inner, module, item.name.text, item.name.span, createFunction(module, item, null));
@@ -102,7 +111,15 @@ export function declareNames(context: Context, module: Module): void {
         break;
       }
       case "table":
-        declare(inner, module, item.name.text, item.name.span, { kind: "table", item, module, span: item.name.span, state: "waiting", table: null });
+        declare(inner, module, item.name.text, item.name.span, {
+          kind: "table",
+          item,
+          module,
+          span: item.name.span,
+          state: "waiting",
+          table: null,
+          reach: createReach(),
+        });
         break;
       case "use":
       case "test":
@@ -141,7 +158,7 @@ function createFunction(module: Module, item: FnItem, owner: StructType | null):
     type: { params: [], result: VOID },
     body: null,
   };
-  return { kind: "fn", item, module, function: fn, owner, state: "waiting" };
+  return { kind: "fn", item, module, function: fn, owner, state: "waiting", reach: createReach() };
 }
 
 /** Signatures, enums and register blocks: everything that bodies and constants refer to. */
@@ -154,7 +171,7 @@ export function resolveSignatures(context: Context, module: Module): void {
   for (const entry of functionsOf(module)) resolveSignature(inner, entry);
 }
 
-function* functionsOf(module: Module): Generator<FnEntry> {
+export function* functionsOf(module: Module): Generator<FnEntry> {
   for (const symbol of module.names.values()) if (symbol.kind === "fn") yield symbol;
   for (const methods of module.methods.values()) yield* methods.values();
 }
@@ -164,7 +181,7 @@ export function resolveSignature(from: Context, entry: FnEntry): void {
   if (entry.state === "done") return;
   entry.state = "done";
   const { item } = entry;
-  const context = moduleContext(from, entry.module);
+  const context: Context = { ...moduleContext(from, entry.module), reach: null };
   const params = item.params.map((param) => resolveSized(context, param.type));
   const seen = new Map<string, Span>();
   for (const { name } of item.params) {
@@ -322,7 +339,7 @@ export function constantOf(context: Context, entry: ConstEntry, usedAt: Span | n
   }
   if (entry.state === "waiting") {
     entry.state = "working";
-    const inner = moduleContext(context, entry.module);
+    const inner: Context = { ...moduleContext(context, entry.module), reach: entry.reach };
     const expected = entry.item.type === null ? null : resolveSized(inner, entry.item.type);
     const constant = checkConstant(inner, entry.item.value, expected, "a constant");
     if (constant !== null) {
@@ -346,7 +363,7 @@ export function globalOf(context: Context, entry: GlobalEntry, usedAt: Span | nu
   const { libName } = entry.module;
   // The loader finds `boot_info` by its bare name.
   const prefix = libName === null || entry.item.name.text === BOOT_INFO ? "" : `${libName}.`;
-  entry.global = createGlobal(moduleContext(context, entry.module), entry.item, false, prefix);
+  entry.global = createGlobal({ ...moduleContext(context, entry.module), reach: entry.reach }, entry.item, false, prefix);
   entry.state = "done";
   return entry.global;
 }
@@ -380,7 +397,7 @@ export function tableOf(context: Context, entry: TableEntry, usedAt: Span | null
     return null;
   }
   entry.state = "working";
-  entry.table = resolveTable(moduleContext(context, entry.module), entry.item);
+  entry.table = resolveTable({ ...moduleContext(context, entry.module), reach: entry.reach }, entry.item);
   entry.state = "done";
   return entry.table;
 }
@@ -405,7 +422,7 @@ export function createLocal(
 /** Checks the bodies of every function of a module. */
 export function checkFunctions(context: Context, module: Module): void {
   for (const entry of functionsOf(module)) {
-    const inner = moduleContext(context, module);
+    const inner: Context = { ...moduleContext(context, module), reach: entry.reach };
     const { type } = entry.function;
     const body = createBody(entry.function.name, entry.item.name.span, null, type.result);
     body.params = entry.item.params.map((param, i) => createLocal(body, param.name.text, type.params[i] ?? ERROR, param.name.span));

@@ -3,6 +3,7 @@
 
 import { literalText, type Expr, type FnItem } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
+import { SYSTEM_REGISTER_PATHS } from "../../isa/machine-language.ts";
 import type { FunctionBody, HExpr, Local } from "../hir.ts";
 import { BOOL, BUILTIN_TYPES, COMPTIME_INT, DURATION, STR, U8, VOID, integerRange, type Type } from "../types.ts";
 import { checkIndex, checkRegsAt, checkSlice } from "./access.ts";
@@ -11,10 +12,12 @@ import { asInteger, evaluate, intValue, type ConstValue } from "./constants.ts";
 import { errorExpr, fail, listNames, nested, suggest, type Context } from "./context.ts";
 import { cast, coerce, defaultType, quote, showBig } from "./convert.ts";
 import { constantOf, globalOf, resolveSignature, tableOf } from "./declarations.ts";
+import { failModuleElsewhere } from "./elsewhere.ts";
 import { checkMember, moduleNamed } from "./members.ts";
 import { checkBinary, checkUnary } from "./operators.ts";
 import { failUnindexed } from "./places.ts";
 import { completeType, resolveSized, resolveType } from "./resolve-types.ts";
+import { failAbsent, useReach } from "./reach.ts";
 import { isLost, lookUp, lookUpInModule, visibleNames, type Symbol } from "./scope.ts";
 
 /** An expression whose value is used. */
@@ -226,18 +229,25 @@ const WORDS: ReadonlyMap<string, string> = new Map([
 function failUnknown(context: Context, name: string, span: Span): void {
   const word = WORDS.get(name);
   if (word !== undefined) return fail(context, span, "E0401", `\`${name}\` is not a value`, { label: "a statement", help: word });
+  if (failModuleElsewhere(context, name, span)) return;
   if (context.modules.lib(name) !== null)
     return fail(context, span, "E0401", `\`${name}\` is a module, not a value`, { help: `what is in it stands behind its name: \`${name}.\`` });
   const elsewhere = context.scope.module.file.items.find((item): item is FnItem => item.kind === "fn" && item.name.text === name);
   if (elsewhere !== undefined && elsewhere.on.length > 0) {
     const targets = listNames(elsewhere.on.map((target) => target.text));
-    fail(context, span, "E0602", `\`${name}\` does not exist on target \`${context.target.name}\``, {
+    failAbsent(context, span, "E0602", `\`${name}\` does not exist on target \`${context.target.name}\``, {
       label: `only on ${targets}`,
       related: [{ span: elsewhere.name.span, text: "declared here" }],
       help: `call it in \`when target ${elsewhere.on[0]?.text ?? ""} { .. }\`, or declare it for \`${context.target.name}\` too`,
     });
     return;
   }
+  const registers = SYSTEM_REGISTER_PATHS.get(name);
+  if (registers !== undefined)
+    return fail(context, span, "E0401", `there is no \`${name}\` here`, {
+      label: "unknown name",
+      help: `registers of the CPU are \`${name}.${registers}.NAME\``,
+    });
   const near = suggest(name, [...visibleNames(context.scope), ...context.modules.libNames(), ...BUILTIN_FUNCTIONS]);
   fail(context, span, "E0401", `there is no \`${name}\` here`, { label: "unknown name", help: near });
 }
@@ -249,17 +259,21 @@ export function symbolValue(context: Context, symbol: Symbol, name: string, span
       return localValue(context, symbol.local, span);
     case "const": {
       const { value, type } = constantOf(context, symbol, span);
+      useReach(context, symbol.reach, span);
       return value === null ? errorExpr(span) : { kind: "const", value, type, span };
     }
     case "global": {
       const global = globalOf(context, symbol, span);
+      useReach(context, symbol.reach, span);
       return global === null ? errorExpr(span) : { kind: "global", global, type: global.type, span };
     }
     case "fn":
       resolveSignature(context, symbol);
+      context.reach?.functions.add(symbol);
       return { kind: "function", function: symbol.function, type: { kind: "fn", ...symbol.function.type }, span };
     case "table": {
       const table = tableOf(context, symbol, span);
+      useReach(context, symbol.reach, span);
       if (table === null) return errorExpr(span);
       return { kind: "const", value: { kind: "list", items: table.rows.map((row) => row.value) }, type: { kind: "slice", element: table.row }, span };
     }

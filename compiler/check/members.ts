@@ -7,10 +7,12 @@ import { BOOL, BUILTIN_TYPES, COMPTIME_INT, U8, USIZE, bitsOf, integerRange, siz
 import { intValue } from "./constants.ts";
 import { errorExpr, fail, listNames, suggest, type Context } from "./context.ts";
 import { quote } from "./convert.ts";
+import { failNameElsewhere, needConstantElsewhere } from "./elsewhere.ts";
 import { checkOperand, symbolValue, typeNamed } from "./expressions.ts";
 import { INTRINSICS, INTRINSIC_NAMESPACES, findIntrinsic } from "./intrinsics.ts";
 import { completeType, methodsOf } from "./resolve-types.ts";
 import { isLost, lookUp, moduleScope, type Module } from "./scope.ts";
+import { systemRegister } from "./system-registers.ts";
 
 type Member = Expr & { kind: "member" };
 
@@ -31,10 +33,13 @@ export function checkMember(context: Context, expr: Member): HExpr {
   const { span } = expr;
   const path = machinePath(context, expr);
   if (path !== null) return machineConstant(context, path, expr);
+  const register = systemRegister(context, expr);
+  if (register !== null) return register;
   const module = moduleNamed(context, expr.object);
   if (module !== null) {
     const symbol = module.names.get(expr.name.text);
     if (symbol !== undefined) return symbolValue({ ...context, scope: moduleScope(module), body: context.body }, symbol, expr.name.text, span);
+    if (module.libName !== null && failNameElsewhere(context, module.libName, expr.name.text, span)) return errorExpr(span);
     if (!isLost(moduleScope(module), expr.name.text)) {
       fail(context, expr.name.span, "E0401", `module \`${module.libName ?? module.source.path}\` has no \`${expr.name.text}\``, {
         help: suggest(expr.name.text, module.names.keys()),
@@ -82,6 +87,8 @@ function machineConstant(context: Context, path: string, expr: Member): HExpr {
   if (path === "little_endian") return { kind: "const", value: intValue(context.target.layout.endian === "little" ? 1n : 0n), type: BOOL, span: expr.span };
   const value = context.target.constants.get(path);
   if (value !== undefined) return { kind: "const", value: intValue(value), type: COMPTIME_INT, span: expr.span };
+  // Zero, in code that does not run here.
+  if (needConstantElsewhere(context, path, expr.span)) return { kind: "const", value: intValue(0n), type: COMPTIME_INT, span: expr.span };
   const [device = ""] = path.split(".");
   const own = [...context.target.constants.keys()].filter((name) => name.startsWith(`${device}.`));
   const help = own.length > 0 ? `\`machine.${device}\` has ${listNames(own.map((name) => name.slice(device.length + 1)))}` : undefined;

@@ -16,8 +16,10 @@ export function checkUnary(context: Context, expr: Expr & { kind: "unary" }, exp
   if (expr.op === "&") {
     const place = checkPlace(context, expr.operand, "address");
     if (place === null) return errorExpr(span);
-    if (place.kind === "register" || place.kind === "register-field") {
-      fail(context, span, "E0510", "a register has no address of its own", { help: "take the block's base: `block as usize`" });
+    if (place.kind === "register" || place.kind === "register-field" || place.kind === "system-register") {
+      fail(context, span, "E0510", "a register has no address of its own", {
+        help: place.kind === "system-register" ? "read it into a variable" : "take the block's base: `block as usize`",
+      });
       return errorExpr(span);
     }
     return { kind: "address-of", place, type: { kind: "pointer", target: place.type }, span };

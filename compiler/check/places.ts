@@ -7,6 +7,7 @@ import { isPlace, type HExpr, type HPlace, type Local } from "../hir.ts";
 import { showType, type Register } from "../types.ts";
 import { fail, type Context } from "./context.ts";
 import { checkOperand } from "./expressions.ts";
+import { isWritable } from "./system-registers.ts";
 
 /** An array of registers is no value: one of them is. */
 export function failUnindexed(context: Context, span: Span, register: Register): void {
@@ -51,6 +52,8 @@ function isAssignable(context: Context, place: HPlace): boolean {
     case "global":
     case "deref":
       return true;
+    case "system-register":
+      return isWritable(context, place);
     case "field":
       return rootAssignable(context, place.object);
     case "index":

@@ -6,6 +6,7 @@ import type { Span } from "../../grammar/source.ts";
 import { BUILTIN_TYPES, ERROR, VOID, layOutFields, showType, sizeOf, type StructType, type Type } from "../types.ts";
 import { fail, failTwice, nested, suggest, type Context } from "./context.ts";
 import { checkLength } from "./expressions.ts";
+import { failModuleElsewhere, failNameElsewhere } from "./elsewhere.ts";
 import { isLost, lookUp, lookUpInModule, moduleScope, visibleTypes, type FnEntry, type Module, type Symbol } from "./scope.ts";
 
 export function resolveType(context: Context, type: TypeExpr): Type {
@@ -22,6 +23,7 @@ function resolveKind(context: Context, type: TypeExpr): Type {
       if (type.module !== null) {
         const space = lookUp(context.scope, type.module.text);
         const module = space?.kind === "namespace" ? space.module : context.modules.lib(type.module.text);
+        if (module === null && failModuleElsewhere(context, type.module.text, type.module.span)) return ERROR;
         if (module === null) {
           fail(context, type.module.span, "E0406", `there is no module \`${type.module.text}\` in the library`, {
             help: suggest(type.module.text, context.modules.libNames()),
@@ -39,6 +41,8 @@ function resolveKind(context: Context, type: TypeExpr): Type {
       if (symbol?.kind === "type") return symbol.type;
       if (symbol !== undefined) {
         fail(context, type.name.span, "E0405", `expected a type, found \`${name}\``, { label: describeSymbol(symbol), help: suggest(name, candidates()) });
+      } else if (type.module !== null && failNameElsewhere(context, type.module.text, name, type.name.span)) {
+        return ERROR;
       } else if (!isLost(context.scope, name)) {
         const where = type.module === null ? "" : ` in module \`${type.module.text}\``;
         fail(context, type.name.span, "E0405", `there is no type \`${name}\`${where}`, { help: suggest(name, candidates()) });
@@ -136,7 +140,7 @@ function completeStruct(context: Context, type: StructType, wantedAt: Span | nul
     return;
   }
   owner.entry.state = "working";
-  const inner: Context = { ...context, scope: moduleScope(owner.module) };
+  const inner: Context = { ...context, scope: moduleScope(owner.module), reach: null };
   const seen = new Map<string, Span>();
   const fields = owner.entry.fields.flatMap((field) => {
     const fieldType = resolveSized(inner, field.type);

@@ -6,6 +6,7 @@ import { textOf, type Source, type Span } from "../../grammar/source.ts";
 import type { Global, HFunction, HTable, Local } from "../hir.ts";
 import { BUILTIN_TYPES, type EnumType, type RegsType, type StructType, type Type } from "../types.ts";
 import type { ConstValue } from "./constants.ts";
+import type { Reach } from "./reach.ts";
 
 /** A declaration whose value is worked out when first needed, so that order in the file does not matter. */
 export interface ConstEntry {
@@ -15,6 +16,7 @@ export interface ConstEntry {
   state: "waiting" | "working" | "done";
   type: Type;
   value: ConstValue | null;
+  readonly reach: Reach;
 }
 
 export interface FnEntry {
@@ -26,6 +28,7 @@ export interface FnEntry {
   readonly owner: StructType | null;
   /** Whether the types of its parameters and result have been looked up. */
   state: "waiting" | "done";
+  readonly reach: Reach;
 }
 
 export interface GlobalEntry {
@@ -34,6 +37,7 @@ export interface GlobalEntry {
   readonly module: Module;
   state: "waiting" | "working" | "done";
   global: Global | null;
+  readonly reach: Reach;
 }
 
 export interface TableEntry {
@@ -43,6 +47,7 @@ export interface TableEntry {
   readonly span: Span;
   state: "waiting" | "working" | "done";
   table: HTable | null;
+  readonly reach: Reach;
 }
 
 export type Symbol =

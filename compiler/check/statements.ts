@@ -14,6 +14,7 @@ import { checkAs, checkCondition, checkExpr, checkOperand, checkValue, requireRe
 import { leaves } from "./leaving.ts";
 import { checkMatch } from "./match.ts";
 import { checkPlace } from "./places.ts";
+import { addNeed, failAbsent } from "./reach.ts";
 import { completeType, resolveSized } from "./resolve-types.ts";
 import { checkTrapName } from "./traps.ts";
 import { innerScope, isLost, lookUp, visibleNames } from "./scope.ts";
@@ -120,13 +121,15 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
       if (!context.inLoop) {
         fail(context, span, "E0526", `\`${statement.kind}\` outside of a loop`, {
           label: "no loop around this",
-          help: bodyOf(context).parent === null ? undefined : "a handler, `cpu` block, trap body or deferred block cannot leave a loop around it",
+          help: bodyOf(context).parent === null ? undefined : "a handler, `cpu` or `user` block, trap body or deferred block cannot leave a loop around it",
         });
       }
       return [{ kind: statement.kind, span }];
     case "defer":
       context.cleanups.any = true;
       return [{ kind: "defer", body: checkClosure(context, "defer", statement.body), span }];
+    case "user":
+      return [checkUser(context, statement.body, span)];
     case "check": {
       context.inferred.checks = true;
       const condition = checkCondition(context, statement.condition);
@@ -243,6 +246,7 @@ function checkExpressionStatement(context: Context, expr: Expr): readonly HStmt[
     checked.kind === "intrinsic" ||
     checked.kind === "error" ||
     checked.kind === "register" ||
+    checked.kind === "system-register" ||
     checked.kind === "register-field";
   if (!useful && checked.type.kind !== "error") {
     const isEquality = checked.kind === "compare" && checked.op === "==";
@@ -322,7 +326,7 @@ function checkReturn(context: Context, statement: Stmt & { kind: "return" }): re
       context,
       { source: span.source, start: span.start, end: span.start + "return".length },
       "E0527",
-      "`return` cannot leave a handler, `cpu` block, trap body or deferred block",
+      "`return` cannot leave a handler, `cpu` or `user` block, trap body or deferred block",
       { help: "set a variable and test it after the block" },
     );
     if (statement.value !== null) checkExpr(context, statement.value);
@@ -443,6 +447,14 @@ function checkIrqSource(context: Context, expr: Expr): HExpr {
   const line = coerce(context, checkExpr(context, expr, U32), U32);
   const base: HExpr = { kind: "const", value: intValue(EXTERNAL_IRQ), type: U32, span: expr.span };
   return { kind: "arithmetic", op: "+", left: line, right: base, type: U32, span: expr.span };
+}
+
+function checkUser(context: Context, block: Block, span: Span): HStmt {
+  addNeed(context, { name: "user_mode", args: [], span: { source: span.source, start: span.start, end: span.start + "user".length } });
+  const run = context.modules.lib("user")?.names.get("run");
+  if (run?.kind === "fn") context.reach?.functions.add(run);
+  else failAbsent(context, span, "E0602", `there is no user mode on target \`${context.target.name}\``, { label: "its library has no `user.run`" });
+  return { kind: "user", run: run?.kind === "fn" ? run.function : null, body: checkClosure(context, "user", block), span };
 }
 
 function checkCpus(context: Context, group: readonly CpuStmt[]): HStmt {

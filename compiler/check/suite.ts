@@ -12,13 +12,15 @@ import { coerce, defaultType, quote, settleLiterals } from "./convert.ts";
 import { checkTargetName, createBody, createGlobal, createLocal, moduleContext, spanOfSymbol, tableOf } from "./declarations.ts";
 import { checkConstant } from "./expressions.ts";
 import { renderCaseName, showValue } from "./names.ts";
+import { createReach, useReach, type Reach } from "./reach.ts";
 import { isLost, lookUp, type Module } from "./scope.ts";
 import { checkBody } from "./statements.ts";
 
 /** Checks the tests of a file; null when it has no suite. */
 export function checkSuite(context: Context, module: Module): HSuite | null {
   const { file } = module;
-  const inner = moduleContext(context, module);
+  const reach = createReach();
+  const inner: Context = { ...moduleContext(context, module), reach };
   const tests = file.items.filter((item) => item.kind === "test");
   const [first] = tests;
   if (file.suite === null) {
@@ -52,7 +54,7 @@ export function checkSuite(context: Context, module: Module): HSuite | null {
       if (!names.includes(item.table.text) && !isLost(inner.scope, item.table.text)) {
         fail(inner, item.table.span, "E0708", `there is no table \`${item.table.text}\` in this file`, { help: suggest(item.table.text, names) });
       }
-    } else table[item.when] = hookBody(inner, `table ${item.when} for ${item.table.text}`, item);
+    } else table[item.when] = hookBody({ ...inner, reach: reachOfTable(module, table) }, `table ${item.when} for ${item.table.text}`, item);
   }
   const hook = (when: "setup" | "teardown"): FunctionBody | null => {
     const items = file.items.filter((item) => item.kind === "suite-hook" && item.when === when);
@@ -77,7 +79,15 @@ export function checkSuite(context: Context, module: Module): HSuite | null {
     fixtureTeardown: fixture.teardown,
     fixtureVars: fixture.vars,
     tables,
+    reach,
   };
+}
+
+/** Tests over a table reach what its hooks reach. */
+function reachOfTable(module: Module, table: HTable): Reach {
+  const symbol = module.names.get(table.name);
+  if (symbol?.kind !== "table") throw new Error(`table ${table.name} is not declared in its file`);
+  return symbol.reach;
 }
 
 function hookBody(context: Context, name: string, item: { readonly body: TestItem["body"]; readonly span: TestItem["span"] }): FunctionBody {
@@ -106,10 +116,10 @@ function checkFixture(
       if (before !== undefined) failTwice(context, item.name.span, `\`${item.name.text}\``, spanOfSymbol(before));
       if (global === null) {
         // Its uses are no mistakes of their own.
-        if (before === undefined) module.names.set(item.name.text, { kind: "global", item, module, state: "done", global: null });
+        if (before === undefined) module.names.set(item.name.text, { kind: "global", item, module, state: "done", global: null, reach: createReach() });
         return [];
       }
-      module.names.set(item.name.text, { kind: "global", item, module, state: "done", global });
+      module.names.set(item.name.text, { kind: "global", item, module, state: "done", global, reach: createReach() });
       return [global];
     });
   const part = (when: "setup" | "teardown"): FunctionBody | null => {
@@ -156,7 +166,9 @@ interface Candidate {
   readonly row: HRow | null;
 }
 
-function checkTest(context: Context, item: TestItem, common: Common): HTest {
+function checkTest(from: Context, item: TestItem, common: Common): HTest {
+  const reach = createReach();
+  const context: Context = { ...from, reach };
   const attributes = checkAttributes(context, item.attributes);
   const needs = [...common.needs, ...checkNeeds(context, item.needs)];
   const on = item.on.map((target) => {
@@ -205,6 +217,8 @@ function checkTest(context: Context, item: TestItem, common: Common): HTest {
     needs,
     on: targets,
     timeout: attributes.timeout ?? common.attributes.timeout,
+    reach,
+    unmet: null,
     sources: sources.map(({ source }) => source),
     body,
     cases: broken ? [] : expandCases(context, item, sources, mark),
@@ -232,6 +246,7 @@ function checkSource(
     const symbol = lookUp(context.scope, source.name);
     if (symbol?.kind === "table") {
       const table = tableOf(context, symbol);
+      useReach(context, symbol.reach, source.span);
       if (table === null) return null;
       const { row } = table;
       const locals =

@@ -7,6 +7,7 @@ import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import { TARGET_PREFIXES } from "../../isa/machine-language.ts";
 import type { HStmt } from "../hir.ts";
 import { fail, listNames, suggest, type Context } from "./context.ts";
+import { failAbsent } from "./reach.ts";
 
 type ExpectedTrap = (HStmt & { kind: "expect-trap" })["trap"];
 
@@ -16,7 +17,7 @@ export function checkTrapName(context: Context, { module, name }: NonNullable<Ex
   const at: Span = module === null ? name.span : { source: name.span.source, start: module.span.start, end: name.span.end };
   const owner = module === null ? undefined : TARGET_PREFIXES.get(module.text);
   if (owner !== undefined && owner !== context.target.name) {
-    fail(context, at, "E0607", `\`${full}\` is a trap of target \`${owner}\``, {
+    failAbsent(context, at, "E0607", `\`${full}\` is a trap of target \`${owner}\``, {
       label: `compiled for \`${context.target.name}\``,
       help: `put it into \`when target ${owner} { .. }\`, or expect a class that all targets have`,
     });

@@ -7,6 +7,7 @@ import { scalarOf, type Type } from "../types.ts";
 import { isSigned, lowerScalar } from "./expressions.ts";
 import type { FunctionBuilder } from "./function-builder.ts";
 import { extractField, isRegister, lowerPlace, lowerRegisterAddress, readPlace, readRegister, writeField, writePlace, writeRegister } from "./places.ts";
+import { readSystemRegister, writeSystemRegister } from "./system-registers.ts";
 
 export function lowerAsm(b: FunctionBuilder, statement: HStmt & { kind: "asm" }): void {
   const inputs: { readonly name: string; readonly register: number }[] = [];
@@ -46,6 +47,7 @@ function lowerTarget(b: FunctionBuilder, target: HPlace): Target {
       assign: (value) => (target.kind === "register-field" ? writeField(b, target, at, value) : writeRegister(b, at, value)),
     };
   }
+  if (target.kind === "system-register") return { read: () => readSystemRegister(b, target), assign: (value) => writeSystemRegister(b, target, value) };
   const place = lowerPlace(b, target);
   return {
     read: () => readPlace(b, target.type, place)[0] ?? 0,

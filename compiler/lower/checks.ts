@@ -162,6 +162,7 @@ function failureOperands(b: FunctionBuilder, condition: HExpr, capture: Capture)
 
 function shownType(b: FunctionBuilder, expr: HExpr): ValueType {
   if (expr.kind === "register") return registerType(b, expr);
+  if (expr.kind === "system-register") return { kind: "register", name: expr.name, bits: 64, fields: [] };
   return valueTypeOf(expr.type, b.module.layout);
 }
 

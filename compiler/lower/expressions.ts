@@ -24,6 +24,7 @@ import {
   scaled,
   storeTo,
 } from "./places.ts";
+import { readSystemRegister } from "./system-registers.ts";
 
 /** Values of expressions that a failing check reports, and whole registers behind the fields that were read. */
 export interface Capture {
@@ -63,6 +64,8 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
       capture?.registers.set(expr, whole);
       return [expr.kind === "register" ? whole : extractField(b, at.type, whole, expr.field)];
     }
+    case "system-register":
+      return [readSystemRegister(b, expr)];
     case "function":
       return [b.functionAddress(b.module.functionOfDeclared(expr.function))];
     case "unary": {

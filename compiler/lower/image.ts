@@ -135,10 +135,9 @@ function rowAttributes(test: HTest, attributes: HTest["cases"][number]["attribut
 const LATE_VARIABLES: readonly string[] = ["report.sites", "report.operand_texts", "report.texts", "runtime.variables"];
 
 /** Why an image that runs by itself leaves a case out; a host judges needs and targets before it calls. */
-function reasonAlone(test: HTest, skip: string | null, target: string): string | null {
+function reasonAlone(test: HTest, skip: string | null): string | null {
   if (skip !== null) return skip;
-  if (test.attributes.exits !== undefined) return ENDS_MACHINE;
-  return test.on.length > 0 && !test.on.includes(target) ? `only on ${test.on.join(", ")}` : null;
+  return test.attributes.exits === undefined ? test.unmet : ENDS_MACHINE;
 }
 
 /** Fills the runtime's variables (`runtime.tests`, `report.sites`, ...) whose types the library declares: fields are found by name. */
@@ -175,11 +174,18 @@ class RuntimeTables {
             row: intValue(BigInt(each.row)),
             name: names.add(each.name),
             xfail: names.add(each.xfail),
-            skip: names.add(reasonAlone(test, each.skip, this.program.context.target.name)),
+            skip: names.add(reasonAlone(test, each.skip)),
           }),
         );
       }
-      const body = this.synthesize(`${test.name}: case`, test.span, (b) => this.dispatch(b, test), ["addr"]);
+      const body = this.synthesize(
+        `${test.name}: case`,
+        test.span,
+        (b) => {
+          if (test.unmet === null) this.dispatch(b, test);
+        },
+        ["addr"],
+      );
       return this.record("runtime.tests", {
         name: text(test.name),
         body: { kind: "function", function: body },

@@ -95,7 +95,7 @@ export function isRegister(place: HExpr): place is HExpr & { readonly kind: "reg
 }
 
 export function lowerPlace(b: FunctionBuilder, place: HExpr): Place {
-  if (!isPlace(place) || isRegister(place)) {
+  if (!isPlace(place) || isRegister(place) || place.kind === "system-register") {
     const value = lowerExpr(b, place);
     if (isAggregate(place.type)) return { kind: "memory", base: value[0] ?? 0, offset: 0, volatile: false };
     return { kind: "registers", registers: value };

@@ -25,6 +25,7 @@ import {
   writePlace,
   writeRegister,
 } from "./places.ts";
+import { updateSystemRegister, writeSystemRegister } from "./system-registers.ts";
 import { lowerText } from "./text.ts";
 
 export function lowerBlock(b: FunctionBuilder, block: HBlock): void {
@@ -109,6 +110,11 @@ function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
       b.span = statement.span;
       pushCleanup(b, closureAddress(b, statement.body), b.frameAddress(0));
       return;
+    case "user":
+      b.span = statement.span;
+      if (statement.run === null) throw new Error("a user block is reached where there is no user mode");
+      b.call(b.module.functionOfDeclared(statement.run), [], [closureAddress(b, statement.body), b.frameAddress(0)]);
+      return;
     case "check":
       lowerCheck(b, statement);
       return;
@@ -164,6 +170,12 @@ function lowerAssign(b: FunctionBuilder, target: HPlace, value: HExpr): void {
     else writeRegister(b, at, register);
     return;
   }
+  if (target.kind === "system-register") {
+    const register = lowerScalar(b, value);
+    b.span = target.span;
+    writeSystemRegister(b, target, register);
+    return;
+  }
   const computed = lowerExpr(b, value);
   const place = lowerPlace(b, target);
   b.span = target.span;
@@ -180,6 +192,10 @@ function lowerUpdate(b: FunctionBuilder, statement: HStmt & { kind: "update" }):
     const after = arithmetic(b, op, type, before, lowerScalar(b, statement.value));
     if (target.kind === "register-field") writeField(b, target, at, after, whole);
     else writeRegister(b, at, after);
+    return;
+  }
+  if (target.kind === "system-register") {
+    updateSystemRegister(b, statement, target);
     return;
   }
   const value = lowerScalar(b, statement.value);

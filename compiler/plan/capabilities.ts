@@ -3,12 +3,13 @@
 
 export interface Capability {
   readonly name: string;
-  /** What stands in the parentheses: nothing, a number, a pci id, or a word. */
-  readonly argument: "none" | "number" | "pci-id" | "word" | "optional-word";
+  /** What stands in the parentheses: nothing, a number, a pci id, a word, or `uart1` or `uart1.port`. */
+  readonly argument: "none" | "number" | "pci-id" | "word" | "optional-word" | "device";
   readonly summary: string;
 }
 
 export const CAPABILITIES: readonly Capability[] = [
+  { name: "device", argument: "device", summary: "a device by its name in the machine's file, or a constant of it" },
   { name: "cpus", argument: "number", summary: "at least that many CPUs" },
   { name: "ram", argument: "number", summary: "at least that many bytes of RAM" },
   { name: "timer", argument: "none", summary: "a timer interrupt for each CPU" },
@@ -28,7 +29,6 @@ export const CAPABILITIES: readonly Capability[] = [
   { name: "msi", argument: "none", summary: "message-signalled interrupts" },
   { name: "virtio", argument: "optional-word", summary: "virtio over MMIO, or that device over it: console, rng, blk, net" },
   { name: "virtio_pci", argument: "optional-word", summary: "virtio over PCI, or that device over it" },
-  { name: "device", argument: "word", summary: "a device of the machine by its name, as in `machine.uart1`" },
   { name: "ecam", argument: "none", summary: "PCI configuration space in memory" },
   { name: "exact_time", argument: "none", summary: "time that is the count of executed instructions, to the nanosecond" },
   { name: "fresh_devices", argument: "none", summary: "devices that are as at reset when each test starts" },

@@ -458,6 +458,8 @@ class SourcePrinter {
         return statement.kind;
       case "defer":
         return this.#headed("defer", statement.body, indent);
+      case "user":
+        return this.#headed("user", statement.body, indent);
       case "check": {
         const tail =
           (statement.within === null ? "" : ` within ${printExpr(context, statement.within, indent, 0)}`) +

@@ -34,7 +34,7 @@ export const RISCV64: MachineLanguage = {
   findRegister,
   exceptions: EXCEPTIONS,
   systemRegisters: {
-    prefix: ["riscv", "csr"],
+    isa: "riscv64",
     names: () => CSRS.map(({ name }) => name),
     find: findCsr,
     operations: { read: csrOperation(0), write: csrOperation(1), set: csrOperation(2), clear: csrOperation(3) },

@@ -2,12 +2,14 @@
 // `protection (x86.gp)`. The classes are the same for all targets; the numbers are not, so the manifest's target chooses the table.
 
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
+import { EXCEPTION_CLASSES as AARCH64 } from "../../isa/aarch64/traps.ts";
 import { EXCEPTIONS as RISCV64 } from "../../isa/riscv64/traps.ts";
 import { EXCEPTIONS as X86_64 } from "../../isa/x86_64/traps.ts";
 import type { FrameTrap } from "./frames.ts";
 
 const EXCEPTION_NAMES: ReadonlyMap<string, ReadonlyMap<number, string>> = new Map<string, ReadonlyMap<number, string>>([
   ["riscv64", new Map(RISCV64.map(({ code, name }) => [code, name]))],
+  ["aarch64", new Map(AARCH64.map(({ code, name }) => [code, name]))],
   ["x86_64", new Map(X86_64.map(({ code, name }) => [code, name]))],
 ]);
 

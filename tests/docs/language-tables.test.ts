@@ -18,10 +18,11 @@ const FORMS: Readonly<Record<Capability["argument"], string>> = {
   "pci-id": "`, `pci(VENDOR:DEVICE)",
   word: "(WORD)",
   "optional-word": "`, `virtio(WORD)",
+  device: "(NAME)",
 };
 
 /** Names without arguments, `cpus` and `ram` by the numbers of the machine's file. */
-const offered = new Set(["cpus", "ram", ...capabilitiesOf(bytecodeVirt).map(({ capability }) => capability.name)]);
+const offered = new Set(["cpus", "ram", "device", ...capabilitiesOf(bytecodeVirt).map(({ capability }) => capability.name)]);
 
 const list = (words: readonly string[]): string => words.map((word) => `\`${word}\``).join(", ");
 

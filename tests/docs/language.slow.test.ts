@@ -36,6 +36,15 @@ for (const example of examples) {
       errors.map(({ code, message }) => `${code} ${message}`),
       [],
     );
+    // What is for another target runs there; here it must compile.
+    const target = /^suite .* on (\w+)$/m.exec(example.text)?.[1];
+    if (target !== undefined) {
+      const there = compileFiles([example.path], { texts: { [example.path]: example.text }, target });
+      assert.deepEqual(
+        there.diagnostics.map(({ code, message }) => `${code} ${message}`),
+        [],
+      );
+    }
     const results = testsOf(await runImages(images, { executor: "interpreter" }));
     assert.deepEqual(
       results.filter(({ verdict }) => !isGood(verdict)).map((result) => `${result.test}: ${result.failures[0]?.message}`),

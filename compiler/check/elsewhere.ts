@@ -1,0 +1,37 @@
+// Names that exist on other targets or machines only. A spec that serves several of them may use such a name in what is skipped here;
+// what runs here must not. So a machine's constant makes a need, and a name of the library an error that waits for a test that
+// runs to reach it.
+
+import type { Span } from "../../grammar/source.ts";
+import { listNames, type Context } from "./context.ts";
+import { addNeed, failAbsent } from "./reach.ts";
+
+/** Whether another machine has the constant; the code that uses it then needs the device, or that property of it. */
+export function needConstantElsewhere(context: Context, path: string, span: Span): boolean {
+  if (!context.target.allConstants().has(path)) return false;
+  const [device = ""] = path.split(".");
+  const hasDevice = [...context.target.constants.keys()].some((name) => name.startsWith(`${device}.`));
+  addNeed(context, { name: "device", args: [hasDevice ? path : device], span });
+  return true;
+}
+
+/** Whether the library of another target has this module, which is then said. */
+export function failModuleElsewhere(context: Context, module: string, span: Span): boolean {
+  return failElsewhere(context, module, null, span);
+}
+
+/** The same for a name in a module that this target has. */
+export function failNameElsewhere(context: Context, module: string, name: string, span: Span): boolean {
+  return failElsewhere(context, module, name, span);
+}
+
+function failElsewhere(context: Context, module: string, name: string | null, span: Span): boolean {
+  const owners = context.modules.elsewhere(module, name);
+  if (owners.length === 0) return false;
+  const full = name === null ? module : `${module}.${name}`;
+  failAbsent(context, span, "E0602", `\`${full}\` does not exist on target \`${context.target.name}\``, {
+    label: `only on ${listNames(owners)}`,
+    help: `say which tests are for it, with \`on ${owners[0] ?? ""}\` or what they need, or put it into \`when target ${owners[0] ?? ""} { .. }\``,
+  });
+  return true;
+}

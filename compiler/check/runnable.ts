@@ -1,0 +1,63 @@
+// The last step of checking a suite, when all bodies are checked: which of its tests can run on the machine compiled for. What the
+// others reach is left out of the image and may name what does not exist here; what these reach must exist. Needs that code
+// implies become needs of the test, so that reports give them as the reason.
+
+import type { FunctionBody, HSuite, HTest } from "../hir.ts";
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { Context } from "./context.ts";
+import { functionsOf } from "./declarations.ts";
+import { closeReach, createReach, failUnskippable, type Reach } from "./reach.ts";
+
+export function finishSuite(context: Context, suite: HSuite): HSuite {
+  const told = new Set<Diagnostic>();
+  const tests = suite.tests.map((test): HTest => {
+    const reach = closeReach(suite.reach, test.reach);
+    const needs = [...test.needs, ...inferredNeeds(test, reach)];
+    const unmet = reasonOf(context, { ...test, needs });
+    if (unmet === null) for (const diagnostic of reach.absent) told.add(diagnostic);
+    return { ...test, needs, unmet };
+  });
+  for (const diagnostic of told) context.report(diagnostic);
+  const runs = tests.filter(({ unmet }) => unmet === null);
+  for (const table of suite.tables) {
+    if (runs.some((test) => test.table === table)) continue;
+    table.setup = null;
+    table.teardown = null;
+  }
+  const hook = (body: FunctionBody | null): FunctionBody | null => (runs.length === 0 ? null : body);
+  return {
+    ...suite,
+    tests,
+    setup: hook(suite.setup),
+    teardown: hook(suite.teardown),
+    fixtureSetup: hook(suite.fixtureSetup),
+    fixtureTeardown: hook(suite.fixtureTeardown),
+  };
+}
+
+/** The library's modules, and functions of others, that every image has whatever its tests reach. */
+const IN_EVERY_IMAGE = ["runtime", "report", "irq.on_interrupt"] as const;
+
+/** What every image has must exist: nothing there can be skipped. */
+export function finishLibrary(context: Context): void {
+  const always = createReach();
+  for (const name of IN_EVERY_IMAGE) {
+    const [moduleName = "", only] = name.split(".");
+    const module = context.modules.lib(moduleName);
+    if (module === null) continue;
+    for (const entry of functionsOf(module)) if (only === undefined || entry.item.name.text === only) always.functions.add(entry);
+  }
+  const { needs, absent } = closeReach(always);
+  for (const diagnostic of absent) context.report(diagnostic);
+  for (const [text, need] of needs) if (context.target.unmetNeed(need) !== null) failUnskippable(context, need.span, text);
+}
+
+/** A test of another target has not been checked: what it needs is not known here. */
+function inferredNeeds(test: HTest, reach: Reach): HTest["needs"] {
+  return [...reach.needs.values()].filter(({ name, args }) => !test.needs.some((need) => need.name === name && need.args.join() === args.join()));
+}
+
+function reasonOf(context: Context, { on, needs }: HTest): string | null {
+  if (on.length > 0 && !on.includes(context.target.name)) return `only on ${on.join(", ")}`;
+  return needs.map((need) => context.target.unmetNeed(need)).find((reason) => reason !== null) ?? null;
+}

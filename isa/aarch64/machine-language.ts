@@ -1,0 +1,50 @@
+// AArch64 as the compiler's front end sees it: registers of `asm` operands, exception classes by name, system registers as places.
+// isa/machine-language.ts loads it when a program is compiled for aarch64.
+// Which registers compiled code keeps for itself is said by docs/native.md, 3.
+
+import type { MachineLanguage, NamedRegister } from "../machine-language.ts";
+import { assemble } from "./assemble.ts";
+import { findRegister as findOperand, findSystemRegister, isRegister, registerName, REGISTER_31, SYSTEM_REGISTERS } from "./registers.ts";
+import { EXCEPTION_CLASSES } from "./traps.ts";
+
+const RESERVED: ReadonlyMap<string, string> = new Map([
+  ["xzr", "it is always 0"],
+  ["wzr", "it is always 0"],
+  ["sp", "the stack pointer"],
+  ["wsp", "the stack pointer"],
+  ["x18", "the address of the CPU's block"],
+  ["w18", "the address of the CPU's block"],
+  ["x28", "the fuel that is left until the next poll"],
+  ["w28", "the fuel that is left until the next poll"],
+]);
+
+/** A `w` register is the lower half of its `x` register; the SIMD ones hold no operand. */
+function findRegister(name: string): NamedRegister | undefined {
+  const lower = name.toLowerCase();
+  if (!isRegister(lower)) return undefined;
+  const holds = RESERVED.get(lower);
+  if (holds !== undefined) return { name: lower, use: "reserved", holds };
+  const x = findOperand("x", lower);
+  if (x !== undefined) return { name: registerName("x", x), use: "operand" };
+  const w = findOperand("w", lower);
+  return { name: w === undefined ? lower : registerName("x", w), use: "clobber" };
+}
+
+/** Above the 16 bits of a system register's number: what `sys aarch64` does with it. */
+const WRITE = 1 << 16;
+
+export const AARCH64: MachineLanguage = {
+  isa: "aarch64",
+  assemble,
+  operandRegisters: Array.from({ length: REGISTER_31 }, (_, number) => registerName("x", number)).filter((name) => !RESERVED.has(name)),
+  findRegister,
+  exceptions: EXCEPTION_CLASSES,
+  systemRegisters: {
+    isa: "aarch64",
+    names: () => SYSTEM_REGISTERS.map(({ name }) => name),
+    find: findSystemRegister,
+    operations: { read: (register) => register, write: (register) => register | WRITE },
+    // The number does not tell; a write to a register that has none is undefined and traps.
+    isReadOnly: () => false,
+  },
+};
