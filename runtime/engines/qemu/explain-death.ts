@@ -1,0 +1,83 @@
+// Why a machine under QEMU is gone, as the outcome of the call that was at the front: from what the guest said last, from QEMU's exit
+// status, which means another thing on each board, and from what QEMU wrote on standard error.
+
+import type { CallOutcome } from "../verdict.ts";
+import type { Death } from "../serial/serial-link.ts";
+import { isMissingCommand } from "./guest-process.ts";
+
+/** How a target's guest code ends QEMU with status n of its own: docs/native.md, section 7. */
+const STATUS_OF_EXIT: ReadonlyMap<string, (status: number) => number | null> = new Map([
+  // isa-debug-exit: (value << 1) | 1. Even ones are not the guest's.
+  ["x86_64", (status) => (status % 2 === 1 ? (status - 1) / 2 : status === 0 ? 0 : null)],
+]);
+
+/** QEMU begins its complaints with the name it was started by. */
+const COMPLAINT = /^\S*qemu\S*: (?!warning)/m;
+/** The console's end is what the guest did last. */
+const LAST_LINES = 8;
+const STDERR_LINES = 12;
+const LINE_LENGTH = 160;
+
+const decoder = new TextDecoder();
+
+function lastLines(text: string, count: number): readonly string[] {
+  const lines = text.replace(/\s+$/, "").split(/\r?\n/);
+  if (lines.length === 1 && lines[0] === "") return [];
+  return lines.slice(-count).map((line) => (line.length > LINE_LENGTH ? `.. ${line.slice(-LINE_LENGTH)}` : line));
+}
+
+function titled(title: string, lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line}`)];
+}
+
+function consoleOf(death: Death): readonly string[] {
+  return titled("the console's last lines:", lastLines(decoder.decode(death.text.subarray(-4096)), LAST_LINES));
+}
+
+function stderrOf({ exit }: Death): readonly string[] {
+  return titled("QEMU said:", lastLines(exit.stderr, STDERR_LINES));
+}
+
+/** QEMU did not get as far as running a guest: wrong options, a missing program. Nothing of that gets better by another try. */
+export function isRefusal({ cause, exit, text, frames }: Death): boolean {
+  if (cause.kind !== "exited" || text.length > 0 || frames.length > 0) return false;
+  return isMissingCommand(exit) || (exit.code === 1 && COMPLAINT.test(exit.stderr));
+}
+
+function explainExit(death: Death, target: string): CallOutcome {
+  const { exit } = death;
+  const details = [...consoleOf(death), ...stderrOf(death)];
+  const command = `started as: ${exit.command}`;
+  if (isRefusal(death)) {
+    const said = lastLines(exit.stderr, 1)[0] ?? `it ended with status ${exit.code}`;
+    return { kind: "lost", verdict: "error", message: `QEMU did not start: ${said}`, details: [...stderrOf(death), command] };
+  }
+  if (exit.signal !== null) return { kind: "lost", verdict: "crash", message: `QEMU was ended by ${exit.signal}`, details: [...details, command] };
+  const status = exit.code ?? 0;
+  if (COMPLAINT.test(exit.stderr) && status === 1) return { kind: "lost", verdict: "crash", message: "QEMU gave up", details: [...details, command] };
+  const code = (STATUS_OF_EXIT.get(target) ?? ((own: number) => own))(status);
+  if (code === null) return { kind: "lost", verdict: "crash", message: `QEMU ended with status ${status}`, details: [...details, command] };
+  const isReset = status === 0 && exit.isReset === true;
+  return { kind: "exit", exit: { kind: isReset ? "reset" : "poweroff", code }, details };
+}
+
+export function explainDeath(death: Death, target: string): CallOutcome {
+  const { cause } = death;
+  const details = consoleOf(death);
+  switch (cause.kind) {
+    case "exited":
+      return explainExit(death, target);
+    case "said":
+      if (cause.frame.verb === "gave-up") return { kind: "lost", verdict: "crash", message: `the guest's run-time gave up: ${cause.frame.text}`, details };
+      if (cause.frame.verb === "unhandled") return { kind: "told-trap", trap: cause.frame.trap, cpu: cause.frame.cpu, details };
+      return { kind: "told-double-fault", trap: cause.frame.trap, first: cause.frame.first, cpu: cause.frame.cpu, details };
+    case "silent":
+      return { kind: "silent", afterMs: cause.afterMs, pc: cause.pc, details: [...details, ...stderrOf(death)] };
+    case "flooded":
+      return { kind: "lost", verdict: "crash", message: `the guest flooded the console (${cause.bytes} bytes) and was stopped`, details };
+    case "disorder":
+      return { kind: "lost", verdict: "crash", message: cause.what, details };
+    case "closed":
+      return { kind: "lost", verdict: "error", message: "the machine was stopped with the run", details: [] };
+  }
+}

@@ -1,0 +1,112 @@
+// A virtual machine as a process: its standard input and output are the guest's serial line, what it says on standard error is kept for
+// reports. It outlives nobody: it has its own process group, is killed when this process ends, and a small shell beside it
+// kills it when this process vanishes, which no handler of ours would see. Loaded only when such a machine is wanted.
+
+import type { Readable, Writable } from "node:stream";
+import { execa, type ResultPromise } from "execa";
+import { quoteForShell } from "../case-id.ts";
+
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The end of standard error. */
+  readonly stderr: string;
+}
+
+export interface GuestProcess {
+  /** For reports and to try by hand. */
+  readonly command: string;
+  readonly pid: number | null;
+  send(text: string): void;
+  /** At once, with all that it has started. */
+  kill(): void;
+  /** Resolves after the last output was delivered. */
+  readonly exited: Promise<ProcessExit>;
+}
+
+export interface GuestCommand {
+  readonly binary: string;
+  readonly args: readonly string[];
+}
+
+export interface GuestProcessOptions {
+  /** Removed by the shell if this process vanishes. */
+  readonly folder: string;
+  onOutput(bytes: Uint8Array): void;
+}
+
+const STDERR_KEPT = 16 * 1024;
+const LIFELINE = 3;
+/** The shell's words for a command that does not exist or cannot be run. */
+const SHELL_EXITS: ReadonlySet<number> = new Set([126, 127]);
+
+/**
+ * Descriptor 3 is a pipe whose other end this process holds. A line on it says that the machine has ended; its end without a line, that
+ * this process is gone. The machine takes the shell's place, so its pid and exit status are the child's own.
+ */
+const WATCHED = `(read -r line <&3 || { kill -9 $$; rm -rf "$0"; }) </dev/null >/dev/null 2>&1 & exec "$@" 3<&-`;
+
+export function describeCommand({ binary, args }: GuestCommand): string {
+  return [binary, ...args].map(quoteForShell).join(" ");
+}
+
+function startProcess({ binary, args }: GuestCommand, folder: string): ResultPromise {
+  const options = {
+    stdio: ["pipe", "pipe", "pipe", "pipe"],
+    buffer: false,
+    encoding: "buffer",
+    reject: false,
+    cleanup: true,
+    killDescendants: true,
+    stripFinalNewline: false,
+  } as const;
+  return process.platform === "win32" ? execa(binary, [...args], options) : execa("/bin/sh", ["-c", WATCHED, folder, binary, ...args], options);
+}
+
+export function startGuestProcess(command: GuestCommand, options: GuestProcessOptions): GuestProcess {
+  const child = startProcess(command, options.folder);
+  const stdin = child.stdin as Writable;
+  const stdout = child.stdout as Readable;
+  const stderr = child.stderr as Readable;
+  const lifeline = child.stdio[LIFELINE] as unknown as Writable & Readable;
+  let said = Buffer.alloc(0);
+  let isDead = false;
+
+  stdout.on("data", (bytes: Buffer) => options.onOutput(bytes));
+  stderr.on("data", (bytes: Buffer) => {
+    said = Buffer.concat([said, bytes]).subarray(-STDERR_KEPT);
+  });
+  // Written to after its end: the exit tells why.
+  stdin.on("error", () => undefined);
+  lifeline.on("error", () => undefined);
+  lifeline.resume();
+  child.nodeChildProcess.on("exit", () => {
+    isDead = true;
+    lifeline.end("\n");
+  });
+
+  async function waitForEnd(): Promise<ProcessExit> {
+    const { exitCode, signal, code, shortMessage } = await child;
+    const text = said.toString("utf8");
+    const isMissing = exitCode === undefined && signal === undefined;
+    const own = isMissing ? `${text}${shortMessage ?? code ?? "it did not start"}\n` : text;
+    return { code: exitCode ?? null, signal: signal ?? null, stderr: own };
+  }
+
+  return {
+    command: describeCommand(command),
+    pid: child.pid ?? null,
+    send(text) {
+      if (!isDead) stdin.write(text);
+    },
+    kill() {
+      child.kill("SIGKILL");
+    },
+    exited: waitForEnd(),
+  };
+}
+
+/** The command could not be run at all. */
+export function isMissingCommand({ code, stderr }: ProcessExit): boolean {
+  return code === null || (SHELL_EXITS.has(code) && /not found|Permission denied|cannot execute/i.test(stderr));
+}

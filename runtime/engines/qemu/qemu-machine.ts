@@ -1,0 +1,101 @@
+// A machine of one shape - board and number of CPUs - under QEMU, with all images of a run that fit it in one boot file. Ties the line,
+// the process and QEMU's own protocol together; what is done with it is serial-machine.ts.
+
+import { join } from "node:path";
+import type { MachineDescription } from "../../../machines/description.ts";
+import { DEFAULT_TIMEOUT_NS } from "../limits.ts";
+import { openLink, type LineExit } from "../serial/serial-link.ts";
+import { createSerialMachine, type Isolation, type SerialMachine } from "../serial/serial-machine.ts";
+import type { EntryCall } from "../session.ts";
+import { explainDeath, isRefusal } from "./explain-death.ts";
+import { startGuestProcess, type GuestCommand } from "./guest-process.ts";
+import { connectQmp, type Qmp } from "./qmp.ts";
+
+export interface QemuStart {
+  readonly machine: MachineDescription;
+  readonly cpus: number;
+  readonly imagePath: string;
+  /** Behind the machine's own. */
+  readonly args: readonly string[];
+}
+
+export interface QemuOptions {
+  readonly isolation: Isolation;
+  /** `--hang-after`; null: by each call's limit. */
+  readonly hangAfterMs: number | null;
+  command(start: QemuStart): GuestCommand;
+}
+
+export interface QemuShape {
+  readonly machine: MachineDescription;
+  readonly cpus: number;
+}
+
+export interface QemuMachineHost {
+  /** For sockets. */
+  readonly folder: string;
+  /** The path of a file that boots these images, the first one first. */
+  bootFile(images: readonly number[]): Promise<string>;
+}
+
+/** Starting takes a tenth of a second, and on a busy machine seconds. */
+const START_MS = 30_000;
+const LEAST_HANG_MS = 20_000;
+/** Guest time that runs slower than the host's by more than this is called a hang. */
+const SLOWEST = 2;
+/** After its process is gone QEMU's last words come at once, if at all. */
+const LAST_WORDS_MS = 500;
+
+let sockets = 0;
+
+export function hangLimitMs(call: EntryCall | null, hangAfterMs: number | null): number {
+  if (call === null) return Math.max(START_MS, hangAfterMs ?? 0);
+  return hangAfterMs ?? Math.max(LEAST_HANG_MS, (SLOWEST * Math.max(call.limits.timeoutNs, DEFAULT_TIMEOUT_NS)) / 1e6);
+}
+
+function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(null), ms);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+export function openQemuMachine(shape: QemuShape, images: readonly number[], options: QemuOptions, host: QemuMachineHost): SerialMachine {
+  const { machine } = shape;
+  return createSerialMachine(images, {
+    isolation: options.isolation,
+    limitMs: (call) => hangLimitMs(call, options.hangAfterMs),
+    explain: (death) => explainDeath(death, machine.target),
+    isRefusal,
+    async open(payloads, first, onDeath) {
+      const socket = join(host.folder, `qmp${++sockets}`);
+      const imagePath = await host.bootFile(payloads);
+      const command = options.command({ ...shape, imagePath, args: ["-qmp", `unix:${socket},server=on,wait=off`] });
+      let qmp: Promise<Qmp | null> | null = null;
+      const connected = (): Promise<Qmp | null> => (qmp ??= connectQmp(socket));
+
+      async function exitOf(exited: ReturnType<typeof startGuestProcess>["exited"], text: string): Promise<LineExit> {
+        const exit = await exited;
+        const told = await within(qmp ?? Promise.resolve(null), LAST_WORDS_MS);
+        if (told !== null) await within(told.ended, LAST_WORDS_MS);
+        const isReset = told === null ? null : told.shutdownReason === "guest-reset";
+        return { ...exit, command: text, isReset };
+      }
+
+      return openLink(
+        (onOutput) => {
+          const child = startGuestProcess(command, { folder: host.folder, onOutput });
+          return { send: (text) => child.send(text), kill: () => child.kill(), exited: exitOf(child.exited, child.command) };
+        },
+        {
+          ...first,
+          onAnswer(answer) {
+            // Its socket is there by now. Until it answers a reset cannot be told from a power-off, so the guest waits for it.
+            void connected().then(() => first.onAnswer(answer));
+          },
+        },
+        { onDeath, locate: async () => (await (await connected())?.programCounter()) ?? null },
+      );
+    },
+  });
+}
