@@ -116,9 +116,7 @@ function checkRegister(context: Context, language: MachineLanguage, { kind, regi
   } else {
     fail(context, register.span, "E0604", `register \`${register.text}\` cannot be an operand`, {
       label: "holds no 64-bit integer",
-      help: language.operandRegisters.includes(known.name)
-        ? `operands are in whole registers: \`${known.name}\``
-        : "move the value in the text, and say `clobber` for this register",
+      help: "move the value in the text, and say `clobber` for this register",
     });
   }
   return null;

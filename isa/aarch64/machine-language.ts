@@ -18,16 +18,14 @@ const RESERVED: ReadonlyMap<string, string> = new Map([
   ["w28", "the fuel that is left until the next poll"],
 ]);
 
-/** A `w` register is the lower half of its `x` register; the SIMD ones hold no operand. */
+/** Whatever width is written, the bytecode has the name of the whole register. The SIMD ones hold no operand. */
 function findRegister(name: string): NamedRegister | undefined {
   const lower = name.toLowerCase();
   if (!isRegister(lower)) return undefined;
   const holds = RESERVED.get(lower);
   if (holds !== undefined) return { name: lower, use: "reserved", holds };
-  const x = findOperand("x", lower);
-  if (x !== undefined) return { name: registerName("x", x), use: "operand" };
-  const w = findOperand("w", lower);
-  return { name: w === undefined ? lower : registerName("x", w), use: "clobber" };
+  const number = findOperand("x", lower) ?? findOperand("w", lower);
+  return number === undefined ? { name: lower, use: "clobber" } : { name: registerName("x", number), use: "operand" };
 }
 
 /** Above the 16 bits of a system register's number: what `sys aarch64` does with it. */
