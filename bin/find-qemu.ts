@@ -58,7 +58,7 @@ export async function findQemu(machine: MachineDescription, env: Readonly<Record
   if (machine.qemu === null || binary === null) return null;
   const answer = await ask(binary, ["--version"], env);
   if (answer.ok) {
-    const version = /version (\S+)/.exec(answer.stdout)?.[1];
+    const version = /^QEMU emulator version (\S+)/.exec(answer.stdout)?.[1];
     return version === undefined ? { found: false, binary, problem: `${binary} is no QEMU` } : { found: true, binary, version };
   }
   const packageName = QEMU_PACKAGES[machine.qemu.binary];
