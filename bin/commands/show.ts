@@ -1,22 +1,27 @@
 // `guestspec show STAGE FILE`: what the compiler makes of a file at each of its waists. Everything but wasm is text that tools and
-// people read; wasm is summarised, and written as a binary with -o.
+// people read; wasm is summarised, and written as a binary with -o. Machine code is shown with the lines that it comes from, and
+// image files tell what is inside.
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { compile, type Image } from "../../compiler/index.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { nearestName } from "../../grammar/nearest-name.ts";
 import { printFunction, printText } from "../../isa/bytecode/text.ts";
-import type { Module } from "../../isa/bytecode/module.ts";
+import { LIBRARY_PREFIX, type Module } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import { CommandError, describeHostError, usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
-import { LIB_FOLDER, loadMachineDescription, printDiagnostics, readText, readProjectTags } from "../load-specs.ts";
+import { findMachine, isNative, loadNativeImages } from "../load-native.ts";
+import { LIB_FOLDER, printDiagnostics, readText, readProjectTags } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
 
-const STAGES = ["ast", "plan", "bytecode", "wasm"] as const;
+const STAGES = ["ast", "plan", "bytecode", "wasm", "asm", "symbols", "image"] as const;
 type Stage = (typeof STAGES)[number];
+/** Those of the compiled bytecode, and those of machine code. */
+type BytecodeStage = "plan" | "bytecode" | "wasm";
+type NativeStage = "asm" | "symbols";
 
 async function failOn(diagnostics: readonly Diagnostic[], io: Io): Promise<void> {
   await printDiagnostics(diagnostics, io);
@@ -41,10 +46,16 @@ function showBytecode(module: Module, name: string | null): string {
   if (name === null) return printText(module);
   const index = module.functions.findIndex((candidate) => candidate.name === name);
   if (index >= 0) return `${printFunction(module, index)}\n`;
-  const names = module.functions.map((candidate) => candidate.name);
+  throw noFunction(
+    name,
+    module.functions.map((candidate) => candidate.name),
+  );
+}
+
+function noFunction(name: string, names: readonly string[]): Error {
   const last = name.split(".").at(-1) ?? name;
   const nearest = names.find((candidate) => candidate.split(".").at(-1) === last) ?? nearestName(name, names);
-  throw usageError(`the image has no function \`${name}\``, nearest === undefined ? null : `did you mean \`${nearest}\`?`);
+  return usageError(`the image has no function \`${name}\``, nearest === undefined ? null : `did you mean \`${nearest}\`?`);
 }
 
 /** Translated for the machine as a run would, with one CPU. */
@@ -80,12 +91,47 @@ function summariseWasm(bytes: Uint8Array, module: Module): string {
   return `${lines.join("\n")}\n`;
 }
 
-async function showStage(stage: Exclude<Stage, "ast">, image: Image, machine: MachineDescription, options: ParsedOptions): Promise<string | Uint8Array> {
+async function showNative(stage: NativeStage, file: string, machine: MachineDescription, name: string | null, io: Io): Promise<string> {
+  if (!isNative(machine)) throw usageError(`images for ${machine.name} are bytecode`, "name a target of machine code by --target");
+  const [image] = await loadNativeImages([file], machine, io);
+  if (image === undefined) throw withoutSuite(file);
+  const { imageFunctions, listFunctions, listSymbols, loadDisassembler } = await import("../../compiler/images/listing.ts");
+  if (stage === "symbols") return listSymbols(image.native);
+  const functions = imageFunctions(image.native);
+  const wanted = name === null ? functions : functions.filter((candidate) => candidate.name === name);
+  if (name !== null && wanted.length === 0)
+    throw noFunction(
+      name,
+      functions.map((candidate) => candidate.name),
+    );
+  const readSource = (path: string): string | null => readText(path.startsWith(LIBRARY_PREFIX) ? `${LIB_FOLDER}${path.slice(LIBRARY_PREFIX.length)}` : path);
+  return listFunctions(wanted, { image: image.native, disassemble: await loadDisassembler(machine.target), readSource });
+}
+
+async function showImage(path: string): Promise<string> {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new CommandError(EXIT.environment, `cannot read ${path}: ${describeHostError(error)}`);
+  }
+  const { readImageFile } = await import("../../compiler/images/image-file.ts");
+  const { describeImage } = await import("../../compiler/images/describe-image.ts");
+  const result = readImageFile(bytes);
+  if (!result.ok) throw usageError(`${path} cannot be shown: ${result.reason}`);
+  return describeImage(result.file);
+}
+
+function withoutSuite(file: string): Error {
+  return new CommandError(EXIT.nothingSelected, `${file} has no suite, so it makes no image`);
+}
+
+async function showStage(stage: BytecodeStage, image: Image, machine: MachineDescription, name: string | null, options: ParsedOptions): Promise<string | Uint8Array> {
   switch (stage) {
     case "plan":
       return `${JSON.stringify(image.manifest, null, 2)}\n`;
     case "bytecode":
-      return showBytecode(image.module, options.value("function"));
+      return showBytecode(image.module, name);
     case "wasm": {
       const bytes = await translateImage(image.module, machine);
       return options.value("output") === null ? summariseWasm(bytes, image.module) : bytes;
@@ -93,26 +139,29 @@ async function showStage(stage: Exclude<Stage, "ast">, image: Image, machine: Ma
   }
 }
 
+async function showSpec(stage: Exclude<Stage, "image">, path: string, name: string | null, options: ParsedOptions, io: Io): Promise<string | Uint8Array> {
+  const [file = path, ...others] = findSpecFiles([path]);
+  if (others.length > 0) throw usageError(`\`${path}\` is a folder; name one file`);
+  if (stage === "ast") return showAst(file, io);
+  const machine = await findMachine(options.value("target"), options.value("machine"));
+  if (stage === "asm" || stage === "symbols") return showNative(stage, file, machine, name, io);
+  const { diagnostics, images } = compile([file], { machine, readFile: readText, libDirectory: LIB_FOLDER, tags: await readProjectTags() });
+  await failOn(diagnostics, io);
+  const [image] = images;
+  if (image === undefined) throw withoutSuite(file);
+  return showStage(stage, image, machine, name, options);
+}
+
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
-  const [wanted = "", path = ""] = options.positionals;
+  const [wanted = "", path = "", positional = null] = options.positionals;
   const stage = STAGES.find((name) => name === wanted);
   if (stage === undefined) {
     const nearest = nearestName(wanted, STAGES);
     throw usageError(`there is no stage \`${wanted}\``, nearest === undefined ? `stages: ${STAGES.join(", ")}` : `did you mean \`${nearest}\`?`);
   }
-  if (stage !== "bytecode" && options.has("function")) throw usageError("`--function` is for bytecode only");
-  const [file = path, ...others] = findSpecFiles([path]);
-  if (others.length > 0) throw usageError(`\`${path}\` is a folder; name one file`);
-  let contents: string | Uint8Array;
-  if (stage === "ast") contents = await showAst(file, io);
-  else {
-    const { machine } = await loadMachineDescription(options.value("machine"), null);
-    const { diagnostics, images } = compile([file], { machine, readFile: readText, libDirectory: LIB_FOLDER, tags: await readProjectTags() });
-    await failOn(diagnostics, io);
-    const [image] = images;
-    if (image === undefined) throw new CommandError(EXIT.nothingSelected, `${file} has no suite, so it makes no image`);
-    contents = await showStage(stage, image, machine, options);
-  }
+  const name = options.value("function") ?? positional;
+  if (name !== null && stage !== "bytecode" && stage !== "asm") throw usageError("a function is named for bytecode and asm only");
+  const contents = stage === "image" ? await showImage(path) : await showSpec(stage, path, name, options, io);
   const output = options.value("output");
   if (output === null) {
     io.out(typeof contents === "string" ? contents : "");

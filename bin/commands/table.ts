@@ -33,6 +33,7 @@ const FILTER: OptionRow = {
   help: "select by a filter expression, such as 'tag(slow) - device(edu)'",
 };
 const MACHINE: OptionRow = { name: "machine", value: "NAME", env: "GUESTSPEC_MACHINE", help: "machine to run on (default bytecode-virt)" };
+const TARGET: OptionRow = { name: "target", short: "t", value: "NAME", help: "instruction set: bytecode, x86_64, riscv64, aarch64" };
 const NO_CACHE: OptionRow = { name: "no-cache", help: "compile anew, and keep nothing" };
 const JSON_OUTPUT: OptionRow = { name: "json", help: "write JSON" };
 
@@ -102,8 +103,18 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "write images that boot by themselves, with their manifests",
     usage: "[PATH...]",
     positionals: [0, MANY],
-    options: [{ name: "output", short: "o", value: "DIR", help: "folder to write to (default build)" }, MACHINE, NO_CACHE],
-    notes: ["For specs/pci.gspec this writes DIR/specs/pci.bytecode.gbc and DIR/specs/pci.bytecode.json."],
+    options: [
+      { name: "output", short: "o", value: "DIR", help: "folder to write to (default build)" },
+      { ...TARGET, value: "NAME[,NAME]", multiple: true },
+      MACHINE,
+      { name: "format", value: "NAME", choices: ["elf", "flat"], help: "of native images (default: what the machine's loader takes)" },
+      { name: "standalone", help: "write scripts as well, which hold their image and need only QEMU" },
+      NO_CACHE,
+    ],
+    notes: [
+      "For specs/pci.gspec this writes DIR/specs/pci.bytecode.gbc and DIR/specs/pci.bytecode.json; of a native target the image",
+      "DIR/specs/pci.riscv64 (flat: pci.riscv64.bin), its manifest DIR/specs/pci.riscv64.json, and the script pci.riscv64.sh.",
+    ],
     load: () => import("./build.ts"),
   },
   {
@@ -116,14 +127,19 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: "show",
-    summary: "print a stage of the compiler: ast, plan, bytecode or wasm",
-    usage: "STAGE FILE",
-    positionals: [2, 2],
+    summary: "print a stage of the compiler, or what is in an image",
+    usage: "STAGE FILE [FUNCTION]",
+    positionals: [2, 3],
     options: [
       { name: "output", short: "o", value: "FILE", help: "write there; wasm is then binary" },
-      { name: "function", short: "f", value: "NAME", help: "bytecode: of one function only" },
+      { name: "function", short: "f", value: "NAME", help: "bytecode, asm: of one function only" },
+      TARGET,
       MACHINE,
       NO_CACHE,
+    ],
+    notes: [
+      "STAGE is ast, plan, bytecode or wasm; of a native target asm (machine code with the lines that it comes from) or symbols;",
+      "or image, for a file that `guestspec build` has made.",
     ],
     load: () => import("./show.ts"),
   },
