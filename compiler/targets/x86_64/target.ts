@@ -1,0 +1,198 @@
+// x86_64 as a native target: long mode, general registers only, images below 2 GiB. This file has the registers, the beginning and end
+// of functions, moves, branches and calls; what instructions become is in the lower-*.ts files beside it. rax, rcx, rdx and r11 hold
+// nothing from one instruction to the next: shifts, divisions, ports and cmpxchg want three of them by name.
+
+import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
+import { assemble } from "../../../isa/x86_64/assemble.ts";
+import { findRegister, R64_NAMES } from "../../../isa/x86_64/registers.ts";
+import { applyRelocation, RELOCATION_REACHES, type RelocationKind } from "../../../isa/x86_64/relocations.ts";
+import type { MachineDescription } from "../../../machines/description.ts";
+import { CPU_BLOCK, signatureWord } from "../../native/abi.ts";
+import type { Emission } from "../../native/emission.ts";
+import type { Frame } from "../../native/frame.ts";
+import type { Comparison, Label } from "../../native/items.ts";
+import type { Location, NativeTarget, Writable } from "../../native/target.ts";
+import { beginMove32, call, callRegister, conditionNumber, jump, jumpIf, OPCODES, pop, push, ret, withMemory, withMemoryOnly, withOne, BRANCH_KINDS } from "./encoding.ts";
+import { ARITHMETIC, compareValues, CONDITION_OF, testCondition } from "./lower-arithmetic.ts";
+import { MEMORY } from "./lower-memory.ts";
+import { lowerTrap, trapHere, trapWithAddress } from "./lower-traps.ts";
+import { apply, bring, canonical, R11, R15, RAX, RDX, RSP, stackSlot, moveRegister, storeStack } from "./values.ts";
+
+function numberOf(name: string): number {
+  const register = findRegister(name);
+  if (register?.kind !== "reg" || register.high === true) throw new Error(`isa/x86_64 has no general register ${name}`);
+  return register.number;
+}
+
+// System V AMD64 ABI, 3.2.3, but for results beyond the second.
+const ARGUMENTS = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"].map(numberOf);
+const RESULTS = ["rax", "rdx", "rcx", "rsi", "rdi", "r8"].map(numberOf);
+const CHANGED = ["rdi", "rsi", "r8", "r9", "r10"].map(numberOf);
+const KEPT = ["rbx", "rbp", "r12", "r13", "r14"].map(numberOf);
+
+const STACK_OVERFLOW = TRAP_CLASSES.indexOf("stack_overflow");
+const ACCESS_FAULT = TRAP_CLASSES.indexOf("access_fault");
+const EXECUTE = 3;
+
+const BELOW = conditionNumber("b");
+const NOT_EQUAL = conditionNumber("ne");
+const EQUAL = conditionNumber("e");
+const SIGN = conditionNumber("s");
+
+/** Larger frames are compared before the stack pointer goes there: the reserve below the limit has room for smaller ones. */
+const LARGE_FRAME = 4096;
+
+const LIMIT = { kind: "block", offset: CPU_BLOCK.stackLimit } as const;
+
+/** Kept registers are pushed, for that is short: they are at the frame's upper end, in any order. */
+function prologue(e: Emission, frame: Frame): void {
+  for (const { register } of frame.saved) push(e, register);
+  const rest = frame.size - 8 * frame.saved.length;
+  if (frame.isChecked) {
+    if (rest > LARGE_FRAME) {
+      const overflow = e.cold(() => trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 }));
+      moveRegister(e, R11, RSP);
+      apply(e, OPCODES.sub, 64, R11, { kind: "immediate", value: rest });
+      jumpIf(e, BELOW, overflow);
+      withMemory(e, OPCODES.cmp.toRegister[64], R11, LIMIT);
+      jumpIf(e, BELOW, overflow);
+      moveRegister(e, RSP, R11);
+    } else {
+      moveStack(e, -rest);
+      const overflow = e.cold(() => {
+        moveStack(e, rest);
+        trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 });
+      });
+      withMemory(e, OPCODES.cmp.toRegister[64], RSP, LIMIT);
+      jumpIf(e, BELOW, overflow);
+    }
+  } else moveStack(e, -rest);
+  if (!frame.isLeaf) poll(e);
+}
+
+/** A frame of eight bytes, which only aligns the stack, is an unimportant push. */
+function moveStack(e: Emission, bytes: number): void {
+  if (bytes === 0) return;
+  if (bytes === -8) push(e, RAX);
+  else apply(e, bytes < 0 ? OPCODES.sub : OPCODES.add, 64, RSP, { kind: "immediate", value: Math.abs(bytes) });
+}
+
+function epilogue(e: Emission, frame: Frame): void {
+  moveStack(e, frame.size - 8 * frame.saved.length);
+  for (const { register } of [...frame.saved].reverse()) pop(e, register);
+  ret(e);
+}
+
+function poll(e: Emission): void {
+  const back = e.label();
+  const empty = e.cold(() => {
+    call(e, { label: "guest_poll" });
+    jump(e, back);
+  });
+  withOne(e, OPCODES.dec[64], R15);
+  jumpIf(e, SIGN, empty);
+  e.bind(back);
+}
+
+/** Moves around calls: r11 is the only register that none of them is about. */
+function move(e: Emission, to: Writable, from: Location): void {
+  if (to.kind === "register") {
+    bring(e, to.register, from);
+    return;
+  }
+  if (from.kind === "register") storeStack(e, from.register, to.offset);
+  else if (from.kind === "constant" && BigInt.asIntN(32, from.value) === BigInt.asIntN(64, from.value)) {
+    withMemoryOnly(e, OPCODES.mov.immediate[64], stackSlot(to.offset), 4);
+    e.word(Number(BigInt.asIntN(32, from.value)));
+  } else {
+    bring(e, R11, from);
+    storeStack(e, R11, to.offset);
+  }
+}
+
+/** `guest_check_code` compares the word before the address in rax with edx: not zero when it is another or the address no code. */
+function checkCode(e: Emission, address: Location, signature: number): void {
+  bring(e, RAX, address);
+  beginMove32(e, RDX);
+  e.word(signatureWord(signature));
+  call(e, { label: "guest_check_code" });
+  jumpIf(
+    e,
+    NOT_EQUAL,
+    e.cold(() => trapWithAddress(e, { class: ACCESS_FAULT, access: EXECUTE, width: 0 })),
+  );
+}
+
+function branchIf(e: Emission, condition: Location, isZero: boolean, label: Label): void {
+  testCondition(e, condition);
+  jumpIf(e, isZero ? EQUAL : NOT_EQUAL, label);
+}
+
+function branchCompare(e: Emission, { op, type, left, right }: Comparison, label: Label): void {
+  compareValues(e, type, left, right);
+  jumpIf(e, CONDITION_OF[op], label);
+}
+
+/** A chain of comparisons: tables are rare and short. */
+function branchTable(e: Emission, index: Location, labels: readonly Label[]): void {
+  bring(e, RAX, index);
+  labels.slice(0, -1).forEach((label, value) => {
+    apply(e, OPCODES.cmp, 32, RAX, { kind: "immediate", value });
+    jumpIf(e, EQUAL, label);
+  });
+  const last = labels.at(-1);
+  if (last !== undefined) jump(e, last);
+}
+
+const REACH_OF_BRANCH: Readonly<Record<string, { readonly kind: RelocationKind; readonly bytes: bigint }>> = {
+  [BRANCH_KINDS.short]: { kind: "relative8", bytes: 1n },
+  [BRANCH_KINDS.long]: { kind: "relative32", bytes: 4n },
+};
+
+function isRelocation(kind: string): kind is RelocationKind {
+  return Object.hasOwn(RELOCATION_REACHES, kind);
+}
+
+function relocate(bytes: Uint8Array, kind: string, offset: number, place: bigint, target: bigint): string | undefined {
+  const branch = REACH_OF_BRANCH[kind];
+  if (branch !== undefined) return applyRelocation(bytes, branch.kind, offset, place, target - branch.bytes);
+  if (!isRelocation(kind)) throw new Error(`x86_64 has no relocation ${kind}`);
+  return applyRelocation(bytes, kind, offset, place, target);
+}
+
+/** What boot code chooses by: features of the board that it must not guess. */
+function entryConstants(_machine: MachineDescription, _constants: ReadonlyMap<string, bigint>): ReadonlyMap<string, bigint> {
+  return new Map();
+}
+
+export const x86_64 = {
+  name: "x86_64",
+  registers: { names: R64_NAMES, arguments: ARGUMENTS, results: RESULTS, changed: CHANGED, kept: KEPT, scratch: R11 },
+  branches: "short",
+  alignment: 1,
+  returnAddressBytes: 8,
+  libraryOperations: {},
+  entryFunctions: [],
+  entryConstants,
+  registerNumber: (name) => {
+    const register = findRegister(name);
+    return register?.kind === "reg" && register.high !== true ? register.number : undefined;
+  },
+  prologue,
+  epilogue,
+  move,
+  call,
+  checkCode,
+  codeRegister: RAX,
+  callChecked: (e) => callRegister(e, RAX),
+  jump,
+  branchIf,
+  branchCompare,
+  branchTable,
+  poll,
+  lower: { ...ARITHMETIC, ...MEMORY, trap: lowerTrap },
+  canonical,
+  absolute: "absolute64",
+  applyRelocation: relocate,
+  assemble,
+} as const satisfies NativeTarget;
