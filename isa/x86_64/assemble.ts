@@ -182,8 +182,9 @@ function withAddressWidth(operand: Operand, { addressWidth }: Prefixes, mode: Mo
   return { ...rest, addressWidth, ...(displacementWidth !== undefined && { displacementWidth: addressWidth === 16 || mode === 16 ? addressWidth : 32 }) };
 }
 
-function withoutAddressWidth({ addressWidth: _, ...prefixes }: Prefixes): Prefixes {
-  return prefixes;
+function withoutAddressWidth(prefixes: Prefixes): Prefixes {
+  const { addressWidth: _addressWidth, ...rest } = prefixes;
+  return rest;
 }
 
 const isJump = (operand: Operand | undefined): operand is TargetOperand => typeof operand === "object" && operand.kind === "target";

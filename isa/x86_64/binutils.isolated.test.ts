@@ -13,14 +13,13 @@ import { test } from "node:test";
 import { assemble, formatProblem } from "./assemble.ts";
 import { decode } from "./decode.ts";
 import type { DecodedInstruction } from "./decode.ts";
-import { disassemble, writeInstruction } from "./disassemble.ts";
+import { writeInstruction } from "./disassemble.ts";
 import { codeOf, createCodeBuffer, emitForm, fitsForm, selectForm, usualSegment } from "./encode.ts";
 import type { Prefixes } from "./encode.ts";
-import { findInstructions, INSTRUCTIONS, MNEMONIC_ALIASES, writeForm } from "./instructions.ts";
+import { INSTRUCTIONS, MNEMONIC_ALIASES, writeForm } from "./instructions.ts";
 import type { Instruction } from "./instructions.ts";
 import { valueOf } from "./operands.ts";
 import type { MemoryOperand, Mode, Operand, OperandClass, OperandPattern } from "./operands.ts";
-import { SEGMENT_NAMES } from "./registers.ts";
 
 const MODES = [64, 32, 16] as const;
 
@@ -52,11 +51,17 @@ function inFolder<Result>(action: (file: (name: string) => string) => Result): R
 /** Room for one instruction each, so that one wrong length does not move the others. */
 const SLOT = 16;
 
-/** The bytes that GNU as makes of every line, in a slot filled up with `fill`. */
+/** The bytes that GNU as makes of every line, in a slot filled up with 0. */
 function gnuAssemble(mode: Mode, lines: readonly string[]): Uint8Array {
+  return gnuAssembleText(
+    mode,
+    lines.flatMap((line) => [line, `.balign ${SLOT}, 0`]),
+  );
+}
+
+function gnuAssembleText(mode: Mode, lines: readonly string[]): Uint8Array {
   return inFolder((file) => {
-    const text = [".intel_syntax noprefix", `.code${mode}`, ...lines.flatMap((line) => [line, `.balign ${SLOT}, 0`])];
-    writeFileSync(file("forms.s"), `${text.join("\n")}\n`);
+    writeFileSync(file("forms.s"), `${[".intel_syntax noprefix", `.code${mode}`, ...lines].join("\n")}\n`);
     run("as", ["-W", mode === 64 ? "--64" : "--32", "-o", file("forms.o"), file("forms.s")]);
     run("objcopy", ["-O", "binary", "-j", ".text", file("forms.o"), file("forms.bin")]);
     return readFileSync(file("forms.bin"));
@@ -477,6 +482,89 @@ for (const mode of MODES) {
     context.diagnostic(`${slots.length} byte sequences, ${read.length} of them instructions, read alike`);
   });
 }
+
+/** What people write otherwise than the disassembler does. */
+const WRITTEN = [
+  ...[...MNEMONIC_ALIASES.keys()].flatMap((name) => {
+    if (name.startsWith("j") || name.startsWith("loop")) return [`${name} . + 2`];
+    if (name.startsWith("set")) return [`${name} byte ptr [rax]`, `${name} r9b`];
+    if (name.startsWith("cmov")) return [`${name} eax, [rcx]`];
+    // Not GNU as' name of int1.
+    return name === "icebp" ? [] : [name === "sal" ? "sal eax, 3" : name];
+  }),
+  "mov rax, [rbx]",
+  "mov [rbx], al",
+  "movzx eax, word ptr [rbx]",
+  "push [rax]",
+  "call [rax]",
+  "pop [rip + 8]",
+  "mov rax, ds:[rbx]",
+  "mov eax, fs:0x28",
+  "mov eax, [0x1234]",
+  "mov rax, [0x1122334455667788]",
+  "lea rax, [rbx + rsp]",
+  "lea rax, [rcx*8]",
+  "lea rax, [8*rcx + rbx - 4 + 12]",
+  "lea rax, [rbx + 0xffffffffffffffff]",
+  "test rax, [rbx]",
+  "xchg rax, [rbx]",
+  "xchg rax, r9",
+  "imul eax, 3",
+  "imul rax, 300",
+  "int 3",
+  "movsx rax, ecx",
+  "mov ds, ax",
+  "mov rax, fs",
+  "sldt rax",
+  "str rcx",
+  "pushfq",
+  "popfq",
+  "lock xchg [rax], ecx",
+  "repz cmpsb",
+  "repnz scasb",
+  "rep fs lodsb",
+  "jmp far ptr [rax]",
+  "fld st",
+  "xlat",
+  "cmpxchg16b [rax]",
+  "lgdt [rax]",
+  "invlpg [rax]",
+  "mov eax, 'A'",
+  "add rsp, -(8 * 4)",
+  "mov byte ptr [rax], ~0x0f & 0xff",
+] as const;
+
+test("what people write otherwise is what GNU as makes of it", options, () => {
+  const gnu = gnuAssemble(64, WRITTEN);
+  for (const [index, text] of WRITTEN.entries()) {
+    const assembly = assemble(text);
+    if (!assembly.ok) return assert.fail(`${text}: ${assembly.problems.map(formatProblem).join("; ")}`);
+    assert.equal(hex(assembly.bytes).padEnd(2 * SLOT, "0"), hex(gnu.subarray(index * SLOT, (index + 1) * SLOT)), text);
+  }
+});
+
+test("programs with labels: GNU as makes the same jumps long", options, (context) => {
+  const noise = makeNoise(0x51ed270b);
+  let jumps = 0;
+  for (const mode of MODES) {
+    for (let program = 0; program < 8; program++) {
+      const count = 60;
+      const lines = numbersTo(count).flatMap((label) => {
+        jumps++;
+        const target = Math.min(count - 1, Math.max(0, label + (noise() % 9) - 4));
+        const branch = ["jmp", "je", "jg", "call", "jnc"][noise() % 5] ?? "jmp";
+        return [`label${label}: ${branch} label${target}`, `.skip ${noise() % 45}`];
+      });
+      // Without alignment, since then there is one shortest program.
+      const assembly = assemble(lines.join("\n"), { mode });
+      if (!assembly.ok) return assert.fail(assembly.problems.map(formatProblem).join("\n"));
+      const gnu = gnuAssembleText(mode, lines);
+      assert.equal(hex(assembly.bytes), hex(gnu.subarray(0, assembly.bytes.length)));
+      assert.ok(gnu.subarray(assembly.bytes.length).every((byte) => byte === 0x90));
+    }
+  }
+  context.diagnostic(`${jumps} jumps, alike`);
+});
 
 /** Undefined when decoding gives the case's form and operands. */
 function explainRound({ form, mode, operands, prefixes, bytes }: Case, decoded: DecodedInstruction | undefined): string | undefined {

@@ -6,7 +6,7 @@ import { segmentMatters, SHORT_ADDRESSES, usualSegment } from "./encode.ts";
 import type { Prefixes } from "./encode.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import type { Instruction } from "./instructions.ts";
-import type { MemoryOperand, Mode, Operand, OperandPattern } from "./operands.ts";
+import type { MemoryOperand, Mode, Operand, OperandClass, OperandPattern } from "./operands.ts";
 
 export interface DecodedInstruction {
   readonly instruction: Instruction;
@@ -45,6 +45,9 @@ const SEGMENT_PREFIXES: ReadonlyMap<number, number> = new Map([
   [0x65, 5],
 ]);
 
+const REGISTER_WIDTHS: Readonly<Partial<Record<OperandClass, 8 | 16 | 32 | 64>>> = { reg8: 8, reg16: 16, reg32: 32, reg64: 64 };
+
+/** Intel SDM volume 2, 2.3.11. */
 const MAX_LENGTH = 15;
 
 /** Forms by mode, whether VEX, map and opcode; made at the first use. */
@@ -182,30 +185,17 @@ function readForm(form: Instruction, reader: Reader): DecodedInstruction | undef
   const isBare = form.operands.some(({ slot }) => slot === "address");
 
   const readRegister = (pattern: OperandPattern, number: number): Operand | undefined => {
-    const [kind] = pattern.classes;
+    const [kind = "none"] = pattern.classes;
     if (number === pattern.without) return undefined;
-    switch (kind) {
-      case "reg8":
-        if (number > 3 && number < 8 && reader.rex === undefined) return { kind: "reg", width: 8, number, high: true };
-        needsRex ||= number > 3;
-        return { kind: "reg", width: 8, number };
-      case "reg16":
-        return { kind: "reg", width: 16, number };
-      case "reg32":
-        return { kind: "reg", width: 32, number };
-      case "reg64":
-        return { kind: "reg", width: 64, number };
-      case "sreg":
-        return number < 6 ? { kind, number } : undefined;
-      case "dr":
-      case "st":
-        return number < 8 ? { kind, number } : undefined;
-      case "cr":
-      case "xmm":
-        return { kind, number };
-      default:
-        return undefined;
+    if (kind === "reg8") {
+      if (number > 3 && number < 8 && reader.rex === undefined) return { kind: "reg", width: 8, number, high: true };
+      needsRex ||= number > 3;
     }
+    const width = REGISTER_WIDTHS[kind];
+    if (width !== undefined) return { kind: "reg", width, number };
+    if (kind === "sreg") return number < 6 ? { kind, number } : undefined;
+    if (kind === "dr" || kind === "st") return number < 8 ? { kind, number } : undefined;
+    return kind === "cr" || kind === "xmm" ? { kind, number } : undefined;
   };
 
   const readOperand = (pattern: OperandPattern): Operand | undefined => {

@@ -189,14 +189,17 @@ const fitsField = (value: number, bits: number): boolean => Number.isInteger(val
 function fitsImmediate({ field, extended, fixed }: OperandPattern, value: number | bigint): boolean {
   if (fixed !== undefined) return Number(value) === fixed;
   if (field === undefined || extended === undefined) return false;
-  if (extended === 64) return (typeof value === "bigint" || Number.isInteger(value)) && fitsLongImmediate(BigInt(value), field);
+  if (extended === 64)
+    return typeof value === "bigint" ? fitsLongImmediate(value, field) : Number.isSafeInteger(value) && (field === 64 || isSigned(value, field));
   if (typeof value === "bigint" && (value < -0x8000_0000n || value > 0xffff_ffffn)) return false;
   const number = Number(value);
   if (!fitsField(number, extended)) return false;
   if (field === extended) return true;
   const signed = number >= 2 ** (extended - 1) ? number - 2 ** extended : number;
-  return signed >= -(2 ** (field - 1)) && signed < 2 ** (field - 1);
+  return isSigned(signed, field);
 }
+
+const isSigned = (value: number, bits: number): boolean => value >= -(2 ** (bits - 1)) && value < 2 ** (bits - 1);
 
 function fitsLongImmediate(value: bigint, field: number): boolean {
   if (value < -(1n << 63n) || value >= 1n << 64n) return false;

@@ -12,7 +12,7 @@
 // Left out: BCD and bounds checks, MMX, SSE3 and later vectors, AVX, VMX and SVM but the hypercalls, TSX, MPX, CET, SGX, AMX.
 
 import { isPatternName, PATTERNS } from "./operands.ts";
-import type { OperandPattern, PatternName, Slot } from "./operands.ts";
+import type { OperandPattern, Slot } from "./operands.ts";
 
 type Row = readonly [mnemonic: string, operands: string, encoding: string, flags?: string];
 
@@ -836,5 +836,5 @@ export function isMnemonic(name: string): name is Mnemonic {
 
 /** "add rm32, imm8/32", for messages. */
 export function writeForm({ mnemonic, operands }: Instruction): string {
-  return [mnemonic, operands.map(({ name }: { readonly name: PatternName | string }) => name).join(", ")].join(" ").trim();
+  return [mnemonic, operands.map(({ name }) => name).join(", ")].join(" ").trim();
 }

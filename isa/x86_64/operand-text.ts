@@ -175,12 +175,6 @@ function readOffset(context: OperandContext, tokens: readonly Token[]): ReadOper
   return { operand: { kind: "imm", value: 0, width: 64 }, expression: tokens, at: tokens[0] ?? context.start };
 }
 
-/** `movabs` has room for any address; elsewhere in 64-bit mode it must be one that 32 bits can say. */
-function addressImmediateWidth(context: OperandContext): 16 | 32 | 64 {
-  if (context.head.text.toLowerCase() === "movabs") return 64;
-  return context.mode === 16 ? 16 : 32;
-}
-
 function readFar(context: OperandContext, selector: readonly Token[], offset: readonly Token[], width: MemoryWidth | undefined): ReadOperand {
   const number = readValue(context, selector);
   const place = readValue(context, offset);

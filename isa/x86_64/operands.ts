@@ -23,7 +23,7 @@ export interface MemoryOperand {
   readonly kind: "mem";
   /** Bits accessed; absent where another operand says it or the instruction has one width only. */
   readonly width?: MemoryWidth;
-  /** A far pointer: 16 bits of selector behind an offset. 48 bits are always one. */
+  /** A far pointer, 16 bits of selector behind an offset; it says its width. One of 48 bits is nothing else. */
   readonly far?: true;
   /** Number of a general register of the address width. */
   readonly base?: number;
