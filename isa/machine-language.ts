@@ -62,7 +62,6 @@ export const TARGET_PREFIXES: ReadonlyMap<string, SysIsa> = new Map([
 ]);
 
 const LOADERS: ReadonlyMap<string, () => Promise<MachineLanguage>> = new Map([
-  ["aarch64", async () => (await import("./aarch64/machine-language.ts")).AARCH64],
   ["x86_64", async () => (await import("./x86_64/machine-language.ts")).X86_64],
   ["riscv64", async () => (await import("./riscv64/machine-language.ts")).RISCV64],
   ["aarch64", async () => (await import("./aarch64/machine-language.ts")).AARCH64],

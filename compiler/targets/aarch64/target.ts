@@ -1,0 +1,201 @@
+// aarch64 as a native target: A64 instructions of Armv8.0 at EL1. This file has the registers, the beginning and end of functions,
+// moves, branches and calls; what instructions become is in the lower-*.ts files beside it. Sections are those of the Arm
+// Architecture Reference Manual, DDI 0487 (I.a).
+
+import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
+import { assemble } from "../../../isa/aarch64/assemble.ts";
+import { findRegister, registerName } from "../../../isa/aarch64/registers.ts";
+import { applyRelocation, type RelocationKind } from "../../../isa/aarch64/relocations.ts";
+import type { MachineDescription } from "../../../machines/description.ts";
+import { CPU_BLOCK } from "../../native/abi.ts";
+import type { Emission } from "../../native/emission.ts";
+import type { Frame } from "../../native/frame.ts";
+import type { Label } from "../../native/items.ts";
+import type { Location, NativeTarget, Writable } from "../../native/target.ts";
+import { CONDITION, enc, EXTEND } from "./encoding.ts";
+import { ARITHMETIC, branchCompare, branchOn, branchZero, jump } from "./lower-arithmetic.ts";
+import { MEMORY } from "./lower-memory.ts";
+import { lowerTrap, trapHere } from "./lower-traps.ts";
+import { addOffset, bring, canonical, CPU, FUEL_REGISTER, loadStack, loadValue, LR, SP, storeStack, T0, T1, T2, ZERO } from "./values.ts";
+
+const numbersFrom = (first: number, last: number): readonly number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
+const ARGUMENTS = numbersFrom(0, 7);
+/** x13 and x14 are scratch of single instructions. */
+const CHANGED = numbersFrom(0, 12);
+const KEPT = [...numbersFrom(19, 27), 29];
+
+const STACK_OVERFLOW = TRAP_CLASSES.indexOf("stack_overflow");
+const ACCESS_FAULT = TRAP_CLASSES.indexOf("access_fault");
+const EXECUTE = 3;
+
+/** What lies below the stack limit is enough for an interrupt while a frame of this size is taken and not yet refused. */
+const TAKEN_AT_ONCE = 512;
+
+/** Registers and where they are kept, in pairs of neighbours as far as there are any. */
+function keptSlots(frame: Frame): readonly (readonly { readonly register: number; readonly offset: number }[])[] {
+  const slots = [...frame.saved, ...(frame.returnAddress === null ? [] : [{ register: LR, offset: frame.returnAddress }])];
+  const groups: { register: number; offset: number }[][] = [];
+  for (const slot of slots) {
+    const last = groups.at(-1);
+    if (last?.length === 1 && last[0]?.offset === slot.offset - 8) last.push(slot);
+    else groups.push([slot]);
+  }
+  return groups;
+}
+
+const LARGEST_PAIR_OFFSET = 504;
+
+function keep(e: Emission, frame: Frame, isLoad: boolean): void {
+  for (const [first, second] of keptSlots(frame)) {
+    if (first === undefined) continue;
+    if (second !== undefined && first.offset <= LARGEST_PAIR_OFFSET) {
+      e.word((isLoad ? enc.ldp : enc.stp)(first.register, second.register, SP, first.offset));
+      continue;
+    }
+    for (const slot of second === undefined ? [first] : [first, second]) (isLoad ? loadStack : storeStack)(e, slot.register, slot.offset);
+  }
+}
+
+function prologue(e: Emission, frame: Frame): void {
+  if (frame.isChecked && frame.size <= TAKEN_AT_ONCE) {
+    const overflow = e.cold(() => {
+      addOffset(e, SP, SP, frame.size);
+      trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 });
+    });
+    e.word(enc.loadScaled[64](T0, CPU, CPU_BLOCK.stackLimit / 8));
+    addOffset(e, SP, SP, -frame.size);
+    e.word(enc.subsExt64(ZERO, SP, T0, EXTEND.uxtx));
+    branchOn(e, CONDITION.lo, overflow);
+  } else if (frame.isChecked) {
+    const overflow = e.cold(() => trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 }));
+    e.word(enc.loadScaled[64](T0, CPU, CPU_BLOCK.stackLimit / 8));
+    addOffset(e, T1, SP, -frame.size, T2);
+    e.word(enc.subs.x(ZERO, T1, T0));
+    branchOn(e, CONDITION.lo, overflow);
+    e.word(enc.addImm.x(SP, T1, 0));
+  } else addOffset(e, SP, SP, -frame.size);
+  keep(e, frame, false);
+  if (!frame.isLeaf) poll(e);
+}
+
+function epilogue(e: Emission, frame: Frame): void {
+  keep(e, frame, true);
+  addOffset(e, SP, SP, frame.size);
+  e.word(enc.ret);
+}
+
+/** x15 is the link: in a leaf the return address is still in x30. `guest_poll` comes back to behind the branch by itself. */
+function poll(e: Emission): void {
+  const back = e.label();
+  const empty = e.cold(() => {
+    e.refer(back, "adr21");
+    e.word(enc.adr(T2));
+    e.relocate("branch26", { kind: "label", name: "guest_poll" });
+    e.word(enc.b);
+  });
+  e.word(enc.subsImm.x(FUEL_REGISTER, FUEL_REGISTER, 1));
+  branchOn(e, CONDITION.mi, empty);
+  e.bind(back);
+}
+
+function move(e: Emission, to: Writable, from: Location): void {
+  if (to.kind === "register") bring(e, to.register, from);
+  else if (from.kind === "register") storeStack(e, from.register, to.offset);
+  else if (from.kind === "constant" && from.value === 0n) storeStack(e, ZERO, to.offset);
+  else {
+    bring(e, T1, from);
+    storeStack(e, T1, to.offset);
+  }
+}
+
+function call(e: Emission, callee: { readonly function: number } | { readonly label: string }): void {
+  e.relocate("branch26", "function" in callee ? { kind: "function", function: callee.function } : { kind: "label", name: callee.label });
+  e.word(enc.bl);
+}
+
+/** `guest_check_code` compares the word before the address in x16 with signature x17, and leaves the address in x15 if it may be called. */
+function checkCode(e: Emission, address: Location, signature: number): void {
+  bring(e, T0, address);
+  loadValue(e, T1, BigInt(signature));
+  call(e, { label: "guest_check_code" });
+  branchOn(
+    e,
+    CONDITION.ne,
+    e.cold(() => trapHere(e, { class: ACCESS_FAULT, access: EXECUTE, width: 0 }, { base: T0, offset: 0 })),
+  );
+}
+
+function branchIf(e: Emission, condition: Location, isZero: boolean, label: Label): void {
+  let register = T0;
+  if (condition.kind === "register") register = condition.register;
+  else bring(e, T0, condition);
+  branchZero(e, register, "i32", isZero, label);
+}
+
+/** A chain of comparisons: tables are rare and short. */
+function branchTable(e: Emission, index: Location, labels: readonly Label[]): void {
+  bring(e, T0, index);
+  labels.slice(0, -1).forEach((label, value) => {
+    if (value < 1 << 12) e.word(enc.subsImm.w(ZERO, T0, value));
+    else {
+      loadValue(e, T1, BigInt(value));
+      e.word(enc.subs.w(ZERO, T0, T1));
+    }
+    branchOn(e, CONDITION.eq, label);
+  });
+  const last = labels.at(-1);
+  if (last !== undefined) jump(e, last);
+}
+
+function registerNumber(name: string): number | undefined {
+  return findRegister("xsp", name) ?? findRegister("w", name);
+}
+
+/** Nothing beyond the machine's own constants: one entry serves all boards at EL1. */
+function entryConstants(_machine: MachineDescription, _constants: ReadonlyMap<string, bigint>): ReadonlyMap<string, bigint> {
+  return new Map();
+}
+
+export const aarch64 = {
+  name: "aarch64",
+  registers: {
+    names: numbersFrom(0, 31).map((number) => registerName("xsp", number)),
+    arguments: ARGUMENTS,
+    results: ARGUMENTS,
+    changed: CHANGED,
+    kept: KEPT,
+    scratch: T0,
+  },
+  branches: "short",
+  alignment: 4,
+  returnAddressBytes: 0,
+  libraryOperations: {
+    "port_in.i8": "platform.port_in8",
+    "port_in.i16": "platform.port_in16",
+    "port_in.i32": "platform.port_in32",
+    "port_out.i8": "platform.port_out8",
+    "port_out.i16": "platform.port_out16",
+    "port_out.i32": "platform.port_out32",
+  },
+  entryFunctions: [],
+  entryConstants,
+  registerNumber,
+  prologue,
+  epilogue,
+  move,
+  call,
+  checkCode,
+  codeRegister: T2,
+  callChecked: (e) => e.word(enc.blr(T2)),
+  jump,
+  branchIf,
+  branchCompare,
+  branchTable,
+  poll,
+  lower: { ...ARITHMETIC, ...MEMORY, trap: lowerTrap },
+  canonical,
+  absolute: "absolute64",
+  applyRelocation: (bytes, kind, offset, place, target) => applyRelocation(bytes, kind as RelocationKind, offset, place, target),
+  assemble,
+} as const satisfies NativeTarget;
