@@ -62,8 +62,8 @@ function listFolders(directory: string): readonly string[] {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
 }
 
-function constantNames(machine: MachineDescription): readonly string[] {
-  return guestConstants(machine).map(({ name }) => name);
+function constantsOf(machine: MachineDescription): readonly (readonly [string, bigint])[] {
+  return guestConstants(machine).map(({ name, value }) => [name, value] as const);
 }
 
 function packagedMachines(): readonly MachineDescription[] {
@@ -76,20 +76,21 @@ function packagedMachines(): readonly MachineDescription[] {
 
 function checkProgram(paths: readonly string[], options: CompileOptions): Program {
   // Read when a constant is missing: mostly none is.
-  let constants: ReadonlySet<string> | null = null;
+  let constants: ReadonlyMap<string, bigint> | null = null;
   return loadProgram(paths, {
     target: {
       name: options.machine.target,
       layout: options.layout ?? DEFAULT_LAYOUT,
-      constants: new Map(guestConstants(options.machine).map(({ name, value }) => [name, value])),
+      constants: new Map(constantsOf(options.machine)),
       language: options.language ?? null,
-      allConstants: () => (constants ??= new Set((options.allMachines ?? packagedMachines)().flatMap(constantNames))),
+      allConstants: () => (constants ??= new Map((options.allMachines ?? packagedMachines)().flatMap(constantsOf))),
       unmetNeed: (need) => unmetReason(need, options.machine),
     },
     targets: TARGETS,
     readFile: options.readFile,
     libDirectory: options.libDirectory,
     libraryModules: () => listModules(options.libDirectory),
+    libraryPath: [...options.machine.library, options.machine.target],
     libraryFolders: () => listFolders(options.libDirectory),
     projectTags: () => options.tags ?? [],
     isNative: options.native !== undefined,

@@ -2,6 +2,7 @@
 // for editors.
 
 import { compile } from "../../compiler/index.ts";
+import { loadMachineLanguage } from "../../isa/machine-language.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { CommandError } from "../errors.ts";
 import { findSpecFiles } from "../find-specs.ts";
@@ -13,7 +14,8 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const files = findSpecFiles(options.positionals);
   if (files.length === 0) throw new CommandError(EXIT.nothingSelected, "there are no specs (*.gspec, *.gspec.yaml) here");
   const { machine } = await loadMachineDescription(options.value("machine"), null);
-  const { diagnostics, images } = compile(files, { machine, readFile: readText, libDirectory: LIB_FOLDER, tags: await readProjectTags() });
+  const language = await loadMachineLanguage(machine.target);
+  const { diagnostics, images } = compile(files, { machine, language, readFile: readText, libDirectory: LIB_FOLDER, tags: await readProjectTags() });
   const exitCode = diagnostics.some(({ severity }) => severity === "error") ? EXIT.compile : EXIT.ok;
   if (options.has("json")) {
     const { diagnosticsAsJson } = await import("../../compiler/diagnostics/render.ts");

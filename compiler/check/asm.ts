@@ -12,7 +12,7 @@ import { asInteger } from "./constants.ts";
 import { fail, suggest, type Context } from "./context.ts";
 import { defaultType, quote } from "./convert.ts";
 import { checkTargetName, constantOf } from "./declarations.ts";
-import { needConstantElsewhere } from "./elsewhere.ts";
+import { constantElsewhere } from "./elsewhere.ts";
 import { checkExpr, requireReadable } from "./expressions.ts";
 import { checkPlace } from "./places.ts";
 import { failAbsent, useReach } from "./reach.ts";
@@ -228,7 +228,5 @@ function integerOf(context: Context, symbol: Symbol | undefined, at: Span): bigi
 }
 
 function machineConstant(context: Context, path: string, at: Span): bigint | null {
-  const value = context.target.constants.get(path);
-  if (value !== undefined) return value;
-  return needConstantElsewhere(context, path, at) ? 0n : null;
+  return context.target.constants.get(path) ?? constantElsewhere(context, path, at);
 }

@@ -190,7 +190,7 @@ function needArgument(context: Context, arg: Need["args"][number], capability: C
 
 /** The name of a device, or of a constant of it, that this or another machine of the package has. */
 function deviceNamed(context: Context, name: string): string | null {
-  const names = [...context.target.constants.keys(), ...context.target.allConstants()];
+  const names = [...context.target.constants.keys(), ...context.target.allConstants().keys()];
   return names.some((known) => known === name || known.startsWith(`${name}.`)) ? name : null;
 }
 

@@ -6,13 +6,17 @@ import type { Span } from "../../grammar/source.ts";
 import { listNames, type Context } from "./context.ts";
 import { addNeed, failAbsent } from "./reach.ts";
 
-/** Whether another machine has the constant; the code that uses it then needs the device, or that property of it. */
-export function needConstantElsewhere(context: Context, path: string, span: Span): boolean {
-  if (!context.target.allConstants().has(path)) return false;
+/**
+ * The value that another machine has for the constant: it fits where it is used, as it does there. The code that uses it needs the
+ * device, or that property of it. Null: no machine has it.
+ */
+export function constantElsewhere(context: Context, path: string, span: Span): bigint | null {
+  const value = context.target.allConstants().get(path);
+  if (value === undefined) return null;
   const [device = ""] = path.split(".");
   const hasDevice = [...context.target.constants.keys()].some((name) => name.startsWith(`${device}.`));
   addNeed(context, { name: "device", args: [hasDevice ? path : device], span });
-  return true;
+  return value;
 }
 
 /** Whether the library of another target has this module, which is then said. */

@@ -229,9 +229,9 @@ const WORDS: ReadonlyMap<string, string> = new Map([
 function failUnknown(context: Context, name: string, span: Span): void {
   const word = WORDS.get(name);
   if (word !== undefined) return fail(context, span, "E0401", `\`${name}\` is not a value`, { label: "a statement", help: word });
-  if (failModuleElsewhere(context, name, span)) return;
   if (context.modules.lib(name) !== null)
     return fail(context, span, "E0401", `\`${name}\` is a module, not a value`, { help: `what is in it stands behind its name: \`${name}.\`` });
+  if (failModuleElsewhere(context, name, span)) return;
   const elsewhere = context.scope.module.file.items.find((item): item is FnItem => item.kind === "fn" && item.name.text === name);
   if (elsewhere !== undefined && elsewhere.on.length > 0) {
     const targets = listNames(elsewhere.on.map((target) => target.text));

@@ -7,7 +7,7 @@ import { BOOL, BUILTIN_TYPES, COMPTIME_INT, U8, USIZE, bitsOf, integerRange, siz
 import { intValue } from "./constants.ts";
 import { errorExpr, fail, listNames, suggest, type Context } from "./context.ts";
 import { quote } from "./convert.ts";
-import { failNameElsewhere, needConstantElsewhere } from "./elsewhere.ts";
+import { constantElsewhere, failNameElsewhere } from "./elsewhere.ts";
 import { checkOperand, symbolValue, typeNamed } from "./expressions.ts";
 import { INTRINSICS, INTRINSIC_NAMESPACES, findIntrinsic } from "./intrinsics.ts";
 import { completeType, methodsOf } from "./resolve-types.ts";
@@ -85,10 +85,8 @@ function machinePath(context: Context, expr: Member): string | null {
 
 function machineConstant(context: Context, path: string, expr: Member): HExpr {
   if (path === "little_endian") return { kind: "const", value: intValue(context.target.layout.endian === "little" ? 1n : 0n), type: BOOL, span: expr.span };
-  const value = context.target.constants.get(path);
-  if (value !== undefined) return { kind: "const", value: intValue(value), type: COMPTIME_INT, span: expr.span };
-  // Zero, in code that does not run here.
-  if (needConstantElsewhere(context, path, expr.span)) return { kind: "const", value: intValue(0n), type: COMPTIME_INT, span: expr.span };
+  const value = context.target.constants.get(path) ?? constantElsewhere(context, path, expr.span);
+  if (value !== null) return { kind: "const", value: intValue(value), type: COMPTIME_INT, span: expr.span };
   const [device = ""] = path.split(".");
   const own = [...context.target.constants.keys()].filter((name) => name.startsWith(`${device}.`));
   const help = own.length > 0 ? `\`machine.${device}\` has ${listNames(own.map((name) => name.slice(device.length + 1)))}` : undefined;
