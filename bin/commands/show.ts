@@ -126,7 +126,13 @@ function withoutSuite(file: string): Error {
   return new CommandError(EXIT.nothingSelected, `${file} has no suite, so it makes no image`);
 }
 
-async function showStage(stage: BytecodeStage, image: Image, machine: MachineDescription, name: string | null, options: ParsedOptions): Promise<string | Uint8Array> {
+async function showStage(
+  stage: BytecodeStage,
+  image: Image,
+  machine: MachineDescription,
+  name: string | null,
+  options: ParsedOptions,
+): Promise<string | Uint8Array> {
   switch (stage) {
     case "plan":
       return `${JSON.stringify(image.manifest, null, 2)}\n`;
@@ -139,16 +145,28 @@ async function showStage(stage: BytecodeStage, image: Image, machine: MachineDes
   }
 }
 
+/** The bytecode as the machine's images are made from it: a native target's calls its library where the bytecode machine has instructions. */
+async function compileSpec(file: string, machine: MachineDescription, io: Io): Promise<Image> {
+  let images: readonly Image[];
+  if (isNative(machine)) images = await loadNativeImages([file], machine, io);
+  else {
+    const compilation = compile([file], { machine, readFile: readText, libDirectory: LIB_FOLDER, tags: await readProjectTags() });
+    await failOn(compilation.diagnostics, io);
+    ({ images } = compilation);
+  }
+  const [image] = images;
+  if (image === undefined) throw withoutSuite(file);
+  return image;
+}
+
 async function showSpec(stage: Exclude<Stage, "image">, path: string, name: string | null, options: ParsedOptions, io: Io): Promise<string | Uint8Array> {
   const [file = path, ...others] = findSpecFiles([path]);
   if (others.length > 0) throw usageError(`\`${path}\` is a folder; name one file`);
   if (stage === "ast") return showAst(file, io);
   const machine = await findMachine(options.value("target"), options.value("machine"));
   if (stage === "asm" || stage === "symbols") return showNative(stage, file, machine, name, io);
-  const { diagnostics, images } = compile([file], { machine, readFile: readText, libDirectory: LIB_FOLDER, tags: await readProjectTags() });
-  await failOn(diagnostics, io);
-  const [image] = images;
-  if (image === undefined) throw withoutSuite(file);
+  if (stage === "wasm" && isNative(machine)) throw usageError(`images for ${machine.name} do not become WebAssembly`);
+  const image = await compileSpec(file, machine, io);
   return showStage(stage, image, machine, name, options);
 }
 

@@ -14,7 +14,18 @@ function functionsOf({ symbols }: DebugInput): readonly NativeSymbol[] {
 
 /** DWARF 4, chapter 7. */
 const TAG = { compileUnit: 0x11, subprogram: 0x2e } as const;
-const AT = { name: 0x03, stmtList: 0x10, lowPc: 0x11, highPc: 0x12, language: 0x13, compDir: 0x1b, producer: 0x25, declFile: 0x3a, declLine: 0x3b, external: 0x3f } as const;
+const AT = {
+  name: 0x03,
+  stmtList: 0x10,
+  lowPc: 0x11,
+  highPc: 0x12,
+  language: 0x13,
+  compDir: 0x1b,
+  producer: 0x25,
+  declFile: 0x3a,
+  declLine: 0x3b,
+  external: 0x3f,
+} as const;
 const FORM = { addr: 0x01, data2: 0x05, data8: 0x07, string: 0x08, udata: 0x0f, secOffset: 0x17, flagPresent: 0x19 } as const;
 const VERSION = 4;
 /** The language decides how a debugger reads expressions; C's are the most useful ones for registers and memory. */

@@ -120,12 +120,14 @@ function sectionsOf(segment: LoadSegment, offset: number): readonly Section[] {
   let at = 0;
   for (const { name, size, isCode } of segment.parts) {
     const flags = access | (isCode ? SHF.execute : 0);
-    if (size > 0) sections.push({ name, type: SHT.progbits, flags, address: segment.address + BigInt(at), offset: offset + at, size, align: at === 0 ? PAGE : 1 });
+    if (size > 0)
+      sections.push({ name, type: SHT.progbits, flags, address: segment.address + BigInt(at), offset: offset + at, size, align: at === 0 ? PAGE : 1 });
     at += size;
   }
   if (at !== segment.bytes.length) throw new Error(`the parts of a segment are ${at} bytes, it has ${segment.bytes.length}`);
   const zeros = segment.memorySize - at;
-  if (zeros > 0) sections.push({ name: ".bss", type: SHT.nobits, flags: access, address: segment.address + BigInt(at), offset: offset + at, size: zeros, align: 1 });
+  if (zeros > 0)
+    sections.push({ name: ".bss", type: SHT.nobits, flags: access, address: segment.address + BigInt(at), offset: offset + at, size: zeros, align: 1 });
   return sections;
 }
 

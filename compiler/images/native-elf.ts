@@ -62,9 +62,13 @@ function plainName(name: string): string {
 
 function elfSymbols({ symbols, labels }: NativeImage): readonly ElfSymbol[] {
   const known = new Set(symbols.map(({ name }) => name));
-  const named = symbols.map(
-    ({ name, address, size, kind }): ElfSymbol => ({ name, binding: STB.global, type: kind === "function" ? STT.function : STT.object, address, size }),
-  );
+  const named = symbols.map(({ name, address, size, kind }): ElfSymbol => ({
+    name,
+    binding: STB.global,
+    type: kind === "function" ? STT.function : STT.object,
+    address,
+    size,
+  }));
   const more: ElfSymbol[] = [];
   const add = (name: string, binding: number, address: bigint): void => {
     if (known.has(name)) return;

@@ -101,7 +101,12 @@ interface LoaderCode {
   readonly boot: Uint8Array | null;
 }
 
-function assembleLoader(target: PackOptions["target"], { file, text }: PackOptions["loader"], constants: ReadonlyMap<string, bigint>, base: bigint): LoaderCode {
+function assembleLoader(
+  target: PackOptions["target"],
+  { file, text }: PackOptions["loader"],
+  constants: ReadonlyMap<string, bigint>,
+  base: bigint,
+): LoaderCode {
   const assembly = target.assemble(text, { origin: base, constants });
   if (!assembly.ok) throw new Error(assembly.problems.map((problem) => `${file}:${formatProblem(problem)}`).join("\n"));
   const { bytes, labels } = assembly;

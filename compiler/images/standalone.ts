@@ -44,7 +44,11 @@ function argumentLines(args: readonly string[]): readonly string[] {
 }
 
 function base64Lines(bytes: Uint8Array): readonly string[] {
-  return Buffer.from(bytes).toString("base64").match(/.{1,120}/g) ?? [];
+  return (
+    Buffer.from(bytes)
+      .toString("base64")
+      .match(/.{1,120}/g) ?? []
+  );
 }
 
 /** One line of a comment or a message, whatever a suite is called. */
@@ -160,6 +164,7 @@ image > "$work/image" || fail ${STANDALONE_STATUS.environment} "cannot unpack th
 mkfifo "$work/console" || fail ${STANDALONE_STATUS.environment} "cannot make a pipe in $work"
 tee "$work/log" < "$work/console" &
 reader=$!
+SECONDS=0
 # In the background, because a trap waits for whatever runs in the foreground.
 timeout -k 5 "$timeout" "$qemu" "\${args[@]}" < /dev/null > "$work/console" &
 guest=$!
@@ -168,8 +173,11 @@ status=$?
 guest=
 wait "$reader"
 
+# 137 is also what a QEMU ends with that somebody else has killed.
+if [ $status -eq 124 ] || { [ $status -eq 137 ] && [ $SECONDS -ge "$timeout" ]; }; then
+  fail ${STANDALONE_STATUS.timedOut} "timed out after $timeout s"
+fi
 case $status in
-  124 | 137) fail ${STANDALONE_STATUS.timedOut} "timed out after $timeout s" ;;
   ${exit.good}) grep -q '^ok 1 ' "$work/log" && exit ${STANDALONE_STATUS.pass} ;;
   ${exit.failed}) grep -q '^not ok 1 ' "$work/log" && exit ${STANDALONE_STATUS.fail} ;;
 esac

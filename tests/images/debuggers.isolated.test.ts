@@ -51,7 +51,15 @@ for (const target of TARGETS) {
 
   test(`gdb knows functions and lines of the ${target} file`, needsTools("gdb-multiarch"), (context) => {
     const cwd = makeFolder(context, target);
-    const { stdout, stderr } = debug(cwd, ["break tiny.say", "break tiny_say", 'break -function "ends: {it}!"', "break ends_it_", "break tiny.gspec:3", "list tiny.gspec:3", "info line ends_it_"]);
+    const { stdout, stderr } = debug(cwd, [
+      "break tiny.say",
+      "break tiny_say",
+      'break -function "ends: {it}!"',
+      "break ends_it_",
+      "break tiny.gspec:3",
+      "list tiny.gspec:3",
+      "info line ends_it_",
+    ]);
     assert.equal(stderr, "");
     for (const number of [1, 2]) assert.match(stdout, new RegExp(`Breakpoint ${number} at 0x[0-9a-f]+: file guestspec/lib/tiny\\.gspec, line [78]\\.`));
     for (const number of [3, 4, 5]) assert.match(stdout, new RegExp(`Breakpoint ${number} at 0x[0-9a-f]+: file tiny\\.gspec, line 3\\.`));
@@ -60,7 +68,12 @@ for (const target of TARGETS) {
 
   test(`gdb stops a ${target} guest where it is told to`, needsTools("gdb-multiarch", `qemu-system-${target}`), (context) => {
     const cwd = makeFolder(context, target);
-    const machine = target === "x86_64" ? "-M microvm -m 32 -device isa-debug-exit,iobase=0xf4" : target === "riscv64" ? "-M virt -bios none -m 32" : "-M virt -cpu cortex-a57 -m 32";
+    const machine =
+      target === "x86_64"
+        ? "-M microvm -m 32 -device isa-debug-exit,iobase=0xf4"
+        : target === "riscv64"
+          ? "-M virt -bios none -m 32"
+          : "-M virt -cpu cortex-a57 -m 32";
     // QEMU is gdb's child and speaks the protocol over its standard streams, so both end together.
     const qemu = `qemu-system-${target} ${machine} -nodefaults -no-user-config -display none -serial none -no-reboot -S -gdb stdio -kernel tiny.elf`;
     const { stdout } = debug(cwd, [`target remote | exec ${qemu}`, 'hbreak -function "ends: {it}!"', "continue", "info symbol $pc", "frame", "kill"]);

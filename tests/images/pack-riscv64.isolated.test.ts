@@ -100,7 +100,23 @@ function runPack(context: TestContext, images: readonly NativeImage[]): { readon
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, "pack.elf");
   writeFileSync(path, result.file);
-  return runTool("qemu-system-riscv64", ["-M", "virt", "-smp", "4", "-m", "128", "-bios", "none", "-nodefaults", "-display", "none", "-serial", "stdio", "-kernel", path]);
+  return runTool("qemu-system-riscv64", [
+    "-M",
+    "virt",
+    "-smp",
+    "4",
+    "-m",
+    "128",
+    "-bios",
+    "none",
+    "-nodefaults",
+    "-display",
+    "none",
+    "-serial",
+    "stdio",
+    "-kernel",
+    path,
+  ]);
 }
 
 test("payloads start one another, also themselves", needsTools("qemu-system-riscv64"), (context) => {
@@ -115,7 +131,10 @@ test("a number that no payload has ends the machine as crashed", needsTools("qem
 
 test("sixteen payloads, 2 MiB together, take their turns", needsTools("qemu-system-riscv64"), (context) => {
   const letters = "abcdefghijklmnop";
-  const { status, stdout } = runPack(context, Array.from(letters, (letter, index) => payload(letter, index === 15 ? "end" : index + 1, 128 * 1024)));
+  const { status, stdout } = runPack(
+    context,
+    Array.from(letters, (letter, index) => payload(letter, index === 15 ? "end" : index + 1, 128 * 1024)),
+  );
   assert.deepEqual({ status, stdout }, { status: 0, stdout: letters });
 });
 

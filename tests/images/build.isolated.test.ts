@@ -1,0 +1,107 @@
+// `guestspec build` and `show` for machine code, from a spec to QEMU and gdb: what is written boots in every form, tells its verdict by
+// exit status and KTAP, and is known by its own lines and names.
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { runTool } from "../cli/transcripts.ts";
+import { needsTools, runTool as runOutside } from "./outside-tools.ts";
+
+const SPEC = `suite "adds"
+
+fn add(a: u32, b: u32) -> u32 {
+  return a + b
+}
+
+test "small numbers" {
+  expect add(1, 2) == 3
+}
+
+test "wraps" {
+  expect add(u32.max, 1) == 0
+}
+`;
+
+async function build(context: TestContext, ...args: readonly string[]): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "guestspec-build-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, "adds.gspec"), SPEC);
+  writeFileSync(join(folder, "wrong.gspec"), SPEC.replace('"adds"', '"wrong"').replace("== 3", "== 4"));
+  const { code, stderr } = await runTool(["build", ".", "-o", "out", "--target", "riscv64", ...args], { cwd: folder });
+  assert.equal(code, 0, stderr);
+  assert.equal(stderr, "");
+  return folder;
+}
+
+const VIRT = ["-M", "virt", "-m", "64", "-bios", "none", "-nodefaults", "-display", "none", "-serial", "stdio"];
+const PASSED = `KTAP version 1
+1..1
+  KTAP version 1
+  1..2
+  ok 1 small numbers
+  ok 2 wraps
+ok 1 adds
+`;
+
+test("images and scripts run by themselves", needsTools("qemu-system-riscv64", "bash"), async (context) => {
+  const cwd = await build(context, "--standalone");
+  assert.deepEqual(runOutside("qemu-system-riscv64", [...VIRT, "-kernel", "out/adds.riscv64"], { cwd }), { status: 0, stdout: PASSED, stderr: "" });
+  assert.deepEqual(runOutside("out/adds.riscv64.sh", [], { cwd }), { status: 0, stdout: PASSED, stderr: "" });
+  const wrong = runOutside("out/wrong.riscv64.sh", [], { cwd });
+  assert.equal(wrong.status, 1);
+  assert.match(wrong.stdout, / {2}not ok 1 small numbers\n {2}ok 2 wraps\nnot ok 1 wrong\n$/);
+  assert.equal((JSON.parse(readFileSync(join(cwd, "out/adds.riscv64.json"), "utf8")) as { target: string }).target, "riscv64");
+});
+
+test("a flat image boots as it is", needsTools("qemu-system-riscv64"), async (context) => {
+  const cwd = await build(context, "--format", "flat");
+  assert.ok(!existsSync(join(cwd, "out/adds.riscv64")));
+  assert.deepEqual(runOutside("qemu-system-riscv64", [...VIRT, "-kernel", "out/adds.riscv64.bin"], { cwd }), { status: 0, stdout: PASSED, stderr: "" });
+});
+
+test("equal specs give equal files", async (context) => {
+  const [first, second] = [await build(context), await build(context)];
+  for (const name of ["adds.riscv64", "adds.riscv64.json"]) assert.deepEqual(readFileSync(join(first, "out", name)), readFileSync(join(second, "out", name)));
+});
+
+test("gdb stops at a function of the spec and knows its caller's line", needsTools("gdb-multiarch", "qemu-system-riscv64"), async (context) => {
+  const cwd = await build(context);
+  const qemu = `qemu-system-riscv64 ${VIRT.join(" ").replace("stdio", "none")} -S -gdb stdio -kernel out/adds.riscv64`;
+  const commands = ["set pagination off", "set confirm off", `target remote | exec ${qemu}`, "break add", "continue", "backtrace 2", "kill"];
+  const { stdout } = runOutside("gdb-multiarch", ["-nx", "-batch", ...commands.flatMap((command) => ["-ex", command]), "out/adds.riscv64"], { cwd });
+  assert.match(stdout, /Breakpoint 1, add \(\) at adds\.gspec:4\n4\t {2}return a \+ b\n/);
+  assert.match(stdout, /#1 .* in small numbers \(\) at adds\.gspec:8/);
+});
+
+test("show tells code, names and contents", { timeout: 60_000 }, async (context) => {
+  const cwd = await build(context);
+  const show = async (...args: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await runTool(["show", ...args], { cwd });
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  assert.match(
+    await show("asm", "adds.gspec", "add", "--target", "riscv64"),
+    /^[0-9a-f]{8} <add>:\n {2}; adds\.gspec:4 {2}return a \+ b\n {4}[0-9a-f]{8}: {2}[0-9a-f]{8} +addw a0, a0, a1\n/,
+  );
+  assert.match(await show("symbols", "adds.gspec", "--target", "riscv64"), /^[0-9a-f]{8} +[0-9a-f]+ {2}code {4}add$/m);
+  assert.match(await show("image", "out/adds.riscv64"), /^target {2}riscv64\n[^]*adds\.gspec: adds {2}\(2 cases\)\n {4}small numbers\n {4}wraps\n$/);
+});
+
+test("what cannot be built or shown says why", { timeout: 60_000 }, async (context) => {
+  const cwd = await build(context, "--format", "flat");
+  for (const [args, message] of [
+    [["build", "adds.gspec", "--target", "vax"], /images for `vax` cannot be made\n.*targets: bytecode, riscv64/],
+    [["build", "adds.gspec", "--target", "riscv64", "--machine", "x86-q35"], /x86-q35 is a machine for x86_64, not for riscv64/],
+    [["build", "adds.gspec", "--standalone"], /`--standalone` is for images of native targets/],
+    [["show", "asm", "adds.gspec"], /images for bytecode-virt are bytecode\n.*--target/],
+    [["show", "asm", "adds.gspec", "ad", "-t", "riscv64"], /the image has no function `ad`\n.*did you mean `add`\?/],
+    [["show", "plan", "adds.gspec", "add"], /a function is named for bytecode and asm only/],
+    [["show", "image", "out/adds.riscv64.bin"], /cannot be shown: it is no ELF file; flat images carry no manifest/],
+  ] as const) {
+    const { code, stderr } = await runTool(args, { cwd });
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, message);
+  }
+});
