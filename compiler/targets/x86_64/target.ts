@@ -160,9 +160,47 @@ function relocate(bytes: Uint8Array, kind: string, offset: number, place: bigint
   return applyRelocation(bytes, kind, offset, place, target);
 }
 
-/** What boot code chooses by: features of the board that it must not guess. */
-function entryConstants(_machine: MachineDescription, _constants: ReadonlyMap<string, bigint>): ReadonlyMap<string, bigint> {
-  return new Map();
+/** Vector by which user mode goes back to a guard of the kernel; lib/x86_64/irq.gspec knows it too. */
+const UNWIND_VECTOR = 0xf0n;
+
+/** How many places the table of the entry assembly has for windows. */
+const WINDOWS = 8;
+const PAGE = 4096n;
+
+interface Window {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/**
+ * The pages where devices answer, which the run-time maps at start. Those that touch are one; where BARs of PCI functions will be is
+ * nothing yet.
+ */
+function deviceWindows({ devices }: MachineDescription): readonly Window[] {
+  const pages = devices
+    .flatMap(({ at, provides }) => at.filter(({ region }) => region !== "memory" || !provides.some(({ name }) => name === "pci")))
+    .flatMap(({ address, size }): Window[] => (address === null ? [] : [{ start: (address / PAGE) * PAGE, end: ((address + BigInt(size) + PAGE - 1n) / PAGE) * PAGE }]))
+    .sort((a, b) => (a.start < b.start ? -1 : 1));
+  const joined: Window[] = [];
+  for (const { start, end } of pages) {
+    const last = joined.at(-1);
+    if (last !== undefined && start <= last.end) joined[joined.length - 1] = { start: last.start, end: end > last.end ? end : last.end };
+    else joined.push({ start, end });
+  }
+  return joined;
+}
+
+function entryConstants(machine: MachineDescription): ReadonlyMap<string, bigint> {
+  const windows = deviceWindows(machine);
+  if (windows.length > WINDOWS) throw new Error(`${machine.name} has devices in more than ${WINDOWS} places, which lib/x86_64/entry.s has no room for`);
+  const named = Array.from({ length: WINDOWS }, (_, index): readonly [string, bigint][] => {
+    const { start, end } = windows[index] ?? { start: 0n, end: 0n };
+    return [
+      [`WINDOW_${index}_START`, start],
+      [`WINDOW_${index}_SIZE`, end - start],
+    ];
+  });
+  return new Map([["UNWIND_VECTOR", UNWIND_VECTOR], ...named.flat()]);
 }
 
 export const x86_64 = {
@@ -172,7 +210,7 @@ export const x86_64 = {
   alignment: 1,
   returnAddressBytes: 8,
   libraryOperations: {},
-  entryFunctions: [],
+  entryFunctions: ["irq.on_vector", "platform.find_page"],
   entryConstants,
   registerNumber: (name) => {
     const register = findRegister(name);
