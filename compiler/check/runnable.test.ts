@@ -3,9 +3,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compileFiles, type TestCompileOptions } from "../../tests/fixtures/compile.ts";
+import { loadMachineLanguage } from "../../isa/machine-language.ts";
+import { BOARDS, compileFiles, readText, type TestCompileOptions } from "../../tests/fixtures/compile.ts";
 import { bytecodeVirt } from "../../tests/fixtures/machines.ts";
-import type { Compilation } from "../index.ts";
+import { compile, type Compilation } from "../index.ts";
 
 /** Has what the board of the tests lacks: a second UART, and a port for the first one. */
 const other = { ...bytecodeVirt, constants: ["uart9.base", "uart9.irq", "uart0.port"].map((name) => ({ name, value: 7n })) };
@@ -125,6 +126,25 @@ test("a user block needs user mode, also inside functions", () => {
     test "in the kernel" { expect 1 == 1 }`),
     { "in user mode": "user_mode()", "in the kernel": "" },
   );
+});
+
+test("where there is user mode, a user block is a call of the library", async () => {
+  const path = "user.gspec";
+  const texts: Readonly<Record<string, string>> = {
+    [path]: `suite "user"\ntest "in user mode" {\n  var seen: u32 = 0\n  user { seen = 1 }\n  expect seen == 1\n}`,
+    "lib/riscv64/user.gspec": "fn run(function: fn(usize), argument: usize) { function(argument) }",
+  };
+  const userMode = { name: "user_mode", argument: null };
+  const readFile = (name: string): string | null => texts[name] ?? readText(name);
+  const compileFor = async (target: keyof typeof BOARDS): Promise<Compilation> => {
+    const machine = { ...BOARDS[target], provides: [...BOARDS[target].provides, userMode] };
+    return compile([path], { machine, language: await loadMachineLanguage(target), readFile, libDirectory: "lib/" });
+  };
+  const there = await compileFor("riscv64");
+  assert.deepEqual(problems(there), []);
+  const names = there.images.flatMap(({ module }) => module.functions.map(({ name }) => name));
+  assert.ok(names.includes("user.run") && names.includes("in user mode.user"), names.join(" "));
+  assert.deepEqual(problems(await compileFor("bytecode")), ["E0602 there is no user mode on target `bytecode`"]);
 });
 
 test("the library of another target may be named in tests that are skipped here", () => {

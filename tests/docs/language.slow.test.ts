@@ -37,9 +37,8 @@ for (const example of examples) {
       [],
     );
     // What is for another target runs there; here it must compile.
-    const target = /^suite .* on (\w+)$/m.exec(example.text)?.[1];
-    if (target !== undefined) {
-      const there = compileFiles([example.path], { texts: { [example.path]: example.text }, target });
+    if (/^suite .* on riscv64$/m.test(example.text)) {
+      const there = compileFiles([example.path], { texts: { [example.path]: example.text }, target: "riscv64" });
       assert.deepEqual(
         there.diagnostics.map(({ code, message }) => `${code} ${message}`),
         [],

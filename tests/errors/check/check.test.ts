@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { renderDiagnostics } from "../../../compiler/diagnostics/render.ts";
-import { compileFiles } from "../../fixtures/compile.ts";
+import { compileFiles, type BOARDS } from "../../fixtures/compile.ts";
 import { compareGolden, goldenFolder, type GoldenInput } from "../../goldens.ts";
 
 const reportFor =
-  (target: string) =>
+  (target: keyof typeof BOARDS) =>
   ({ path }: GoldenInput): string => {
     const { diagnostics } = compileFiles([path], { target });
     return renderDiagnostics(diagnostics, { color: false, width: 120, limit: 100 });
