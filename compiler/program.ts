@@ -22,7 +22,9 @@ export interface ProgramOptions {
   readonly libDirectory: string;
   /** Names of its modules, asked for only to suggest one. */
   readonly libraryModules: () => readonly string[];
-  /** Folders below the library's with modules of one target each, asked for only when something is missing. */
+  /** Folders below it whose modules stand in for the shared ones, those of the machine before the target's: `riscv64-sbi`, `riscv64`. */
+  readonly libraryPath: readonly string[];
+  /** All such folders, asked for only when something is missing. */
   readonly libraryFolders: () => readonly string[];
   readonly projectTags: () => readonly string[];
   /** The image is going to be machine code. */
@@ -72,11 +74,14 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     queue.push(module);
     return module;
   };
-  // A target's own module stands in for the one that all share: lib/riscv64/timer.gspec before lib/timer.gspec.
-  const targetFolder = `${options.target.name}/`;
+  // lib/riscv64/timer.gspec goes before lib/timer.gspec.
   const lib = (name: string): Module | null => {
     if (!/^[a-z][a-z0-9_]*$/.test(name)) return null;
-    return load(`${options.libDirectory}${targetFolder}${name}.gspec`, name, targetFolder) ?? load(`${options.libDirectory}${name}.gspec`, name);
+    for (const folder of options.libraryPath) {
+      const module = load(`${options.libDirectory}${folder}/${name}.gspec`, name, `${folder}/`);
+      if (module !== null) return module;
+    }
+    return load(`${options.libDirectory}${name}.gspec`, name);
   };
   const table: ModuleTable = {
     lib: (name) => {
@@ -87,7 +92,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     libNames: () => [...new Set([...modules.values()].flatMap((module) => module.libName ?? []).concat(options.libraryModules()))],
     elsewhere: (module, name) =>
       options.libraryFolders().filter((folder) => {
-        if (folder === options.target.name) return false;
+        if (options.libraryPath.includes(folder)) return false;
         const text = options.readFile(`${options.libDirectory}${folder}/${module}.gspec`);
         return text !== null && (name === null || new RegExp(`^(?:shared )?(?:fn|const|var|struct|enum|regs|table) ${name}\\b`, "m").test(text));
       }),

@@ -4,6 +4,7 @@
 import { LIBRARY_PREFIX, type Module } from "../../isa/bytecode/module.ts";
 import type { Manifest, ManifestCase, ManifestSuite, ManifestTest } from "../images/manifest.ts";
 import { MANIFEST_VERSION } from "../images/manifest.ts";
+import { cpusNeeded } from "../../machines/needs.ts";
 import { positionAt, type Span } from "../../grammar/source.ts";
 import { intValue, type ConstValue } from "../check/constants.ts";
 import type { FunctionBody, Global, HFunction, HSuite, HTest } from "../hir.ts";
@@ -191,7 +192,7 @@ class RuntimeTables {
         body: { kind: "function", function: body },
         first_case: intValue(BigInt(first)),
         case_count: intValue(BigInt(test.cases.length)),
-        cpus: intValue(BigInt(test.needs.find((need) => need.name === "cpus")?.args[0] ?? 1)),
+        cpus: intValue(BigInt(cpusNeeded(test.needs))),
         parameterised: intValue(test.sources.length > 0 ? 1n : 0n),
         table: intValue(test.table === null ? 0xffff_ffffn : BigInt(suite.tables.indexOf(test.table))),
       });

@@ -40,6 +40,8 @@ main_hart:
     la      tp, native.cpus
     sd      tp, 0(tp)
     sd      a0, 152(tp)
+    la      t0, hart_start
+    sd      t0, 160(tp)
     la      sp, guest_stacks
     li      t0, STACK_RESERVE
     add     t1, sp, t0
@@ -58,44 +60,43 @@ main_hart:
 elsewhere:
     li      t0, IS_SUPERVISOR
     bnez    t0, main_hart
-# A hart waits for its software interrupt, and starts when a function is given with it. a0: hart id.
-park:
     li      t0, MAX_CPUS
     bgeu    a0, t0, never
     la      tp, native.cpus
     slli    t0, a0, 8
     add     tp, tp, t0
+    sd      a0, 152(tp)
+# A hart waits for its software interrupt, and starts when a function is given with it. tp: its CPU block.
+park:
     li      t0, SOFTWARE
     csrw    X_IE, t0
 1:  wfi
     csrr    t0, X_IP
     andi    t0, t0, SOFTWARE
     beqz    t0, 1b
+    csrc    X_IP, t0
     li      t0, CLINT
-    slli    t1, a0, 2
+    beqz    t0, 2f
+    ld      t1, 152(tp)
+    slli    t1, t1, 2
     add     t0, t0, t1
     sw      zero, 0(t0)
-    fence   rw, rw
+2:  fence   rw, rw
     ld      t0, 120(tp)
     beqz    t0, 1b
-    sd      a0, 152(tp)
     jal     run
-    ld      a0, 152(tp)
     j       park
 never:
     wfi
     j       never
 
-# SBI starts a hart here: a0 hart id, a1 its CPU block.
-guest_hart_start:
+# SBI starts a hart here the first time (HSM hart_start; SBI 1.0, 9): a0 hart id, a1 its CPU block.
+hart_start:
+    csrw    X_IE, zero
     mv      tp, a1
-    sd      a0, 152(tp)
+    fence   rw, rw
     jal     run
-    # HSM hart_stop (SBI 1.0, 9)
-    li      a7, 0x48534d
-    li      a6, 1
-    ecall
-    j       never
+    j       park
 
 run:
     ld      sp, 104(tp)
@@ -185,8 +186,9 @@ save:
     jal     native.on_exception
     j       guest_unwind
 interrupt:
+    # Causes are 3, 7, 11 in machine mode and 1, 5, 9 in supervisor mode: software, timer, external.
     slli    a0, t1, 1
-    srli    a0, a0, 1
+    srli    a0, a0, 3
     jal     irq.on_interrupt
     ld      t0, 280(sp)
     csrw    X_STATUS, t0
