@@ -20,8 +20,12 @@ export interface Reporters {
   readonly all: readonly Reporter[];
   /** Somebody watches. */
   readonly isLive: boolean;
+  /** What is written to standard output is read by people. */
+  readonly isForPeople: boolean;
   finish(): Promise<void>;
 }
+
+const FOR_PEOPLE: ReadonlySet<string> = new Set(["human", "tui"]);
 
 function readWanted(options: ParsedOptions, io: Io): Wanted[] {
   const given = options.values("reporter");
@@ -122,6 +126,7 @@ export async function openReporters(options: ParsedOptions, io: Io, actions: Run
   return {
     all,
     isLive: wanted.some(({ name }) => name === "tui"),
+    isForPeople: wanted.every(({ name, file }) => file !== null || FOR_PEOPLE.has(name)),
     async finish() {
       for (const reporter of all) await reporter.finish();
       for (const close of closers) close();

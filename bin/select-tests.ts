@@ -5,11 +5,14 @@ import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import { findSpecs, type FoundSpecs } from "./find-specs.ts";
 import type { Io } from "./io.ts";
-import { loadSpecs, type LoadedImage, type LoadedSpecs } from "./load-specs.ts";
+import { loadSpecs, type LoadedImage } from "./load-specs.ts";
 import type { ParsedOptions } from "./options.ts";
+import type { RunTarget } from "./load-targets.ts";
 
-export interface Selection extends LoadedSpecs {
+export interface Selection {
   readonly files: readonly string[];
+  /** In the order of `images`; empty for the default one. */
+  readonly targets: readonly RunTarget[];
   readonly images: readonly LoadedImage[];
   /** Every case of the files. */
   readonly universe: readonly PlannedCase[];
@@ -59,6 +62,18 @@ async function withStatuses(universe: readonly PlannedCase[], io: Io): Promise<r
   return universe.map((planned) => ({ ...planned, statuses: statuses.get(planned.id) ?? [] }));
 }
 
+/** The files' images for each target of the run, target by target. */
+async function loadImages(files: readonly string[], options: ParsedOptions, io: Io): Promise<Pick<Selection, "targets" | "images">> {
+  const useCache = !options.has("no-cache");
+  // The default loads nothing that knows of other machines.
+  if (["target", "engine", "machine"].every((name) => options.value(name) === null)) return { targets: [], images: (await loadSpecs(files, { machine: null, useCache }, io)).images };
+  const { readRunTargets, loadForTarget } = await import("./load-targets.ts");
+  const targets = await readRunTargets(options, io);
+  const images: LoadedImage[] = [];
+  for (const target of targets) images.push(...(await loadForTarget(files, target, useCache, io)));
+  return { targets, images };
+}
+
 /** Throws when nothing is left: nothing is ever silently not run. */
 export async function selectTests(options: ParsedOptions, io: Io): Promise<Selection> {
   const found = findSpecs(options.positionals);
@@ -67,8 +82,8 @@ export async function selectTests(options: ParsedOptions, io: Io): Promise<Selec
     const where = options.positionals.length === 0 ? "below the working directory" : `in ${options.positionals.join(", ")}`;
     throw new CommandError(EXIT.nothingSelected, `there are no specs (*.gspec, *.gspec.yaml) ${where}`);
   }
-  const specs = await loadSpecs(files, { machine: options.value("machine"), useCache: !options.has("no-cache") }, io);
-  let universe: readonly PlannedCase[] = listCases(specs.images);
+  const { targets, images } = await loadImages(files, options, io);
+  let universe: readonly PlannedCase[] = listCases(images);
   if (universe.length === 0)
     throw new CommandError(
       EXIT.nothingSelected,
@@ -79,5 +94,5 @@ export async function selectTests(options: ParsedOptions, io: Io): Promise<Selec
   let selected = await selectFrom(found, universe);
   for (const text of options.values("filter")) selected = await applyFilter(text, selected, universe);
   if (selected.length === 0) throw new CommandError(EXIT.nothingSelected, `the filter selects none of ${universe.length} tests`);
-  return { ...specs, files, universe, selected };
+  return { files, targets, images, universe, selected };
 }

@@ -6,10 +6,11 @@ import { engineHost } from "../../runtime/engines/host.ts";
 import type { compileFilter as compileFilterType } from "../../runtime/runner/filter-match.ts";
 import type { parseFilter as parseFilterType } from "../../runtime/runner/filter.ts";
 import { makePlan, type PlannedCase } from "../../runtime/runner/plan.ts";
-import { startRun, type RunHandle, type RunSummary } from "../../runtime/runner/runner.ts";
+import { startRun, type QemuRequest, type RunHandle, type RunSummary } from "../../runtime/runner/runner.ts";
 import { isCommandError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
+import type { RunTarget } from "../load-targets.ts";
 import { wholeNumber, type ParsedOptions } from "../options.ts";
 import { openReporters } from "../reporters.ts";
 import { appendHistory } from "../run-history.ts";
@@ -17,8 +18,9 @@ import { readEngineOptions, readJobs } from "../run-options.ts";
 import { applyFilter, selectTests } from "../select-tests.ts";
 import { toolVersion } from "../version.ts";
 
-export function exitCodeOf({ counts, interrupted, promisedSkips }: RunSummary): ExitCode {
+export function exitCodeOf({ counts, interrupted, promisedSkips, isEnvironmentAtFault }: RunSummary): ExitCode {
   if (interrupted) return EXIT.interrupted;
+  if (isEnvironmentAtFault) return EXIT.environment;
   if (Object.entries(counts).some(([verdict, count]) => count > 0 && !isGood(verdict as keyof typeof counts))) return EXIT.testsFailed;
   return promisedSkips > 0 ? EXIT.promisedSkipped : EXIT.ok;
 }
@@ -27,7 +29,8 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const engine = readEngineOptions(options);
   const jobs = readJobs(options);
   const failFast = wholeNumber(options, "fail-fast", 1);
-  const { images, universe, selected } = await selectTests(options, io);
+  const { targets, images, universe, selected } = await selectTests(options, io);
+  const qemu = await qemuRequest(options, targets);
 
   let handle: RunHandle | null = null;
   let interruptions = 0;
@@ -77,6 +80,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   }
 
   const reporters = await openReporters(options, io, actions);
+  const comparison = options.has("compare") ? (await import("../../runtime/reporters/compare.ts")).createComparison() : null;
   // They stay to the end: a second ^C while reports are written must not end the process by the signal, without our status.
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
@@ -85,6 +89,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     if (event.type === "test-finished") {
       results.push({ id: event.id, verdict: event.verdict, wallMs: event.wallMs });
       if (!isGood(event.verdict)) failed.add(event.id);
+      comparison?.add(event);
     }
     for (const reporter of reporters.all) reporter.handle(event);
   }
@@ -99,6 +104,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
       handle = startRun(
         {
           images,
+          ...(qemu === null ? {} : { qemu }),
           plan: makePlan(images, cases, options.has("shuffle") ? engine.seed : null),
           deselected: universe.length - cases.length,
           engine,
@@ -117,10 +123,14 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     }
   } finally {
     await reporters.finish();
+    // Behind a report that people read, and beside one that programs read.
+    const write = reporters.isForPeople ? io.out : io.err;
+    if (comparison !== null) write(`\n${comparison.format({ color: reporters.isForPeople ? io.outColor : io.errColor, columns: io.columns() }).join("\n")}\n`);
     appendHistory(results, io);
   }
   if (finished === null) throw new Error("nothing has run");
   const { exitCode } = finished;
+  if (exitCode === EXIT.ok && comparison !== null && comparison.differences() > 0) return EXIT.testsFailed;
   return Object.values(EXIT).find((code) => code === exitCode) ?? EXIT.internal;
 
   async function nextCases(): Promise<readonly PlannedCase[] | null> {
@@ -138,6 +148,13 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     const again = failed;
     return selected.filter(({ id }) => again.has(id));
   }
+}
+
+/** Null: nothing of the run is for QEMU. */
+async function qemuRequest(options: ParsedOptions, targets: readonly RunTarget[]): Promise<QemuRequest | null> {
+  if (targets.every(({ engine }) => engine !== "qemu")) return null;
+  const { makeBootFile, readQemuOptions } = await import("../qemu-run.ts");
+  return { qemu: readQemuOptions(options, targets), bootFile: makeBootFile };
 }
 
 interface FilterLanguage {

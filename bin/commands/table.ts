@@ -34,6 +34,14 @@ const FILTER: OptionRow = {
 };
 const MACHINE: OptionRow = { name: "machine", value: "NAME", env: "GUESTSPEC_MACHINE", help: "machine to run on (default bytecode-virt)" };
 const TARGET: OptionRow = { name: "target", short: "t", value: "NAME", help: "instruction set: bytecode, x86_64, riscv64, aarch64" };
+const TARGETS: OptionRow = { ...TARGET, value: "NAME[,NAME]", multiple: true, help: "instruction sets: bytecode (default), x86_64, riscv64, aarch64, all" };
+const ENGINE: OptionRow = {
+  name: "engine",
+  value: "NAME",
+  choices: ["auto", "embedded", "qemu", "all"],
+  help: "what makes the machines: embedded where it can, else QEMU (auto, the default)",
+};
+const QEMU: OptionRow = { name: "qemu", value: "BINARY", help: "instead of what QEMU_<target> names or qemu-system-<target>" };
 const NO_CACHE: OptionRow = { name: "no-cache", help: "compile anew, and keep nothing" };
 const JSON_OUTPUT: OptionRow = { name: "json", help: "write JSON" };
 
@@ -55,7 +63,15 @@ const RUN_OPTIONS: readonly OptionRow[] = [
   { name: "max-instructions", value: "N", help: "instruction limit of every test (default 20,000,000, more for a longer @timeout)" },
   { name: "require", value: "CAP", multiple: true, env: "GUESTSPEC_REQUIRE", help: "exit with 6 if a test that needs CAP is skipped; `all`: if any test is" },
   { name: "executor", value: "NAME", choices: ["auto", "interpreter", "wasm"], help: "how guest code is executed; results are the same" },
+  TARGETS,
+  ENGINE,
   MACHINE,
+  { name: "compare", help: "tell where targets and engines disagree; a difference is exit status 1" },
+  { name: "isolate", value: "HOW", choices: ["test", "suite", "none"], help: "QEMU: a machine for each test, memory as new for each suite (default), or neither" },
+  QEMU,
+  { name: "qemu-arg", value: "ARG", multiple: true, help: "one more argument for QEMU" },
+  { name: "accel", value: "NAME", choices: ["tcg", "kvm", "hvf"], help: "QEMU: what runs the guest's code (default tcg, which counts its instructions)" },
+  { name: "hang-after", value: "DURATION", help: "QEMU: wall time without an answer after which a test has hung (default 20s, more for a longer @timeout)" },
   NO_CACHE,
 ];
 
@@ -78,7 +94,7 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "list tests without running them",
     usage: "[WHAT...]",
     positionals: [0, MANY],
-    options: [FILTER, JSON_OUTPUT, MACHINE, NO_CACHE],
+    options: [FILTER, JSON_OUTPUT, TARGETS, ENGINE, QEMU, MACHINE, NO_CACHE],
     notes: SELECTION,
     load: () => import("./list.ts"),
   },
@@ -87,7 +103,7 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "tell how a test was reached: selection, needs, limits, seed",
     usage: "TEST...",
     positionals: [1, MANY],
-    options: [FILTER, ...RUN_OPTIONS.filter(({ name }) => ["seed", "timeout", "max-instructions", "require", "machine", "no-cache"].includes(name))],
+    options: [FILTER, ...RUN_OPTIONS.filter(({ name }) => ["seed", "timeout", "max-instructions", "require", "target", "engine", "qemu", "machine", "no-cache"].includes(name))],
     load: () => import("./why.ts"),
   },
   {

@@ -12,14 +12,15 @@ export interface Attributes {
   readonly tags: readonly string[];
   readonly covers: readonly string[];
   readonly timeout: number | null;
-  /** The others by name: `slow` and `isolated`, which are tags too, and `exits` with the code. */
+  /** The others by name: `slow` and `isolated`, which are tags too, `exits` with the code, `deviates` with a line for each that is written. */
   readonly flags: Readonly<Record<string, string>>;
 }
 
-export const ATTRIBUTES: readonly string[] = ["slow", "isolated", "tags", "timeout", "covers", "exits"];
+export const ATTRIBUTES: readonly string[] = ["slow", "isolated", "tags", "timeout", "covers", "exits", "deviates"];
 
-/** A row's test ends as the test says, for all rows. */
-const ROW_ATTRIBUTES: readonly string[] = ATTRIBUTES.filter((name) => name !== "exits");
+/** These are said of a test, for all its rows. */
+const TEST_ATTRIBUTES: readonly string[] = ["exits", "deviates"];
+const ROW_ATTRIBUTES: readonly string[] = ATTRIBUTES.filter((name) => !TEST_ATTRIBUTES.includes(name));
 
 export function checkAttributes(context: Context, attributes: readonly Attribute[], place: "test" | "row" = "test"): Attributes {
   const tags: string[] = [];
@@ -80,6 +81,15 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
         if (exit !== null) flags[name] = exit;
         break;
       }
+      case "deviates": {
+        if (place === "row") {
+          fail(context, attribute.span, "E0408", "`@deviates` has no meaning before a row", { label: "not a test", help: "put it before the test" });
+          break;
+        }
+        const deviation = deviationArguments(context, attribute);
+        if (deviation !== null) flags[name] = [...(flags[name] === undefined ? [] : [flags[name]]), deviation].join("\n");
+        break;
+      }
       case "slow":
       case "isolated":
         if (attribute.args.length > 0)
@@ -116,6 +126,28 @@ function exitArgument(context: Context, attribute: Attribute): string | null {
     return null;
   }
   return code === null ? null : String(code);
+}
+
+const DEVIATION = '`@deviates("qemu", "7.2..8.0", "what it does instead")`';
+/** Engines that have versions of their own. */
+const DEVIATING_ENGINES: readonly string[] = ["qemu"];
+
+/** An engine, the versions of it, and the reason, as the manifest says it: `qemu 7.2..8.0 reason`. */
+function deviationArguments(context: Context, attribute: Attribute): string | null {
+  const texts = attribute.args.map((arg) => (arg.kind === "string" ? literalText(arg) : null));
+  const [engine, versions, reason] = texts;
+  if (texts.length !== 3) {
+    fail(context, attribute.span, "E0504", `\`@deviates\` takes 3 arguments, found ${texts.length}`, { help: `for example ${DEVIATION}` });
+    return null;
+  }
+  const wrong = attribute.args.find((_, index) => {
+    if (index === 0) return engine === null || engine === undefined || !DEVIATING_ENGINES.includes(engine);
+    if (index === 1) return versions === null || versions === undefined || !/^\d+(\.\d+)*(\.\.(\d+(\.\d+)*)?)?$/.test(versions);
+    return reason === null || reason === undefined || reason.trim() === "";
+  });
+  if (wrong === undefined) return `${engine} ${versions} ${reason?.replaceAll("\n", " ")}`;
+  fail(context, wrong.span, "E0501", "`@deviates` takes an engine, its versions and a reason, as texts", { label: "not one of them", help: `for example ${DEVIATION}` });
+  return null;
 }
 
 export interface CheckedNeed {

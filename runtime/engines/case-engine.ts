@@ -9,11 +9,12 @@ import { ImageLoadError } from "../machine/load-image.ts";
 import { caseName, deriveSeed } from "./case-id.ts";
 import { createSourceLines } from "./code-frame.ts";
 import { mapBytecode, mapNative } from "./code-map.ts";
+import { deviationOf } from "./deviations.ts";
 import { makeFailure, withRow, type ReportContext } from "./failure.ts";
 import type { Phase } from "./frames.ts";
 import { HOOK_LIMITS, limitsOf } from "./limits.ts";
 import { after, together, type MaybePromise } from "./maybe-promise.ts";
-import { cpusNeeded, isPromised, unmetNeed } from "./needs.ts";
+import { cpusNeeded, isPromised, touchesConsole, unmetNeed } from "./needs.ts";
 import { emptyResult, reproLine } from "./result.ts";
 import { engineOf, type CallResult, type EngineImage, type EntryRole, type Session } from "./session.ts";
 import { judge, worst, type Judgement } from "./verdict.ts";
@@ -137,7 +138,7 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
   }
 
   function callHook(session: Session<State>, from: State, seedName: string, role: EntryRole, argument: number, phase: Phase): MaybePromise<Hook> {
-    const result = session.call(from, { role, args: [argument], seed: deriveSeed(options.seed, seedName), limits: HOOK_LIMITS, phase });
+    const result = session.call(from, { role, args: [argument], seed: deriveSeed(options.seed, seedName), limits: HOOK_LIMITS, phase, isAlone: true });
     return after(result, (done) => judgeHook(done, phase));
   }
 
@@ -216,9 +217,10 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
     let { verdict } = own;
     let reason: string | null = null;
     if (verdict === "skip" && transcript.skip !== null) reason = messageOf(transcript.skip.site, transcript.skip.message);
-    if (row.xfail !== null) {
-      if (EXCUSED.has(verdict)) [verdict, reason] = ["xfail", row.xfail];
-      else if (verdict === "pass") [verdict, reason] = ["xpass", row.xfail];
+    const excuse = row.xfail ?? deviationOf(test, engineOf(image), image.engineVersion);
+    if (excuse !== null) {
+      if (EXCUSED.has(verdict)) [verdict, reason] = ["xfail", excuse];
+      else if (verdict === "pass") [verdict, reason] = ["xpass", excuse];
     }
     const failures = own.failures.map((failure, index) => (index === 0 ? withRow(context, failure, row, test.file, test.line) : failure));
     return {
@@ -252,6 +254,7 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
             seed: deriveSeed(options.seed, caseName(manifest, suite, test, row)),
             limits: limitsOf(test, row, options),
             phase: "setup",
+            isAlone: touchesConsole(test, image.machine),
             ...(onStart === undefined ? {} : { onStart }),
           });
           const result = after(called, (done) => judgeCase(done, test, row));
@@ -310,7 +313,7 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
       return {
         ...merged,
         promised: merged.verdict === "skip" && isPromisedBy(image, test, options.required),
-        repro: reproLine(base.id, options.reproFlags),
+        repro: reproLine(base.id, `${image.reproFlags ?? ""}${options.reproFlags}`),
       };
     },
     dispose,

@@ -3,8 +3,8 @@
 // serves machines that differ.
 
 import type { ManifestTest } from "../../compiler/images/manifest.ts";
-import type { MachineDescription } from "../../machines/description.ts";
-import { checkNeed, formatNeed, normaliseArgument, unmetReason, type NeedReport } from "../../machines/needs.ts";
+import { capabilitiesOf, type MachineDescription } from "../../machines/description.ts";
+import { checkNeed, formatNeed, isMetBy, normaliseArgument, unmetReason, type NeedReport } from "../../machines/needs.ts";
 
 export { cpusNeeded, formatNeed, isMetBy } from "../../machines/needs.ts";
 
@@ -33,4 +33,14 @@ export function unmetNeed(test: ManifestTest, machine: MachineDescription): stri
 /** Whether `--require` promised that the test runs. `all` promises every test. */
 export function isPromised(test: ManifestTest, required: readonly string[]): boolean {
   return required.some((name) => name === "all" || test.needs.some((need) => need.name === name || normaliseArgument(formatNeed(need)) === normaliseArgument(name)));
+}
+
+/** Whether a test may touch the device that the console is, by what it needs. */
+export function touchesConsole(test: Pick<ManifestTest, "needs">, machine: MachineDescription): boolean {
+  const { console: name } = machine;
+  return test.needs.some(
+    (need) =>
+      (need.name === "device" && need.args[0]?.split(".")[0] === name) ||
+      capabilitiesOf(machine).some(({ capability, device }) => device === name && isMetBy(need, capability)),
+  );
 }

@@ -5,16 +5,13 @@
 import type { Manifest } from "../../compiler/images/manifest.ts";
 import type { NativeImage } from "../../compiler/native/native-image.ts";
 import type { Module } from "../../isa/bytecode/module.ts";
-import type { MachineDescription } from "../../machines/description.ts";
+import type { EngineName, MachineDescription } from "../../machines/description.ts";
 import type { Phase } from "./frames.ts";
 import type { CallLimits } from "./limits.ts";
 import type { MachineLog } from "./machine-log.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 import type { Transcript } from "./transcript.ts";
 import type { CallOutcome, LimitsInForce } from "./verdict.ts";
-
-export const ENGINES = ["embedded", "qemu"] as const;
-export type EngineName = (typeof ENGINES)[number];
 
 /** Plain data: it travels to workers. */
 export interface EngineImage {
@@ -25,8 +22,12 @@ export interface EngineImage {
   readonly engine?: EngineName;
   /** The machine code made of the module, for engines that run such. */
   readonly native?: NativeImage;
+  /** Of an engine that is another program, if somebody asks. */
+  readonly engineVersion?: string;
   /** Why its engine is not there, and what would bring it: its tests are skipped with that reason. */
   readonly unavailable?: string;
+  /** What a command line needs to have it among others: ` --target riscv64`. */
+  readonly reproFlags?: string;
 }
 
 export function engineOf(image: Pick<EngineImage, "engine">): EngineName {
@@ -43,6 +44,8 @@ export interface EntryCall {
   readonly limits: CallLimits;
   /** The phase it begins in. */
   readonly phase: Phase;
+  /** It may look at the console's receiver, where calls that are sent ahead would lie. */
+  readonly isAlone: boolean;
   /** Told when a machine that is given calls ahead gets to this one. */
   readonly onStart?: () => void;
 }

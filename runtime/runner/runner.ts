@@ -7,16 +7,22 @@ import type { CaseEngine } from "../engines/case-engine.ts";
 import { createEmbeddedEngine, type EngineHost, type EngineOptions } from "../engines/embedded.ts";
 import { makeFailure } from "../engines/failure.ts";
 import { DEFAULT_INSTRUCTIONS, limitsOf } from "../engines/limits.ts";
+import type { Fleet, FleetOptions } from "../engines/qemu/fleet.ts";
 import { emptyResult, reproLine } from "../engines/result.ts";
-import type { EngineImage } from "../engines/session.ts";
+import { engineOf, type EngineImage } from "../engines/session.ts";
 import { createRelease, type Release } from "./release.ts";
 import type { PlannedWork, RunPlan } from "./plan.ts";
 import { createWorkQueue } from "./work-queue.ts";
 import { createWorkerNeed, WORKER_POLICY, type WorkerPolicy } from "./worker-need.ts";
 import type { Batch, PoolOptions, WorkerPool } from "./worker-pool.ts";
 
+/** What a run with tests for QEMU needs beside them. */
+export type QemuRequest = Pick<FleetOptions, "qemu" | "bootFile">;
+
 export interface RunRequest {
   readonly images: readonly EngineImage[];
+  /** Absent: no test is for QEMU. */
+  readonly qemu?: QemuRequest;
   readonly plan: RunPlan;
   readonly deselected: number;
   readonly engine: EngineOptions;
@@ -39,6 +45,8 @@ export interface RunSummary {
   readonly notRun: number;
   readonly interrupted: boolean;
   readonly promisedSkips: number;
+  /** An engine did not start. */
+  readonly isEnvironmentAtFault: boolean;
 }
 
 export interface RunControl {
@@ -96,7 +104,14 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
   const release: Release = createRelease(plan, request.failFast ?? Infinity, emit);
   const casesOf = new Map<number, number>();
   for (const { image } of work) casesOf.set(image, (casesOf.get(image) ?? 0) + 1);
-  const queue = createWorkQueue(work);
+  /** Runs outside of this process; what only is skipped does not. */
+  function isOutside({ image }: PlannedWork): boolean {
+    const contents = images[image];
+    return contents !== undefined && engineOf(contents) !== "embedded" && contents.unavailable === undefined;
+  }
+  const queue = createWorkQueue(work, isOutside);
+  let fleet: Fleet | null = null;
+  let isEnvironmentAtFault = false;
   let isStopping = false;
   let isInterrupted = false;
   let pool: WorkerPool | null = null;
@@ -114,8 +129,12 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     return active.engine;
   }
 
+  function mayGoOn(): boolean {
+    return !isStopping && !release.isStopped;
+  }
+
   function hasWork(): boolean {
-    return queue.left > 0 && !isStopping && !release.isStopped;
+    return queue.left > 0 && mayGoOn();
   }
 
   function announce(unit: PlannedWork, worker: number): void {
@@ -197,7 +216,34 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     inlineIndex = -1;
   }
 
-  async function execute(): Promise<void> {
+  /** After the tests of this process, which would keep it from answering machines in time. */
+  async function runOutside(): Promise<void> {
+    const units = work.flatMap((unit, index) => (isOutside(unit) ? [{ ...unit, index }] : []));
+    if (units.length === 0 || !mayGoOn()) return;
+    if (request.qemu === undefined) throw new Error("the plan has tests for QEMU, and nobody said how to start it");
+    const { startFleet } = await import("../engines/qemu/fleet.ts");
+    fleet = startFleet({
+      ...request.qemu,
+      images,
+      units,
+      cases: request.engine,
+      host,
+      jobs: request.jobs,
+      mayStart: mayGoOn,
+      onRunning(index, worker) {
+        const unit = work[index];
+        if (unit !== undefined) announce(unit, worker);
+      },
+      onResult: (index, result) => release.add(index, result),
+      onRefusal() {
+        isEnvironmentAtFault = true;
+      },
+    });
+    await fleet.done;
+    fleet = null;
+  }
+
+  async function runHere(): Promise<void> {
     let turn = host.now();
     const need = createWorkerNeed(host, request.workerPolicy ?? WORKER_POLICY);
     // The screen of a live view and its keys must not wait for a test.
@@ -237,13 +283,15 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       deselected: request.deselected,
       startedAt: isoNow(),
     });
-    await execute();
+    await runHere();
+    await runOutside();
     release.finish();
     const summary: RunSummary = {
       counts: release.counts,
       notRun: work.length - release.released,
       interrupted: isInterrupted,
       promisedSkips: release.promisedSkips,
+      isEnvironmentAtFault,
     };
     const finished: RunFinished = {
       type: "run-finished",
@@ -268,10 +316,10 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     },
     async abandon() {
       isStopping = isInterrupted = true;
-      await pool?.terminate();
+      await Promise.all([pool?.terminate(), fleet?.terminate()]);
     },
     requestStatus() {
-      const running = [...(inlineIndex >= 0 ? [{ worker: HERE, index: inlineIndex }] : []), ...(pool?.running() ?? [])];
+      const running = [...(inlineIndex >= 0 ? [{ worker: HERE, index: inlineIndex }] : []), ...(pool?.running() ?? []), ...(fleet?.running() ?? [])];
       for (const { worker, index } of running) {
         const unit = work[index];
         // A test under way cannot be asked: its thread runs the guest and answers nobody until it is done.

@@ -25,15 +25,18 @@ interface Range {
   takers: number;
 }
 
-export function createWorkQueue(work: readonly PlannedWork[]): WorkQueue {
+/** `isTaken`: what somebody else runs. */
+export function createWorkQueue(work: readonly PlannedWork[], isTaken: (unit: PlannedWork) => boolean = () => false): WorkQueue {
   const ranges: Range[] = [];
-  work.forEach(({ image }, index) => {
+  work.forEach((unit, index) => {
+    if (isTaken(unit)) return;
+    const { image } = unit;
     const last = ranges.at(-1);
-    if (last !== undefined && last.image === image) ranges[ranges.length - 1] = { ...last, end: index + 1 };
+    if (last !== undefined && last.image === image && last.end === index) ranges[ranges.length - 1] = { ...last, end: index + 1 };
     else ranges.push({ image, next: index, end: index + 1, takers: 0 });
   });
   const current = new Map<number, Range>();
-  let left = work.length;
+  let left = ranges.reduce((sum, { next, end }) => sum + end - next, 0);
   /** Ranges before this one are done. */
   let first = 0;
 

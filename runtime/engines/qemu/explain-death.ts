@@ -13,12 +13,8 @@ const STATUS_OF_EXIT: ReadonlyMap<string, (status: number) => number | null> = n
 
 /** QEMU begins its complaints with the name it was started by. */
 const COMPLAINT = /^\S*qemu\S*: (?!warning)/m;
-/** The console's end is what the guest did last. */
-const LAST_LINES = 8;
 const STDERR_LINES = 12;
 const LINE_LENGTH = 160;
-
-const decoder = new TextDecoder();
 
 function lastLines(text: string, count: number): readonly string[] {
   const lines = text.replace(/\s+$/, "").split(/\r?\n/);
@@ -28,10 +24,6 @@ function lastLines(text: string, count: number): readonly string[] {
 
 function titled(title: string, lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line}`)];
-}
-
-function consoleOf(death: Death): readonly string[] {
-  return titled("the console's last lines:", lastLines(decoder.decode(death.text.subarray(-4096)), LAST_LINES));
 }
 
 function stderrOf({ exit }: Death): readonly string[] {
@@ -46,7 +38,7 @@ export function isRefusal({ cause, exit, text, frames }: Death): boolean {
 
 function explainExit(death: Death, target: string): CallOutcome {
   const { exit } = death;
-  const details = [...consoleOf(death), ...stderrOf(death)];
+  const details = stderrOf(death);
   const command = `started as: ${exit.command}`;
   if (isRefusal(death)) {
     const said = lastLines(exit.stderr, 1)[0] ?? `it ended with status ${exit.code}`;
@@ -63,20 +55,19 @@ function explainExit(death: Death, target: string): CallOutcome {
 
 export function explainDeath(death: Death, target: string): CallOutcome {
   const { cause } = death;
-  const details = consoleOf(death);
   switch (cause.kind) {
     case "exited":
       return explainExit(death, target);
     case "said":
-      if (cause.frame.verb === "gave-up") return { kind: "lost", verdict: "crash", message: `the guest's run-time gave up: ${cause.frame.text}`, details };
-      if (cause.frame.verb === "unhandled") return { kind: "told-trap", trap: cause.frame.trap, cpu: cause.frame.cpu, details };
-      return { kind: "told-double-fault", trap: cause.frame.trap, first: cause.frame.first, cpu: cause.frame.cpu, details };
+      if (cause.frame.verb === "gave-up") return { kind: "lost", verdict: "crash", message: `the guest's run-time gave up: ${cause.frame.text}`, details: [] };
+      if (cause.frame.verb === "unhandled") return { kind: "told-trap", trap: cause.frame.trap, cpu: cause.frame.cpu, details: [] };
+      return { kind: "told-double-fault", trap: cause.frame.trap, first: cause.frame.first, cpu: cause.frame.cpu, details: [] };
     case "silent":
-      return { kind: "silent", afterMs: cause.afterMs, pc: cause.pc, details: [...details, ...stderrOf(death)] };
+      return { kind: "silent", afterMs: cause.afterMs, pc: cause.pc, details: stderrOf(death) };
     case "flooded":
-      return { kind: "lost", verdict: "crash", message: `the guest flooded the console (${cause.bytes} bytes) and was stopped`, details };
+      return { kind: "lost", verdict: "crash", message: `the guest flooded the console (${cause.bytes} bytes) and was stopped`, details: [] };
     case "disorder":
-      return { kind: "lost", verdict: "crash", message: cause.what, details };
+      return { kind: "lost", verdict: "crash", message: cause.what, details: [] };
     case "closed":
       return { kind: "lost", verdict: "error", message: "the machine was stopped with the run", details: [] };
   }

@@ -35,6 +35,8 @@ export interface FleetOptions {
   mayStart(): boolean;
   onRunning(index: number, lane: number): void;
   onResult(index: number, result: TestFinished): void;
+  /** QEMU did not start. */
+  onRefusal(): void;
 }
 
 export interface Fleet {
@@ -171,7 +173,11 @@ export function startFleet(options: FleetOptions): Fleet {
   async function runGroup(lane: Lane, { image, shape, shapeKey, units }: Group): Promise<void> {
     if (lane.machine === null || lane.shapeKey !== shapeKey) {
       await closeLane(lane);
-      lane.machine = openQemuMachine(shape, payloads.get(shapeKey) ?? [image], options.qemu, { folder: openFolder(), bootFile });
+      lane.machine = openQemuMachine(shape, payloads.get(shapeKey) ?? [image], options.qemu, {
+        folder: openFolder(),
+        bootFile,
+        onRefusal: options.onRefusal,
+      });
       lane.shapeKey = shapeKey;
     }
     const { machine } = lane;

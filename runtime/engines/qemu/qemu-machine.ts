@@ -36,6 +36,7 @@ export interface QemuMachineHost {
   readonly folder: string;
   /** The path of a file that boots these images, the first one first. */
   bootFile(images: readonly number[]): Promise<string>;
+  onRefusal(): void;
 }
 
 /** Starting takes a tenth of a second, and on a busy machine seconds. */
@@ -66,7 +67,11 @@ export function openQemuMachine(shape: QemuShape, images: readonly number[], opt
     isolation: options.isolation,
     limitMs: (call) => hangLimitMs(call, options.hangAfterMs),
     explain: (death) => explainDeath(death, machine.target),
-    isRefusal,
+    isRefusal(death) {
+      const isRefused = isRefusal(death);
+      if (isRefused) host.onRefusal();
+      return isRefused;
+    },
     async open(payloads, first, onDeath) {
       const socket = join(host.folder, `qmp${++sockets}`);
       const imagePath = await host.bootFile(payloads);
@@ -82,7 +87,7 @@ export function openQemuMachine(shape: QemuShape, images: readonly number[], opt
         return { ...exit, command: text, isReset };
       }
 
-      return openLink(
+      const link = openLink(
         (onOutput) => {
           const child = startGuestProcess(command, { folder: host.folder, onOutput });
           return { send: (text) => child.send(text), kill: () => child.kill(), exited: exitOf(child.exited, child.command) };
@@ -96,6 +101,7 @@ export function openQemuMachine(shape: QemuShape, images: readonly number[], opt
         },
         { onDeath, locate: async () => (await (await connected())?.programCounter()) ?? null },
       );
+      return { link, allowReset: async (isAllowed) => (await connected())?.allowReset(isAllowed) };
     },
   });
 }

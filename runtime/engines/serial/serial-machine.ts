@@ -29,11 +29,20 @@ export interface SerialMachineOptions {
   /** Wall time that a call may take; its limits in guest time are the guest's own business. */
   limitMs(call: EntryCall | null): number;
   /** Starts a machine that holds these payloads, the first of which it begins with. */
-  open(payloads: readonly number[], first: Exchange, onDeath: LinkHandlers["onDeath"]): Promise<SerialLink>;
+  open(payloads: readonly number[], first: Exchange, onDeath: LinkHandlers["onDeath"]): Promise<OpenedMachine>;
   /** What a death means, where frames do not tell: exit status, standard error. */
   explain(death: Death): CallOutcome;
   /** It never was a machine: wrong options, no such program. */
   isRefusal(death: Death): boolean;
+}
+
+export interface OpenedMachine {
+  readonly link: SerialLink;
+  /**
+   * Some packs start a payload by a reset of the machine. At any other time a reset is the end of a test and of the machine, for what
+   * resets it once may do so for ever.
+   */
+  allowReset(isAllowed: boolean): Promise<void>;
 }
 
 export interface SerialMachine {
@@ -88,6 +97,7 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
   /** Payloads that do not come up, and why. */
   const broken = new Map<number, Death>();
   let order = payloads;
+  let opened: OpenedMachine | null = null;
   let link: SerialLink | null = null;
   let loaded: number | null = null;
   let levels: (SerialState | null)[] = [];
@@ -96,6 +106,8 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
   let isMachineNew = false;
   let wantsReload = false;
   let lastCall: EntryCall | null = null;
+  /** The last call wants nothing behind it. */
+  let isAlone = false;
   let isPumping = false;
   let isClosed = false;
   let starts = 0;
@@ -185,10 +197,11 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
     starts++;
     const ended = await new Promise<Answered | Death>((resolve, reject) => {
       dying = resolve;
-      options.open(order, { lines: "", answer: "ready", limitMs: options.limitMs(null), onAnswer: resolve }, deathOf).then((opened) => {
+      options.open(order, { lines: "", answer: "ready", limitMs: options.limitMs(null), onAnswer: resolve }, deathOf).then((machine) => {
+        opened = machine;
         // It may be dead already.
-        if (opened.isAlive) link = opened;
-        if (isClosed) void opened.close();
+        if (machine.link.isAlive) link = machine.link;
+        if (isClosed) void machine.link.close();
       }, reject);
     });
     if (isDeath(ended)) hasFailed(first, ended);
@@ -199,7 +212,9 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
   }
 
   async function load(on: SerialLink, payload: number): Promise<void> {
+    await opened?.allowReset(true);
     const ended = await exchange(on, loadLine(order.indexOf(payload)), "ready", null);
+    await opened?.allowReset(false);
     if (isDeath(ended)) hasFailed(payload, ended);
     else await keepRoot(on, payload);
   }
@@ -296,6 +311,7 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
     };
     carried.set(sent, request);
     lastCall = call;
+    ({ isAlone } = call);
     isMemoryNew = false;
     if (!isHook) isMachineNew = false;
     link.send(sent);
@@ -306,7 +322,7 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
     isPumping = true;
     try {
       for (let [request] = queue; request !== undefined && !isClosed; [request] = queue) {
-        if (link !== null && link.pending >= WINDOW) {
+        if (link !== null && (link.pending >= WINDOW || (isAlone && link.pending > 0))) {
           await changed.promise;
           continue;
         }

@@ -1,0 +1,131 @@
+// What a run is to run on: `--target`, `--engine` and `--machine` as a list of machines, each with the engine that makes it, or with the
+// reason why that is not there; and the specs' images for them. A target of a list that the wanted engine cannot make is left out; if
+// none is left, that is an error. Loaded when one of these options is given.
+
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { enginesOf, type EngineName, type MachineDescription } from "../machines/description.ts";
+import { qemuBinary } from "../machines/qemu-command.ts";
+import { CommandError, usageError } from "./errors.ts";
+import { EXIT } from "./exit-codes.ts";
+import { findQemu, QEMU_PACKAGES } from "./find-qemu.ts";
+import type { Io } from "./io.ts";
+import { findMachine, isNative, loadNativeImages, TARGET_MACHINES } from "./load-native.ts";
+import { loadSpecs, type LoadedImage } from "./load-specs.ts";
+import type { ParsedOptions } from "./options.ts";
+
+export interface RunTarget {
+  readonly machine: MachineDescription;
+  /** By what name or path the machine is loaded. */
+  readonly source: string;
+  readonly engine: EngineName;
+  /** The engine is not there: why, and what would bring it. */
+  readonly unavailable: string | null;
+  /** What starts it; null for an engine in this process. */
+  readonly binary: string | null;
+}
+
+export const ENGINE_CHOICES = ["auto", "embedded", "qemu", "all"] as const;
+type EngineChoice = (typeof ENGINE_CHOICES)[number];
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** As a shell finds it: asking the program itself would cost each run a process. */
+function isOnPath(name: string, env: Io["env"]): boolean {
+  if (name.includes("/") || name.includes("\\")) return isProgram(name);
+  return (env.PATH ?? "").split(delimiter).some((folder) => folder !== "" && (isProgram(join(folder, name)) || isProgram(join(folder, `${name}.exe`))));
+}
+
+function missingQemu(machine: MachineDescription, binary: string): string {
+  const name = machine.qemu === null ? undefined : QEMU_PACKAGES[machine.qemu.binary];
+  return `${binary} is not there${name === undefined ? "" : ` (Debian: apt install ${name})`}`;
+}
+
+type NamedMachine = Pick<RunTarget, "machine" | "source">;
+
+function withEngine({ machine, source }: NamedMachine, engine: EngineName, options: ParsedOptions, io: Io): RunTarget {
+  const binary = engine === "qemu" ? (options.value("qemu") ?? qemuBinary(machine, io.env)) : null;
+  if (binary === null || isOnPath(binary, io.env)) return { machine, source, engine, unavailable: null, binary };
+  return { machine, source, engine, unavailable: missingQemu(machine, binary), binary };
+}
+
+function enginesFor(machine: MachineDescription, choice: EngineChoice): readonly EngineName[] {
+  const possible = enginesOf(machine);
+  if (choice === "all") return possible;
+  return choice === "auto" ? possible.slice(0, 1) : possible.filter((engine) => engine === choice);
+}
+
+function targetNames(options: ParsedOptions): readonly (string | null)[] {
+  const names = options.values("target").flatMap((value) => value.split(","));
+  if (names.length === 0) return [null];
+  return [...new Set(names.flatMap((name) => (name === "all" ? Object.keys(TARGET_MACHINES) : [name])))];
+}
+
+async function loadMachineOf(target: string | null, name: string | null): Promise<NamedMachine> {
+  const machine = await findMachine(target, name);
+  return { machine, source: name ?? machine.name };
+}
+
+/** Of several targets `--machine` names the machine of the one that it is for. */
+async function machinesOf(options: ParsedOptions): Promise<readonly NamedMachine[]> {
+  const targets = targetNames(options);
+  const name = options.value("machine");
+  if (name === null || targets.length === 1) return Promise.all(targets.map((target) => loadMachineOf(target, name)));
+  const named = await loadMachineOf(null, name);
+  const { target } = named.machine;
+  if (!targets.includes(target)) throw usageError(`${named.machine.name} is a machine for ${target}, which is not among the targets`);
+  return Promise.all(targets.map((each) => (each === target ? named : loadMachineOf(each, null))));
+}
+
+export async function readRunTargets(options: ParsedOptions, io: Io): Promise<readonly RunTarget[]> {
+  const choice = ENGINE_CHOICES.find((name) => name === options.value("engine")) ?? "auto";
+  const machines = await machinesOf(options);
+  const targets = machines.flatMap((named) => enginesFor(named.machine, choice).map((engine) => withEngine(named, engine, options, io)));
+  if (targets.length === 0) {
+    const engines = [...new Set(machines.flatMap(({ machine }) => enginesOf(machine)))];
+    const names = machines.map(({ machine }) => machine.name).join(", ");
+    throw usageError(`engine \`${choice}\` cannot make ${names}`, `${machines.length === 1 ? "it runs" : "they run"} on ${engines.join(", ")}`);
+  }
+  // Whoever names an engine wants no skips.
+  const missing = choice === "qemu" ? targets.find(({ unavailable }) => unavailable !== null) : undefined;
+  if (missing !== undefined) throw new CommandError(EXIT.environment, missing.unavailable ?? "");
+  return targets;
+}
+
+/** What the repro line needs to find a test again that does not run by default. */
+function reproFlags({ machine, engine }: RunTarget): string {
+  const isUsual = enginesOf(machine)[0] === engine;
+  return machine.target === "bytecode" && isUsual ? "" : ` --target ${machine.target}${isUsual ? "" : ` --engine ${engine}`}`;
+}
+
+export async function loadForTarget(files: readonly string[], target: RunTarget, useCache: boolean, io: Io): Promise<readonly LoadedImage[]> {
+  const { machine, source, engine, unavailable } = target;
+  const own = { machine, engine, reproFlags: reproFlags(target), ...(unavailable === null ? {} : { unavailable }) };
+  if (!isNative(machine)) return (await loadSpecs(files, { machine: source, useCache }, io)).images.map((image) => ({ ...image, ...own }));
+  const images = await loadNativeImages(files, machine, io);
+  const isVersioned = images.some(({ manifest }) => manifest.suites.some(({ tests }) => tests.some(({ attributes }) => attributes.deviates !== undefined)));
+  const engineVersion = isVersioned && unavailable === null ? await askVersion(target, io) : null;
+  return images.map(({ path, module, manifest, native }) => ({
+    path,
+    module,
+    manifest,
+    native,
+    ...own,
+    ...(engineVersion === null ? {} : { engineVersion }),
+    isCached: false,
+  }));
+}
+
+/** For tests that deviate by version; costs a process, so only they ask. */
+async function askVersion({ machine, binary }: RunTarget, io: Io): Promise<string | null> {
+  if (machine.qemu === null || binary === null) return null;
+  const state = await findQemu(machine, { ...io.env, [`QEMU_${machine.qemu.binary}`]: binary });
+  return state?.found === true ? state.version : null;
+}
