@@ -304,6 +304,8 @@ user_ends:
     orr     x1, x1, #1
     orr     x1, x1, #4
     stp     x0, x1, [sp, #256]
+    add     x0, sp, #288
+    str     x0, [sp, #248]
     b       leave
 interrupt:
     sub     w0, w1, #1
