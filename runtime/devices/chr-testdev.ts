@@ -1,7 +1,7 @@
 // The far end of a console that ends the machine: QEMU's `testdev` character device, which kvm-unit-tests' lib/chr-testdev.c talks to.
 // A packet is optional blanks, a decimal argument (none: 0), optional blanks and one letter; packets may be cut anywhere
 // between writes. `q` exits with the argument; every other letter is dropped with its packet. Manual: kvm-unit-tests, lib/chr-testdev.c.
-// The `MachineExit` carries the argument n itself; a QEMU process would end with status (n << 1 | 1) mod 256 (`qemuExitStatus`).
+// The code of the `MachineExit` is the status with which QEMU ends: (n << 1 | 1) mod 256.
 // Unlike QEMU, which spins for ever on 32 blanks or digits without a letter, a full buffer is dropped and reported.
 
 import type { DeviceEnv, DeviceState } from "./device.ts";
@@ -18,8 +18,8 @@ export interface ChrTestdev {
   readonly load: (state: DeviceState) => void;
 }
 
-/** The status that the QEMU process has after `<n>q`. */
-export function qemuExitStatus(n: number): number {
+/** The status that the machine ends with after `<n>q`. */
+export function exitStatus(n: number): number {
   return ((n << 1) | 1) & 0xff;
 }
 
@@ -60,7 +60,7 @@ export function createChrTestdev(env: Pick<DeviceEnv, "exit" | "log">): ChrTestd
   function interpret(): void {
     for (let packet = parsePacket(buffer); packet !== null; packet = parsePacket(buffer)) {
       buffer.splice(0, packet.length);
-      if (packet.letter === LETTER_QUIT) env.exit({ kind: "poweroff", code: packet.argument });
+      if (packet.letter === LETTER_QUIT) env.exit({ kind: "poweroff", code: exitStatus(packet.argument) });
       else env.log(`chr-testdev: packet with unknown letter 0x${packet.letter.toString(16)} dropped`);
     }
   }

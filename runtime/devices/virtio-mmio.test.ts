@@ -225,7 +225,7 @@ test("with chr-testdev behind it the console ends the machine", () => {
   assert.deepEqual(env.exits, []);
   offer(1, 0x8001, 1, false);
   write(0x50, 1);
-  assert.deepEqual(env.exits, [{ kind: "poweroff", code: 3 }]);
+  assert.deepEqual(env.exits, [{ kind: "poweroff", code: 7 }]);
   assert.equal(env.outputText(), "");
 });
 
@@ -334,7 +334,7 @@ test("a restored console goes on where the saved one was", () => {
   assert.equal(second.read(0x60), 1);
   second.offer(1, 0x8001, 1, false);
   second.write(0x50, 1);
-  assert.deepEqual(second.env.exits, [{ kind: "poweroff", code: 4 }]);
+  assert.deepEqual(second.env.exits, [{ kind: "poweroff", code: 9 }]);
   second.offer(0, 0x9000, 4, true);
   second.write(0x50, 0);
   assert.equal(second.env.ram[0x9000], 0x41);

@@ -2,7 +2,6 @@
 // in RAM as the device leaves them, broken rings, and chr-testdev's exit. QEMU puts its first device into the last of the
 // board's eight transports; the others are without device. What the console prints is not compared here (a unit test has it).
 
-import { qemuExitStatus } from "../../runtime/devices/chr-testdev.ts";
 import { virtioMmio } from "../../runtime/devices/virtio-mmio.ts";
 import { RAM } from "./board.ts";
 import { createRandom } from "../fixtures/random.ts";
@@ -49,11 +48,7 @@ function script(name: string, steps: readonly Step[], { testdev = false }: { rea
     extend(board) {
       board.add({ create: (env) => virtioMmio.create({ device: "none" }, env), bases: [EMPTY] });
       board.add({
-        create: (env) =>
-          virtioMmio.create(
-            { device: "console", backend: testdev ? "chr-testdev" : "output" },
-            { ...env, exit: (request) => env.exit({ ...request, code: qemuExitStatus(request.code) }) },
-          ),
+        create: (env) => virtioMmio.create({ device: "console", backend: testdev ? "chr-testdev" : "output" }, env),
         bases: [CONSOLE],
         irq: (_pin, level) => board.plicInput(CONSOLE_SOURCE, level),
       });
