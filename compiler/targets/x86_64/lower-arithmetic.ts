@@ -4,7 +4,7 @@
 
 import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import type { Emission } from "../../native/emission.ts";
-import type { CompareOp, ComputeItem, Virtual } from "../../native/items.ts";
+import type { CompareOp, Comparison, ComputeItem, Virtual } from "../../native/items.ts";
 import { bitsOf } from "../../native/lower-function.ts";
 import {
   bswap,
@@ -128,6 +128,17 @@ const multiply: Lower = (e, item) => {
   const [left, right] = ordered(e, item, result);
   const second = operand(e, right, width, RCX);
   if (second.kind === "immediate") {
+    const shifts = Math.log2(second.value);
+    if (Number.isInteger(shifts)) {
+      bring(e, result, valueOf(e, left));
+      if (shifts > 0) {
+        withOne(e, OPCODES.shl.byImmediate[width], result);
+        e.byte(shifts);
+      }
+      normalise(e, result, type);
+      finish(e, dst(item), result);
+      return;
+    }
     const isShort = isByteSized(second.value);
     const op = (isShort ? OPCODES.imulShort : OPCODES.imulLong)[width];
     const first = valueOf(e, left);
@@ -303,7 +314,7 @@ const swapBytes: Lower = (e, item) => {
   finish(e, dst(item), rd);
 };
 
-export const CONDITION_OF: Readonly<Record<CompareOp, number>> = {
+const CONDITION_OF: Readonly<Record<CompareOp, number>> = {
   eq: conditionNumber("e"),
   ne: conditionNumber("ne"),
   lt_s: conditionNumber("l"),
@@ -316,8 +327,33 @@ export const CONDITION_OF: Readonly<Record<CompareOp, number>> = {
   ge_u: conditionNumber("ae"),
 };
 
-/** Sets the flags by left - right. */
-export function compareValues(e: Emission, type: ScalarType, left: Virtual, right: Virtual): void {
+/** The same comparison with its operands exchanged. */
+const MIRRORED: Readonly<Record<CompareOp, CompareOp>> = {
+  eq: "eq",
+  ne: "ne",
+  lt_s: "gt_s",
+  le_s: "ge_s",
+  gt_s: "lt_s",
+  ge_s: "le_s",
+  lt_u: "gt_u",
+  le_u: "ge_u",
+  gt_u: "lt_u",
+  ge_u: "le_u",
+};
+
+/** Sets the flags and tells the condition code under which the comparison holds. */
+export function compareValues(e: Emission, { op, type, left, right }: Comparison): number {
+  // An immediate can only be the second operand.
+  if (constantOf(e, left) !== null && constantOf(e, right) === null) {
+    setFlags(e, type, right, left);
+    return CONDITION_OF[MIRRORED[op]];
+  }
+  setFlags(e, type, left, right);
+  return CONDITION_OF[op];
+}
+
+/** By left - right. */
+function setFlags(e: Emission, type: ScalarType, left: Virtual, right: Virtual): void {
   const width = bitsOf(type);
   const second = operand(e, right, width, RCX);
   const first = valueOf(e, left);
@@ -333,8 +369,7 @@ export function compareValues(e: Emission, type: ScalarType, left: Virtual, righ
 
 function compare(op: CompareOp): Lower {
   return (e, item) => {
-    compareValues(e, typeOf(item), src(item, 0), src(item, 1));
-    setCondition(e, CONDITION_OF[op], RAX);
+    setCondition(e, compareValues(e, { op, type: typeOf(item), left: src(item, 0), right: src(item, 1) }), RAX);
     const rd = resultRegister(e, dst(item));
     withRegister(e, OPCODES.movzx8, rd, RAX);
     finish(e, dst(item), rd);

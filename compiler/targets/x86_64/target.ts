@@ -13,7 +13,7 @@ import type { Frame } from "../../native/frame.ts";
 import type { Comparison, Label } from "../../native/items.ts";
 import type { Location, NativeTarget, Writable } from "../../native/target.ts";
 import { beginMove32, call, callRegister, conditionNumber, jump, jumpIf, OPCODES, pop, push, ret, withMemory, withMemoryOnly, withOne, BRANCH_KINDS } from "./encoding.ts";
-import { ARITHMETIC, compareValues, CONDITION_OF, testCondition } from "./lower-arithmetic.ts";
+import { ARITHMETIC, compareValues, testCondition } from "./lower-arithmetic.ts";
 import { MEMORY } from "./lower-memory.ts";
 import { lowerTrap, trapHere, trapWithAddress } from "./lower-traps.ts";
 import { apply, bring, canonical, R11, R15, RAX, RDX, RSP, stackSlot, moveRegister, storeStack } from "./values.ts";
@@ -128,9 +128,8 @@ function branchIf(e: Emission, condition: Location, isZero: boolean, label: Labe
   jumpIf(e, isZero ? EQUAL : NOT_EQUAL, label);
 }
 
-function branchCompare(e: Emission, { op, type, left, right }: Comparison, label: Label): void {
-  compareValues(e, type, left, right);
-  jumpIf(e, CONDITION_OF[op], label);
+function branchCompare(e: Emission, comparison: Comparison, label: Label): void {
+  jumpIf(e, compareValues(e, comparison), label);
 }
 
 /** A chain of comparisons: tables are rare and short. */
