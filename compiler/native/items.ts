@@ -2,8 +2,8 @@
 // cannot be reached is dropped, registers that hold several values in turn are split within their blocks, and a comparison that
 // only decides a branch becomes part of it. Nothing here knows a machine register.
 
-import { findInstruction } from "../../isa/bytecode/instructions.ts";
-import type { BytecodeFunction, ScalarType } from "../../isa/bytecode/module.ts";
+import { findInstruction, TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
+import type { BytecodeFunction, Instruction, ScalarType } from "../../isa/bytecode/module.ts";
 
 /** A virtual register is an index into `Items.types`. */
 export type Virtual = number;
@@ -60,8 +60,13 @@ interface Region {
   isTarget: boolean;
 }
 
-/** Labels and branches for the structure; unreachable instructions left out. */
-function flatten(fn: BytecodeFunction): { items: Item[]; labels: number } {
+/** The value of the `illegal_instruction` trap that an instruction is on this target, because it is another's; null: it is none. */
+export type FindForeign = (instruction: Instruction) => bigint | null;
+
+const ILLEGAL_INSTRUCTION = TRAP_CLASSES.indexOf("illegal_instruction");
+
+/** Labels and branches for the structure; unreachable instructions left out. `types` are those of the registers, and grow. */
+function flatten(fn: BytecodeFunction, types: ScalarType[], findForeign: FindForeign): { items: Item[]; labels: number } {
   const items: Item[] = [];
   const regions: Region[] = [];
   let labels = 0;
@@ -78,7 +83,8 @@ function flatten(fn: BytecodeFunction): { items: Item[]; labels: number } {
     if (target.kind !== "loop") target.isTarget = true;
     return target.label;
   };
-  for (const { op, type, to, dst, src, imm, at } of fn.body) {
+  for (const instruction of fn.body) {
+    const { op, type, to, dst, src, imm, at } = instruction;
     if (!isReachable) {
       if (op === "block" || op === "loop" || op === "if") dead++;
       const isInside = dead > 0;
@@ -138,9 +144,20 @@ function flatten(fn: BytecodeFunction): { items: Item[]; labels: number } {
         items.push({ kind: "table", index: src[0] ?? 0, labels: imm.map((depth) => branchTo(Number(depth))), at });
         isReachable = false;
         break;
-      default:
-        items.push({ kind: "op", op, type, to, dst, src, imm, at });
-        if (ENDS.has(op)) isReachable = false;
+      default: {
+        const illegal = findForeign(instruction);
+        if (illegal === null) {
+          items.push({ kind: "op", op, type, to, dst, src, imm, at });
+          if (ENDS.has(op)) isReachable = false;
+          break;
+        }
+        const value = types.push("i64") - 1;
+        items.push(
+          { kind: "op", op: "const", type: "i64", to: undefined, dst: [value], src: [], imm: [illegal], at },
+          { kind: "op", op: "trap", type: undefined, to: undefined, dst: [], src: [value], imm: [ILLEGAL_INSTRUCTION], at },
+        );
+        isReachable = false;
+      }
     }
   }
   return { items, labels };
@@ -200,10 +217,9 @@ export function blockStarts(items: readonly Item[]): readonly number[] {
 
 /**
  * Gives each value that lives in one block only a virtual register of its own: lowering takes temporaries again and again, and one
- * that is once a constant and once a sum would be neither for the back end.
+ * that is once a constant and once a sum would be neither for the back end. `types` grows with them.
  */
-function splitLocals(fn: BytecodeFunction, items: Item[]): { readonly types: ScalarType[]; readonly isLocal: boolean[] } {
-  const types = [...fn.registers];
+function splitLocals(types: ScalarType[], items: Item[]): { readonly isLocal: boolean[] } {
   const isLocal = types.map(() => false);
   const starts = blockStarts(items);
   /** Blocks that read a register before they write it: only there a value comes from elsewhere. */
@@ -262,7 +278,7 @@ function splitLocals(fn: BytecodeFunction, items: Item[]): { readonly types: Sca
       }
     }
   }
-  return { types, isLocal };
+  return { isLocal };
 }
 
 const COMPARE_OPS: ReadonlySet<string> = new Set(["eq", "ne", "lt_s", "lt_u", "le_s", "le_u"]);
@@ -368,9 +384,10 @@ function dropUnused(items: readonly Item[], types: readonly ScalarType[], isLoca
   return kept.reverse();
 }
 
-export function prepareItems(fn: BytecodeFunction): Items {
-  const { items, labels } = flatten(fn);
-  const { types, isLocal } = splitLocals(fn, items);
+export function prepareItems(fn: BytecodeFunction, findForeign: FindForeign): Items {
+  const types = [...fn.registers];
+  const { items, labels } = flatten(fn, types, findForeign);
+  const { isLocal } = splitLocals(types, items);
   const fused = dropUnused(fuseComparisons(items, types, isLocal), types, isLocal);
   return { items: fused, types, params: fn.signature.params.length, labels, isLocal };
 }

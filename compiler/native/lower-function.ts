@@ -1,7 +1,8 @@
 // One bytecode function to machine code: places for its values, its frame, then one item after the other through the target's table.
 // Calls are here because their moves are the same everywhere; what an instruction becomes is the target's.
 
-import type { BytecodeFunction, Module, ScalarType, Signature } from "../../isa/bytecode/module.ts";
+import { SYS_ISAS } from "../../isa/bytecode/instructions.ts";
+import type { BytecodeFunction, Instruction, Module, ScalarType, Signature } from "../../isa/bytecode/module.ts";
 import { UNCHECKED_FRAME } from "./abi.ts";
 import { allocateRegisters, type Allocation } from "./allocate-registers.ts";
 import { Emission, type CodeRelocation, type EmissionContext, type LineMark } from "./emission.ts";
@@ -33,6 +34,13 @@ const CALLS: ReadonlySet<string> = new Set(["call", "call_indirect", "guard", "u
 
 /** The signature of what `guard` calls. */
 const GUARDED: Signature = { params: ["addr"], results: [] };
+
+/** What is another instruction set's is an illegal instruction here: a `sys` with its number, an `asm` with 0 (docs/bytecode.md, 1 and 2). */
+function illegalValue({ op, imm }: Instruction, module: Module, target: string): bigint | null {
+  if (op === "sys") return SYS_ISAS[Number(imm[0])] === target ? null : BigInt(imm[1] ?? 0);
+  if (op === "asm") return module.assembly[Number(imm[0])]?.isa === target ? null : 0n;
+  return null;
+}
 
 function signatureOf(module: Module, item: ComputeItem): Signature | null {
   if (item.op === "call") return module.functions[Number(item.imm[0])]?.signature ?? null;
@@ -179,7 +187,7 @@ function locate(code: Items, remade: readonly (Location | undefined)[], allocati
 export function lowerFunction(fn: BytecodeFunction, context: LowerContext): NativeFunction {
   const { target, module, signatureNumber } = context;
   const { registers } = target;
-  const code = prepareItems(fn);
+  const code = prepareItems(fn, (instruction) => illegalValue(instruction, module, target.name));
   const liveness = findLiveness(code);
   const remade = remadeValues(code, target);
   const named = assemblyRegisters(module, code, target);

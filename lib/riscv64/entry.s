@@ -20,7 +20,7 @@ guest_start:
 
 # ---- Start ----
 
-# a0: hart id; a1: device tree; a2: 0, or the pack loader's entry.
+# a0: hart id; a1: device tree.
 start:
     csrw    X_IE, zero
     li      t0, STATUS_IE
@@ -36,12 +36,13 @@ main_hart:
 2:  la      t0, native.handover
     sd      a0, 0(t0)
     sd      a1, 8(t0)
-    sd      a2, 24(t0)
     la      tp, native.cpus
     sd      tp, 0(tp)
     sd      a0, 152(tp)
     la      t0, hart_start
     sd      t0, 160(tp)
+    la      t0, wake
+    sd      t0, 168(tp)
     la      sp, guest_stacks
     li      t0, STACK_RESERVE
     add     t1, sp, t0
@@ -65,8 +66,8 @@ elsewhere:
     la      tp, native.cpus
     slli    t0, a0, 8
     add     tp, tp, t0
-    sd      a0, 152(tp)
-# A hart waits for its software interrupt, and starts when a function is given with it. tp: its CPU block.
+# A hart waits for its software interrupt, and starts when a function is given with it. tp: its CPU block, which in a pack is everybody's:
+# the image may be another one by then, so it says where its harts go on.
 park:
     li      t0, SOFTWARE
     csrw    X_IE, t0
@@ -77,36 +78,35 @@ park:
     csrc    X_IP, t0
     li      t0, CLINT
     beqz    t0, 2f
-    ld      t1, 152(tp)
+    csrr    t1, mhartid
     slli    t1, t1, 2
     add     t0, t0, t1
     sw      zero, 0(t0)
 2:  fence   rw, rw
     ld      t0, 120(tp)
     beqz    t0, 1b
-    jal     run
+    la      t0, native.cpus
+    ld      t0, 168(t0)
+    jr      t0
+wake:
+    ld      sp, 104(tp)
+    csrw    X_IE, zero
+    jal     set_up
+    jal     native.cpu_main
+    # From here on nothing of the image's memory is needed, page tables neither.
+    li      t0, IS_SUPERVISOR
+    beqz    t0, park
+    csrw    satp, zero
+    sfence.vma
     j       park
 never:
     wfi
     j       never
 
-# SBI starts a hart here the first time (HSM hart_start; SBI 1.0, 9): a0 hart id, a1 its CPU block.
+# SBI starts a hart here (SBI 1.0, 9.1): a0 hart id, a1 its CPU block.
 hart_start:
-    csrw    X_IE, zero
     mv      tp, a1
-    fence   rw, rw
-    jal     run
     j       park
-
-run:
-    ld      sp, 104(tp)
-    addi    sp, sp, -16
-    sd      ra, 0(sp)
-    csrw    X_IE, zero
-    jal     set_up
-    jal     native.cpu_main
-    ld      ra, 0(sp)
-    ret
 
 set_up:
     li      gp, FUEL
@@ -303,7 +303,8 @@ guest_unwind:
     beqz    t0, 1f
     mv      sp, t0
     j       end_guard
-1:  mv      t1, a0
+1:  slli    t1, a0, 32              # a status is an i32, a trap's value 64 bits of the zero-extended one
+    srli    t1, t1, 32
     .4byte  0xc0001073              # unimp
     .4byte  0x4753000d
 

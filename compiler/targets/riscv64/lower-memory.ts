@@ -10,7 +10,7 @@ import { bitsOf } from "../../native/lower-function.ts";
 import { enc } from "./encoding.ts";
 import { branchOnNotZero } from "./lower-arithmetic.ts";
 import { trapHere } from "./lower-traps.ts";
-import { address, finish, read, resultRegister, T0, T1, T2, T3, TP, ZERO, type Address } from "./values.ts";
+import { address, finish, loadValue, read, resultRegister, T0, T1, T2, T3, TP, ZERO, type Address } from "./values.ts";
 
 type Lower = (e: Emission, item: ComputeItem) => void;
 
@@ -113,17 +113,24 @@ const atomicRmw: Lower = (e, item) => {
   finish(e, dst(item), rd);
 };
 
-/** The loop of Volume I, 8.2, with the old value in t2. */
+/**
+ * The loop of Volume I, 8.2, with the old value in t2. What is there is stored back when the comparison fails: the instruction is a store
+ * in any case (docs/bytecode.md, 1), and traps where stores do.
+ */
 const atomicCas: Lower = (e, item) => {
   const base = atomicAddress(e, item, WRITE);
   const expected = read(e, src(item, 1), T1);
   const value = read(e, src(item, 2), T3);
   const isWord = bitsOf(typeOf(item)) === 32;
+  const storeConditional = isWord ? enc.scW : enc.scD;
   e.word((isWord ? enc.lrW : enc.lrD)(T2, base, ZERO));
-  e.word(enc.bne(T2, expected) | enc.distance(16));
-  e.word((isWord ? enc.scW : enc.scD)(T2, base, value));
+  e.word(enc.bne(T2, expected) | enc.distance(20));
+  e.word(storeConditional(T2, base, value));
   e.word(enc.bne(T2, ZERO) | enc.distance(-12));
   e.word(enc.addi(T2, expected, 0));
+  e.word(enc.beq(ZERO, ZERO) | enc.distance(8));
+  // Whether it succeeds does not matter.
+  e.word(storeConditional(T3, base, T2));
   finish(e, dst(item), T2);
 };
 
@@ -147,6 +154,7 @@ const CSR_OPERATIONS = [null, enc.csrrw, enc.csrrs, enc.csrrc] as const;
 const sys: Lower = (e, item) => {
   const [isa = 0, n = 0] = item.imm.map(Number);
   if (isa !== RISCV64) {
+    loadValue(e, T1, BigInt(n));
     trapHere(e, { class: TRAP_CLASSES.indexOf("illegal_instruction"), access: 0, width: 0 });
     return;
   }
