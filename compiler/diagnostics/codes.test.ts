@@ -30,8 +30,11 @@ function compileExample(code: string, example: string): readonly string[] {
   return diagnostics.map((diagnostic) => `${diagnostic.code} ${diagnostic.message}`);
 }
 
+/** Only a target that is not complete has these; tools/new-target.isolated.test.ts makes one and looks. */
+const isLowering = (code: string): boolean => code.startsWith("E08");
+
 describe("diagnostic codes of the compiler", () => {
-  for (const { code, title, explanation } of compilerCodes) {
+  for (const { code, title, explanation } of compilerCodes.filter((known) => !isLowering(known.code))) {
     test(`${code} ${title}`, () => {
       const [wrong, right] = [...explanation.matchAll(/```gspec\n([^]*?)\n```/g)].map((match) => match[1] ?? "");
       assert.ok(wrong !== undefined && right !== undefined, "two examples");
@@ -54,7 +57,7 @@ describe("diagnostic codes of the compiler", () => {
     assert.deepEqual(
       listCodes()
         .map(({ code }) => code)
-        .filter((code) => !shown.has(code)),
+        .filter((code) => !shown.has(code) && !isLowering(code)),
       [],
     );
   });

@@ -1,6 +1,6 @@
 // Every diagnostic code with what `guestspec explain CODE` prints: the grammar's table and, here, the compiler's: E04xx names, E05xx
-// types and values, E06xx needs and targets, E07xx suites, tests and tables, W.. warnings. A test compiles the examples, so that what
-// is said here stays true, and compares the table with the codes that the sources emit. A code is never given a new meaning.
+// types and values, E06xx needs and targets, E07xx suites, tests and tables, E08xx machine code, W.. warnings. A test compiles the examples,
+// so that what is said here stays true, and compares the table with the codes that the sources emit. A code is never given a new meaning.
 // Examples leave out the `suite` line that a file with tests begins with, unless it is the point.
 
 import { grammarCodes, type DiagnosticCode } from "../../grammar/codes.ts";
@@ -883,6 +883,14 @@ test "is quick" { expect 1 == 1 }`,
 @timeout(5ms)
 test "is quick" { expect 1 == 1 }`,
   ),
+
+  // ---- Lowering ----
+  {
+    code: "E0801",
+    title: "not lowered",
+    explanation:
+      "The back end of this target cannot make machine code of an operation: the target is being written (docs/howto/add-a-target-in-one-folder.md). The note lists everything that it has not got yet. A spec cannot do anything about it.\n",
+  },
 
   // ---- Warnings ----
   entry(
