@@ -35,11 +35,19 @@ export async function findMachine(target: string | null, name: string | null): P
   return machine;
 }
 
-/** Throws a CommandError with exit code 3, diagnostics printed, when something does not compile. */
-export async function loadNativeImages(files: readonly string[], machine: NativeMachine, io: Io): Promise<readonly CompiledNative[]> {
+/**
+ * Each image to boot alone, or all placed for packs. Throws a CommandError with exit code 3, diagnostics printed, when something does not
+ * compile.
+ */
+export async function loadNativeImages(
+  files: readonly string[],
+  machine: NativeMachine,
+  io: Io,
+  placing: "alone" | "packed" = "alone",
+): Promise<readonly CompiledNative[]> {
   const { findNativeTarget } = await import("../compiler/targets/index.ts");
   if (findNativeTarget(machine.target) === undefined) throw new CommandError(EXIT.environment, `this guestspec has no compiler for ${machine.target}`);
-  const { compileNative } = await import("../compiler/native/index.ts");
+  const { compileNative, placeAlone } = await import("../compiler/native/index.ts");
   const { loadMachineLanguage } = await import("../isa/machine-language.ts");
   const options = {
     machine,
@@ -48,8 +56,9 @@ export async function loadNativeImages(files: readonly string[], machine: Native
     tags: await readProjectTags(),
     language: await loadMachineLanguage(machine.target),
   };
-  const { diagnostics, images } = compileNative(files, options);
+  const place = placing === "packed" ? (await import("../compiler/images/pack.ts")).placeInPack : placeAlone;
+  const { diagnostics, images } = compileNative(files, options, place);
   await printDiagnostics(diagnostics, io);
   if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
-  return images.map((image) => ({ ...image, native: fillBootHeader(image.native, machine.ram.base) }));
+  return placing === "packed" ? images : images.map((image) => ({ ...image, native: fillBootHeader(image.native, machine.ram.base) }));
 }

@@ -109,7 +109,7 @@ export async function loadForTarget(files: readonly string[], target: RunTarget,
   const { machine, source, engine, unavailable } = target;
   const own = { machine, engine, reproFlags: reproFlags(target), ...(unavailable === null ? {} : { unavailable }) };
   if (!isNative(machine)) return (await loadSpecs(files, { machine: source, useCache }, io)).images.map((image) => ({ ...image, ...own }));
-  const images = await loadNativeImages(files, machine, io);
+  const images = await loadNativeImages(files, machine, io, "packed");
   const isVersioned = images.some(({ manifest }) => manifest.suites.some(({ tests }) => tests.some(({ attributes }) => attributes.deviates !== undefined)));
   const engineVersion = isVersioned && unavailable === null ? await askVersion(target, io) : null;
   return images.map(({ path, module, manifest, native }) => ({

@@ -8,6 +8,7 @@ import { findNativeTarget } from "../compiler/targets/index.ts";
 import { ACCELERATORS, qemuCommand, type Accelerator } from "../machines/qemu-command.ts";
 import type { EngineImage } from "../runtime/engines/session.ts";
 import type { QemuOptions } from "../runtime/engines/qemu/qemu-machine.ts";
+import { ImageLoadError } from "../runtime/machine/load-image.ts";
 import { ISOLATIONS, type Isolation } from "../runtime/engines/serial/serial-machine.ts";
 import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -61,6 +62,6 @@ export async function makeBootFile(images: readonly EngineImage[]): Promise<Uint
     return { image: native, manifest: manifestText(manifest) };
   });
   const pack = writePack(payloads, { target, loader: { file, text }, constants: entryConstants(target, machine), ram: machine.ram });
-  if (!pack.ok) throw new CommandError(EXIT.environment, pack.reason);
+  if (!pack.ok) throw new ImageLoadError(pack.reason);
   return pack.file;
 }

@@ -1,14 +1,18 @@
 // The QEMU engine against a guest that is no machine: everything that a guest, or QEMU, can do wrong costs one test, is told with
 // that test, and leaves nothing behind. A process of its own, because it starts many.
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { FAILS, fakeImage, PASSES, runFake, type FakeRunOptions, type FakeTest } from "../../../tests/fixtures/fake-machine.ts";
 import type { FakeStep } from "../../../tests/fixtures/fake-guest.ts";
+import { root } from "../../../tools/project.mjs";
 import type { TestFinished } from "../../events.ts";
 import { encodeFrame } from "../frames.ts";
+import type { Fleet } from "./fleet.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "guestspec-fleet-"));
 process.env.TMPDIR = folder;
@@ -190,6 +194,70 @@ test("what the machine lacks is skipped without a machine", async () => {
   assert.deepEqual(log, []);
 });
 
+/** Command lines of processes that name our folder. */
+function processesHere(): readonly string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+        return line.includes(folder) ? [line] : [];
+      } catch {
+        // It has ended meanwhile.
+        return [];
+      }
+    });
+}
+
+async function untilNone(list: () => readonly string[]): Promise<readonly string[]> {
+  for (let tries = 0; tries < 100 && list().length > 0; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+  return list();
+}
+
+for (const signal of ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"] as const) {
+  test(`a runner ended by ${signal} leaves no machine and no folder`, { skip: process.platform === "linux" ? false : "looks at /proc" }, async () => {
+    const runner = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "tests/fixtures/hang-fake.ts")], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+    });
+    await once(runner.stdout, "data");
+    assert.ok(processesHere().length > 0);
+    const gone = once(runner, "exit");
+    runner.kill(signal);
+    await gone;
+    assert.deepEqual(await untilNone(processesHere), []);
+    assert.deepEqual(await untilNone(() => readdirSync(folder).filter((name) => !name.startsWith("guestspec-fake"))), []);
+  });
+}
+
+test("a run that is ended at once settles, and leaves no machine", async () => {
+  const image = fakeImage("hang.gspec", [{ name: "s", tests: [GOOD, { name: "hangs", steps: ["p 1", { hang: true }] }, AFTER] }]);
+  const seen: number[] = [];
+  const { results } = await runFake([image], {
+    onStart(options) {
+      const { onRunning } = options;
+      Object.assign(options, {
+        onRunning(index: number, lane: number) {
+          onRunning(index, lane);
+          seen.push(index);
+          if (index === 1) setTimeout(() => void fleet()?.terminate(), 50);
+        },
+      });
+    },
+    onFleet: (started) => void (fleet = () => started),
+  });
+  assert.deepEqual(seen, [0, 1]);
+  assert.deepEqual(
+    results.map(({ verdict }) => verdict),
+    ["pass"],
+  );
+  assert.deepEqual(await untilNone(processesHere), []);
+});
+let fleet: () => Fleet | null = () => null;
+
 test("a run leaves no folder", () => {
-  assert.deepEqual(readdirSync(folder), []);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => !name.startsWith("guestspec-fake")),
+    [],
+  );
 });

@@ -1,6 +1,6 @@
 // A virtual machine as a process: its standard input and output are the guest's serial line, what it says on standard error is kept for
-// reports. It outlives nobody: it has its own process group, is killed when this process ends, and a small shell beside it
-// kills it when this process vanishes, which no handler of ours would see. Loaded only when such a machine is wanted.
+// reports. It outlives nobody: it has its own process group, and a small shell beside it kills it when this process is gone, by whatever
+// end, also one that no handler of ours would see. Loaded only when such a machine is wanted.
 
 import type { Readable, Writable } from "node:stream";
 import { execa, type ResultPromise } from "execa";
@@ -51,16 +51,18 @@ export function describeCommand({ binary, args }: GuestCommand): string {
 }
 
 function startProcess({ binary, args }: GuestCommand, folder: string): ResultPromise {
+  const hasShell = process.platform !== "win32";
   const options = {
     stdio: ["pipe", "pipe", "pipe", "pipe"],
     buffer: false,
     encoding: "buffer",
     reject: false,
-    cleanup: true,
+    // The shell sees every end of this process, also by a signal, and removes the folder too: it must not be killed with the machine.
+    cleanup: !hasShell,
     killDescendants: true,
     stripFinalNewline: false,
   } as const;
-  return process.platform === "win32" ? execa(binary, [...args], options) : execa("/bin/sh", ["-c", WATCHED, folder, binary, ...args], options);
+  return hasShell ? execa("/bin/sh", ["-c", WATCHED, folder, binary, ...args], options) : execa(binary, [...args], options);
 }
 
 export function startGuestProcess(command: GuestCommand, options: GuestProcessOptions): GuestProcess {

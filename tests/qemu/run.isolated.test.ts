@@ -1,0 +1,198 @@
+// The whole tool with real QEMU on riscv64: specs compiled, packed, booted, run and compared with the embedded machine. Skipped, with the
+// reason, where QEMU is missing, unless GUESTSPEC_REQUIRE=qemu says that it must be there.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import type { RunEvent, TestFinished } from "../../runtime/events.ts";
+import { runTool, startTool, type Outcome } from "../cli/transcripts.ts";
+import { qemuProblem } from "../qtest/qemu.ts";
+
+const isRequired = (process.env.GUESTSPEC_REQUIRE ?? "").split(",").some((name) => name === "qemu" || name === "all");
+const problem = qemuProblem();
+const withQemu = { skip: problem === null || isRequired ? false : problem };
+
+const GOOD = `suite "good"
+
+var counter: u32
+
+suite setup { counter = 41 }
+
+test "counts {n}" for n in 1 as u32..40 {
+  counter += 1
+  expect counter == 42
+}
+`;
+const BAD = `suite "bad"
+
+test "first" { expect 1 + 1 == 2 }
+
+test "adds up" {
+  let sum: u32 = 1
+  expect sum == 3
+}
+
+@exits(7)
+test "ends the machine as promised" needs finisher {
+  poke.u32(machine.finisher0.base, 7 << 16 | 0x3333)
+}
+
+test "ends the machine" needs finisher {
+  poke.u32(machine.finisher0.base, 9 << 16 | 0x3333)
+  expect false
+}
+
+@exits(reset)
+test "resets the machine as promised" needs finisher {
+  poke.u32(machine.finisher0.base, 0x7777)
+}
+
+test "resets the machine" needs finisher {
+  poke.u32(machine.finisher0.base, 0x7777)
+  expect false
+}
+
+test "traps" {
+  let nowhere = 0x1000 as *u64
+  nowhere.* = 1
+  expect false
+}
+
+test "never ends" {
+  while true {}
+  expect false
+}
+
+test "last" { expect 2 + 2 == 4 }
+`;
+
+function makeFolder(context: TestContext, files: Readonly<Record<string, string>>): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "guestspec-tool-")));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  mkdirSync(join(folder, "tmp"));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}
+
+/** As a user runs it, with a folder for temporary files that must be empty afterwards. */
+async function run(folder: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+  const outcome = await runTool(["run", ...args], { cwd: folder, env: { TMPDIR: join(folder, "tmp"), ...env } });
+  assert.deepEqual(readdirSync(join(folder, "tmp")), []);
+  return outcome;
+}
+
+function resultsOf({ stdout }: Outcome): ReadonlyMap<string, TestFinished> {
+  const events = stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as RunEvent);
+  return new Map(events.flatMap((event) => (event.type === "test-finished" ? [[`${event.test} ${event.row ?? ""}@${event.engine}`.replace(" @", "@"), event]] : [])));
+}
+
+test("each way to end costs one test", withQemu, async (context) => {
+  const folder = makeFolder(context, { "good.gspec": GOOD, "bad.gspec": BAD });
+  const outcome = await run(folder, ["--target", "riscv64", "-r", "ndjson"]);
+  assert.equal(outcome.stderr, "");
+  assert.equal(outcome.code, 1);
+  const results = resultsOf(outcome);
+  const verdicts = Object.fromEntries([...results].filter(([, { suite }]) => suite === "bad").map(([name, { verdict }]) => [name.replace("@qemu", ""), verdict]));
+  assert.deepEqual(verdicts, {
+    first: "pass",
+    "adds up": "fail",
+    "ends the machine as promised": "pass",
+    "ends the machine": "crash",
+    "resets the machine as promised": "pass",
+    "resets the machine": "crash",
+    traps: "crash",
+    "never ends": "timeout",
+    last: "pass",
+  });
+  assert.match(results.get("ends the machine@qemu")?.failures[0]?.message ?? "", /^the guest powered the machine off with code 9/);
+  assert.match(results.get("resets the machine@qemu")?.failures[0]?.message ?? "", /^the guest reset the machine/);
+  const trap = results.get("traps@qemu")?.failures[0];
+  assert.match(trap?.message ?? "", /^unexpected trap access_fault.*: write of 8 bytes at 0x1000 in /);
+  assert.equal(trap?.frame?.path, "bad.gspec");
+  assert.match(trap?.frame?.lines.find(({ number }) => number === trap.frame?.line)?.text ?? "", /nowhere\.\* = 1/);
+  const good = [...results.values()].filter(({ suite }) => suite === "good");
+  assert.equal(good.length, 39);
+  assert.ok(good.every(({ verdict }) => verdict === "pass"));
+});
+
+test("two runs with one seed are the same, for any number of machines", withQemu, async (context) => {
+  const folder = makeFolder(context, { "good.gspec": GOOD, "other.gspec": GOOD.replace('"good"', '"other"') });
+  const stable = ({ stdout }: Outcome): string => stdout.replace(/"(wall\w*|\w+At)":("[^"]*"|[\d.e+-]+)/g, '"$1":0');
+  const once_ = stable(await run(folder, ["--target", "riscv64", "-r", "ndjson", "--jobs", "1"]));
+  assert.equal(stable(await run(folder, ["--target", "riscv64", "-r", "ndjson", "--jobs", "2"])), once_);
+});
+
+test("engines are compared test by test", withQemu, async (context) => {
+  const folder = makeFolder(context, {
+    "both.gspec": `suite "both"\n\ntest "same" { expect true }\n\ntest "on a target" { expect machine.timebase != 10_000_000 or machine.ram.size == 16 * 1024 * 1024 }\n`,
+  });
+  const outcome = await run(folder, ["--target", "bytecode,riscv64", "--compare", "-r", "human"]);
+  assert.match(outcome.stdout, /Compare {2}2 tests on 2 engines/);
+  assert.match(outcome.stdout, /1 test differs:\n\nboth\.gspec::both::on a target\n {2}bytecode\/embedded pass, riscv64\/qemu fail/);
+  assert.equal(outcome.code, 1);
+});
+
+test("a test is found again by the line that its report gives", withQemu, async (context) => {
+  const folder = makeFolder(context, { "bad.gspec": BAD });
+  const outcome = await run(folder, ["bad.gspec::bad::adds up@riscv64/qemu", "--target", "riscv64", "-r", "ndjson"]);
+  const [result] = resultsOf(outcome).values();
+  assert.equal(result?.repro, "guestspec run 'bad.gspec::bad::adds up@riscv64/qemu' --target riscv64 --seed 0");
+});
+
+test("without QEMU its tests are skipped with what to install, which may be an error", async (context) => {
+  const folder = makeFolder(context, { "good.gspec": GOOD });
+  const nowhere = { QEMU_riscv64: "qemu-nowhere" };
+  const skipped = await run(folder, ["--target", "riscv64", "-r", "ndjson"], nowhere);
+  assert.equal(skipped.code, 0);
+  assert.match([...resultsOf(skipped).values()][0]?.reason ?? "", /^qemu-nowhere is not there \(Debian: apt install qemu-system-misc\)$/);
+  assert.equal((await run(folder, ["--target", "riscv64"], { ...nowhere, GUESTSPEC_REQUIRE: "qemu" })).code, 6);
+  const named = await run(folder, ["--target", "riscv64", "--engine", "qemu"], nowhere);
+  assert.deepEqual([named.code, named.stderr], [75, "error: qemu-nowhere is not there (Debian: apt install qemu-system-misc)\n"]);
+  const wrong = await run(folder, ["--engine", "qemu"]);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /^error: engine `qemu` cannot make bytecode-virt\n/);
+});
+
+test("options that QEMU refuses are told with its words and the command", withQemu, async (context) => {
+  const folder = makeFolder(context, { "bad.gspec": BAD });
+  const outcome = await run(folder, ["first", "--target", "riscv64", "--qemu-arg=-nonsense"]);
+  assert.equal(outcome.code, 75);
+  assert.match(outcome.stdout, /QEMU did not start: .*-nonsense: invalid option/);
+  assert.match(outcome.stdout, /started as: qemu-system-riscv64 .* -nonsense/);
+});
+
+for (const signal of ["SIGINT", "SIGKILL"] as const) {
+  test(`${signal} leaves no QEMU`, withQemu, async (context) => {
+    const folder = makeFolder(context, { "long.gspec": `suite "long"\n\n@timeout(1000s)\ntest "long" {\n  while true {}\n  expect true\n}\n` });
+    const tool = startTool(["run", "--target", "riscv64"], { cwd: folder, env: { TMPDIR: join(folder, "tmp") } });
+    const exited = once(tool, "exit");
+    const machines = (): readonly string[] =>
+      readdirSync("/proc").filter((pid) => {
+        try {
+          return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(join(folder, "tmp"));
+        } catch {
+          // It has ended meanwhile.
+          return false;
+        }
+      });
+    const until = async (isReached: () => boolean): Promise<void> => {
+      for (let tries = 0; tries < 600 && !isReached(); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.ok(isReached());
+    };
+    await until(() => machines().length > 0);
+    tool.kill(signal);
+    if (signal === "SIGINT") {
+      // The first one waits for the test, the second one does not.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      tool.kill(signal);
+    }
+    const [code] = (await exited) as [number | null];
+    if (signal === "SIGINT") assert.equal(code, 130);
+    await until(() => machines().length === 0 && readdirSync(join(folder, "tmp")).length === 0);
+  });
+}
