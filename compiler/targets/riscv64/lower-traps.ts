@@ -1,28 +1,26 @@
 // Traps that code finds by itself: an instruction that is always illegal, followed by a word that says what was found
-// (docs/native.md, 5). Address and value are in t0 and t1.
+// (docs/native.md, 5). The address of an access is in t0; the value is in t1, where the class has one: not for a division by zero, and not
+// for a stack overflow.
 
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem } from "../../native/items.ts";
 import { TRAP_MARK, trapPayload, type SoftwareTrap } from "../../native/abi.ts";
 import { enc } from "./encoding.ts";
-import { bring, T0, T1, ZERO } from "./values.ts";
+import { bring, T0, T1 } from "./values.ts";
 
 function writeTrap(e: Emission, trap: SoftwareTrap): void {
   e.word(enc.unimp);
   e.word((TRAP_MARK.word << 16) | trapPayload(trap));
 }
 
-/** `from`: what holds the address; a trap without one says 0. */
+/** `from`: what holds the address, for traps of an access; nothing else is looked at then, and nothing at all where there is none. */
 export function trapHere(e: Emission, trap: SoftwareTrap, from: { readonly base: number; readonly offset: number } | null = null): void {
-  if (from === null) e.word(enc.addi(T0, ZERO, 0));
-  else if (from.base !== T0 || from.offset !== 0) e.word(enc.addi(T0, from.base, from.offset));
-  e.word(enc.addi(T1, ZERO, 0));
+  if (from !== null && (from.base !== T0 || from.offset !== 0)) e.word(enc.addi(T0, from.base, from.offset));
   writeTrap(e, trap);
 }
 
 /** `trap CLASS value`. */
 export function lowerTrap(e: Emission, item: ComputeItem): void {
   bring(e, T1, e.location(item.src[0] ?? 0));
-  e.word(enc.addi(T0, ZERO, 0));
   writeTrap(e, { class: Number(item.imm[0]), access: 0, width: 0 });
 }

@@ -69,24 +69,10 @@ function epilogue(e: Emission, frame: Frame): void {
 
 /** t0 is the link: in a leaf the return address is still in ra. */
 function poll(e: Emission): void {
-  const back = e.label();
-  const empty = e.cold(() => {
-    e.relocate("jal", { kind: "label", name: "guest_poll" });
-    e.word(enc.jal(T0));
-    e.refer(back, "jal");
-    e.word(enc.jal(ZERO));
-  });
   e.word(enc.addi(GP, GP, -1));
-  const { number, isLong } = e.branch();
-  if (isLong) {
-    e.word(enc.bge(GP, ZERO) | enc.distance(8));
-    e.refer(empty, "jal", number);
-    e.word(enc.jal(ZERO));
-  } else {
-    e.refer(empty, "branch", number);
-    e.word(enc.blt(GP, ZERO));
-  }
-  e.bind(back);
+  e.word(enc.bge(GP, ZERO) | enc.distance(8));
+  e.relocate("jal", { kind: "label", name: "guest_poll" });
+  e.word(enc.jal(T0));
 }
 
 function move(e: Emission, to: Writable, from: Location): void {
