@@ -22,11 +22,10 @@
 
 # ---- Start of CPU 0: 32-bit protected mode, flat segments, paging and interrupts off ----
 
-# ebx: record of the boot loader; edx: PACK_BASE, when the loader of a pack comes here.
+# ebx: record of the boot loader.
 guest_start:
     cli
     cld
-    mov     ebp, edx
     xor     eax, eax
     mov     edi, offset guest_zero_start
     mov     ecx, offset guest_zero_end
@@ -61,7 +60,6 @@ guest_start:
     mov     edi, offset native.handover
     mov     dword ptr [rdi + 8], ebx
     mov     dword ptr [rdi + 16], offset guest_windows
-    mov     dword ptr [rdi + 24], ebp
     # What comes to a vector calls; the return address tells its number. Gates are of the kind 64-bit interrupt gate (6.14.1).
     mov     edi, offset platform.idt + 4096
     mov     esi, offset platform.idt
@@ -174,6 +172,7 @@ guest_trampoline:
     .balign 64
     .code64
 
+    .8byte  PCI_ECAM, PCI_MEMORY_START, PCI_MEMORY_SIZE, 0
 # Where the machine answers in memory besides RAM: start and size, ended by zeros.
 guest_windows:
     .8byte  WINDOW_0_START, WINDOW_0_SIZE, WINDOW_1_START, WINDOW_1_SIZE, WINDOW_2_START, WINDOW_2_SIZE, WINDOW_3_START, WINDOW_3_SIZE
@@ -326,7 +325,7 @@ end_user_guard:
     mov     rcx, rsp
     push    DATA + 0x13
     push    rcx
-    pushfq
+    push    qword ptr [rcx + 40]
     push    CODE_64 + 0x23
     push    offset take_down
     iretq

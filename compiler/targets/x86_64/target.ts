@@ -189,7 +189,7 @@ function deviceWindows({ devices }: MachineDescription): readonly Window[] {
   return joined;
 }
 
-function entryConstants(machine: MachineDescription): ReadonlyMap<string, bigint> {
+function entryConstants(machine: MachineDescription, constants: ReadonlyMap<string, bigint>): ReadonlyMap<string, bigint> {
   const windows = deviceWindows(machine);
   if (windows.length > WINDOWS) throw new Error(`${machine.name} has devices in more than ${WINDOWS} places, which lib/x86_64/entry.s has no room for`);
   const named = Array.from({ length: WINDOWS }, (_, index): readonly [string, bigint][] => {
@@ -199,7 +199,14 @@ function entryConstants(machine: MachineDescription): ReadonlyMap<string, bigint
       [`WINDOW_${index}_SIZE`, end - start],
     ];
   });
-  return new Map([["UNWIND_VECTOR", UNWIND_VECTOR], ...named.flat()]);
+  const pci = (name: string): bigint => constants.get(`pci0.${name}`) ?? 0n;
+  return new Map([
+    ["UNWIND_VECTOR", UNWIND_VECTOR],
+    ["PCI_ECAM", pci("ecam")],
+    ["PCI_MEMORY_START", pci("memory")],
+    ["PCI_MEMORY_SIZE", pci("memory_size")],
+    ...named.flat(),
+  ]);
 }
 
 export const x86_64 = {
