@@ -41,10 +41,10 @@ function checkAlignment(e: Emission, at: Address, type: ScalarType, direction: n
 function load(isVolatile: boolean): Lower {
   return (e, item) => {
     const type = typeOf(item);
-    const at = address(e, src(item, 0), Number(item.imm[0] ?? 0), bitsOf(type) / 8, T0);
+    const at = address(e, src(item, 0), Number(item.imm[0] ?? 0), bitsOf(type) / 8, T0, true);
     if (isVolatile) checkAlignment(e, at, type, READ);
     const rd = resultRegister(e, dst(item));
-    e.word(access(true, bitsOf(type), rd, at));
+    access(e, true, bitsOf(type), rd, at);
     finish(e, dst(item), rd);
   };
 }
@@ -52,9 +52,9 @@ function load(isVolatile: boolean): Lower {
 function store(isVolatile: boolean): Lower {
   return (e, item) => {
     const type = typeOf(item);
-    const at = address(e, src(item, 0), Number(item.imm[0] ?? 0), bitsOf(type) / 8, T0);
+    const at = address(e, src(item, 0), Number(item.imm[0] ?? 0), bitsOf(type) / 8, T0, true);
     if (isVolatile) checkAlignment(e, at, type, WRITE);
-    e.word(access(false, bitsOf(type), read(e, src(item, 1), T1), at));
+    access(e, false, bitsOf(type), read(e, src(item, 1), T1), at);
   };
 }
 

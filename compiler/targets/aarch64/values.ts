@@ -4,7 +4,7 @@
 import { encodeLogicalImmediate, type RegisterWidth } from "../../../isa/aarch64/logical-immediate.ts";
 import { moveConstant } from "../../../isa/aarch64/move-constant.ts";
 import type { Module, ScalarType } from "../../../isa/bytecode/module.ts";
-import type { Emission } from "../../native/emission.ts";
+import type { Emission, Reference } from "../../native/emission.ts";
 import type { Virtual } from "../../native/items.ts";
 import { bitsOf } from "../../native/lower-function.ts";
 import type { Location } from "../../native/target.ts";
@@ -114,15 +114,16 @@ export function storeStack(e: Emission, register: number, offset: number): void 
   e.word(enc.storeScaled[64](register, T2, 0));
 }
 
-/** ADR reaches 1 MiB; images are mostly far smaller, and then every address takes one instruction. */
+/** ADR reaches 1 MiB; what images never write is mostly far smaller, and then every address in it takes one instruction. */
 const NEAR = 1 << 19;
 
 const nearModules = new WeakMap<Module, boolean>();
 
+/** Whether code reaches all functions and constants. Variables may be anywhere: in a pack they are far from the code. */
 function isNear(module: Module): boolean {
   let near = nearModules.get(module);
   if (near === undefined) {
-    const data = module.symbols.reduce((sum, { size, align }) => sum + size + align, 0);
+    const data = module.symbols.reduce((sum, { size, align, writable }) => sum + (writable ? 0 : size + align), 0);
     const instructions = module.functions.reduce((sum, { body }) => sum + body.length, 0);
     near = data < NEAR && 16 * instructions < NEAR;
     nearModules.set(module, near);
@@ -130,18 +131,34 @@ function isNear(module: Module): boolean {
   return near;
 }
 
-export function loadAddress(e: Emission, register: number, to: Location & { kind: "symbol" | "function" }): void {
-  const [reference, addend] =
-    to.kind === "symbol" ? [{ kind: "symbol", symbol: to.symbol } as const, BigInt(to.offset)] : [{ kind: "function", function: to.function } as const, 0n];
-  if (isNear(e.module) && addend > -4096n && addend < BigInt(NEAR)) {
-    e.relocate("adr21", reference, addend);
+type Placed = Location & { kind: "symbol" | "function" };
+
+function isInReach(e: Emission, to: Placed): boolean {
+  if (!isNear(e.module)) return false;
+  if (to.kind === "function") return true;
+  return e.module.symbols[to.symbol]?.writable === false && to.offset >= 0 && to.offset < NEAR;
+}
+
+const referenceTo = (to: Placed): Reference =>
+  to.kind === "symbol" ? { kind: "symbol", symbol: to.symbol } : { kind: "function", function: to.function };
+
+const addendOf = (to: Placed): bigint => (to.kind === "symbol" ? BigInt(to.offset) : 0n);
+
+export function loadAddress(e: Emission, register: number, to: Placed): void {
+  if (isInReach(e, to)) {
+    e.relocate("adr21", referenceTo(to), addendOf(to));
     e.word(enc.adr(register));
     return;
   }
-  e.relocate("page21", reference, addend);
-  e.word(enc.adrp(register));
-  e.relocate("low12", reference, addend);
+  loadPage(e, register, to);
+  e.relocate("low12", referenceTo(to), addendOf(to));
   e.word(enc.addImm.x(register, register, 0));
+}
+
+/** The address without its low 12 bits. */
+function loadPage(e: Emission, register: number, to: Placed): void {
+  e.relocate("page21", referenceTo(to), addendOf(to));
+  e.word(enc.adrp(register));
 }
 
 /** Puts a value into this register. */
@@ -224,6 +241,8 @@ export interface Address {
   readonly offset: number;
   /** The greatest power of two that is known to divide the address. */
   readonly alignment: number;
+  /** The access adds the low 12 bits of this address: the base holds only its page. */
+  readonly low12?: Placed;
 }
 
 function powerOfTwo(value: number): number {
@@ -235,8 +254,11 @@ function reaches(offset: number, width: number): boolean {
   return (offset >= 0 && offset % width === 0 && offset / width <= 4095) || (offset >= -256 && offset <= 255);
 }
 
-/** An address operand plus an offset as a base register and an offset that an access of this width takes; `scratch` if it must be made. */
-export function address(e: Emission, register: Virtual, offset: number, width: number, scratch: number): Address {
+/**
+ * An address operand plus an offset as a base register and an offset that an access of this width takes; `scratch` if it must be made.
+ * With `isDirect` the access may also add the low bits of a variable's address itself.
+ */
+export function address(e: Emission, register: Virtual, offset: number, width: number, scratch: number, isDirect = false): Address {
   const from = e.location(register);
   switch (from.kind) {
     case "frame": {
@@ -247,10 +269,15 @@ export function address(e: Emission, register: Virtual, offset: number, width: n
       return { base: scratch, offset: 0, alignment };
     }
     case "symbol": {
-      const at = from.offset + offset;
-      loadAddress(e, scratch, { ...from, offset: at });
+      const at = { ...from, offset: from.offset + offset };
       const align = e.module.symbols[from.symbol]?.align ?? 1;
-      return { base: scratch, offset: 0, alignment: Math.min(align, powerOfTwo(at)) };
+      const alignment = Math.min(align, powerOfTwo(at.offset));
+      if (isDirect && alignment >= width && !isInReach(e, at)) {
+        loadPage(e, scratch, at);
+        return { base: scratch, offset: 0, alignment, low12: at };
+      }
+      loadAddress(e, scratch, at);
+      return { base: scratch, offset: 0, alignment };
     }
     case "constant": {
       const value = BigInt.asUintN(64, from.value + BigInt(offset));
@@ -278,9 +305,13 @@ export function address(e: Emission, register: Virtual, offset: number, width: n
 
 type Width = 8 | 16 | 32 | 64;
 
+const LOW12 = { 8: "low12", 16: "low12x2", 32: "low12x4", 64: "low12x8" } as const;
+
 /** A load or store at an address that `address` made. */
-export function access(isLoad: boolean, bits: Width, register: number, { base, offset }: Address): number {
+export function access(e: Emission, isLoad: boolean, bits: Width, register: number, { base, offset, low12 }: Address): void {
   const width = bits / 8;
-  if (offset >= 0 && offset % width === 0) return (isLoad ? enc.loadScaled : enc.storeScaled)[bits](register, base, offset / width);
-  return (isLoad ? enc.loadUnscaled : enc.storeUnscaled)[bits](register, base, offset);
+  if (low12 !== undefined) e.relocate(LOW12[bits], referenceTo(low12), addendOf(low12));
+  const isScaled = offset >= 0 && offset % width === 0;
+  if (isScaled) e.word((isLoad ? enc.loadScaled : enc.storeScaled)[bits](register, base, offset / width));
+  else e.word((isLoad ? enc.loadUnscaled : enc.storeUnscaled)[bits](register, base, offset));
 }
