@@ -2,7 +2,7 @@
 // only code can say (the jump of an Image header); here the sizes and addresses go in, which are known when everything is linked. They make
 // the flat image bootable as it is.
 
-import type { NativeImage } from "../native/native-image.ts";
+import { flatMemorySize, type NativeImage } from "../native/native-image.ts";
 
 interface BootHeader {
   readonly name: string;
@@ -24,9 +24,10 @@ const MULTIBOOT: BootHeader = {
   magic: MULTIBOOT_MAGIC,
   offsets: { first: 0, last: MULTIBOOT_SEARCH - 32, step: 4 },
   // A flat file is loaded by these addresses alone. The end of zeroed memory matters as well: loaders put the command line behind it.
-  fill(view, at, { base, bytes, memorySize, entry }) {
+  fill(view, at, image) {
+    const { base, bytes, entry } = image;
     const start = Number(base);
-    const words = [MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS), start + at, start, start + bytes.length, start + memorySize, Number(entry)];
+    const words = [MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS), start + at, start, start + bytes.length, start + flatMemorySize(image), Number(entry)];
     for (const [index, word] of words.entries()) view.setUint32(at + 4 + 4 * index, word >>> 0, true);
   },
 };
@@ -38,9 +39,9 @@ const ARM64_IMAGE: BootHeader = {
   name: "arm64 Image",
   magic: 0x644d_5241,
   offsets: { first: 56, last: 56, step: 4 },
-  fill(view, _at, { base, memorySize }) {
-    view.setBigUint64(8, base % MIB2, true);
-    view.setBigUint64(16, BigInt(memorySize), true);
+  fill(view, _at, image) {
+    view.setBigUint64(8, image.base % MIB2, true);
+    view.setBigUint64(16, BigInt(flatMemorySize(image)), true);
     // Little-endian, pages of 4 KiB, as near to the start of RAM as possible.
     view.setBigUint64(24, 0b0010n, true);
   },
@@ -51,9 +52,9 @@ const RISCV_IMAGE: BootHeader = {
   name: "RISC-V Image",
   magic: 0x0543_5352,
   offsets: { first: 56, last: 56, step: 4 },
-  fill(view, _at, { base, memorySize }, ramBase) {
-    view.setBigUint64(8, base - ramBase, true);
-    view.setBigUint64(16, BigInt(memorySize), true);
+  fill(view, _at, image, ramBase) {
+    view.setBigUint64(8, image.base - ramBase, true);
+    view.setBigUint64(16, BigInt(flatMemorySize(image)), true);
     view.setBigUint64(24, 0n, true);
     view.setUint32(32, 0x0000_0002, true); // version 0.2
     view.setBigUint64(48, 0x56_4353_4952n, true);
@@ -72,7 +73,7 @@ function findHeader({ magic, offsets }: BootHeader, view: DataView): number | nu
   return null;
 }
 
-/** The image with its header complete. Entry assembly that reserves none is a mistake of the target. */
+/** The image, which is alone, with its header complete. Entry assembly that reserves none is a mistake of the target. */
 export function fillBootHeader(image: NativeImage, ramBase: bigint): NativeImage {
   const header = HEADERS[image.target];
   if (header === undefined) throw new Error(`no boot header is known for target ${image.target}`);

@@ -27,7 +27,7 @@ for (const target of TARGETS) {
     assert.equal(file.pvhEntry, target === "x86_64" ? image.entry : null);
     assert.deepEqual(file.segments, [
       { address: image.base, fileSize: 4096, memorySize: 4096 },
-      { address: image.base + 4096n, fileSize: 4096, memorySize: image.memorySize - 4096 },
+      { address: image.base + 4096n, fileSize: 4096, memorySize: image.writableSize },
     ]);
     const manifest = tinyManifest(target);
     assert.deepEqual(file.payloads, [{ manifest, identity: manifestIdentity(manifestText(manifest)) }]);

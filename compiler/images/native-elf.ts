@@ -30,7 +30,7 @@ export function writeNativeElf(image: NativeImage, { manifest, unit }: NativeElf
   });
 }
 
-function imageSegments({ base, bytes, memorySize, writableOffset, codeEnd }: NativeImage): readonly LoadSegment[] {
+function imageSegments({ base, bytes, writableOffset, writableBase, writableSize, codeEnd }: NativeImage): readonly LoadSegment[] {
   const readOnly = bytes.subarray(0, writableOffset);
   const writable = bytes.subarray(writableOffset);
   const codeSize = Number(codeEnd - base);
@@ -46,9 +46,9 @@ function imageSegments({ base, bytes, memorySize, writableOffset, codeEnd }: Nat
       ],
     },
     {
-      address: base + BigInt(writableOffset),
+      address: writableBase,
       bytes: writable,
-      memorySize: memorySize - writableOffset,
+      memorySize: writableSize,
       flags: PF.read | PF.write,
       parts: [{ name: ".data", size: writable.length, isCode: false }],
     },

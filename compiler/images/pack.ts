@@ -1,16 +1,20 @@
 // Packs: one bootable file with several images of one machine, so that a VMM which takes tens of milliseconds to start does it once
-// for all of them (docs/native.md, 9). The loader is the target's own assembly; here it is put together with the table that it reads
-// and the images' bytes, above the memory that the images use.
+// for all of them (docs/native.md, 9). Everything that is read only stays where it is loaded, each image's at an address of its own;
+// what is written has one place for all, and the loader, the target's own assembly, fills it.
 
-import type { NativeImage } from "../native/native-image.ts";
-import type { NativeTarget } from "../native/target.ts";
 import { formatProblem } from "../../isa/assembly/assemble.ts";
+import type { MachineDescription } from "../../machines/description.ts";
+import type { PlaceImages } from "../native/index.ts";
+import { imageSize, linkImage } from "../native/link.ts";
+import type { NativeImage, PackPlace } from "../native/native-image.ts";
+import type { NativeTarget } from "../native/target.ts";
 import { createByteWriter } from "./byte-writer.ts";
 import { PAGE, PF, STB, STT } from "./elf-format.ts";
 import { writeElf, type LoadSegment } from "./elf.ts";
 import { writeNotes } from "./notes.ts";
 
 export interface PackPayload {
+  /** Linked by `placeInPack`. */
   readonly image: NativeImage;
   /** JSON text. */
   readonly manifest: string;
@@ -27,57 +31,72 @@ export interface PackOptions {
 
 export type PackResult = { readonly ok: true; readonly file: Uint8Array; readonly base: bigint } | { readonly ok: false; readonly reason: string };
 
-/** The images' heap: they find RAM from the end of their memory to the pack. */
+/** The images' heap, at least. */
 const HEAP_SIZE = 16 * 1024 * 1024;
 /** At the end of RAM, where firmware and VMMs put device trees and ACPI tables. */
-const RAM_RESERVE = 20 * 1024 * 1024;
-/** Behind the pack's bytes: zero at power-on, and kept by a reset of the machine, because nothing is loaded there. */
-const SCRATCH_SIZE = 64;
-const TABLE_HEADER_SIZE = 24;
+const RAM_RESERVE = 2 * 1024 * 1024;
+/** Room for the loader's code; its table is behind it. */
+const LOADER_SIZE = 2048;
+const TABLE_HEADER_SIZE = 32;
 const TABLE_ROW_SIZE = 32;
+/** The entry, and where running images call the loader. */
+const PACK_START = 0;
+const PACK_LOAD = 8;
+/** The page before what images write: 2 KiB for the loader, then the CPU blocks. */
+const SHARED_SIZE = PAGE;
+const CPUS_OFFSET = 2048;
+/** Where QEMU starts ELF files without a header it puts a device tree of 1 MiB at the start of RAM (hw/arm/boot.c, `arm_setup_direct_kernel_boot`). */
+const TREE_SIZE = 0x20_0000n;
 
 const up = (value: number, align: number): number => Math.ceil(value / align) * align;
 
-export function packBase(images: readonly NativeImage[]): bigint {
-  const ends = images.map(({ base, memorySize }) => Number(base) + memorySize);
-  return BigInt(up(Math.max(...ends) + HEAP_SIZE, 2 * 1024 * 1024));
+export function packBase({ boot, ram, name }: Pick<MachineDescription, "boot" | "ram" | "name">): bigint {
+  if (boot === null) throw new Error(`${name} does not say where images go`);
+  const lowest = ram.base + TREE_SIZE;
+  return boot.image === "image-header" && boot.base < lowest ? lowest : boot.base;
 }
 
+/** All images of a run, beside each other in the order given; any of them can be put into a pack then. */
+export const placeInPack: PlaceImages = (modules, machine, entry) => {
+  const base = packBase(machine);
+  let at = base + BigInt(up(LOADER_SIZE + TABLE_HEADER_SIZE + modules.length * TABLE_ROW_SIZE, PAGE));
+  const bases = modules.map((lowered) => {
+    const { readonly, data } = imageSize(lowered, entry);
+    const start = at;
+    at += BigInt(up(readonly + data, PAGE));
+    return start;
+  });
+  const pack: PackPlace = { start: base, end: at, load: base + BigInt(PACK_LOAD), cpus: at + BigInt(CPUS_OFFSET) };
+  const writableBase = at + BigInt(SHARED_SIZE);
+  return modules.map((lowered, index) => linkImage(lowered, { machine: machine.name, entry, base: bases[index] ?? base, writableBase, pack }));
+};
+
+function isSamePack({ pack, writableBase, machine }: NativeImage, other: NativeImage): boolean {
+  return pack !== null && pack.start === other.pack?.start && pack.end === other.pack.end && writableBase === other.writableBase && machine === other.machine;
+}
+
+/** A pack of images that were placed together, in any order and not necessarily all; the first is started by the boot loader. */
 export function writePack(payloads: readonly PackPayload[], { target, loader, constants, ram }: PackOptions): PackResult {
   const [first] = payloads;
   if (first === undefined) return { ok: false, reason: "a pack needs at least one image" };
-  const { base: imageBase, machine } = first.image;
-  const stranger = payloads.find(({ image }) => image.machine !== machine || image.base !== imageBase);
-  if (stranger !== undefined) return { ok: false, reason: `images for ${machine} and ${stranger.image.machine} do not go into one pack` };
-
   const images = payloads.map(({ image }) => image);
-  const base = packBase(images);
-  const code = assembleLoader(target, loader, new Map([...constants, ["PACK_BASE", base], ["IMAGE_BASE", imageBase]]), base);
-  const bytes = joinPack(code.bytes, images, base);
-  const end = base + BigInt(bytes.length + SCRATCH_SIZE);
-  const limit = ram.base + BigInt(ram.size - RAM_RESERVE);
-  if (end > limit) {
-    const missing = up(Number(end - limit), 1024 * 1024) / (1024 * 1024);
-    return { ok: false, reason: `${payloads.length} images of ${bytes.length} bytes do not fit into the RAM of ${machine}: ${missing} MiB more are needed` };
+  const { pack, machine, writableBase } = first.image;
+  if (pack === null || !images.every((image) => isSamePack(image, first.image))) throw new Error("images that were not placed together do not go into one pack");
+
+  const base = pack.start;
+  const memoryEnd = Number(writableBase) + Math.max(...images.map(({ writableSize }) => writableSize)) + HEAP_SIZE;
+  const limit = Number(ram.base) + ram.size - RAM_RESERVE;
+  if (memoryEnd > limit) {
+    const missing = up(memoryEnd - limit, 1024 * 1024) / (1024 * 1024);
+    return { ok: false, reason: `${payloads.length} images of ${pack.end - pack.start} bytes do not fit into the RAM of ${machine}: ${missing} MiB more are needed` };
   }
-  const segments: LoadSegment[] = [
-    { address: base, bytes, memorySize: bytes.length, flags: PF.read | PF.write | PF.execute, parts: loaderParts(code.bytes.length, bytes.length) },
-  ];
-  if (code.boot !== null) {
-    const { boot } = code;
-    segments.unshift({
-      address: imageBase,
-      bytes: boot,
-      memorySize: boot.length,
-      flags: PF.read | PF.execute,
-      parts: [{ name: ".boot", size: boot.length, isCode: true }],
-    });
-  }
-  const entry = base + BigInt(code.start);
+  const code = assembleLoader(target, loader, new Map([...constants, ["PACK_BASE", base]]), base);
+  const room = writeLoader(code.bytes, images, pack);
+  const entry = base + BigInt(PACK_START);
   const file = writeElf({
     target: target.name,
     entry,
-    segments,
+    segments: joinSegments([{ address: base, bytes: room, name: ".loader" }, ...images.map(({ base: address, bytes }, index) => ({ address, bytes, name: `.payload${index}` }))]),
     notes: writeNotes({ target: target.name, entry, manifests: payloads.map(({ manifest }) => manifest) }),
     symbols: [...code.labels].map(([name, offset]) => ({ name, binding: STB.global, type: STT.notype, address: base + BigInt(offset), size: 0 })),
     debugSections: [],
@@ -85,20 +104,9 @@ export function writePack(payloads: readonly PackPayload[], { target, loader, co
   return { ok: true, file, base };
 }
 
-function loaderParts(codeSize: number, size: number): LoadSegment["parts"] {
-  return [
-    { name: ".text", size: codeSize, isCode: true },
-    { name: ".payloads", size: size - codeSize, isCode: false },
-  ];
-}
-
 interface LoaderCode {
   readonly bytes: Uint8Array;
   readonly labels: ReadonlyMap<string, number>;
-  /** Offset of `pack_start`. */
-  readonly start: number;
-  /** What stands where the images run, for machines that begin there whatever the file says. */
-  readonly boot: Uint8Array | null;
 }
 
 function assembleLoader(
@@ -110,40 +118,53 @@ function assembleLoader(
   const assembly = target.assemble(text, { origin: base, constants });
   if (!assembly.ok) throw new Error(assembly.problems.map((problem) => `${file}:${formatProblem(problem)}`).join("\n"));
   const { bytes, labels } = assembly;
-  const label = (name: string): number => {
-    const offset = labels.get(name);
-    if (offset === undefined) throw new Error(`${file} has no label ${name}`);
-    return offset;
-  };
-  if (label("pack_load") !== 0) throw new Error(`${file} does not begin with pack_load`);
-  if (label("pack_table") !== bytes.length || bytes.length % 8 !== 0) throw new Error(`${file} does not end with an aligned pack_table`);
-  const boot = labels.has("pack_boot") ? bytes.slice(label("pack_boot"), label("pack_boot_end")) : null;
-  return { bytes, labels, start: label("pack_start"), boot };
+  const places = { pack_start: PACK_START, pack_load: PACK_LOAD, pack_table: bytes.length };
+  for (const [label, offset] of Object.entries(places)) {
+    if (labels.get(label) !== offset) throw new Error(`${file}: ${label} is at ${labels.get(label) ?? "no place"}, not at ${offset}`);
+  }
+  if (bytes.length % 8 !== 0 || bytes.length > LOADER_SIZE) throw new Error(`${file} has ${bytes.length} bytes, which is no multiple of 8 or more than ${LOADER_SIZE}`);
+  return { bytes, labels };
 }
 
-/** Loader, table (words of 8 bytes), images, each on 16 bytes and filled up with zeros. */
-function joinPack(loader: Uint8Array, images: readonly NativeImage[], base: bigint): Uint8Array {
+/** The loader, and its table: words of 8 bytes. */
+function writeLoader(loader: Uint8Array, images: readonly NativeImage[], pack: PackPlace): Uint8Array {
   const out = createByteWriter();
-  const sizes = images.map(({ bytes }) => up(bytes.length, 16));
-  const firstImage = up(loader.length + TABLE_HEADER_SIZE + images.length * TABLE_ROW_SIZE, 16);
-  const total = up(firstImage + sizes.reduce((sum, size) => sum + size, 0), PAGE);
   out.bytes(loader);
   out.u64(images.length);
-  out.u64(images[0]?.base ?? 0n);
-  out.u64(base + BigInt(total));
-  let at = firstImage;
-  images.forEach(({ memorySize, entry }, index) => {
-    const size = sizes[index] ?? 0;
-    out.u64(base + BigInt(at));
-    out.u64(size);
-    out.u64(Math.max(memorySize, size));
+  out.u64(images[0]?.writableBase ?? 0n);
+  out.u64(pack.end);
+  out.u64(pack.cpus);
+  for (const { base, bytes, writableOffset, writableSize, entry } of images) {
+    out.u64(base + BigInt(writableOffset));
+    out.u64(bytes.length - writableOffset);
+    out.u64(writableSize);
     out.u64(entry);
-    at += size;
-  });
-  for (const { bytes } of images) {
-    out.align(16);
-    out.bytes(bytes);
   }
   out.align(PAGE);
   return out.finish();
+}
+
+interface Piece {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+  readonly name: string;
+}
+
+/** Pieces in one segment where nothing is between them, each filled up to whole pages. */
+function joinSegments(pieces: readonly Piece[]): readonly LoadSegment[] {
+  const segments: { address: bigint; end: bigint; pieces: Piece[] }[] = [];
+  for (const piece of [...pieces].sort((a, b) => Number(a.address - b.address))) {
+    const end = piece.address + BigInt(up(piece.bytes.length, PAGE));
+    const last = segments.at(-1);
+    if (last?.end === piece.address) {
+      last.pieces.push(piece);
+      last.end = end;
+    } else segments.push({ address: piece.address, end, pieces: [piece] });
+  }
+  return segments.map(({ address, end, pieces: joined }): LoadSegment => {
+    const bytes = new Uint8Array(Number(end - address));
+    for (const piece of joined) bytes.set(piece.bytes, Number(piece.address - address));
+    const parts = joined.map((piece) => ({ name: piece.name, size: up(piece.bytes.length, PAGE), isCode: true }));
+    return { address, bytes, memorySize: bytes.length, flags: PF.read | PF.execute, parts };
+  });
 }

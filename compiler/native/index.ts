@@ -6,7 +6,10 @@ import { compile, type CompileOptions, type Image } from "../index.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { guestConstants, type MachineDescription } from "../../machines/description.ts";
 import { findNativeTarget } from "../targets/index.ts";
+import { assembleEntry, type AssembledEntry, type EntryAssembly } from "./entry.ts";
 import { linkImage } from "./link.ts";
+import { describeLowerError, libraryPath, LowerError } from "./lower-error.ts";
+import { lowerModule, type LoweredModule } from "./lower-module.ts";
 import type { NativeImage } from "./native-image.ts";
 import type { NativeTarget } from "./target.ts";
 
@@ -46,7 +49,7 @@ export function nativeOptions(target: NativeTarget, options: CompileOptions): Co
 }
 
 /** The entry assembly of a target, from the library's folder. */
-export function readEntry(target: NativeTarget, libDirectory: string): { readonly file: string; readonly text: string } {
+export function readEntry(target: NativeTarget, libDirectory: string): EntryAssembly {
   return { file: `lib/${target.name}/entry.s`, text: readFileSync(`${libDirectory}${target.name}/entry.s`, "utf8") };
 }
 
@@ -57,18 +60,43 @@ export function entryConstants(target: NativeTarget, machine: MachineDescription
   return new Map([...named, ...target.entryConstants(machine, constants)]);
 }
 
-export function compileNative(paths: readonly string[], options: CompileOptions): NativeCompilation {
-  const { machine } = options;
+/** The entry assembly for a machine, ready to be linked. */
+export function loadEntry(target: NativeTarget, machine: MachineDescription, libDirectory: string): AssembledEntry {
+  return assembleEntry(target, readEntry(target, libDirectory), entryConstants(target, machine));
+}
+
+/** Places the images of a compilation: each alone at the machine's address, or all beside each other. */
+export type PlaceImages = (modules: readonly LoweredModule[], machine: MachineDescription, entry: AssembledEntry) => readonly NativeImage[];
+
+export const placeAlone: PlaceImages = (modules, machine, entry) => {
   if (machine.boot === null) throw new Error(`${machine.name} does not say where images go`);
   const { base } = machine.boot;
+  return modules.map((lowered) => linkImage(lowered, { machine: machine.name, base, entry }));
+};
+
+export function compileNative(paths: readonly string[], options: CompileOptions, place: PlaceImages = placeAlone): NativeCompilation {
+  const { machine } = options;
   const target = findNativeTarget(machine.target);
   if (target === undefined) throw new Error(`there is no back end for ${machine.target}`);
   const { diagnostics, images } = compile(paths, nativeOptions(target, options));
   if (images.length === 0) return { diagnostics, images: [] };
-  const entry = readEntry(target, options.libDirectory);
-  const names = entryConstants(target, machine);
+  const modules: LoweredModule[] = [];
+  for (const { module } of images) {
+    try {
+      modules.push(lowerModule(module, target));
+    } catch (error) {
+      if (!(error instanceof LowerError)) throw error;
+      const problem = describeLowerError(error, module, target, (path) => options.readFile(libraryPath(path, options.libDirectory)));
+      return { diagnostics: [...diagnostics, problem], images: [] };
+    }
+  }
+  const placed = place(modules, machine, loadEntry(target, machine, options.libDirectory));
   return {
     diagnostics,
-    images: images.map((image) => ({ ...image, native: linkImage(image.module, { target, machine: machine.name, base, entry, constants: names }) })),
+    images: images.map((image, index) => {
+      const native = placed[index];
+      if (native === undefined) throw new Error(`the image of ${image.path} has no place`);
+      return { ...image, native };
+    }),
   };
 }

@@ -1,63 +1,36 @@
-// Functions, data and entry assembly to one image at one address (docs/native.md, 6): places them, fills in addresses, tells the guest
-// library where everything is, and keeps names and source lines for those who look at the image from outside.
+// Functions, data and entry assembly to one image (docs/native.md, 6): places them, fills in addresses, tells the guest library where
+// everything is, and keeps names and source lines for those who look at the image from outside. What is read only and what is written
+// have an address each; in a pack they are far apart (docs/native.md, 9).
 
-import type { DataSymbol, Module, ScalarType } from "../../isa/bytecode/module.ts";
-import { CPU_BLOCK_SIZE, FUEL, signatureWord } from "./abi.ts";
-import type { CodeRelocation, Reference } from "./emission.ts";
-import { lowerFunction, type NativeFunction } from "./lower-function.ts";
-import { COMMAND_LINE_SIZE, type NativeImage, type NativeLine, type NativeSymbol } from "./native-image.ts";
-import type { NativeTarget } from "./target.ts";
-
-export interface EntryAssembly {
-  /** For messages: `lib/riscv64/entry.s`. */
-  readonly file: string;
-  readonly text: string;
-}
+import { TEXT_START } from "../../isa/assembly/instruction-set.ts";
+import type { DataSymbol } from "../../isa/bytecode/module.ts";
+import { signatureWord } from "./abi.ts";
+import type { Reference } from "./emission.ts";
+import { LinkError, MAX_CPUS, STACK_RESERVE, STACK_SIZE, type AssembledEntry } from "./entry.ts";
+import type { LoweredModule } from "./lower-module.ts";
+import { COMMAND_LINE_SIZE, PAGE_SIZE, type NativeImage, type NativeLine, type NativeSymbol, type PackPlace } from "./native-image.ts";
 
 export interface LinkOptions {
-  readonly target: NativeTarget;
   readonly machine: string;
+  readonly entry: AssembledEntry;
+  /** Of what is read only. */
   readonly base: bigint;
-  readonly entry: EntryAssembly;
-  /** Names that the entry assembly may use beside those of `ENTRY_CONSTANTS`. */
-  readonly constants: ReadonlyMap<string, bigint>;
+  /** Of what is written; absent: the next page behind. */
+  readonly writableBase?: bigint;
+  /** Absent: the image is alone. */
+  readonly pack?: PackPlace;
 }
-
-/** The image cannot be made: it is too large for a jump, or the entry assembly is wrong. Not a user's mistake in a spec. */
-export class LinkError extends Error {
-  override readonly name = "LinkError";
-}
-
-const PAGE = 4096;
-const MAX_CPUS = 8;
-const STACK_SIZE = 64 * 1024;
-const STACK_RESERVE = 16 * 1024;
-
-export const ENTRY_CONSTANTS: ReadonlyMap<string, bigint> = new Map(
-  Object.entries({ CPU_BLOCK_SIZE, FUEL, MAX_CPUS, STACK_SIZE, STACK_RESERVE, STACK_STEP: STACK_SIZE + STACK_RESERVE }).map(([name, value]) => [name, BigInt(value)]),
-);
 
 /** Library modules whose variables keep their values from test to test: they are what sets the others back. */
 const KEPT_MODULES: readonly string[] = ["native.", "platform.", "agent.", "args."];
 
 /** The variable that the linker fills in. */
 const IMAGE_SYMBOL = "native.image";
-
-interface Section {
-  readonly start: number;
-  readonly end: number;
-}
+/** In a pack all images have it at one place, because CPUs that sleep look at theirs whatever image comes. */
+const CPUS_SYMBOL = "native.cpus";
 
 function alignUp(value: number, align: number): number {
   return Math.ceil(value / align) * align;
-}
-
-/** Functions whose addresses are taken: by code, or by data. */
-function addressedFunctions(module: Module): ReadonlySet<number> {
-  const found = new Set<number>();
-  for (const { body } of module.functions) for (const { op, imm } of body) if (op === "func_addr") found.add(Number(imm[0]));
-  for (const { relocations } of module.symbols) for (const relocation of relocations) if (relocation.kind === "function") found.add(relocation.function);
-  return found;
 }
 
 function isKept(symbol: DataSymbol): boolean {
@@ -68,28 +41,25 @@ function isZero(symbol: DataSymbol): boolean {
   return symbol.name !== IMAGE_SYMBOL && symbol.bytes.length === 0 && symbol.relocations.length === 0;
 }
 
-export function linkImage(module: Module, { target, machine, base, entry, constants }: LinkOptions): NativeImage {
-  const signatures = new Map<string, number>();
-  const signatureNumber = (params: readonly ScalarType[], results: readonly ScalarType[]): number => {
-    const key = `${params.join()}>${results.join()}`;
-    let number = signatures.get(key);
-    if (number === undefined) signatures.set(key, (number = signatures.size + 1));
-    return number;
-  };
-  const functions = module.functions.map((fn) => lowerFunction(fn, { target, module, signatureNumber }));
-  const addressed = addressedFunctions(module);
+/** Offsets of everything: below `writable` from the start of what is read only, else, less that, from the start of what is written. */
+interface Layout {
+  readonly functions: readonly number[];
+  readonly symbols: readonly number[];
+  readonly codeStart: number;
+  readonly codeEnd: number;
+  readonly readonlyStart: number;
+  readonly writable: number;
+  readonly commandLine: number;
+  readonly restoredStart: number;
+  readonly restoredEnd: number;
+  readonly fileEnd: number;
+  readonly zeroEnd: number;
+  readonly stacks: number;
+  readonly end: number;
+}
 
-  const assembly = target.assemble(entry.text, {
-    origin: base,
-    constants: new Map([...ENTRY_CONSTANTS, ...constants]),
-    isOutsideSymbol: () => true,
-  });
-  if (!assembly.ok) {
-    throw new LinkError(assembly.problems.map(({ line, column, message, help }) => `${entry.file}:${line}:${column}: ${message}${help === undefined ? "" : ` (${help})`}`).join("\n"));
-  }
-
-  // Places.
-  let at = alignUp(assembly.bytes.length, 16);
+function layOut({ target, module, functions, addressed }: LoweredModule, entry: AssembledEntry, hasOwnCpus: boolean): Layout {
+  let at = alignUp(entry.bytes.length, 16);
   const codeStart = at;
   const functionOffsets = functions.map(({ code }, index) => {
     at = alignUp(addressed.has(index) ? at + 4 : at, Math.max(4, target.alignment));
@@ -99,149 +69,187 @@ export function linkImage(module: Module, { target, machine, base, entry, consta
   });
   const codeEnd = at;
   const symbolOffsets = new Array<number>(module.symbols.length).fill(0);
-  const place = (matches: (symbol: DataSymbol) => boolean): Section => {
-    const start = at;
+  const place = (matches: (symbol: DataSymbol) => boolean): void => {
     module.symbols.forEach((symbol, index) => {
       if (!matches(symbol)) return;
       at = alignUp(at, symbol.align);
       symbolOffsets[index] = at;
       at += symbol.size;
     });
-    return { start, end: at };
   };
-  at = alignUp(at, 16);
-  const readonly = place((symbol) => !symbol.writable);
-  const writableStart = (at = alignUp(at, PAGE));
+  const readonlyStart = (at = alignUp(at, 16));
+  place((symbol) => !symbol.writable);
+  const writable = (at = alignUp(at, PAGE_SIZE));
   const commandLine = at;
   at += COMMAND_LINE_SIZE;
   place((symbol) => symbol.writable && isKept(symbol) && !isZero(symbol));
-  at = alignUp(at, 16);
-  const restored = place((symbol) => symbol.writable && !isKept(symbol) && !isZero(symbol));
+  const restoredStart = (at = alignUp(at, 16));
+  place((symbol) => symbol.writable && !isKept(symbol) && !isZero(symbol));
   const fileEnd = (at = alignUp(at, 16));
-  const restoredZero = place((symbol) => symbol.writable && !isKept(symbol) && isZero(symbol));
+  place((symbol) => symbol.writable && !isKept(symbol) && isZero(symbol));
+  const restoredEnd = at;
   at = alignUp(at, 256);
-  place((symbol) => symbol.writable && isKept(symbol) && isZero(symbol));
+  place((symbol) => symbol.writable && isKept(symbol) && isZero(symbol) && (hasOwnCpus || symbol.name !== CPUS_SYMBOL));
   const zeroEnd = (at = alignUp(at, 16));
-  const stacks = (at = alignUp(at, PAGE));
+  const stacks = (at = alignUp(at, PAGE_SIZE));
   at += MAX_CPUS * (STACK_SIZE + STACK_RESERVE);
-  const memorySize = alignUp(at, PAGE);
+  const end = alignUp(at, PAGE_SIZE);
+  return {
+    functions: functionOffsets,
+    symbols: symbolOffsets,
+    codeStart,
+    codeEnd,
+    readonlyStart,
+    writable,
+    commandLine,
+    restoredStart,
+    restoredEnd,
+    fileEnd,
+    zeroEnd,
+    stacks,
+    end,
+  };
+}
+
+export interface ImageSize {
+  /** Whole pages. */
+  readonly readonly: number;
+  /** Initial contents of what is written. */
+  readonly data: number;
+  /** Memory of what is written, whole pages. */
+  readonly writable: number;
+}
+
+/** What an image in a pack takes. */
+export function imageSize(lowered: LoweredModule, entry: AssembledEntry): ImageSize {
+  const { writable, fileEnd, end } = layOut(lowered, entry, false);
+  return { readonly: writable, data: fileEnd - writable, writable: end - writable };
+}
+
+export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAddress, writableBase: writableAddress, pack }: LinkOptions): NativeImage {
+  const { target, module, functions, addressed, signatureNumber } = lowered;
+  const layout = layOut(lowered, entry, pack === undefined);
+  // Addresses of images are far below 2^53.
+  const base = Number(baseAddress);
+  const writableBase = writableAddress === undefined ? base + layout.writable : Number(writableAddress);
+  const addressAt = (offset: number): number => (offset < layout.writable ? base + offset : writableBase + offset - layout.writable);
+  const functionAddress = (index: number): number => base + (layout.functions[index] ?? 0);
+  const symbolAddresses = module.symbols.map(({ name }, index) => (pack !== undefined && name === CPUS_SYMBOL ? Number(pack.cpus) : addressAt(layout.symbols[index] ?? 0)));
 
   // Names for assembly.
   const exported = new Map(module.exports.map(({ name, function: index }) => [name, index]));
   const symbolNames = new Map(module.symbols.map(({ name }, index) => [name, index]));
   const marks = new Map<string, number>(
     Object.entries({
-      guest_image: 0,
-      guest_code_start: codeStart,
-      guest_code_end: codeEnd,
-      guest_file_end: fileEnd,
-      guest_zero_start: fileEnd,
-      guest_zero_end: zeroEnd,
-      guest_stacks: stacks,
-      guest_image_end: memorySize,
+      [TEXT_START]: base,
+      guest_image: base,
+      guest_code_start: base + layout.codeStart,
+      guest_code_end: base + layout.codeEnd,
+      guest_zero_start: addressAt(layout.fileEnd),
+      guest_zero_end: addressAt(layout.zeroEnd),
+      guest_stacks: addressAt(layout.stacks),
+      guest_image_end: addressAt(layout.end),
     }),
   );
   const named = (name: string): number => {
-    const label = assembly.labels.get(name) ?? marks.get(name);
-    if (label !== undefined) return label;
+    const label = entry.labels.get(name);
+    if (label !== undefined) return base + label;
+    const mark = marks.get(name);
+    if (mark !== undefined) return mark;
     const fn = exported.get(name);
-    if (fn !== undefined) return functionOffsets[fn] ?? 0;
+    if (fn !== undefined) return functionAddress(fn);
     const symbol = symbolNames.get(name);
-    if (symbol !== undefined) return symbolOffsets[symbol] ?? 0;
+    if (symbol !== undefined) return symbolAddresses[symbol] ?? 0;
     throw new LinkError(`${entry.file} and compiled code name \`${name}\`, which is neither a label, an exported function nor a variable of the image`);
   };
-  const offsetOf = (to: Reference): number => {
+  const addressOf = (to: Reference): number => {
     switch (to.kind) {
       case "function":
-        return functionOffsets[to.function] ?? 0;
+        return functionAddress(to.function);
       case "symbol":
-        return symbolOffsets[to.symbol] ?? 0;
+        return symbolAddresses[to.symbol] ?? 0;
       case "label":
         return named(to.name);
     }
   };
 
   // Bytes.
-  const bytes = new Uint8Array(fileEnd);
+  const bytes = new Uint8Array(layout.fileEnd);
   const view = new DataView(bytes.buffer);
-  const patch = (kind: string, offset: number, to: number, addend: bigint, what: () => string): void => {
-    const problem = target.applyRelocation(bytes, kind, offset, base + BigInt(offset), base + BigInt(to) + addend);
-    if (problem !== undefined) throw new LinkError(`${what()}: a reference ${problem}`);
+  const patch = (kind: string, offset: number, to: number, addend: bigint, what: string): void => {
+    const problem = target.applyRelocation(bytes, kind, offset, BigInt(addressAt(offset)), BigInt(to) + addend);
+    if (problem !== undefined) throw new LinkError(`${what}: a reference ${problem}`);
   };
-  bytes.set(assembly.bytes, 0);
-  functions.forEach(({ code }, index) => {
-    const offset = functionOffsets[index] ?? 0;
-    bytes.set(code, offset);
-    const signature = module.functions[index]?.signature;
-    if (addressed.has(index) && signature !== undefined) view.setUint32(offset - 4, signatureWord(signatureNumber(signature.params, signature.results)), true);
+  bytes.set(entry.bytes, 0);
+  for (const { offset, kind, symbol, addend } of entry.relocations) patch(kind, offset, named(symbol), addend, `${entry.file}: ${symbol}`);
+  functions.forEach(({ code, relocations }, index) => {
+    const start = layout.functions[index] ?? 0;
+    bytes.set(code, start);
+    const { name = "", signature } = module.functions[index] ?? {};
+    if (addressed.has(index) && signature !== undefined) view.setUint32(start - 4, signatureWord(signatureNumber(signature.params, signature.results)), true);
+    for (const { offset, kind, to, addend } of relocations) patch(kind, start + offset, addressOf(to), addend, name);
   });
-  for (const { offset, kind, symbol, addend } of assembly.relocations) patch(kind, offset, named(symbol), addend, () => `${entry.file}: ${symbol}`);
-  functions.forEach(({ relocations }, index) => relocateFunction(relocations, functionOffsets[index] ?? 0, module.functions[index]?.name ?? ""));
-  function relocateFunction(relocations: readonly CodeRelocation[], start: number, name: string): void {
-    for (const { offset, kind, to, addend } of relocations) patch(kind, start + offset, offsetOf(to), addend, () => name);
-  }
   module.symbols.forEach((symbol, index) => {
     if (symbol.writable && isZero(symbol)) return;
-    const start = symbolOffsets[index] ?? 0;
+    const start = layout.symbols[index] ?? 0;
     bytes.set(symbol.bytes, start);
     for (const relocation of symbol.relocations) {
-      const to = relocation.kind === "data" ? (symbolOffsets[relocation.symbol] ?? 0) : (functionOffsets[relocation.function] ?? 0);
-      patch(target.absolute, start + relocation.offset, to, relocation.kind === "data" ? BigInt(relocation.addend) : 0n, () => symbol.name);
+      const isData = relocation.kind === "data";
+      const to = isData ? (symbolAddresses[relocation.symbol] ?? 0) : functionAddress(relocation.function);
+      patch(target.absolute, start + relocation.offset, to, isData ? BigInt(relocation.addend) : 0n, symbol.name);
     }
   });
   const image = symbolNames.get(IMAGE_SYMBOL);
   if (image === undefined) throw new LinkError(`the guest library of ${target.name} does not use \`${IMAGE_SYMBOL}\``);
-  const fields = [0, codeStart, codeEnd, readonly.start, writableStart, restored.start, restoredZero.end, memorySize, commandLine];
-  fields.forEach((field, index) => view.setBigUint64((symbolOffsets[image] ?? 0) + 8 * index, base + BigInt(field), true));
+  const readonlyEnd = base + layout.writable;
+  const fields = [
+    base,
+    base + layout.codeStart,
+    base + layout.codeEnd,
+    base + layout.readonlyStart,
+    readonlyEnd,
+    addressAt(layout.restoredStart),
+    addressAt(layout.restoredEnd),
+    addressAt(layout.end),
+    addressAt(layout.commandLine),
+    Number(pack?.start ?? base),
+    Number(pack?.end ?? readonlyEnd),
+    Number(pack?.load ?? 0),
+  ];
+  fields.forEach((field, index) => view.setBigUint64((layout.symbols[image] ?? 0) + 8 * index, BigInt(field), true));
 
+  const symbols: NativeSymbol[] = [
+    ...[...entry.labels].map(([name, offset]): NativeSymbol => ({ name, address: BigInt(base + offset), size: 0, kind: "function" })),
+    ...functions.map(
+      ({ code }, index): NativeSymbol => ({ name: module.functions[index]?.name ?? "", address: BigInt(functionAddress(index)), size: code.length, kind: "function" }),
+    ),
+    ...module.symbols.map(({ name, size }, index): NativeSymbol => ({ name, address: BigInt(symbolAddresses[index] ?? 0), size, kind: "object" })),
+  ];
   return {
     target: target.name,
     machine,
-    base,
+    base: baseAddress,
     bytes,
-    memorySize,
-    writableOffset: writableStart,
-    entry: base + BigInt(named("guest_start")),
-    labels: new Map([...assembly.labels].map(([name, offset]) => [name, base + BigInt(offset)])),
-    symbols: listSymbols(module, base, functions, functionOffsets, symbolOffsets, assembly.labels),
-    lines: listLines(module, base, functions, functionOffsets),
+    writableOffset: layout.writable,
+    writableBase: BigInt(writableBase),
+    writableSize: layout.end - layout.writable,
+    pack: pack ?? null,
+    entry: BigInt(named("guest_start")),
+    labels: new Map([...entry.labels].map(([name, offset]) => [name, BigInt(base + offset)])),
+    symbols: symbols.sort((a, b) => Number(a.address - b.address)),
+    lines: listLines(lowered, functionAddress),
     files: module.files,
-    codeStart: base + BigInt(codeStart),
-    codeEnd: base + BigInt(codeEnd),
-    commandLineOffset: commandLine,
+    codeStart: BigInt(base + layout.codeStart),
+    codeEnd: BigInt(base + layout.codeEnd),
+    commandLineOffset: layout.commandLine,
   };
 }
 
-function listSymbols(
-  module: Module,
-  base: bigint,
-  functions: readonly NativeFunction[],
-  functionOffsets: readonly number[],
-  symbolOffsets: readonly number[],
-  labels: ReadonlyMap<string, number>,
-): readonly NativeSymbol[] {
-  const all: NativeSymbol[] = [
-    ...[...labels].map(([name, offset]): NativeSymbol => ({ name, address: base + BigInt(offset), size: 0, kind: "function" })),
-    ...functions.map(
-      ({ code }, index): NativeSymbol => ({
-        name: module.functions[index]?.name ?? "",
-        address: base + BigInt(functionOffsets[index] ?? 0),
-        size: code.length,
-        kind: "function",
-      }),
-    ),
-    ...module.symbols.map(
-      ({ name, size }, index): NativeSymbol => ({ name, address: base + BigInt(symbolOffsets[index] ?? 0), size, kind: "object" }),
-    ),
-  ];
-  return all.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
-}
-
-function listLines(module: Module, base: bigint, functions: readonly NativeFunction[], offsets: readonly number[]): readonly NativeLine[] {
+function listLines({ module, functions }: LoweredModule, functionAddress: (index: number) => number): readonly NativeLine[] {
   return functions.flatMap(({ marks }, index) =>
     marks.map(({ offset, location }): NativeLine => {
       const place = module.locations[location];
-      const address = base + BigInt((offsets[index] ?? 0) + offset);
+      const address = BigInt(functionAddress(index) + offset);
       return place === undefined ? { address, file: -1, line: 0, column: 0 } : { address, file: place.file, line: place.line, column: place.column };
     }),
   );

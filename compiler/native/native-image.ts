@@ -4,14 +4,18 @@
 export interface NativeImage {
   readonly target: string;
   readonly machine: string;
-  /** The address it is linked for and loaded at. */
+  /** Where what is read only is linked for and loaded. */
   readonly base: bigint;
-  /** What a file holds, from `base` on. */
+  /** What a file holds: what is read only, then the initial contents of what is written. */
   readonly bytes: Uint8Array;
-  /** With zero-initialised data, stacks and save areas: the first free address is `base + memorySize`. */
-  readonly memorySize: number;
-  /** Offset of the first writable byte, a multiple of 4096. */
+  /** In `bytes`, a multiple of 4096. */
   readonly writableOffset: number;
+  /** Where what is written is linked for. Alone that is right behind, so that `bytes` can be loaded as they are. */
+  readonly writableBase: bigint;
+  /** Memory from `writableBase` on, with zero-initialised data, stacks and save areas. */
+  readonly writableSize: number;
+  /** Null: the image is alone. */
+  readonly pack: PackPlace | null;
   readonly entry: bigint;
   /** Labels of the entry assembly by name, absolute. */
   readonly labels: ReadonlyMap<string, bigint>;
@@ -27,6 +31,24 @@ export interface NativeImage {
 }
 
 export const COMMAND_LINE_SIZE = 1024;
+export const PAGE_SIZE = 4096;
+
+/** Where the pack is that an image is linked for (docs/native.md, 9). */
+export interface PackPlace {
+  /** All that is read only: the loader and every image's code, constants and initial contents. */
+  readonly start: bigint;
+  readonly end: bigint;
+  /** Where an image that is running calls the loader. */
+  readonly load: bigint;
+  /** Of the CPU blocks. */
+  readonly cpus: bigint;
+}
+
+/** The first free address is `base` plus this, for an image whose bytes can be loaded as they are. */
+export function flatMemorySize({ base, writableOffset, writableBase, writableSize }: NativeImage): number {
+  if (writableBase !== base + BigInt(writableOffset)) throw new Error("an image of a pack is no flat image");
+  return writableOffset + writableSize;
+}
 
 export interface NativeSymbol {
   readonly name: string;

@@ -17,7 +17,12 @@ export interface AssembleOptions {
   readonly constants?: ReadonlyMap<string, bigint>;
   /** Names that may stay open and become relocations; absent: every name must be known. */
   readonly isOutsideSymbol?: (name: string) => boolean;
+  /** Without an origin: addresses of labels become relocations of `TEXT_START`, so that the bytes can be put anywhere. */
+  readonly isRelocatable?: boolean;
 }
+
+/** The symbol of the first byte, in relocations. No label can have this name. */
+export const TEXT_START = ".";
 
 /** A place in the bytes that depends on where a symbol is. */
 export interface Relocation<Kind extends string = string> {

@@ -3,7 +3,7 @@
 // means) and its `AssemblyRules` (what bytes mean).
 
 import { nearestName } from "../../grammar/nearest-name.ts";
-import type { ApplyRelocation, Relocation } from "./instruction-set.ts";
+import { TEXT_START, type ApplyRelocation, type Relocation } from "./instruction-set.ts";
 import { AssemblyError, readExpression } from "./text.ts";
 import type { Notation, ResolveName, Token, Value } from "./text.ts";
 
@@ -53,6 +53,7 @@ export interface Output<Kind extends string> {
   readonly scope: Scope;
   /** Address of the first byte. */
   readonly origin: bigint | undefined;
+  readonly isRelocatable: boolean;
 }
 
 /** Every name that the text may use. */
@@ -119,7 +120,7 @@ export function readWhole(tokens: readonly Token[], after: Token, resolve: Resol
 
 /** Patches a field with an address, or leaves a relocation where the address is not known yet. */
 export function putAddress<Kind extends string>(output: Output<Kind>, kind: Kind, offset: number, value: Value, at: Token): void {
-  const { origin, rules } = output;
+  const { origin, isRelocatable, rules } = output;
   if (value.base?.kind === "outside") {
     output.relocations.push({ offset, kind, symbol: value.base.symbol, addend: value.constant });
     return;
@@ -127,6 +128,10 @@ export function putAddress<Kind extends string>(output: Output<Kind>, kind: Kind
   const reach = rules.relocations[kind];
   const isLabel = value.base !== undefined;
   if (origin === undefined && reach !== (isLabel ? "distance" : "address")) {
+    if (isLabel && isRelocatable) {
+      output.relocations.push({ offset, kind, symbol: TEXT_START, addend: value.constant });
+      return;
+    }
     throw new AssemblyError(at, "this needs to know at which address the code will be", "give the assembler an origin");
   }
   const start = origin ?? 0n;

@@ -20,11 +20,10 @@ guest_start:
 
 // ---- Start ----
 
-// x0: device tree; x1: 0, or the pack loader's entry. EL1, translation off, so that every access must be aligned.
+// x0: device tree. EL1, translation off, so that every access must be aligned.
 start:
     msr     daifset, #15
     mov     x20, x0
-    mov     x21, x1
     adrp    x0, guest_zero_start
     add     x0, x0, :lo12:guest_zero_start
     adrp    x1, guest_zero_end
@@ -50,7 +49,6 @@ start:
     adrp    x0, native.handover
     add     x0, x0, :lo12:native.handover
     str     x20, [x0]
-    str     x21, [x0, #24]
     adrp    x18, native.cpus
     add     x18, x18, :lo12:native.cpus
     str     x18, [x18]

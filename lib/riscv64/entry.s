@@ -43,6 +43,8 @@ main_hart:
     sd      t0, 160(tp)
     la      t0, wake
     sd      t0, 168(tp)
+    la      t0, wake
+    sd      t0, 168(tp)
     la      sp, guest_stacks
     li      t0, STACK_RESERVE
     add     t1, sp, t0

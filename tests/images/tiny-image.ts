@@ -123,8 +123,10 @@ export function tinyImage(target: TinyTarget, { size = 8192, hasBootHeader = tru
     machine: "tiny",
     base,
     bytes,
-    memorySize: size + 0x1_0000,
     writableOffset: 4096,
+    writableBase: base + 4096n,
+    writableSize: size - 4096 + 0x1_0000,
+    pack: null,
     entry: base + BigInt(entry),
     labels: new Map([["guest_start", base + BigInt(entry)]]),
     symbols: [
