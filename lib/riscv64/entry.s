@@ -42,9 +42,7 @@ main_hart:
     la      t0, hart_start
     sd      t0, 160(tp)
     la      t0, wake
-    sd      t0, 168(tp)
-    la      t0, wake
-    sd      t0, 168(tp)
+    sd      t0, 240(tp)
     la      sp, guest_stacks
     li      t0, STACK_RESERVE
     add     t1, sp, t0
@@ -88,7 +86,7 @@ park:
     ld      t0, 120(tp)
     beqz    t0, 1b
     la      t0, native.cpus
-    ld      t0, 168(t0)
+    ld      t0, 240(t0)
     jr      t0
 wake:
     ld      sp, 104(tp)
