@@ -52,13 +52,16 @@ function addressIn(module: Module, symbolAddress: readonly bigint[], elsewhere: 
   };
 }
 
-function formatMemory(module: Module, contentsOf: (name: string, size: number) => Uint8Array | string, formatAddress: FormatAddress): ReadonlyMap<string, string> {
+type ContentsOf = (name: string) => Uint8Array | string;
+
+/** Bytes of symbols larger than `short` become a digest, as the guest tells them. */
+function formatMemory(module: Module, contentsOf: ContentsOf, formatAddress: FormatAddress, short: number): ReadonlyMap<string, string> {
   const memory = new Map<string, string>();
   for (const { name, size, relocations } of module.symbols) {
     // Addresses are different in every image.
     if (relocations.length > 0) continue;
-    const contents = contentsOf(name, size);
-    const text = typeof contents === "string" ? contents : size > SHORT ? `#${hexDigest(contents)}` : hexOf(contents);
+    const contents = contentsOf(name);
+    const text = typeof contents === "string" ? contents : size > short ? `#${hexDigest(contents)}` : hexOf(contents);
     memory.set(name, name === RECORD_SYMBOL && size === RECORD_SIZE ? formatTrap(wordsOf(text), formatAddress) : text);
   }
   return memory;
@@ -104,7 +107,8 @@ function trapClasses(outcome: Outcome, image: LoadedImage, record: Uint8Array | 
   return name === undefined || name === "none" ? [] : [name];
 }
 
-export function interpret(module: Module, args: readonly (number | bigint)[]): InterpreterRun {
+/** `short`: how large a symbol may be for its bytes to be told, not a digest. */
+export function interpret(module: Module, args: readonly (number | bigint)[], short = SHORT): InterpreterRun {
   const machine = createTestMachine({ addressBytes: module.layout.addressBytes });
   const image = loadTestImage(module, machine);
   const main = module.functions.findIndex((fn) => fn.name === "main");
@@ -114,7 +118,7 @@ export function interpret(module: Module, args: readonly (number | bigint)[]): I
   const contentsOf = (name: string): Uint8Array => readSymbol(image, machine, name);
   const hasRecord = module.symbols.some(({ name, size }) => name === RECORD_SYMBOL && size === RECORD_SIZE);
   return {
-    observation: { outcome: describeOutcome(outcome, formatAddress), memory: formatMemory(module, contentsOf, formatAddress) },
+    observation: { outcome: describeOutcome(outcome, formatAddress), memory: formatMemory(module, contentsOf, formatAddress, short) },
     kind: outcome.kind,
     traps: trapClasses(outcome, image, hasRecord ? contentsOf(RECORD_SYMBOL) : null),
   };
@@ -148,7 +152,7 @@ export function observeNative(module: Module, outcome: NativeOutcome): Observati
       const contents = new Map(module.symbols.map(({ name }, index) => [name, memory[index]?.contents ?? ""]));
       return {
         outcome: status === 0n ? `returned ${values.join(", ")}`.trim() : `left by status ${status}; last trap ${formatTrap(lastTrap, formatAddress)}`,
-        memory: formatMemory(module, (name) => contents.get(name) ?? "", formatAddress),
+        memory: formatMemory(module, (name) => contents.get(name) ?? "", formatAddress, SHORT),
       };
     }
   }
