@@ -96,18 +96,32 @@ const atomicRmw: Lower = (e, item) => {
   finish(e, dst(item), T2);
 };
 
-/** The old value in t2; one that differs leaves the reservation behind, which nothing relies on. */
+/**
+ * The old value in t2. One that differs is stored back, for a failed comparison is a store too (docs/bytecode.md, 1). What is stored is
+ * chosen in t4, unless t3, then needed for the status, holds the new value.
+ */
 const atomicCas: Lower = (e, item) => {
   const type = typeOf(item);
   const bits = bitsOf(type);
   const base = atomicAddress(e, item, WRITE);
   const expected = read(e, src(item, 1), T1);
   const value = read(e, src(item, 2), T3);
+  const start = e.offset;
+  const again = (status: number): void => e.word(enc.cbnz.w(status) | enc.shortDistance(start - e.offset));
   e.word(enc.loadExclusive[bits](T2, base));
   e.word(enc.subs[widthOf(type)](ZERO, T2, expected));
-  e.word(enc.bCond(CONDITION.ne) | enc.shortDistance(12));
-  e.word(enc.storeExclusive[bits](T4, value, base));
-  e.word(enc.cbnz.w(T4) | enc.shortDistance(-16));
+  if (value !== T3) {
+    e.word(enc.csel.x(T4, value, T2, CONDITION.eq));
+    e.word(enc.storeExclusive[bits](T3, T4, base));
+    again(T3);
+  } else {
+    e.word(enc.bCond(CONDITION.ne) | enc.shortDistance(16));
+    e.word(enc.storeExclusive[bits](T4, value, base));
+    again(T4);
+    e.word(enc.b | 3);
+    e.word(enc.storeExclusive[bits](T4, T2, base));
+    again(T4);
+  }
   finish(e, dst(item), T2);
 };
 
