@@ -108,39 +108,148 @@ hart_start:
     mv      tp, a1
     j       park
 
+# Words of the CPU block that are this target's own:
+#   152  number of the hart        160  address of hart_start
+#   168  1 in user mode            176  t0 of user mode, on the way in and out
+#   184  satp for user mode        192  satp for the kernel
+#   200  address of gate_in and    208  of gate_out, where both modes' tables have them
+#   216  address of from_user      224  address of guest_trap
+#   232  address of guest_user_run 240  of CPU 0: address of wake
 set_up:
     li      gp, FUEL
+    sd      zero, 168(tp)
+    la      t0, gate_in
+    sd      t0, 200(tp)
+    la      t0, gate_out
+    sd      t0, 208(tp)
+    la      t0, from_user
+    sd      t0, 216(tp)
+    la      t0, guest_user_run
+    sd      t0, 232(tp)
     la      t0, guest_trap
+    sd      t0, 224(tp)
     csrw    X_TVEC, t0
-    csrw    X_SCRATCH, zero
+    ret
+
+# ---- User mode ----
+
+# In supervisor mode a page is either user mode's to execute or the kernel's (Volume II, 4.3.1): each mode has tables of its own, which
+# agree on the page of these two. User mode goes on with the stack it is called on, and X_SCRATCH is then the CPU block.
+
+    .balign 4
+gate_in:
+    csrrw   tp, X_SCRATCH, tp
+    sd      t0, 176(tp)
+    ld      t0, 192(tp)
+    csrw    satp, t0
+    sfence.vma
+    ld      t0, 224(tp)
+    csrw    X_TVEC, t0
+    ld      t0, 216(tp)
+    jr      t0
+
+# t0 of user mode is in the CPU block, its other registers are in place, interrupts are off.
+gate_out:
+    ld      t0, 200(tp)
+    csrw    X_TVEC, t0
+    ld      t0, 184(tp)
+    csrw    satp, t0
+    sfence.vma
+    csrw    X_SCRATCH, tp
+    ld      t0, 176(tp)
+    .4byte  TRAP_RETURN
+gate_end:
+
+# guest_user_run(function, argument): calls it in user mode.
+guest_user_run:
+    addi    sp, sp, -112
+    sd      ra, 0(sp)
+    sd      s0, 8(sp)
+    sd      s1, 16(sp)
+    sd      s2, 24(sp)
+    sd      s3, 32(sp)
+    sd      s4, 40(sp)
+    sd      s5, 48(sp)
+    sd      s6, 56(sp)
+    sd      s7, 64(sp)
+    sd      s8, 72(sp)
+    sd      s9, 80(sp)
+    sd      s10, 88(sp)
+    sd      s11, 96(sp)
+    # What interrupts were is in the mode before, as if a trap had come from user mode.
+    li      t0, STATUS_IE
+    csrrc   t1, X_STATUS, t0
+    and     t1, t1, t0
+    sd      t1, 104(sp)
+    sd      sp, 144(tp)
+    mv      t1, a0
+    mv      a0, a1
+    la      ra, guest_user_end
+# Goes on in user mode at t1.
+to_user:
+    csrw    X_EPC, t1
+    li      t0, STATUS_PP
+    csrc    X_STATUS, t0
+    li      t0, 1
+    sd      t0, 168(tp)
+    ld      t0, 208(tp)
+    jr      t0
+
+# Calls of the kernel: they are known by their place.
+guest_user_end:
+    ecall
+guest_user_unwind:
+    ecall
+
+user_ended:
+    ld      sp, 144(tp)
+    ld      ra, 0(sp)
+    ld      s0, 8(sp)
+    ld      s1, 16(sp)
+    ld      s2, 24(sp)
+    ld      s3, 32(sp)
+    ld      s4, 40(sp)
+    ld      s5, 48(sp)
+    ld      s6, 56(sp)
+    ld      s7, 64(sp)
+    ld      s8, 72(sp)
+    ld      s9, 80(sp)
+    ld      s10, 88(sp)
+    ld      s11, 96(sp)
+    ld      t0, 104(sp)
+    addi    sp, sp, 112
+    csrs    X_STATUS, t0
     ret
 
 # ---- Exceptions and interrupts ----
 
-# X_SCRATCH is 0 in the kernel, and the CPU block in user mode.
+# In the kernel.
     .balign 4
 guest_trap:
-    csrrw   tp, X_SCRATCH, tp
-    bnez    tp, from_user
-    csrrw   tp, X_SCRATCH, tp
     addi    sp, sp, -288
     sd      t0, 40(sp)
     addi    t0, sp, 288
     sd      t0, 16(sp)
-    sd      tp, 32(sp)
     j       save
+# In user mode, whose stack goes on here if it is sound: what cleanups captured is on it.
 from_user:
+    sd      zero, 168(tp)
     sd      sp, 136(tp)
-    ld      sp, 144(tp)
+    ld      t0, 144(tp)
+    bltu    t0, sp, 1f
+    ld      t0, 16(tp)
+    bgeu    sp, t0, 2f
+1:  ld      sp, 144(tp)
+2:  andi    sp, sp, -16
     addi    sp, sp, -288
+    ld      t0, 176(tp)
     sd      t0, 40(sp)
     ld      t0, 136(tp)
     sd      t0, 16(sp)
-    csrrw   t0, X_SCRATCH, zero
-    sd      t0, 32(sp)
 save:
     sd      ra, 8(sp)
     sd      gp, 24(sp)
+    sd      tp, 32(sp)
     sd      t1, 48(sp)
     sd      t2, 56(sp)
     sd      s0, 64(sp)
@@ -177,7 +286,15 @@ save:
     sd      t0, 280(sp)
     li      gp, FUEL
     bltz    t1, interrupt
-    # The vector has 8 KiB more than the code that trapped; the guard that it ends gives them back.
+    # An environment call of user mode (3.1.15, code 8).
+    addi    t1, t1, -8
+    bnez    t1, 1f
+    ld      t0, 256(sp)
+    la      t1, guest_user_end
+    beq     t0, t1, user_ended
+    la      t1, guest_user_unwind
+    beq     t0, t1, guest_unwind
+1:  # The vector has 8 KiB more than the code that trapped; the guard that it ends gives them back.
     ld      t0, 16(tp)
     li      t1, 8192
     sub     t0, t0, t1
@@ -192,17 +309,8 @@ interrupt:
     jal     irq.on_interrupt
     ld      t0, 280(sp)
     csrw    X_STATUS, t0
-    li      t1, STATUS_PP
-    and     t0, t0, t1
-    li      t1, STATUS_KERNEL
-    beq     t0, t1, 1f
-    csrw    X_SCRATCH, tp
-1:  ld      t0, 256(sp)
-    csrw    X_EPC, t0
     ld      ra, 8(sp)
     ld      gp, 24(sp)
-    ld      tp, 32(sp)
-    ld      t0, 40(sp)
     ld      t1, 48(sp)
     ld      t2, 56(sp)
     ld      s0, 64(sp)
@@ -229,13 +337,25 @@ interrupt:
     ld      t4, 232(sp)
     ld      t5, 240(sp)
     ld      t6, 248(sp)
+    ld      t0, 40(sp)
+    sd      t0, 176(tp)
+    ld      t0, 256(sp)
+    csrw    X_EPC, t0
+    ld      t0, 280(sp)
     ld      sp, 16(sp)
+    slli    t0, t0, PP_SIGN
+    bltz    t0, 1f
+    li      t0, 1
+    sd      t0, 168(tp)
+    ld      t0, 208(tp)
+    jr      t0
+1:  ld      t0, 176(tp)
     .4byte  TRAP_RETURN
 
 # ---- Guards ----
 
-# guest_guard(function, argument) -> status. The record, from the stack pointer: ra, s0-s11, the outer guard, status,
-# in_vector, vector_guard, stack_limit.
+# guest_guard(function, argument) -> status. The record, from the stack pointer: ra, s0-s11, the outer guard, status (-1 of user
+# mode, which has none), in_vector, vector_guard, stack_limit.
 guest_guard:
     addi    sp, sp, -144
     sd      ra, 0(sp)
@@ -253,8 +373,11 @@ guest_guard:
     sd      s11, 96(sp)
     ld      t0, 24(tp)
     sd      t0, 104(sp)
+    ld      t1, 168(tp)
+    li      t0, -1
+    bnez    t1, 1f
     csrr    t0, X_STATUS
-    sd      t0, 112(sp)
+1:  sd      t0, 112(sp)
     ld      t0, 88(tp)
     sd      t0, 120(sp)
     ld      t0, 96(tp)
@@ -267,9 +390,12 @@ guest_guard:
     jalr    t0
     li      a0, 0
 end_guard:
-    # Interrupts are off while the record is taken down.
+    # Interrupts are off while the record is taken down; in user mode they cannot be.
+    ld      t2, 168(tp)
+    bnez    t2, 1f
     li      t1, STATUS_IE
     csrc    X_STATUS, t1
+1:
     ld      t0, 104(sp)
     sd      t0, 24(tp)
     ld      t0, 120(sp)
@@ -293,17 +419,30 @@ end_guard:
     ld      s11, 96(sp)
     ld      t0, 112(sp)
     addi    sp, sp, 144
+    bnez    t2, 2f
+    addi    t2, t0, 1
+    beqz    t2, 1f
     and     t0, t0, t1
     csrs    X_STATUS, t0
     ret
+    # The kernel ends a guard of user mode, which goes on.
+1:  mv      t1, ra
+    j       to_user
+2:  ret
 
-# guest_unwind(status): ends the innermost guard; without one that is a trap of class `unreachable`.
+# guest_unwind(status): ends the innermost guard; without one that is a trap of class `unreachable`. User mode asks the kernel to end a
+# guard that is not its own.
 guest_unwind:
     ld      t0, 24(tp)
-    beqz    t0, 1f
-    mv      sp, t0
+    beqz    t0, 2f
+    ld      t1, 168(tp)
+    beqz    t1, 1f
+    ld      t1, 112(t0)
+    addi    t1, t1, 1
+    bnez    t1, guest_user_unwind
+1:  mv      sp, t0
     j       end_guard
-1:  slli    t1, a0, 32              # a status is an i32, a trap's value 64 bits of the zero-extended one
+2:  slli    t1, a0, 32              # a status is an i32, a trap's value 64 bits of the zero-extended one
     srli    t1, t1, 32
     .4byte  0xc0001073              # unimp
     .4byte  0x4753000d

@@ -189,9 +189,10 @@ function entryConstants(_machine: MachineDescription, constants: ReadonlyMap<str
     ["X_TVAL", csr("tval")],
     ["TRAP_RETURN", BigInt(encode(trapReturn, {}))],
     ["STATUS_IE", isSupervisor ? 0x2n : 0x8n],
-    // MPP and SPP: the mode before the trap.
+    // MPP and SPP: the mode before the trap, 0 for user mode.
     ["STATUS_PP", isSupervisor ? 0x100n : 0x1800n],
-    ["STATUS_KERNEL", isSupervisor ? 0x100n : 0x1800n],
+    // What shifts its upper bit to the sign.
+    ["PP_SIGN", isSupervisor ? 55n : 51n],
     ["SOFTWARE", isSupervisor ? 0x2n : 0x8n],
     ["CLINT", constants.get("clint0.base") ?? 0n],
     // Linux boot protocol: from the start of RAM. Over SBI the firmware is there.
