@@ -38,13 +38,16 @@ function writeOutput(path: string, contents: Uint8Array | string, isProgram: boo
   }
 }
 
-type Format = "elf" | "flat";
+type Format = "elf" | "flat" | "disk";
+
+const ENDINGS: Readonly<Record<Format, string>> = { elf: "", flat: ".bin", disk: ".img" };
 
 /** What a machine's loader takes by itself. */
 const USUAL_FORMAT: Readonly<Record<ImageKind, Format>> = { elf: "elf", "image-header": "flat" };
 
 async function encodeNative(image: CompiledNative, format: Format): Promise<Uint8Array> {
   if (format === "flat") return image.native.bytes;
+  if (format === "disk") return (await import("../disk-image.ts")).encodeDisk(image.native);
   const { writeNativeElf } = await import("../../compiler/images/native-elf.ts");
   const { manifestText } = await import("../../compiler/images/identity.ts");
   return writeNativeElf(image.native, { manifest: manifestText(image.manifest), unit: image.path });
@@ -55,8 +58,9 @@ async function buildNative(files: readonly string[], machine: NativeMachine, opt
   const built: BuiltImage[] = [];
   for (const image of await loadNativeImages(files, machine, io)) {
     const contents = await encodeNative(image, format);
-    const outputs: BuiltImage["outputs"][number][] = [{ ending: format === "flat" ? ".bin" : "", contents }];
+    const outputs: BuiltImage["outputs"][number][] = [{ ending: ENDINGS[format], contents }];
     if (options.has("standalone")) {
+      if (format === "disk") throw usageError("`--standalone` is for images that QEMU loads by itself", "leave out `--format disk`");
       const { standaloneScript } = await import("../standalone-script.ts");
       outputs.unshift({ ending: ".sh", contents: standaloneScript(image, machine, contents), isProgram: true });
     }

@@ -123,7 +123,7 @@ export const COMMANDS: readonly CommandRow[] = [
       { name: "output", short: "o", value: "DIR", help: "folder to write to (default build)" },
       { ...TARGET, value: "NAME[,NAME]", multiple: true },
       MACHINE,
-      { name: "format", value: "NAME", choices: ["elf", "flat"], help: "of native images (default: what the machine's loader takes)" },
+      { name: "format", value: "NAME", choices: ["elf", "flat", "disk"], help: "of native images (default: what the machine's loader takes)" },
       { name: "standalone", help: "write scripts as well, which hold their image and need only QEMU" },
       NO_CACHE,
     ],

@@ -34,6 +34,11 @@ begin:
     mov     byte ptr [DRIVE], dl
     sti
 
+# Words of 8 bits on the console, which after a reset has words of 5 (16550 data sheet, line control register).
+    mov     dx, COM1 + 3
+    mov     al, 3
+    out     dx, al
+
 # Address line 20: by the BIOS, and by port 0x92 where that knows nothing of it.
     mov     ax, 0x2401
     int     0x15
