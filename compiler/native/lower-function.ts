@@ -9,6 +9,7 @@ import { Emission, type CodeRelocation, type EmissionContext, type LineMark } fr
 import type { Frame } from "./frame.ts";
 import { prepareItems, type ComputeItem, type Items, type Virtual } from "./items.ts";
 import { findLiveness, type Interval, type Liveness } from "./liveness.ts";
+import { LowerError } from "./lower-error.ts";
 import { orderMoves, type Move } from "./parallel-moves.ts";
 import type { Location, NativeTarget, RegisterFile, Writable } from "./target.ts";
 
@@ -206,7 +207,11 @@ export function lowerFunction(fn: BytecodeFunction, context: LowerContext): Nati
   const flipped = new Set<number>();
   for (;;) {
     const e = new Emission(emission, flipped);
-    writeFunction(e, fn, code, liveness, allocation);
+    try {
+      writeFunction(e, fn, code, liveness, allocation);
+    } catch (error) {
+      throw error instanceof LowerError ? error.at({ function: fn.name, location: e.at }) : error;
+    }
     const { code: bytes, flips, problem } = e.resolve();
     if (flips.length === 0) {
       if (problem !== undefined) throw new Error(`${fn.name}: ${problem}`);
@@ -333,7 +338,7 @@ function writeOperation(e: Emission, fn: BytecodeFunction, item: ComputeItem): v
       return;
     default: {
       const lower = target.lower[item.op];
-      if (lower === undefined) throw new Error(`${target.name} does not lower \`${item.op}\` (${fn.name})`);
+      if (lower === undefined) throw new LowerError(item.op);
       lower(e, item);
     }
   }
