@@ -3,8 +3,9 @@
 
 import type { EngineOptions } from "../../runtime/engines/embedded.ts";
 import { limitsOf } from "../../runtime/engines/limits.ts";
+import { staticSkip } from "../../runtime/engines/case-engine.ts";
 import { deriveSeed } from "../../runtime/engines/case-id.ts";
-import { checkNeeds, cpusNeeded, isPromised, unmetNeed } from "../../runtime/engines/needs.ts";
+import { checkNeeds, cpusNeeded, isPromised } from "../../runtime/engines/needs.ts";
 import { formatDuration } from "../../runtime/engines/values.ts";
 import type { PlannedCase } from "../../runtime/runner/plan.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -30,6 +31,7 @@ function explain(planned: PlannedCase, image: LoadedImage, engine: EngineOptions
   if (planned.tags.length > 0) say("tags", planned.tags.join(", "));
   if (planned.covers.length > 0) say("covers", planned.covers.join(", "));
   say("machine", `${machine.name} (${machine.summary}), ${cpusNeeded(test.needs)} CPU${cpusNeeded(test.needs) === 1 ? "" : "s"}`);
+  say("engine", image.unavailable === undefined ? planned.engine : `${planned.engine}: ${image.unavailable}`);
   if (test.on.length > 0) say("on", `${test.on.join(", ")}; this is ${machine.target}`);
   const needs = checkNeeds(test, machine);
   if (needs.length === 0) say("needs", "nothing");
@@ -40,7 +42,7 @@ function explain(planned: PlannedCase, image: LoadedImage, engine: EngineOptions
   say("seed", `run ${engine.seed}, machine 0x${deriveSeed(engine.seed, planned.id.slice(0, planned.id.lastIndexOf("@"))).toString(16)}`);
   if (row.xfail !== null) say("xfail", `expected to fail: ${row.xfail}`);
   if (isPromised(test, engine.required)) say("required", `a skip would end the run with exit code ${EXIT.promisedSkipped}`);
-  const skip = row.skip ?? unmetNeed(test, machine);
+  const skip = staticSkip(image, test, row);
   say("result", skip === null ? "would run" : `would be skipped: ${skip}`);
   return lines;
 }

@@ -203,8 +203,8 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
     const kind: Failure["kind"] = level.judgement.verdict === "error" ? "error" : "setup";
     if (opensSuite && head !== undefined)
       return { verdict: level.judgement.verdict, failures: [{ ...head, kind, message }, ...others], console: cutConsole(level.text) };
-    // The story once; the others of the suite say only why they did not run.
-    return { verdict: level.judgement.verdict, failures: [makeFailure(kind, message)], console: "" };
+    // The story once; the others of the suite say only why they did not run, and the time that they waited was not theirs.
+    return { verdict: level.judgement.verdict, failures: [makeFailure(kind, message)], console: "", wallMs: 0 };
   }
 
   function messageOf(site: number, message: string | null): string {

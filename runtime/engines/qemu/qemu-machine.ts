@@ -87,7 +87,7 @@ export function openQemuMachine(shape: QemuShape, images: readonly number[], opt
         return { ...exit, command: text, isReset };
       }
 
-      const link = openLink(
+      return openLink(
         (onOutput) => {
           const child = startGuestProcess(command, { folder: host.folder, onOutput });
           return { send: (text) => child.send(text), kill: () => child.kill(), exited: exitOf(child.exited, child.command) };
@@ -101,7 +101,6 @@ export function openQemuMachine(shape: QemuShape, images: readonly number[], opt
         },
         { onDeath, locate: async () => (await (await connected())?.programCounter()) ?? null },
       );
-      return { link, allowReset: async (isAllowed) => (await connected())?.allowReset(isAllowed) };
     },
   });
 }

@@ -8,8 +8,6 @@ import { createInterface } from "node:readline";
 export interface Qmp {
   /** The reason of the SHUTDOWN event, if there was one. */
   readonly shutdownReason: string | null;
-  /** Whether a reset restarts the machine or ends it, as `-no-reboot` has it (`set-action`, QEMU 6.0). */
-  allowReset(isAllowed: boolean): Promise<void>;
   /** The program counter of the current CPU; null: QEMU does not say. */
   programCounter(): Promise<bigint | null>;
   /** Resolves when QEMU has closed its end. */
@@ -66,9 +64,6 @@ export async function connectQmp(path: string): Promise<Qmp | null> {
   return {
     get shutdownReason() {
       return shutdownReason;
-    },
-    async allowReset(isAllowed) {
-      await ask({ execute: "set-action", arguments: { reboot: isAllowed ? "reset" : "shutdown" } });
     },
     async programCounter() {
       const answer = await ask({ execute: "human-monitor-command", arguments: { "command-line": "info registers" } });

@@ -11,7 +11,7 @@ const FUEL = 65_536;
  * Machine code counts rounds of loops and calls, not instructions, and waits for the host's time by looping where the embedded machine
  * skips idle time: so it gets more of its unit than that gets instructions.
  */
-const ROUNDS_PER_INSTRUCTION = 10;
+const ROUNDS_PER_INSTRUCTION = 4;
 
 /** What a limit in instructions is to machine code, in rounds of loops and calls. */
 export function roundsOf(instructions: number): number {

@@ -29,20 +29,11 @@ export interface SerialMachineOptions {
   /** Wall time that a call may take; its limits in guest time are the guest's own business. */
   limitMs(call: EntryCall | null): number;
   /** Starts a machine that holds these payloads, the first of which it begins with. */
-  open(payloads: readonly number[], first: Exchange, onDeath: LinkHandlers["onDeath"]): Promise<OpenedMachine>;
+  open(payloads: readonly number[], first: Exchange, onDeath: LinkHandlers["onDeath"]): Promise<SerialLink>;
   /** What a death means, where frames do not tell: exit status, standard error. */
   explain(death: Death): CallOutcome;
   /** It never was a machine: wrong options, no such program. */
   isRefusal(death: Death): boolean;
-}
-
-export interface OpenedMachine {
-  readonly link: SerialLink;
-  /**
-   * Some packs start a payload by a reset of the machine. At any other time a reset is the end of a test and of the machine, for what
-   * resets it once may do so for ever.
-   */
-  allowReset(isAllowed: boolean): Promise<void>;
 }
 
 export interface SerialMachine {
@@ -97,7 +88,6 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
   /** Payloads that do not come up, and why. */
   const broken = new Map<number, Death>();
   let order = payloads;
-  let opened: OpenedMachine | null = null;
   let link: SerialLink | null = null;
   let loaded: number | null = null;
   let levels: (SerialState | null)[] = [];
@@ -197,11 +187,10 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
     starts++;
     const ended = await new Promise<Answered | Death>((resolve, reject) => {
       dying = resolve;
-      options.open(order, { lines: "", answer: "ready", limitMs: options.limitMs(null), onAnswer: resolve }, deathOf).then((machine) => {
-        opened = machine;
+      options.open(order, { lines: "", answer: "ready", limitMs: options.limitMs(null), onAnswer: resolve }, deathOf).then((opened) => {
         // It may be dead already.
-        if (machine.link.isAlive) link = machine.link;
-        if (isClosed) void machine.link.close();
+        if (opened.isAlive) link = opened;
+        if (isClosed) void opened.close();
       }, reject);
     });
     if (isDeath(ended)) hasFailed(first, ended);
@@ -212,9 +201,7 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
   }
 
   async function load(on: SerialLink, payload: number): Promise<void> {
-    await opened?.allowReset(true);
     const ended = await exchange(on, loadLine(order.indexOf(payload)), "ready", null);
-    await opened?.allowReset(false);
     if (isDeath(ended)) hasFailed(payload, ended);
     else await keepRoot(on, payload);
   }
