@@ -18,6 +18,9 @@ const RESERVED: ReadonlyMap<string, string> = new Map([
   ["w28", "the fuel that is left until the next poll"],
 ]);
 
+/** Operands are moved into their places by way of these: they can be changed, and hold nothing before or after. */
+const MOVED_THROUGH: ReadonlySet<number> = new Set([15, 16, 17]);
+
 /** Whatever width is written, the bytecode has the name of the whole register. The SIMD ones hold no operand. */
 function findRegister(name: string): NamedRegister | undefined {
   const lower = name.toLowerCase();
@@ -25,7 +28,8 @@ function findRegister(name: string): NamedRegister | undefined {
   const holds = RESERVED.get(lower);
   if (holds !== undefined) return { name: lower, use: "reserved", holds };
   const number = findOperand("x", lower) ?? findOperand("w", lower);
-  return number === undefined ? { name: lower, use: "clobber" } : { name: registerName("x", number), use: "operand" };
+  if (number === undefined) return { name: lower, use: "clobber" };
+  return { name: registerName("x", number), use: MOVED_THROUGH.has(number) ? "clobber" : "operand" };
 }
 
 /** Above the 16 bits of a system register's number: what `sys aarch64` does with it. */
@@ -34,7 +38,10 @@ const WRITE = 1 << 16;
 export const AARCH64: MachineLanguage = {
   isa: "aarch64",
   assemble,
-  operandRegisters: Array.from({ length: REGISTER_31 }, (_, number) => registerName("x", number)).filter((name) => !RESERVED.has(name)),
+  operandRegisters: Array.from({ length: REGISTER_31 }, (_, number) => number)
+    .filter((number) => !MOVED_THROUGH.has(number))
+    .map((number) => registerName("x", number))
+    .filter((name) => !RESERVED.has(name)),
   findRegister,
   exceptions: EXCEPTION_CLASSES,
   systemRegisters: {

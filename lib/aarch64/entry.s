@@ -356,8 +356,7 @@ vectors:
     mov     x1, #0
     b       enter
 
-// Fuel is used up. x15: return address, and the pc to blame. x0 to x12 and x30 are kept. Whoever loops so long may be waiting for
-// another CPU: on hosts that run one at a time it gets its turn.
+// Fuel is used up. x15: return address, and the pc to blame. x0 to x12 and x30 are kept.
 guest_poll:
     sub     sp, sp, #128
     stp     x0, x1, [sp]
@@ -371,7 +370,6 @@ guest_poll:
     mov     x28, #FUEL
     mov     x0, x15
     bl      native.poll
-    yield
     b       poll_ends
 
     .balign 128
