@@ -32,6 +32,7 @@ export const CAPABILITIES: readonly Capability[] = [
   { name: "ecam", argument: "none", summary: "PCI configuration space in memory" },
   { name: "exact_time", argument: "none", summary: "time that is the count of executed instructions, to the nanosecond" },
   { name: "fresh_devices", argument: "none", summary: "devices that are as at reset when each test starts" },
+  { name: "bus_errors", argument: "none", summary: "accesses that a device refuses trap" },
   { name: "machine_mode", argument: "none", summary: "tests that run in RISC-V's machine mode" },
   { name: "supervisor_mode", argument: "none", summary: "tests that run in a kernel's mode: RISC-V S, ring 0, EL1" },
   { name: "device_tree", argument: "none", summary: "a flattened device tree from the boot loader" },
