@@ -78,9 +78,8 @@ export function startGuestProcess(command: GuestCommand, options: GuestProcessOp
   stderr.on("data", (bytes: Buffer) => {
     said = Buffer.concat([said, bytes]).subarray(-STDERR_KEPT);
   });
-  // Written to after its end: the exit tells why.
-  stdin.on("error", () => undefined);
-  lifeline.on("error", () => undefined);
+  // Written to after its end, or ended with lines unread: the exit tells why.
+  for (const stream of [stdin, stdout, stderr, lifeline]) stream.on("error", () => undefined);
   lifeline.resume();
   child.nodeChildProcess.on("exit", () => {
     isDead = true;
@@ -90,9 +89,10 @@ export function startGuestProcess(command: GuestCommand, options: GuestProcessOp
   async function waitForEnd(): Promise<ProcessExit> {
     const { exitCode, signal, code, shortMessage } = await child;
     const text = said.toString("utf8");
-    const isMissing = exitCode === undefined && signal === undefined;
+    const { exitCode: status, signalCode } = child.nodeChildProcess;
+    const isMissing = child.pid === undefined;
     const own = isMissing ? `${text}${shortMessage ?? code ?? "it did not start"}\n` : text;
-    return { code: exitCode ?? null, signal: signal ?? null, stderr: own };
+    return { code: exitCode ?? status, signal: signal ?? signalCode, stderr: own };
   }
 
   return {

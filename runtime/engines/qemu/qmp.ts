@@ -42,7 +42,10 @@ export async function connectQmp(path: string): Promise<Qmp | null> {
     for (const answer of waiting.splice(0)) answer(null);
     ended.resolve();
   });
-  createInterface({ input: socket }).on("line", (text) => {
+  const lines = createInterface({ input: socket });
+  // It passes on what the socket says; that has been told.
+  lines.on("error", () => undefined);
+  lines.on("line", (text) => {
     const message = JSON.parse(text) as Message;
     if (message.event === "SHUTDOWN") shutdownReason = message.data?.reason ?? "";
     if (message.return !== undefined || message.error !== undefined) waiting.shift()?.(message);
