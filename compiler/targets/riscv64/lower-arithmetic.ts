@@ -1,12 +1,13 @@
 // Arithmetic of the bytecode on RV64: every width with exact wrap-around, shift and division rules. 32-bit operations use the `w`
-// instructions, whose results are canonical; 8 and 16 bits are computed in 64 and cut. Only RV64IM is used, so that images run
-// on any RV64 machine; bit counts are loops of the entry assembly, called with t2 as the link register.
+// instructions, whose results are canonical; 8 and 16 bits are computed in 64 and cut. Only RV64IMC is used, which every
+// RV64 application processor has; bit counts are loops of the entry assembly, called with t2 as the link register.
 
 import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem, Virtual } from "../../native/items.ts";
 import { bitsOf } from "../../native/lower-function.ts";
+import { compress, put } from "./compress.ts";
 import { enc } from "./encoding.ts";
 import { trapHere } from "./lower-traps.ts";
 import { constantOf, finish, isImmediate, loadValue, normalise, read, resultRegister, signed, T0, T1, T2, T3, unsigned, ZERO } from "./values.ts";
@@ -36,8 +37,8 @@ function wrapping({ wide, word, wideImmediate, wordImmediate }: Forms, isCommuta
     if (isCommutative && constantOf(e, left) !== null) [left, right] = [right, left];
     const constant = constantOf(e, right);
     const immediate = isWord ? wordImmediate : wideImmediate;
-    if (constant !== null && immediate !== undefined && isImmediate(constant)) e.word(immediate(rd, read(e, left, T0), Number(constant)));
-    else e.word((isWord ? word : wide)(rd, read(e, left, T0), read(e, right, T1)));
+    if (constant !== null && immediate !== undefined && isImmediate(constant)) put(e, immediate(rd, read(e, left, T0), Number(constant)));
+    else put(e, (isWord ? word : wide)(rd, read(e, left, T0), read(e, right, T1)));
     if (bitsOf(type) < 32) normalise(e, rd, type);
     finish(e, dst(item), rd);
   };
@@ -50,8 +51,8 @@ function bitwise(operation: Register3, immediate: Immediate): Lower {
     let [left, right] = [src(item, 0), src(item, 1)];
     if (constantOf(e, left) !== null) [left, right] = [right, left];
     const constant = constantOf(e, right);
-    if (constant !== null && isImmediate(constant)) e.word(immediate(rd, read(e, left, T0), Number(constant)));
-    else e.word(operation(rd, read(e, left, T0), read(e, right, T1)));
+    if (constant !== null && isImmediate(constant)) put(e, immediate(rd, read(e, left, T0), Number(constant)));
+    else put(e, operation(rd, read(e, left, T0), read(e, right, T1)));
     finish(e, dst(item), rd);
   };
 }
@@ -61,8 +62,8 @@ const subtract: Lower = (e, item) => {
   const constant = constantOf(e, src(item, 1));
   const rd = resultRegister(e, dst(item));
   const isWord = bitsOf(type) === 32;
-  if (constant !== null && isImmediate(-constant)) e.word((isWord ? enc.addiw : enc.addi)(rd, read(e, src(item, 0), T0), Number(-constant)));
-  else e.word((isWord ? enc.subw : enc.sub)(rd, read(e, src(item, 0), T0), read(e, src(item, 1), T1)));
+  if (constant !== null && isImmediate(-constant)) put(e, (isWord ? enc.addiw : enc.addi)(rd, read(e, src(item, 0), T0), Number(-constant)));
+  else put(e, (isWord ? enc.subw : enc.sub)(rd, read(e, src(item, 0), T0), read(e, src(item, 1), T1)));
   if (bitsOf(type) < 32) normalise(e, rd, type);
   finish(e, dst(item), rd);
 };
@@ -73,7 +74,7 @@ function count(e: Emission, item: ComputeItem, bits: number, scratch: number): n
   if (constant !== null) return BigInt.asUintN(Math.log2(bits), constant);
   const register = read(e, src(item, 1), scratch);
   if (bits >= 32) return register;
-  e.word(enc.andi(scratch, register, bits - 1));
+  put(e, enc.andi(scratch, register, bits - 1));
   return scratch;
 }
 
@@ -93,8 +94,8 @@ function shift({ wide, word, wideImmediate, wordImmediate, isArithmetic }: Shift
     const amount = count(e, item, bits, T1);
     const value = read(e, src(item, 0), T0);
     const operand = isArithmetic ? signed(e, value, type, T0) : value;
-    if (typeof amount === "bigint") e.word((bits === 32 ? wordImmediate : wideImmediate)(rd, operand, Number(amount)));
-    else e.word((bits === 32 ? word : wide)(rd, operand, amount));
+    if (typeof amount === "bigint") put(e, (bits === 32 ? wordImmediate : wideImmediate)(rd, operand, Number(amount)));
+    else put(e, (bits === 32 ? word : wide)(rd, operand, amount));
     if (bits < 32) normalise(e, rd, type);
     finish(e, dst(item), rd);
   };
@@ -110,17 +111,17 @@ function rotate(isLeft: boolean): Lower {
     const value = read(e, src(item, 0), T0);
     const amount = read(e, src(item, 1), T1);
     if (bits >= 32) {
-      e.word(enc.sub(T3, ZERO, amount));
-      e.word(towards(T2, value, amount));
-      e.word(back(T3, value, T3));
+      put(e, enc.sub(T3, ZERO, amount));
+      put(e, towards(T2, value, amount));
+      put(e, back(T3, value, T3));
     } else {
-      e.word(enc.andi(T2, amount, bits - 1));
-      e.word(enc.sub(T3, ZERO, T2));
-      e.word(enc.andi(T3, T3, bits - 1));
-      e.word(towards(T2, value, T2));
-      e.word(back(T3, value, T3));
+      put(e, enc.andi(T2, amount, bits - 1));
+      put(e, enc.sub(T3, ZERO, T2));
+      put(e, enc.andi(T3, T3, bits - 1));
+      put(e, towards(T2, value, T2));
+      put(e, back(T3, value, T3));
     }
-    e.word(enc.or(rd, T2, T3));
+    put(e, enc.or(rd, T2, T3));
     if (bits < 32) normalise(e, rd, type);
     finish(e, dst(item), rd);
   };
@@ -149,7 +150,7 @@ function divide({ wide, word, isSigned }: DivideForms): Lower {
     }
     const operand = isSigned ? signed(e, left, type, T0) : left;
     const divisor = isSigned ? signed(e, right, type, T1) : right;
-    e.word((bitsOf(type) === 32 ? word : wide)(rd, operand, divisor));
+    put(e, (bitsOf(type) === 32 ? word : wide)(rd, operand, divisor));
     if (bitsOf(type) < 32) normalise(e, rd, type);
     finish(e, dst(item), rd);
   };
@@ -165,7 +166,7 @@ export function branchOnZero(e: Emission, register: number, label: number): void
     return;
   }
   e.refer(label, "branch", number);
-  e.word(enc.beq(register, ZERO));
+  put(e, enc.beq(register, ZERO));
 }
 
 export function branchOnNotZero(e: Emission, register: number, label: number): void {
@@ -177,7 +178,7 @@ export function branchOnNotZero(e: Emission, register: number, label: number): v
     return;
   }
   e.refer(label, "branch", number);
-  e.word(enc.bne(register, ZERO));
+  put(e, enc.bne(register, ZERO));
 }
 
 function multiplyHigh(isSigned: boolean): Lower {
@@ -187,11 +188,11 @@ function multiplyHigh(isSigned: boolean): Lower {
     const rd = resultRegister(e, dst(item));
     const left = read(e, src(item, 0), T0);
     const right = read(e, src(item, 1), T1);
-    if (bits === 64) e.word((isSigned ? enc.mulh : enc.mulhu)(rd, left, right));
+    if (bits === 64) put(e, (isSigned ? enc.mulh : enc.mulhu)(rd, left, right));
     else {
       const extend = isSigned ? signed : unsigned;
-      e.word(enc.mul(rd, extend(e, left, type, T0), extend(e, right, type, T1)));
-      e.word((isSigned ? enc.srai : enc.srli)(rd, rd, bits));
+      put(e, enc.mul(rd, extend(e, left, type, T0), extend(e, right, type, T1)));
+      put(e, (isSigned ? enc.srai : enc.srli)(rd, rd, bits));
       normalise(e, rd, type);
     }
     finish(e, dst(item), rd);
@@ -201,7 +202,7 @@ function multiplyHigh(isSigned: boolean): Lower {
 const negate: Lower = (e, item) => {
   const type = typeOf(item);
   const rd = resultRegister(e, dst(item));
-  e.word((bitsOf(type) === 32 ? enc.subw : enc.sub)(rd, ZERO, read(e, src(item, 0), T0)));
+  put(e, (bitsOf(type) === 32 ? enc.subw : enc.sub)(rd, ZERO, read(e, src(item, 0), T0)));
   if (bitsOf(type) < 32) normalise(e, rd, type);
   finish(e, dst(item), rd);
 };
@@ -209,7 +210,7 @@ const negate: Lower = (e, item) => {
 const complement: Lower = (e, item) => {
   const type = typeOf(item);
   const rd = resultRegister(e, dst(item));
-  e.word(enc.xori(rd, read(e, src(item, 0), T0), -1));
+  put(e, enc.xori(rd, read(e, src(item, 0), T0), -1));
   if (bitsOf(type) < 32) normalise(e, rd, type);
   finish(e, dst(item), rd);
 };
@@ -222,7 +223,7 @@ function called(label: string, adjust: (e: Emission, type: ScalarType) => void, 
   return (e, item) => {
     const type = typeOf(item);
     const value = read(e, src(item, 0), T0);
-    if (value !== T0) e.word(enc.addi(T0, value, 0));
+    if (value !== T0) put(e, enc.addi(T0, value, 0));
     adjust(e, type);
     e.relocate("jal", { kind: "label", name: label });
     e.word(enc.jal(T2));
@@ -238,18 +239,18 @@ const stopAbove = (e: Emission, type: ScalarType): void => {
   const bits = bitsOf(type);
   if (bits === 64) return;
   loadValue(e, T1, 1n << BigInt(bits));
-  e.word(enc.or(T0, T0, T1));
+  put(e, enc.or(T0, T0, T1));
 };
 
 const dropUpper = (e: Emission, type: ScalarType): void => {
   const bits = bitsOf(type);
-  if (bits < 64) e.word(enc.addi(T0, T0, bits - 64));
+  if (bits < 64) put(e, enc.addi(T0, T0, bits - 64));
 };
 
 /** Reversed in 64 bits, the wanted bytes are the upper ones. */
 const takeUpper = (e: Emission, type: ScalarType): void => {
   const bits = bitsOf(type);
-  if (bits < 64) e.word((bits === 32 ? enc.srai : enc.srli)(T0, T0, 64 - bits));
+  if (bits < 64) put(e, (bits === 32 ? enc.srai : enc.srli)(T0, T0, 64 - bits));
 };
 
 const nothing = (): void => undefined;
@@ -262,21 +263,21 @@ function compare(op: "eq" | "ne" | "lt" | "le", isSigned: boolean): Lower {
     const constant = constantOf(e, src(item, 1));
     if (op === "eq" || op === "ne") {
       const left = read(e, src(item, 0), T0);
-      if (constant === 0n) e.word(op === "eq" ? enc.sltiu(rd, left, 1) : enc.sltu(rd, ZERO, left));
+      if (constant === 0n) put(e, op === "eq" ? enc.sltiu(rd, left, 1) : enc.sltu(rd, ZERO, left));
       else {
-        if (constant !== null && isImmediate(-constant)) e.word(enc.addi(T0, left, Number(-constant)));
-        else e.word(enc.sub(T0, left, read(e, src(item, 1), T1)));
-        e.word(op === "eq" ? enc.sltiu(rd, T0, 1) : enc.sltu(rd, ZERO, T0));
+        if (constant !== null && isImmediate(-constant)) put(e, enc.addi(T0, left, Number(-constant)));
+        else put(e, enc.sub(T0, left, read(e, src(item, 1), T1)));
+        put(e, op === "eq" ? enc.sltiu(rd, T0, 1) : enc.sltu(rd, ZERO, T0));
       }
       finish(e, dst(item), rd);
       return;
     }
     const [left, right] = orderedOperands(e, src(item, 0), src(item, 1), type, isSigned);
     const less = isSigned ? enc.slt : enc.sltu;
-    if (op === "lt") e.word(less(rd, left, right));
+    if (op === "lt") put(e, less(rd, left, right));
     else {
-      e.word(less(rd, right, left));
-      e.word(enc.xori(rd, rd, 1));
+      put(e, less(rd, right, left));
+      put(e, enc.xori(rd, rd, 1));
     }
     finish(e, dst(item), rd);
   };
@@ -295,10 +296,13 @@ const select: Lower = (e, item) => {
   const yes = read(e, src(item, 1), T1);
   const no = read(e, src(item, 2), T2);
   const rd = resultRegister(e, dst(item));
-  e.word(enc.beq(condition, ZERO) | enc.distance(12));
-  e.word(enc.addi(rd, yes, 0));
-  e.word(enc.beq(ZERO, ZERO) | enc.distance(8));
-  e.word(enc.addi(rd, no, 0));
+  // Their lengths are counted.
+  const [first, second] = [enc.addi(rd, yes, 0), enc.addi(rd, no, 0)];
+  const lengthOf = (word: number): number => (compress(word) === null ? 4 : 2);
+  e.word(enc.beq(condition, ZERO) | enc.distance(8 + lengthOf(first)));
+  put(e, first);
+  e.word(enc.beq(ZERO, ZERO) | enc.distance(4 + lengthOf(second)));
+  put(e, second);
   finish(e, dst(item), rd);
 };
 
@@ -308,7 +312,7 @@ const zeroExtend: Lower = (e, item) => {
   const value = read(e, src(item, 0), T0);
   const isGrown = bitsOf(item.to ?? "i64") === 64 && bitsOf(typeOf(item)) === 32;
   const result = isGrown ? unsigned(e, value, "i32", rd) : value;
-  if (result !== rd) e.word(enc.addi(rd, result, 0));
+  if (result !== rd) put(e, enc.addi(rd, result, 0));
   finish(e, dst(item), rd);
 };
 
@@ -316,7 +320,7 @@ const signExtend: Lower = (e, item) => {
   const rd = resultRegister(e, dst(item));
   const value = read(e, src(item, 0), T0);
   const result = signed(e, value, typeOf(item), rd);
-  if (result !== rd) e.word(enc.addi(rd, result, 0));
+  if (result !== rd) put(e, enc.addi(rd, result, 0));
   if (bitsOf(item.to ?? "i64") === 16) normalise(e, rd, "i16");
   finish(e, dst(item), rd);
 };
@@ -325,12 +329,12 @@ const truncate: Lower = (e, item) => {
   const rd = resultRegister(e, dst(item));
   const to = item.to ?? "i64";
   const value = read(e, src(item, 0), T0);
-  if (bitsOf(to) === bitsOf(typeOf(item))) e.word(enc.addi(rd, value, 0));
-  else if (bitsOf(to) === 8) e.word(enc.andi(rd, value, 0xff));
+  if (bitsOf(to) === bitsOf(typeOf(item))) put(e, enc.addi(rd, value, 0));
+  else if (bitsOf(to) === 8) put(e, enc.andi(rd, value, 0xff));
   else if (bitsOf(to) === 16) {
-    e.word(enc.slli(rd, value, 48));
-    e.word(enc.srli(rd, rd, 48));
-  } else e.word(enc.addiw(rd, value, 0));
+    put(e, enc.slli(rd, value, 48));
+    put(e, enc.srli(rd, rd, 48));
+  } else put(e, enc.addiw(rd, value, 0));
   finish(e, dst(item), rd);
 };
 

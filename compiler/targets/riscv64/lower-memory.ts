@@ -7,6 +7,7 @@ import { CPU_BLOCK } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem, Virtual } from "../../native/items.ts";
 import { bitsOf } from "../../native/lower-function.ts";
+import { put } from "./compress.ts";
 import { enc } from "./encoding.ts";
 import { branchOnNotZero } from "./lower-arithmetic.ts";
 import { trapHere } from "./lower-traps.ts";
@@ -30,10 +31,10 @@ function checkAlignment(e: Emission, at: Address, type: ScalarType, access: numb
   const width = bitsOf(type) / 8;
   if (at.alignment >= width) return;
   const misaligned = e.cold(() => trapHere(e, { class: MISALIGNED, access, width }, at));
-  if (at.offset % width === 0) e.word(enc.andi(scratch, at.base, width - 1));
+  if (at.offset % width === 0) put(e, enc.andi(scratch, at.base, width - 1));
   else {
-    e.word(enc.addi(scratch, at.base, at.offset));
-    e.word(enc.andi(scratch, scratch, width - 1));
+    put(e, enc.addi(scratch, at.base, at.offset));
+    put(e, enc.andi(scratch, scratch, width - 1));
   }
   branchOnNotZero(e, scratch, misaligned);
 }
@@ -44,7 +45,7 @@ function load(isVolatile: boolean): Lower {
     const at = address(e, src(item, 0), Number(item.imm[0] ?? 0), T0);
     if (isVolatile) checkAlignment(e, at, type, READ, T2);
     const rd = resultRegister(e, dst(item));
-    e.word(LOADS[bitsOf(type)](rd, at.base, at.offset));
+    put(e, LOADS[bitsOf(type)](rd, at.base, at.offset));
     finish(e, dst(item), rd);
   };
 }
@@ -54,7 +55,7 @@ function store(isVolatile: boolean): Lower {
     const type = typeOf(item);
     const at = address(e, src(item, 0), Number(item.imm[0] ?? 0), T0);
     if (isVolatile) checkAlignment(e, at, type, WRITE, T2);
-    e.word(STORES[bitsOf(type)](read(e, src(item, 1), T1), at.base, at.offset));
+    put(e, STORES[bitsOf(type)](read(e, src(item, 1), T1), at.base, at.offset));
   };
 }
 
@@ -69,7 +70,7 @@ function atomicAddress(e: Emission, item: ComputeItem, access: number): number {
   const at = address(e, src(item, 0), 0, T0);
   checkAlignment(e, at, typeOf(item), access, T2);
   if (at.offset === 0) return at.base;
-  e.word(enc.addi(T0, at.base, at.offset));
+  put(e, enc.addi(T0, at.base, at.offset));
   return T0;
 }
 
@@ -77,17 +78,17 @@ function atomicAddress(e: Emission, item: ComputeItem, access: number): number {
 const atomicLoad: Lower = (e, item) => {
   const base = atomicAddress(e, item, READ);
   const rd = resultRegister(e, dst(item));
-  e.word(enc.fence(RW, RW));
-  e.word(LOADS[bitsOf(typeOf(item))](rd, base, 0));
-  e.word(enc.fence(R, RW));
+  put(e, enc.fence(RW, RW));
+  put(e, LOADS[bitsOf(typeOf(item))](rd, base, 0));
+  put(e, enc.fence(R, RW));
   finish(e, dst(item), rd);
 };
 
 const atomicStore: Lower = (e, item) => {
   const base = atomicAddress(e, item, WRITE);
-  e.word(enc.fence(RW, W));
-  e.word(STORES[bitsOf(typeOf(item))](read(e, src(item, 1), T1), base, 0));
-  e.word(enc.fence(RW, RW));
+  put(e, enc.fence(RW, W));
+  put(e, STORES[bitsOf(typeOf(item))](read(e, src(item, 1), T1), base, 0));
+  put(e, enc.fence(RW, RW));
 };
 
 const RMW = {
@@ -104,12 +105,12 @@ const atomicRmw: Lower = (e, item) => {
   const base = atomicAddress(e, item, WRITE);
   let value = read(e, src(item, 1), T1);
   if (operation === "sub") {
-    e.word(enc.sub(T1, ZERO, value));
+    put(e, enc.sub(T1, ZERO, value));
     value = T1;
   }
   const rd = resultRegister(e, dst(item));
   const [word, wide] = RMW[operation];
-  e.word((bitsOf(typeOf(item)) === 32 ? word : wide)(rd, base, value));
+  put(e, (bitsOf(typeOf(item)) === 32 ? word : wide)(rd, base, value));
   finish(e, dst(item), rd);
 };
 
@@ -134,17 +135,17 @@ const atomicCas: Lower = (e, item) => {
   finish(e, dst(item), T2);
 };
 
-const fence: Lower = (e) => e.word(enc.fence(IORW, IORW));
+const fence: Lower = (e) => put(e, enc.fence(IORW, IORW));
 
 const cpuId: Lower = (e, item) => {
   const rd = resultRegister(e, dst(item));
-  e.word(enc.lw(rd, TP, CPU_BLOCK.id));
+  put(e, enc.lw(rd, TP, CPU_BLOCK.id));
   finish(e, dst(item), rd);
 };
 
 const trapInfo: Lower = (e, item) => {
   const rd = resultRegister(e, dst(item));
-  e.word(enc.ld(rd, TP, CPU_BLOCK.trap + 8 * Number(item.imm[0])));
+  put(e, enc.ld(rd, TP, CPU_BLOCK.trap + 8 * Number(item.imm[0])));
   finish(e, dst(item), rd);
 };
 
@@ -162,9 +163,9 @@ const sys: Lower = (e, item) => {
   const operation = CSR_OPERATIONS[(n >> 12) & 3] ?? null;
   if (operation === null) {
     const rd = resultRegister(e, dst(item));
-    e.word(enc.csrrs(rd, ZERO, csr));
+    put(e, enc.csrrs(rd, ZERO, csr));
     finish(e, dst(item), rd);
-  } else e.word(operation(ZERO, read(e, src(item, 0), T0), csr));
+  } else put(e, operation(ZERO, read(e, src(item, 0), T0), csr));
 };
 
 /** Index in SYS_ISAS. */

@@ -5,6 +5,7 @@
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem } from "../../native/items.ts";
 import { TRAP_MARK, trapPayload, type SoftwareTrap } from "../../native/abi.ts";
+import { put } from "./compress.ts";
 import { enc } from "./encoding.ts";
 import { bring, T0, T1 } from "./values.ts";
 
@@ -15,7 +16,7 @@ function writeTrap(e: Emission, trap: SoftwareTrap): void {
 
 /** `from`: what holds the address, for traps of an access; nothing else is looked at then, and nothing at all where there is none. */
 export function trapHere(e: Emission, trap: SoftwareTrap, from: { readonly base: number; readonly offset: number } | null = null): void {
-  if (from !== null && (from.base !== T0 || from.offset !== 0)) e.word(enc.addi(T0, from.base, from.offset));
+  if (from !== null && (from.base !== T0 || from.offset !== 0)) put(e, enc.addi(T0, from.base, from.offset));
   writeTrap(e, trap);
 }
 

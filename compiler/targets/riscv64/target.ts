@@ -1,5 +1,5 @@
-// riscv64 as a native target: RV64IMA without compressed instructions, in machine or supervisor mode. This file has the registers, the
-// beginning and end of functions, moves, branches and calls; what instructions become is in the lower-*.ts files beside it.
+// riscv64 as a native target: RV64IMAC, in machine or supervisor mode. This file has the registers, the beginning and end of functions,
+// moves, branches and calls; what instructions become is in the lower-*.ts files beside it.
 
 import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import { assemble } from "../../../isa/riscv64/assemble.ts";
@@ -12,6 +12,7 @@ import type { Emission } from "../../native/emission.ts";
 import type { Frame } from "../../native/frame.ts";
 import type { Comparison, Label } from "../../native/items.ts";
 import type { Location, NativeTarget, Writable } from "../../native/target.ts";
+import { put } from "./compress.ts";
 import { enc } from "./encoding.ts";
 import { ARITHMETIC, branchOnNotZero, branchOnZero, orderedOperands } from "./lower-arithmetic.ts";
 import { MEMORY } from "./lower-memory.ts";
@@ -35,7 +36,7 @@ const EXECUTE = 3;
 function prologue(e: Emission, frame: Frame): void {
   if (frame.isChecked) {
     const overflow = e.cold(() => trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 }));
-    e.word(enc.ld(T0, TP, CPU_BLOCK.stackLimit));
+    put(e, enc.ld(T0, TP, CPU_BLOCK.stackLimit));
     addOffset(e, T1, SP, -frame.size);
     const { number, isLong } = e.branch();
     if (isLong) {
@@ -44,9 +45,9 @@ function prologue(e: Emission, frame: Frame): void {
       e.word(enc.jal(ZERO));
     } else {
       e.refer(overflow, "branch", number);
-      e.word(enc.bltu(T1, T0));
+      put(e, enc.bltu(T1, T0));
     }
-    e.word(enc.addi(SP, T1, 0));
+    put(e, enc.addi(SP, T1, 0));
   } else if (frame.size !== 0) addOffset(e, SP, SP, -frame.size);
   if (frame.returnAddress !== null) storeStack(e, RA, frame.returnAddress);
   for (const { register, offset } of frame.saved) storeStack(e, register, offset);
@@ -58,18 +59,18 @@ function epilogue(e: Emission, frame: Frame): void {
   for (const { register, offset } of frame.saved) loadStack(e, register, offset);
   // What may be lost here besides results: t0 to t2.
   if (frame.size !== 0) {
-    if (frame.size <= 2047) e.word(enc.addi(SP, SP, frame.size));
+    if (frame.size <= 2047) put(e, enc.addi(SP, SP, frame.size));
     else {
       loadValue(e, T0, BigInt(frame.size));
-      e.word(enc.add(SP, SP, T0));
+      put(e, enc.add(SP, SP, T0));
     }
   }
-  e.word(enc.jalr(ZERO, RA, 0));
+  put(e, enc.jalr(ZERO, RA, 0));
 }
 
 /** t0 is the link: in a leaf the return address is still in ra. */
 function poll(e: Emission): void {
-  e.word(enc.addi(GP, GP, -1));
+  put(e, enc.addi(GP, GP, -1));
   e.word(enc.bge(GP, ZERO) | enc.distance(8));
   e.relocate("jal", { kind: "label", name: "guest_poll" });
   e.word(enc.jal(T0));
@@ -105,7 +106,7 @@ function checkCode(e: Emission, address: Location, signature: number): void {
     e.cold(() => trapHere(e, { class: ACCESS_FAULT, access: EXECUTE, width: 0 }, { base: T0, offset: 0 })),
   );
   // The moves of arguments use t0 and t1.
-  e.word(enc.addi(T2, T0, 0));
+  put(e, enc.addi(T2, T0, 0));
 }
 
 function jump(e: Emission, label: Label): void {
@@ -141,13 +142,13 @@ function branchCompare(e: Emission, { op, type, left, right }: Comparison, label
   const [first, second] = swapped ? [ordered[1], ordered[0]] : ordered;
   const { number, isLong } = e.branch();
   if (isLong) {
-    e.word(inverse(first, second) | enc.distance(8));
+    put(e, inverse(first, second) | enc.distance(8));
     e.refer(label, "jal", number);
     e.word(enc.jal(ZERO));
     return;
   }
   e.refer(label, "branch", number);
-  e.word(branch(first, second));
+  put(e, branch(first, second));
 }
 
 /** A chain of comparisons: tables are rare and short. */
@@ -163,7 +164,7 @@ function branchTable(e: Emission, index: Location, labels: readonly Label[]): vo
       e.word(enc.jal(ZERO));
     } else {
       e.refer(label, "branch", number);
-      e.word(enc.beq(T0, T1));
+      put(e, enc.beq(T0, T1));
     }
     e.bind(next);
   });
@@ -204,7 +205,7 @@ export const riscv64 = {
   name: "riscv64",
   registers: { names: X_REGISTERS.map(({ name }) => name), arguments: ARGUMENTS, results: ARGUMENTS, changed: CHANGED, kept: KEPT, scratch: T0 },
   branches: "short",
-  alignment: 4,
+  alignment: 2,
   returnAddressBytes: 0,
   libraryOperations: {
     "port_in.i8": "platform.port_in8",
@@ -227,7 +228,7 @@ export const riscv64 = {
   call,
   checkCode,
   codeRegister: T2,
-  callChecked: (e) => e.word(enc.jalr(RA, T2, 0)),
+  callChecked: (e) => put(e, enc.jalr(RA, T2, 0)),
   jump,
   branchIf,
   branchCompare,

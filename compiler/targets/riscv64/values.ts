@@ -7,6 +7,7 @@ import type { Emission } from "../../native/emission.ts";
 import type { Virtual } from "../../native/items.ts";
 import type { Location } from "../../native/target.ts";
 import { bitsOf } from "../../native/lower-function.ts";
+import { put } from "./compress.ts";
 import { enc } from "./encoding.ts";
 
 export const ZERO = 0;
@@ -33,51 +34,51 @@ export function canonical(value: bigint, type: ScalarType): bigint {
 }
 
 export function loadValue(e: Emission, register: number, value: bigint): void {
-  for (const word of loadConstant(register, value)) e.word(word);
+  for (const word of loadConstant(register, value)) put(e, word);
 }
 
 /** register = base + offset. */
 export function addOffset(e: Emission, register: number, base: number, offset: number): void {
   if (isImmediate(offset)) {
-    if (offset !== 0 || register !== base) e.word(enc.addi(register, base, offset));
+    if (offset !== 0 || register !== base) put(e, enc.addi(register, base, offset));
     return;
   }
   const scratch = register === base ? T3 : register;
   loadValue(e, scratch, BigInt(offset));
-  e.word(enc.add(register, base, scratch));
+  put(e, enc.add(register, base, scratch));
 }
 
 /** Loads or stores 8 bytes of the stack, however far. */
 export function loadStack(e: Emission, register: number, offset: number): void {
   if (isImmediate(offset)) {
-    e.word(enc.ld(register, SP, offset));
+    put(e, enc.ld(register, SP, offset));
     return;
   }
   addOffset(e, register, SP, offset);
-  e.word(enc.ld(register, register, 0));
+  put(e, enc.ld(register, register, 0));
 }
 
 export function storeStack(e: Emission, register: number, offset: number): void {
   if (isImmediate(offset)) {
-    e.word(enc.sd(register, SP, offset));
+    put(e, enc.sd(register, SP, offset));
     return;
   }
   addOffset(e, T3, SP, offset);
-  e.word(enc.sd(register, T3, 0));
+  put(e, enc.sd(register, T3, 0));
 }
 
 export function loadAddress(e: Emission, register: number, to: Location & { kind: "symbol" | "function" }): void {
   if (to.kind === "symbol") e.relocate("auipc_pair", { kind: "symbol", symbol: to.symbol }, BigInt(to.offset));
   else e.relocate("auipc_pair", { kind: "function", function: to.function });
   e.word(enc.auipc(register));
-  e.word(enc.addi(register, register, 0));
+  put(e, enc.addi(register, register, 0));
 }
 
 /** Puts a value into this register. A constant is taken as a 64-bit value: narrow ones come canonical from `read`. */
 export function bring(e: Emission, register: number, from: Location): void {
   switch (from.kind) {
     case "register":
-      if (from.register !== register) e.word(enc.addi(register, from.register, 0));
+      if (from.register !== register) put(e, enc.addi(register, from.register, 0));
       return;
     case "slot":
       loadStack(e, register, from.offset);
@@ -123,21 +124,21 @@ export function resultRegister(e: Emission, register: Virtual, scratch = T0): nu
 export function finish(e: Emission, register: Virtual, from: number): void {
   const to = e.location(register);
   if (to.kind === "slot") storeStack(e, from, to.offset);
-  else if (to.kind === "register" && to.register !== from) e.word(enc.addi(to.register, from, 0));
+  else if (to.kind === "register" && to.register !== from) put(e, enc.addi(to.register, from, 0));
 }
 
 /** Makes the low bits of a register the canonical value of a type. */
 export function normalise(e: Emission, register: number, type: ScalarType): void {
   switch (bitsOf(type)) {
     case 8:
-      e.word(enc.andi(register, register, 0xff));
+      put(e, enc.andi(register, register, 0xff));
       return;
     case 16:
-      e.word(enc.slli(register, register, 48));
-      e.word(enc.srli(register, register, 48));
+      put(e, enc.slli(register, register, 48));
+      put(e, enc.srli(register, register, 48));
       return;
     case 32:
-      e.word(enc.addiw(register, register, 0));
+      put(e, enc.addiw(register, register, 0));
       return;
     case 64:
   }
@@ -147,16 +148,16 @@ export function normalise(e: Emission, register: number, type: ScalarType): void
 export function signed(e: Emission, register: number, type: ScalarType, scratch: number): number {
   const bits = bitsOf(type);
   if (bits >= 32) return register;
-  e.word(enc.slli(scratch, register, 64 - bits));
-  e.word(enc.srai(scratch, scratch, 64 - bits));
+  put(e, enc.slli(scratch, register, 64 - bits));
+  put(e, enc.srai(scratch, scratch, 64 - bits));
   return scratch;
 }
 
 /** The value of an i32 zero-extended, in `scratch`; the others are so already. */
 export function unsigned(e: Emission, register: number, type: ScalarType, scratch: number): number {
   if (bitsOf(type) !== 32) return register;
-  e.word(enc.slli(scratch, register, 32));
-  e.word(enc.srli(scratch, scratch, 32));
+  put(e, enc.slli(scratch, register, 32));
+  put(e, enc.srli(scratch, scratch, 32));
   return scratch;
 }
 
