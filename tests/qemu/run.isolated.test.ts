@@ -88,7 +88,9 @@ function resultsOf({ stdout }: Outcome): ReadonlyMap<string, TestFinished> {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as RunEvent);
-  return new Map(events.flatMap((event) => (event.type === "test-finished" ? [[`${event.test} ${event.row ?? ""}@${event.engine}`.replace(" @", "@"), event]] : [])));
+  return new Map(
+    events.flatMap((event) => (event.type === "test-finished" ? [[`${event.test} ${event.row ?? ""}@${event.engine}`.replace(" @", "@"), event]] : [])),
+  );
 }
 
 test("each way to end costs one test", withQemu, async (context) => {
@@ -97,7 +99,9 @@ test("each way to end costs one test", withQemu, async (context) => {
   assert.equal(outcome.stderr, "");
   assert.equal(outcome.code, 1);
   const results = resultsOf(outcome);
-  const verdicts = Object.fromEntries([...results].filter(([, { suite }]) => suite === "bad").map(([name, { verdict }]) => [name.replace("@qemu", ""), verdict]));
+  const verdicts = Object.fromEntries(
+    [...results].filter(([, { suite }]) => suite === "bad").map(([name, { verdict }]) => [name.replace("@qemu", ""), verdict]),
+  );
   assert.deepEqual(verdicts, {
     first: "pass",
     "adds up": "fail",

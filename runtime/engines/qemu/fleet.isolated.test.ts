@@ -41,7 +41,12 @@ const ENDINGS: readonly (readonly [string, readonly FakeStep[], TestFinished["ve
   ["a signal", ["p 1", { signal: "SIGSEGV" }], "crash", /^QEMU was ended by SIGSEGV$/],
   ["QEMU's own fault", ["p 1", { stderr: "qemu-system-x: no such thing\n" }, { exit: 1 }], "crash", /^QEMU gave up$/],
   ["an unhandled trap", ["p 1", "u 5 20003 dead0000 2 4 1 0 0", { exit: 2 }], "crash", /^unexpected trap access_fault: write of 4 bytes at 0xdead_0000/],
-  ["a double fault", ["p 1", "d 3 0 0 0 0 0 0 5 20003 dead0000 2 4 1 0 0", { exit: 2 }], "crash", /^double fault: .* while handling access_fault: write of 4 bytes/],
+  [
+    "a double fault",
+    ["p 1", "d 3 0 0 0 0 0 0 5 20003 dead0000 2 4 1 0 0", { exit: 2 }],
+    "crash",
+    /^double fault: .* while handling access_fault: write of 4 bytes/,
+  ],
   ["a run-time that gives up", ["p 1", "x no memory", { exit: 2 }], "crash", /^the guest's run-time gave up: no memory$/],
   ["a guest that starts anew", ["p 1", { restart: true }, { hang: true }], "crash", /^the guest started anew$/],
   ["an answer out of order", ["p 1", { answer: "k 1" }], "crash", /^the guest said `kept` when it was to say `called`$/],
@@ -60,7 +65,7 @@ for (const [name, steps, verdict, message] of ENDINGS) {
 test("garbage on the console is text, and no result", async () => {
   const bad = await among(["p 1", { text: "ok 1\nz 1 0\n\x1ez 1 0*00\n\x1e\x1e\xff" }, "e 1"]);
   assert.equal(bad.verdict, "pass");
-  assert.match(bad.console, /^ok 1\nz 1 0\n\x1ez 1 0\*00\n\x1e/);
+  assert.ok(bad.console.startsWith("ok 1\nz 1 0\n\x1ez 1 0*00\n\x1e"));
 });
 
 test("a hang ends after the limit, with the console's last lines", async () => {
@@ -156,7 +161,9 @@ test("a program that is not there, or refuses its options, is told once with the
 
 test("set-up that fails fails its tests, and a set-up that fails when it is run again is told", async () => {
   const failing = fakeImage("a.gspec", [{ name: "s", setup: FAILS, tests: [GOOD, AFTER] }], {});
-  const { results } = await runFake([{ ...failing, payload: { ...failing.payload, entries: { ...failing.payload.entries, "0 0": { steps: FAILS, result: 0 } } } }]);
+  const { results } = await runFake([
+    { ...failing, payload: { ...failing.payload, entries: { ...failing.payload.entries, "0 0": { steps: FAILS, result: 0 } } } },
+  ]);
   assert.deepEqual(
     results.map(({ verdict, failures }) => [verdict, failures[0]?.message.slice(0, 18)]),
     [
@@ -235,10 +242,8 @@ test("a run that is ended at once settles, and leaves no machine", async () => {
   const seen: number[] = [];
   const { results } = await runFake([image], {
     onStart(options) {
-      const { onRunning } = options;
       Object.assign(options, {
-        onRunning(index: number, lane: number) {
-          onRunning(index, lane);
+        onRunning(index: number) {
           seen.push(index);
           if (index === 1) setTimeout(() => void fleet()?.terminate(), 50);
         },

@@ -176,7 +176,7 @@ export function startFleet(options: FleetOptions): Fleet {
       lane.machine = openQemuMachine(shape, payloads.get(shapeKey) ?? [image], options.qemu, {
         folder: openFolder(),
         bootFile,
-        onRefusal: options.onRefusal,
+        onRefusal: () => options.onRefusal(),
       });
       lane.shapeKey = shapeKey;
     }

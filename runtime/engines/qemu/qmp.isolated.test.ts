@@ -9,7 +9,7 @@ import { test, type TestContext } from "node:test";
 import { connectQmp } from "./qmp.ts";
 
 /** A peer that greets, and answers each line with the next of these; after the last one it leaves lines unread. */
-async function startPeer(context: TestContext, answers: readonly object[]): Promise<{ readonly path: string; kill(): void }> {
+async function startPeer(context: TestContext, answers: readonly object[]): Promise<{ readonly path: string; readonly kill: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), "guestspec-qmp-"));
   const path = join(folder, "socket");
   const script = `

@@ -96,7 +96,12 @@ const WATCH_MS = 50;
 const FAREWELL_MS = 1000;
 
 /** `start`: gives the process, and is given its output. */
-export function openLink(start: (onOutput: (bytes: Uint8Array) => void) => LineProcess, first: Exchange, handlers: LinkHandlers, limits = OUTPUT_LIMITS): SerialLink {
+export function openLink(
+  start: (onOutput: (bytes: Uint8Array) => void) => LineProcess,
+  first: Exchange,
+  handlers: LinkHandlers,
+  limits = OUTPUT_LIMITS,
+): SerialLink {
   const exchanges: Exchange[] = [];
   const gone = Promise.withResolvers<void>();
   let cause: Cause | null = null;
