@@ -4,8 +4,10 @@
 
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
-import { enginesOf, type EngineName, type MachineDescription } from "../machines/description.ts";
+import { nearestName } from "../grammar/nearest-name.ts";
+import { enginesOf, type MachineDescription } from "../machines/description.ts";
 import { qemuBinary } from "../machines/qemu-command.ts";
+import { machineOf, type CommandConfig } from "../runtime/engines/command/command-config.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import { findQemu, QEMU_PACKAGES } from "./find-qemu.ts";
@@ -18,14 +20,17 @@ export interface RunTarget {
   readonly machine: MachineDescription;
   /** By what name or path the machine is loaded. */
   readonly source: string;
-  readonly engine: EngineName;
+  readonly engine: string;
+  /** Of an engine of the project. */
+  readonly command?: CommandConfig;
   /** The engine is not there: why, and what would bring it. */
   readonly unavailable: string | null;
   /** What starts it; null for an engine in this process. */
   readonly binary: string | null;
 }
 
-export const ENGINE_CHOICES = ["auto", "embedded", "qemu", "all"] as const;
+/** What `--engine` takes beside the names of the project's engines. */
+const ENGINE_CHOICES = ["auto", "embedded", "qemu", "all"] as const;
 type EngineChoice = (typeof ENGINE_CHOICES)[number];
 
 function isProgram(path: string): boolean {
@@ -38,7 +43,7 @@ function isProgram(path: string): boolean {
 }
 
 /** As a shell finds it: asking the program itself would cost each run a process. */
-function isOnPath(name: string, env: Io["env"]): boolean {
+export function isOnPath(name: string, env: Io["env"]): boolean {
   if (name.includes("/") || name.includes("\\")) return isProgram(name);
   return (env.PATH ?? "").split(delimiter).some((folder) => folder !== "" && (isProgram(join(folder, name)) || isProgram(join(folder, `${name}.exe`))));
 }
@@ -50,13 +55,13 @@ function missingQemu(machine: MachineDescription, binary: string): string {
 
 type NamedMachine = Pick<RunTarget, "machine" | "source">;
 
-function withEngine({ machine, source }: NamedMachine, engine: EngineName, options: ParsedOptions, io: Io): RunTarget {
+function withEngine({ machine, source }: NamedMachine, engine: string, options: ParsedOptions, io: Io): RunTarget {
   const binary = engine === "qemu" ? (options.value("qemu") ?? qemuBinary(machine, io.env)) : null;
   if (binary === null || isOnPath(binary, io.env)) return { machine, source, engine, unavailable: null, binary };
   return { machine, source, engine, unavailable: missingQemu(machine, binary), binary };
 }
 
-function enginesFor(machine: MachineDescription, choice: EngineChoice): readonly EngineName[] {
+function enginesFor(machine: MachineDescription, choice: EngineChoice): readonly string[] {
   const possible = enginesOf(machine);
   if (choice === "all") return possible;
   return choice === "auto" ? possible.slice(0, 1) : possible.filter((engine) => engine === choice);
@@ -81,13 +86,67 @@ async function machinesOf(options: ParsedOptions): Promise<readonly NamedMachine
   const named = await loadMachineOf(null, name);
   const { target } = named.machine;
   if (!targets.includes(target)) throw usageError(`${named.machine.name} is a machine for ${target}, which is not among the targets`);
-  return Promise.all(targets.map((each) => (each === target ? named : loadMachineOf(each, null))));
+  return Promise.all(targets.map(async (each) => (each === target ? named : loadMachineOf(each, null))));
+}
+
+/** Why the program of a project's engine cannot be started, or null. */
+export function missingCommand({ command: [binary], packages }: CommandConfig, env: Io["env"]): string | null {
+  if (isOnPath(binary, env)) return null;
+  return `${binary} is not there${packages.length === 0 ? "" : ` (Debian: apt install ${packages.join(" ")})`}`;
+}
+
+async function commandTarget(config: CommandConfig, io: Io): Promise<RunTarget> {
+  const machine = await findMachine(config.target, config.machine);
+  if (!isNative(machine)) throw usageError(`${machine.name} does not say where images start, so engine \`${config.name}\` cannot run them`);
+  const unknown = config.without.find((name) => machine.devices.every((device) => device.name !== name));
+  if (unknown !== undefined) {
+    const near = nearestName(
+      unknown,
+      machine.devices.map(({ name }) => name),
+    );
+    throw usageError(
+      `engine \`${config.name}\` is without \`${unknown}\`, which ${machine.name} does not have`,
+      near === undefined ? null : `did you mean \`${near}\`?`,
+    );
+  }
+  return {
+    machine: machineOf(config, machine),
+    source: config.machine,
+    engine: config.name,
+    command: config,
+    unavailable: missingCommand(config, io.env),
+    binary: config.command[0],
+  };
+}
+
+/** `--engine` with the name of an engine of the project. */
+async function readCommandTarget(name: string, configs: readonly CommandConfig[], options: ParsedOptions, io: Io): Promise<readonly RunTarget[]> {
+  const config = configs.find((one) => one.name === name);
+  if (config === undefined) {
+    const known = [...ENGINE_CHOICES, ...configs.map((one) => one.name)];
+    const near = nearestName(name, known);
+    throw usageError(`\`--engine\` takes ${known.join(", ")}, not \`${name}\``, near === undefined ? null : `did you mean \`${near}\`?`);
+  }
+  const wanted = targetNames(options).filter((target) => target !== null);
+  if (wanted.length > 0 && !wanted.includes(config.target)) throw usageError(`engine \`${name}\` is for ${config.target}, not for ${wanted.join(", ")}`);
+  if (options.value("machine") !== null) throw usageError(`engine \`${name}\` has a machine of its own, ${config.machine}`, "leave out `--machine`");
+  const target = await commandTarget(config, io);
+  if (target.unavailable !== null) throw new CommandError(EXIT.environment, target.unavailable);
+  return [target];
 }
 
 export async function readRunTargets(options: ParsedOptions, io: Io): Promise<readonly RunTarget[]> {
-  const choice = ENGINE_CHOICES.find((name) => name === options.value("engine")) ?? "auto";
+  const written = options.value("engine") ?? "auto";
+  const choice = ENGINE_CHOICES.find((name) => name === written);
+  // Nobody who wants neither should have to wait for the project's engines, or for a mistake there.
+  const configs = choice === undefined || choice === "all" ? (await import("./project-engines.ts")).readEngines() : [];
+  if (choice === undefined) return readCommandTarget(written, configs, options, io);
   const machines = await machinesOf(options);
-  const targets = machines.flatMap((named) => enginesFor(named.machine, choice).map((engine) => withEngine(named, engine, options, io)));
+  const own = configs.filter(({ target }) => machines.some(({ machine }) => machine.target === target));
+  const targets = [
+    ...machines.flatMap((named) => enginesFor(named.machine, choice).map((engine) => withEngine(named, engine, options, io))),
+    ...(await Promise.all(own.map((config) => commandTarget(config, io)))),
+  ];
   if (targets.length === 0) {
     const engines = [...new Set(machines.flatMap(({ machine }) => enginesOf(machine)))];
     const names = machines.map(({ machine }) => machine.name).join(", ");
@@ -109,7 +168,7 @@ export async function loadForTarget(files: readonly string[], target: RunTarget,
   const { machine, source, engine, unavailable } = target;
   const own = { machine, engine, reproFlags: reproFlags(target), ...(unavailable === null ? {} : { unavailable }) };
   if (!isNative(machine)) return (await loadSpecs(files, { machine: source, useCache }, io)).images.map((image) => ({ ...image, ...own }));
-  const images = await loadNativeImages(files, machine, io, "packed");
+  const images = await loadNativeImages(files, machine, io, target.command === undefined ? "packed" : "alone");
   const isVersioned = images.some(({ manifest }) => manifest.suites.some(({ tests }) => tests.some(({ attributes }) => attributes.deviates !== undefined)));
   const engineVersion = isVersioned && unavailable === null ? await askVersion(target, io) : null;
   return images.map(({ path, module, manifest, native }) => ({

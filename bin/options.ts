@@ -130,12 +130,18 @@ export function wholeNumber(options: ParsedOptions, name: string, least: number)
 
 const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, min: 60e9 };
 
-/** `10ms`, as the language writes it; in ns. */
+/** `10ms`, as the language writes it; in ns. Null: it is none above zero. */
+export function parseDuration(text: string): number | null {
+  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(ns|us|ms|s|min)$/.exec(text.replaceAll("_", "")) ?? [];
+  const value = Math.round(Number(digits) * (UNITS[unit] ?? Number.NaN));
+  return Number.isSafeInteger(value) && value > 0 ? value : null;
+}
+
+/** In ns. */
 export function duration(options: ParsedOptions, name: string): number | null {
   const text = options.value(name);
   if (text === null) return null;
-  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(ns|us|ms|s|min)$/.exec(text.replaceAll("_", "")) ?? [];
-  const value = Math.round(Number(digits) * (UNITS[unit] ?? Number.NaN));
-  if (!Number.isSafeInteger(value) || value <= 0) throw usageError(`\`--${name}\` takes a duration such as 500us, 10ms or 2s, not \`${text}\``);
+  const value = parseDuration(text);
+  if (value === null) throw usageError(`\`--${name}\` takes a duration such as 500us, 10ms or 2s, not \`${text}\``);
   return value;
 }

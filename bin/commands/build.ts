@@ -3,11 +3,11 @@
 
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
-import type { CompiledNative } from "../../compiler/native/index.ts";
 import type { Manifest } from "../../compiler/images/manifest.ts";
 import { encodeModule } from "../../isa/bytecode/binary.ts";
 import type { ImageKind } from "../../machines/description.ts";
 import { CommandError, describeHostError, usageError } from "../errors.ts";
+import type { ImageFormat } from "../encode-image.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
@@ -38,26 +38,17 @@ function writeOutput(path: string, contents: Uint8Array | string, isProgram: boo
   }
 }
 
-type Format = "elf" | "flat" | "disk";
-
-const ENDINGS: Readonly<Record<Format, string>> = { elf: "", flat: ".bin", disk: ".img" };
+const ENDINGS: Readonly<Record<ImageFormat, string>> = { elf: "", flat: ".bin", disk: ".img" };
 
 /** What a machine's loader takes by itself. */
-const USUAL_FORMAT: Readonly<Record<ImageKind, Format>> = { elf: "elf", "image-header": "flat" };
-
-async function encodeNative(image: CompiledNative, format: Format): Promise<Uint8Array> {
-  if (format === "flat") return image.native.bytes;
-  if (format === "disk") return (await import("../disk-image.ts")).encodeDisk(image.native);
-  const { writeNativeElf } = await import("../../compiler/images/native-elf.ts");
-  const { manifestText } = await import("../../compiler/images/identity.ts");
-  return writeNativeElf(image.native, { manifest: manifestText(image.manifest), unit: image.path });
-}
+const USUAL_FORMAT: Readonly<Record<ImageKind, ImageFormat>> = { elf: "elf", "image-header": "flat" };
 
 async function buildNative(files: readonly string[], machine: NativeMachine, options: ParsedOptions, io: Io): Promise<readonly BuiltImage[]> {
-  const format = (options.value("format") ?? USUAL_FORMAT[machine.boot.image]) as Format;
+  const format = (options.value("format") ?? USUAL_FORMAT[machine.boot.image]) as ImageFormat;
+  const { encodeImage } = await import("../encode-image.ts");
   const built: BuiltImage[] = [];
   for (const image of await loadNativeImages(files, machine, io)) {
-    const contents = await encodeNative(image, format);
+    const contents = encodeImage(image, format);
     const outputs: BuiltImage["outputs"][number][] = [{ ending: ENDINGS[format], contents }];
     if (options.has("standalone")) {
       if (format === "disk") throw usageError("`--standalone` is for images that QEMU loads by itself", "leave out `--format disk`");

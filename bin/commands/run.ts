@@ -3,10 +3,11 @@
 
 import { isGood, type RunEvent, type RunFinished, type TestFinished } from "../../runtime/events.ts";
 import { engineHost } from "../../runtime/engines/host.ts";
+import type { Comparison } from "../../runtime/reporters/compare.ts";
 import type { compileFilter as compileFilterType } from "../../runtime/runner/filter-match.ts";
 import type { parseFilter as parseFilterType } from "../../runtime/runner/filter.ts";
 import { makePlan, type PlannedCase } from "../../runtime/runner/plan.ts";
-import { startRun, type QemuRequest, type RunHandle, type RunSummary } from "../../runtime/runner/runner.ts";
+import { startRun, type OutsideRequest, type RunHandle, type RunSummary } from "../../runtime/runner/runner.ts";
 import { isCommandError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
@@ -30,7 +31,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const jobs = readJobs(options);
   const failFast = wholeNumber(options, "fail-fast", 1);
   const { targets, images, universe, selected } = await selectTests(options, io);
-  const qemu = await qemuRequest(options, targets);
+  const outside = await outsideRequest(options, targets);
 
   let handle: RunHandle | null = null;
   let interruptions = 0;
@@ -104,7 +105,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
       handle = startRun(
         {
           images,
-          ...(qemu === null ? {} : { qemu }),
+          outside,
           plan: makePlan(images, cases, options.has("shuffle") ? engine.seed : null),
           deselected: universe.length - cases.length,
           engine,
@@ -123,9 +124,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     }
   } finally {
     await reporters.finish();
-    // Behind a report that people read, and beside one that programs read.
-    const write = reporters.isForPeople ? io.out : io.err;
-    if (comparison !== null) write(`\n${comparison.format({ color: reporters.isForPeople ? io.outColor : io.errColor, columns: io.columns() }).join("\n")}\n`);
+    if (comparison !== null) writeComparison(comparison, reporters.isForPeople, io);
     appendHistory(results, io);
   }
   if (finished === null) throw new Error("nothing has run");
@@ -150,11 +149,22 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   }
 }
 
-/** Null: nothing of the run is for QEMU. */
-async function qemuRequest(options: ParsedOptions, targets: readonly RunTarget[]): Promise<QemuRequest | null> {
-  if (targets.every(({ engine }) => engine !== "qemu")) return null;
-  const { makeBootFile, readQemuOptions } = await import("../qemu-run.ts");
-  return { qemu: readQemuOptions(options, targets), bootFile: makeBootFile };
+/** Only what the run needs is loaded. */
+async function outsideRequest(options: ParsedOptions, targets: readonly RunTarget[]): Promise<OutsideRequest> {
+  const request: { -readonly [Engine in keyof OutsideRequest]: OutsideRequest[Engine] } = {};
+  if (targets.some(({ engine }) => engine === "qemu")) {
+    const { makeBootFile, readQemuOptions } = await import("../qemu-run.ts");
+    request.qemu = { qemu: readQemuOptions(options, targets), bootFile: makeBootFile };
+  }
+  if (targets.some(({ command }) => command !== undefined)) request.command = (await import("../command-run.ts")).commandRequest(targets);
+  return request;
+}
+
+/** Behind a report that people read, and beside one that programs read. */
+function writeComparison(comparison: Comparison, isForPeople: boolean, io: Io): void {
+  const write = isForPeople ? io.out : io.err;
+  const lines = comparison.format({ color: isForPeople ? io.outColor : io.errColor, columns: io.columns() });
+  write(`\n${lines.join("\n")}\n`);
 }
 
 interface FilterLanguage {

@@ -38,8 +38,7 @@ const TARGETS: OptionRow = { ...TARGET, value: "NAME[,NAME]", multiple: true, he
 const ENGINE: OptionRow = {
   name: "engine",
   value: "NAME",
-  choices: ["auto", "embedded", "qemu", "all"],
-  help: "what makes the machines: embedded where it can, else QEMU (auto, the default)",
+  help: "what makes the machines: embedded where it can, else qemu (auto, the default), all, or one of guestspec.yaml's `engines`",
 };
 const QEMU: OptionRow = { name: "qemu", value: "BINARY", help: "instead of what QEMU_<target> names or qemu-system-<target>" };
 const NO_CACHE: OptionRow = { name: "no-cache", help: "compile anew, and keep nothing" };

@@ -3,7 +3,7 @@
 // the sector's signature only start it (docs/native.md, 10).
 
 import { formatProblem } from "../../isa/assembly/assemble.ts";
-import type { NativeImage } from "../native/native-image.ts";
+import { flatMemorySize, type NativeImage } from "../native/native-image.ts";
 import type { NativeTarget } from "../native/target.ts";
 
 export const SECTOR = 512;
@@ -22,6 +22,8 @@ export interface DiskLoader {
 
 /** The disk's bytes; the image's first is at offset `SECTOR`. */
 export function writeDisk(image: NativeImage, target: Pick<NativeTarget, "assemble">, { file, text }: DiskLoader): Uint8Array {
+  // The sector loads the bytes as they are, which those of a pack are not made for; asking refuses them.
+  flatMemorySize(image);
   const sectors = Math.ceil(image.bytes.length / SECTOR);
   const constants = new Map([
     ["IMAGE_BASE", image.base],

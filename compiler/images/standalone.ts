@@ -82,7 +82,7 @@ Runs ${title} on ${machine} and prints KTAP.
   -v, --verbose     print QEMU's command line
   --qemu BINARY     QEMU to use (default: \\$${variable}, or $program)
   --accel NAME      ${names.join(", ")} (default ${names[0]})
-  --append WORDS    words for the guest: test=NAME runs one test, seed=N sets the seed
+  --append WORDS    words for the guest: case=N runs one test, seed=N sets the seed
   --timeout SECONDS (default ${DEFAULT_TIMEOUT_SECONDS})
 
 Exit status: ${STANDALONE_STATUS.pass} passed, ${STANDALONE_STATUS.fail} failed, ${STANDALONE_STATUS.noVerdict} no verdict or wrong usage, ${STANDALONE_STATUS.environment} something is missing here, ${STANDALONE_STATUS.timedOut} timed out

@@ -86,7 +86,13 @@ const EXCUSED: ReadonlySet<Verdict> = new Set(["crash", "hung", "timeout", "fail
 
 const decoder = new TextDecoder();
 
-function cutConsole(bytes: Uint8Array): string {
+/** The verdict of a test that is expected to fail; null: the expectation changes nothing. */
+export function verdictWithExcuse(verdict: Verdict): Verdict | null {
+  if (EXCUSED.has(verdict)) return "xfail";
+  return verdict === "pass" ? "xpass" : null;
+}
+
+export function cutConsole(bytes: Uint8Array): string {
   if (bytes.length <= CONSOLE_LIMIT) return decoder.decode(bytes);
   const half = CONSOLE_LIMIT / 2;
   const left = bytes.length - CONSOLE_LIMIT;
@@ -99,7 +105,7 @@ export function staticSkip(image: Pick<EngineImage, "machine" | "unavailable">, 
 }
 
 /** `--require` takes engines too: `qemu` promises that it is there. */
-function isPromisedBy(image: EngineImage, test: ManifestTest, required: readonly string[]): boolean {
+export function isPromisedBy(image: EngineImage, test: ManifestTest, required: readonly string[]): boolean {
   return isPromised(test, required) || (image.unavailable !== undefined && required.includes(engineOf(image)));
 }
 
@@ -218,10 +224,8 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
     let reason: string | null = null;
     if (verdict === "skip" && transcript.skip !== null) reason = messageOf(transcript.skip.site, transcript.skip.message);
     const excuse = row.xfail ?? deviationOf(test, engineOf(image), image.engineVersion);
-    if (excuse !== null) {
-      if (EXCUSED.has(verdict)) [verdict, reason] = ["xfail", excuse];
-      else if (verdict === "pass") [verdict, reason] = ["xpass", excuse];
-    }
+    const excused = excuse === null ? null : verdictWithExcuse(verdict);
+    if (excused !== null) [verdict, reason] = [excused, excuse];
     const failures = own.failures.map((failure, index) => (index === 0 ? withRow(context, failure, row, test.file, test.line) : failure));
     return {
       verdict,

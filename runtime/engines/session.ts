@@ -5,7 +5,7 @@
 import type { Manifest } from "../../compiler/images/manifest.ts";
 import type { NativeImage } from "../../compiler/native/native-image.ts";
 import type { Module } from "../../isa/bytecode/module.ts";
-import type { EngineName, MachineDescription } from "../../machines/description.ts";
+import type { MachineDescription } from "../../machines/description.ts";
 import type { Phase } from "./frames.ts";
 import type { CallLimits } from "./limits.ts";
 import type { MachineLog } from "./machine-log.ts";
@@ -18,8 +18,8 @@ export interface EngineImage {
   readonly module: Module;
   readonly manifest: Manifest;
   readonly machine: MachineDescription;
-  /** Absent: the embedded one. */
-  readonly engine?: EngineName;
+  /** `embedded`, `qemu`, or a VMM of the project by its name. Absent: the embedded one. */
+  readonly engine?: string;
   /** The machine code made of the module, for engines that run such. */
   readonly native?: NativeImage;
   /** Of an engine that is another program, if somebody asks. */
@@ -30,7 +30,7 @@ export interface EngineImage {
   readonly reproFlags?: string;
 }
 
-export function engineOf(image: Pick<EngineImage, "engine">): EngineName {
+export function engineOf(image: Pick<EngineImage, "engine">): string {
   return image.engine ?? "embedded";
 }
 

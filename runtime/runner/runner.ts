@@ -7,6 +7,7 @@ import type { CaseEngine } from "../engines/case-engine.ts";
 import { createEmbeddedEngine, type EngineHost, type EngineOptions } from "../engines/embedded.ts";
 import { makeFailure } from "../engines/failure.ts";
 import { DEFAULT_INSTRUCTIONS, limitsOf } from "../engines/limits.ts";
+import type { CommandRequest } from "../engines/command/command-engine.ts";
 import type { Fleet, FleetOptions } from "../engines/qemu/fleet.ts";
 import { emptyResult, reproLine } from "../engines/result.ts";
 import { engineOf, type EngineImage } from "../engines/session.ts";
@@ -16,13 +17,17 @@ import { createWorkQueue } from "./work-queue.ts";
 import { createWorkerNeed, WORKER_POLICY, type WorkerPolicy } from "./worker-need.ts";
 import type { Batch, PoolOptions, WorkerPool } from "./worker-pool.ts";
 
-/** What a run with tests for QEMU needs beside them. */
-export type QemuRequest = Pick<FleetOptions, "qemu" | "bootFile">;
+/** What tests in other processes need beside them, by what runs them. */
+export interface OutsideRequest {
+  readonly qemu?: Pick<FleetOptions, "qemu" | "bootFile">;
+  /** The project's own engines. */
+  readonly command?: CommandRequest;
+}
 
 export interface RunRequest {
   readonly images: readonly EngineImage[];
-  /** Absent: no test is for QEMU. */
-  readonly qemu?: QemuRequest;
+  /** Absent: all tests run in this process. */
+  readonly outside?: OutsideRequest;
   readonly plan: RunPlan;
   readonly deselected: number;
   readonly engine: EngineOptions;
@@ -219,27 +224,35 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
   /** After the tests of this process, which would keep it from answering machines in time. */
   async function runOutside(): Promise<void> {
     const units = work.flatMap((unit, index) => (isOutside(unit) ? [{ ...unit, index }] : []));
-    if (units.length === 0 || !mayGoOn()) return;
-    if (request.qemu === undefined) throw new Error("the plan has tests for QEMU, and nobody said how to start it");
-    const { startFleet } = await import("../engines/qemu/fleet.ts");
-    fleet = startFleet({
-      ...request.qemu,
+    const [forQemu, forCommands] = [true, false].map((wanted) => units.filter(({ image }) => (images[image]?.engine === "qemu") === wanted));
+    const common = {
       images,
-      units,
       cases: request.engine,
       host,
       jobs: request.jobs,
       mayStart: mayGoOn,
-      onRunning(index, worker) {
+      onRunning(index: number, worker: number): void {
         const unit = work[index];
         if (unit !== undefined) announce(unit, worker);
       },
-      onResult: (index, result) => release.add(index, result),
-      onRefusal() {
+      onResult: (index: number, result: TestFinished): void => release.add(index, result),
+      onRefusal(): void {
         isEnvironmentAtFault = true;
       },
-    });
-    await fleet.done;
+    };
+    const { qemu, command } = request.outside ?? {};
+    if (forQemu !== undefined && forQemu.length > 0 && mayGoOn()) {
+      if (qemu === undefined) throw new Error("the plan has tests for QEMU, and nobody said how to start it");
+      const { startFleet } = await import("../engines/qemu/fleet.ts");
+      fleet = startFleet({ ...common, ...qemu, units: forQemu });
+      await fleet.done;
+    }
+    if (forCommands !== undefined && forCommands.length > 0 && mayGoOn()) {
+      if (command === undefined) throw new Error("the plan has tests for an engine of the project, and nobody said how to start it");
+      const { startCommandRun } = await import("../engines/command/command-engine.ts");
+      fleet = startCommandRun({ ...common, ...command, units: forCommands });
+      await fleet.done;
+    }
     fleet = null;
   }
 

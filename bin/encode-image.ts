@@ -1,0 +1,40 @@
+// A native image as the bytes of a file, in each of the forms that machines start from: what `guestspec build --format` writes, and what
+// engines give to their VMMs. Loaded when such a file is wanted.
+
+import { writeDisk } from "../compiler/images/disk.ts";
+import { manifestText } from "../compiler/images/identity.ts";
+import type { Manifest } from "../compiler/images/manifest.ts";
+import { writeNativeElf } from "../compiler/images/native-elf.ts";
+import type { NativeImage } from "../compiler/native/native-image.ts";
+import { findNativeTarget } from "../compiler/targets/index.ts";
+import { usageError } from "./errors.ts";
+import { LIB_FOLDER, readText } from "./load-specs.ts";
+
+export type ImageFormat = "elf" | "flat" | "disk";
+
+export interface EncodableImage {
+  readonly native: NativeImage;
+  readonly manifest: Manifest;
+  /** The spec's. */
+  readonly path: string;
+}
+
+export function encodeImage({ native, manifest, path }: EncodableImage, format: ImageFormat): Uint8Array {
+  switch (format) {
+    case "elf":
+      return writeNativeElf(native, { manifest: manifestText(manifest), unit: path });
+    case "flat":
+      return native.bytes;
+    case "disk":
+      return encodeDisk(native);
+  }
+}
+
+/** With the boot sector of its target from the library. */
+function encodeDisk(image: NativeImage): Uint8Array {
+  const file = `${image.target}/disk-boot.s`;
+  const text = readText(`${LIB_FOLDER}${file}`);
+  const target = findNativeTarget(image.target);
+  if (text === null || target === undefined) throw usageError(`images of ${image.target} do not start from disks`, "those of x86_64 do");
+  return writeDisk(image, target, { file: `lib/${file}`, text });
+}
