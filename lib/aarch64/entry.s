@@ -203,6 +203,7 @@ guest_unwind:
     brk     #0xd70d
 2:  svc     #USER_UNWINDS
 
+.equ ENTERED_WITHOUT_ROOM, 0xd7cc   // stack_overflow, with a width that no such trap has
 .equ USER_UNWINDS, 0xd7fe
 .equ USER_ENDS, 0xd7ff
 
@@ -356,6 +357,19 @@ vectors:
     mov     x1, #0
     b       enter
 
+// How functions that call others begin, behind what they keep for their callers: the stack pointer is compared, and counting is done.
+// The trap is told of the place that called (platform.gspec). x15 and x16 are lost.
+guest_enter:
+    ldr     x16, [x18, #16]
+    cmp     sp, x16
+    b.lo    1f
+// How their loops begin.
+guest_loop:
+    subs    x28, x28, #1
+    b.mi    2f
+    ret
+1:  brk     #ENTERED_WITHOUT_ROOM
+2:  mov     x15, x30
 // Fuel is used up. x15: return address, and the pc to blame. x0 to x12 and x30 are kept.
 guest_poll:
     sub     sp, sp, #128

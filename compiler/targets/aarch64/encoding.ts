@@ -179,6 +179,10 @@ export const enc = {
   storeExclusive: { 8: exclusive("stlxrb-w"), 16: exclusive("stlxrh-w"), 32: exclusive("stlxr-w"), 64: exclusive("stlxr-x") },
   ldp: pair("ldp-imm-x"),
   stp: pair("stp-imm-x"),
+  ldpPost: pair("ldp-post-x"),
+  stpPre: pair("stp-pre-x"),
+  loadPost: unscaled("ldr-post-x"),
+  storePre: unscaled("str-pre-x"),
   cbz: both(compareZero, "cbz-w", "cbz-x"),
   cbnz: both(compareZero, "cbnz-w", "cbnz-x"),
   /** Bit 0..31 of a register. */

@@ -60,10 +60,24 @@ function additive(isSum: boolean): Lower {
   };
 }
 
+/** The shift that is as good as a multiplication by a constant, if there is one. */
+function shiftFor(constant: bigint | null): number | null {
+  if (constant === null || constant === 0n || (constant & (constant - 1n)) !== 0n) return null;
+  return constant.toString(2).length - 1;
+}
+
+/** A shift to the left within a type, whose bits above are not taken along. */
+function leftBy(type: ScalarType, rd: number, value: number, by: number): number {
+  const bits = bitsOf(type);
+  return enc.ubfm[widthOf(type)](rd, value, -by & (bits === 64 ? 63 : 31), bits - 1 - by);
+}
+
 const multiply: Lower = (e, item) => {
   const type = typeOf(item);
   const rd = resultRegister(e, dst(item));
-  e.word(enc.madd[widthOf(type)](rd, read(e, src(item, 0), T0), read(e, src(item, 1), T1), ZERO));
+  const shift = shiftFor(constantOf(e, src(item, 1)));
+  if (shift === null) e.word(enc.madd[widthOf(type)](rd, read(e, src(item, 0), T0), read(e, src(item, 1), T1), ZERO));
+  else e.word(leftBy(type, rd, read(e, src(item, 0), T0), shift));
   normalise(e, rd, type);
   finish(e, dst(item), rd);
 };
@@ -93,20 +107,15 @@ function count(e: Emission, item: ComputeItem, bits: number): number | bigint {
   return T1;
 }
 
-/** Of shifted-in zeros nothing is cut; a shift to the left by a constant takes only the bits that stay. */
 const shiftLeft: Lower = (e, item) => {
   const type = typeOf(item);
   const bits = bitsOf(type);
-  const width = widthOf(type);
   const rd = resultRegister(e, dst(item));
   const amount = count(e, item, bits);
   const value = read(e, src(item, 0), T0);
-  if (typeof amount === "bigint") {
-    const by = Number(amount);
-    const size = bits === 64 ? 64 : 32;
-    e.word(enc.ubfm[width](rd, value, -by & (size - 1), bits - 1 - by));
-  } else {
-    e.word(enc.lslv[width](rd, value, amount));
+  if (typeof amount === "bigint") e.word(leftBy(type, rd, value, Number(amount)));
+  else {
+    e.word(enc.lslv[widthOf(type)](rd, value, amount));
     normalise(e, rd, type);
   }
   finish(e, dst(item), rd);
@@ -295,6 +304,27 @@ const CONDITIONS: Readonly<Record<CompareOp, number>> = {
 
 const SIGNED: ReadonlySet<CompareOp> = new Set(["lt_s", "le_s", "gt_s", "ge_s"]);
 
+/** The same comparison from the other side. */
+const SWAPPED: Readonly<Record<CompareOp, CompareOp>> = {
+  eq: "eq",
+  ne: "ne",
+  lt_s: "gt_s",
+  lt_u: "gt_u",
+  le_s: "ge_s",
+  le_u: "ge_u",
+  gt_s: "lt_s",
+  gt_u: "lt_u",
+  ge_s: "le_s",
+  ge_u: "le_u",
+};
+
+/** Constants can be immediates on the right only. */
+function withConstantRight(e: Emission, comparison: Comparison): Comparison {
+  const { op, type, left, right } = comparison;
+  if (constantOf(e, left) === null || constantOf(e, right) !== null) return comparison;
+  return { op: SWAPPED[op], type, left: right, right: left };
+}
+
 /** Compares two operands; conditions then are of their whole registers. */
 function setFlags(e: Emission, { op, type, left, right }: Comparison): void {
   const bits = bitsOf(type);
@@ -329,9 +359,10 @@ function setFlags(e: Emission, { op, type, left, right }: Comparison): void {
 /** Comparison with a canonical result of 0 or 1. */
 function compare(op: CompareOp): Lower {
   return (e, item) => {
-    setFlags(e, { op, type: typeOf(item), left: src(item, 0), right: src(item, 1) });
+    const comparison = withConstantRight(e, { op, type: typeOf(item), left: src(item, 0), right: src(item, 1) });
+    setFlags(e, comparison);
     const rd = resultRegister(e, dst(item));
-    e.word(enc.csinc.w(rd, ZERO, ZERO, CONDITIONS[op] ^ 1));
+    e.word(enc.csinc.w(rd, ZERO, ZERO, CONDITIONS[comparison.op] ^ 1));
     finish(e, dst(item), rd);
   };
 }
@@ -367,7 +398,8 @@ export function jump(e: Emission, label: Label): void {
   e.word(enc.b);
 }
 
-export function branchCompare(e: Emission, comparison: Comparison, label: Label): void {
+export function branchCompare(e: Emission, written: Comparison, label: Label): void {
+  const comparison = withConstantRight(e, written);
   const { op, type, left, right } = comparison;
   if ((op === "eq" || op === "ne") && constantOf(e, right) === 0n) {
     branchZero(e, read(e, left, T0), type, op === "eq", label);

@@ -12,7 +12,7 @@ import type { Emission } from "../../native/emission.ts";
 import type { Frame } from "../../native/frame.ts";
 import type { Label } from "../../native/items.ts";
 import type { Location, NativeTarget, Writable } from "../../native/target.ts";
-import { CONDITION, enc, EXTEND } from "./encoding.ts";
+import { CONDITION, enc } from "./encoding.ts";
 import { ARITHMETIC, branchCompare, branchOn, branchZero, jump } from "./lower-arithmetic.ts";
 import { MEMORY } from "./lower-memory.ts";
 import { lowerTrap, trapHere } from "./lower-traps.ts";
@@ -29,11 +29,13 @@ const STACK_OVERFLOW = TRAP_CLASSES.indexOf("stack_overflow");
 const ACCESS_FAULT = TRAP_CLASSES.indexOf("access_fault");
 const EXECUTE = 3;
 
-/** What lies below the stack limit is enough for an interrupt while a frame of this size is taken and not yet refused. */
+/** What lies below the stack limit is enough for a frame of this size, and an interrupt, before the frame is refused. */
 const TAKEN_AT_ONCE = 512;
 
-/** Registers and where they are kept, in pairs of neighbours as far as there are any. */
-function keptSlots(frame: Frame): readonly (readonly { readonly register: number; readonly offset: number }[])[] {
+/** One register and where it is kept, or two neighbours. */
+type Slots = readonly { readonly register: number; readonly offset: number }[];
+
+function keptSlots(frame: Frame): readonly Slots[] {
   const slots = [...frame.saved, ...(frame.returnAddress === null ? [] : [{ register: LR, offset: frame.returnAddress }])];
   const groups: { register: number; offset: number }[][] = [];
   for (const slot of slots) {
@@ -45,48 +47,89 @@ function keptSlots(frame: Frame): readonly (readonly { readonly register: number
 }
 
 const LARGEST_PAIR_OFFSET = 504;
+/** How far a pair, or a single register, may move the stack pointer while it is stored or loaded. */
+const LARGEST_PAIR_STEP = 504;
+const LARGEST_STEP = 248;
 
-function keep(e: Emission, frame: Frame, isLoad: boolean): void {
-  for (const [first, second] of keptSlots(frame)) {
-    if (first === undefined) continue;
-    if (second !== undefined && first.offset <= LARGEST_PAIR_OFFSET) {
-      e.word((isLoad ? enc.ldp : enc.stp)(first.register, second.register, SP, first.offset));
-      continue;
-    }
-    for (const slot of second === undefined ? [first] : [first, second]) (isLoad ? loadStack : storeStack)(e, slot.register, slot.offset);
-  }
+/** Whether the frame is taken and given back by the access to what is kept at its lower end. */
+function movesWith(frame: Frame, [first, second]: Slots): boolean {
+  return first?.offset === 0 && frame.size <= (second === undefined ? LARGEST_STEP : LARGEST_PAIR_STEP);
 }
 
-function prologue(e: Emission, frame: Frame): void {
-  if (frame.isChecked && frame.size <= TAKEN_AT_ONCE) {
-    const overflow = e.cold(() => {
-      addOffset(e, SP, SP, frame.size);
-      trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 });
-    });
-    e.word(enc.loadScaled[64](T0, CPU, CPU_BLOCK.stackLimit / 8));
+function keepSlots(e: Emission, [first, second]: Slots, isLoad: boolean): void {
+  if (first === undefined) return;
+  if (second !== undefined && first.offset <= LARGEST_PAIR_OFFSET) {
+    e.word((isLoad ? enc.ldp : enc.stp)(first.register, second.register, SP, first.offset));
+    return;
+  }
+  for (const slot of second === undefined ? [first] : [first, second]) (isLoad ? loadStack : storeStack)(e, slot.register, slot.offset);
+}
+
+/** Takes a frame that may be touched at once, and stores what is kept in it. */
+function takeFrame(e: Emission, frame: Frame): void {
+  const groups = keptSlots(frame);
+  const [lowest, ...others] = groups;
+  if (lowest === undefined || !movesWith(frame, lowest)) {
     addOffset(e, SP, SP, -frame.size);
-    e.word(enc.subsExt64(ZERO, SP, T0, EXTEND.uxtx));
-    branchOn(e, CONDITION.lo, overflow);
-  } else if (frame.isChecked) {
-    const overflow = e.cold(() => trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 }));
-    e.word(enc.loadScaled[64](T0, CPU, CPU_BLOCK.stackLimit / 8));
-    addOffset(e, T1, SP, -frame.size, T2);
-    e.word(enc.subs.x(ZERO, T1, T0));
-    branchOn(e, CONDITION.lo, overflow);
-    e.word(enc.addImm.x(SP, T1, 0));
-  } else addOffset(e, SP, SP, -frame.size);
-  keep(e, frame, false);
+    for (const slots of groups) keepSlots(e, slots, false);
+    return;
+  }
+  const [first, second] = lowest;
+  if (first === undefined) return;
+  e.word(second === undefined ? enc.storePre(first.register, SP, -frame.size) : enc.stpPre(first.register, second.register, SP, -frame.size));
+  for (const slots of others) keepSlots(e, slots, false);
+}
+
+function giveFrameBack(e: Emission, frame: Frame): void {
+  const groups = keptSlots(frame);
+  const [lowest, ...others] = groups;
+  if (lowest === undefined || !movesWith(frame, lowest)) {
+    for (const slots of groups) keepSlots(e, slots, true);
+    addOffset(e, SP, SP, frame.size);
+    return;
+  }
+  for (const slots of others) keepSlots(e, slots, true);
+  const [first, second] = lowest;
+  if (first === undefined) return;
+  e.word(second === undefined ? enc.loadPost(first.register, SP, frame.size) : enc.ldpPost(first.register, second.register, SP, frame.size));
+}
+
+/**
+ * `guest_enter` compares the stack pointer and counts down: a call is a ninth of what both take in place, and most of an image is
+ * beginnings of functions. What is kept for the caller is stored before, the return address among it. Large frames must not be touched
+ * before they are known to fit.
+ */
+function prologue(e: Emission, frame: Frame): void {
+  if (!frame.isLeaf && frame.size <= TAKEN_AT_ONCE) {
+    takeFrame(e, frame);
+    call(e, { label: "guest_enter" });
+    return;
+  }
+  if (!frame.isChecked) {
+    takeFrame(e, frame);
+    return;
+  }
+  const overflow = e.cold(() => trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 }));
+  e.word(enc.loadScaled[64](T0, CPU, CPU_BLOCK.stackLimit / 8));
+  addOffset(e, T1, SP, -frame.size, T2);
+  e.word(enc.subs.x(ZERO, T1, T0));
+  branchOn(e, CONDITION.lo, overflow);
+  e.word(enc.addImm.x(SP, T1, 0));
+  for (const slots of keptSlots(frame)) keepSlots(e, slots, false);
   if (!frame.isLeaf) poll(e);
 }
 
 function epilogue(e: Emission, frame: Frame): void {
-  keep(e, frame, true);
-  addOffset(e, SP, SP, frame.size);
+  giveFrameBack(e, frame);
   e.word(enc.ret);
 }
 
-/** x15 is the link: in a leaf the return address is still in x30. `guest_poll` comes back to behind the branch by itself. */
+/** In a leaf the return address is still in x30: x15 is the link there, and counting is done in place. */
 function poll(e: Emission): void {
+  if (!e.frame.isLeaf) {
+    call(e, { label: "guest_loop" });
+    return;
+  }
   const back = e.label();
   const empty = e.cold(() => {
     e.refer(back, "adr21");
