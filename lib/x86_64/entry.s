@@ -223,7 +223,7 @@ guest_vector:
     cmp     eax, 14
     jne     4f
     mov     rdi, rsp
-    call    platform.find_page
+    call    bars.find_page
     test    eax, eax
     jnz     resume
     # The vector has 8 KiB more than the code that trapped; the guard that it ends gives them back.

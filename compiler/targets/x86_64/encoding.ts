@@ -165,7 +165,14 @@ export type Memory =
 
 export const isByteSized = (value: number): boolean => value >= -128 && value <= 127;
 
-function writePrefixes(e: Emission, { prefix, rexW, isTwoByte, byte, regIsByte, rmIsByte }: Opcode, reg: number, index: number, rm: number, isMemory: boolean): void {
+function writePrefixes(
+  e: Emission,
+  { prefix, rexW, isTwoByte, byte, regIsByte, rmIsByte }: Opcode,
+  reg: number,
+  index: number,
+  rm: number,
+  isMemory: boolean,
+): void {
   if (prefix !== 0) e.byte(prefix);
   const rex = rexW | ((reg >> 3) << 2) | ((index >> 3) << 1) | (rm >> 3);
   if (rex !== 0 || (regIsByte && reg > 3) || (rmIsByte && !isMemory && rm > 3)) e.byte(0x40 | rex);

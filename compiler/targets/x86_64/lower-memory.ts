@@ -24,7 +24,24 @@ import {
   type Width,
 } from "./encoding.ts";
 import { trapHere, trapWithValue } from "./lower-traps.ts";
-import { address, apply, bring, constantOf, finish, moveRegister, normalise, operand, R11, RAX, RCX, RDX, read, resultRegister, valueOf, type Address } from "./values.ts";
+import {
+  address,
+  apply,
+  bring,
+  constantOf,
+  finish,
+  moveRegister,
+  normalise,
+  operand,
+  R11,
+  RAX,
+  RCX,
+  RDX,
+  read,
+  resultRegister,
+  valueOf,
+  type Address,
+} from "./values.ts";
 
 type Lower = (e: Emission, item: ComputeItem) => void;
 

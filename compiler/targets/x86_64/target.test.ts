@@ -63,7 +63,10 @@ test("an addition into another register is a lea, and narrow results are cut", (
       op("xor", { type: "i64", dst: [4], src: [3, 1] }),
     ]),
   );
-  assert.ok(both.some((line) => line.startsWith("lea")), both.join("\n"));
+  assert.ok(
+    both.some((line) => line.startsWith("lea")),
+    both.join("\n"),
+  );
   assert.ok(binary("add", "i8").some((line) => /^movzx e\w+, \w+$/.test(line)));
   assert.ok(!binary("and", "i8").some((line) => line.startsWith("movzx")), "operands are canonical, so is their conjunction");
 });
@@ -96,15 +99,27 @@ test("counts of narrow shifts are taken modulo the width", () => {
 
 test("volatile accesses are as wide as they are written, behind a check of their alignment", () => {
   const code = listing(functionOf(["addr", "i32"], 1, [op("load_volatile", { type: "i32", dst: [1], src: [0], imm: [8] })]));
-  assert.ok(code.some((line) => /^test \w+, 3$/.test(line)), code.join("\n"));
-  assert.ok(code.some((line) => /^mov \w+, dword ptr \[\w+ \+ 8\]$/.test(line)), code.join("\n"));
-  assert.ok(code.some((line) => line.startsWith("ud1 eax, dword ptr [rax + 0x4753")), code.join("\n"));
+  assert.ok(
+    code.some((line) => /^test \w+, 3$/.test(line)),
+    code.join("\n"),
+  );
+  assert.ok(
+    code.some((line) => /^mov \w+, dword ptr \[\w+ \+ 8\]$/.test(line)),
+    code.join("\n"),
+  );
+  assert.ok(
+    code.some((line) => line.startsWith("ud1 eax, dword ptr [rax + 0x4753")),
+    code.join("\n"),
+  );
 });
 
 test("atomic stores are exchanges, other updates are locked", () => {
-  const store = listing(functionOf(["addr", "i32", "i32"], 2, [op("atomic_store", { type: "i32", src: [0, 1] }), op("copy", { type: "i32", dst: [2], src: [1] })]));
+  const store = listing(
+    functionOf(["addr", "i32", "i32"], 2, [op("atomic_store", { type: "i32", src: [0, 1] }), op("copy", { type: "i32", dst: [2], src: [1] })]),
+  );
   assert.ok(store.some((line) => line.startsWith("xchg dword ptr")));
-  const update = (rmw: number): readonly string[] => listing(functionOf(["addr", "i64", "i64"], 2, [op("atomic_rmw", { type: "i64", dst: [2], src: [0, 1], imm: [rmw] })]));
+  const update = (rmw: number): readonly string[] =>
+    listing(functionOf(["addr", "i64", "i64"], 2, [op("atomic_rmw", { type: "i64", dst: [2], src: [0, 1], imm: [rmw] })]));
   assert.ok(update(0).some((line) => line.startsWith("lock xadd")));
   assert.ok(update(3).some((line) => line.startsWith("lock cmpxchg")));
 });
@@ -127,8 +142,14 @@ test("what the run-time maps at start: pages of devices, joined where they touch
   const windows = Array.from({ length: 8 }, (_, index) => [constants.get(`WINDOW_${index}_START`), constants.get(`WINDOW_${index}_SIZE`)] as const).filter(
     ([, size]) => size !== 0n,
   );
-  assert.ok(windows.some(([start, size]) => start === 0xb000_0000n && size === 0x1000_0000n), "the ECAM");
-  assert.ok(windows.some(([start, size]) => start === 0xfee0_0000n && size === 0x1000n), "the local APIC");
+  assert.ok(
+    windows.some(([start, size]) => start === 0xb000_0000n && size === 0x1000_0000n),
+    "the ECAM",
+  );
+  assert.ok(
+    windows.some(([start, size]) => start === 0xfee0_0000n && size === 0x1000n),
+    "the local APIC",
+  );
   assert.ok(!windows.some(([start]) => start === 0xc000_0000n));
   assert.equal(constants.get("PCI_MEMORY_START"), 0xc000_0000n);
 });

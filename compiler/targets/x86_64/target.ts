@@ -12,7 +12,22 @@ import type { Emission } from "../../native/emission.ts";
 import type { Frame } from "../../native/frame.ts";
 import type { Comparison, Label } from "../../native/items.ts";
 import type { Location, NativeTarget, Writable } from "../../native/target.ts";
-import { beginMove32, call, callRegister, conditionNumber, jump, jumpIf, OPCODES, pop, push, ret, withMemory, withMemoryOnly, withOne, BRANCH_KINDS } from "./encoding.ts";
+import {
+  beginMove32,
+  call,
+  callRegister,
+  conditionNumber,
+  jump,
+  jumpIf,
+  OPCODES,
+  pop,
+  push,
+  ret,
+  withMemory,
+  withMemoryOnly,
+  withOne,
+  BRANCH_KINDS,
+} from "./encoding.ts";
 import { ARITHMETIC, compareValues, testCondition } from "./lower-arithmetic.ts";
 import { MEMORY } from "./lower-memory.ts";
 import { lowerTrap, trapHere, trapWithAddress } from "./lower-traps.ts";
@@ -178,7 +193,9 @@ interface Window {
 function deviceWindows({ devices }: MachineDescription): readonly Window[] {
   const pages = devices
     .flatMap(({ at, provides }) => at.filter(({ region }) => region !== "memory" || !provides.some(({ name }) => name === "pci")))
-    .flatMap(({ address, size }): Window[] => (address === null ? [] : [{ start: (address / PAGE) * PAGE, end: ((address + BigInt(size) + PAGE - 1n) / PAGE) * PAGE }]))
+    .flatMap(({ address, size }): Window[] =>
+      address === null ? [] : [{ start: (address / PAGE) * PAGE, end: ((address + BigInt(size) + PAGE - 1n) / PAGE) * PAGE }],
+    )
     .sort((a, b) => (a.start < b.start ? -1 : 1));
   const joined: Window[] = [];
   for (const { start, end } of pages) {
@@ -216,7 +233,7 @@ export const x86_64 = {
   alignment: 1,
   returnAddressBytes: 8,
   libraryOperations: {},
-  entryFunctions: ["irq.on_vector", "platform.find_page"],
+  entryFunctions: ["irq.on_vector", "bars.find_page"],
   entryConstants,
   registerNumber: (name) => {
     const register = findRegister(name);

@@ -7,7 +7,20 @@ import type { Emission } from "../../native/emission.ts";
 import type { Virtual } from "../../native/items.ts";
 import type { Location } from "../../native/target.ts";
 import { bitsOf } from "../../native/lower-function.ts";
-import { beginMove32, immediate, isByteSized, moveAbsolute, OPCODES, withMemory, withMemoryOnly, withOne, withRegister, type AluForms, type Memory, type Width } from "./encoding.ts";
+import {
+  beginMove32,
+  immediate,
+  isByteSized,
+  moveAbsolute,
+  OPCODES,
+  withMemory,
+  withMemoryOnly,
+  withOne,
+  withRegister,
+  type AluForms,
+  type Memory,
+  type Width,
+} from "./encoding.ts";
 
 export const RAX = 0;
 export const RCX = 1;
