@@ -45,11 +45,14 @@ function check(intervals: readonly Interval[], calls: readonly number[], without
 
 test("values one after the other share a register; a result may take its operand's", () => {
   const { registerOf } = allocate([interval(0, -1, 0), interval(1, 1, 2), interval(2, 3, 4)]);
-  assert.deepEqual([...registerOf], [
-    [0, 1],
-    [1, 1],
-    [2, 1],
-  ]);
+  assert.deepEqual(
+    [...registerOf],
+    [
+      [0, 1],
+      [1, 1],
+      [2, 1],
+    ],
+  );
 });
 
 test("values across calls are in kept registers, arguments and results of calls need not be", () => {
@@ -75,7 +78,14 @@ test("a copy takes its source's register when that ends there", () => {
 });
 
 test("what is used least for the room it takes goes to the stack", () => {
-  const intervals = [interval(0, 0, 100), interval(1, 1, 20, 50), interval(2, 2, 20, 50), interval(3, 3, 20, 50), interval(4, 4, 20, 50), interval(5, 5, 20, 50)];
+  const intervals = [
+    interval(0, 0, 100),
+    interval(1, 1, 20, 50),
+    interval(2, 2, 20, 50),
+    interval(3, 3, 20, 50),
+    interval(4, 4, 20, 50),
+    interval(5, 5, 20, 50),
+  ];
   const { slotOf, slots } = allocate(intervals);
   assert.deepEqual([...slotOf], [[0, 0]]);
   assert.equal(slots, 1);
@@ -100,7 +110,12 @@ test("random intervals", () => {
     const without = new Set(random.chance(20) ? [random.pick(REGISTERS.kept)] : []);
     const hints = intervals.map(() => (random.chance(40) ? random.pick([1, 2, 3, 4, 5]) : null));
     const partners = intervals.map(() => (random.chance(40) ? random.below(intervals.length) : null));
-    const allocation = allocate(intervals, { calls, without, hintOf: (register) => hints[register] ?? null, partnerOf: (register) => partners[register] ?? null });
+    const allocation = allocate(intervals, {
+      calls,
+      without,
+      hintOf: (register) => hints[register] ?? null,
+      partnerOf: (register) => partners[register] ?? null,
+    });
     check(intervals, calls, without, allocation);
   }
 });

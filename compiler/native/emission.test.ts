@@ -32,7 +32,10 @@ function makeContext(target: NativeTarget = riscv64): EmissionContext {
 }
 
 /** As lowering does it: again until every branch has a form that reaches. */
-function emit(context: EmissionContext, write: (e: Emission) => void): { readonly code: Uint8Array; readonly passes: number; readonly problem: string | undefined } {
+function emit(
+  context: EmissionContext,
+  write: (e: Emission) => void,
+): { readonly code: Uint8Array; readonly passes: number; readonly problem: string | undefined } {
   const flipped = new Set<number>();
   for (let passes = 1; ; passes++) {
     const e = new Emission(context, flipped);

@@ -82,7 +82,9 @@ test("what cannot be reached is left out, with the regions inside", () => {
 });
 
 test("behind a block that nothing leaves and that does not end there is nothing", () => {
-  const code = prepare("func @f (i8) -> () {\nblock\nif %0\nreturn\nelse\nunwind %1\nend\nfence\nend\nfence\nreturn\n}".replace("(i8) -> () {", "(i8) -> () {\nreg %1:i32"));
+  const code = prepare(
+    "func @f (i8) -> () {\nblock\nif %0\nreturn\nelse\nunwind %1\nend\nfence\nend\nfence\nreturn\n}".replace("(i8) -> () {", "(i8) -> () {\nreg %1:i32"),
+  );
   assert.deepEqual(lines(code), ["unless %0 L1", "return <-", "L1:", "unwind <- %1"]);
 });
 
@@ -146,7 +148,10 @@ test("a comparison of two truth values is not one with zero", () => {
 
 test("a comparison stays where its operands change before the branch, or somebody else reads it", () => {
   const changed = compared("loop\n%2 = lt_s.i32 %0, %1\n%0 = add.i32 %0, %1\nbr_if %2, 0\nend");
-  assert.ok(changed.some((line) => line.startsWith("lt_s %")), changed.join("\n"));
+  assert.ok(
+    changed.some((line) => line.startsWith("lt_s %")),
+    changed.join("\n"),
+  );
   const shared = compared("loop\n%3 = lt_s.i32 %0, %1\n%2 = and.i8 %2, %3\nbr_if %3, 0\nend\nif %2\nfence\nend");
   assert.ok(shared.includes("lt_s %5 <- %0 %1"), shared.join("\n"));
 });

@@ -81,7 +81,10 @@ test("intervals of generated functions have every position where a value is want
       });
       const wantedFirst = [...(before[0] ?? [])];
       for (const register of wantedFirst) check(register, -1);
-      assert.deepEqual([...zeroAtEntry].sort((a, b) => a - b), wantedFirst.filter((register) => register >= code.params).sort((a, b) => a - b));
+      assert.deepEqual(
+        [...zeroAtEntry].sort((a, b) => a - b),
+        wantedFirst.filter((register) => register >= code.params).sort((a, b) => a - b),
+      );
     }
   }
 });

@@ -21,8 +21,10 @@ function placeName(place: Location): string {
       return `s${place.offset}`;
     case "constant":
       return `#${place.value}`;
-    default:
-      return place.kind;
+    case "symbol":
+    case "function":
+    case "frame":
+      throw new Error(`no test moves what is a ${place.kind}`);
   }
 }
 

@@ -67,7 +67,9 @@ const RULES: readonly (readonly [reason: string, applies: (facts: Facts) => bool
     "is about the place or size of the test machine's RAM",
     (facts) =>
       facts.expected.traps.length > 0 &&
-      (hasConstant(facts, inRange(RAM_SIZE, 2n * RAM_SIZE)) || hasConstant(facts, inRange(RAM_BASE, RAM_SIZE)) || hasConstant(facts, (value) => value === 0x8000_0000n)),
+      (hasConstant(facts, inRange(RAM_SIZE, 2n * RAM_SIZE)) ||
+        hasConstant(facts, inRange(RAM_BASE, RAM_SIZE)) ||
+        hasConstant(facts, (value) => value === 0x8000_0000n)),
   ],
   ["traps without a trap vector", ({ module, expected }) => module.trapVector < 0 && expected.kind !== "returned"],
 ];

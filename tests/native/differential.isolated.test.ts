@@ -41,6 +41,12 @@ function generate(rounds: number): readonly Generated[] {
   );
 }
 
+/** Index of the first digit that is another, -1 if none is. */
+function firstDifference(a: string, b: string): number {
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return index;
+  return -1;
+}
+
 /** The place of the first difference, where both have all bytes. */
 async function whereBytesDiffer(host: NativeHost, { module }: Generated, foreign: ForeignModule): Promise<readonly string[]> {
   const again = await runForBytes(host, foreign);
@@ -48,8 +54,9 @@ async function whereBytesDiffer(host: NativeHost, { module }: Generated, foreign
   const actual = observeNative(module, again);
   const places = [...expected.memory].flatMap(([symbol, contents]) => {
     const other = actual.memory.get(symbol) ?? "";
-    const at = [...contents].findIndex((digit, index) => digit !== other[index]);
-    return at < 0 ? [] : [`@${symbol}+${at >> 1}: ${other.slice(at & ~15, (at & ~15) + 16)}, in the interpreter ${contents.slice(at & ~15, (at & ~15) + 16)}`];
+    const at = firstDifference(contents, other);
+    const word = (digits: string): string => digits.slice(at & ~15, (at & ~15) + 16);
+    return at < 0 ? [] : [`@${symbol}+${at >> 1}: ${word(other)}, in the interpreter ${word(contents)}`];
   });
   return [`alone: ${actual.outcome}`, ...places];
 }

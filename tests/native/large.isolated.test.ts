@@ -11,7 +11,8 @@ import { runModules } from "../fixtures/native-run.ts";
 import { differences, interpret, observeNative, watchedSymbols } from "./observe.ts";
 import { requireHost } from "./require-host.ts";
 
-const range = (count: number, text: (index: number) => string, between = "\n"): string => Array.from({ length: count }, (_, index) => text(index)).join(between);
+const range = (count: number, text: (index: number) => string, between = "\n"): string =>
+  Array.from({ length: count }, (_, index) => text(index)).join(between);
 const registers = (from: number, count: number): string => range(count, (index) => `%${from + index}`, ", ");
 const types = (count: number, type: string): string => range(count, () => type, ", ");
 const declare = (from: number, count: number, type: string): string => range(count, (index) => `%${from + index}:${type}`, ", ");

@@ -114,7 +114,9 @@ export function interpret(module: Module, args: readonly (number | bigint)[], sh
   const main = module.functions.findIndex((fn) => fn.name === "main");
   const outcome = interpreterFactory.create(image, machine).call(main, args, LIMITS);
   const code = new Set(module.functions.map((_fn, index) => BigInt(codeAddress(index, 0))));
-  const formatAddress = addressIn(module, image.symbolAddress, (address, access) => (access === EXECUTE && code.has(address) ? "code" : `0x${address.toString(16)}`));
+  const formatAddress = addressIn(module, image.symbolAddress, (address, access) =>
+    access === EXECUTE && code.has(address) ? "code" : `0x${address.toString(16)}`,
+  );
   const contentsOf = (name: string): Uint8Array => readSymbol(image, machine, name);
   const hasRecord = module.symbols.some(({ name, size }) => name === RECORD_SYMBOL && size === RECORD_SIZE);
   return {
