@@ -66,7 +66,8 @@ async function withStatuses(universe: readonly PlannedCase[], io: Io): Promise<r
 async function loadImages(files: readonly string[], options: ParsedOptions, io: Io): Promise<Pick<Selection, "targets" | "images">> {
   const useCache = !options.has("no-cache");
   // The default loads nothing that knows of other machines.
-  if (["target", "engine", "machine"].every((name) => options.value(name) === null)) return { targets: [], images: (await loadSpecs(files, { machine: null, useCache }, io)).images };
+  if (["target", "engine", "machine"].every((name) => options.value(name) === null))
+    return { targets: [], images: (await loadSpecs(files, { machine: null, useCache }, io)).images };
   const { readRunTargets, loadForTarget } = await import("./load-targets.ts");
   const targets = await readRunTargets(options, io);
   const images: LoadedImage[] = [];

@@ -234,7 +234,8 @@ function compareSides({ left, right }: Sides, layout: DataLayout): { details: re
 
 /** What stands under the carets. */
 function labelOf(context: ReportContext, site: Site, check: FailedCheck, sides: Sides | null): string {
-  if (site.kind === "expect-trap") return check.came === null || check.came.class === 0 ? "nothing trapped here" : `${trapName(context.manifest.target, check.came)} came`;
+  if (site.kind === "expect-trap")
+    return check.came === null || check.came.class === 0 ? "nothing trapped here" : `${trapName(context.manifest.target, check.came)} came`;
   if (sides === null) return "";
   const got = sides.left.operand.literal ? sides.right : sides.left;
   if (site.operator !== "==") return "";

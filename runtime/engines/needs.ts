@@ -32,7 +32,9 @@ export function unmetNeed(test: ManifestTest, machine: MachineDescription): stri
 
 /** Whether `--require` promised that the test runs. `all` promises every test. */
 export function isPromised(test: ManifestTest, required: readonly string[]): boolean {
-  return required.some((name) => name === "all" || test.needs.some((need) => need.name === name || normaliseArgument(formatNeed(need)) === normaliseArgument(name)));
+  return required.some(
+    (name) => name === "all" || test.needs.some((need) => need.name === name || normaliseArgument(formatNeed(need)) === normaliseArgument(name)),
+  );
 }
 
 /** Whether a test may touch the device that the console is, by what it needs. */

@@ -48,9 +48,12 @@ export function createComparison(): Comparison {
 
   function formatTotals(): string[] {
     const all = [...cases.values()].flat();
-    const rows = SHOWN.map((verdict) => [verdict, places.map((place) => all.filter((result) => result.verdict === verdict && placeOf(result) === place).length)] as const);
+    const rows = SHOWN.map(
+      (verdict) => [verdict, places.map((place) => all.filter((result) => result.verdict === verdict && placeOf(result) === place).length)] as const,
+    );
     const width = Math.max(...places.map((place) => place.length));
-    const line = (name: string, cells: readonly string[]): string => `  ${name.padEnd(8)}${cells.map((cell) => `  ${cell.padStart(width)}`).join("")}`.trimEnd();
+    const line = (name: string, cells: readonly string[]): string =>
+      `  ${name.padEnd(8)}${cells.map((cell) => `  ${cell.padStart(width)}`).join("")}`.trimEnd();
     return [line("", places), ...rows.filter(([, counts]) => counts.some((count) => count > 0)).map(([verdict, counts]) => line(verdict, counts.map(String)))];
   }
 
@@ -69,12 +72,15 @@ export function createComparison(): Comparison {
       const declared = [...cases.values()].filter(isDeclared).length;
       const lines = [paint.bold(`Compare  ${countNoun(cases.size, "test")} on ${countNoun(places.length, "engine")}`), ...formatTotals()];
       if (declared > 0) lines.push(`  ${countNoun(declared, "deviation")} declared by specs`);
-      lines.push(`  ${different.length === 0 ? "no test differs" : `${countNoun(different.length, "test")} ${different.length === 1 ? "differs" : "differ"}:`}`);
+      lines.push(
+        `  ${different.length === 0 ? "no test differs" : `${countNoun(different.length, "test")} ${different.length === 1 ? "differs" : "differ"}:`}`,
+      );
       for (const [name, results] of different) {
         const verdicts = results.map((result) => `${placeOf(result)} ${paint[VERDICT_STYLE[result.verdict]](result.verdict)}`);
         lines.push("", paint.bold(name), `  ${verdicts.join(", ")}`);
         const failed = results.filter(({ failures }) => failures.length > 0);
-        for (const result of failed) lines.push(...formatFailureBlock(result, { paint, columns, isFull: false }).map((line) => (line === "" ? "" : `  ${line}`)));
+        for (const result of failed)
+          lines.push(...formatFailureBlock(result, { paint, columns, isFull: false }).map((line) => (line === "" ? "" : `  ${line}`)));
       }
       return lines;
     },
