@@ -72,19 +72,28 @@ park:
     li      t0, SOFTWARE
     csrw    X_IE, t0
 1:  wfi
-    csrr    t0, X_IP
+2:  csrr    t0, X_IP
     andi    t0, t0, SOFTWARE
     beqz    t0, 1b
-    csrc    X_IP, t0
-    li      t0, CLINT
-    beqz    t0, 2f
-    csrr    t1, mhartid
-    slli    t1, t1, 2
+    fence   rw, rw
+    ld      t0, 120(tp)
+    li      t1, CLINT
+    bnez    t1, 3f
+    li      t1, SOFTWARE
+    csrc    X_IP, t1
+    beqz    t0, 1b
+    j       called
+3:  beqz    t0, doze
+    # What else is sent stays pending.
+    ld      t0, 248(tp)
+    sd      zero, 248(tp)
+    addi    t0, t0, -1
+    bnez    t0, called
+    csrr    t0, mhartid
+    slli    t0, t0, 2
     add     t0, t0, t1
     sw      zero, 0(t0)
-2:  fence   rw, rw
-    ld      t0, 120(tp)
-    beqz    t0, 1b
+called:
     la      t0, native.cpus
     ld      t0, 240(t0)
     jr      t0
@@ -99,6 +108,32 @@ wake:
     csrw    satp, zero
     sfence.vma
     j       park
+# Somebody has sent this hart an interrupt, which keeps it from sleeping: it looks after a microsecond of its timer, whose setting stays.
+doze:
+    csrr    t0, mhartid
+    slli    t0, t0, 3
+    add     t0, t0, t1
+    li      t2, 0x4000
+    add     t0, t0, t2
+    li      t2, 0xbff8
+    add     t1, t1, t2
+    li      t2, 2
+    sd      t2, 248(tp)
+    ld      t2, 0(t0)
+    ld      t1, 0(t1)
+    addi    t1, t1, 10
+    sd      t1, 0(t0)
+    li      t1, 0x80
+    csrw    mie, t1
+    wfi
+    sd      t2, 0(t0)
+    li      t0, SOFTWARE
+    csrw    mie, t0
+    ld      t0, 248(tp)
+    addi    t0, t0, -2
+    bnez    t0, 2b
+    sd      zero, 248(tp)
+    j       2b
 never:
     wfi
     j       never
@@ -115,6 +150,7 @@ hart_start:
 #   200  address of gate_in and    208  of gate_out, where both modes' tables have them
 #   216  address of from_user      224  address of guest_trap
 #   232  address of guest_user_run 240  of CPU 0: address of wake
+#   248  machine mode: 1 the software interrupt means a start and nothing else, 2 the hart dozes on its timer; supervisor mode: one was sent and not taken
 set_up:
     li      gp, FUEL
     sd      zero, 168(tp)

@@ -9,7 +9,7 @@ import type { ComputeItem, Virtual } from "../../native/items.ts";
 import { bitsOf } from "../../native/lower-function.ts";
 import { compress, put } from "./compress.ts";
 import { enc } from "./encoding.ts";
-import { trapHere } from "./lower-traps.ts";
+import { NO_VALUE, trapHere } from "./lower-traps.ts";
 import { constantOf, finish, isImmediate, loadValue, normalise, read, resultRegister, signed, T0, T1, T2, T3, unsigned, ZERO } from "./values.ts";
 
 type Lower = (e: Emission, item: ComputeItem) => void;
@@ -145,7 +145,7 @@ function divide({ wide, word, isSigned }: DivideForms): Lower {
     const left = read(e, src(item, 0), T0);
     const right = read(e, src(item, 1), T1);
     if (constant === null || constant === 0n) {
-      const zero = e.cold(() => trapHere(e, { class: TRAP_CLASSES.indexOf("divide_error"), access: 0, width: 0 }));
+      const zero = e.cold(() => trapHere(e, { class: TRAP_CLASSES.indexOf("divide_error"), ...NO_VALUE }));
       branchOnZero(e, right, zero);
     }
     const operand = isSigned ? signed(e, left, type, T0) : left;

@@ -1,6 +1,5 @@
 // Traps that code finds by itself: an instruction that is always illegal, followed by a word that says what was found
-// (docs/native.md, 5). The address of an access is in t0; the value is in t1, where the class has one: not for a division by zero, and not
-// for a stack overflow.
+// (docs/native.md, 5). The address of an access is in t0, the value of what is no access in t1, unless it is marked to have none.
 
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem } from "../../native/items.ts";
@@ -8,6 +7,9 @@ import { TRAP_MARK, trapPayload, type SoftwareTrap } from "../../native/abi.ts";
 import { put } from "./compress.ts";
 import { enc } from "./encoding.ts";
 import { bring, T0, T1 } from "./values.ts";
+
+/** For the trap's payload: no access, and no value either. A width has no other meaning there. */
+export const NO_VALUE = { access: 0, width: 8 } as const;
 
 function writeTrap(e: Emission, trap: SoftwareTrap): void {
   e.word(enc.unimp);

@@ -16,7 +16,7 @@ import { put } from "./compress.ts";
 import { enc } from "./encoding.ts";
 import { ARITHMETIC, branchOnNotZero, branchOnZero, orderedOperands } from "./lower-arithmetic.ts";
 import { MEMORY } from "./lower-memory.ts";
-import { lowerTrap, trapHere } from "./lower-traps.ts";
+import { lowerTrap, NO_VALUE, trapHere } from "./lower-traps.ts";
 import { addOffset, bring, canonical, GP, loadStack, loadValue, RA, SP, storeStack, T0, T1, T2, TP, ZERO } from "./values.ts";
 
 const numberOf = (name: string): number => {
@@ -35,7 +35,7 @@ const EXECUTE = 3;
 
 function prologue(e: Emission, frame: Frame): void {
   if (frame.isChecked) {
-    const overflow = e.cold(() => trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 }));
+    const overflow = e.cold(() => trapHere(e, { class: STACK_OVERFLOW, ...NO_VALUE }));
     put(e, enc.ld(T0, TP, CPU_BLOCK.stackLimit));
     addOffset(e, T1, SP, -frame.size);
     const { number, isLong } = e.branch();
