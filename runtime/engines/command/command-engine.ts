@@ -153,7 +153,11 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
     const { transcript, remarks } = readKtapStory(group.image.manifest, told.diagnostics, line !== null);
     const limits = limitsOf(test, row, options.cases);
     const own = judge(context, outcome, transcript, { ...limits, elapsedNs: limits.timeoutNs, executed: 0 }, true);
-    const failures: Failure[] = own.failures.map((failure, index) => (index === 0 ? withRow(context, failure, row, test.file, test.line) : failure));
+    const failures: Failure[] = own.failures.map((failure, index) => {
+      // Which of the limits that the image sets by itself, it does not say; those of the test it does not know.
+      const told = failure.kind === "timeout" ? { ...failure, message: failure.message.replace(/^the limit of .* was reached/, "the image's own time limit was reached") } : failure;
+      return index === 0 ? withRow(context, told, row, test.file, test.line) : told;
+    });
     let { verdict } = own;
     let reason: string | null = null;
     let infos = remarks;
