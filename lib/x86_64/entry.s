@@ -348,6 +348,17 @@ guest_unwind:
 
 # ---- For compiled code ----
 
+# The beginning of functions that call, when they have their frame: every register is kept. What is wrong is told of the caller.
+guest_enter:
+    cmp     rsp, qword ptr gs:[16]
+    jb      1f
+    dec     r15
+    js      guest_poll
+    ret
+1:  xor     eax, eax
+    xor     edx, edx
+    ud1     eax, dword ptr [rax + 0x4753000c]
+
 # Fuel is used up. Every register is kept; the pc to blame is the return address.
 guest_poll:
     push    rax
