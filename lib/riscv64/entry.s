@@ -231,7 +231,7 @@ to_user:
     ld      t0, 208(tp)
     jr      t0
 
-# Calls of the kernel: they are known by their place.
+# Calls of the kernel: these are known by their place, one from elsewhere by a number in a7.
 guest_user_end:
     ecall
 guest_user_unwind:
@@ -330,6 +330,9 @@ save:
     beq     t0, t1, user_ended
     la      t1, guest_user_unwind
     beq     t0, t1, guest_unwind
+    ld      t1, 136(sp)
+    li      t2, USER_YIELDS
+    beq     t1, t2, user_yields
 1:  # The vector has 8 KiB more than the code that trapped; the guard that it ends gives them back.
     ld      t0, 16(tp)
     li      t1, 8192
@@ -343,6 +346,7 @@ interrupt:
     slli    a0, t1, 1
     srli    a0, a0, 3
     jal     irq.on_interrupt
+resume:
     ld      t0, 280(sp)
     csrw    X_STATUS, t0
     ld      ra, 8(sp)
@@ -387,6 +391,13 @@ interrupt:
     jr      t0
 1:  ld      t0, 176(tp)
     .4byte  TRAP_RETURN
+
+# User mode lets other CPUs run, and goes on behind its call: t0 is its address.
+user_yields:
+    addi    t0, t0, 4
+    sd      t0, 256(sp)
+    jal     platform.relax
+    j       resume
 
 # ---- Guards ----
 

@@ -194,6 +194,8 @@ function entryConstants(_machine: MachineDescription, constants: ReadonlyMap<str
     ["STATUS_PP", isSupervisor ? 0x100n : 0x1800n],
     // What shifts its upper bit to the sign.
     ["PP_SIGN", isSupervisor ? 55n : 51n],
+    // As in lib/riscv64/platform.gspec.
+    ["USER_YIELDS", 0x4753_5952n],
     ["SOFTWARE", isSupervisor ? 0x2n : 0x8n],
     ["CLINT", constants.get("clint0.base") ?? 0n],
     // Linux boot protocol: from the start of RAM. Over SBI the firmware is there.
@@ -219,7 +221,7 @@ export const riscv64 = {
     "atomic_cas.i8": "native.atomic_cas8",
     "atomic_cas.i16": "native.atomic_cas16",
   },
-  entryFunctions: [],
+  entryFunctions: ["platform.relax"],
   entryConstants,
   registerNumber: findXRegister,
   prologue,
