@@ -76,9 +76,11 @@ const multiply: Lower = (e, item) => {
   const type = typeOf(item);
   const rd = resultRegister(e, dst(item));
   const shift = shiftFor(constantOf(e, src(item, 1)));
-  if (shift === null) e.word(enc.madd[widthOf(type)](rd, read(e, src(item, 0), T0), read(e, src(item, 1), T1), ZERO));
-  else e.word(leftBy(type, rd, read(e, src(item, 0), T0), shift));
-  normalise(e, rd, type);
+  if (shift !== null) e.word(leftBy(type, rd, read(e, src(item, 0), T0), shift));
+  else {
+    e.word(enc.madd[widthOf(type)](rd, read(e, src(item, 0), T0), read(e, src(item, 1), T1), ZERO));
+    normalise(e, rd, type);
+  }
   finish(e, dst(item), rd);
 };
 

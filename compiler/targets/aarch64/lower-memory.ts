@@ -11,7 +11,25 @@ import { bitsOf } from "../../native/lower-function.ts";
 import { CONDITION, enc } from "./encoding.ts";
 import { branchOn } from "./lower-arithmetic.ts";
 import { trapHere, writeTrap } from "./lower-traps.ts";
-import { access, address, addOffset, CPU, finish, loadValue, lowBits, read, resultRegister, T0, T1, T2, T3, T4, widthOf, ZERO, type Address } from "./values.ts";
+import {
+  access,
+  address,
+  addOffset,
+  CPU,
+  finish,
+  loadValue,
+  lowBits,
+  read,
+  resultRegister,
+  T0,
+  T1,
+  T2,
+  T3,
+  T4,
+  widthOf,
+  ZERO,
+  type Address,
+} from "./values.ts";
 
 type Lower = (e: Emission, item: ComputeItem) => void;
 

@@ -139,8 +139,7 @@ function isInReach(e: Emission, to: Placed): boolean {
   return e.module.symbols[to.symbol]?.writable === false && to.offset >= 0 && to.offset < NEAR;
 }
 
-const referenceTo = (to: Placed): Reference =>
-  to.kind === "symbol" ? { kind: "symbol", symbol: to.symbol } : { kind: "function", function: to.function };
+const referenceTo = (to: Placed): Reference => (to.kind === "symbol" ? { kind: "symbol", symbol: to.symbol } : { kind: "function", function: to.function });
 
 const addendOf = (to: Placed): bigint => (to.kind === "symbol" ? BigInt(to.offset) : 0n);
 
