@@ -45,7 +45,7 @@ const layers: readonly Layer[] = [
 const leaves: readonly string[] = ["grammar/nearest-name.ts"];
 
 /** Loaded with `import()` wherever they are used, because loading them costs more than a run may take. */
-const lazyFolders = ["runtime/tui", "runtime/engines/qemu"];
+const lazyFolders = ["runtime/tui", "runtime/engines/qemu", "runtime/engines/command/command-engine.ts", "runtime/engines/command/command-process.ts"];
 const lazyPackages = ["ink", "react", "execa"];
 
 interface Import {
