@@ -43,7 +43,7 @@ function isProgram(path: string): boolean {
 }
 
 /** As a shell finds it: asking the program itself would cost each run a process. */
-export function isOnPath(name: string, env: Io["env"]): boolean {
+function isOnPath(name: string, env: Io["env"]): boolean {
   if (name.includes("/") || name.includes("\\")) return isProgram(name);
   return (env.PATH ?? "").split(delimiter).some((folder) => folder !== "" && (isProgram(join(folder, name)) || isProgram(join(folder, `${name}.exe`))));
 }
@@ -90,12 +90,13 @@ async function machinesOf(options: ParsedOptions): Promise<readonly NamedMachine
 }
 
 /** Why the program of a project's engine cannot be started, or null. */
-export function missingCommand({ command: [binary], packages }: CommandConfig, env: Io["env"]): string | null {
+function missingCommand({ command: [binary], packages }: CommandConfig, env: Io["env"]): string | null {
   if (isOnPath(binary, env)) return null;
   return `${binary} is not there${packages.length === 0 ? "" : ` (Debian: apt install ${packages.join(" ")})`}`;
 }
 
-async function commandTarget(config: CommandConfig, io: Io): Promise<RunTarget> {
+/** An engine of the project as a target, with the machine as its VMM has it. */
+export async function commandTarget(config: CommandConfig, io: Io): Promise<RunTarget> {
   const machine = await findMachine(config.target, config.machine);
   if (!isNative(machine)) throw usageError(`${machine.name} does not say where images start, so engine \`${config.name}\` cannot run them`);
   const unknown = config.without.find((name) => machine.devices.every((device) => device.name !== name));

@@ -10,6 +10,7 @@ import { isCommandError } from "../errors.ts";
 import { askQemu, findQemu } from "../find-qemu.ts";
 import type { Io } from "../io.ts";
 import { buildStamp, DEFAULT_MACHINE, LIB_FOLDER, loadMachineDescription, openImageCache } from "../load-specs.ts";
+import { commandTarget } from "../load-targets.ts";
 import type { ParsedOptions } from "../options.ts";
 import { toolVersion } from "../version.ts";
 
@@ -83,6 +84,22 @@ async function findQemus(machines: readonly MachineDescription[], io: Io): Promi
   return (await Promise.all([...groups.values()].map((group) => findQemuOf(group, io)))).flat();
 }
 
+/** The project's own engines. Whoever names one wants it; nobody has to. */
+async function findCommands(io: Io): Promise<readonly Finding[]> {
+  const { readEngines } = await import("../project-engines.ts");
+  try {
+    const targets = await Promise.all(readEngines().map((config) => commandTarget(config, io)));
+    return targets.map(({ engine, machine, unavailable }): Finding => ({
+      level: unavailable === null ? "ok" : "note",
+      about: "engine",
+      text: `${engine}: ${unavailable ?? `${machine.summary}, ${machine.target}`}`,
+    }));
+  } catch (error) {
+    if (!isCommandError(error)) throw error;
+    return [{ level: "bad", about: "engine", text: error.message }];
+  }
+}
+
 function findWebAssembly(): Finding {
   try {
     new WebAssembly.Module(EMPTY_WASM);
@@ -102,6 +119,7 @@ export async function run(_options: ParsedOptions, io: Io): Promise<ExitCode> {
     ...machineFindings,
     { level: "ok", about: "devices", text: `${deviceModels.length} models` },
     ...(await findQemus(machines, io)),
+    ...(await findCommands(io)),
     findCache(io),
   ];
   for (const { level, about, text } of findings) io.out(`${level.padEnd(4)}  ${about.padEnd(9)}  ${text}\n`);

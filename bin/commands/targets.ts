@@ -2,21 +2,22 @@
 // machine has is told by `guestspec devices --machine NAME`.
 
 import { findNativeTarget } from "../../compiler/targets/index.ts";
-import { capabilitiesOf, enginesOf, formatCapability, type EngineName, type MachineDescription } from "../../machines/description.ts";
+import { capabilitiesOf, enginesOf, formatCapability, type MachineDescription } from "../../machines/description.ts";
 import { listMachines } from "../../machines/load-machine.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findQemu } from "../find-qemu.ts";
 import type { Io } from "../io.ts";
 import { DEFAULT_MACHINE, loadMachineDescription } from "../load-specs.ts";
+import { commandTarget } from "../load-targets.ts";
 import type { ParsedOptions } from "../options.ts";
 
 interface EngineState {
-  readonly engine: EngineName;
+  readonly engine: string;
   readonly isReady: boolean;
   readonly state: string;
 }
 
-async function stateOf(engine: EngineName, machine: MachineDescription, env: Io["env"]): Promise<EngineState> {
+async function stateOf(engine: string, machine: MachineDescription, env: Io["env"]): Promise<EngineState> {
   if (engine === "embedded") return { engine, isReady: true, state: "ready" };
   if (findNativeTarget(machine.target) === undefined) return { engine, isReady: false, state: `no compiler back end for ${machine.target} yet` };
   const qemu = await findQemu(machine, env);
@@ -24,18 +25,29 @@ async function stateOf(engine: EngineName, machine: MachineDescription, env: Io[
   return { engine, isReady: true, state: `ready, ${qemu.binary} ${qemu.version}` };
 }
 
-async function describe(name: string, env: Io["env"]) {
-  const { machine } = await loadMachineDescription(name, null);
+function describe(machine: MachineDescription, engines: readonly EngineState[]) {
   return {
     target: machine.target,
     machine: machine.name,
     summary: machine.summary,
-    engines: await Promise.all(enginesOf(machine).map((engine) => stateOf(engine, machine, env))),
+    engines,
     cpus: machine.cpus,
     ramBytes: machine.ram.size,
     provides: [...new Set(capabilitiesOf(machine).map(({ capability }) => formatCapability(capability)))].sort(),
     isDefault: machine.name === DEFAULT_MACHINE,
   };
+}
+
+async function describePackaged(name: string, env: Io["env"]) {
+  const { machine } = await loadMachineDescription(name, null);
+  return describe(machine, await Promise.all(enginesOf(machine).map((engine) => stateOf(engine, machine, env))));
+}
+
+/** The engines of guestspec.yaml, each a machine of its own. */
+async function describeProject(io: Io) {
+  const { readEngines } = await import("../project-engines.ts");
+  const targets = await Promise.all(readEngines().map((config) => commandTarget(config, io)));
+  return targets.map(({ machine, engine, unavailable }) => describe(machine, [{ engine, isReady: unavailable === null, state: unavailable ?? "ready" }]));
 }
 
 function alignColumns(rows: readonly (readonly string[])[]): string {
@@ -52,7 +64,7 @@ function alignColumns(rows: readonly (readonly string[])[]): string {
 }
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
-  const machines = await Promise.all(listMachines().map((name) => describe(name, io.env)));
+  const machines = [...(await Promise.all(listMachines().map((name) => describePackaged(name, io.env)))), ...(await describeProject(io))];
   machines.sort((a, b) => Number(b.isDefault) - Number(a.isDefault) || a.target.localeCompare(b.target) || a.machine.localeCompare(b.machine));
   if (options.has("json")) {
     io.out(`${JSON.stringify({ version: 1, machines }, null, 2)}\n`);
