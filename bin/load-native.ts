@@ -3,6 +3,7 @@
 
 import { fillBootHeader } from "../compiler/images/boot-headers.ts";
 import type { CompiledNative } from "../compiler/native/index.ts";
+import type { ParsedFiles } from "../compiler/program.ts";
 import type { BootDescription, MachineDescription } from "../machines/description.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -35,6 +36,9 @@ export async function findMachine(target: string | null, name: string | null): P
   return machine;
 }
 
+/** Of all files that a command compiles, for one target after the other. */
+const parsed: ParsedFiles = new Map();
+
 /**
  * Each image to boot alone, or all placed for packs. Throws a CommandError with exit code 3, diagnostics printed, when something does not
  * compile.
@@ -55,6 +59,7 @@ export async function loadNativeImages(
     libDirectory: LIB_FOLDER,
     tags: await readProjectTags(),
     language: await loadMachineLanguage(machine.target),
+    parsed,
   };
   const place = placing === "packed" ? (await import("../compiler/images/pack.ts")).placeInPack : placeAlone;
   const { diagnostics, images } = compileNative(files, options, place);

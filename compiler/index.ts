@@ -12,7 +12,8 @@ import { listMachines, loadMachine } from "../machines/load-machine.ts";
 import { unmetReason } from "../machines/needs.ts";
 import type { Manifest } from "./images/manifest.ts";
 import { lowerImage, type NativeFacts } from "./lower/image.ts";
-import { loadProgram, type Program } from "./program.ts";
+import { createLoweringCache, type Origin } from "./lower/units.ts";
+import { loadProgram, type ParsedFiles, type Program } from "./program.ts";
 
 export interface CompileOptions {
   readonly machine: MachineDescription;
@@ -28,6 +29,8 @@ export interface CompileOptions {
   readonly allMachines?: () => readonly MachineDescription[];
   /** For images that become machine code; absent: bytecode stays what it is. */
   readonly native?: NativeFacts;
+  /** For those who compile the same files for several machines: an empty map, given to each compilation. */
+  readonly parsed?: ParsedFiles;
 }
 
 export interface Image {
@@ -35,6 +38,8 @@ export interface Image {
   readonly path: string;
   readonly module: Module;
   readonly manifest: Manifest;
+  /** By function: what it has in common with other images of the compilation. */
+  readonly origins: readonly (Origin | null)[];
   /** The files it was made from, the guest library's apart. */
   readonly dependencies: readonly string[];
 }
@@ -95,6 +100,7 @@ function checkProgram(paths: readonly string[], options: CompileOptions): Progra
     projectTags: () => options.tags ?? [],
     isNative: options.native !== undefined,
     parseYaml: parseYamlFile,
+    parsed: options.parsed ?? new Map(),
   });
 }
 
@@ -102,9 +108,11 @@ export function compile(paths: readonly string[], options: CompileOptions): Comp
   const program = checkProgram(paths, options);
   const diagnostics = [...program.diagnostics];
   if (diagnostics.some((diagnostic) => diagnostic.severity === "error")) return { diagnostics, images: [] };
+  const cache = createLoweringCache();
   const images = program.suites.map(({ module, suite }): Image => {
-    const image = lowerImage(program, suite, { target: options.machine.target, machine: options.machine.name, native: options.native ?? null });
-    const problems = verifyModule(image.module);
+    const image = lowerImage(program, suite, { target: options.machine.target, machine: options.machine.name, native: options.native ?? null }, cache);
+    // A function that another image has was looked at there.
+    const problems = verifyModule(image.module, (index) => (image.origins[index] ?? null)?.numbers == null);
     if (problems.length > 0) throw new Error(`${module.source.path} was lowered to invalid bytecode: ${JSON.stringify(problems.slice(0, 3))}`);
     return { path: module.source.path, ...image, dependencies: program.dependenciesOf(module) };
   });

@@ -31,6 +31,17 @@ export interface ProgramOptions {
   readonly isNative: boolean;
   /** Reads `*.gspec.yaml`; given by the caller so that a program without YAML does not load its reader. */
   readonly parseYaml: (source: Source, report: Report) => File;
+  /** What other compilations of the same process have parsed; read and filled in. */
+  readonly parsed: ParsedFiles;
+}
+
+/** By path as messages name it: what a text was parsed to. Trees never change. */
+export type ParsedFiles = Map<string, ParsedFile>;
+
+interface ParsedFile {
+  readonly source: Source;
+  readonly file: File;
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 export interface Program {
@@ -56,6 +67,15 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
   const uses = new Map<Module, Set<Module>>();
   const queue: Module[] = [];
 
+  const parse = (source: Source): ParsedFile => {
+    const known = options.parsed.get(source.path);
+    if (known?.source.text === source.text) return known;
+    const found: Diagnostic[] = [];
+    const file = source.path.endsWith(".yaml") ? options.parseYaml(source, (diagnostic) => found.push(diagnostic)) : parseFile(source, (diagnostic) => found.push(diagnostic));
+    const parsed = { source, file, diagnostics: found };
+    options.parsed.set(source.path, parsed);
+    return parsed;
+  };
   const load = (path: string, libName: string | null, folder = ""): Module | null => {
     const known = modules.get(path);
     if (known !== undefined) return known;
@@ -66,8 +86,8 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
       return null;
     }
     // The library is named apart from where it is installed: images and reports are the same on every machine.
-    const source: Source = { path: libName === null ? path : `${LIBRARY_PREFIX}${folder}${libName}.gspec`, text };
-    const file = path.endsWith(".yaml") ? options.parseYaml(source, report) : parseFile(source, report);
+    const { source, file, diagnostics: found } = parse({ path: libName === null ? path : `${LIBRARY_PREFIX}${folder}${libName}.gspec`, text });
+    diagnostics.push(...found);
     const module = createModule(source, file, libName);
     modules.set(path, module);
     uses.set(module, new Set());

@@ -64,9 +64,9 @@ export class FunctionBuilder {
   }
 
   emit(op: string, fields: Emit = {}): void {
-    const { libraryOperations } = this.module;
+    const { libraryOperations, typedOperations } = this.module;
     if (libraryOperations.size > 0) {
-      const name = libraryOperations.get(op) ?? libraryOperations.get(`${op}.${fields.type}`);
+      const name = libraryOperations.get(op) ?? (typedOperations.has(op) ? libraryOperations.get(`${op}.${fields.type}`) : undefined);
       if (name !== undefined) {
         this.callInstead(name, fields);
         return;
@@ -82,15 +82,11 @@ export class FunctionBuilder {
   }
 
   private push(op: string, fields: Emit): void {
-    this.code.push({
-      op,
-      ...(fields.type === undefined ? {} : { type: fields.type }),
-      ...(fields.to === undefined ? {} : { to: fields.to }),
-      dst: fields.dst ?? [],
-      src: fields.src ?? [],
-      imm: fields.imm ?? [],
-      at: this.module.location(this.span),
-    });
+    const { type, to, dst = NOTHING, src = NOTHING, imm = NOTHING } = fields;
+    const at = this.module.location(this.span);
+    // Written out, because this is where compilers spend their time.
+    if (to !== undefined) this.code.push(type === undefined ? { op, to, dst, src, imm, at } : { op, type, to, dst, src, imm, at });
+    else this.code.push(type === undefined ? { op, dst, src, imm, at } : { op, type, dst, src, imm, at });
   }
 
   /** A register that lives as long as the function. */
@@ -240,5 +236,7 @@ export class FunctionBuilder {
     };
   }
 }
+
+const NOTHING: readonly number[] = [];
 
 const COMPARING: ReadonlySet<string> = new Set(["eq", "ne", "lt_s", "lt_u", "le_s", "le_u"]);

@@ -18,6 +18,7 @@ import { lowerFunction } from "./function.ts";
 import { ModuleBuilder } from "./module-builder.ts";
 import { loadFrom, scaled } from "./places.ts";
 import { lowerInitial } from "./statements.ts";
+import type { LoweringCache, Origin } from "./units.ts";
 
 /** Why an image that runs by itself leaves a test with `@exits` out: the tests behind it would never come. */
 const ENDS_MACHINE = "ends the machine: runs only under a host";
@@ -38,14 +39,24 @@ export interface NativeFacts {
 
 const NO_OPERATIONS: ReadonlyMap<string, string> = new Map();
 
-export function lowerImage(program: Program, suite: HSuite, target: ImageTarget): { readonly module: Module; readonly manifest: Manifest } {
+export interface LoweredImage {
+  readonly module: Module;
+  readonly manifest: Manifest;
+  /** By function: what it has in common with other images of the compilation. */
+  readonly origins: readonly (Origin | null)[];
+}
+
+export function lowerImage(program: Program, suite: HSuite, target: ImageTarget, cache: LoweringCache): LoweredImage {
   const { context } = program;
   const langItem = (name: string): HFunction => {
+    const known = cache.langItems.get(name);
+    if (known !== undefined) return known;
     const symbol = librarySymbol(context, name);
     if (symbol?.kind !== "fn") throw new Error(`the guest library has no ${name}`);
+    cache.langItems.set(name, symbol.function);
     return symbol.function;
   };
-  const builder = new ModuleBuilder(context.target.layout, lowerFunction, langItem, target.native?.libraryOperations ?? NO_OPERATIONS);
+  const builder = new ModuleBuilder(context.target.layout, lowerFunction, langItem, target.native?.libraryOperations ?? NO_OPERATIONS, cache);
   const runtime = new RuntimeTables(program, builder);
   runtime.fill(suite);
   const index = (name: string): number => builder.functionOfDeclared(langItem(name));
@@ -84,6 +95,7 @@ export function lowerImage(program: Program, suite: HSuite, target: ImageTarget)
       sites: builder.sites,
       entry,
     },
+    origins: builder.originsOfFunctions(),
   };
 }
 

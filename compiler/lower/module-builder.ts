@@ -9,12 +9,25 @@ import type { FunctionBody, Global, HFunction, Local } from "../hir.ts";
 import { sizeOf, type Type } from "../types.ts";
 import type { ConstValue } from "../check/constants.ts";
 import { writeConst } from "./data.ts";
+import { addressedFunctions, reuseUnit, type LoweringCache, type NumberedKind, type Numbers, type Origin, type Request, type UnitLocation } from "./units.ts";
 
 /** Bytes as a key: each becomes one character, another one for another byte. */
 const latin1 = new TextDecoder("latin1");
 
+interface MadeFunction {
+  readonly fn: BytecodeFunction;
+  readonly origin: Origin | null;
+}
+
 /** Gives the function's code when its turn comes. */
-type MakeFunction = () => BytecodeFunction;
+type MakeFunction = () => MadeFunction;
+
+/** What is known of a function while it is lowered, for other images. */
+interface Recording {
+  readonly requests: Request[];
+  readonly locations: Map<number, UnitLocation>;
+  isShareable: boolean;
+}
 
 export class ModuleBuilder {
   readonly layout: DataLayout;
@@ -30,7 +43,11 @@ export class ModuleBuilder {
   readonly listSymbols = new Map<readonly ConstValue[], number>();
   private readonly lowerBody: (body: FunctionBody) => BytecodeFunction;
   private readonly langItem: (name: string) => HFunction;
+  private readonly cache: LoweringCache;
+  private recording: Recording | null = null;
   private readonly functions: (BytecodeFunction | null)[] = [];
+  /** By function. */
+  private readonly origins: (Origin | null)[] = [];
   private readonly pending: { readonly index: number; readonly make: MakeFunction }[] = [];
   private readonly indices = new Map<FunctionBody, number>();
   private readonly symbols: DataSymbol[] = [];
@@ -43,30 +60,81 @@ export class ModuleBuilder {
   private readonly fileIndices = new Map<Source, number>();
   private readonly locations: SourceLocation[] = [];
   private readonly locationIndices = new Map<number, number>();
+  /** Instructions come in rows from one place. */
+  private lastSpan: Span | null = null;
+  private lastLocation = 0;
   private readonly exports: { readonly name: string; readonly function: number }[] = [];
 
   /** Functions of the library that stand for instructions, by `op` or `op.type` (docs/native.md, 2). */
   readonly libraryOperations: ReadonlyMap<string, string>;
+  /** The `op`s among them that stand there by type. */
+  readonly typedOperations: ReadonlySet<string>;
 
   constructor(
     layout: DataLayout,
     lowerBody: (builder: ModuleBuilder, body: FunctionBody) => BytecodeFunction,
     langItem: (name: string) => HFunction,
     libraryOperations: ReadonlyMap<string, string>,
+    cache: LoweringCache,
   ) {
     this.layout = layout;
     this.libraryOperations = libraryOperations;
+    this.typedOperations = new Set([...libraryOperations.keys()].flatMap((name) => (name.includes(".") ? [name.slice(0, name.indexOf("."))] : [])));
     this.lowerBody = (body) => lowerBody(this, body);
     this.langItem = langItem;
+    this.cache = cache;
   }
 
   /** Index of a body's function; asks for its code the first time. */
   functionOf(body: FunctionBody): number {
-    return this.functionMade(body, () => this.lowerBody(body));
+    return this.request("function", (builder) => builder.functionOf(body), () => this.indexOf(body, () => this.makeFunction(body)));
+  }
+
+  private makeFunction(body: FunctionBody): MadeFunction {
+    const { units } = this.cache;
+    const known = units.get(body);
+    if (known !== undefined && known !== null) return reuseUnit(known, this);
+    if (known === null) return { fn: this.lowerBody(body), origin: null };
+    const counts = [this.frameOffsets.size, this.environmentSlots.size, this.knownSpaces.size] as const;
+    const recording: Recording = { requests: [], locations: new Map(), isShareable: true };
+    this.recording = recording;
+    this.lastSpan = null;
+    const fn = this.lowerBody(body);
+    this.recording = null;
+    if (!recording.isShareable) {
+      units.set(body, null);
+      return { fn, origin: null };
+    }
+    const unit = {
+      fn,
+      requests: recording.requests,
+      locations: [...recording.locations.values()],
+      addressed: addressedFunctions(fn),
+      frameOffsets: [...this.frameOffsets].slice(counts[0]),
+      environmentSlots: [...this.environmentSlots].slice(counts[1]),
+      knownSpaces: [...this.knownSpaces].slice(counts[2]),
+    };
+    units.set(body, unit);
+    return { fn, origin: { unit, numbers: null } };
+  }
+
+  /** A number of this module, noted with the function that is being lowered. What it asks for itself goes without saying. */
+  private request(kind: NumberedKind, ask: (builder: ModuleBuilder, numbers: Numbers) => number, make: () => number): number {
+    const { recording } = this;
+    if (recording === null) return make();
+    this.recording = null;
+    const number = make();
+    this.recording = recording;
+    recording.requests.push({ kind, number, ask });
+    return number;
   }
 
   /** The same for a body whose code does not come from its statements. */
-  functionMade(body: FunctionBody, make: MakeFunction): number {
+  functionMade(body: FunctionBody, make: () => BytecodeFunction): number {
+    return this.indexOf(body, () => ({ fn: make(), origin: null }));
+  }
+
+  private indexOf(body: FunctionBody, make: MakeFunction): number {
     const known = this.indices.get(body);
     if (known !== undefined) return known;
     const index = this.functions.length;
@@ -102,6 +170,10 @@ export class ModuleBuilder {
   }
 
   symbolOf(global: Global): number {
+    return this.request("symbol", (builder) => builder.symbolOf(global), () => this.makeSymbol(global));
+  }
+
+  private makeSymbol(global: Global): number {
     const known = this.globals.get(global);
     if (known !== undefined) return known;
     const index = this.addSymbol({ name: global.name, size: 0, align: 1, writable: true, bytes: new Uint8Array(0), relocations: [] });
@@ -117,6 +189,10 @@ export class ModuleBuilder {
 
   /** Read-only bytes; equal contents share a symbol. */
   bytesSymbol(bytes: Uint8Array, align = 1): number {
+    return this.request("symbol", (builder) => builder.bytesSymbol(bytes, align), () => this.makeBytes(bytes, align));
+  }
+
+  private makeBytes(bytes: Uint8Array, align: number): number {
     const key = `${align}:${latin1.decode(bytes)}`;
     const known = this.interned.get(key);
     if (known !== undefined) return known;
@@ -136,10 +212,14 @@ export class ModuleBuilder {
 
   /** Read-only data of a type. */
   dataSymbol(name: string, type: Type, value: ConstValue): number {
-    return this.addSymbol(this.constantSymbol(name, type, value, false));
+    return this.request("symbol", (builder) => builder.dataSymbol(name, type, value), () => this.addSymbol(this.constantSymbol(name, type, value, false)));
   }
 
   signature(signature: Signature): number {
+    return this.request("signature", (builder) => builder.signature(signature), () => this.makeSignature(signature));
+  }
+
+  private makeSignature(signature: Signature): number {
     const key = `${signature.params.join(",")}>${signature.results.join(",")}`;
     const known = this.signatureIndices.get(key);
     if (known !== undefined) return known;
@@ -157,29 +237,49 @@ export class ModuleBuilder {
   }
 
   location(span: Span): number {
-    const file = this.file(span.source);
-    const key = file * 0x1_0000_0000 + span.start;
+    if (span === this.lastSpan) return this.lastLocation;
+    const { source, start } = span;
+    const number = this.locationAt({ source, start });
+    const { recording } = this;
+    if (recording !== null && !recording.locations.has(number)) {
+      recording.locations.set(number, { number, source, start, position: positionAt(source, start) });
+    }
+    this.lastSpan = span;
+    this.lastLocation = number;
+    return number;
+  }
+
+  locationAt({ source, start, position }: Pick<UnitLocation, "source" | "start"> & Partial<UnitLocation>): number {
+    const file = this.file(source);
+    const key = file * 0x1_0000_0000 + start;
     const known = this.locationIndices.get(key);
     if (known !== undefined) return known;
-    const { line, column } = positionAt(span.source, span.start);
+    const { line, column } = position ?? positionAt(source, start);
     this.locations.push({ file, line, column });
     this.locationIndices.set(key, this.locations.length - 1);
     return this.locations.length - 1;
   }
 
   addAssembly(block: AssemblyBlock): number {
-    this.assembly.push(block);
-    return this.assembly.length - 1;
+    const again = (builder: ModuleBuilder, { location: places }: Numbers): number =>
+      builder.addAssembly({ ...block, lines: block.lines.map(({ offset, location }) => ({ offset, location: places.get(location) ?? location })) });
+    return this.request("assembly", again, () => this.assembly.push(block) - 1);
   }
 
+  /** Its number is a constant in the code, so such code belongs to this image. */
   addSite(site: Site): number {
+    if (this.recording !== null) this.recording.isShareable = false;
     this.sites.push(site);
     return this.sites.length - 1;
   }
 
   /** Lowers whatever is still asked for, then gives the whole. */
   finish(vectors: { readonly trap: number; readonly interrupt: number }): Module {
-    for (let next = this.pending.shift(); next !== undefined; next = this.pending.shift()) this.functions[next.index] = next.make();
+    for (let next = this.pending.shift(); next !== undefined; next = this.pending.shift()) {
+      const { fn, origin } = next.make();
+      this.functions[next.index] = fn;
+      this.origins[next.index] = origin;
+    }
     return {
       version: BYTECODE_VERSION,
       layout: this.layout,
@@ -193,6 +293,11 @@ export class ModuleBuilder {
       trapVector: vectors.trap,
       interruptVector: vectors.interrupt,
     };
+  }
+
+  /** By function; null: it belongs to this module alone. Valid after `finish`. */
+  originsOfFunctions(): readonly (Origin | null)[] {
+    return this.origins;
   }
 
   /** Paths in the order of their indices; valid after `finish`. */

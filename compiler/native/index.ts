@@ -9,7 +9,7 @@ import { findNativeTarget } from "../targets/index.ts";
 import { assembleEntry, type AssembledEntry, type EntryAssembly } from "./entry.ts";
 import { linkImage } from "./link.ts";
 import { describeLowerError, libraryPath, LowerError } from "./lower-error.ts";
-import { lowerModule, type LoweredModule } from "./lower-module.ts";
+import { createNativeCache, lowerModule, type LoweredModule } from "./lower-module.ts";
 import type { NativeImage } from "./native-image.ts";
 import type { NativeTarget } from "./target.ts";
 
@@ -80,10 +80,11 @@ export function compileNative(paths: readonly string[], options: CompileOptions,
   if (target === undefined) throw new Error(`there is no back end for ${machine.target}`);
   const { diagnostics, images } = compile(paths, nativeOptions(target, options));
   if (images.length === 0) return { diagnostics, images: [] };
+  const cache = createNativeCache();
   const modules: LoweredModule[] = [];
-  for (const { module } of images) {
+  for (const { module, origins } of images) {
     try {
-      modules.push(lowerModule(module, target));
+      modules.push(lowerModule(module, target, origins, cache));
     } catch (error) {
       if (!(error instanceof LowerError)) throw error;
       const problem = describeLowerError(error, module, target, (path) => options.readFile(libraryPath(path, options.libDirectory)));
