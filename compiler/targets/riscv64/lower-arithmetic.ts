@@ -299,10 +299,18 @@ const select: Lower = (e, item) => {
   // Their lengths are counted.
   const [first, second] = [enc.addi(rd, yes, 0), enc.addi(rd, no, 0)];
   const lengthOf = (word: number): number => (compress(word) === null ? 4 : 2);
-  e.word(enc.beq(condition, ZERO) | enc.distance(8 + lengthOf(first)));
-  put(e, first);
-  e.word(enc.beq(ZERO, ZERO) | enc.distance(4 + lengthOf(second)));
-  put(e, second);
+  if (rd === yes) {
+    e.word(enc.bne(condition, ZERO) | enc.distance(4 + lengthOf(second)));
+    put(e, second);
+  } else if (rd === no) {
+    e.word(enc.beq(condition, ZERO) | enc.distance(4 + lengthOf(first)));
+    put(e, first);
+  } else {
+    e.word(enc.beq(condition, ZERO) | enc.distance(8 + lengthOf(first)));
+    put(e, first);
+    e.word(enc.beq(ZERO, ZERO) | enc.distance(4 + lengthOf(second)));
+    put(e, second);
+  }
   finish(e, dst(item), rd);
 };
 
