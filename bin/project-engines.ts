@@ -79,7 +79,8 @@ function readExit(reader: FieldReader, field: Field | undefined, what: string): 
   const from = reader.readMatching(fields?.get("from"), `${what}.from`, /^(?:console|status)$/, "console or status");
   if (from === "console") return null;
   if (from === null) return undefined;
-  for (const name of ["good", "failed"]) if (fields?.has(name) === false) reader.complain(field.value, `${what}: "${name}" is missing, the status that the process ends with then`);
+  for (const name of ["good", "failed"])
+    if (fields?.has(name) === false) reader.complain(field.value, `${what}: "${name}" is missing, the status that the process ends with then`);
   const good = reader.readNumber(fields?.get("good"), `${what}.good`, 0, HIGHEST_STATUS);
   const failed = reader.readNumber(fields?.get("failed"), `${what}.failed`, 0, HIGHEST_STATUS);
   return good === null || failed === null ? undefined : { good, failed };
@@ -104,13 +105,19 @@ function readEngine(reader: FieldReader, { key, name, value }: Entry): CommandCo
   const imageText = reader.readText(fields.get("image"), `${what}.image`);
   const image = COMMAND_IMAGES.find((kind) => kind === imageText);
   if (imageText !== null && image === undefined)
-    reader.complain(fields.get("image")?.value ?? null, `${what}.image: "${imageText}" is not ${COMMAND_IMAGES.join(", ")}${suggest(imageText, COMMAND_IMAGES)}`);
+    reader.complain(
+      fields.get("image")?.value ?? null,
+      `${what}.image: "${imageText}" is not ${COMMAND_IMAGES.join(", ")}${suggest(imageText, COMMAND_IMAGES)}`,
+    );
   const files = readTexts(reader, fields.get("files"), `${what}.files`, WORD, "a word like config");
   const known = [...PLACEHOLDERS, ...Object.keys(files)];
-  for (const word of Object.keys(files)) if ((PLACEHOLDERS as readonly string[]).includes(word)) reader.complain(fields.get("files")?.value ?? null, `${what}.files: {${word}} means something already`);
+  for (const word of Object.keys(files))
+    if ((PLACEHOLDERS as readonly string[]).includes(word))
+      reader.complain(fields.get("files")?.value ?? null, `${what}.files: {${word}} means something already`);
   for (const place of ["command", "environment", "files", "console"]) checkPlaceholders(reader, fields.get(place)?.value ?? null, `${what}.${place}`, known);
   const [binary, ...args] = readList(reader, fields.get("command"), `${what}.command`);
-  if (binary === undefined && fields.has("command")) reader.complain(fields.get("command")?.value ?? null, `${what}.command: expected a program and its arguments`);
+  if (binary === undefined && fields.has("command"))
+    reader.complain(fields.get("command")?.value ?? null, `${what}.command: expected a program and its arguments`);
   const consoleFile = readConsole(reader, fields.get("console"), `${what}.console`);
   const exit = readExit(reader, fields.get("exit"), `${what}.exit`);
   const timeoutMs = readTimeout(reader, fields.get("timeout"), `${what}.timeout`);

@@ -22,7 +22,11 @@ interface Ended {
 }
 
 function run(args: readonly string[], cwd = copy): Ended {
-  const { status, stdout, stderr } = spawnSync(nodeBinary(), args, { cwd, encoding: "utf8", env: { ...process.env, NO_COLOR: "1", NODE_TEST_CONTEXT: undefined } });
+  const { status, stdout, stderr } = spawnSync(nodeBinary(), args, {
+    cwd,
+    encoding: "utf8",
+    env: { ...process.env, NO_COLOR: "1", NODE_TEST_CONTEXT: undefined },
+  });
   return { status, text: `${stdout}${stderr}` };
 }
 
@@ -47,7 +51,8 @@ test("the tree with a new target", async (t) => {
     assert.equal(checked.status, 0, checked.text);
   });
 
-  const guestspec = (...args: readonly string[]): Ended => run(["--disable-warning=ExperimentalWarning", "--import=./tools/tsx-hook.mjs", "bin/main.ts", ...args]);
+  const guestspec = (...args: readonly string[]): Ended =>
+    run(["--disable-warning=ExperimentalWarning", "--import=./tools/tsx-hook.mjs", "bin/main.ts", ...args]);
 
   await t.test("is among the targets", () => {
     const { text } = guestspec("targets");

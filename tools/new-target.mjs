@@ -23,7 +23,11 @@ const LISTS = [
     before: /(?<=LOADERS: [^\n]*\n(?:  [^\n]*\n)*)(?=\]\);)/,
     line: '  ["@NAME@", async () => (await import("./@NAME@/machine-language.ts")).@CONSTANT@],\n',
   },
-  { file: "runtime/engines/trap-names.ts", before: /(?=import type \{ FrameTrap)/, line: 'import { EXCEPTIONS as @CONSTANT@ } from "../../isa/@NAME@/traps.ts";\n' },
+  {
+    file: "runtime/engines/trap-names.ts",
+    before: /(?=import type \{ FrameTrap)/,
+    line: 'import { EXCEPTIONS as @CONSTANT@ } from "../../isa/@NAME@/traps.ts";\n',
+  },
   {
     file: "runtime/engines/trap-names.ts",
     before: /(?<=EXCEPTION_NAMES: [^\n]*\n(?:  [^\n]*\n)*)(?=\]\);)/,
@@ -65,7 +69,10 @@ function changedFiles(name, root) {
     if (text === undefined) throw new UsageError(`${path} is not there: --root is the folder of a checkout`);
     if (unless !== undefined && new RegExp(fill(unless.source, name)).test(text)) continue;
     if (!before.test(text)) throw new UsageError(`${file} has no list that ${before} finds; tools/new-target.mjs has to follow it`);
-    texts.set(file, text.replace(before, () => fill(line, name)));
+    texts.set(
+      file,
+      text.replace(before, () => fill(line, name)),
+    );
   }
   return [...texts].map(([path, text]) => ({ path, text }));
 }

@@ -162,9 +162,10 @@ async function outsideRequest(options: ParsedOptions, targets: readonly RunTarge
 
 /** Behind a report that people read, and beside one that programs read. */
 function writeComparison(comparison: Comparison, isForPeople: boolean, io: Io): void {
-  const write = isForPeople ? io.out : io.err;
   const lines = comparison.format({ color: isForPeople ? io.outColor : io.errColor, columns: io.columns() });
-  write(`\n${lines.join("\n")}\n`);
+  const text = `\n${lines.join("\n")}\n`;
+  if (isForPeople) io.out(text);
+  else io.err(text);
 }
 
 interface FilterLanguage {

@@ -44,7 +44,10 @@ test("the image follows the boot sector, on a disk of whole cylinders", () => {
 });
 
 test("a loader that is wrong, or too long, is told with its place", () => {
-  assert.throws(() => writeDisk(imageOf(8192), { assemble }, { file: "boot.s", text: ".code16\nmov ax, nowhere\n" }), /^Error: boot\.s:2:9: `nowhere` is an address/);
+  assert.throws(
+    () => writeDisk(imageOf(8192), { assemble }, { file: "boot.s", text: ".code16\nmov ax, nowhere\n" }),
+    /^Error: boot\.s:2:9: `nowhere` is an address/,
+  );
   assert.throws(() => writeDisk(imageOf(8192), { assemble }, { file: "boot.s", text: ".zero 511\n" }), /boot\.s has 511 bytes, the boot sector room for 510/);
 });
 

@@ -56,7 +56,10 @@ function makeFolder(context: TestContext): string {
   return folder;
 }
 
-async function run(folder: string, args: readonly string[]): Promise<{ readonly code: number | null; readonly results: readonly TestFinished[]; readonly stderr: string }> {
+async function run(
+  folder: string,
+  args: readonly string[],
+): Promise<{ readonly code: number | null; readonly results: readonly TestFinished[]; readonly stderr: string }> {
   const outcome = await runTool(["run", ...args, "--reporter", "ndjson=events"], { cwd: folder, env: { TMPDIR: join(folder, "tmp"), GUESTSPEC_REQUIRE: "" } });
   assert.deepEqual(readdirSync(join(folder, "tmp")), [], "nothing is left");
   assert.ok(existsSync(join(folder, "events")), outcome.stderr);
@@ -76,7 +79,8 @@ for (const { engine, program, specs } of [
     const folder = makeFolder(context);
     const there = await run(folder, [...specs, "--engine", engine]);
     const here = await run(folder, specs);
-    const verdicts = ({ results }: { readonly results: readonly TestFinished[] }): readonly string[] => results.map((result) => `${nameOf(result)} ${result.verdict}`);
+    const verdicts = ({ results }: { readonly results: readonly TestFinished[] }): readonly string[] =>
+      results.map((result) => `${nameOf(result)} ${result.verdict}`);
     assert.equal(there.code, 0, there.stderr);
     assert.ok(there.results.length > 100);
     assert.deepEqual(verdicts(there), verdicts(here));
@@ -113,7 +117,11 @@ test("a disk boots in QEMU by itself", { skip: missing("qemu", "qemu-system-x86_
   const args = ["-machine", "pc", "-cpu", "max", "-m", "64", "-display", "none", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"];
   let text = "";
   try {
-    execFileSync("qemu-system-x86_64", [...args, "-drive", "file=build/specs/kunit/add.x86_64.img,format=raw,if=ide"], { cwd: folder, timeout: 60_000, stdio: ["ignore", "pipe", "pipe"] });
+    execFileSync("qemu-system-x86_64", [...args, "-drive", "file=build/specs/kunit/add.x86_64.img,format=raw,if=ide"], {
+      cwd: folder,
+      timeout: 60_000,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
   } catch (error) {
     // isa-debug-exit has no status 0.
     const { status, stdout } = error as { readonly status: number | null; readonly stdout: Buffer };

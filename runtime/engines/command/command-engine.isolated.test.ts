@@ -89,9 +89,16 @@ async function run(starts: readonly string[], config: Partial<CommandConfig> = {
   const [compiled] = compileSpecs(["s.gspec"], { texts: { "s.gspec": text } });
   if (compiled === undefined) throw new Error("no image");
   const image: EngineImage = { ...compiled, machine: machineOf(engine, bytecodeVirt), engine: "fake", native: NATIVE };
-  const units = (compiled.manifest.suites[0]?.tests ?? []).map(
-    (_test, index): FleetUnit => ({ index, image: 0, suite: 0, test: index, case: 0, opensSuite: index === 0, closesSuite: false, closesTable: false }),
-  );
+  const units = (compiled.manifest.suites[0]?.tests ?? []).map((_test, index): FleetUnit => ({
+    index,
+    image: 0,
+    suite: 0,
+    test: index,
+    case: 0,
+    opensSuite: index === 0,
+    closesSuite: false,
+    closesTable: false,
+  }));
   const results: TestFinished[] = [];
   const words: string[] = [];
   let isRefused = false;
@@ -128,7 +135,9 @@ test("the console may be a file", async () => {
 });
 
 test("failures are told with what the text says", async () => {
-  const told = await run([`${ktap("noise", "  # s.gspec:5:19: 2 == 2", "  #   2 = 0x2", "  # a remark", "  ok 1 a", "  # s.gspec:5:19: 2 == 2", "  not ok 2 b", "  not ok 3 c", "not ok 1 s")}\x000`]);
+  const told = await run([
+    `${ktap("noise", "  # s.gspec:5:19: 2 == 2", "  #   2 = 0x2", "  # a remark", "  ok 1 a", "  # s.gspec:5:19: 2 == 2", "  not ok 2 b", "  not ok 3 c", "not ok 1 s")}\x000`,
+  ]);
   assert.equal(verdicts(told), "fail fail fail");
   assert.match(message(told, 1), /^expected 2 == 2/);
   assert.equal(told.results[1]?.failures[0]?.frame?.line, 5);
@@ -181,7 +190,11 @@ test("a status that is to say something must agree", async () => {
 
 test("expected failures and skips keep their meaning", async () => {
   const text = `suite "s"\n\ntest "a" xfail "known" { expect 1 == 2 }\n\ntest "b" xfail "gone" { expect 1 == 1 }\n\ntest "c" { expect 1 == 1 }\n`;
-  const told = await run([`${ktap("  # s.gspec:3:32: 1 == 2", "  ok 1 a # XFAIL known", "  not ok 2 b # XFAIL gone", "  #   why", "  ok 3 c # SKIP", "not ok 1 s")}\x000`], {}, text);
+  const told = await run(
+    [`${ktap("  # s.gspec:3:32: 1 == 2", "  ok 1 a # XFAIL known", "  not ok 2 b # XFAIL gone", "  #   why", "  ok 3 c # SKIP", "not ok 1 s")}\x000`],
+    {},
+    text,
+  );
   assert.equal(verdicts(told), "xfail xpass skip");
   assert.equal(told.results[2]?.reason, "why");
 });

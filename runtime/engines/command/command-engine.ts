@@ -155,7 +155,10 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
     const own = judge(context, outcome, transcript, { ...limits, elapsedNs: limits.timeoutNs, executed: 0 }, true);
     const failures: Failure[] = own.failures.map((failure, index) => {
       // Which of the limits that the image sets by itself, it does not say; those of the test it does not know.
-      const told = failure.kind === "timeout" ? { ...failure, message: failure.message.replace(/^the limit of .* was reached/, "the image's own time limit was reached") } : failure;
+      const told =
+        failure.kind === "timeout"
+          ? { ...failure, message: failure.message.replace(/^the limit of .* was reached/, "the image's own time limit was reached") }
+          : failure;
       return index === 0 ? withRow(context, told, row, test.file, test.line) : told;
     });
     let { verdict } = own;
@@ -197,14 +200,14 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
   /** One start of the VMM. Gives the cases that it left, less the one that it was lost with. */
   async function runOnce(lane: Lane, group: Group, context: ReportContext, left: readonly Wanted[]): Promise<readonly Wanted[]> {
     const { image, suite, engine } = group;
-    const { now } = options.host;
+    const { host } = options;
     const waitingFor = new Map(left.map((wanted) => [wanted.row, wanted]));
     const expected = expectedResults(suite);
     const words = [selectionWord(suite, (_test, row) => waitingFor.has(row)), `seed=${options.cases.seed}`];
     const contents = await options.bootFile(image, engine, words.filter((word) => word !== null).join(" "));
     if (!mayGoOn()) return [];
     const reader = createKtapReader(expected);
-    let since = now();
+    let since = host.now();
     let held: Held | null = null;
     /** A bad result at a level explains those above it. */
     let hasBad = false;
@@ -215,8 +218,8 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
       held = null;
     };
     const announce = (): void => {
-      const next = expected.slice(reader.next).find((result) => result.case !== null && waitingFor.has(result.case.row));
-      lane.current = next?.case == null ? -1 : (waitingFor.get(next.case.row)?.index ?? -1);
+      const [next] = expected.slice(reader.next).flatMap((result) => (result.case === null ? [] : (waitingFor.get(result.case.row) ?? [])));
+      lane.current = next?.index ?? -1;
       if (lane.current >= 0) options.onRunning(lane.current, lane.number);
     };
     const take = (line: KtapResult): void => {
@@ -232,8 +235,8 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
       if (wanted === undefined) return;
       waitingFor.delete(awaited.case.row);
       release();
-      const wallMs = now() - since;
-      since = now();
+      const wallMs = host.now() - since;
+      since = host.now();
       held = { wanted, result: finish(group, wanted, { ...judgeCase(group, context, wanted, line, line, { kind: "returned", values: [] }), wallMs }) };
       announce();
     };
@@ -265,7 +268,7 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
     release();
     if (lost === undefined) return [];
     const outcome = lostOutcome(reader, end, engine.name, details);
-    report(finish(group, lost, { ...judgeCase(group, context, lost, reader.rest(), null, outcome), wallMs: now() - since }), lost);
+    report(finish(group, lost, { ...judgeCase(group, context, lost, reader.rest(), null, outcome), wallMs: host.now() - since }), lost);
     return others;
   }
 
@@ -330,9 +333,9 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
     async terminate() {
       isEnding = true;
       await Promise.all(
-        lanes.map(({ running }) => {
+        lanes.map(async ({ running }) => {
           running?.stop();
-          return running?.ended;
+          await running?.ended;
         }),
       );
     },
