@@ -392,8 +392,10 @@ resume:
 1:  ld      t0, 176(tp)
     .4byte  TRAP_RETURN
 
-# User mode lets other CPUs run, and goes on behind its call: t0 is its address.
+# User mode lets other CPUs run, and goes on behind its call: t0 is its address. The number does not stay in its register, where a later
+# call that sets none would be taken for this one.
 user_yields:
+    sd      zero, 136(sp)
     addi    t0, t0, 4
     sd      t0, 256(sp)
     jal     platform.relax
