@@ -8,6 +8,12 @@ export const CPU_BLOCK_SIZE = 256;
 /** Frames up to this need no check of the stack limit in functions that call nothing. */
 export const UNCHECKED_FRAME = 256;
 
+/** An image is compact when its code and constants are surely less than this, and code can name all of them with short distances. */
+export const COMPACT_SIZE = 1 << 19;
+
+/** Bytes of machine code for an instruction of the bytecode: more than on any target on average. */
+export const CODE_PER_INSTRUCTION = 16;
+
 /** How many loops and calls a CPU makes between two polls. */
 export const FUEL = 65536;
 

@@ -44,14 +44,30 @@ export interface EmissionContext {
   readonly locations: readonly Location[];
   /** Labels of the items; further ones are numbered from here. */
   readonly labels: number;
+  /** Code and constants of the whole image are less than `COMPACT_SIZE`. */
+  readonly isCompact: boolean;
   /** Number of a signature, for its word. */
   readonly signatureNumber: (params: readonly ScalarType[], results: readonly ScalarType[]) => number;
+}
+
+interface CodeBuffer {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView;
+}
+
+/** Functions are written one after the other, each until it is resolved: they can share the memory. */
+let spare: CodeBuffer = createBuffer(4096);
+
+function createBuffer(size: number): CodeBuffer {
+  const bytes = new Uint8Array(size);
+  return { bytes, view: new DataView(bytes.buffer) };
 }
 
 export class Emission {
   readonly target: NativeTarget;
   readonly module: Module;
   readonly frame: Frame;
+  readonly isCompact: boolean;
   readonly signatureNumber: EmissionContext["signatureNumber"];
   readonly relocations: CodeRelocation[] = [];
   readonly marks: LineMark[] = [];
@@ -59,8 +75,7 @@ export class Emission {
   at = -1;
   private readonly types: readonly ScalarType[];
   private readonly locations: readonly Location[];
-  private bytes = new Uint8Array(1024);
-  private view = new DataView(this.bytes.buffer);
+  private buffer = spare;
   private size = 0;
   private readonly bound: number[] = [];
   private readonly uses: LabelUse[] = [];
@@ -74,6 +89,7 @@ export class Emission {
     this.target = context.target;
     this.module = context.module;
     this.frame = context.frame;
+    this.isCompact = context.isCompact;
     this.types = context.types;
     this.locations = context.locations;
     this.signatureNumber = context.signatureNumber;
@@ -95,34 +111,34 @@ export class Emission {
     return this.types[register] ?? "i64";
   }
 
-  private reserve(bytes: number): void {
-    if (this.size + bytes <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(2 * this.bytes.length, this.size + bytes));
-    grown.set(this.bytes);
-    this.bytes = grown;
-    this.view = new DataView(grown.buffer);
+  private reserve(size: number): void {
+    const { bytes } = this.buffer;
+    if (this.size + size <= bytes.length) return;
+    const grown = new Uint8Array(Math.max(2 * bytes.length, this.size + size));
+    grown.set(bytes);
+    this.buffer = spare = { bytes: grown, view: new DataView(grown.buffer) };
   }
 
   word(value: number): void {
     this.reserve(4);
-    this.view.setUint32(this.size, value >>> 0, true);
+    this.buffer.view.setUint32(this.size, value >>> 0, true);
     this.size += 4;
   }
 
   half(value: number): void {
     this.reserve(2);
-    this.view.setUint16(this.size, value, true);
+    this.buffer.view.setUint16(this.size, value, true);
     this.size += 2;
   }
 
   byte(value: number): void {
     this.reserve(1);
-    this.bytes[this.size++] = value;
+    this.buffer.bytes[this.size++] = value;
   }
 
   append(bytes: Uint8Array): void {
     this.reserve(bytes.length);
-    this.bytes.set(bytes, this.size);
+    this.buffer.bytes.set(bytes, this.size);
     this.size += bytes.length;
   }
 
@@ -181,7 +197,7 @@ export class Emission {
 
   /** Fills in the distances to labels. Returns the branches that want their other form; if there are none the code is final. */
   resolve(): { readonly code: Uint8Array; readonly flips: readonly number[]; readonly problem: string | undefined } {
-    const code = this.bytes.slice(0, this.size);
+    const code = this.buffer.bytes.slice(0, this.size);
     const flips: number[] = [];
     let problem: string | undefined;
     for (const { offset, kind, label, branch } of this.uses) {

@@ -220,49 +220,55 @@ export function blockStarts(items: readonly Item[]): readonly number[] {
  * that is once a constant and once a sum would be neither for the back end. `types` grows with them.
  */
 function splitLocals(types: ScalarType[], items: Item[]): { readonly isLocal: boolean[] } {
+  const count = types.length;
   const isLocal = types.map(() => false);
   const starts = blockStarts(items);
-  /** Blocks that read a register before they write it: only there a value comes from elsewhere. */
-  const exposed = new Uint8Array(types.length);
+  // By register; arrays, because this is done for every function. Items' indices and blocks count from 1: 0 is none.
+  /** The block that has written it last. */
+  const writtenIn = new Int32Array(count);
+  /** Blocks that read it before they write it: only there a value comes from elsewhere. */
+  const exposed = new Uint8Array(count);
   for (let b = 0; b + 1 < starts.length; b++) {
-    const written = new Set<Virtual>();
     for (let i = starts[b] ?? 0; i < (starts[b + 1] ?? 0); i++) {
       const item = items[i];
       if (item === undefined) continue;
-      for (const register of registersRead(item)) if (!written.has(register)) exposed[register] = 1;
-      for (const register of registersWritten(item)) written.add(register);
+      for (const register of registersRead(item)) if (writtenIn[register] !== b + 1) exposed[register] = 1;
+      for (const register of registersWritten(item)) writtenIn[register] = b + 1;
     }
   }
+  /** Its last definition: in the block at hand the value may leave it. */
+  const definedBy = new Int32Array(count);
+  /** What it is called from there on, and in which block. */
+  const names = new Int32Array(count);
+  const namedIn = new Int32Array(count);
   for (let b = 0; b + 1 < starts.length; b++) {
     const start = starts[b] ?? 0;
     const end = starts[b + 1] ?? 0;
-    /** Index of the last definition of each register: its value may leave the block. */
-    const lastDefinition = new Map<Virtual, number>();
     for (let i = start; i < end; i++) {
       const item = items[i];
-      if (item?.kind === "op") for (const register of item.dst) lastDefinition.set(register, i);
+      if (item?.kind === "op") for (const register of item.dst) definedBy[register] = i + 1;
     }
-    if (lastDefinition.size === 0) continue;
-    const names = new Map<Virtual, Virtual>();
-    const renamed = (register: Virtual): Virtual => names.get(register) ?? register;
+    const renamed = (register: Virtual): Virtual => (namedIn[register] === b + 1 ? (names[register] ?? register) : register);
     for (let i = start; i < end; i++) {
       const item = items[i];
       if (item === undefined) continue;
       switch (item.kind) {
         case "op": {
+          const { kind, op, type, to, imm, at } = item;
           const src = item.src.map(renamed);
           const dst = item.dst.map((register) => {
-            if (exposed[register] === 1 && lastDefinition.get(register) === i) {
-              names.delete(register);
+            if (exposed[register] === 1 && definedBy[register] === i + 1) {
+              namedIn[register] = 0;
               return register;
             }
             const fresh = types.length;
             types.push(types[register] ?? "i64");
             isLocal.push(true);
-            names.set(register, fresh);
+            names[register] = fresh;
+            namedIn[register] = b + 1;
             return fresh;
           });
-          items[i] = { ...item, src, dst };
+          items[i] = { kind, op, type, to, dst, src, imm, at };
           break;
         }
         case "branch":

@@ -4,6 +4,7 @@
 
 import { TEXT_START } from "../../isa/assembly/instruction-set.ts";
 import type { DataSymbol } from "../../isa/bytecode/module.ts";
+import type { Numbers } from "../lower/units.ts";
 import { signatureWord } from "./abi.ts";
 import type { Reference } from "./emission.ts";
 import { LinkError, MAX_CPUS, STACK_RESERVE, STACK_SIZE, type AssembledEntry } from "./entry.ts";
@@ -127,7 +128,7 @@ export function imageSize(lowered: LoweredModule, entry: AssembledEntry): ImageS
 }
 
 export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAddress, writableBase: writableAddress, pack }: LinkOptions): NativeImage {
-  const { target, module, functions, addressed, signatureNumber } = lowered;
+  const { target, module, functions, numbers, addressed, signatureNumber } = lowered;
   const layout = layOut(lowered, entry, pack === undefined);
   // Addresses of images are far below 2^53.
   const base = Number(baseAddress);
@@ -162,12 +163,12 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
     if (symbol !== undefined) return symbolAddresses[symbol] ?? 0;
     throw new LinkError(`${entry.file} and compiled code name \`${name}\`, which is neither a label, an exported function nor a variable of the image`);
   };
-  const addressOf = (to: Reference): number => {
+  const addressOf = (to: Reference, shared: Numbers | null): number => {
     switch (to.kind) {
       case "function":
-        return functionAddress(to.function);
+        return functionAddress(shared?.function.get(to.function) ?? to.function);
       case "symbol":
-        return symbolAddresses[to.symbol] ?? 0;
+        return symbolAddresses[shared?.symbol.get(to.symbol) ?? to.symbol] ?? 0;
       case "label":
         return named(to.name);
     }
@@ -187,7 +188,7 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
     bytes.set(code, start);
     const { name = "", signature } = module.functions[index] ?? {};
     if (addressed.has(index) && signature !== undefined) view.setUint32(start - 4, signatureWord(signatureNumber(signature.params, signature.results)), true);
-    for (const { offset, kind, to, addend } of relocations) patch(kind, start + offset, addressOf(to), addend, name);
+    for (const { offset, kind, to, addend } of relocations) patch(kind, start + offset, addressOf(to, numbers[index] ?? null), addend, name);
   });
   module.symbols.forEach((symbol, index) => {
     if (symbol.writable && isZero(symbol)) return;
@@ -218,13 +219,9 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
   ];
   fields.forEach((field, index) => view.setBigUint64((layout.symbols[image] ?? 0) + 8 * index, BigInt(field), true));
 
-  const symbols: NativeSymbol[] = [
-    ...[...entry.labels].map(([name, offset]): NativeSymbol => ({ name, address: BigInt(base + offset), size: 0, kind: "function" })),
-    ...functions.map(
-      ({ code }, index): NativeSymbol => ({ name: module.functions[index]?.name ?? "", address: BigInt(functionAddress(index)), size: code.length, kind: "function" }),
-    ),
-    ...module.symbols.map(({ name, size }, index): NativeSymbol => ({ name, address: BigInt(symbolAddresses[index] ?? 0), size, kind: "object" })),
-  ];
+  // Made when somebody looks: most runs have no failure that asks for a line.
+  let symbols: readonly NativeSymbol[] | null = null;
+  let lines: readonly NativeLine[] | null = null;
   return {
     target: target.name,
     machine,
@@ -236,8 +233,12 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
     pack: pack ?? null,
     entry: BigInt(named("guest_start")),
     labels: new Map([...entry.labels].map(([name, offset]) => [name, BigInt(base + offset)])),
-    symbols: symbols.sort((a, b) => Number(a.address - b.address)),
-    lines: listLines(lowered, functionAddress),
+    get symbols() {
+      return (symbols ??= listSymbols(lowered, entry, base, functionAddress, symbolAddresses));
+    },
+    get lines() {
+      return (lines ??= listLines(lowered, functionAddress));
+    },
     files: module.files,
     codeStart: BigInt(base + layout.codeStart),
     codeEnd: BigInt(base + layout.codeEnd),
@@ -245,10 +246,27 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
   };
 }
 
-function listLines({ module, functions }: LoweredModule, functionAddress: (index: number) => number): readonly NativeLine[] {
+function listSymbols(
+  { module, functions }: LoweredModule,
+  entry: AssembledEntry,
+  base: number,
+  functionAddress: (index: number) => number,
+  symbolAddresses: readonly number[],
+): readonly NativeSymbol[] {
+  const symbols: NativeSymbol[] = [
+    ...[...entry.labels].map(([name, offset]): NativeSymbol => ({ name, address: BigInt(base + offset), size: 0, kind: "function" })),
+    ...functions.map(
+      ({ code }, index): NativeSymbol => ({ name: module.functions[index]?.name ?? "", address: BigInt(functionAddress(index)), size: code.length, kind: "function" }),
+    ),
+    ...module.symbols.map(({ name, size }, index): NativeSymbol => ({ name, address: BigInt(symbolAddresses[index] ?? 0), size, kind: "object" })),
+  ];
+  return symbols.sort((a, b) => Number(a.address - b.address));
+}
+
+function listLines({ module, functions, numbers }: LoweredModule, functionAddress: (index: number) => number): readonly NativeLine[] {
   return functions.flatMap(({ marks }, index) =>
     marks.map(({ offset, location }): NativeLine => {
-      const place = module.locations[location];
+      const place = module.locations[numbers[index]?.location.get(location) ?? location];
       const address = BigInt(functionAddress(index) + offset);
       return place === undefined ? { address, file: -1, line: 0, column: 0 } : { address, file: place.file, line: place.line, column: place.column };
     }),

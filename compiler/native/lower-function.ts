@@ -24,6 +24,7 @@ export interface NativeFunction {
 export interface LowerContext {
   readonly target: NativeTarget;
   readonly module: Module;
+  readonly isCompact: boolean;
   readonly signatureNumber: EmissionContext["signatureNumber"];
 }
 
@@ -186,7 +187,7 @@ function locate(code: Items, remade: readonly (Location | undefined)[], allocati
 }
 
 export function lowerFunction(fn: BytecodeFunction, context: LowerContext): NativeFunction {
-  const { target, module, signatureNumber } = context;
+  const { target, module, isCompact, signatureNumber } = context;
   const { registers } = target;
   const code = prepareItems(fn, (instruction) => illegalValue(instruction, module, target.name));
   const liveness = findLiveness(code);
@@ -203,7 +204,7 @@ export function lowerFunction(fn: BytecodeFunction, context: LowerContext): Nati
   });
   const frame = makeFrame(fn, code, context, allocation, named);
   const locations = locate(code, remade, allocation, frame);
-  const emission: EmissionContext = { target, module, frame, types: code.types, locations, labels: code.labels, signatureNumber };
+  const emission: EmissionContext = { target, module, frame, types: code.types, locations, labels: code.labels, isCompact, signatureNumber };
   const flipped = new Set<number>();
   for (;;) {
     const e = new Emission(emission, flipped);

@@ -4,15 +4,17 @@
 
 import type { Module, ScalarType } from "../../isa/bytecode/module.ts";
 import { addressedFunctions, type Numbers, type Origin, type Unit } from "../lower/units.ts";
-import type { CodeRelocation } from "./emission.ts";
+import { CODE_PER_INSTRUCTION, COMPACT_SIZE } from "./abi.ts";
 import { lowerFunction, type NativeFunction } from "./lower-function.ts";
 import type { NativeTarget } from "./target.ts";
 
 export interface LoweredModule {
   readonly target: NativeTarget;
   readonly module: Module;
-  /** In the order of the module's. */
+  /** In the order of the module's. Those that images share are the same objects, with the numbers of the first image. */
   readonly functions: readonly NativeFunction[];
+  /** By function: what these numbers are here; null: the same. */
+  readonly numbers: readonly (Numbers | null)[];
   /** Functions whose addresses are taken, by code or by data. */
   readonly addressed: ReadonlySet<number>;
   readonly signatureNumber: SignatureNumber;
@@ -23,8 +25,9 @@ export type SignatureNumber = (params: readonly ScalarType[], results: readonly 
 /** What the images of a compilation share. */
 export interface NativeCache {
   readonly signatureNumber: SignatureNumber;
-  /** Machine code with the numbers of the unit's first image. */
-  readonly functions: Map<Unit, NativeFunction>;
+  /** Machine code with the numbers of the unit's first image: in compact images, and in others. */
+  readonly compact: Map<Unit, NativeFunction>;
+  readonly large: Map<Unit, NativeFunction>;
 }
 
 /** Numbers go by the signature itself, so that code with a number in it fits every image. */
@@ -36,7 +39,7 @@ export function createNativeCache(): NativeCache {
     if (number === undefined) known.set(key, (number = known.size + 1));
     return number;
   };
-  return { signatureNumber, functions: new Map() };
+  return { signatureNumber, compact: new Map(), large: new Map() };
 }
 
 function allAddressed(module: Module, origins: readonly (Origin | null)[]): ReadonlySet<number> {
@@ -50,36 +53,27 @@ function allAddressed(module: Module, origins: readonly (Origin | null)[]): Read
   return found;
 }
 
-function renumberReference(relocation: CodeRelocation, numbers: Numbers): CodeRelocation {
-  const { to } = relocation;
-  switch (to.kind) {
-    case "function":
-      return { ...relocation, to: { kind: "function", function: numbers.function.get(to.function) ?? to.function } };
-    case "symbol":
-      return { ...relocation, to: { kind: "symbol", symbol: numbers.symbol.get(to.symbol) ?? to.symbol } };
-    case "label":
-      return relocation;
-  }
-}
-
-function renumber(fn: NativeFunction, numbers: Numbers): NativeFunction {
-  return {
-    ...fn,
-    relocations: fn.relocations.map((relocation) => renumberReference(relocation, numbers)),
-    marks: fn.marks.map(({ offset, location }) => ({ offset, location: numbers.location.get(location) ?? location })),
-  };
+function isCompactModule({ symbols, functions }: Module, origins: readonly (Origin | null)[]): boolean {
+  const constants = symbols.reduce((sum, { size, align, writable }) => sum + (writable ? 0 : size + align), 0);
+  const instructions = functions.reduce((sum, fn, index) => sum + (origins[index]?.unit.fn ?? fn).body.length, 0);
+  return constants + CODE_PER_INSTRUCTION * instructions < COMPACT_SIZE;
 }
 
 /** `origins` is by function, as the compilation told it. */
 export function lowerModule(module: Module, target: NativeTarget, origins: readonly (Origin | null)[] = [], cache: NativeCache = createNativeCache()): LoweredModule {
   const { signatureNumber } = cache;
-  const functions = module.functions.map((fn, index) => {
+  const isCompact = isCompactModule(module, origins);
+  const known = isCompact ? cache.compact : cache.large;
+  const functions: NativeFunction[] = [];
+  const numbers: (Numbers | null)[] = [];
+  module.functions.forEach((fn, index) => {
     const origin = origins[index] ?? null;
-    const known = origin === null ? undefined : cache.functions.get(origin.unit);
-    if (origin !== null && known !== undefined) return origin.numbers === null ? known : renumber(known, origin.numbers);
-    const made = lowerFunction(fn, { target, module, signatureNumber });
-    if (origin?.numbers === null) cache.functions.set(origin.unit, made);
-    return made;
+    const shared = origin === null ? undefined : known.get(origin.unit);
+    const made = shared ?? lowerFunction(fn, { target, module, isCompact, signatureNumber });
+    // What the first image of a unit had made in the other way is made with this image's numbers, and not kept.
+    if (origin?.numbers === null) known.set(origin.unit, made);
+    functions.push(made);
+    numbers.push(shared === undefined ? null : (origin?.numbers ?? null));
   });
-  return { target, module, functions, addressed: allAddressed(module, origins), signatureNumber };
+  return { target, module, functions, numbers, addressed: allAddressed(module, origins), signatureNumber };
 }

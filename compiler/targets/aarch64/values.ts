@@ -3,7 +3,8 @@
 
 import { encodeLogicalImmediate, type RegisterWidth } from "../../../isa/aarch64/logical-immediate.ts";
 import { moveConstant } from "../../../isa/aarch64/move-constant.ts";
-import type { Module, ScalarType } from "../../../isa/bytecode/module.ts";
+import type { ScalarType } from "../../../isa/bytecode/module.ts";
+import { COMPACT_SIZE } from "../../native/abi.ts";
 import type { Emission, Reference } from "../../native/emission.ts";
 import type { Virtual } from "../../native/items.ts";
 import { bitsOf } from "../../native/lower-function.ts";
@@ -114,29 +115,16 @@ export function storeStack(e: Emission, register: number, offset: number): void 
   e.word(enc.storeScaled[64](register, T2, 0));
 }
 
-/** ADR reaches 1 MiB; what images never write is mostly far smaller, and then every address in it takes one instruction. */
-const NEAR = 1 << 19;
-
-const nearModules = new WeakMap<Module, boolean>();
-
-/** Whether code reaches all functions and constants. Variables may be anywhere: in a pack they are far from the code. */
-function isNear(module: Module): boolean {
-  let near = nearModules.get(module);
-  if (near === undefined) {
-    const data = module.symbols.reduce((sum, { size, align, writable }) => sum + (writable ? 0 : size + align), 0);
-    const instructions = module.functions.reduce((sum, { body }) => sum + body.length, 0);
-    near = data < NEAR && 16 * instructions < NEAR;
-    nearModules.set(module, near);
-  }
-  return near;
-}
-
 type Placed = Location & { kind: "symbol" | "function" };
 
+/**
+ * ADR reaches 1 MiB, which is all that is read only in a compact image: its address takes one instruction. Variables may be anywhere; in
+ * a pack they are far from the code.
+ */
 function isInReach(e: Emission, to: Placed): boolean {
-  if (!isNear(e.module)) return false;
+  if (!e.isCompact) return false;
   if (to.kind === "function") return true;
-  return e.module.symbols[to.symbol]?.writable === false && to.offset >= 0 && to.offset < NEAR;
+  return e.module.symbols[to.symbol]?.writable === false && to.offset >= 0 && to.offset < COMPACT_SIZE;
 }
 
 const referenceTo = (to: Placed): Reference => (to.kind === "symbol" ? { kind: "symbol", symbol: to.symbol } : { kind: "function", function: to.function });
