@@ -96,9 +96,9 @@ test("values that live in one block are apart from each other", () => {
     %1 = mul.i32 %0, %0
     return %1
   }`);
-  assert.deepEqual(lines(code), ["const %2 <- 5", "mul %0 <- %0 %2", "mul %3 <- %0 %0", "return <- %3"]);
-  assert.deepEqual(code.isLocal, [false, false, true, true]);
-  assert.deepEqual(code.types, ["i32", "i32", "i32", "i32"]);
+  assert.deepEqual(lines(code), ["const %2 <- 5", "mul %3 <- %0 %2", "mul %4 <- %3 %3", "return <- %4"]);
+  assert.deepEqual(code.isLocal, [false, false, true, true, true]);
+  assert.deepEqual(code.types, ["i32", "i32", "i32", "i32", "i32"]);
 });
 
 test("the last value in a block keeps its register where another block wants it", () => {
@@ -112,6 +112,39 @@ test("the last value in a block keeps its register where another block wants it"
     return %2
   }`);
   assert.deepEqual(lines(code), ["neg %3 <- %0", "not %2 <- %3", "unless %1 L0", "neg %2 <- %2", "L0:", "return <- %2"]);
+});
+
+test("values that have nothing to do with each other are apart also where other blocks read them", () => {
+  const code = prepare(`func @f (i32, i8) -> (i32) {
+    reg %2:i32
+    %2 = neg.i32 %0
+    if %1
+      %2 = not.i32 %0
+    end
+    %0 = add.i32 %0, %2
+    %2 = neg.i32 %0
+    if %1
+      %2 = not.i32 %0
+    end
+    return %2
+  }`);
+  assert.deepEqual(lines(code), [
+    ...["neg %2 <- %0", "unless %1 L0", "not %2 <- %0", "L0:"],
+    ...["add %3 <- %0 %2", "neg %4 <- %3", "unless %1 L2", "not %4 <- %3", "L2:", "return <- %4"],
+  ]);
+  assert.deepEqual(code.isLocal, [false, false, false, false, false]);
+});
+
+test("a parameter that is written first and a zero that nobody has written", () => {
+  const code = prepare(`func @f (i32, i8) -> (i32, i32) {
+    reg %2:i32
+    %0 = const.i32 1
+    if %1
+      %0 = const.i32 2
+    end
+    return %0, %2
+  }`);
+  assert.deepEqual(lines(code), ["const %3 <- 1", "unless %1 L0", "const %3 <- 2", "L0:", "return <- %3 %2"]);
 });
 
 test("a loop's own value is wanted by its next round", () => {

@@ -1,9 +1,11 @@
 // The first step from bytecode to machine code, the same for every target: structured control becomes labels and branches, what
-// cannot be reached is dropped, registers that hold several values in turn are split within their blocks, and a comparison that
-// only decides a branch becomes part of it. Nothing here knows a machine register.
+// cannot be reached is dropped, every value gets a register of its own (split-values.ts), and a comparison that only decides a branch
+// becomes part of it. Nothing here knows a machine register.
 
 import { findInstruction, TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { BytecodeFunction, Instruction, ScalarType } from "../../isa/bytecode/module.ts";
+import { ENDS, registersRead, registersWritten } from "./item-flow.ts";
+import { splitValues } from "./split-values.ts";
 
 /** A virtual register is an index into `Items.types`. */
 export type Virtual = number;
@@ -49,8 +51,6 @@ export interface Items {
   /** Virtual registers that are defined once and used in the block of their definition only. */
   readonly isLocal: readonly boolean[];
 }
-
-const ENDS: ReadonlySet<string> = new Set(["return", "unwind", "trap"]);
 
 interface Region {
   readonly kind: "block" | "loop" | "if";
@@ -163,130 +163,6 @@ function flatten(fn: BytecodeFunction, types: ScalarType[], findForeign: FindFor
   return { items, labels };
 }
 
-export function registersRead(item: Item): readonly Virtual[] {
-  switch (item.kind) {
-    case "op":
-      return item.src;
-    case "branch":
-      return [item.condition];
-    case "compare-branch":
-      return [item.comparison.left, item.comparison.right];
-    case "table":
-      return [item.index];
-    case "label":
-    case "jump":
-      return [];
-  }
-}
-
-const NONE: readonly Virtual[] = [];
-
-export function registersWritten(item: Item): readonly Virtual[] {
-  return item.kind === "op" ? item.dst : NONE;
-}
-
-/** Whether control may go on with the item behind. */
-export function fallsThrough(item: Item): boolean {
-  return item.kind === "op" ? !ENDS.has(item.op) : item.kind !== "jump" && item.kind !== "table";
-}
-
-export function targetsOf(item: Item): readonly Label[] {
-  switch (item.kind) {
-    case "jump":
-    case "branch":
-    case "compare-branch":
-      return [item.label];
-    case "table":
-      return item.labels;
-    case "op":
-    case "label":
-      return [];
-  }
-}
-
-/** First items of the basic blocks, and the number of items behind the last. */
-export function blockStarts(items: readonly Item[]): readonly number[] {
-  const starts: number[] = [0];
-  items.forEach((item, index) => {
-    const isStart = item.kind === "label" || (index > 0 && items[index - 1]?.kind !== "label" && items[index - 1]?.kind !== "op");
-    if (isStart && starts.at(-1) !== index) starts.push(index);
-  });
-  if (starts.at(-1) !== items.length) starts.push(items.length);
-  return starts;
-}
-
-/**
- * Gives each value that lives in one block only a virtual register of its own: lowering takes temporaries again and again, and one
- * that is once a constant and once a sum would be neither for the back end. `types` grows with them.
- */
-function splitLocals(types: ScalarType[], items: Item[]): { readonly isLocal: boolean[] } {
-  const count = types.length;
-  const isLocal = types.map(() => false);
-  const starts = blockStarts(items);
-  // By register; arrays, because this is done for every function. Items' indices and blocks count from 1: 0 is none.
-  /** The block that has written it last. */
-  const writtenIn = new Int32Array(count);
-  /** Blocks that read it before they write it: only there a value comes from elsewhere. */
-  const exposed = new Uint8Array(count);
-  for (let b = 0; b + 1 < starts.length; b++) {
-    for (let i = starts[b] ?? 0; i < (starts[b + 1] ?? 0); i++) {
-      const item = items[i];
-      if (item === undefined) continue;
-      for (const register of registersRead(item)) if (writtenIn[register] !== b + 1) exposed[register] = 1;
-      for (const register of registersWritten(item)) writtenIn[register] = b + 1;
-    }
-  }
-  /** Its last definition: in the block at hand the value may leave it. */
-  const definedBy = new Int32Array(count);
-  /** What it is called from there on, and in which block. */
-  const names = new Int32Array(count);
-  const namedIn = new Int32Array(count);
-  for (let b = 0; b + 1 < starts.length; b++) {
-    const start = starts[b] ?? 0;
-    const end = starts[b + 1] ?? 0;
-    for (let i = start; i < end; i++) {
-      const item = items[i];
-      if (item?.kind === "op") for (const register of item.dst) definedBy[register] = i + 1;
-    }
-    const renamed = (register: Virtual): Virtual => (namedIn[register] === b + 1 ? (names[register] ?? register) : register);
-    for (let i = start; i < end; i++) {
-      const item = items[i];
-      if (item === undefined) continue;
-      switch (item.kind) {
-        case "op": {
-          const { kind, op, type, to, imm, at } = item;
-          const src = item.src.map(renamed);
-          const dst = item.dst.map((register) => {
-            if (exposed[register] === 1 && definedBy[register] === i + 1) {
-              namedIn[register] = 0;
-              return register;
-            }
-            const fresh = types.length;
-            types.push(types[register] ?? "i64");
-            isLocal.push(true);
-            names[register] = fresh;
-            namedIn[register] = b + 1;
-            return fresh;
-          });
-          items[i] = { kind, op, type, to, dst, src, imm, at };
-          break;
-        }
-        case "branch":
-          items[i] = { ...item, condition: renamed(item.condition) };
-          break;
-        case "compare-branch":
-          throw new Error("comparisons are fused after splitting");
-        case "table":
-          items[i] = { ...item, index: renamed(item.index) };
-          break;
-        case "label":
-        case "jump":
-      }
-    }
-  }
-  return { isLocal };
-}
-
 const COMPARE_OPS: ReadonlySet<string> = new Set(["eq", "ne", "lt_s", "lt_u", "le_s", "le_u"]);
 
 const INVERSE: Readonly<Record<CompareOp, CompareOp>> = {
@@ -393,7 +269,7 @@ function dropUnused(items: readonly Item[], types: readonly ScalarType[], isLoca
 export function prepareItems(fn: BytecodeFunction, findForeign: FindForeign): Items {
   const types = [...fn.registers];
   const { items, labels } = flatten(fn, types, findForeign);
-  const { isLocal } = splitLocals(types, items);
+  const { isLocal } = splitValues(types, items, fn.signature.params.length);
   const fused = dropUnused(fuseComparisons(items, types, isLocal), types, isLocal);
   return { items: fused, types, params: fn.signature.params.length, labels, isLocal };
 }

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseText } from "../../isa/bytecode/text.ts";
 import { generateModule } from "../../tests/fixtures/generate-module.ts";
-import { fallsThrough, prepareItems, registersRead, registersWritten, targetsOf, type Items } from "./items.ts";
+import { fallsThrough, registersRead, registersWritten, targetsOf } from "./item-flow.ts";
+import { prepareItems, type Items } from "./items.ts";
 import { findLiveness, type Interval } from "./liveness.ts";
 
 function prepare(text: string): Items {

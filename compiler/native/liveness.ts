@@ -2,7 +2,8 @@
 // blocks. Item i reads at position 2i and writes at 2i + 1, so that a result may take the place of an operand that ends there.
 // Registers that live in one block only need no data flow, and they are nearly all.
 
-import { blockStarts, fallsThrough, registersRead, registersWritten, targetsOf, type Items, type Label, type Virtual } from "./items.ts";
+import { findBlocks, registersRead, registersWritten, targetsOf, type Block } from "./item-flow.ts";
+import type { Items, Label, Virtual } from "./items.ts";
 
 export interface Interval {
   readonly register: Virtual;
@@ -19,46 +20,28 @@ export interface Liveness {
   readonly zeroAtEntry: readonly Virtual[];
 }
 
-interface Block {
-  readonly start: number;
-  readonly end: number;
-  readonly next: readonly number[];
+interface LiveBlock extends Block {
   readonly reads: Set<Virtual>;
   readonly writes: Set<Virtual>;
   readonly liveIn: Set<Virtual>;
   readonly liveOut: Set<Virtual>;
 }
 
-function findBlocks({ items, isLocal }: Items): readonly Block[] {
-  const starts = blockStarts(items);
-  const blockOfLabel = new Map<Label, number>();
-  for (let b = 0; b + 1 < starts.length; b++) {
-    for (let i = starts[b] ?? 0; i < (starts[b + 1] ?? 0); i++) {
-      const item = items[i];
-      if (item?.kind === "label") blockOfLabel.set(item.label, b);
-    }
-  }
-  const blocks: Block[] = [];
-  for (let b = 0; b + 1 < starts.length; b++) {
-    const start = starts[b] ?? 0;
-    const end = starts[b + 1] ?? 0;
+function readBlocks({ items, isLocal }: Items): readonly LiveBlock[] {
+  return findBlocks(items).map((block): LiveBlock => {
     const reads = new Set<Virtual>();
     const writes = new Set<Virtual>();
-    for (let i = start; i < end; i++) {
+    for (let i = block.start; i < block.end; i++) {
       const item = items[i];
       if (item === undefined) continue;
       for (const register of registersRead(item)) if (isLocal[register] !== true && !writes.has(register)) reads.add(register);
       for (const register of registersWritten(item)) if (isLocal[register] !== true) writes.add(register);
     }
-    const last = items[end - 1];
-    const next = last === undefined ? [] : targetsOf(last).map((label) => blockOfLabel.get(label) ?? b);
-    if ((last === undefined || fallsThrough(last)) && b + 2 < starts.length) next.push(b + 1);
-    blocks.push({ start, end, next, reads, writes, liveIn: new Set(reads), liveOut: new Set() });
-  }
-  return blocks;
+    return { ...block, reads, writes, liveIn: new Set(reads), liveOut: new Set() };
+  });
 }
 
-function solve(blocks: readonly Block[]): void {
+function solve(blocks: readonly LiveBlock[]): void {
   for (let isChanged = true; isChanged; ) {
     isChanged = false;
     for (let b = blocks.length - 1; b >= 0; b--) {
@@ -95,7 +78,7 @@ function loopDepths({ items }: Items): Uint8Array {
 
 export function findLiveness(code: Items): Liveness {
   const { items, types, params } = code;
-  const blocks = findBlocks(code);
+  const blocks = readBlocks(code);
   solve(blocks);
   const intervals: (Interval | undefined)[] = types.map(() => undefined);
   const extend = (register: Virtual, position: number): Interval => {

@@ -59,8 +59,8 @@ test("a branch that is too far becomes a branch around a jump", () => {
 });
 
 test("what is selected skips as many bytes as there are", () => {
-  const inPlace = listing("func @f (i8, i64, i64) -> (i64) {\n  %1 = select.i64 %0, %1, %2\n  return %1\n}");
-  assert.deepEqual(inPlace.slice(0, 2), ["bne a0, zero, . + 6", "c.mv a1, a2"]);
+  const inPlace = listing("func @f (i64, i64, i8) -> (i64) {\n  %0 = select.i64 %2, %0, %1\n  return %0\n}");
+  assert.deepEqual(inPlace.slice(0, 2), ["bne a2, zero, . + 6", "c.mv a0, a1"]);
   const elsewhere = listing("func @f (i8, i64, i64) -> (i64, i64, i64) {\n  reg %3:i64\n  %3 = select.i64 %0, %1, %2\n  return %3, %1, %2\n}");
   const start = elsewhere.findIndex((line) => line.startsWith("beq"));
   assert.match(elsewhere.slice(start, start + 4).join("; "), /^beq a0, zero, \. \+ 10; c\.mv (\w+), a1; beq zero, zero, \. \+ 6; c\.mv \1, a2$/);

@@ -1,0 +1,175 @@
+// Bytecode takes its registers again and again: one is a constant here, a sum there, and a condition that two branches set elsewhere. The
+// back end gives each virtual register one place for its whole life, so every value gets a virtual register of its own: one for each
+// definition that only its block reads, and one for each web of definitions and reads that reach each other across blocks.
+
+import type { ScalarType } from "../../isa/bytecode/module.ts";
+import { findBlocks, registersRead, registersWritten, type Block } from "./item-flow.ts";
+import type { Item, Virtual } from "./items.ts";
+
+/** Registers that some block reads before it writes them: only they hold a value from elsewhere. */
+interface Crossing {
+  readonly registers: readonly Virtual[];
+  /** By register, -1: it is none of them. */
+  readonly indexOf: Int32Array;
+  // By block times the number of registers, plus the register's index.
+  readonly isWritten: Uint8Array;
+  readonly liveIn: Uint8Array;
+  readonly liveOut: Uint8Array;
+}
+
+function findCrossing(items: readonly Item[], blocks: readonly Block[], count: number): Crossing {
+  const registers: Virtual[] = [];
+  const indexOf = new Int32Array(count).fill(-1);
+  /** The block, from 1, that has written it last. */
+  const writtenIn = new Int32Array(count);
+  const firstReads = blocks.map(({ start, end }, b) => {
+    const found: Virtual[] = [];
+    for (let i = start; i < end; i++) {
+      const item = items[i];
+      if (item === undefined) continue;
+      for (const register of registersRead(item)) if (writtenIn[register] !== b + 1) found.push(register);
+      for (const register of registersWritten(item)) writtenIn[register] = b + 1;
+    }
+    for (const register of found) if (indexOf[register] === -1) indexOf[register] = registers.push(register) - 1;
+    return found;
+  });
+  const width = registers.length;
+  const isWritten = new Uint8Array(blocks.length * width);
+  const liveIn = new Uint8Array(blocks.length * width);
+  const liveOut = new Uint8Array(blocks.length * width);
+  if (width === 0) return { registers, indexOf, isWritten, liveIn, liveOut };
+  blocks.forEach(({ start, end }, b) => {
+    for (let i = start; i < end; i++) {
+      const item = items[i];
+      if (item === undefined) continue;
+      for (const register of registersWritten(item)) {
+        const index = indexOf[register] ?? -1;
+        if (index >= 0) isWritten[b * width + index] = 1;
+      }
+    }
+  });
+  const before: number[][] = blocks.map(() => []);
+  blocks.forEach(({ next }, b) => {
+    for (const other of next) before[other]?.push(b);
+  });
+  // From each read back to the definitions.
+  const wanted = firstReads.flatMap((reads, b) => reads.map((register) => b * width + (indexOf[register] ?? 0)));
+  for (let at = wanted.pop(); at !== undefined; at = wanted.pop()) {
+    if (liveIn[at] === 1) continue;
+    liveIn[at] = 1;
+    for (const b of before[Math.floor(at / width)] ?? []) {
+      const there = b * width + (at % width);
+      liveOut[there] = 1;
+      if (isWritten[there] === 0) wanted.push(there);
+    }
+  }
+  return { registers, indexOf, isWritten, liveIn, liveOut };
+}
+
+/** Values at the starts (even) and ends (odd) of blocks that are the same one, as a forest: each knows a fellow, the root itself. */
+function joinWebs(blocks: readonly Block[], { registers, isWritten, liveIn, liveOut }: Crossing): (node: number) => number {
+  const width = registers.length;
+  const fellow = Int32Array.from({ length: 2 * blocks.length * width }, (_, node) => node);
+  const rootOf = (node: number): number => {
+    let at = node;
+    for (let up = fellow[at] ?? at; up !== at; up = fellow[at] ?? at) {
+      fellow[at] = fellow[up] ?? up;
+      at = up;
+    }
+    return at;
+  };
+  const join = (a: number, b: number): void => {
+    fellow[rootOf(a)] = rootOf(b);
+  };
+  blocks.forEach(({ next }, b) => {
+    for (let index = 0; index < width; index++) {
+      const here = b * width + index;
+      if (liveIn[here] === 1 && liveOut[here] === 1 && isWritten[here] === 0) join(2 * here, 2 * here + 1);
+      for (const other of next) if (liveIn[other * width + index] === 1) join(2 * here + 1, 2 * (other * width + index));
+    }
+  });
+  return rootOf;
+}
+
+/**
+ * Renames registers in `items`; `types` grows. The answer tells, for each virtual register, whether it is defined once and used in the block
+ * of its definition only. Parameters keep their numbers, the first ones.
+ */
+export function splitValues(types: ScalarType[], items: Item[], params: number): { readonly isLocal: boolean[] } {
+  const count = types.length;
+  const isLocal = types.map(() => false);
+  const blocks = findBlocks(items);
+  const crossing = findCrossing(items, blocks, count);
+  const { registers, indexOf, liveIn, liveOut } = crossing;
+  const width = registers.length;
+  const rootOf = joinWebs(blocks, crossing);
+  const fresh = (register: Virtual, local: boolean): Virtual => {
+    isLocal.push(local);
+    return types.push(types[register] ?? "i64") - 1;
+  };
+  const names = new Map<number, Virtual>();
+  const isTaken = new Uint8Array(count);
+  // A parameter's number is for what the caller gives.
+  isTaken.fill(1, 0, params);
+  registers.forEach((register, index) => {
+    if (register < params && liveIn[index] === 1) names.set(rootOf(2 * index), register);
+  });
+  const nameOf = (node: number, register: Virtual): Virtual => {
+    const root = rootOf(node);
+    let name = names.get(root);
+    if (name === undefined) {
+      name = isTaken[register] === 1 ? fresh(register, false) : register;
+      isTaken[register] = 1;
+      names.set(root, name);
+    }
+    return name;
+  };
+
+  /** By register: the item, from 1, that defines it last; what it is called, and in which block, from 1. */
+  const definedBy = new Int32Array(count);
+  const current = new Int32Array(count);
+  const namedIn = new Int32Array(count);
+  blocks.forEach(({ start, end }, b) => {
+    for (let i = start; i < end; i++) {
+      const item = items[i];
+      if (item !== undefined) for (const register of registersWritten(item)) definedBy[register] = i + 1;
+    }
+    const read = (register: Virtual): Virtual => {
+      if (namedIn[register] === b + 1) return current[register] ?? register;
+      const index = indexOf[register] ?? -1;
+      return index < 0 ? register : nameOf(2 * (b * width + index), register);
+    };
+    const write = (register: Virtual, i: number): Virtual => {
+      const index = indexOf[register] ?? -1;
+      const isLeaving = index >= 0 && definedBy[register] === i + 1 && liveOut[b * width + index] === 1;
+      const name = isLeaving ? nameOf(2 * (b * width + index) + 1, register) : fresh(register, true);
+      current[register] = name;
+      namedIn[register] = b + 1;
+      return name;
+    };
+    for (let i = start; i < end; i++) {
+      const item = items[i];
+      if (item !== undefined) items[i] = renamed(item, read, (register) => write(register, i));
+    }
+  });
+  return { isLocal };
+}
+
+function renamed(item: Item, read: (register: Virtual) => Virtual, write: (register: Virtual) => Virtual): Item {
+  switch (item.kind) {
+    case "op": {
+      const { kind, op, type, to, imm, at } = item;
+      const src = item.src.map(read);
+      return { kind, op, type, to, dst: item.dst.map(write), src, imm, at };
+    }
+    case "branch":
+      return { ...item, condition: read(item.condition) };
+    case "table":
+      return { ...item, index: read(item.index) };
+    case "compare-branch":
+      throw new Error("comparisons are fused after splitting");
+    case "label":
+    case "jump":
+      return item;
+  }
+}
