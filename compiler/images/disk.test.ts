@@ -18,6 +18,7 @@ function imageOf(size: number, rest: Partial<NativeImage> = {}): NativeImage {
     machine: "x86-pc",
     base: 0x10_0000n,
     bytes,
+    readonlySize: 4096,
     writableOffset: 4096,
     writableBase: 0x10_1000n,
     writableSize: size,

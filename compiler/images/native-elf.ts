@@ -30,8 +30,8 @@ export function writeNativeElf(image: NativeImage, { manifest, unit }: NativeElf
   });
 }
 
-function imageSegments({ base, bytes, writableOffset, writableBase, writableSize, codeEnd }: NativeImage): readonly LoadSegment[] {
-  const readOnly = bytes.subarray(0, writableOffset);
+function imageSegments({ base, bytes, readonlySize, writableOffset, writableBase, writableSize, codeEnd }: NativeImage): readonly LoadSegment[] {
+  const readOnly = bytes.subarray(0, readonlySize);
   const writable = bytes.subarray(writableOffset);
   const codeSize = Number(codeEnd - base);
   return [

@@ -4,6 +4,7 @@
 
 import { findInstruction, TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { BytecodeFunction, Instruction, ScalarType } from "../../isa/bytecode/module.ts";
+import { coalesceCopies } from "./coalesce-copies.ts";
 import { ENDS, registersRead, registersWritten } from "./item-flow.ts";
 import { splitValues } from "./split-values.ts";
 
@@ -270,6 +271,6 @@ export function prepareItems(fn: BytecodeFunction, findForeign: FindForeign): It
   const types = [...fn.registers];
   const { items, labels } = flatten(fn, types, findForeign);
   const { isLocal } = splitValues(types, items, fn.signature.params.length);
-  const fused = dropUnused(fuseComparisons(items, types, isLocal), types, isLocal);
+  const fused = dropUnused(fuseComparisons(coalesceCopies(items, types, isLocal), types, isLocal), types, isLocal);
   return { items: fused, types, params: fn.signature.params.length, labels, isLocal };
 }

@@ -49,6 +49,7 @@ interface Layout {
   readonly codeStart: number;
   readonly codeEnd: number;
   readonly readonlyStart: number;
+  readonly readonlyEnd: number;
   readonly writable: number;
   readonly commandLine: number;
   readonly restoredStart: number;
@@ -80,6 +81,7 @@ function layOut({ target, module, functions, addressed }: LoweredModule, entry: 
   };
   const readonlyStart = (at = alignUp(at, 16));
   place((symbol) => !symbol.writable);
+  const readonlyEnd = at;
   const writable = (at = alignUp(at, PAGE_SIZE));
   const commandLine = at;
   at += COMMAND_LINE_SIZE;
@@ -101,6 +103,7 @@ function layOut({ target, module, functions, addressed }: LoweredModule, entry: 
     codeStart,
     codeEnd,
     readonlyStart,
+    readonlyEnd,
     writable,
     commandLine,
     restoredStart,
@@ -227,6 +230,7 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
     machine,
     base: baseAddress,
     bytes,
+    readonlySize: layout.readonlyEnd,
     writableOffset: layout.writable,
     writableBase: BigInt(writableBase),
     writableSize: layout.end - layout.writable,

@@ -8,6 +8,8 @@ export interface NativeImage {
   readonly base: bigint;
   /** What a file holds: what is read only, then the initial contents of what is written. */
   readonly bytes: Uint8Array;
+  /** Without what fills the last page. */
+  readonly readonlySize: number;
   /** In `bytes`, a multiple of 4096. */
   readonly writableOffset: number;
   /** Where what is written is linked for. Alone that is right behind, so that `bytes` can be loaded as they are. */

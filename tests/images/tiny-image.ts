@@ -123,6 +123,7 @@ export function tinyImage(target: TinyTarget, { size = 8192, hasBootHeader = tru
     machine: "tiny",
     base,
     bytes,
+    readonlySize: 4096,
     writableOffset: 4096,
     writableBase: base + 4096n,
     writableSize: size - 4096 + 0x1_0000,

@@ -59,6 +59,7 @@ const NATIVE: NativeImage = {
   machine: "fake",
   base: 0n,
   bytes: new Uint8Array(0),
+  readonlySize: 0,
   writableOffset: 0,
   writableBase: 0n,
   writableSize: 0,

@@ -1,0 +1,117 @@
+// Copies that need not be: lowering gives each expression a register and each variable another, and copies from one to the other. Where a
+// value's only reader is the copy into its variable, it is computed there at once; where a variable keeps its value as long as its copy
+// is wanted, the variable is read instead.
+
+import type { ScalarType } from "../../isa/bytecode/module.ts";
+import { findBlocks, registersRead, registersWritten, type Block } from "./item-flow.ts";
+import type { ComputeItem, Item, Virtual } from "./items.ts";
+
+/** How far to look: what is farther apart is rare, and looking costs the square of it. */
+const REACH = 64;
+
+function isCopy(item: Item | undefined): item is ComputeItem {
+  return item?.kind === "op" && item.op === "copy";
+}
+
+interface Uses {
+  readonly counts: Uint32Array;
+  /** Index of the last item that reads it. */
+  readonly last: Int32Array;
+  /** Index of the item that defines a local value. */
+  readonly definition: Int32Array;
+}
+
+function findUses(items: readonly (Item | null)[], count: number): Uses {
+  const uses = { counts: new Uint32Array(count), last: new Int32Array(count).fill(-1), definition: new Int32Array(count).fill(-1) };
+  items.forEach((item, index) => {
+    if (item === null) return;
+    for (const register of registersRead(item)) {
+      uses.counts[register] = (uses.counts[register] ?? 0) + 1;
+      uses.last[register] = index;
+    }
+    for (const register of registersWritten(item)) uses.definition[register] = index;
+  });
+  return uses;
+}
+
+/** Computes a value where its copy is wanted. */
+function computeInPlace(items: (Item | null)[], types: readonly ScalarType[], isLocal: readonly boolean[]): void {
+  const { counts, definition } = findUses(items, types.length);
+  items.forEach((item, index) => {
+    if (item === null || !isCopy(item)) return;
+    const [from = 0] = item.src;
+    const [to = 0] = item.dst;
+    const start = definition[from] ?? -1;
+    if (isLocal[from] !== true || counts[from] !== 1 || start < 0 || index - start > REACH || types[from] !== types[to]) return;
+    for (let i = start + 1; i < index; i++) {
+      const between = items[i];
+      if (between === null || between === undefined) continue;
+      if (registersRead(between).includes(to) || registersWritten(between).includes(to)) return;
+    }
+    const maker = items[start];
+    if (maker?.kind !== "op" || maker.dst.includes(to)) return;
+    items[start] = { ...maker, dst: maker.dst.map((register) => (register === from ? to : register)) };
+    items[index] = null;
+    definition[to] = start;
+  });
+}
+
+/** Reads a copy's source instead. */
+function readSource(items: (Item | null)[], blocks: readonly Block[], types: readonly ScalarType[], isLocal: readonly boolean[]): void {
+  const { last } = findUses(items, types.length);
+  const source = new Int32Array(types.length).fill(-1);
+  const read = (register: Virtual): Virtual => {
+    const from = source[register] ?? -1;
+    return from < 0 ? register : from;
+  };
+  for (const { start, end } of blocks) {
+    for (let index = start; index < end; index++) {
+      const item = items[index];
+      if (item === null || item === undefined) continue;
+      const renamed = withReads(item, read);
+      items[index] = renamed;
+      if (!isCopy(renamed)) continue;
+      const [from = 0] = renamed.src;
+      const [to = 0] = renamed.dst;
+      const wanted = last[to] ?? -1;
+      if (isLocal[to] !== true || wanted - index > REACH || types[from] !== types[to]) continue;
+      if (isLocal[from] !== true && isWrittenBetween(items, from, index + 1, wanted)) continue;
+      source[to] = from;
+      last[from] = Math.max(last[from] ?? -1, wanted);
+      items[index] = null;
+    }
+  }
+}
+
+function isWrittenBetween(items: readonly (Item | null)[], register: Virtual, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const item = items[i];
+    if (item !== null && item !== undefined && registersWritten(item).includes(register)) return true;
+  }
+  return false;
+}
+
+function withReads(item: Item, read: (register: Virtual) => Virtual): Item {
+  if (registersRead(item).every((register) => read(register) === register)) return item;
+  switch (item.kind) {
+    case "op":
+      return { ...item, src: item.src.map(read) };
+    case "branch":
+      return { ...item, condition: read(item.condition) };
+    case "table":
+      return { ...item, index: read(item.index) };
+    case "compare-branch":
+      return { ...item, comparison: { ...item.comparison, left: read(item.comparison.left), right: read(item.comparison.right) } };
+    case "label":
+    case "jump":
+      return item;
+  }
+}
+
+export function coalesceCopies(items: readonly Item[], types: readonly ScalarType[], isLocal: readonly boolean[]): readonly Item[] {
+  if (!items.some(isCopy)) return items;
+  const left: (Item | null)[] = [...items];
+  computeInPlace(left, types, isLocal);
+  readSource(left, findBlocks(items), types, isLocal);
+  return left.filter((item) => item !== null);
+}
