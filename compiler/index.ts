@@ -112,7 +112,7 @@ export function compile(paths: readonly string[], options: CompileOptions): Comp
   const images = program.suites.map(({ module, suite }): Image => {
     const image = lowerImage(program, suite, { target: options.machine.target, machine: options.machine.name, native: options.native ?? null }, cache);
     // A function that another image has was looked at there.
-    const problems = verifyModule(image.module, (index) => (image.origins[index] ?? null)?.numbers == null);
+    const problems = verifyModule(image.module, (index) => ((image.origins[index] ?? null)?.numbers ?? null) === null);
     if (problems.length > 0) throw new Error(`${module.source.path} was lowered to invalid bytecode: ${JSON.stringify(problems.slice(0, 3))}`);
     return { path: module.source.path, ...image, dependencies: program.dependenciesOf(module) };
   });

@@ -658,9 +658,7 @@ export class StatementParser extends ExpressionParser {
     const kind = asmOperandKinds.find((known) => known === word.text);
     if (!this.RECORDING_PHASE && kind === undefined) {
       const near = nearestName(word.text, asmOperandKinds);
-      throw this.faultAt(this.peek(0), "E0201", `expected ${asmWords}, found \`${word.text}\``, "not an operand", {
-        ...(near === undefined ? {} : { help: `did you mean \`${near}\`?` }),
-      });
+      throw this.faultAt(this.peek(0), "E0201", `expected ${asmWords}, found \`${word.text}\``, "not an operand", near === undefined ? {} : { help: `did you mean \`${near}\`?` });
     }
     const register = this.needName(0, "a register");
     let value: Expr | null = null;

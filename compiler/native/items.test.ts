@@ -129,8 +129,16 @@ test("values that have nothing to do with each other are apart also where other 
     return %2
   }`);
   assert.deepEqual(lines(code), [
-    ...["neg %2 <- %0", "unless %1 L0", "not %2 <- %0", "L0:"],
-    ...["add %3 <- %0 %2", "neg %4 <- %3", "unless %1 L2", "not %4 <- %3", "L2:", "return <- %4"],
+    "neg %2 <- %0",
+    "unless %1 L0",
+    "not %2 <- %0",
+    "L0:",
+    "add %3 <- %0 %2",
+    "neg %4 <- %3",
+    "unless %1 L2",
+    "not %4 <- %3",
+    "L2:",
+    "return <- %4",
   ]);
   assert.deepEqual(code.isLocal, [false, false, false, false, false]);
 });

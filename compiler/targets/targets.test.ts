@@ -120,7 +120,7 @@ function moduleOf(tested: BytecodeFunction): Module {
 }
 
 test("every name of a target has its record, and no other has", () => {
-  assert.deepEqual([...NATIVE_TARGETS.map(({ name }) => name)].sort(), [...NATIVE_TARGET_NAMES].sort());
+  assert.deepEqual(NATIVE_TARGETS.map(({ name }) => name).sort(), [...NATIVE_TARGET_NAMES].sort());
   for (const target of NATIVE_TARGETS) assert.equal(findNativeTarget(target.name), target);
   assert.equal(findNativeTarget("vax"), undefined);
 });

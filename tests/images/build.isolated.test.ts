@@ -83,7 +83,7 @@ test("show tells code, names and contents", { timeout: 60_000 }, async (context)
   };
   assert.match(
     await show("asm", "adds.gspec", "add", "--target", "riscv64"),
-    /^[0-9a-f]{8} <add>:\n {2}; adds\.gspec:4 {2}return a \+ b\n {4}[0-9a-f]{8}: {2}[0-9a-f]{8} +addw a0, a0, a1\n/,
+    /^[0-9a-f]{8} <add>:\n {2}; adds\.gspec:4 {2}return a \+ b\n {4}[0-9a-f]{8}: {2}[0-9a-f]{4} +c\.addw a0, a1\n/,
   );
   assert.match(await show("symbols", "adds.gspec", "--target", "riscv64"), /^[0-9a-f]{8} +[0-9a-f]+ {2}code {4}add$/m);
   assert.match(await show("image", "out/adds.riscv64"), /^target {2}riscv64\n[^]*adds\.gspec: adds {2}\(2 cases\)\n {4}small numbers\n {4}wraps\n$/);

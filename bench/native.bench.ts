@@ -1,0 +1,149 @@
+// Native images: what booting one costs beside a QEMU that starts an image which ends at once, what a whole run costs beside that, one boot for
+// all tests beside a boot for each, how long the compiler takes for all of specs/ on three targets, and how large images are. Targets without
+// their QEMU are left out, and say so. CPU times of whole processes, QEMU's included.
+
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { spawnSync } from "node:child_process";
+import { compileNative } from "../compiler/native/index.ts";
+import { findNativeTarget, NATIVE_TARGET_NAMES, type TargetName } from "../compiler/targets/index.ts";
+import { loadMachineLanguage } from "../isa/machine-language.ts";
+import { loadMachineFile } from "../machines/load-machine.ts";
+import { qemuBinary, qemuCommand } from "../machines/qemu-command.ts";
+import type { MachineDescription } from "../machines/description.ts";
+import { compareProcesses, reportLine, timeProcess, type Cost, type ProcessComparison } from "./measure.ts";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const guestspec = join(root, "bin/guestspec");
+const folder = mkdtempSync(join(tmpdir(), "guestspec-bench-"));
+const env = { XDG_CACHE_HOME: join(folder, "cache"), CI: "true", NO_COLOR: "1" };
+
+const MACHINES: Readonly<Record<TargetName, string>> = { x86_64: "x86-q35", riscv64: "riscv-virt", aarch64: "arm64-virt" };
+
+/** The shortest program that ends its machine with status 0. */
+const EMPTY: Readonly<Record<TargetName, string>> = {
+  // SiFive test finisher.
+  riscv64: "li t0, 0x100000\nli t1, 0x5555\nsw t1, 0(t0)\n",
+  // Semihosting SYS_EXIT with ADP_Stopped_ApplicationExit.
+  aarch64: "mov w0, #0x18\nadr x1, args\nhlt #0xf000\n.balign 8\nargs:\n.8byte 0x20026\n.8byte 0\n",
+  // Multiboot 1 header with addresses, then isa-debug-exit.
+  x86_64:
+    ".code32\nstart:\n.4byte 0x1badb002\n.4byte 0x10000\n.4byte 0xe4514ffe\n.4byte 0x100000\n.4byte 0x100000\n.4byte 0\n.4byte 0\n.4byte 0x100020\n" +
+    "mov eax, 0\nout 0xf4, eax\nhlt\n",
+};
+
+function describeMachine(target: TargetName): MachineDescription {
+  const result = loadMachineFile(join(root, "machines", `${MACHINES[target]}.yaml`));
+  if (!result.ok) throw new Error(`${MACHINES[target]} cannot be read`);
+  return result.machine;
+}
+
+/** The status is the machine's word for good, whatever that is. */
+const ANY_STATUS = '"$@" >/dev/null; true';
+
+function boot(machine: MachineDescription, binary: string, image: string): Cost {
+  const result = qemuCommand(machine, { image, binary, isDeterministic: true });
+  if (!result.ok) throw new Error(result.problem);
+  return timeProcess("bash", ["-c", ANY_STATUS, "bash", result.command.binary, ...result.command.args]);
+}
+
+function report(name: string, { cpu, wall }: ProcessComparison, peer: string, target = ""): void {
+  reportLine(name, `${cpu.ratio.toFixed(2)}x ${peer} (${cpu.subject.toFixed(0)} ms of CPU to ${cpu.peer.toFixed(0)}; wall ${wall.ratio.toFixed(2)}x${target})`);
+}
+
+async function compileAll(files: readonly string[], machine: MachineDescription): Promise<number> {
+  const start = process.cpuUsage();
+  const { images } = compileNative(files, {
+    machine,
+    readFile(path) {
+      try {
+        return readFileSync(path, "utf8");
+      } catch {
+        return null;
+      }
+    },
+    libDirectory: join(root, "lib/"),
+    language: await loadMachineLanguage(machine.target),
+  });
+  if (images.length === 0) throw new Error(`nothing was compiled for ${machine.target}`);
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1000;
+}
+
+const run = (...args: readonly string[]): Cost => timeProcess(guestspec, ["run", ...args], { env });
+
+try {
+  const one = join(folder, "one.gspec");
+  writeFileSync(one, 'suite "one"\n\ntest "adds" { expect 1 as u32 + 1 == 2 }\n');
+  const cases = join(folder, "cases.gspec");
+  writeFileSync(cases, 'suite "cases"\n\ntest "{n} is a byte" for n in edges(u8) { expect n as u32 < 256 }\n');
+
+  for (const target of NATIVE_TARGET_NAMES) {
+    const back = findNativeTarget(target);
+    const machine = describeMachine(target);
+    const binary = qemuBinary(machine, process.env);
+    if (back === undefined || binary === null || spawnSync(binary, ["--version"]).status !== 0) {
+      reportLine(target, `left out: ${binary ?? "QEMU"} cannot be run`);
+      continue;
+    }
+    const assembly = back.assemble(EMPTY[target], { origin: machine.boot?.base ?? 0n });
+    if (!assembly.ok) throw new Error(`the empty image of ${target}: ${assembly.problems[0]?.message}`);
+    const empty = join(folder, `empty.${target}`);
+    writeFileSync(empty, assembly.bytes);
+    timeProcess(guestspec, ["build", one, "--target", target, "-o", folder], { env, cwd: folder });
+    const built = globSync(`one.${target}{,.bin}`, { cwd: folder })[0];
+    if (built === undefined) throw new Error(`there is no image for ${target}`);
+
+    report(
+      `${target}: image to its verdict`,
+      compareProcesses(
+        11,
+        () => boot(machine, binary, join(folder, built)),
+        () => boot(machine, binary, empty),
+      ),
+      "an empty image",
+      ", target 1.2",
+    );
+    report(
+      `${target}: spec to its verdict`,
+      compareProcesses(
+        7,
+        () => run("--target", target, one),
+        () => boot(machine, binary, empty),
+      ),
+      "an empty image",
+    );
+    report(
+      `${target}: a boot for all tests`,
+      compareProcesses(
+        3,
+        () => run("--target", target, cases),
+        () => run("--target", target, "--isolate", "test", cases),
+      ),
+      "a boot for each",
+    );
+    const size = spawnSync(guestspec, ["show", "image", join(folder, built)], { env: { ...process.env, ...env }, encoding: "utf8" }).stdout;
+    const flat = join(folder, `one.${target}.bin`);
+    timeProcess(guestspec, ["build", one, "--target", target, "--format", "flat", "-o", folder], { env, cwd: folder });
+    reportLine(`${target}: one-test image`, `${(readFileSync(flat).length / 1024).toFixed(1)} KiB loaded (target 32); ${size.split("\n")[0] ?? ""}`);
+  }
+
+  const files = globSync("specs/**/*.{gspec,gspec.yaml}", { cwd: root })
+    .map((path) => join(root, path))
+    .filter((path) => /^suite\b/m.test(readFileSync(path, "utf8")));
+  const machines = NATIVE_TARGET_NAMES.filter((name) => findNativeTarget(name) !== undefined).map(describeMachine);
+  for (const round of ["cold", "warm"]) {
+    let total = 0;
+    const each: string[] = [];
+    for (const machine of machines) {
+      const cpu = await compileAll(files, machine);
+      total += cpu;
+      each.push(`${machine.target} ${cpu.toFixed(0)}`);
+    }
+    reportLine(`specs/ for ${machines.length} targets, ${round}`, `${total.toFixed(0)} ms of CPU (${each.join(", ")}; target 2,000)`);
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
