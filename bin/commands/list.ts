@@ -1,13 +1,15 @@
-// `guestspec list`: the selected tests, one id a line, or as JSON for tools.
+// `guestspec list`: the selected tests, one id a line, or as JSON for tools. Image files tell themselves what is in them (list-image.ts).
 
 import type { ManifestCase, ManifestTest } from "../../compiler/images/manifest.ts";
 import { staticSkip } from "../../runtime/engines/case-engine.ts";
 import type { PlannedCase } from "../../runtime/runner/plan.ts";
+import { usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import type { LoadedImage } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
 import { selectTests } from "../select-tests.ts";
+import { isImageFile, listImages } from "./list-image.ts";
 
 function describe(planned: PlannedCase, image: LoadedImage, test: ManifestTest, row: ManifestCase): object {
   const { id, file, line, endLine, suite, test: name, row: rowName, tags, needs, target, engine, covers } = planned;
@@ -33,6 +35,13 @@ function describe(planned: PlannedCase, image: LoadedImage, test: ManifestTest, 
 }
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const files = options.positionals.filter(isImageFile);
+  if (files.length > 0) {
+    const other = options.positionals.find((word) => !files.includes(word));
+    if (other !== undefined) throw usageError(`\`${other}\` is no image file; images are listed apart from specs`);
+    listImages(files, options.has("json"), io);
+    return EXIT.ok;
+  }
   const { images, universe, selected } = await selectTests(options, io);
   if (!options.has("json")) {
     io.out(`${selected.map(({ id }) => id).join("\n")}\n`);

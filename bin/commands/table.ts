@@ -91,10 +91,10 @@ export const COMMANDS: readonly CommandRow[] = [
   {
     name: "list",
     summary: "list tests without running them",
-    usage: "[WHAT...]",
+    usage: "[WHAT... | IMAGE...]",
     positionals: [0, MANY],
     options: [FILTER, JSON_OUTPUT, TARGETS, ENGINE, QEMU, MACHINE, NO_CACHE],
-    notes: SELECTION,
+    notes: [...SELECTION, "Of an ELF image, what is in it, with the word of the guest's command line that selects it."],
     load: () => import("./list.ts"),
   },
   {

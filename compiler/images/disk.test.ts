@@ -28,6 +28,7 @@ function imageOf(size: number, rest: Partial<NativeImage> = {}): NativeImage {
     symbols: [],
     lines: [],
     files: [],
+    frames: [],
     codeStart: 0x10_0000n,
     codeEnd: 0x10_1000n,
     commandLineOffset: 4096,

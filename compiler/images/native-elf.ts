@@ -4,6 +4,7 @@
 
 import type { NativeImage } from "../native/native-image.ts";
 import { debugAbbreviations, debugInfo, debugLines } from "./dwarf.ts";
+import { debugFrames } from "./dwarf-frames.ts";
 import { PF, STB, STT } from "./elf-format.ts";
 import { writeElf, type ElfSymbol, type LoadSegment } from "./elf.ts";
 import { writeNotes } from "./notes.ts";
@@ -26,6 +27,7 @@ export function writeNativeElf(image: NativeImage, { manifest, unit }: NativeElf
       { name: ".debug_info", bytes: debugInfo(image, unit) },
       { name: ".debug_abbrev", bytes: debugAbbreviations() },
       { name: ".debug_line", bytes: debugLines(image) },
+      { name: ".debug_frame", bytes: debugFrames(image) },
     ],
   });
 }

@@ -3,7 +3,7 @@
 // the first pass shows to be too far, or near enough, is written in its other form in the next.
 
 import type { Module, ScalarType } from "../../isa/bytecode/module.ts";
-import type { Frame } from "./frame.ts";
+import type { Frame, FrameEvent } from "./frame.ts";
 import type { Label, Virtual } from "./items.ts";
 import type { Location, NativeTarget } from "./target.ts";
 
@@ -71,6 +71,7 @@ export class Emission {
   readonly signatureNumber: EmissionContext["signatureNumber"];
   readonly relocations: CodeRelocation[] = [];
   readonly marks: LineMark[] = [];
+  readonly frameEvents: FrameEvent[] = [];
   /** Location of the item being lowered, for cold ends. */
   at = -1;
   private readonly types: readonly ScalarType[];
@@ -172,6 +173,23 @@ export class Emission {
     if (last?.location === location) return;
     if (last?.offset === this.size) this.marks.pop();
     this.marks.push({ offset: this.size, location });
+  }
+
+  /** The function has taken so many bytes of stack by now (`FrameEvent`). */
+  depth(bytes: number): void {
+    this.frameEvents.push({ offset: this.size, kind: "depth", bytes });
+  }
+
+  /** The caller's register is in memory by now, so many bytes below where its stack pointer was. */
+  kept(register: number, below: number): void {
+    this.frameEvents.push({ offset: this.size, kind: "kept", register, below });
+  }
+
+  /** A return, whose code gives back what was taken. */
+  leaving(write: () => void): void {
+    this.frameEvents.push({ offset: this.size, kind: "leave" });
+    write();
+    this.frameEvents.push({ offset: this.size, kind: "stay" });
   }
 
   /** Code for behind the function, reached by a label. It belongs to the place of the source where it is asked for. */

@@ -9,7 +9,7 @@ import { signatureWord } from "./abi.ts";
 import type { Reference } from "./emission.ts";
 import { LinkError, MAX_CPUS, STACK_RESERVE, STACK_SIZE, type AssembledEntry } from "./entry.ts";
 import type { LoweredModule } from "./lower-module.ts";
-import { COMMAND_LINE_SIZE, PAGE_SIZE, type NativeImage, type NativeLine, type NativeSymbol, type PackPlace } from "./native-image.ts";
+import { COMMAND_LINE_SIZE, PAGE_SIZE, type NativeFrame, type NativeImage, type NativeLine, type NativeSymbol, type PackPlace } from "./native-image.ts";
 
 export interface LinkOptions {
   readonly machine: string;
@@ -225,6 +225,7 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
   // Made when somebody looks: most runs have no failure that asks for a line.
   let symbols: readonly NativeSymbol[] | null = null;
   let lines: readonly NativeLine[] | null = null;
+  let frames: readonly NativeFrame[] | null = null;
   return {
     target: target.name,
     machine,
@@ -242,6 +243,9 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
     },
     get lines() {
       return (lines ??= listLines(lowered, functionAddress));
+    },
+    get frames() {
+      return (frames ??= listFrames(lowered, entry, base, functionAddress));
     },
     files: module.files,
     codeStart: BigInt(base + layout.codeStart),
@@ -265,6 +269,19 @@ function listSymbols(
     ...module.symbols.map(({ name, size }, index): NativeSymbol => ({ name, address: BigInt(symbolAddresses[index] ?? 0), size, kind: "object" })),
   ];
   return symbols.sort((a, b) => Number(a.address - b.address));
+}
+
+function listFrames({ target, functions }: LoweredModule, { file, labels }: AssembledEntry, base: number, functionAddress: (index: number) => number): readonly NativeFrame[] {
+  const placeOf = (label: string): number => {
+    const offset = labels.get(label);
+    if (offset === undefined) throw new LinkError(`${file} has no label ${label}, where a frame of ${target.name} begins or ends`);
+    return offset;
+  };
+  const frames: NativeFrame[] = [
+    ...target.entryFrames.map(({ from, to, events }): NativeFrame => ({ address: BigInt(base + placeOf(from)), size: placeOf(to) - placeOf(from), events })),
+    ...functions.map(({ code, frameEvents }, index): NativeFrame => ({ address: BigInt(functionAddress(index)), size: code.length, events: frameEvents })),
+  ];
+  return frames.sort((a, b) => Number(a.address - b.address));
 }
 
 function listLines({ module, functions, numbers }: LoweredModule, functionAddress: (index: number) => number): readonly NativeLine[] {

@@ -6,7 +6,7 @@ import type { BytecodeFunction, Instruction, Module, ScalarType, Signature } fro
 import { UNCHECKED_FRAME } from "./abi.ts";
 import { allocateRegisters, type Allocation } from "./allocate-registers.ts";
 import { Emission, type CodeRelocation, type EmissionContext, type LineMark } from "./emission.ts";
-import type { Frame } from "./frame.ts";
+import type { Frame, FrameEvent } from "./frame.ts";
 import { prepareItems, type ComputeItem, type Items, type Virtual } from "./items.ts";
 import { findLiveness, type Interval, type Liveness } from "./liveness.ts";
 import { LowerError } from "./lower-error.ts";
@@ -17,6 +17,7 @@ export interface NativeFunction {
   readonly code: Uint8Array;
   readonly relocations: readonly CodeRelocation[];
   readonly marks: readonly LineMark[];
+  readonly frameEvents: readonly FrameEvent[];
   /** Bytes of stack that it takes, the return address not counted. */
   readonly frameSize: number;
 }
@@ -216,7 +217,7 @@ export function lowerFunction(fn: BytecodeFunction, context: LowerContext): Nati
     const { code: bytes, flips, problem } = e.resolve();
     if (flips.length === 0) {
       if (problem !== undefined) throw new Error(`${fn.name}: ${problem}`);
-      return { code: bytes, relocations: e.relocations, marks: e.marks, frameSize: frame.size };
+      return { code: bytes, relocations: e.relocations, marks: e.marks, frameEvents: e.frameEvents, frameSize: frame.size };
     }
     for (const branch of flips) flipped.add(branch);
   }
@@ -371,7 +372,7 @@ function writeReturn(e: Emission, fn: BytecodeFunction, item: ComputeItem): void
     return { to, from: e.location(register) };
   });
   orderMoves(moves, registers.scratch, (to, from) => target.move(e, to, from));
-  target.epilogue(e, e.frame);
+  e.leaving(() => target.epilogue(e, e.frame));
 }
 
 function passArguments(e: Emission, signature: Signature, args: readonly Virtual[]): void {

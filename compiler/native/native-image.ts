@@ -1,6 +1,8 @@
 // A linked program for one machine: bytes for one address, and what debuggers, reports and file formats want to know of them.
 // The linker makes it, compiler/images writes files from it, and hosts find source lines for addresses in it. Plain data.
 
+import type { FrameEvent } from "./frame.ts";
+
 export interface NativeImage {
   readonly target: string;
   readonly machine: string;
@@ -26,6 +28,8 @@ export interface NativeImage {
   /** In ascending order of address; a line holds until the next. */
   readonly lines: readonly NativeLine[];
   readonly files: readonly string[];
+  /** In ascending order of address; code that is not here is entered by calls and calls nothing. */
+  readonly frames: readonly NativeFrame[];
   readonly codeStart: bigint;
   readonly codeEnd: bigint;
   /** Offset in `bytes` of the built-in command line: `COMMAND_LINE_SIZE` bytes, zero-terminated. */
@@ -57,6 +61,12 @@ export interface NativeSymbol {
   readonly address: bigint;
   readonly size: number;
   readonly kind: "function" | "object";
+}
+
+export interface NativeFrame {
+  readonly address: bigint;
+  readonly size: number;
+  readonly events: readonly FrameEvent[];
 }
 
 export interface NativeLine {

@@ -7,7 +7,7 @@ import type { ScalarType } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import type { ComputeItem, Comparison, Label } from "./items.ts";
 import type { Emission } from "./emission.ts";
-import type { Frame } from "./frame.ts";
+import type { EntryFrame, Frame } from "./frame.ts";
 import type { TargetName } from "../targets/index.ts";
 
 /** Where a value is when code uses it. */
@@ -54,6 +54,8 @@ export interface NativeTarget {
   registerNumber(name: string): number | undefined;
   /** What a call instruction itself leaves on the stack. */
   readonly returnAddressBytes: number;
+  /** For debuggers: parts of the entry assembly that call. */
+  readonly entryFrames: readonly EntryFrame[];
   /** Saved registers and the return address are at the frame's upper end. */
   prologue(e: Emission, frame: Frame): void;
   /** Gives the frame back and returns. */

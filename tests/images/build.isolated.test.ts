@@ -28,7 +28,7 @@ async function build(context: TestContext, ...args: readonly string[]): Promise<
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, "adds.gspec"), SPEC);
   writeFileSync(join(folder, "wrong.gspec"), SPEC.replace('"adds"', '"wrong"').replace("== 3", "== 4"));
-  const { code, stderr } = await runTool(["build", ".", "-o", "out", "--target", "riscv64", ...args], { cwd: folder });
+  const { code, stderr } = await runTool(["build", ".", "-o", "out", ...(args.includes("--target") ? [] : ["--target", "riscv64"]), ...args], { cwd: folder });
   assert.equal(code, 0, stderr);
   assert.equal(stderr, "");
   return folder;
@@ -65,13 +65,46 @@ test("equal specs give equal files", async (context) => {
   for (const name of ["adds.riscv64", "adds.riscv64.json"]) assert.deepEqual(readFileSync(join(first, "out", name)), readFileSync(join(second, "out", name)));
 });
 
-test("gdb stops at a function of the spec and knows its caller's line", needsTools("gdb-multiarch", "qemu-system-riscv64"), async (context) => {
+const BOARDS = {
+  riscv64: VIRT.join(" ").replace("stdio", "none"),
+  x86_64: "-M q35 -m 64 -bios qboot.rom -nodefaults -display none -serial none -device isa-debug-exit,iobase=0xf4",
+  aarch64: "-M virt,gic-version=2 -cpu max -m 64 -nodefaults -display none -serial none -semihosting-config enable=on,target=native",
+} as const;
+
+for (const target of ["riscv64", "x86_64", "aarch64"] as const) {
+  test(`gdb stops at a function of the spec and knows who has called it, on ${target}`, needsTools("gdb-multiarch", `qemu-system-${target}`), async (context) => {
+    const cwd = await build(context, "--format", "elf", "--target", target);
+    const qemu = `qemu-system-${target} ${BOARDS[target]} -no-reboot -S -gdb stdio -kernel out/adds.${target}`;
+    const commands = ["set pagination off", "set confirm off", `target remote | exec ${qemu}`, "hbreak add", "continue", "backtrace", "kill"];
+    const { stdout } = runOutside("gdb-multiarch", ["-nx", "-batch", ...commands.flatMap((command) => ["-ex", command]), `out/adds.${target}`], { cwd });
+    assert.match(stdout, /Breakpoint 1, add \(\) at adds\.gspec:4\n4\t {2}return a \+ b\n/);
+    assert.match(stdout, /#1 .* in small numbers \(\) at adds\.gspec:8/);
+    const callers = stdout.split("\n").flatMap((line) => /^#\d+ +(?:0x[0-9a-f]+ in )?(.*?) \(\)/.exec(line)?.[1] ?? []);
+    assert.deepEqual(callers.slice(0, 5), ["add", "small numbers", "small numbers: case", "guest_guard", "runtime.guard"], stdout);
+    // To the first function of the image, and then to the code that nobody has called.
+    assert.deepEqual([callers.at(-3), callers.at(-2)], ["runtime.main", "platform.start"], stdout);
+  });
+}
+
+test("list tells what is in an image, and how to run it", { timeout: 60_000 }, async (context) => {
   const cwd = await build(context);
-  const qemu = `qemu-system-riscv64 ${VIRT.join(" ").replace("stdio", "none")} -S -gdb stdio -kernel out/adds.riscv64`;
-  const commands = ["set pagination off", "set confirm off", `target remote | exec ${qemu}`, "break add", "continue", "backtrace 2", "kill"];
-  const { stdout } = runOutside("gdb-multiarch", ["-nx", "-batch", ...commands.flatMap((command) => ["-ex", command]), "out/adds.riscv64"], { cwd });
-  assert.match(stdout, /Breakpoint 1, add \(\) at adds\.gspec:4\n4\t {2}return a \+ b\n/);
-  assert.match(stdout, /#1 .* in small numbers \(\) at adds\.gspec:8/);
+  const { code, stdout } = await runTool(["list", "out/adds.riscv64"], { cwd });
+  assert.equal(code, 0);
+  assert.equal(stdout, "adds.gspec::adds::small numbers  case=0\nadds.gspec::adds::wraps  case=1\n");
+  const json = await runTool(["list", "--json", "out/adds.riscv64", "out/wrong.riscv64"], { cwd });
+  const { tests } = JSON.parse(json.stdout) as { readonly tests: readonly { readonly image: string; readonly select: string; readonly line: number }[] };
+  assert.deepEqual(
+    tests.map(({ image, select, line }) => [image, select, line]),
+    [
+      ["out/adds.riscv64", "case=0", 7],
+      ["out/adds.riscv64", "case=1", 11],
+      ["out/wrong.riscv64", "case=0", 7],
+      ["out/wrong.riscv64", "case=1", 11],
+    ],
+  );
+  const mixed = await runTool(["list", "out/adds.riscv64", "adds.gspec"], { cwd });
+  assert.equal(mixed.code, 2);
+  assert.match(mixed.stderr, /`adds\.gspec` is no image file; images are listed apart from specs/);
 });
 
 test("show tells code, names and contents", { timeout: 60_000 }, async (context) => {

@@ -137,6 +137,7 @@ export function tinyImage(target: TinyTarget, { size = 8192, hasBootHeader = tru
     ],
     lines: [line(codeStart, 1, 7), ...(say === codeStart ? [] : [line(say, 1, 8)]), line(end, 0, 3), line(codeEnd - 2n, -1, 0)],
     files: TINY_FILES,
+    frames: [],
     codeStart,
     codeEnd,
     commandLineOffset: 4096,

@@ -9,7 +9,7 @@ import { applyRelocation, type RelocationKind } from "../../../isa/aarch64/reloc
 import type { MachineDescription } from "../../../machines/description.ts";
 import { CPU_BLOCK } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
-import type { Frame } from "../../native/frame.ts";
+import { calling, outermost, type Frame } from "../../native/frame.ts";
 import type { Label } from "../../native/items.ts";
 import type { Location, NativeTarget, Writable } from "../../native/target.ts";
 import { CONDITION, enc } from "./encoding.ts";
@@ -71,13 +71,21 @@ function takeFrame(e: Emission, frame: Frame): void {
   const [lowest, ...others] = groups;
   if (lowest === undefined || !movesWith(frame, lowest)) {
     addOffset(e, SP, SP, -frame.size);
+    e.depth(frame.size);
     for (const slots of groups) keepSlots(e, slots, false);
+    tellKept(e, frame);
     return;
   }
   const [first, second] = lowest;
   if (first === undefined) return;
   e.word(second === undefined ? enc.storePre(first.register, SP, -frame.size) : enc.stpPre(first.register, second.register, SP, -frame.size));
+  e.depth(frame.size);
   for (const slots of others) keepSlots(e, slots, false);
+  tellKept(e, frame);
+}
+
+function tellKept(e: Emission, frame: Frame): void {
+  for (const { register, offset } of keptSlots(frame).flat()) e.kept(register, frame.size - offset);
 }
 
 function giveFrameBack(e: Emission, frame: Frame): void {
@@ -86,12 +94,14 @@ function giveFrameBack(e: Emission, frame: Frame): void {
   if (lowest === undefined || !movesWith(frame, lowest)) {
     for (const slots of groups) keepSlots(e, slots, true);
     addOffset(e, SP, SP, frame.size);
+    e.depth(0);
     return;
   }
   for (const slots of others) keepSlots(e, slots, true);
   const [first, second] = lowest;
   if (first === undefined) return;
   e.word(second === undefined ? enc.loadPost(first.register, SP, frame.size) : enc.ldpPost(first.register, second.register, SP, frame.size));
+  e.depth(0);
 }
 
 /**
@@ -115,7 +125,9 @@ function prologue(e: Emission, frame: Frame): void {
   e.word(enc.subs.x(ZERO, T1, T0));
   branchOn(e, CONDITION.lo, overflow);
   e.word(enc.addImm.x(SP, T1, 0));
+  e.depth(frame.size);
   for (const slots of keptSlots(frame)) keepSlots(e, slots, false);
+  tellKept(e, frame);
   if (!frame.isLeaf) poll(e);
 }
 
@@ -213,6 +225,17 @@ export const aarch64 = {
   branches: "short",
   alignment: 4,
   returnAddressBytes: 0,
+  // The record of a guard is as entry.s says.
+  entryFrames: [
+    outermost("start", "tables_address"),
+    outermost("no_stack", "vectors"),
+    calling(
+      "guest_guard",
+      "end_guard",
+      128,
+      [29, LR, ...numbersFrom(19, 27)].map((register, index) => [register, 128 - 8 * index]),
+    ),
+  ],
   libraryOperations: {
     "port_in.i8": "platform.port_in8",
     "port_in.i16": "platform.port_in16",

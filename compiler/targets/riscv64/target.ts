@@ -9,7 +9,7 @@ import { applyRelocation, type RelocationKind } from "../../../isa/riscv64/reloc
 import type { MachineDescription } from "../../../machines/description.ts";
 import { CPU_BLOCK, signatureWord } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
-import type { Frame } from "../../native/frame.ts";
+import { calling, outermost, type Frame } from "../../native/frame.ts";
 import type { Comparison, Label } from "../../native/items.ts";
 import type { Location, NativeTarget, Writable } from "../../native/target.ts";
 import { put } from "./compress.ts";
@@ -49,8 +49,11 @@ function prologue(e: Emission, frame: Frame): void {
     }
     put(e, enc.addi(SP, T1, 0));
   } else if (frame.size !== 0) addOffset(e, SP, SP, -frame.size);
+  if (frame.size !== 0) e.depth(frame.size);
   if (frame.returnAddress !== null) storeStack(e, RA, frame.returnAddress);
   for (const { register, offset } of frame.saved) storeStack(e, register, offset);
+  if (frame.returnAddress !== null) e.kept(RA, frame.size - frame.returnAddress);
+  for (const { register, offset } of frame.saved) e.kept(register, frame.size - offset);
   if (!frame.isLeaf) poll(e);
 }
 
@@ -64,6 +67,7 @@ function epilogue(e: Emission, frame: Frame): void {
       loadValue(e, T0, BigInt(frame.size));
       put(e, enc.add(SP, SP, T0));
     }
+    e.depth(0);
   }
   put(e, enc.jalr(ZERO, RA, 0));
 }
@@ -209,6 +213,17 @@ export const riscv64 = {
   branches: "short",
   alignment: 2,
   returnAddressBytes: 0,
+  // The record of a guard is as entry.s says.
+  entryFrames: [
+    outermost("start", "hart_start"),
+    outermost("guest_trap", "guest_guard"),
+    calling(
+      "guest_guard",
+      "end_guard",
+      144,
+      [RA, ...KEPT].map((register, index) => [register, 144 - 8 * index]),
+    ),
+  ],
   libraryOperations: {
     "port_in.i8": "platform.port_in8",
     "port_in.i16": "platform.port_in16",

@@ -9,7 +9,7 @@ import { applyRelocation, RELOCATION_REACHES, type RelocationKind } from "../../
 import type { MachineDescription } from "../../../machines/description.ts";
 import { CPU_BLOCK, signatureWord } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
-import type { Frame } from "../../native/frame.ts";
+import { calling, outermost, type Frame } from "../../native/frame.ts";
 import type { Comparison, Label } from "../../native/items.ts";
 import type { Location, NativeTarget, Writable } from "../../native/target.ts";
 import {
@@ -64,7 +64,11 @@ const LIMIT = { kind: "block", offset: CPU_BLOCK.stackLimit } as const;
  * and count their fuel in `guest_enter`, which costs them five bytes instead of forty.
  */
 function prologue(e: Emission, frame: Frame): void {
-  for (const { register } of frame.saved) push(e, register);
+  frame.saved.forEach(({ register }, index) => {
+    push(e, register);
+    e.depth(8 * (index + 1));
+    e.kept(register, 8 * (index + 2));
+  });
   const rest = frame.size - 8 * frame.saved.length;
   if (rest > LARGE_FRAME) {
     const overflow = e.cold(() => trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 }));
@@ -75,6 +79,7 @@ function prologue(e: Emission, frame: Frame): void {
     jumpIf(e, BELOW, overflow);
     moveRegister(e, RSP, R11);
   } else moveStack(e, -rest);
+  if (rest !== 0) e.depth(frame.size);
   if (!frame.isLeaf) call(e, { label: "guest_enter" });
   else if (frame.isChecked && rest <= LARGE_FRAME) {
     withMemory(e, OPCODES.cmp.toRegister[64], RSP, LIMIT);
@@ -95,7 +100,11 @@ function moveStack(e: Emission, bytes: number): void {
 
 function epilogue(e: Emission, frame: Frame): void {
   moveStack(e, frame.size - 8 * frame.saved.length);
-  for (const { register } of [...frame.saved].reverse()) pop(e, register);
+  e.depth(8 * frame.saved.length);
+  [...frame.saved].reverse().forEach(({ register }, index) => {
+    pop(e, register);
+    e.depth(8 * (frame.saved.length - index - 1));
+  });
   ret(e);
 }
 
@@ -233,6 +242,18 @@ export const x86_64 = {
   branches: "short",
   alignment: 1,
   returnAddressBytes: 8,
+  // The record of a guard is as entry.s says: eleven words, the first of them kept registers.
+  entryFrames: [
+    outermost("guest_start", "enter_long_mode"),
+    outermost("other_protected", "gdt"),
+    outermost("guest_vector", "guest_guard"),
+    calling(
+      "guest_guard",
+      "end_guard",
+      88,
+      ["rbp", "rbx", "r12", "r13", "r14"].map((name, index) => [numberOf(name), 16 + 8 * index]),
+    ),
+  ],
   libraryOperations: {},
   entryFunctions: ["irq.on_vector", "bars.find_page"],
   entryConstants,

@@ -69,6 +69,7 @@ const NATIVE: NativeImage = {
   symbols: [],
   lines: [],
   files: [],
+  frames: [],
   codeStart: 0n,
   codeEnd: 0n,
   commandLineOffset: 0,
