@@ -71,7 +71,9 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     const known = options.parsed.get(source.path);
     if (known?.source.text === source.text) return known;
     const found: Diagnostic[] = [];
-    const file = source.path.endsWith(".yaml") ? options.parseYaml(source, (diagnostic) => found.push(diagnostic)) : parseFile(source, (diagnostic) => found.push(diagnostic));
+    const file = source.path.endsWith(".yaml")
+      ? options.parseYaml(source, (diagnostic) => found.push(diagnostic))
+      : parseFile(source, (diagnostic) => found.push(diagnostic));
     const parsed = { source, file, diagnostics: found };
     options.parsed.set(source.path, parsed);
     return parsed;

@@ -66,7 +66,12 @@ const RUN_OPTIONS: readonly OptionRow[] = [
   ENGINE,
   MACHINE,
   { name: "compare", help: "tell where targets and engines disagree; a difference is exit status 1" },
-  { name: "isolate", value: "HOW", choices: ["test", "suite", "none"], help: "QEMU: a machine for each test, memory as new for each suite (default), or neither" },
+  {
+    name: "isolate",
+    value: "HOW",
+    choices: ["test", "suite", "none"],
+    help: "QEMU: a machine for each test, memory as new for each suite (default), or neither",
+  },
   QEMU,
   { name: "qemu-arg", value: "ARG", multiple: true, help: "one more argument for QEMU" },
   { name: "accel", value: "NAME", choices: ["tcg", "kvm", "hvf"], help: "QEMU: what runs the guest's code (default tcg, which counts its instructions)" },
@@ -102,7 +107,10 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "tell how a test was reached: selection, needs, limits, seed",
     usage: "TEST...",
     positionals: [1, MANY],
-    options: [FILTER, ...RUN_OPTIONS.filter(({ name }) => ["seed", "timeout", "max-instructions", "require", "target", "engine", "qemu", "machine", "no-cache"].includes(name))],
+    options: [
+      FILTER,
+      ...RUN_OPTIONS.filter(({ name }) => ["seed", "timeout", "max-instructions", "require", "target", "engine", "qemu", "machine", "no-cache"].includes(name)),
+    ],
     load: () => import("./why.ts"),
   },
   {

@@ -27,7 +27,15 @@ const MULTIBOOT: BootHeader = {
   fill(view, at, image) {
     const { base, bytes, entry } = image;
     const start = Number(base);
-    const words = [MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS), start + at, start, start + bytes.length, start + flatMemorySize(image), Number(entry)];
+    const words = [
+      MULTIBOOT_FLAGS,
+      -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS),
+      start + at,
+      start,
+      start + bytes.length,
+      start + flatMemorySize(image),
+      Number(entry),
+    ];
     for (const [index, word] of words.entries()) view.setUint32(at + 4 + 4 * index, word >>> 0, true);
   },
 };

@@ -81,14 +81,18 @@ export function writePack(payloads: readonly PackPayload[], { target, loader, co
   if (first === undefined) return { ok: false, reason: "a pack needs at least one image" };
   const images = payloads.map(({ image }) => image);
   const { pack, machine, writableBase } = first.image;
-  if (pack === null || !images.every((image) => isSamePack(image, first.image))) throw new Error("images that were not placed together do not go into one pack");
+  if (pack === null || !images.every((image) => isSamePack(image, first.image)))
+    throw new Error("images that were not placed together do not go into one pack");
 
   const base = pack.start;
   const memoryEnd = Number(writableBase) + Math.max(...images.map(({ writableSize }) => writableSize)) + HEAP_SIZE;
   const limit = Number(ram.base) + ram.size - RAM_RESERVE;
   if (memoryEnd > limit) {
     const missing = up(memoryEnd - limit, 1024 * 1024) / (1024 * 1024);
-    return { ok: false, reason: `${payloads.length} images of ${pack.end - pack.start} bytes do not fit into the RAM of ${machine}: ${missing} MiB more are needed` };
+    return {
+      ok: false,
+      reason: `${payloads.length} images of ${pack.end - pack.start} bytes do not fit into the RAM of ${machine}: ${missing} MiB more are needed`,
+    };
   }
   const code = assembleLoader(target, loader, new Map([...constants, ["PACK_BASE", base]]), base);
   const room = writeLoader(code.bytes, images, pack);
@@ -96,7 +100,10 @@ export function writePack(payloads: readonly PackPayload[], { target, loader, co
   const file = writeElf({
     target: target.name,
     entry,
-    segments: joinSegments([{ address: base, bytes: room, name: ".loader" }, ...images.map(({ base: address, bytes }, index) => ({ address, bytes, name: `.payload${index}` }))]),
+    segments: joinSegments([
+      { address: base, bytes: room, name: ".loader" },
+      ...images.map(({ base: address, bytes }, index) => ({ address, bytes, name: `.payload${index}` })),
+    ]),
     notes: writeNotes({ target: target.name, entry, manifests: payloads.map(({ manifest }) => manifest) }),
     symbols: [...code.labels].map(([name, offset]) => ({ name, binding: STB.global, type: STT.notype, address: base + BigInt(offset), size: 0 })),
     debugSections: [],
@@ -122,7 +129,8 @@ function assembleLoader(
   for (const [label, offset] of Object.entries(places)) {
     if (labels.get(label) !== offset) throw new Error(`${file}: ${label} is at ${labels.get(label) ?? "no place"}, not at ${offset}`);
   }
-  if (bytes.length % 8 !== 0 || bytes.length > LOADER_SIZE) throw new Error(`${file} has ${bytes.length} bytes, which is no multiple of 8 or more than ${LOADER_SIZE}`);
+  if (bytes.length % 8 !== 0 || bytes.length > LOADER_SIZE)
+    throw new Error(`${file} has ${bytes.length} bytes, which is no multiple of 8 or more than ${LOADER_SIZE}`);
   return { bytes, labels };
 }
 

@@ -87,7 +87,11 @@ export class ModuleBuilder {
 
   /** Index of a body's function; asks for its code the first time. */
   functionOf(body: FunctionBody): number {
-    return this.request("function", (builder) => builder.functionOf(body), () => this.indexOf(body, () => this.makeFunction(body)));
+    return this.request(
+      "function",
+      (builder) => builder.functionOf(body),
+      () => this.indexOf(body, () => this.makeFunction(body)),
+    );
   }
 
   private makeFunction(body: FunctionBody): MadeFunction {
@@ -170,7 +174,11 @@ export class ModuleBuilder {
   }
 
   symbolOf(global: Global): number {
-    return this.request("symbol", (builder) => builder.symbolOf(global), () => this.makeSymbol(global));
+    return this.request(
+      "symbol",
+      (builder) => builder.symbolOf(global),
+      () => this.makeSymbol(global),
+    );
   }
 
   private makeSymbol(global: Global): number {
@@ -189,7 +197,11 @@ export class ModuleBuilder {
 
   /** Read-only bytes; equal contents share a symbol. */
   bytesSymbol(bytes: Uint8Array, align = 1): number {
-    return this.request("symbol", (builder) => builder.bytesSymbol(bytes, align), () => this.makeBytes(bytes, align));
+    return this.request(
+      "symbol",
+      (builder) => builder.bytesSymbol(bytes, align),
+      () => this.makeBytes(bytes, align),
+    );
   }
 
   private makeBytes(bytes: Uint8Array, align: number): number {
@@ -212,11 +224,19 @@ export class ModuleBuilder {
 
   /** Read-only data of a type. */
   dataSymbol(name: string, type: Type, value: ConstValue): number {
-    return this.request("symbol", (builder) => builder.dataSymbol(name, type, value), () => this.addSymbol(this.constantSymbol(name, type, value, false)));
+    return this.request(
+      "symbol",
+      (builder) => builder.dataSymbol(name, type, value),
+      () => this.addSymbol(this.constantSymbol(name, type, value, false)),
+    );
   }
 
   signature(signature: Signature): number {
-    return this.request("signature", (builder) => builder.signature(signature), () => this.makeSignature(signature));
+    return this.request(
+      "signature",
+      (builder) => builder.signature(signature),
+      () => this.makeSignature(signature),
+    );
   }
 
   private makeSignature(signature: Signature): number {

@@ -62,7 +62,12 @@ export function addressedFunctions({ body }: BytecodeFunction): readonly number[
   return body.flatMap(({ op, imm }) => (op === "func_addr" ? [Number(imm[0])] : []));
 }
 
-const NUMBERED: Readonly<Partial<Record<ImmediateKind, NumberedKind>>> = { function: "function", symbol: "symbol", signature: "signature", assembly: "assembly" };
+const NUMBERED: Readonly<Partial<Record<ImmediateKind, NumberedKind>>> = {
+  function: "function",
+  symbol: "symbol",
+  signature: "signature",
+  assembly: "assembly",
+};
 
 /** An immediate that is a number of the image is the first. */
 function numberedKind(op: string): NumberedKind | undefined {

@@ -24,7 +24,10 @@ test("a value is computed where its only copy is wanted", () => {
 });
 
 test("a variable is read instead of its copy", () => {
-  assert.deepEqual(prepare("%2 = copy.i32 %0\n%3 = add.i32 %2, %2\nreturn %3"), ["add %3 <- %0 %0", "return <- %3"].map((line) => line.replaceAll("%3", "%5")));
+  assert.deepEqual(
+    prepare("%2 = copy.i32 %0\n%3 = add.i32 %2, %2\nreturn %3"),
+    ["add %3 <- %0 %0", "return <- %3"].map((line) => line.replaceAll("%3", "%5")),
+  );
 });
 
 test("a copy stays while the variable changes before it is read", () => {
@@ -34,5 +37,8 @@ test("a copy stays while the variable changes before it is read", () => {
 
 test("a value that is read before it is copied is not computed in its place while that one is wanted", () => {
   const code = prepare("%2 = neg.i32 %0\nif %1\n%3 = not.i32 %0\n%0 = add.i32 %2, %3\n%2 = copy.i32 %3\nend\n%2 = add.i32 %2, %0\nreturn %2");
-  assert.ok(code.some((line) => line.startsWith("copy %2")), code.join("; "));
+  assert.ok(
+    code.some((line) => line.startsWith("copy %2")),
+    code.join("; "),
+  );
 });

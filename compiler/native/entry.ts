@@ -30,7 +30,10 @@ export const STACK_SIZE = 64 * 1024;
 export const STACK_RESERVE = 16 * 1024;
 
 export const ENTRY_CONSTANTS: ReadonlyMap<string, bigint> = new Map(
-  Object.entries({ CPU_BLOCK_SIZE, FUEL, MAX_CPUS, STACK_SIZE, STACK_RESERVE, STACK_STEP: STACK_SIZE + STACK_RESERVE }).map(([name, value]) => [name, BigInt(value)]),
+  Object.entries({ CPU_BLOCK_SIZE, FUEL, MAX_CPUS, STACK_SIZE, STACK_RESERVE, STACK_STEP: STACK_SIZE + STACK_RESERVE }).map(([name, value]) => [
+    name,
+    BigInt(value),
+  ]),
 );
 
 /** `constants`: names that it may use beside those of `ENTRY_CONSTANTS`. */

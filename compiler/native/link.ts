@@ -138,7 +138,9 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
   const writableBase = writableAddress === undefined ? base + layout.writable : Number(writableAddress);
   const addressAt = (offset: number): number => (offset < layout.writable ? base + offset : writableBase + offset - layout.writable);
   const functionAddress = (index: number): number => base + (layout.functions[index] ?? 0);
-  const symbolAddresses = module.symbols.map(({ name }, index) => (pack !== undefined && name === CPUS_SYMBOL ? Number(pack.cpus) : addressAt(layout.symbols[index] ?? 0)));
+  const symbolAddresses = module.symbols.map(({ name }, index) =>
+    pack !== undefined && name === CPUS_SYMBOL ? Number(pack.cpus) : addressAt(layout.symbols[index] ?? 0),
+  );
 
   // Names for assembly.
   const exported = new Map(module.exports.map(({ name, function: index }) => [name, index]));
@@ -263,15 +265,23 @@ function listSymbols(
 ): readonly NativeSymbol[] {
   const symbols: NativeSymbol[] = [
     ...[...entry.labels].map(([name, offset]): NativeSymbol => ({ name, address: BigInt(base + offset), size: 0, kind: "function" })),
-    ...functions.map(
-      ({ code }, index): NativeSymbol => ({ name: module.functions[index]?.name ?? "", address: BigInt(functionAddress(index)), size: code.length, kind: "function" }),
-    ),
+    ...functions.map(({ code }, index): NativeSymbol => ({
+      name: module.functions[index]?.name ?? "",
+      address: BigInt(functionAddress(index)),
+      size: code.length,
+      kind: "function",
+    })),
     ...module.symbols.map(({ name, size }, index): NativeSymbol => ({ name, address: BigInt(symbolAddresses[index] ?? 0), size, kind: "object" })),
   ];
   return symbols.sort((a, b) => Number(a.address - b.address));
 }
 
-function listFrames({ target, functions }: LoweredModule, { file, labels }: AssembledEntry, base: number, functionAddress: (index: number) => number): readonly NativeFrame[] {
+function listFrames(
+  { target, functions }: LoweredModule,
+  { file, labels }: AssembledEntry,
+  base: number,
+  functionAddress: (index: number) => number,
+): readonly NativeFrame[] {
   const placeOf = (label: string): number => {
     const offset = labels.get(label);
     if (offset === undefined) throw new LinkError(`${file} has no label ${label}, where a frame of ${target.name} begins or ends`);

@@ -42,7 +42,7 @@ function readBlocks({ items, isLocal }: Items): readonly LiveBlock[] {
 }
 
 function solve(blocks: readonly LiveBlock[]): void {
-  for (let isChanged = true; isChanged; ) {
+  for (let isChanged = true; isChanged;) {
     isChanged = false;
     for (let b = blocks.length - 1; b >= 0; b--) {
       const block = blocks[b];

@@ -99,7 +99,12 @@ export function bitsOf(type: ScalarType): 8 | 16 | 32 | 64 {
 }
 
 /** Where a value would like to be: in the register that a call or the function's end wants it in, or where its copy is. */
-function findHints(fn: BytecodeFunction, module: Module, { items }: Items, registers: RegisterFile): { hints: Map<Virtual, number>; partners: Map<Virtual, Virtual> } {
+function findHints(
+  fn: BytecodeFunction,
+  module: Module,
+  { items }: Items,
+  registers: RegisterFile,
+): { hints: Map<Virtual, number>; partners: Map<Virtual, Virtual> } {
   const hints = new Map<Virtual, number>();
   const partners = new Map<Virtual, Virtual>();
   const hint = (register: Virtual | undefined, machine: number | undefined): void => {

@@ -60,7 +60,12 @@ function isCompactModule({ symbols, functions }: Module, origins: readonly (Orig
 }
 
 /** `origins` is by function, as the compilation told it. */
-export function lowerModule(module: Module, target: NativeTarget, origins: readonly (Origin | null)[] = [], cache: NativeCache = createNativeCache()): LoweredModule {
+export function lowerModule(
+  module: Module,
+  target: NativeTarget,
+  origins: readonly (Origin | null)[] = [],
+  cache: NativeCache = createNativeCache(),
+): LoweredModule {
   const { signatureNumber } = cache;
   const isCompact = isCompactModule(module, origins);
   const known = isCompact ? cache.compact : cache.large;

@@ -43,7 +43,15 @@ export function assembleText<Kind extends string>(rules: AssemblyRules<Kind>, te
   }
 
   const bytes = new Uint8Array(offset);
-  const output: Output<Kind> = { bytes, view: new DataView(bytes.buffer), relocations: [], rules, scope, origin: options.origin, isRelocatable: options.isRelocatable === true };
+  const output: Output<Kind> = {
+    bytes,
+    view: new DataView(bytes.buffer),
+    relocations: [],
+    rules,
+    scope,
+    origin: options.origin,
+    isRelocatable: options.isRelocatable === true,
+  };
   // A statement that could not be read has no length: distances behind it would be wrong, so the second pass only looks for errors
   // when the first had none.
   if (problems.length === 0) for (const item of items) attempt(() => item.write(output, item.offset));

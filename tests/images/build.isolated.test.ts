@@ -72,18 +72,22 @@ const BOARDS = {
 } as const;
 
 for (const target of ["riscv64", "x86_64", "aarch64"] as const) {
-  test(`gdb stops at a function of the spec and knows who has called it, on ${target}`, needsTools("gdb-multiarch", `qemu-system-${target}`), async (context) => {
-    const cwd = await build(context, "--format", "elf", "--target", target);
-    const qemu = `qemu-system-${target} ${BOARDS[target]} -no-reboot -S -gdb stdio -kernel out/adds.${target}`;
-    const commands = ["set pagination off", "set confirm off", `target remote | exec ${qemu}`, "hbreak add", "continue", "backtrace", "kill"];
-    const { stdout } = runOutside("gdb-multiarch", ["-nx", "-batch", ...commands.flatMap((command) => ["-ex", command]), `out/adds.${target}`], { cwd });
-    assert.match(stdout, /Breakpoint 1, add \(\) at adds\.gspec:4\n4\t {2}return a \+ b\n/);
-    assert.match(stdout, /#1 .* in small numbers \(\) at adds\.gspec:8/);
-    const callers = stdout.split("\n").flatMap((line) => /^#\d+ +(?:0x[0-9a-f]+ in )?(.*?) \(\)/.exec(line)?.[1] ?? []);
-    assert.deepEqual(callers.slice(0, 5), ["add", "small numbers", "small numbers: case", "guest_guard", "runtime.guard"], stdout);
-    // To the first function of the image, and then to the code that nobody has called.
-    assert.deepEqual([callers.at(-3), callers.at(-2)], ["runtime.main", "platform.start"], stdout);
-  });
+  test(
+    `gdb stops at a function of the spec and knows who has called it, on ${target}`,
+    needsTools("gdb-multiarch", `qemu-system-${target}`),
+    async (context) => {
+      const cwd = await build(context, "--format", "elf", "--target", target);
+      const qemu = `qemu-system-${target} ${BOARDS[target]} -no-reboot -S -gdb stdio -kernel out/adds.${target}`;
+      const commands = ["set pagination off", "set confirm off", `target remote | exec ${qemu}`, "hbreak add", "continue", "backtrace", "kill"];
+      const { stdout } = runOutside("gdb-multiarch", ["-nx", "-batch", ...commands.flatMap((command) => ["-ex", command]), `out/adds.${target}`], { cwd });
+      assert.match(stdout, /Breakpoint 1, add \(\) at adds\.gspec:4\n4\t {2}return a \+ b\n/);
+      assert.match(stdout, /#1 .* in small numbers \(\) at adds\.gspec:8/);
+      const callers = stdout.split("\n").flatMap((line) => /^#\d+ +(?:0x[0-9a-f]+ in )?(.*?) \(\)/.exec(line)?.[1] ?? []);
+      assert.deepEqual(callers.slice(0, 5), ["add", "small numbers", "small numbers: case", "guest_guard", "runtime.guard"], stdout);
+      // To the first function of the image, and then to the code that nobody has called.
+      assert.deepEqual([callers.at(-3), callers.at(-2)], ["runtime.main", "platform.start"], stdout);
+    },
+  );
 }
 
 test("list tells what is in an image, and how to run it", { timeout: 60_000 }, async (context) => {

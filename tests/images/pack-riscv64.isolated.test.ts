@@ -96,7 +96,16 @@ woken:
   const bytes = new Uint8Array(CODE_SIZE + size);
   bytes.set(assembly.bytes);
   new DataView(bytes.buffer).setUint32(CODE_SIZE, 0x600d, true);
-  return { ...tinyImage("riscv64"), base, bytes, writableOffset: CODE_SIZE, writableBase: WRITABLE, writableSize: Math.max(MEMORY, size), pack: PACK, entry: base };
+  return {
+    ...tinyImage("riscv64"),
+    base,
+    bytes,
+    writableOffset: CODE_SIZE,
+    writableBase: WRITABLE,
+    writableSize: Math.max(MEMORY, size),
+    pack: PACK,
+    entry: base,
+  };
 }
 
 function pack(images: readonly NativeImage[], ramSize = 128 << 20): PackResult {
