@@ -217,8 +217,12 @@ function processesHere(): readonly string[] {
 }
 
 async function untilNone(list: () => readonly string[]): Promise<readonly string[]> {
-  for (let tries = 0; tries < 100 && list().length > 0; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
-  return list();
+  let left = list();
+  for (let tries = 0; tries < 100 && left.length > 0; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    left = list();
+  }
+  return left;
 }
 
 for (const signal of ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"] as const) {
