@@ -1,7 +1,7 @@
 // The module under construction: functions by need, data symbols by content, source locations, and the sites that the manifest
 // lists. Lowering starts at the image's entry points; whatever they reach gets an index and a place in the queue, nothing else does.
 
-import { positionAt, type Source, type Span } from "../../grammar/source.ts";
+import { positionAt, type Position, type Source, type Span } from "../../grammar/source.ts";
 import type { AssemblyBlock, BytecodeFunction, DataLayout, DataSymbol, Module, Relocation, Signature, SourceLocation } from "../../isa/bytecode/module.ts";
 import { BYTECODE_VERSION } from "../../isa/bytecode/module.ts";
 import type { Site } from "../images/manifest.ts";
@@ -9,7 +9,7 @@ import type { FunctionBody, Global, HFunction, Local } from "../hir.ts";
 import { sizeOf, type Type } from "../types.ts";
 import type { ConstValue } from "../check/constants.ts";
 import { writeConst } from "./data.ts";
-import { addressedFunctions, reuseUnit, type LoweringCache, type NumberedKind, type Numbers, type Origin, type Request, type UnitLocation } from "./units.ts";
+import { addressedFunctions, reuseUnit, type LoweringCache, type Origin, type Request, type UnitLocation } from "./units.ts";
 
 /** Bytes as a key: each becomes one character, another one for another byte. */
 const latin1 = new TextDecoder("latin1");
@@ -25,8 +25,17 @@ type MakeFunction = () => MadeFunction;
 /** What is known of a function while it is lowered, for other images. */
 interface Recording {
   readonly requests: Request[];
+  /** Numbers that have been asked for, of kinds that give one thing one number. */
+  readonly functions: Set<number>;
+  readonly symbols: Set<number>;
+  readonly signatures: Set<number>;
   readonly locations: Map<number, UnitLocation>;
   isShareable: boolean;
+}
+
+/** What a map has got since it had so many entries. */
+function entriesSince<K, V>(map: ReadonlyMap<K, V>, count: number): readonly (readonly [K, V])[] {
+  return map.size === count ? [] : [...map].slice(count);
 }
 
 export class ModuleBuilder {
@@ -59,10 +68,13 @@ export class ModuleBuilder {
   private readonly files: Source[] = [];
   private readonly fileIndices = new Map<Source, number>();
   private readonly locations: SourceLocation[] = [];
-  private readonly locationIndices = new Map<number, number>();
+  /** By file, then by offset in it. */
+  private readonly locationIndices: Map<number, number>[] = [];
   /** Instructions come in rows from one place. */
   private lastSpan: Span | null = null;
   private lastLocation = 0;
+  private lastSource: Source | null = null;
+  private lastFile = 0;
   private readonly exports: { readonly name: string; readonly function: number }[] = [];
 
   /** Functions of the library that stand for instructions, by `op` or `op.type` (docs/native.md, 2). */
@@ -87,11 +99,13 @@ export class ModuleBuilder {
 
   /** Index of a body's function; asks for its code the first time. */
   functionOf(body: FunctionBody): number {
-    return this.request(
-      "function",
-      (builder) => builder.functionOf(body),
-      () => this.indexOf(body, () => this.makeFunction(body)),
-    );
+    const number = this.indices.get(body) ?? this.addFunction(body, () => this.makeFunction(body));
+    const { recording } = this;
+    if (recording !== null && !recording.functions.has(number)) {
+      recording.functions.add(number);
+      recording.requests.push({ kind: "function", number, body });
+    }
+    return number;
   }
 
   private makeFunction(body: FunctionBody): MadeFunction {
@@ -100,7 +114,7 @@ export class ModuleBuilder {
     if (known !== undefined && known !== null) return reuseUnit(known, this);
     if (known === null) return { fn: this.lowerBody(body), origin: null };
     const counts = [this.frameOffsets.size, this.environmentSlots.size, this.knownSpaces.size] as const;
-    const recording: Recording = { requests: [], locations: new Map(), isShareable: true };
+    const recording: Recording = { requests: [], functions: new Set(), symbols: new Set(), signatures: new Set(), locations: new Map(), isShareable: true };
     this.recording = recording;
     this.lastSpan = null;
     const fn = this.lowerBody(body);
@@ -109,38 +123,45 @@ export class ModuleBuilder {
       units.set(body, null);
       return { fn, origin: null };
     }
+    const locations = [...recording.locations.values()];
     const unit = {
       fn,
       requests: recording.requests,
-      locations: [...recording.locations.values()],
+      locations,
+      locationOrder: new Map(locations.map(({ number }, order) => [number, order])),
       addressed: addressedFunctions(fn),
-      frameOffsets: [...this.frameOffsets].slice(counts[0]),
-      environmentSlots: [...this.environmentSlots].slice(counts[1]),
-      knownSpaces: [...this.knownSpaces].slice(counts[2]),
+      frameOffsets: entriesSince(this.frameOffsets, counts[0]),
+      environmentSlots: entriesSince(this.environmentSlots, counts[1]),
+      knownSpaces: entriesSince(this.knownSpaces, counts[2]),
     };
     units.set(body, unit);
     return { fn, origin: { unit, numbers: null } };
   }
 
-  /** A number of this module, noted with the function that is being lowered. What it asks for itself goes without saying. */
-  private request(kind: NumberedKind, ask: (builder: ModuleBuilder, numbers: Numbers) => number, make: () => number): number {
+  /** Makes something without noting what it asks for itself: that goes without saying. */
+  private apart(make: () => number): number {
     const { recording } = this;
-    if (recording === null) return make();
     this.recording = null;
     const number = make();
     this.recording = recording;
-    recording.requests.push({ kind, number, ask });
+    return number;
+  }
+
+  private noteSymbol(number: number, request: () => Request): number {
+    const { recording } = this;
+    if (recording !== null && !recording.symbols.has(number)) {
+      recording.symbols.add(number);
+      recording.requests.push(request());
+    }
     return number;
   }
 
   /** The same for a body whose code does not come from its statements. */
   functionMade(body: FunctionBody, make: () => BytecodeFunction): number {
-    return this.indexOf(body, () => ({ fn: make(), origin: null }));
+    return this.indices.get(body) ?? this.addFunction(body, () => ({ fn: make(), origin: null }));
   }
 
-  private indexOf(body: FunctionBody, make: MakeFunction): number {
-    const known = this.indices.get(body);
-    if (known !== undefined) return known;
+  private addFunction(body: FunctionBody, make: MakeFunction): number {
     const index = this.functions.length;
     this.functions.push(null);
     this.indices.set(body, index);
@@ -174,16 +195,11 @@ export class ModuleBuilder {
   }
 
   symbolOf(global: Global): number {
-    return this.request(
-      "symbol",
-      (builder) => builder.symbolOf(global),
-      () => this.makeSymbol(global),
-    );
+    const number = this.globals.get(global) ?? this.apart(() => this.makeSymbol(global));
+    return this.noteSymbol(number, () => ({ kind: "symbol", number, global }));
   }
 
   private makeSymbol(global: Global): number {
-    const known = this.globals.get(global);
-    if (known !== undefined) return known;
     const index = this.addSymbol({ name: global.name, size: 0, align: 1, writable: true, bytes: new Uint8Array(0), relocations: [] });
     this.globals.set(global, index);
     this.replaceSymbol(index, this.constantSymbol(global.name, global.type, global.initial ?? { kind: "zero" }, true));
@@ -196,18 +212,12 @@ export class ModuleBuilder {
   }
 
   /** Read-only bytes; equal contents share a symbol. */
-  bytesSymbol(bytes: Uint8Array, align = 1): number {
-    return this.request(
-      "symbol",
-      (builder) => builder.bytesSymbol(bytes, align),
-      () => this.makeBytes(bytes, align),
-    );
+  bytesSymbol(bytes: Uint8Array, align = 1, key = `${align}:${latin1.decode(bytes)}`): number {
+    const number = this.interned.get(key) ?? this.makeBytes(bytes, align, key);
+    return this.noteSymbol(number, () => ({ kind: "bytes", number, bytes, align, key }));
   }
 
-  private makeBytes(bytes: Uint8Array, align: number): number {
-    const key = `${align}:${latin1.decode(bytes)}`;
-    const known = this.interned.get(key);
-    if (known !== undefined) return known;
+  private makeBytes(bytes: Uint8Array, align: number, key: string): number {
     const index = this.addSymbol({ name: `const.${this.interned.size}`, size: bytes.length, align, writable: false, bytes, relocations: [] });
     this.interned.set(key, index);
     return index;
@@ -224,28 +234,23 @@ export class ModuleBuilder {
 
   /** Read-only data of a type. */
   dataSymbol(name: string, type: Type, value: ConstValue): number {
-    return this.request(
-      "symbol",
-      (builder) => builder.dataSymbol(name, type, value),
-      () => this.addSymbol(this.constantSymbol(name, type, value, false)),
-    );
+    const number = this.apart(() => this.addSymbol(this.constantSymbol(name, type, value, false)));
+    return this.noteSymbol(number, () => ({ kind: "data", number, name, type, value }));
   }
 
   signature(signature: Signature): number {
-    return this.request(
-      "signature",
-      (builder) => builder.signature(signature),
-      () => this.makeSignature(signature),
-    );
-  }
-
-  private makeSignature(signature: Signature): number {
     const key = `${signature.params.join(",")}>${signature.results.join(",")}`;
-    const known = this.signatureIndices.get(key);
-    if (known !== undefined) return known;
-    this.signatures.push(signature);
-    this.signatureIndices.set(key, this.signatures.length - 1);
-    return this.signatures.length - 1;
+    let number = this.signatureIndices.get(key);
+    if (number === undefined) {
+      number = this.signatures.push(signature) - 1;
+      this.signatureIndices.set(key, number);
+    }
+    const { recording } = this;
+    if (recording !== null && !recording.signatures.has(number)) {
+      recording.signatures.add(number);
+      recording.requests.push({ kind: "signature", number, signature });
+    }
+    return number;
   }
 
   file(source: Source): number {
@@ -259,7 +264,7 @@ export class ModuleBuilder {
   location(span: Span): number {
     if (span === this.lastSpan) return this.lastLocation;
     const { source, start } = span;
-    const number = this.locationAt({ source, start });
+    const number = this.locationAt(source, start);
     const { recording } = this;
     if (recording !== null && !recording.locations.has(number)) {
       recording.locations.set(number, { number, source, start, position: positionAt(source, start) });
@@ -269,21 +274,26 @@ export class ModuleBuilder {
     return number;
   }
 
-  locationAt({ source, start, position }: Pick<UnitLocation, "source" | "start"> & Partial<UnitLocation>): number {
-    const file = this.file(source);
-    const key = file * 0x1_0000_0000 + start;
-    const known = this.locationIndices.get(key);
-    if (known !== undefined) return known;
-    const { line, column } = position ?? positionAt(source, start);
-    this.locations.push({ file, line, column });
-    this.locationIndices.set(key, this.locations.length - 1);
-    return this.locations.length - 1;
+  /** `position`: if it is known. */
+  locationAt(source: Source, start: number, position?: Position): number {
+    const file = source === this.lastSource ? this.lastFile : this.file(source);
+    this.lastSource = source;
+    this.lastFile = file;
+    let known = this.locationIndices[file];
+    if (known === undefined) this.locationIndices[file] = known = new Map();
+    let number = known.get(start);
+    if (number === undefined) {
+      const { line, column } = position ?? positionAt(source, start);
+      number = this.locations.push({ file, line, column }) - 1;
+      known.set(start, number);
+    }
+    return number;
   }
 
   addAssembly(block: AssemblyBlock): number {
-    const again = (builder: ModuleBuilder, { location: places }: Numbers): number =>
-      builder.addAssembly({ ...block, lines: block.lines.map(({ offset, location }) => ({ offset, location: places.get(location) ?? location })) });
-    return this.request("assembly", again, () => this.assembly.push(block) - 1);
+    const number = this.assembly.push(block) - 1;
+    this.recording?.requests.push({ kind: "assembly", number, block });
+    return number;
   }
 
   /** Its number is a constant in the code, so such code belongs to this image. */

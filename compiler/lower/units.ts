@@ -4,22 +4,30 @@
 
 import type { Position, Source } from "../../grammar/source.ts";
 import { findInstruction, type ImmediateKind } from "../../isa/bytecode/instructions.ts";
-import type { BytecodeFunction, Instruction } from "../../isa/bytecode/module.ts";
-import type { FunctionBody, HFunction, Local } from "../hir.ts";
+import type { AssemblyBlock, BytecodeFunction, Instruction, Signature } from "../../isa/bytecode/module.ts";
+import type { ConstValue } from "../check/constants.ts";
+import type { FunctionBody, Global, HFunction, Local } from "../hir.ts";
+import type { Type } from "../types.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
 
 export type NumberedKind = "function" | "symbol" | "signature" | "assembly";
 
 /** What a number of the unit is in an image. */
-export type Numbers = Readonly<Record<NumberedKind | "location", ReadonlyMap<number, number>>>;
-
-export interface Request {
-  readonly kind: NumberedKind;
-  /** In the unit's first image. */
-  readonly number: number;
-  /** Asks another image; `numbers` has what was asked for before. */
-  readonly ask: (builder: ModuleBuilder, numbers: Numbers) => number;
+export interface Numbers extends Readonly<Record<NumberedKind, ReadonlyMap<number, number>>> {
+  /** By the unit's own order of its locations, which is by their numbers here. */
+  readonly locations: Int32Array;
+  readonly locationOrder: ReadonlyMap<number, number>;
 }
+
+/** What a unit asks of each image, with the number that it has in the first one. */
+export type Request = { readonly number: number } & (
+  | { readonly kind: "function"; readonly body: FunctionBody }
+  | { readonly kind: "symbol"; readonly global: Global }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array; readonly align: number; readonly key: string }
+  | { readonly kind: "data"; readonly name: string; readonly type: Type; readonly value: ConstValue }
+  | { readonly kind: "signature"; readonly signature: Signature }
+  | { readonly kind: "assembly"; readonly block: AssemblyBlock }
+);
 
 /** A place of the sources that the unit names, with its number there. */
 export interface UnitLocation {
@@ -32,6 +40,8 @@ export interface UnitLocation {
 export interface Unit {
   readonly fn: BytecodeFunction;
   readonly locations: readonly UnitLocation[];
+  /** By number, the place among them. */
+  readonly locationOrder: ReadonlyMap<number, number>;
   readonly requests: readonly Request[];
   /** Functions whose addresses it takes. */
   readonly addressed: readonly number[];
@@ -75,9 +85,15 @@ function numberedKind(op: string): NumberedKind | undefined {
   return first === undefined ? undefined : NUMBERED[first];
 }
 
+/** A location of the unit in an image; -1 stays what it is. */
+export function locationIn({ locations, locationOrder }: Numbers, number: number): number {
+  const order = locationOrder.get(number);
+  return order === undefined ? number : (locations[order] ?? number);
+}
+
 function renumber(instruction: Instruction, numbers: Numbers): Instruction {
   const { op, type, to, dst, src, imm } = instruction;
-  const at = numbers.location.get(instruction.at) ?? instruction.at;
+  const at = locationIn(numbers, instruction.at);
   const kind = numberedKind(op);
   const [first, ...rest] = imm;
   const renumbered = kind === undefined ? imm : [numbers[kind].get(Number(first)) ?? Number(first), ...rest];
@@ -86,15 +102,42 @@ function renumber(instruction: Instruction, numbers: Numbers): Instruction {
 
 /** The unit's function in another image. Its instructions are made when somebody looks: machine code has been made of the unit's. */
 export function reuseUnit(unit: Unit, builder: ModuleBuilder): { readonly fn: BytecodeFunction; readonly origin: Origin } {
+  const locations = new Int32Array(unit.locations.length);
+  unit.locations.forEach((location, order) => {
+    locations[order] = builder.locationAt(location.source, location.start, location.position);
+  });
   const numbers = {
     function: new Map<number, number>(),
     symbol: new Map<number, number>(),
     signature: new Map<number, number>(),
     assembly: new Map<number, number>(),
-    location: new Map<number, number>(),
+    locations,
+    locationOrder: unit.locationOrder,
   };
-  for (const location of unit.locations) numbers.location.set(location.number, builder.locationAt(location));
-  for (const { kind, number, ask } of unit.requests) numbers[kind].set(number, ask(builder, numbers));
+  for (const request of unit.requests) {
+    switch (request.kind) {
+      case "function":
+        numbers.function.set(request.number, builder.functionOf(request.body));
+        break;
+      case "symbol":
+        numbers.symbol.set(request.number, builder.symbolOf(request.global));
+        break;
+      case "bytes":
+        numbers.symbol.set(request.number, builder.bytesSymbol(request.bytes, request.align, request.key));
+        break;
+      case "data":
+        numbers.symbol.set(request.number, builder.dataSymbol(request.name, request.type, request.value));
+        break;
+      case "signature":
+        numbers.signature.set(request.number, builder.signature(request.signature));
+        break;
+      case "assembly": {
+        const { block, number } = request;
+        const lines = block.lines.map(({ offset, location }) => ({ offset, location: locationIn(numbers, location) }));
+        numbers.assembly.set(number, builder.addAssembly({ ...block, lines }));
+      }
+    }
+  }
   for (const [local, offset] of unit.frameOffsets) builder.frameOffsets.set(local, offset);
   for (const [body, slot] of unit.environmentSlots) builder.environmentSlots.set(body, slot);
   for (const [local, space] of unit.knownSpaces) builder.knownSpaces.set(local, space);

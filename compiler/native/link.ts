@@ -4,7 +4,7 @@
 
 import { TEXT_START } from "../../isa/assembly/instruction-set.ts";
 import type { DataSymbol } from "../../isa/bytecode/module.ts";
-import type { Numbers } from "../lower/units.ts";
+import { locationIn, type Numbers } from "../lower/units.ts";
 import { signatureWord } from "./abi.ts";
 import type { Reference } from "./emission.ts";
 import { LinkError, MAX_CPUS, STACK_RESERVE, STACK_SIZE, type AssembledEntry } from "./entry.ts";
@@ -297,7 +297,8 @@ function listFrames(
 function listLines({ module, functions, numbers }: LoweredModule, functionAddress: (index: number) => number): readonly NativeLine[] {
   return functions.flatMap(({ marks }, index) =>
     marks.map(({ offset, location }): NativeLine => {
-      const place = module.locations[numbers[index]?.location.get(location) ?? location];
+      const shared = numbers[index] ?? null;
+      const place = module.locations[shared === null ? location : locationIn(shared, location)];
       const address = BigInt(functionAddress(index) + offset);
       return place === undefined ? { address, file: -1, line: 0, column: 0 } : { address, file: place.file, line: place.line, column: place.column };
     }),
