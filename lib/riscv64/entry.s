@@ -66,33 +66,56 @@ elsewhere:
     la      tp, native.cpus
     slli    t0, a0, 8
     add     tp, tp, t0
-# A hart waits for its software interrupt, and starts when a function is given with it. tp: its CPU block, which in a pack is everybody's:
-# the image may be another one by then, so it says where its harts go on.
+    li      t1, CLINT
+    li      t2, -1
+    j       rest
+# A hart sleeps until it is woken, and starts when a function is given with that. tp: its CPU block, which in a pack is everybody's: the image
+# may be another one by then, so it says where its harts go on. In supervisor mode the software interrupt wakes.
 park:
+    li      t1, CLINT
+    bnez    t1, doze
     li      t0, SOFTWARE
     csrw    X_IE, t0
 1:  wfi
-2:  csrr    t0, X_IP
+    csrr    t0, X_IP
     andi    t0, t0, SOFTWARE
     beqz    t0, 1b
     fence   rw, rw
     ld      t0, 120(tp)
-    li      t1, CLINT
-    bnez    t1, 3f
     li      t1, SOFTWARE
     csrc    X_IP, t1
     beqz    t0, 1b
     j       called
-3:  beqz    t0, doze
-    # What else is sent stays pending.
-    ld      t0, 248(tp)
-    sd      zero, 248(tp)
-    addi    t0, t0, -1
-    bnez    t0, called
+# In machine mode the timer wakes, because the software interrupt may be somebody's message, which stays pending. The timer's own setting is
+# in the block meanwhile.
+doze:
     csrr    t0, mhartid
-    slli    t0, t0, 2
+    slli    t0, t0, 3
     add     t0, t0, t1
-    sw      zero, 0(t0)
+    li      t2, 0x4000
+    add     t0, t0, t2
+    ld      t2, 0(t0)
+rest:
+    csrr    t0, mhartid
+    slli    t0, t0, 3
+    add     t0, t0, t1
+    li      t1, 0x4000
+    add     t0, t0, t1
+    sd      t2, 248(tp)
+    li      t1, -1
+    sd      t1, 0(t0)
+    fence   rw, rw
+    sd      zero, 240(tp)
+    li      t1, 0x80
+    csrw    mie, t1
+2:  wfi
+    fence   rw, rw
+    ld      t1, 120(tp)
+    beqz    t1, 2b
+    ld      t1, 248(tp)
+    sd      t1, 0(t0)
+    li      t1, 1
+    sd      t1, 240(tp)
 called:
     la      t0, native.cpus
     ld      t0, 240(t0)
@@ -108,32 +131,6 @@ wake:
     csrw    satp, zero
     sfence.vma
     j       park
-# Somebody has sent this hart an interrupt, which keeps it from sleeping: it looks after a microsecond of its timer, whose setting stays.
-doze:
-    csrr    t0, mhartid
-    slli    t0, t0, 3
-    add     t0, t0, t1
-    li      t2, 0x4000
-    add     t0, t0, t2
-    li      t2, 0xbff8
-    add     t1, t1, t2
-    li      t2, 2
-    sd      t2, 248(tp)
-    ld      t2, 0(t0)
-    ld      t1, 0(t1)
-    addi    t1, t1, 10
-    sd      t1, 0(t0)
-    li      t1, 0x80
-    csrw    mie, t1
-    wfi
-    sd      t2, 0(t0)
-    li      t0, SOFTWARE
-    csrw    mie, t0
-    ld      t0, 248(tp)
-    addi    t0, t0, -2
-    bnez    t0, 2b
-    sd      zero, 248(tp)
-    j       2b
 never:
     wfi
     j       never
@@ -149,8 +146,8 @@ hart_start:
 #   184  satp for user mode        192  satp for the kernel
 #   200  address of gate_in and    208  of gate_out, where both modes' tables have them
 #   216  address of from_user      224  address of guest_trap
-#   232  address of guest_user_run 240  of CPU 0: address of wake
-#   248  machine mode: 1 the software interrupt means a start and nothing else, 2 the hart dozes on its timer; supervisor mode: one was sent and not taken
+#   232  address of guest_user_run 240  of CPU 0: address of wake; of others: 1 while they run what they were started for
+#   248  machine mode: setting of the timer while the hart sleeps; supervisor mode: a software interrupt was sent and not taken
 set_up:
     li      gp, FUEL
     sd      zero, 168(tp)
