@@ -67,6 +67,25 @@ function stackArguments(signature: Signature, registers: RegisterFile): number {
   return Math.max(0, signature.params.length - registers.arguments.length);
 }
 
+/** What an instruction of `REMADE` makes; an address in the bytecode's frame still counts from that frame's start. */
+function remake({ op, imm: [first = 0, second = 0] }: ComputeItem, type: ScalarType, target: NativeTarget): Location {
+  switch (op) {
+    case "const":
+      return { kind: "constant", value: target.canonical(BigInt(first), type) };
+    case "symbol_addr":
+      return { kind: "symbol", symbol: Number(first), offset: Number(second) };
+    case "frame_addr":
+      return { kind: "frame", offset: Number(first) };
+    default:
+      return { kind: "function", function: Number(first) };
+  }
+}
+
+/** Counts from the stack pointer. */
+function inFrame(location: Location, frame: Frame): Location {
+  return location.kind === "frame" ? { kind: "frame", offset: frame.local + location.offset } : location;
+}
+
 /** Constants and addresses by virtual register, where each use makes them again. */
 function remadeValues({ items, types, isLocal }: Items, target: NativeTarget): readonly (Location | undefined)[] {
   const remade: (Location | undefined)[] = types.map(() => undefined);
@@ -74,11 +93,7 @@ function remadeValues({ items, types, isLocal }: Items, target: NativeTarget): r
     if (item.kind !== "op" || !REMADE.has(item.op)) continue;
     const [result = 0] = item.dst;
     if (isLocal[result] !== true) continue;
-    const [first = 0, second = 0] = item.imm;
-    if (item.op === "const") remade[result] = { kind: "constant", value: target.canonical(BigInt(first), types[result] ?? "i64") };
-    else if (item.op === "symbol_addr") remade[result] = { kind: "symbol", symbol: Number(first), offset: Number(second) };
-    else if (item.op === "frame_addr") remade[result] = { kind: "frame", offset: Number(first) };
-    else remade[result] = { kind: "function", function: Number(first) };
+    remade[result] = remake(item, types[result] ?? "i64", target);
   }
   return remade;
 }
@@ -183,7 +198,7 @@ function intervalsToPlace(liveness: Liveness, isRemade: (register: Virtual) => b
 function locate(code: Items, remade: readonly (Location | undefined)[], allocation: Allocation, frame: Frame): readonly Location[] {
   return code.types.map((_type, register): Location => {
     const made = remade[register];
-    if (made !== undefined) return made.kind === "frame" ? { kind: "frame", offset: frame.local + made.offset } : made;
+    if (made !== undefined) return inFrame(made, frame);
     const machine = allocation.registerOf.get(register);
     if (machine !== undefined) return { kind: "register", register: machine };
     const slot = allocation.slotOf.get(register);
@@ -283,7 +298,7 @@ function incomingSlot(e: Emission, index: number): Writable {
 }
 
 function writeOperation(e: Emission, fn: BytecodeFunction, item: ComputeItem): void {
-  const { target, module } = e;
+  const { target, module, frame } = e;
   switch (item.op) {
     case "const":
     case "symbol_addr":
@@ -291,7 +306,7 @@ function writeOperation(e: Emission, fn: BytecodeFunction, item: ComputeItem): v
     case "func_addr": {
       const [result = 0] = item.dst;
       const to = asWritable(e.location(result));
-      if (to !== null) target.move(e, to, madeBy(e, item, result));
+      if (to !== null) target.move(e, to, inFrame(remake(item, e.typeOf(result), target), frame));
       return;
     }
     case "copy": {
@@ -348,20 +363,6 @@ function writeOperation(e: Emission, fn: BytecodeFunction, item: ComputeItem): v
       if (lower === undefined) throw new LowerError(item.op);
       lower(e, item);
     }
-  }
-}
-
-function madeBy(e: Emission, item: ComputeItem, result: Virtual): Location {
-  const [first = 0, second = 0] = item.imm;
-  switch (item.op) {
-    case "const":
-      return { kind: "constant", value: e.target.canonical(BigInt(first), e.typeOf(result)) };
-    case "symbol_addr":
-      return { kind: "symbol", symbol: Number(first), offset: Number(second) };
-    case "frame_addr":
-      return { kind: "frame", offset: e.frame.local + Number(first) };
-    default:
-      return { kind: "function", function: Number(first) };
   }
 }
 

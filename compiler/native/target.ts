@@ -35,6 +35,16 @@ export interface RegisterFile {
   readonly scratch: number;
 }
 
+/** `libraryOperations` of targets whose CPUs have no ports. */
+export const PORT_FUNCTIONS: Readonly<Record<string, string>> = {
+  "port_in.i8": "platform.port_in8",
+  "port_in.i16": "platform.port_in16",
+  "port_in.i32": "platform.port_in32",
+  "port_out.i8": "platform.port_out8",
+  "port_out.i16": "platform.port_out16",
+  "port_out.i32": "platform.port_out32",
+};
+
 export interface NativeTarget {
   readonly name: TargetName;
   readonly registers: RegisterFile;

@@ -155,9 +155,15 @@ for (const target of NATIVE_TARGETS) {
     assert.ok(!values.includes(scratch), "the scratch register holds no value");
     for (const list of [registers.arguments, registers.results]) {
       assert.equal(new Set(list).size, list.length);
-      assert.ok(list.every((register) => !kept.includes(register)), "a callee may change what it is given and what it gives");
+      assert.ok(
+        list.every((register) => !kept.includes(register)),
+        "a callee may change what it is given and what it gives",
+      );
     }
-    assert.ok(!kept.includes(target.codeRegister) && !registers.arguments.includes(target.codeRegister), "arguments are moved while the callee's address is held");
+    assert.ok(
+      !kept.includes(target.codeRegister) && !registers.arguments.includes(target.codeRegister),
+      "arguments are moved while the callee's address is held",
+    );
     assert.ok([...values, scratch].every((register) => register in names));
   });
 
@@ -187,7 +193,11 @@ for (const target of NATIVE_TARGETS) {
       const [op = "", type] = name.split(".");
       const row = findInstruction(op);
       assert.ok(row !== undefined, name);
-      if (type !== undefined) assert.ok(row.types?.some((each) => each === type), name);
+      if (type !== undefined)
+        assert.ok(
+          row.types?.some((each) => each === type),
+          name,
+        );
       assert.match(library, /^(?:native|platform)\.[a-z0-9_]+$/);
     }
   });

@@ -7,10 +7,10 @@ import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem, Comparison, CompareOp, Label, Virtual } from "../../native/items.ts";
 import { bitsOf } from "../../native/lower-function.ts";
+import { constantOf } from "../../native/operands.ts";
 import { CONDITION, enc, EXTEND, type Immediate, type ThreeRegisters } from "./encoding.ts";
 import { trapHere } from "./lower-traps.ts";
 import {
-  constantOf,
   finish,
   isImmediate,
   loadValue,

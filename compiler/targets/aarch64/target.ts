@@ -7,6 +7,7 @@ import { assemble } from "../../../isa/aarch64/assemble.ts";
 import { findRegister, registerName } from "../../../isa/aarch64/registers.ts";
 import { applyRelocation, type RelocationKind } from "../../../isa/aarch64/relocations.ts";
 import type { MachineDescription } from "../../../machines/description.ts";
+import { PORT_FUNCTIONS } from "../../native/target.ts";
 import { CPU_BLOCK } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import { calling, outermost, type Frame } from "../../native/frame.ts";
@@ -237,12 +238,7 @@ export const aarch64 = {
     ),
   ],
   libraryOperations: {
-    "port_in.i8": "platform.port_in8",
-    "port_in.i16": "platform.port_in16",
-    "port_in.i32": "platform.port_in32",
-    "port_out.i8": "platform.port_out8",
-    "port_out.i16": "platform.port_out16",
-    "port_out.i32": "platform.port_out32",
+    ...PORT_FUNCTIONS,
   },
   entryFunctions: [],
   entryConstants,

@@ -7,6 +7,7 @@ import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import { COMPACT_SIZE } from "../../native/abi.ts";
 import type { Emission, Reference } from "../../native/emission.ts";
 import type { Virtual } from "../../native/items.ts";
+import { alignmentOf } from "../../native/operands.ts";
 import { bitsOf } from "../../native/lower-function.ts";
 import type { Location } from "../../native/target.ts";
 import { enc, EXTEND } from "./encoding.ts";
@@ -174,9 +175,8 @@ export function read(e: Emission, register: Virtual, scratch: number): number {
   const from = e.location(register);
   if (from.kind === "register") return from.register;
   if (from.kind === "constant") {
-    const value = canonical(from.value, e.typeOf(register));
-    if (value === 0n) return ZERO;
-    loadValue(e, scratch, value);
+    if (from.value === 0n) return ZERO;
+    loadValue(e, scratch, from.value);
     return scratch;
   }
   bring(e, scratch, from);
@@ -189,12 +189,6 @@ export function readReal(e: Emission, register: Virtual, scratch: number): numbe
   if (found !== ZERO) return found;
   loadValue(e, scratch, 0n);
   return scratch;
-}
-
-/** The value of a constant operand as its type has it, else null. */
-export function constantOf(e: Emission, register: Virtual): bigint | null {
-  const from = e.location(register);
-  return from.kind === "constant" ? canonical(from.value, e.typeOf(register)) : null;
 }
 
 /** Where a result is to be computed: its register, or one that `finish` stores. */
@@ -232,10 +226,6 @@ export interface Address {
   readonly low12?: Placed;
 }
 
-function powerOfTwo(value: number): number {
-  return value === 0 ? 4096 : Math.min(4096, value & -value);
-}
-
 /** Whether a load or store of this many bytes reaches an offset. */
 function reaches(offset: number, width: number): boolean {
   return (offset >= 0 && offset % width === 0 && offset / width <= 4095) || (offset >= -256 && offset <= 255);
@@ -250,7 +240,7 @@ export function address(e: Emission, register: Virtual, offset: number, width: n
   switch (from.kind) {
     case "frame": {
       const at = from.offset + offset;
-      const alignment = Math.min(16, powerOfTwo(at));
+      const alignment = Math.min(16, alignmentOf(at));
       if (reaches(at, width)) return { base: SP, offset: at, alignment };
       addOffset(e, scratch, SP, at, scratch);
       return { base: scratch, offset: 0, alignment };
@@ -258,7 +248,7 @@ export function address(e: Emission, register: Virtual, offset: number, width: n
     case "symbol": {
       const at = { ...from, offset: from.offset + offset };
       const align = e.module.symbols[from.symbol]?.align ?? 1;
-      const alignment = Math.min(align, powerOfTwo(at.offset));
+      const alignment = Math.min(align, alignmentOf(at.offset));
       if (isDirect && alignment >= width && !isInReach(e, at)) {
         loadPage(e, scratch, at);
         return { base: scratch, offset: 0, alignment, low12: at };
@@ -268,7 +258,7 @@ export function address(e: Emission, register: Virtual, offset: number, width: n
     }
     case "constant": {
       const value = BigInt.asUintN(64, from.value + BigInt(offset));
-      const alignment = powerOfTwo(Number(value & 0xfffn));
+      const alignment = alignmentOf(Number(value & 0xfffn));
       // A device's registers share their page: what is below goes into the access.
       const low = Number(value & 0xfffn);
       const high = value - BigInt(low);

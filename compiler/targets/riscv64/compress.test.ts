@@ -71,7 +71,30 @@ function check(word: number): void {
 
 const REGISTERS = Array.from({ length: 32 }, (_none, register) => register);
 const SOME = [0, 1, 2, 3, 7, 8, 9, 15, 16, 31];
-const IMMEDIATES = [...Array.from({ length: 140 }, (_none, index) => index - 70), 112, 120, 124, 128, 240, 248, 252, 256, 496, 504, 508, 512, 1016, 1020, 1024, 2047, -256, -496, -512, -528, -2048];
+const IMMEDIATES = [
+  ...Array.from({ length: 140 }, (_none, index) => index - 70),
+  112,
+  120,
+  124,
+  128,
+  240,
+  248,
+  252,
+  256,
+  496,
+  504,
+  508,
+  512,
+  1016,
+  1020,
+  1024,
+  2047,
+  -256,
+  -496,
+  -512,
+  -528,
+  -2048,
+];
 
 test("immediates", () => {
   for (const rd of REGISTERS) {
@@ -95,7 +118,8 @@ test("immediates", () => {
 
 test("registers", () => {
   const operations = [enc.add, enc.sub, enc.and, enc.or, enc.xor, enc.addw, enc.subw, enc.sll, enc.mul, enc.slt];
-  for (const rd of REGISTERS) for (const rs1 of new Set([rd, ...SOME])) for (const rs2 of new Set([rd, ...SOME])) for (const operation of operations) check(operation(rd, rs1, rs2));
+  for (const rd of REGISTERS)
+    for (const rs1 of new Set([rd, ...SOME])) for (const rs2 of new Set([rd, ...SOME])) for (const operation of operations) check(operation(rd, rs1, rs2));
 });
 
 test("memory", () => {

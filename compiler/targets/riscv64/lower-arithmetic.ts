@@ -7,10 +7,11 @@ import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem, Virtual } from "../../native/items.ts";
 import { bitsOf } from "../../native/lower-function.ts";
+import { constantOf } from "../../native/operands.ts";
 import { compress, put } from "./compress.ts";
 import { enc } from "./encoding.ts";
 import { NO_VALUE, trapHere } from "./lower-traps.ts";
-import { constantOf, finish, isImmediate, loadValue, normalise, read, resultRegister, signed, T0, T1, T2, T3, unsigned, ZERO } from "./values.ts";
+import { finish, isImmediate, loadValue, normalise, read, resultRegister, signed, T0, T1, T2, T3, unsigned, ZERO } from "./values.ts";
 
 type Lower = (e: Emission, item: ComputeItem) => void;
 type Register3 = (rd: number, rs1: number, rs2: number) => number;
@@ -107,7 +108,8 @@ function rotate(isLeft: boolean): Lower {
     const type = typeOf(item);
     const bits = bitsOf(type);
     const rd = resultRegister(e, dst(item));
-    const [towards, back] = bits === 32 ? [isLeft ? enc.sllw : enc.srlw, isLeft ? enc.srlw : enc.sllw] : [isLeft ? enc.sll : enc.srl, isLeft ? enc.srl : enc.sll];
+    const [towards, back] =
+      bits === 32 ? [isLeft ? enc.sllw : enc.srlw, isLeft ? enc.srlw : enc.sllw] : [isLeft ? enc.sll : enc.srl, isLeft ? enc.srl : enc.sll];
     const value = read(e, src(item, 0), T0);
     const amount = read(e, src(item, 1), T1);
     if (bits >= 32) {

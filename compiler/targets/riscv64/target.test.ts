@@ -46,13 +46,17 @@ test("trap code is an illegal instruction and what it means", () => {
 test("a volatile access of an unknown address checks it, an access of a symbol need not", () => {
   const checked = listing("func @f (addr) -> (i32) {\n  reg %1:i32\n  %1 = load_volatile.i32 %0\n  return %1\n}");
   assert.deepEqual(checked.slice(0, 2), ["andi t2, a0, 3", "bne t2, zero, . + 8"]);
-  const known = listing("data @d size 8 align 8 writable {\n}\nfunc @f () -> (i32) {\n  reg %0:addr, %1:i32\n  %0 = symbol_addr @d\n  %1 = load_volatile.i32 %0\n  return %1\n}");
+  const known = listing(
+    "data @d size 8 align 8 writable {\n}\nfunc @f () -> (i32) {\n  reg %0:addr, %1:i32\n  %0 = symbol_addr @d\n  %1 = load_volatile.i32 %0\n  return %1\n}",
+  );
   assert.ok(!known.some((line) => line.includes("bne")));
 });
 
 test("a branch that is too far becomes a branch around a jump", () => {
   const filler = "    %0 = mul.i64 %0, %1\n".repeat(2000);
-  const near = listing("func @f (i64, i64) -> (i64) {\n  reg %2:i8\n  block\n    %2 = eq.i64 %0, %1\n    br_if %2, 0\n    %0 = mul.i64 %0, %1\n  end\n  return %0\n}");
+  const near = listing(
+    "func @f (i64, i64) -> (i64) {\n  reg %2:i8\n  block\n    %2 = eq.i64 %0, %1\n    br_if %2, 0\n    %0 = mul.i64 %0, %1\n  end\n  return %0\n}",
+  );
   assert.ok(near.some((line) => line.startsWith("beq a0, a1")));
   const far = listing(`func @f (i64, i64) -> (i64) {\n  reg %2:i8\n  block\n    %2 = eq.i64 %0, %1\n    br_if %2, 0\n${filler}  end\n  return %0\n}`);
   assert.deepEqual(far.slice(0, 2), ["bne a0, a1, . + 8", `jal zero, . + ${4 + 4 * 2000}`]);

@@ -7,6 +7,7 @@ import { encode } from "../../../isa/riscv64/encode.ts";
 import { findCsr, findXRegister, X_REGISTERS } from "../../../isa/riscv64/registers.ts";
 import { applyRelocation, type RelocationKind } from "../../../isa/riscv64/relocations.ts";
 import type { MachineDescription } from "../../../machines/description.ts";
+import { PORT_FUNCTIONS } from "../../native/target.ts";
 import { CPU_BLOCK, signatureWord } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import { calling, outermost, type Frame } from "../../native/frame.ts";
@@ -225,12 +226,7 @@ export const riscv64 = {
     ),
   ],
   libraryOperations: {
-    "port_in.i8": "platform.port_in8",
-    "port_in.i16": "platform.port_in16",
-    "port_in.i32": "platform.port_in32",
-    "port_out.i8": "platform.port_out8",
-    "port_out.i16": "platform.port_out16",
-    "port_out.i32": "platform.port_out32",
+    ...PORT_FUNCTIONS,
     "atomic_rmw.i8": "native.atomic_rmw8",
     "atomic_rmw.i16": "native.atomic_rmw16",
     "atomic_cas.i8": "native.atomic_cas8",

@@ -5,6 +5,7 @@ import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import { loadConstant } from "../../../isa/riscv64/pseudo.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { Virtual } from "../../native/items.ts";
+import { alignmentOf } from "../../native/operands.ts";
 import type { Location } from "../../native/target.ts";
 import { bitsOf } from "../../native/lower-function.ts";
 import { put } from "./compress.ts";
@@ -74,7 +75,7 @@ export function loadAddress(e: Emission, register: number, to: Location & { kind
   put(e, enc.addi(register, register, 0));
 }
 
-/** Puts a value into this register. A constant is taken as a 64-bit value: narrow ones come canonical from `read`. */
+/** Puts a value into this register. */
 export function bring(e: Emission, register: number, from: Location): void {
   switch (from.kind) {
     case "register":
@@ -100,19 +101,12 @@ export function read(e: Emission, register: Virtual, scratch: number): number {
   const from = e.location(register);
   if (from.kind === "register") return from.register;
   if (from.kind === "constant") {
-    const value = canonical(from.value, e.typeOf(register));
-    if (value === 0n) return ZERO;
-    loadValue(e, scratch, value);
+    if (from.value === 0n) return ZERO;
+    loadValue(e, scratch, from.value);
     return scratch;
   }
   bring(e, scratch, from);
   return scratch;
-}
-
-/** A small constant operand, or null. */
-export function constantOf(e: Emission, register: Virtual): bigint | null {
-  const from = e.location(register);
-  return from.kind === "constant" ? canonical(from.value, e.typeOf(register)) : null;
 }
 
 /** The register that a result is computed in; `finish` takes it to where it lives. */
@@ -168,30 +162,26 @@ export interface Address {
   readonly alignment: number;
 }
 
-function powerOfTwo(value: number): number {
-  return value === 0 ? 4096 : Math.min(4096, value & -value);
-}
-
 /** An address operand plus an offset as base register and 12-bit offset; `scratch` is used when it has to be computed. */
 export function address(e: Emission, register: Virtual, offset: number, scratch: number): Address {
   const from = e.location(register);
   switch (from.kind) {
     case "frame": {
       const at = from.offset + offset;
-      if (isImmediate(at)) return { base: SP, offset: at, alignment: Math.min(16, powerOfTwo(at)) };
+      if (isImmediate(at)) return { base: SP, offset: at, alignment: Math.min(16, alignmentOf(at)) };
       addOffset(e, scratch, SP, at);
-      return { base: scratch, offset: 0, alignment: Math.min(16, powerOfTwo(at)) };
+      return { base: scratch, offset: 0, alignment: Math.min(16, alignmentOf(at)) };
     }
     case "symbol": {
       const at = from.offset + offset;
       loadAddress(e, scratch, { ...from, offset: at });
       const align = e.module.symbols[from.symbol]?.align ?? 1;
-      return { base: scratch, offset: 0, alignment: Math.min(align, powerOfTwo(at)) };
+      return { base: scratch, offset: 0, alignment: Math.min(align, alignmentOf(at)) };
     }
     case "constant": {
       const value = BigInt.asIntN(64, from.value + BigInt(offset));
       const low = BigInt.asIntN(12, value);
-      const alignment = powerOfTwo(Number(BigInt.asUintN(12, value)));
+      const alignment = alignmentOf(Number(BigInt.asUintN(12, value)));
       if (value === low) return { base: ZERO, offset: Number(low), alignment };
       // One lui where the upper part alone can be loaded.
       loadValue(e, scratch, value - low);

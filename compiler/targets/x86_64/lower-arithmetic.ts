@@ -6,6 +6,7 @@ import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { CompareOp, Comparison, ComputeItem, Virtual } from "../../native/items.ts";
 import { bitsOf } from "../../native/lower-function.ts";
+import { constantOf } from "../../native/operands.ts";
 import {
   bswap,
   call,
@@ -30,7 +31,6 @@ import {
   applyToMemory,
   bring,
   clear,
-  constantOf,
   finish,
   loadValue,
   moveRegister,
@@ -43,7 +43,6 @@ import {
   resultRegister,
   signExtend,
   stackSlot,
-  valueOf,
   type Operand,
 } from "./values.ts";
 
@@ -88,7 +87,7 @@ function binary(op: AluForms, isCommutative: boolean, isCanonical: boolean): Low
     }
     const isInTheWay = isRegister(second, result) && !livesIn(e, left, result);
     const rd = isInTheWay ? RAX : result;
-    bring(e, rd, valueOf(e, left));
+    bring(e, rd, e.location(left));
     if (second.kind === "immediate" && (second.value === 1 || second.value === -1) && (op === OPCODES.add || op === OPCODES.sub)) {
       withOne(e, (op === OPCODES.add) === (second.value === 1) ? OPCODES.inc[width] : OPCODES.dec[width], rd);
     } else apply(e, op, width, rd, second);
@@ -105,7 +104,7 @@ const add: Lower = (e, item) => {
   const width = widthOf(type);
   const rd = resultRegister(e, dst(item));
   const [left, right] = ordered(e, item, rd);
-  const first = valueOf(e, left);
+  const first = e.location(left);
   if (first.kind === "register" && first.register !== rd) {
     const second = operand(e, right, width, RCX);
     let at: Memory | null = null;
@@ -130,7 +129,7 @@ const multiply: Lower = (e, item) => {
   if (second.kind === "immediate") {
     const shifts = Math.log2(second.value);
     if (Number.isInteger(shifts)) {
-      bring(e, result, valueOf(e, left));
+      bring(e, result, e.location(left));
       if (shifts > 0) {
         withOne(e, OPCODES.shl.byImmediate[width], result);
         e.byte(shifts);
@@ -141,7 +140,7 @@ const multiply: Lower = (e, item) => {
     }
     const isShort = isByteSized(second.value);
     const op = (isShort ? OPCODES.imulShort : OPCODES.imulLong)[width];
-    const first = valueOf(e, left);
+    const first = e.location(left);
     if (first.kind === "slot") withMemory(e, op, result, stackSlot(first.offset), isShort ? 1 : 4);
     else withRegister(e, op, result, read(e, left, RAX));
     if (isShort) e.byte(second.value & 0xff);
@@ -151,7 +150,7 @@ const multiply: Lower = (e, item) => {
     return;
   }
   const rd = isRegister(second, result) && !livesIn(e, left, result) ? RAX : result;
-  bring(e, rd, valueOf(e, left));
+  bring(e, rd, e.location(left));
   if (second.kind === "register") withRegister(e, OPCODES.imul[width], rd, second.register);
   else withMemory(e, OPCODES.imul[width], rd, second.at);
   normalise(e, rd, type);
@@ -162,7 +161,7 @@ const multiply: Lower = (e, item) => {
 function unary(op: Readonly<Record<32 | 64, Opcode>>): Lower {
   return (e, item) => {
     const rd = resultRegister(e, dst(item));
-    bring(e, rd, valueOf(e, src(item, 0)));
+    bring(e, rd, e.location(src(item, 0)));
     withOne(e, op[widthOf(typeOf(item))], rd);
     normalise(e, rd, typeOf(item));
     finish(e, dst(item), rd);
@@ -180,11 +179,11 @@ function shift(op: Shift, kind: "logical" | "arithmetic" | "rotation"): Lower {
     const rd = resultRegister(e, dst(item));
     const constant = constantOf(e, src(item, 1));
     if (constant === null) {
-      bring(e, RCX, valueOf(e, src(item, 1)));
+      bring(e, RCX, e.location(src(item, 1)));
       if (bits < 32 && kind !== "rotation") apply(e, OPCODES.and, 32, RCX, { kind: "immediate", value: bits - 1 });
     }
     if (kind === "arithmetic" && bits < 32) signExtend(e, rd, read(e, src(item, 0), RAX), type, 32);
-    else bring(e, rd, valueOf(e, src(item, 0)));
+    else bring(e, rd, e.location(src(item, 0)));
     if (constant === null) withOne(e, op.byCl[width], rd);
     else {
       const count = Number(BigInt.asUintN(Math.log2(bits), constant));
@@ -229,10 +228,10 @@ function divide(isSigned: boolean, wantsRemainder: boolean): Lower {
       signToDx(e, width);
       withOne(e, OPCODES.idiv[width], RCX);
     } else {
-      const divisor = valueOf(e, src(item, 1));
+      const divisor = e.location(src(item, 1));
       const isInPlace = divisor.kind === "slot" || divisor.kind === "register";
       if (!isInPlace) bring(e, RCX, divisor);
-      bring(e, RAX, valueOf(e, src(item, 0)));
+      bring(e, RAX, e.location(src(item, 0)));
       clear(e, RDX);
       if (divisor.kind === "slot") withMemoryOnly(e, OPCODES.div[width], stackSlot(divisor.offset));
       else withOne(e, OPCODES.div[width], divisor.kind === "register" ? divisor.register : RCX);
@@ -255,7 +254,7 @@ function multiplyHigh(isSigned: boolean): Lower {
     const bits = bitsOf(type);
     if (bits === 64) {
       const right = read(e, src(item, 1), RCX);
-      bring(e, RAX, valueOf(e, src(item, 0)));
+      bring(e, RAX, e.location(src(item, 0)));
       withOne(e, (isSigned ? OPCODES.imulWide : OPCODES.mulWide)[64], right);
       finish(e, dst(item), RDX);
       return;
@@ -298,7 +297,7 @@ function scan(op: ByWidth, isLeading: boolean): Lower {
 
 /** The entry assembly counts: argument and result in rax, rcx and rdx lost. */
 const populationCount: Lower = (e, item) => {
-  bring(e, RAX, valueOf(e, src(item, 0)));
+  bring(e, RAX, e.location(src(item, 0)));
   call(e, { label: "guest_popcnt" });
   finish(e, dst(item), RAX);
 };
@@ -306,7 +305,7 @@ const populationCount: Lower = (e, item) => {
 const swapBytes: Lower = (e, item) => {
   const bits = bitsOf(typeOf(item));
   const rd = resultRegister(e, dst(item));
-  bring(e, rd, valueOf(e, src(item, 0)));
+  bring(e, rd, e.location(src(item, 0)));
   if (bits === 16) {
     withOne(e, OPCODES.rol.byImmediate[16], rd);
     e.byte(8);
@@ -356,7 +355,7 @@ export function compareValues(e: Emission, { op, type, left, right }: Comparison
 function setFlags(e: Emission, type: ScalarType, left: Virtual, right: Virtual): void {
   const width = bitsOf(type);
   const second = operand(e, right, width, RCX);
-  const first = valueOf(e, left);
+  const first = e.location(left);
   if (first.kind === "slot" && second.kind !== "memory") {
     applyToMemory(e, OPCODES.cmp, width, stackSlot(first.offset), second);
     return;
@@ -390,7 +389,7 @@ export function testCondition(e: Emission, condition: ReturnType<Emission["locat
 
 const select: Lower = (e, item) => {
   const width = widthOf(typeOf(item));
-  const yes = valueOf(e, src(item, 1));
+  const yes = e.location(src(item, 1));
   const result = resultRegister(e, dst(item));
   let chosen: number | Memory = RCX;
   if (yes.kind === "register") chosen = yes.register;
@@ -399,14 +398,14 @@ const select: Lower = (e, item) => {
   testCondition(e, e.location(src(item, 0)));
   // From here on the flags are wanted. The result may be where the second operand is.
   const rd = chosen === result ? RDX : result;
-  bring(e, rd, valueOf(e, src(item, 2)), true);
+  bring(e, rd, e.location(src(item, 2)), true);
   moveIf(e, conditionNumber("ne"), width, rd, chosen);
   finish(e, dst(item), rd);
 };
 
 const zeroExtend: Lower = (e, item) => {
   const rd = resultRegister(e, dst(item));
-  bring(e, rd, valueOf(e, src(item, 0)));
+  bring(e, rd, e.location(src(item, 0)));
   finish(e, dst(item), rd);
 };
 
@@ -423,12 +422,12 @@ const truncate: Lower = (e, item) => {
   const rd = resultRegister(e, dst(item));
   const to = item.to ?? "i64";
   if (bitsOf(to) === bitsOf(typeOf(item))) {
-    bring(e, rd, valueOf(e, src(item, 0)));
+    bring(e, rd, e.location(src(item, 0)));
     finish(e, dst(item), rd);
     return;
   }
   const op = bitsOf(to) === 8 ? OPCODES.movzx8 : bitsOf(to) === 16 ? OPCODES.movzx16 : OPCODES.mov.load[32];
-  const from = valueOf(e, src(item, 0));
+  const from = e.location(src(item, 0));
   if (from.kind === "slot") withMemory(e, op, rd, stackSlot(from.offset));
   else withRegister(e, op, rd, read(e, src(item, 0), RAX));
   finish(e, dst(item), rd);

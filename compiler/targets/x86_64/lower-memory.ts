@@ -8,6 +8,7 @@ import { CPU_BLOCK } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem, Virtual } from "../../native/items.ts";
 import { bitsOf } from "../../native/lower-function.ts";
+import { constantOf } from "../../native/operands.ts";
 import {
   conditionNumber,
   immediate,
@@ -24,24 +25,7 @@ import {
   type Width,
 } from "./encoding.ts";
 import { trapHere, trapWithValue } from "./lower-traps.ts";
-import {
-  address,
-  apply,
-  bring,
-  constantOf,
-  finish,
-  moveRegister,
-  normalise,
-  operand,
-  R11,
-  RAX,
-  RCX,
-  RDX,
-  read,
-  resultRegister,
-  valueOf,
-  type Address,
-} from "./values.ts";
+import { address, apply, bring, finish, moveRegister, normalise, operand, R11, RAX, RCX, RDX, read, resultRegister, type Address } from "./values.ts";
 
 type Lower = (e: Emission, item: ComputeItem) => void;
 
@@ -122,7 +106,7 @@ const atomicLoad: Lower = (e, item) => {
 
 const atomicStore: Lower = (e, item) => {
   const at = atomicPlace(e, item, WRITE);
-  bring(e, RDX, valueOf(e, src(item, 1)));
+  bring(e, RDX, e.location(src(item, 1)));
   withMemory(e, OPCODES.xchg[bitsOf(typeOf(item))], RDX, at);
 };
 
@@ -133,7 +117,7 @@ const atomicRmw: Lower = (e, item) => {
   const width = bitsOf(type);
   const operation = RMW_OPERATIONS[Number(item.imm[0])] ?? "add";
   const at = atomicPlace(e, item, WRITE);
-  const value = valueOf(e, src(item, 1));
+  const value = e.location(src(item, 1));
   switch (operation) {
     case "add":
     case "sub":
@@ -172,7 +156,7 @@ const atomicCas: Lower = (e, item) => {
   const type = typeOf(item);
   const at = atomicPlace(e, item, WRITE);
   const value = read(e, src(item, 2), RDX);
-  bring(e, RAX, valueOf(e, src(item, 1)));
+  bring(e, RAX, e.location(src(item, 1)));
   lock(e);
   withMemory(e, OPCODES.cmpxchg[bitsOf(type)], value, at);
   finish(e, dst(item), RAX);
@@ -201,7 +185,7 @@ const portWidth = (type: ScalarType): PortWidth => {
 function portOf(e: Emission, port: Virtual): number | "dx" {
   const constant = constantOf(e, port);
   if (constant !== null && constant < 256n) return Number(constant);
-  bring(e, RDX, valueOf(e, port));
+  bring(e, RDX, e.location(port));
   return "dx";
 }
 
@@ -215,7 +199,7 @@ const portIn: Lower = (e, item) => {
 };
 
 const portOut: Lower = (e, item) => {
-  bring(e, RAX, valueOf(e, src(item, 1)));
+  bring(e, RAX, e.location(src(item, 1)));
   portAccess(e, "out", portWidth(typeOf(item)), portOf(e, src(item, 0)));
 };
 

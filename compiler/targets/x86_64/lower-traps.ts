@@ -5,7 +5,7 @@ import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem } from "../../native/items.ts";
 import { TRAP_MARK, trapPayload, type SoftwareTrap } from "../../native/abi.ts";
 import { OPCODES, withMemory, type Memory } from "./encoding.ts";
-import { bring, clear, RAX, RDX, valueOf } from "./values.ts";
+import { bring, clear, RAX, RDX } from "./values.ts";
 
 /** `ud1 eax, [rax + disp32]`: the displacement is what the trap vector reads. */
 function writeTrap(e: Emission, trap: SoftwareTrap): void {
@@ -35,7 +35,7 @@ export function trapWithValue(e: Emission, trapClass: number, value: bigint): vo
 
 /** `trap CLASS value`. */
 export function lowerTrap(e: Emission, item: ComputeItem): void {
-  bring(e, RDX, valueOf(e, item.src[0] ?? 0));
+  bring(e, RDX, e.location(item.src[0] ?? 0));
   clear(e, RAX);
   writeTrap(e, { class: Number(item.imm[0]), access: 0, width: 0 });
 }

@@ -5,6 +5,7 @@
 import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { Virtual } from "../../native/items.ts";
+import { alignmentOf } from "../../native/operands.ts";
 import type { Location } from "../../native/target.ts";
 import { bitsOf } from "../../native/lower-function.ts";
 import {
@@ -101,24 +102,12 @@ export function bring(e: Emission, register: number, from: Location, keepsFlags 
   }
 }
 
-/** The value of an operand where it is, constants in their canonical form. */
-export function valueOf(e: Emission, register: Virtual): Location {
-  const from = e.location(register);
-  return from.kind === "constant" ? { kind: "constant", value: canonical(from.value, e.typeOf(register)) } : from;
-}
-
 /** The register of an operand: its own, or the given one when it has none. */
 export function read(e: Emission, register: Virtual, scratch: number): number {
-  const from = valueOf(e, register);
+  const from = e.location(register);
   if (from.kind === "register") return from.register;
   bring(e, scratch, from);
   return scratch;
-}
-
-/** A constant operand, or null. */
-export function constantOf(e: Emission, register: Virtual): bigint | null {
-  const from = valueOf(e, register);
-  return from.kind === "constant" ? from.value : null;
 }
 
 /** What an instruction takes as its second operand. */
@@ -130,7 +119,7 @@ export type Operand =
 
 /** An operand of an operation of this width; `scratch` takes what has to be made first. */
 export function operand(e: Emission, register: Virtual, width: Width, scratch: number): Operand {
-  const from = valueOf(e, register);
+  const from = e.location(register);
   switch (from.kind) {
     case "register":
       return from;
@@ -214,26 +203,22 @@ export interface Address {
   readonly alignment: number;
 }
 
-function powerOfTwo(value: number): number {
-  return value === 0 ? 4096 : Math.min(4096, value & -value);
-}
-
 /** An address operand plus an offset as a memory operand; `scratch` is used when it has to be computed. */
 export function address(e: Emission, register: Virtual, offset: number, scratch: number): Address {
-  const from = valueOf(e, register);
+  const from = e.location(register);
   switch (from.kind) {
     case "frame": {
       const at = from.offset + offset;
-      return { at: stackSlot(at), alignment: Math.min(16, powerOfTwo(at)) };
+      return { at: stackSlot(at), alignment: Math.min(16, alignmentOf(at)) };
     }
     case "symbol": {
       const at = from.offset + offset;
       const align = e.module.symbols[from.symbol]?.align ?? 1;
-      return { at: { kind: "symbol", symbol: from.symbol, offset: at }, alignment: Math.min(align, powerOfTwo(at)) };
+      return { at: { kind: "symbol", symbol: from.symbol, offset: at }, alignment: Math.min(align, alignmentOf(at)) };
     }
     case "constant": {
       const value = BigInt.asIntN(64, from.value + BigInt(offset));
-      const alignment = powerOfTwo(Number(BigInt.asUintN(12, value)));
+      const alignment = alignmentOf(Number(BigInt.asUintN(12, value)));
       if (value >= INT32_MIN && value <= INT32_MAX) return { at: { kind: "absolute", address: Number(value) }, alignment };
       loadValue(e, scratch, value);
       return { at: { kind: "base", base: scratch, offset: 0 }, alignment };
