@@ -5,12 +5,12 @@
 export const EVENT_VERSION = 1;
 
 /** From worst to best; the verdict of a group is its worst child's. */
-export const VERDICTS = ["error", "crash", "hung", "timeout", "fail", "xpass", "pass", "xfail", "skip"] as const;
+export const VERDICTS = ["error", "nondeterministic", "crash", "hung", "timeout", "fail", "xpass", "flaky", "pass", "xfail", "skip"] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
 /** Verdicts that let a run succeed. */
 export function isGood(verdict: Verdict): boolean {
-  return verdict === "pass" || verdict === "xfail" || verdict === "skip";
+  return verdict === "pass" || verdict === "flaky" || verdict === "xfail" || verdict === "skip";
 }
 
 export type RunEvent = RunStarted | SuiteStarted | TestFinished | SuiteFinished | RunFinished | LiveEvent;
@@ -26,6 +26,8 @@ export interface RunStarted {
   readonly tests: number;
   /** Left out by a filter. */
   readonly deselected: number;
+  /** Which part of the selected tests this is: `slice:1/4`. Absent: all of them. */
+  readonly shard?: string;
   readonly startedAt: string;
 }
 
@@ -67,6 +69,20 @@ export interface TestFinished {
   readonly instructions: number;
   readonly wallMs: number;
   readonly repro: string;
+  /** Of a test that ran more than once, each run in order. Absent: it ran once. */
+  readonly attempts?: readonly Attempt[];
+  /** Taken from an earlier run of the same image, machine and seed. */
+  readonly cached?: true;
+}
+
+/** One run of a test that ran several times. */
+export interface Attempt {
+  readonly verdict: Verdict;
+  /** The first failure, in one line. */
+  readonly message: string | null;
+  readonly guestNs: number;
+  readonly instructions: number;
+  readonly wallMs: number;
 }
 
 export interface SuiteFinished {

@@ -16,7 +16,7 @@ export interface Comparison {
 }
 
 /** Worst first, as totals are read. */
-const SHOWN: readonly Verdict[] = ["pass", "xfail", "fail", "timeout", "hung", "crash", "error", "xpass", "skip"];
+const SHOWN: readonly Verdict[] = ["pass", "flaky", "xfail", "fail", "timeout", "hung", "crash", "nondeterministic", "error", "xpass", "skip"];
 
 function placeOf({ target, engine }: Pick<TestFinished, "target" | "engine">): string {
   return `${target}/${engine}`;

@@ -15,11 +15,13 @@ type Status = "passed" | "failed" | "skipped" | "pending" | "other";
 
 const STATUSES: Readonly<Record<Verdict, Status>> = {
   error: "failed",
+  nondeterministic: "failed",
   crash: "failed",
   hung: "failed",
   timeout: "failed",
   fail: "failed",
   xpass: "failed",
+  flaky: "passed",
   pass: "passed",
   xfail: "other",
   skip: "skipped",
@@ -58,6 +60,7 @@ function describeTest(test: TestFinished): object {
     ...(frame === null ? {} : { snippet: frame.lines.map(({ number, text }) => `${number} | ${text}`).join("\n") }),
     line: test.line,
     rawStatus: test.verdict,
+    ...(test.verdict === "flaky" ? { flaky: true } : {}),
     tags: test.tags,
     filePath: test.file,
     ...(test.console === "" ? {} : { stdout: printableLines(test.console) }),
@@ -70,6 +73,8 @@ function describeTest(test: TestFinished): object {
       instructions: test.instructions,
       promised: test.promised,
       repro: test.repro,
+      ...(test.attempts === undefined ? {} : { attempts: test.attempts }),
+      ...(test.cached === undefined ? {} : { cached: true }),
     },
   };
 }

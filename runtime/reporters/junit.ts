@@ -13,11 +13,13 @@ type Element = "failure" | "error" | "skipped";
 /** `error`: the test did not get to its end for a reason that none of its checks states. */
 const ELEMENTS: Readonly<Record<Verdict, Element | null>> = {
   error: "error",
+  nondeterministic: "error",
   crash: "error",
   hung: "error",
   timeout: "failure",
   fail: "failure",
   xpass: "failure",
+  flaky: null,
   pass: null,
   xfail: "skipped",
   skip: "skipped",

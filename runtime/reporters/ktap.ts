@@ -44,6 +44,10 @@ function directiveOf({ verdict, reason }: Outcome): string {
       return `passed, but was expected to fail${reason === null ? "" : `: ${oneLine(reason)}`}`;
     case "crash":
       return `crashed${text}`;
+    case "nondeterministic":
+      return `not deterministic${text}`;
+    case "flaky":
+      return `flaky${text}`;
     case "fail":
     case "pass":
       return "";
@@ -250,5 +254,5 @@ export function createKtapReporter(sink: Sink): Reporter {
 
 /** KUnit's form of a count: expected failures are passes to it, everything that fails a run is a failure. */
 function formatTotals(counts: Readonly<Counts>): string {
-  return `pass:${counts.pass + counts.xfail} fail:${failedOf(counts)} skip:${counts.skip} total:${totalOf(counts)}`;
+  return `pass:${counts.pass + counts.flaky + counts.xfail} fail:${failedOf(counts)} skip:${counts.skip} total:${totalOf(counts)}`;
 }

@@ -26,11 +26,19 @@ export function formatHeader(event: RunStarted, paint: Paint): string[] {
   return [`${paint.bold(printable(event.tool))}  ${plan}, seed ${printable(event.seed)}`];
 }
 
+/** `failed, then passed: expected a == b, got 3`. */
+function describeAttempts({ attempts = [] }: TestFinished): string {
+  const verdicts = attempts.map(({ verdict }) => verdict).join(", then ");
+  const message = attempts.find((attempt) => attempt.message !== null)?.message ?? null;
+  return `${verdicts}${message === null ? "" : `: ${printable(message)}`}`;
+}
+
 /** The verdict and times of a test, and for what did not pass a second line with the reason. */
 export function formatResult(test: TestFinished, paint: Paint): string[] {
   const times = `${formatGuestTime(test.guestNs).padStart(8)} guest ${formatWallTime(test.wallMs).padStart(8)}`;
-  const lines = [`${verdictWord(test.verdict, paint)}  ${paint.dim(times)}  ${printable(test.id)}`];
+  const lines = [`${verdictWord(test.verdict, paint)}  ${paint.dim(test.cached === true ? "cached".padStart(times.length) : times)}  ${printable(test.id)}`];
   if (!isGood(test.verdict)) lines.push(`${DETAIL_INDENT}${summariseFailure(test)}`);
+  else if (test.verdict === "flaky") lines.push(`${DETAIL_INDENT}${describeAttempts(test)}`);
   else if (test.reason !== null) lines.push(`${DETAIL_INDENT}${printable(test.reason)}${test.promised ? paint.red(" (promised, so the run fails)") : ""}`);
   return lines;
 }

@@ -6,11 +6,13 @@ import type { Paint, Style } from "./paint.ts";
 
 export const VERDICT_STYLE: Readonly<Record<Verdict, Style>> = {
   error: "magenta",
+  nondeterministic: "magenta",
   crash: "red",
   hung: "magenta",
   timeout: "red",
   fail: "red",
   xpass: "red",
+  flaky: "yellow",
   pass: "green",
   xfail: "yellow",
   skip: "yellow",
@@ -19,6 +21,7 @@ export const VERDICT_STYLE: Readonly<Record<Verdict, Style>> = {
 /** Kinds of failure worth telling apart in a summary, as they follow their number. */
 const FAILURE_KINDS: readonly (readonly [Verdict, string])[] = [
   ["error", "in error"],
+  ["nondeterministic", "not deterministic"],
   ["crash", "crashed"],
   ["hung", "hung"],
   ["timeout", "timed out"],
@@ -28,7 +31,7 @@ const FAILURE_KINDS: readonly (readonly [Verdict, string])[] = [
 export type Counts = Record<Verdict, number>;
 
 export function createCounts(): Counts {
-  return { error: 0, crash: 0, hung: 0, timeout: 0, fail: 0, xpass: 0, pass: 0, xfail: 0, skip: 0 };
+  return Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Counts;
 }
 
 export function totalOf(counts: Readonly<Counts>): number {
@@ -62,6 +65,7 @@ export function describeCounts(counts: Readonly<Counts>, paint: Paint): string {
     (failed > 0 ? paint.red(`${groupDigits(failed)} failed`) : "0 failed") + (kinds.length > 0 ? ` (${kinds.join(", ")})` : ""),
     counts.skip > 0 ? paint.yellow(`${groupDigits(counts.skip)} skipped`) : "0 skipped",
   ];
+  if (counts.flaky > 0) parts.push(paint.yellow(`${groupDigits(counts.flaky)} flaky`));
   if (counts.xfail > 0) parts.push(paint.yellow(`${groupDigits(counts.xfail)} expected ${counts.xfail === 1 ? "failure" : "failures"}`));
   return parts.join(", ");
 }

@@ -49,7 +49,7 @@ test("finished tests are written once, above the region, and keys reach the run"
   await settle();
   const written = app.frames.join("");
   assert.equal([...written.matchAll(/specs\/alu\.gspec::alu::add@virt\/wasm/g)].length, 1);
-  assert.match(app.lastFrame() ?? "", /4\/27/);
+  assert.match(app.lastFrame() ?? "", /4\/30/);
 
   app.stdin.write("?");
   await settle();

@@ -48,6 +48,7 @@ function formatTally(snapshot: Snapshot, columns: number, paint: Paint): string 
     paint.green(`${groupDigits(counts.pass)} passed`),
     failed > 0 ? paint.red(paint.bold(`${groupDigits(failed)} failed`)) : "0 failed",
     counts.skip > 0 ? paint.yellow(`${groupDigits(counts.skip)} skipped`) : "",
+    counts.flaky > 0 ? paint.yellow(`${groupDigits(counts.flaky)} flaky`) : "",
     counts.xfail > 0 ? paint.yellow(`${groupDigits(counts.xfail)} xfail`) : "",
     deselected > 0 ? paint.dim(`${groupDigits(deselected)} deselected`) : "",
     snapshot.seed === "" ? "" : paint.dim(`seed ${printable(snapshot.seed)}`),

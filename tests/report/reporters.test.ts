@@ -89,7 +89,7 @@ function flatten(results: readonly KtapResult[]): KtapResult[] {
 test("KTAP is strict version 1, also when the run is interrupted or broken off", async () => {
   for (const events of [recordedRun, interruptRun(recordedRun), breakRun()]) {
     const suites = checkKtap(await report("ktap", events));
-    assert.equal(suites.length, 6);
+    assert.equal(suites.length, 7);
     assert.ok(suites.some(({ isOk }) => !isOk));
   }
 });
@@ -197,8 +197,8 @@ test("JUnit counts what it contains", async () => {
 });
 
 test("an incomplete run is an error in JUnit", async () => {
-  assert.match(await report("junit", breakRun()), /<error type="interrupted" message="the run broke off: 16 tests not run"\/>/);
-  assert.match(await report("junit", interruptRun(recordedRun)), /<error type="interrupted" message="interrupted: 16 tests not run"\/>/);
+  assert.match(await report("junit", breakRun()), /<error type="interrupted" message="the run broke off: 19 tests not run"\/>/);
+  assert.match(await report("junit", interruptRun(recordedRun)), /<error type="interrupted" message="interrupted: 19 tests not run"\/>/);
   assert.doesNotMatch(await report("junit", recordedRun), /type="interrupted"/);
 });
 
