@@ -13,7 +13,7 @@ export function isGood(verdict: Verdict): boolean {
   return verdict === "pass" || verdict === "flaky" || verdict === "xfail" || verdict === "skip";
 }
 
-export type RunEvent = RunStarted | SuiteStarted | TestFinished | SuiteFinished | RunFinished | LiveEvent;
+export type RunEvent = RunStarted | SuiteStarted | TestFinished | SuiteFinished | CoverageMeasured | RunFinished | LiveEvent;
 
 export interface RunStarted {
   readonly type: "run-started";
@@ -68,6 +68,10 @@ export interface TestFinished {
   readonly guestNs: number;
   readonly instructions: number;
   readonly wallMs: number;
+  /** Since the run began, ms: where the test stands on a timeline. */
+  readonly wallStartMs: number;
+  /** Which of its engine's workers ran it: the runner's own thread is 0, other threads and virtual machines count from 1. */
+  readonly wallWorker: number;
   readonly repro: string;
   /** Of a test that ran more than once, each run in order. Absent: it ran once. */
   readonly attempts?: readonly Attempt[];
@@ -95,6 +99,49 @@ export interface SuiteFinished {
   readonly wallMs: number;
 }
 
+/** What was executed and touched, of one test behind its result, or of the whole run before its end. Only when it was asked for. */
+export interface CoverageMeasured {
+  readonly type: "coverage-measured";
+  /** The id of a test; null: the run. */
+  readonly test: string | null;
+  readonly files: readonly CoveredFile[];
+  readonly registers: readonly CoveredRegisters[];
+}
+
+export interface CoveredFile {
+  readonly path: string;
+  /** The whole text by line, so that no reader needs the file; null where the run's own event has it. */
+  readonly source: readonly string[] | null;
+  /** Lines that have code, in order. */
+  readonly lines: readonly { readonly line: number; readonly hits: number }[];
+  /** Each way out of each decision, in order. */
+  readonly branches: readonly { readonly line: number; readonly column: number; readonly way: string; readonly hits: number }[];
+}
+
+/** A `regs` block as far as devices were accessed through it. */
+export interface CoveredRegisters {
+  readonly name: string;
+  readonly file: string;
+  readonly line: number;
+  readonly registers: readonly {
+    readonly name: string;
+    readonly reads: number;
+    readonly writes: number;
+    readonly fields: readonly { readonly name: string; readonly reads: number; readonly writes: number }[];
+  }[];
+}
+
+/** A machine came up. */
+export interface Boot {
+  readonly engine: string;
+  readonly worker: number;
+  readonly target: string;
+  readonly machine: string;
+  /** Since the run began. */
+  readonly startMs: number;
+  readonly durationMs: number;
+}
+
 export interface RunFinished {
   readonly type: "run-finished";
   readonly counts: Readonly<Record<Verdict, number>>;
@@ -103,6 +150,8 @@ export interface RunFinished {
   readonly interrupted: boolean;
   readonly exitCode: number;
   readonly wallMs: number;
+  /** In the order in which they were done. */
+  readonly wallBoots: readonly Boot[];
   readonly finishedAt: string;
 }
 

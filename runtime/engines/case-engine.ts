@@ -31,6 +31,12 @@ export interface CaseOptions {
   readonly reproFlags: string;
 }
 
+/** A machine came up, on the host's clock. */
+export interface BootSpan {
+  readonly startMs: number;
+  readonly durationMs: number;
+}
+
 export interface CaseHost {
   /** For code frames; null: the file cannot be read. */
   readText(path: string): string | null;
@@ -51,7 +57,7 @@ export interface WorkItem {
 }
 
 export interface CaseEngine {
-  /** `onStart`: the machine begins with the case itself. */
+  /** `onStart`: the machine begins with the case itself. `wallStartMs` of the result is the host's clock; the runner knows when the run began. */
   run(item: WorkItem, onStart?: () => void): Promise<TestFinished>;
   dispose(): void;
 }
@@ -313,9 +319,12 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
         const trace = error instanceof Error && process.env.GUESTSPEC_DEBUG === "1" ? (error.stack ?? "").split("\n").slice(1) : [];
         result = { verdict: "error", failures: [makeFailure("error", isUsers ? message : `internal error: ${message}`, { details: trace })] };
       }
-      const merged = { ...base, wallMs: host.now() - started, ...result };
+      const ended = host.now();
+      const merged = { ...base, wallMs: ended - started, ...result };
       return {
         ...merged,
+        // Behind a line it was sent ahead of its turn: its own time ends where its result comes.
+        wallStartMs: ended - merged.wallMs,
         promised: merged.verdict === "skip" && isPromisedBy(image, test, options.required),
         repro: reproLine(base.id, `${image.reproFlags ?? ""}${options.reproFlags}`),
       };

@@ -2,7 +2,7 @@
 // translation to WebAssembly costs tens of milliseconds and gives the same results faster.
 
 import type { ExecutorFactory } from "../machine/cpu-contract.ts";
-import { createCaseEngine, type CaseEngine, type CaseHost, type CaseOptions } from "./case-engine.ts";
+import { createCaseEngine, type BootSpan, type CaseEngine, type CaseHost, type CaseOptions } from "./case-engine.ts";
 import { openEmbeddedSession, type ExecutorChooser } from "./embedded-session.ts";
 import type { EngineImage } from "./session.ts";
 
@@ -27,7 +27,13 @@ const WASM_CASES = 50;
 const WASM_INSTRUCTIONS = 300_000;
 
 /** `plannedCases`: how many cases of the image this process is going to run. */
-export function createEmbeddedEngine(image: EngineImage, options: EngineOptions, host: EngineHost, plannedCases: number): CaseEngine {
+export function createEmbeddedEngine(
+  image: EngineImage,
+  options: EngineOptions,
+  host: EngineHost,
+  plannedCases: number,
+  onBoot: (span: BootSpan) => void = () => undefined,
+): CaseEngine {
   const oracle = host.interpreter;
   let translator: ExecutorFactory | null = null;
   let interpreted = 0;
@@ -43,5 +49,16 @@ export function createEmbeddedEngine(image: EngineImage, options: EngineOptions,
       if (factory === oracle) interpreted += executed;
     },
   };
-  return createCaseEngine(image, options, host, (cpus) => openEmbeddedSession(image, cpus, options.seed, chooser));
+  return createCaseEngine(image, options, host, (cpus) => {
+    const startMs = host.now();
+    const session = openEmbeddedSession(image, cpus, options.seed, chooser);
+    return {
+      ...session,
+      boot() {
+        const result = session.boot();
+        onBoot({ startMs, durationMs: host.now() - startMs });
+        return result;
+      },
+    };
+  });
 }

@@ -30,6 +30,8 @@ export function emptyResult(image: Pick<EngineImage, "manifest" | "engine">, sui
     guestNs: 0,
     instructions: 0,
     wallMs: 0,
+    wallStartMs: 0,
+    wallWorker: 0,
     repro: "",
   };
 }

@@ -135,6 +135,7 @@ export function createGithubReporter(sink: Sink, summary: { write(text: string):
           finished = event;
           return;
         case "suite-started":
+        case "coverage-measured":
         case "test-running":
         case "test-status":
           return;

@@ -30,6 +30,7 @@ export function createHumanReporter(sink: Sink, { verbose: isVerbose = false }: 
           return writeLines([formatSuite(event, log.countsOf(event), paint)]);
         case "suite-started":
         case "run-finished":
+        case "coverage-measured":
         case "test-running":
         case "test-status":
           return;

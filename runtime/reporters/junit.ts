@@ -171,6 +171,7 @@ export function createJunitReporter(sink: Sink): Reporter {
           finished = event;
           return;
         case "suite-started":
+        case "coverage-measured":
         case "test-running":
         case "test-status":
           return;

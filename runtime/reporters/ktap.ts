@@ -238,6 +238,7 @@ export function createKtapReporter(sink: Sink): Reporter {
         case "suite-finished":
           return finishSuite(event);
         case "run-finished":
+        case "coverage-measured":
         case "test-running":
         case "test-status":
           return;

@@ -2,7 +2,7 @@
 // batch with its results. Which unit it is at stands in shared memory, where the runner can read it even when the worker hangs.
 
 import type { TestFinished } from "../events.ts";
-import type { WorkItem } from "../engines/case-engine.ts";
+import type { BootSpan, WorkItem } from "../engines/case-engine.ts";
 import type { EngineOptions } from "../engines/embedded.ts";
 import type { EngineImage } from "../engines/session.ts";
 
@@ -25,4 +25,9 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: "ready" }
-  | { readonly type: "results"; readonly results: readonly { readonly index: number; readonly result: TestFinished }[] };
+  | {
+      readonly type: "results";
+      readonly results: readonly { readonly index: number; readonly result: TestFinished }[];
+      /** Of the batch's image. */
+      readonly boots: readonly BootSpan[];
+    };

@@ -1,7 +1,7 @@
 // A worker thread of the runner: the same embedded engine, fed with batches. It knows neither the plan nor the reports.
 
 import { parentPort, workerData } from "node:worker_threads";
-import type { CaseEngine } from "../engines/case-engine.ts";
+import type { BootSpan, CaseEngine } from "../engines/case-engine.ts";
 import { createEmbeddedEngine } from "../engines/embedded.ts";
 import { engineHost } from "../engines/host.ts";
 import type { EngineImage } from "../engines/session.ts";
@@ -13,6 +13,7 @@ const { options, progress } = workerData as WorkerSetup;
 const current = new Int32Array(progress);
 
 const images = new Map<number, { readonly contents: EngineImage; readonly plannedCases: number }>();
+let boots: BootSpan[] = [];
 let active: { readonly image: number; readonly engine: CaseEngine } | null = null;
 
 function engineFor(image: number): CaseEngine {
@@ -20,11 +21,12 @@ function engineFor(image: number): CaseEngine {
   active?.engine.dispose();
   const known = images.get(image);
   if (known === undefined) throw new Error(`image ${image} was never sent`);
-  active = { image, engine: createEmbeddedEngine(known.contents, options, engineHost, known.plannedCases) };
+  active = { image, engine: createEmbeddedEngine(known.contents, options, engineHost, known.plannedCases, (span) => void boots.push(span)) };
   return active.engine;
 }
 
 async function runBatch(image: number, units: readonly WorkUnit[]): Promise<FromWorker> {
+  boots = [];
   const engine = engineFor(image);
   const results: { index: number; result: Awaited<ReturnType<CaseEngine["run"]>> }[] = [];
   for (const unit of units) {
@@ -32,7 +34,7 @@ async function runBatch(image: number, units: readonly WorkUnit[]): Promise<From
     results.push({ index: unit.index, result: await engine.run(unit) });
   }
   Atomics.store(current, 0, -1);
-  return { type: "results", results };
+  return { type: "results", results, boots };
 }
 
 let queue: Promise<void> = Promise.resolve();

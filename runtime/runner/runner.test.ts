@@ -349,6 +349,24 @@ test("a worker that dies takes one test with it", async () => {
   assert.deepEqual(Object.fromEntries(results), { 0: "pass", 1: "died: the manifest has no case 0/0/99", 2: "pass" });
 });
 
+test("tests and boots have their places on the run's own clock", async () => {
+  const events = await record();
+  const end = events.at(-1);
+  assert.ok(end?.type === "run-finished");
+  const results = events.filter((event) => event.type === "test-finished");
+  let last = 0;
+  for (const { wallStartMs, wallMs, wallWorker, id } of results) {
+    assert.equal(wallWorker, 0);
+    assert.ok(wallStartMs >= last - 0.01 && wallStartMs + wallMs <= end.wallMs, id);
+    last = wallStartMs + wallMs;
+  }
+  assert.deepEqual(
+    end.wallBoots.map(({ engine: name, worker, target, machine: board }) => [name, worker, target, board]),
+    [first, second].map(() => ["embedded", 0, "bytecode", machine.name]),
+  );
+  for (const { startMs, durationMs } of end.wallBoots) assert.ok(startMs >= 0 && durationMs > 0 && startMs + durationMs <= end.wallMs);
+});
+
 test("takers keep to an image, then take a free one, then share the fullest", () => {
   const unit = (image: number): (typeof all.work)[number] => ({ ...(all.work[0] ?? assert.fail()), image });
   const queue = createWorkQueue([0, 0, 0, 0, 1, 1, 2].map(unit));

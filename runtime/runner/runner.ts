@@ -2,8 +2,8 @@
 // started; when what is left is worth it, workers take over. Wherever a test runs, results leave in the order of the plan, so that
 // the recorded stream depends on plan and seed only.
 
-import { EVENT_VERSION, type RunEvent, type RunFinished, type TestFinished } from "../events.ts";
-import type { CaseEngine } from "../engines/case-engine.ts";
+import { EVENT_VERSION, type Boot, type RunEvent, type RunFinished, type TestFinished } from "../events.ts";
+import type { BootSpan, CaseEngine } from "../engines/case-engine.ts";
 import { createEmbeddedEngine, type EngineHost, type EngineOptions } from "../engines/embedded.ts";
 import { makeFailure } from "../engines/failure.ts";
 import { DEFAULT_INSTRUCTIONS, limitsOf } from "../engines/limits.ts";
@@ -122,15 +122,29 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
   let pool: WorkerPool | null = null;
   let active: { readonly image: number; readonly engine: CaseEngine } | null = null;
   let inlineIndex = -1;
+  const boots: Boot[] = [];
   /** This thread is one of the jobs, unless it has a screen to keep alive. */
   const workerCount = request.isLive ? request.jobs : request.jobs - 1;
+
+  /** Engines tell times of the host's clock; events, those of the run. */
+  function addResult(index: number, result: TestFinished, worker: number): void {
+    release.add(index, { ...result, wallStartMs: Math.max(0, result.wallStartMs - started), wallWorker: worker });
+  }
+
+  function addBoot(image: number, { startMs, durationMs }: BootSpan, worker: number): void {
+    const contents = images[image];
+    if (contents === undefined) return;
+    const { manifest, machine } = contents;
+    boots.push({ engine: engineOf(contents), worker, target: manifest.target, machine: machine.name, startMs: Math.max(0, startMs - started), durationMs });
+  }
 
   function engineFor(image: number): CaseEngine {
     if (active?.image === image) return active.engine;
     active?.engine.dispose();
     const contents = images[image];
     if (contents === undefined) throw new Error(`the plan names image ${image}`);
-    active = { image, engine: createEmbeddedEngine(contents, request.engine, host, casesOf.get(image) ?? 0) };
+    const onBoot = (span: BootSpan): void => addBoot(image, span, HERE);
+    active = { image, engine: createEmbeddedEngine(contents, request.engine, host, casesOf.get(image) ?? 0, onBoot) };
     return active.engine;
   }
 
@@ -173,6 +187,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       ...emptyResult(image, suite, test, row),
       verdict,
       failures: [makeFailure(verdict, text)],
+      wallStartMs: host.now(),
       repro: reproLine(unit.id, `${request.engine.reproFlags} --jobs 1`),
     };
   }
@@ -199,8 +214,9 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
         return contents;
       },
       nextBatch: (worker) => takeBatch(worker, Math.min(batchSize, Math.ceil(queue.left / request.jobs / 2))),
-      onResult: (index, result) => release.add(index, result),
-      onLost: (index, how, message) => release.add(index, lostResult(index, how, message)),
+      onResult: addResult,
+      onBoot: addBoot,
+      onLost: (index, how, message, worker) => addResult(index, lostResult(index, how, message), worker),
       onRunning(index, worker) {
         const unit = work[index];
         if (unit !== undefined) announce(unit, worker);
@@ -217,7 +233,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     if (unit === undefined) return;
     inlineIndex = index;
     announce(unit, HERE);
-    release.add(index, await engineFor(unit.image).run(unit));
+    addResult(index, await engineFor(unit.image).run(unit), HERE);
     inlineIndex = -1;
   }
 
@@ -235,7 +251,8 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
         const unit = work[index];
         if (unit !== undefined) announce(unit, worker);
       },
-      onResult: (index: number, result: TestFinished): void => release.add(index, result),
+      onResult: addResult,
+      onBoot: addBoot,
       onRefusal(): void {
         isEnvironmentAtFault = true;
       },
@@ -313,6 +330,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       interrupted: summary.interrupted,
       exitCode: request.exitCodeOf(summary),
       wallMs: host.now() - started,
+      wallBoots: boots,
       finishedAt: isoNow(),
     };
     emit(finished);

@@ -4,6 +4,7 @@
 
 import { Worker } from "node:worker_threads";
 import type { TestFinished } from "../events.ts";
+import type { BootSpan } from "../engines/case-engine.ts";
 import type { EngineOptions } from "../engines/embedded.ts";
 import type { EngineImage } from "../engines/session.ts";
 import type { FromWorker, ToWorker, WorkUnit } from "./protocol.ts";
@@ -23,9 +24,11 @@ export interface PoolOptions {
   imageAt(image: number): EngineImage;
   /** The next batch for a worker, or null: nothing left. */
   nextBatch(worker: number): Batch | null;
-  onResult(index: number, result: TestFinished): void;
+  onResult(index: number, result: TestFinished, worker: number): void;
+  /** A worker has booted an image. */
+  onBoot?(image: number, span: BootSpan, worker: number): void;
   /** A unit that took its worker with it. */
-  onLost(index: number, how: "died" | "hung", message: string): void;
+  onLost(index: number, how: "died" | "hung", message: string, worker: number): void;
   /** A unit began; for live views. */
   onRunning?(index: number, worker: number): void;
 }
@@ -108,7 +111,7 @@ export function startPool(options: PoolOptions): WorkerPool {
       const position = batch.units.findIndex(({ index }) => index === at);
       // Results come with the whole batch: those before the lost unit are gone too and run again, which gives the same results.
       const rest = batch.units.filter((_, index) => index !== position);
-      if (position >= 0) options.onLost(at, how, message);
+      if (position >= 0) options.onLost(at, how, message, member.number);
       if (rest.length > 0) requeued.push({ image: batch.image, units: rest });
     }
     if (!member.isReady && ++failedStarts >= START_ATTEMPTS) {
@@ -133,8 +136,10 @@ export function startPool(options: PoolOptions): WorkerPool {
         member.isReady = isReady = true;
         failedStarts = 0;
       } else {
+        const image = member.batch?.image ?? -1;
         member.batch = null;
-        for (const { index, result } of message.results) options.onResult(index, result);
+        for (const span of message.boots) options.onBoot?.(image, span, member.number);
+        for (const { index, result } of message.results) options.onResult(index, result, member.number);
       }
       feed(member);
     });

@@ -211,6 +211,8 @@ export function createTuiStore({ actions, timers, paint, isVerbose }: StoreOptio
           plan = { seed: event.seed, total: event.tests, deselected: event.deselected };
           lines.push(...formatHeader(event, paint), "");
           break;
+        case "coverage-measured":
+          break;
         case "test-running":
           running.set(event.worker, { id: event.id, title: event.title, since: timers.now() });
           break;

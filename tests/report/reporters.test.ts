@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { VERDICTS, type RunEvent } from "../../runtime/events.ts";
+import { EVENT_VERSION, VERDICTS, type RunEvent } from "../../runtime/events.ts";
 import { REPORTER_NAMES } from "../../runtime/reporters/index.ts";
 import { createMemorySink, report } from "../fixtures/memory-sink.ts";
 import { interleaveSuites, interruptRun, recordedRun } from "../fixtures/recorded-run.ts";
@@ -135,7 +135,7 @@ test("what KTAP does not reach is never green by omission", async () => {
   const events: RunEvent[] = [
     {
       type: "run-started",
-      version: 1,
+      version: EVENT_VERSION,
       tool: "t",
       seed: "1",
       targets: ["virt"],

@@ -20,10 +20,12 @@ function withTimes(event: RunEvent): RunEvent {
     case "run-started":
       return { ...event, startedAt: "2026-01-01T00:00:00.000Z" };
     case "run-finished":
-      return { ...event, wallMs: 1500, finishedAt: "2026-01-01T00:00:01.500Z" };
+      return { ...event, wallMs: 1500, wallBoots: [], finishedAt: "2026-01-01T00:00:01.500Z" };
     case "test-finished":
+      return { ...event, wallMs: 1.5, wallStartMs: 0, wallWorker: 0 };
     case "suite-finished":
       return { ...event, wallMs: 1.5 };
+    case "coverage-measured":
     case "suite-started":
     case "test-running":
     case "test-status":

@@ -115,6 +115,7 @@ async function run(starts: readonly string[], config: Partial<CommandConfig> = {
     mayStart: () => true,
     onRunning: () => undefined,
     onResult: (index, result) => void (results[index] = result),
+    onBoot: () => undefined,
     onRefusal: () => void (isRefused = true),
   }).done;
   assert.deepEqual(readdirSync(folder), [], "nothing is left");

@@ -3,7 +3,7 @@
 
 import type { ManifestCase, ManifestSuite, ManifestTest } from "../../../compiler/images/manifest.ts";
 import type { Failure, TestFinished } from "../../events.ts";
-import { cutConsole, isPromisedBy, staticSkip, verdictWithExcuse, type CaseHost, type CaseOptions } from "../case-engine.ts";
+import { cutConsole, isPromisedBy, staticSkip, verdictWithExcuse, type BootSpan, type CaseHost, type CaseOptions } from "../case-engine.ts";
 import { createSourceLines } from "../code-frame.ts";
 import { mapNative } from "../code-map.ts";
 import { makeFailure, withRow, type ReportContext } from "../failure.ts";
@@ -35,7 +35,9 @@ export interface CommandRunOptions extends CommandRequest {
   readonly jobs: number;
   mayStart(): boolean;
   onRunning(index: number, lane: number): void;
-  onResult(index: number, result: TestFinished): void;
+  onResult(index: number, result: TestFinished, lane: number): void;
+  /** The image of a VMM has begun to print. */
+  onBoot(image: number, span: BootSpan, lane: number): void;
   /** The VMM did not start. */
   onRefusal(): void;
 }
@@ -131,13 +133,14 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
     const base = { ...emptyResult(image, suite, test, row), ...result };
     return {
       ...base,
+      wallStartMs: options.host.now() - base.wallMs,
       promised: base.verdict === "skip" && isPromisedBy(image, test, options.cases.required),
       repro: reproLine(base.id, `${image.reproFlags ?? ""}${options.cases.reproFlags}`),
     };
   }
 
-  function report(result: TestFinished, { index }: Wanted): void {
-    if (!isEnding) options.onResult(index, result);
+  function report(lane: Lane, result: TestFinished, { index }: Wanted): void {
+    if (!isEnding) options.onResult(index, result, lane.number);
   }
 
   /** `told`: what came between the result before and this one; `line`: null if it never came. */
@@ -207,14 +210,15 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
     const contents = await options.bootFile(image, engine, words.filter((word) => word !== null).join(" "));
     if (!mayGoOn()) return [];
     const reader = createKtapReader(expected);
-    let since = host.now();
+    const startMs = host.now();
+    let since = startMs;
     let held: Held | null = null;
     /** A bad result at a level explains those above it. */
     let hasBad = false;
     let isGood = true;
 
     const release = (): void => {
-      if (held !== null) report(held.result, held.wanted);
+      if (held !== null) report(lane, held.result, held.wanted);
       held = null;
     };
     const announce = (): void => {
@@ -242,7 +246,10 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
     };
 
     const running = startCommand(engine, image.machine, contents, (bytes) => {
-      for (const line of reader.push(bytes)) take(line);
+      const wasStarted = reader.isStarted;
+      const lines = [...reader.push(bytes)];
+      if (reader.isStarted && !wasStarted) options.onBoot(options.images.indexOf(image), { startMs, durationMs: host.now() - startMs }, lane.number);
+      for (const line of lines) take(line);
       // A status that means something is waited for.
       if (reader.problem !== null || (reader.isComplete && engine.exit === null)) running.stop();
     });
@@ -260,7 +267,7 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
     const details = lastWords(running);
     if (!reader.isStarted) {
       release();
-      return refuse(group, [...waitingFor.values()], end, details);
+      return refuse(lane, group, [...waitingFor.values()], end, details);
     }
     const [lost, ...others] = inOrder(suite, [...waitingFor.values()]);
     // Every case has its result, the suite has none: what is left is its teardown.
@@ -268,7 +275,7 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
     release();
     if (lost === undefined) return [];
     const outcome = lostOutcome(reader, end, engine.name, details);
-    report(finish(group, lost, { ...judgeCase(group, context, lost, reader.rest(), null, outcome), wallMs: host.now() - since }), lost);
+    report(lane, finish(group, lost, { ...judgeCase(group, context, lost, reader.rest(), null, outcome), wallMs: host.now() - since }), lost);
     return others;
   }
 
@@ -290,7 +297,7 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
   }
 
   /** Nothing that an image prints came: another start would be no better. */
-  function refuse(group: Group, wanted: readonly Wanted[], end: CommandEnd, details: readonly string[]): readonly Wanted[] {
+  function refuse(lane: Lane, group: Group, wanted: readonly Wanted[], end: CommandEnd, details: readonly string[]): readonly Wanted[] {
     const { name, packages, timeoutMs } = group.engine;
     const isMissing = end.kind === "exited" && isMissingCommand(end.exit);
     const advice = isMissing && packages.length > 0 ? ` (Debian: apt install ${packages.join(" ")})` : "";
@@ -298,7 +305,7 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
     options.onRefusal();
     wanted.forEach((one, at) => {
       const failure = makeFailure("error", `${name} ${how}, and the image's console was empty${advice}`, at === 0 ? { details } : {});
-      report(finish(group, one, { verdict: "error", failures: [failure] }), one);
+      report(lane, finish(group, one, { verdict: "error", failures: [failure] }), one);
     });
     return [];
   }
@@ -317,7 +324,7 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
     for (const one of wanted) {
       const reason = skipReason(image, one);
       if (reason === null) runnable.push(one);
-      else report(finish(group, one, { verdict: "skip", reason }), one);
+      else report(lane, finish(group, one, { verdict: "skip", reason }), one);
     }
     let left = inOrder(suite, runnable);
     while (left.length > 0 && mayGoOn()) left = await runOnce(lane, group, context, left);

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestFinished } from "../../events.ts";
-import { createCaseEngine, staticSkip, type CaseEngine, type CaseHost, type CaseOptions, type WorkItem } from "../case-engine.ts";
+import { createCaseEngine, staticSkip, type BootSpan, type CaseEngine, type CaseHost, type CaseOptions, type WorkItem } from "../case-engine.ts";
 import { cpusNeeded } from "../needs.ts";
 import { openSerialSession } from "../serial/serial-session.ts";
 import type { SerialMachine } from "../serial/serial-machine.ts";
@@ -34,7 +34,9 @@ export interface FleetOptions {
   /** No: what runs is brought to its end, nothing more begins. */
   mayStart(): boolean;
   onRunning(index: number, lane: number): void;
-  onResult(index: number, result: TestFinished): void;
+  onResult(index: number, result: TestFinished, lane: number): void;
+  /** A machine that began with this image. */
+  onBoot(image: number, span: BootSpan, lane: number): void;
   /** QEMU did not start. */
   onRefusal(): void;
 }
@@ -176,6 +178,8 @@ export function startFleet(options: FleetOptions): Fleet {
       lane.machine = openQemuMachine(shape, payloads.get(shapeKey) ?? [image], options.qemu, {
         folder: openFolder(),
         bootFile,
+        now: () => options.host.now(),
+        onBoot: (first, span) => options.onBoot(first, span, lane.number),
         onRefusal: () => options.onRefusal(),
       });
       lane.shapeKey = shapeKey;
@@ -193,7 +197,7 @@ export function startFleet(options: FleetOptions): Fleet {
       };
       const running: Promise<void> = engine.run(unit, onStart).then((result) => {
         under.delete(running);
-        if (!isEnding) options.onResult(unit.index, result);
+        if (!isEnding) options.onResult(unit.index, result, lane.number);
       });
       under.add(running);
     }

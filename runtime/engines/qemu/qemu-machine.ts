@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import type { MachineDescription } from "../../../machines/description.ts";
+import type { BootSpan } from "../case-engine.ts";
 import { DEFAULT_TIMEOUT_NS } from "../limits.ts";
 import { openLink, type LineExit } from "../serial/serial-link.ts";
 import { createSerialMachine, type Isolation, type SerialMachine } from "../serial/serial-machine.ts";
@@ -36,6 +37,10 @@ export interface QemuMachineHost {
   readonly folder: string;
   /** The path of a file that boots these images, the first one first. */
   bootFile(images: readonly number[]): Promise<string>;
+  /** For the spans of boots. */
+  now(): number;
+  /** `image`: what it began with. */
+  onBoot(image: number, span: BootSpan): void;
   onRefusal(): void;
 }
 
@@ -75,6 +80,7 @@ export function openQemuMachine(shape: QemuShape, images: readonly number[], opt
     async open(payloads, first, onDeath) {
       const socket = join(host.folder, `qmp${++sockets}`);
       const imagePath = await host.bootFile(payloads);
+      const startMs = host.now();
       const command = options.command({ ...shape, imagePath, args: ["-qmp", `unix:${socket},server=on,wait=off`] });
       let qmp: Promise<Qmp | null> | null = null;
       const connected = (): Promise<Qmp | null> => (qmp ??= connectQmp(socket));
@@ -95,6 +101,7 @@ export function openQemuMachine(shape: QemuShape, images: readonly number[], opt
         {
           ...first,
           onAnswer(answer) {
+            host.onBoot(payloads[0] ?? -1, { startMs, durationMs: host.now() - startMs });
             // Its socket is there by now. Until it answers a reset cannot be told from a power-off, so the guest waits for it.
             void connected().then(() => first.onAnswer(answer));
           },
