@@ -33,6 +33,8 @@ export interface Global {
   readonly shared: boolean;
   /** Set again before every test (fixture variables). */
   readonly perTest: boolean;
+  /** The compiler's own data, which no code changes. */
+  readonly isConstant?: true;
 }
 
 /** A function, a test body, or a closure (handler, cpu block, trap body, deferred block). */
@@ -180,16 +182,7 @@ export type HPlace = Typed &
     | { readonly kind: "system-register"; readonly name: string; readonly number: number; readonly registers: SystemRegisters }
   );
 
-const PLACES: ReadonlySet<string> = new Set<HPlace["kind"]>([
-  "local",
-  "global",
-  "deref",
-  "field",
-  "index",
-  "register",
-  "register-field",
-  "system-register",
-]);
+const PLACES: ReadonlySet<string> = new Set<HPlace["kind"]>(["local", "global", "deref", "field", "index", "register", "register-field", "system-register"]);
 
 export function isPlace(expr: HExpr): expr is HPlace {
   return PLACES.has(expr.kind);
@@ -220,6 +213,10 @@ export type HExpr =
         | { readonly kind: "array-to-slice"; readonly operand: HExpr }
         | { readonly kind: "call"; readonly function: HFunction; readonly args: readonly HExpr[] }
         | { readonly kind: "call-indirect"; readonly callee: HExpr; readonly args: readonly HExpr[] }
+        /** A pointer to a struct as the interface that it implements. */
+        | { readonly kind: "to-interface"; readonly operand: HExpr; readonly table: Global }
+        /** A method of an interface, by its place in the method table. */
+        | { readonly kind: "call-method"; readonly object: HExpr; readonly slot: number; readonly args: readonly HExpr[] }
         | { readonly kind: "intrinsic"; readonly name: string; readonly args: readonly HExpr[] }
         | { readonly kind: "length"; readonly object: HExpr }
         | { readonly kind: "slice-pointer"; readonly object: HExpr }
@@ -258,6 +255,7 @@ export function mapOperands(expr: HExpr, map: (operand: HExpr) => HExpr): HExpr 
     case "unary":
     case "convert":
     case "array-to-slice":
+    case "to-interface":
       return { ...expr, operand: map(expr.operand) };
     case "arithmetic":
     case "compare":
@@ -270,6 +268,8 @@ export function mapOperands(expr: HExpr, map: (operand: HExpr) => HExpr): HExpr 
     case "call":
     case "intrinsic":
       return { ...expr, args: expr.args.map(map) };
+    case "call-method":
+      return { ...expr, object: map(expr.object), args: expr.args.map(map) };
     case "call-indirect":
       return { ...expr, callee: map(expr.callee), args: expr.args.map(map) };
     case "slice-of":

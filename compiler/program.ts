@@ -8,6 +8,7 @@ import type { Source, Span } from "../grammar/source.ts";
 import { LIBRARY_PREFIX } from "../isa/bytecode/module.ts";
 import { fail, failTwice, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
 import { checkFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures, spanOfSymbol } from "./check/declarations.ts";
+import { resolveParents } from "./check/interfaces.ts";
 import { createModule, moduleScope, type Module } from "./check/scope.ts";
 import { finishLibrary, finishSuite } from "./check/runnable.ts";
 import { checkSuite } from "./check/suite.ts";
@@ -153,7 +154,8 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
       for (const item of module.file.items) if (item.kind === "use") use(context, module, item);
       fresh.push(module);
     }
-    // A signature may name a type of any module that is used: all names come first.
+    // A signature may name a type of any module that is used: all names come first, then what structs extend.
+    for (const module of fresh) resolveParents(moduleContext(base(module), module), module);
     for (const module of fresh) {
       resolveSignatures(base(module), module);
       declared.push(module);

@@ -18,6 +18,32 @@ export interface StructType {
   fields: readonly StructField[];
   size: number;
   align: number;
+  /** The struct that it extends, whose value is its first field, `base`. */
+  base?: StructType;
+  /** What it says to implement, that of its base apart. */
+  interfaces?: readonly InterfaceType[];
+}
+
+/** The field of a struct that holds what it extends. It comes first, so that a pointer to a struct is one to its base. */
+export const BASE_FIELD = "base";
+
+/** `*Iface`: where a value is, and where the methods of its struct are. The interface itself has no values. */
+export interface InterfaceType {
+  readonly kind: "interface";
+  readonly name: string;
+  readonly declared: Span;
+  /** In the order of the method tables. Filled with the signatures. */
+  methods: readonly InterfaceMethod[];
+}
+
+export interface InterfaceMethod {
+  readonly name: string;
+  /** `self` apart. */
+  readonly params: readonly Type[];
+  readonly result: Type;
+  readonly declared: Span;
+  /** Where the parameters are declared. */
+  readonly places: readonly Span[];
 }
 
 export interface StructField {
@@ -87,6 +113,7 @@ export type Type =
   | { readonly kind: "slice"; readonly element: Type }
   | { readonly kind: "pointer"; readonly target: Type }
   | StructType
+  | InterfaceType
   | EnumType
   | RegsType
   | FnType
@@ -143,6 +170,7 @@ export function sameType(a: Type, b: Type): boolean {
         sameType(a.result, b.result)
       );
     case "struct":
+    case "interface":
     case "enum":
     case "regs":
       return false;
@@ -171,6 +199,8 @@ export function showType(type: Type): string {
       return `[]${showType(type.element)}`;
     case "pointer":
       return `*${showType(type.target)}`;
+    case "interface":
+      return `*${type.name}`;
     case "fn":
       return `fn(${type.params.map(showType).join(", ")})${type.result.kind === "void" ? "" : ` -> ${showType(type.result)}`}`;
   }
@@ -230,6 +260,7 @@ export function sizeOf(type: Type, layout: DataLayout): SizeAlign {
     case "str":
     case "slice":
     case "regs":
+    case "interface":
       return { size: 2 * word, align: word };
     case "array": {
       const element = sizeOf(type.element, layout);
@@ -264,8 +295,8 @@ export function layOutFields(
 }
 
 /**
- * The registers that a value of the type takes: none for void, one for scalars, two for slices (address, length) and register
- * blocks (base, space: 0 memory, 1 ports). Arrays and structs live in memory and travel as one address.
+ * The registers that a value of the type takes: none for void, one for scalars, two for slices (address, length), interfaces
+ * (address, method table) and register blocks (base, space: 0 memory, 1 ports). Arrays and structs live in memory and travel as one address.
  */
 export function registersOf(type: Type): readonly ScalarType[] {
   switch (type.kind) {
@@ -278,6 +309,7 @@ export function registersOf(type: Type): readonly ScalarType[] {
       return [scalarOf(type)];
     case "str":
     case "slice":
+    case "interface":
       return ["addr", "addr"];
     case "regs":
       return ["addr", "i32"];
@@ -307,6 +339,7 @@ export function scalarOf(type: Type): ScalarType {
     case "struct":
     case "str":
     case "slice":
+    case "interface":
     case "regs":
     case "void":
     case "error":
@@ -342,6 +375,7 @@ export function valueTypeOf(type: Type, layout: DataLayout): ValueType {
         members: [...type.members].map(([name, value]) => [name, String(value)] as const),
       };
     case "pointer":
+    case "interface":
     case "fn":
     case "regs":
       return { kind: "pointer", bits: layout.addressBytes === 8 ? 64 : 32 };

@@ -42,6 +42,7 @@ export type Item =
   | ConstItem
   | VarItem
   | StructItem
+  | InterfaceItem
   | EnumItem
   | RegsItem
   | TableItem
@@ -116,12 +117,29 @@ export interface VarItem {
   readonly span: Span;
 }
 
-/** `struct S { a: T  b: T  fn method(self, ..) {..} }`; `self` is a `*S` parameter whose type is left out. */
+/** `struct S: Base, Iface { a: T  b: T  fn method(self, ..) {..} }`; `self` is a `*S` parameter whose type is left out. */
 export interface StructItem {
   readonly kind: "struct";
   readonly name: Name;
+  /** What stands after the colon: the struct that it extends and the interfaces that it implements; absent without a colon. */
+  readonly parents?: readonly NamedType[];
   readonly fields: readonly Param[];
   readonly methods: readonly FnItem[];
+  readonly span: Span;
+}
+
+/** `interface I { fn method(self, ..) -> T }`: what its implementations can do. */
+export interface InterfaceItem {
+  readonly kind: "interface";
+  readonly name: Name;
+  readonly methods: readonly MethodSignature[];
+  readonly span: Span;
+}
+
+export interface MethodSignature {
+  readonly name: Name;
+  readonly params: readonly Param[];
+  readonly result: TypeExpr | null;
   readonly span: Span;
 }
 
@@ -241,8 +259,15 @@ export interface TableHookItem {
 
 // ---- Types ----
 
+export interface NamedType {
+  readonly kind: "named-type";
+  readonly module: Name | null;
+  readonly name: Name;
+  readonly span: Span;
+}
+
 export type TypeExpr =
-  | { readonly kind: "named-type"; readonly module: Name | null; readonly name: Name; readonly span: Span }
+  | NamedType
   | { readonly kind: "array-type"; readonly length: Expr; readonly element: TypeExpr; readonly span: Span }
   | { readonly kind: "slice-type"; readonly element: TypeExpr; readonly span: Span }
   | { readonly kind: "pointer-type"; readonly target: TypeExpr; readonly span: Span }

@@ -253,6 +253,13 @@ export const grammarCodes: readonly DiagnosticCode[] = [
     "const N = ((1))",
   ),
   dsl(
+    "E0230",
+    "method of an interface with a body",
+    "An interface lists what its implementations can do: names, parameters and results. What they do stands in the structs that implement it.",
+    "interface Sensor {\n  fn read(self) -> u16 { return 0 }\n}",
+    "interface Sensor {\n  fn read(self) -> u16\n}",
+  ),
+  dsl(
     "E0290",
     "not supported yet",
     "The grammar knows this declaration, but nothing can run it yet. It is left out; the help says what to write meanwhile.",

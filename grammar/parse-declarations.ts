@@ -2,7 +2,22 @@
 // itself while it is read (`startDeclaration`), so that one that does not parse is kept in `File.lost`. Members, fields and registers have
 // guards of their own, so that a list with three mistakes gives three reports.
 
-import type { AccessWord, Block, ConstItem, Expr, FieldDecl, FnItem, Item, Name, Param, RegisterDecl, TypeExpr, VarItem } from "./ast.ts";
+import type {
+  AccessWord,
+  Block,
+  ConstItem,
+  Expr,
+  FieldDecl,
+  FnItem,
+  Item,
+  MethodSignature,
+  Name,
+  NamedType,
+  Param,
+  RegisterDecl,
+  TypeExpr,
+  VarItem,
+} from "./ast.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
 import { StatementParser } from "./parse-statements.ts";
@@ -63,6 +78,18 @@ export class DeclarationParser extends StatementParser {
   });
 
   #fnAfterName(name: Name, start: number, owner: Name | null): FnItem {
+    const { params, result } = this.subrule(0, this.signature, { ARGS: [owner] });
+    const on: Name[] = [];
+    this.when(2, this.isWord(this.peek(1), "on"), () => {
+      this.needWord(1, "on");
+      on.push(...this.recorded(this.subrule(0, this.targets)));
+    });
+    const body: Block = this.subrule(0, this.block);
+    return { kind: "fn", name, params, result, body, on, span: this.spanFrom(start) };
+  }
+
+  /** Parameters and result; `owner` is what `self` points to. */
+  readonly signature = this.RULE("signature", (owner: Name | null): Pick<FnItem, "params" | "result"> => {
     const open = this.need(0, T.LParen, "`(` and the parameters");
     const params: Param[] = [];
     this.commaList(0, T.RParen, () => params.push(this.#param(owner)));
@@ -72,14 +99,8 @@ export class DeclarationParser extends StatementParser {
       this.consume(0, T.Arrow);
       result = this.subrule(0, this.type);
     });
-    const on: Name[] = [];
-    this.when(2, this.isWord(this.peek(1), "on"), () => {
-      this.needWord(1, "on");
-      on.push(...this.recorded(this.subrule(0, this.targets)));
-    });
-    const body: Block = this.subrule(0, this.block);
-    return { kind: "fn", name, params, result, body, on, span: this.spanFrom(start) };
-  }
+    return { params, result };
+  });
 
   /** `name: T`; in a method the first one may be `self`, whose type is a pointer to the struct. */
   #param(owner: Name | null): Param {
@@ -158,6 +179,7 @@ export class DeclarationParser extends StatementParser {
     const { startOffset } = this.need(0, T.Struct);
     const name = this.needName(0, "a struct's name");
     this.startDeclaration("struct", name);
+    const parents = this.#parents("a struct or an interface");
     const open = this.need(0, T.LCurly, "`{`");
     const fields: Param[] = [];
     const methods: FnItem[] = [];
@@ -168,7 +190,53 @@ export class DeclarationParser extends StatementParser {
       } else if (isMethod) methods.push(this.subrule(0, this.method, { ARGS: [name] }));
       else fields.push(this.subrule(0, this.typedMember));
     });
-    return { kind: "struct", name, fields, methods, span: this.spanFrom(startOffset) };
+    return { kind: "struct", name, ...(parents.length === 0 ? {} : { parents }), fields, methods, span: this.spanFrom(startOffset) };
+  });
+
+  /** `: Base, Iface` after the name. */
+  #parents(what: string): readonly NamedType[] {
+    const parents: NamedType[] = [];
+    const parse = (index: number): void => {
+      const first = this.peek(1);
+      if (!this.RECORDING_PHASE && first.tokenType !== T.Ident) throw this.expected(what);
+      const type = this.subrule(index, this.type);
+      if (type.kind === "named-type") parents.push(type);
+    };
+    this.when(7, this.isNext(T.Colon), () => {
+      this.consume(7, T.Colon);
+      parse(8);
+      this.repeat(
+        7,
+        () => this.isNext(T.Comma),
+        () => {
+          this.consume(7, T.Comma);
+          parse(9);
+        },
+      );
+    });
+    return parents;
+  }
+
+  readonly interface: Rule<Item> = this.RULE("interface", (): Item => {
+    const { startOffset } = this.need(0, T.InterfaceWord);
+    const name = this.needName(0, "an interface's name");
+    this.startDeclaration("interface", name);
+    const open = this.need(0, T.LCurly, "`{`");
+    const methods: MethodSignature[] = [];
+    this.members(open, () => methods.push(this.subrule(0, this.methodSignature, { ARGS: [name] })));
+    return { kind: "interface", name, methods, span: this.spanFrom(startOffset) };
+  });
+
+  readonly methodSignature = this.RULE("methodSignature", (owner: Name): MethodSignature => {
+    const { startOffset } = this.need(0, T.Fn, "`fn` and a method's name");
+    const name = this.needAnyWord(0, "a method's name");
+    const { params, result } = this.subrule(0, this.signature, { ARGS: [owner] });
+    const span = this.spanFrom(startOffset);
+    const brace = this.peek(1);
+    if (!this.RECORDING_PHASE && brace.tokenType === T.LCurly) {
+      throw this.faultAt(brace, "E0230", "a method of an interface has no body", "a body", { help: "the structs that implement the interface have it" });
+    }
+    return { name, params, result, span };
   });
 
   readonly method = this.RULE("method", (owner: Name): FnItem => {

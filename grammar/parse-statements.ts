@@ -3,7 +3,21 @@
 // follows shows that they are meant; the table of statement starts then chooses the rule by one token.
 
 import type { IOrAlt, TokenType } from "chevrotain";
-import type { ArithmeticOp, AsmOperand, AssignStmt, Block, CheckStmt, ExpectTrapStmt, Expr, IfStmt, MatchStmt, Name, SkipStmt, Stmt, StringLiteral } from "./ast.ts";
+import type {
+  ArithmeticOp,
+  AsmOperand,
+  AssignStmt,
+  Block,
+  CheckStmt,
+  ExpectTrapStmt,
+  Expr,
+  IfStmt,
+  MatchStmt,
+  Name,
+  SkipStmt,
+  Stmt,
+  StringLiteral,
+} from "./ast.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
 import { ExpressionParser, startsExpression } from "./parse-expressions.ts";
@@ -658,7 +672,13 @@ export class StatementParser extends ExpressionParser {
     const kind = asmOperandKinds.find((known) => known === word.text);
     if (!this.RECORDING_PHASE && kind === undefined) {
       const near = nearestName(word.text, asmOperandKinds);
-      throw this.faultAt(this.peek(0), "E0201", `expected ${asmWords}, found \`${word.text}\``, "not an operand", near === undefined ? {} : { help: `did you mean \`${near}\`?` });
+      throw this.faultAt(
+        this.peek(0),
+        "E0201",
+        `expected ${asmWords}, found \`${word.text}\``,
+        "not an operand",
+        near === undefined ? {} : { help: `did you mean \`${near}\`?` },
+      );
     }
     const register = this.needName(0, "a register");
     let value: Expr | null = null;

@@ -98,6 +98,7 @@ export const DeferWord = contextual("defer");
 export const FailWord = contextual("fail");
 export const FixtureWord = contextual("fixture");
 export const InfoWord = contextual("info");
+export const InterfaceWord = contextual("interface");
 export const OnWord = contextual("on");
 export const RegsWord = contextual("regs");
 export const SharedWord = contextual("shared");
@@ -109,7 +110,7 @@ export const UseWord = contextual("use");
 export const UserWord = contextual("user");
 export const WaitWord = contextual("wait");
 export const WhenWord = contextual("when");
-/** `litmus`, `interface` and the like: read as far as needed to say that they come later. */
+/** `litmus`, `fake` and the like: read as far as needed to say that they come later. */
 export const LaterWord = declare("LaterWord", "a declaration", [Word]);
 
 // ---- Punctuation ----
@@ -171,12 +172,11 @@ export const vocabulary: TokenType[] = all;
 // ---- Lists of words, for help and for editors ----
 
 /** Words that start a declaration of a file. */
-export const itemWords = ["suite", "use", "fn", "const", "var", "shared", "struct", "enum", "regs", "table", "test", "fixture"] as const;
+export const itemWords = ["suite", "use", "fn", "const", "var", "shared", "struct", "interface", "enum", "regs", "table", "test", "fixture"] as const;
 
 /** Declarations that the grammar knows of and that come later; each maps to what to write meanwhile. */
 export const laterWords: ReadonlyMap<string, string> = new Map([
   ["litmus", "write the CPUs' code in `cpu` blocks of a test and check the outcome after them"],
-  ["interface", "use a struct whose fields have `fn(..)` types"],
   ["fake", "write a struct with the methods of the faked one"],
   ["stub", "pass the function in as a `fn(..)` value"],
   ["device", "the embedded machine's own device models can be tested now"],

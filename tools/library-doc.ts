@@ -94,6 +94,7 @@ function entriesOf(module: string, source: Source, item: Item): readonly Entry[]
       });
       return [{ section: "types", title: `${module}.${item.name.text}`, declaration, doc }, ...methods];
     }
+    case "interface":
     case "enum":
     case "regs":
       return [{ section: "types", title: `${module}.${item.name.text}`, declaration: textOf(item.span), doc }];

@@ -146,7 +146,10 @@ function deviationArguments(context: Context, attribute: Attribute): string | nu
     return reason === null || reason === undefined || reason.trim() === "";
   });
   if (wrong === undefined) return `${engine} ${versions} ${reason?.replaceAll("\n", " ")}`;
-  fail(context, wrong.span, "E0501", "`@deviates` takes an engine, its versions and a reason, as texts", { label: "not one of them", help: `for example ${DEVIATION}` });
+  fail(context, wrong.span, "E0501", "`@deviates` takes an engine, its versions and a reason, as texts", {
+    label: "not one of them",
+    help: `for example ${DEVIATION}`,
+  });
   return null;
 }
 

@@ -4,16 +4,30 @@
 import type { Expr, Name } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { HExpr } from "../hir.ts";
-import { BUILTIN_TYPES, COMPTIME_INT, ERROR, USIZE, VOID, integerRange, showType, sizeOf, type IntType, type Type } from "../types.ts";
+import {
+  BUILTIN_TYPES,
+  COMPTIME_INT,
+  ERROR,
+  USIZE,
+  VOID,
+  integerRange,
+  sameType,
+  showType,
+  sizeOf,
+  type IntType,
+  type InterfaceType,
+  type Type,
+} from "../types.ts";
 import { checkIndexValue } from "./access.ts";
 import { intValue } from "./constants.ts";
 import { counted, errorExpr, fail, suggest, type Context } from "./context.ts";
 import { coerce, defaultType, quote } from "./convert.ts";
 import { resolveSignature } from "./declarations.ts";
 import { checkExpr, typeNamed } from "./expressions.ts";
+import { hasField, methodOf, namesIn } from "./interfaces.ts";
 import { INTRINSICS, findIntrinsic, type IntrinsicRow } from "./intrinsics.ts";
 import { isIntrinsicNamespace, moduleNamed } from "./members.ts";
-import { completeType, methodsOf } from "./resolve-types.ts";
+import { completeType } from "./resolve-types.ts";
 import { lookUp, visibleTypes, type FnEntry } from "./scope.ts";
 
 type Call = Expr & { kind: "call" };
@@ -49,6 +63,7 @@ export function checkCall(context: Context, expr: Call): HExpr {
     } else if (typeNamed(context, callee.object) === null) {
       const object = checkExpr(context, callee.object);
       if (object.type.kind === "error") return checkArgsAnyway(context, expr);
+      if (object.type.kind === "interface") return callInterface(context, object, object.type, callee.name, expr);
       const method = findMethod(context, object.type, callee.name.text);
       if (method !== null) return callFunction(context, method, object, expr);
       if (hasNoMember(context, object.type, callee.name)) return checkArgsAnyway(context, expr);
@@ -106,30 +121,55 @@ function callFunction(context: Context, entry: FnEntry, self: HExpr | null, expr
   const params = self === null ? type.params : type.params.slice(1);
   const written = self === null ? entry.item.params : entry.item.params.slice(1);
   const args = checkArgs(context, expr, `\`${entry.item.name.text}\``, params, [entry.item.name.span, ...written.map((param) => param.name.span)]);
-  const all = self === null ? args : [selfArgument(self), ...args];
+  const all = self === null ? args : [selfArgument(self, type.params[0]), ...args];
   return { kind: "call", function: entry.function, args: all, type: type.result, span: expr.span };
 }
 
 /** `x.method()`: the address of a struct, or the pointer itself. A method may be called on a result, which lives as long as the statement. */
-function selfArgument(object: HExpr): HExpr {
+function selfArgument(object: HExpr, wanted: Type | undefined): HExpr {
+  const self = addressOf(object);
+  // A method of the base: the same address.
+  return wanted === undefined || sameType(self.type, wanted) ? self : { kind: "convert", operand: self, type: wanted, span: object.span };
+}
+
+function addressOf(object: HExpr): HExpr {
   if (object.type.kind === "pointer") return object;
   if (object.kind === "local") object.local.inMemory = true;
   return { kind: "address-of", place: object, type: { kind: "pointer", target: object.type }, span: object.span };
+}
+
+function callInterface(context: Context, object: HExpr, type: InterfaceType, name: Name, expr: Call): HExpr {
+  const slot = type.methods.findIndex((method) => method.name === name.text);
+  const method = type.methods[slot];
+  if (method === undefined) {
+    fail(context, name.span, "E0407", `interface \`${type.name}\` has no method \`${name.text}\``, {
+      related: [{ span: type.declared, text: "declared here" }],
+      help: suggest(
+        name.text,
+        type.methods.map((candidate) => candidate.name),
+      ),
+    });
+    return checkArgsAnyway(context, expr);
+  }
+  // What implements it may check.
+  context.inferred.checks = true;
+  const args = checkArgs(context, expr, `\`${name.text}\``, method.params, [method.declared, ...method.places]);
+  return { kind: "call-method", object, slot, args, type: method.result, span: expr.span };
 }
 
 function findMethod(context: Context, type: Type, name: string): FnEntry | null {
   const struct = type.kind === "pointer" ? type.target : type;
   if (struct.kind !== "struct") return null;
   completeType(context, struct);
-  if (struct.fields.some((field) => field.name === name)) return null;
-  return methodsOf(struct)?.get(name) ?? null;
+  if (hasField(struct, name)) return null;
+  return methodOf(struct, name) ?? null;
 }
 
 /** Reports a call of what a struct has neither as a method nor as a field. */
 function hasNoMember(context: Context, type: Type, name: Name): boolean {
   const struct = type.kind === "pointer" ? type.target : type;
-  if (struct.kind !== "struct" || struct.fields.some((field) => field.name === name.text)) return false;
-  const methods = [...(methodsOf(struct)?.keys() ?? [])];
+  if (struct.kind !== "struct" || hasField(struct, name.text)) return false;
+  const methods = namesIn(struct, "methods");
   fail(context, name.span, "E0407", `${struct.table === undefined ? `\`${struct.name}\`` : `a row of \`${struct.table}\``} has no method \`${name.text}\``, {
     related: [{ span: struct.declared, text: "declared here" }],
     help: suggest(name.text, methods),

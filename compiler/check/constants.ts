@@ -90,6 +90,7 @@ export function equalConst(a: ConstValue, b: ConstValue, type: Type): boolean {
     case "bool":
     case "enum":
     case "pointer":
+    case "interface":
     case "regs":
     case "void":
     case "comptime-int":
@@ -263,6 +264,8 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
     case "system-register":
     case "call":
     case "call-indirect":
+    case "call-method":
+    case "to-interface":
     case "intrinsic":
     case "slice-pointer":
     case "slice-of":

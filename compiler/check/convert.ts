@@ -6,6 +6,7 @@ import type { HExpr } from "../hir.ts";
 import { I64, U64, U8, USIZE, integerRange, isAggregate, sameType, showType, wrapInteger, type IntType, type Type } from "../types.ts";
 import { asInteger, evaluate, evaluateInteger, intValue, type ConstValue } from "./constants.ts";
 import { counted, errorExpr, fail, type Context, type Extra } from "./context.ts";
+import { convertPointer, implementsInterface } from "./interfaces.ts";
 
 /** The expression as `type`, or an error. What is wrong already is not reported again, whatever type it would have had. */
 export function coerce(context: Context, expr: HExpr, type: Type, extra: Extra = {}): HExpr {
@@ -19,6 +20,8 @@ export function coerce(context: Context, expr: HExpr, type: Type, extra: Extra =
   if (type.kind === "slice" && from.kind === "str" && sameType(type.element, U8)) {
     return { kind: "convert", operand: expr, type, span: expr.span };
   }
+  const pointer = convertPointer(context, expr, type);
+  if (pointer !== null) return pointer;
   if (isComptimeArray(from) && !isComptimeArray(type) && (type.kind === "array" || type.kind === "slice")) return adaptArray(context, expr, type, extra);
   fail(context, expr.span, "E0501", `expected ${quote(type)}, found ${quote(from)}`, {
     ...extra,
@@ -36,10 +39,13 @@ export function quote(type: Type): string {
 }
 
 function castHelp(from: Type, to: Type): string | undefined {
+  if (to.kind === "interface" && from.kind === "pointer" && from.target.kind === "struct")
+    return `\`${from.target.name}\` implements it if its declaration says so: \`struct ${from.target.name}: ${to.name}\``;
+  if (to.kind === "interface" && from.kind === "struct") return "take its address with `&`";
   if (from.kind === "pointer" && sameType(from.target, to)) return "reach what it points to with `.*`";
   if (to.kind === "pointer" && sameType(to.target, from)) return "take its address with `&`";
   if (to.kind === "bool" && (from.kind === "int" || from.kind === "comptime-int")) return "compare it: `!= 0`";
-  if (to.kind === "pointer" && from.kind === "comptime-int") return `the null pointer is \`0 as ${showType(to)}\``;
+  if ((to.kind === "pointer" || to.kind === "interface") && from.kind === "comptime-int") return `the null pointer is \`0 as ${showType(to)}\``;
   if (from.kind === "int" && to.kind === "int") return `widths never mix silently: write \`as ${showType(to)}\``;
   if (from.kind === "array" && to.kind === "array") return undefined;
   if (from.kind === "str" && to.kind === "array") return "text is a slice of bytes: `[]u8`";
@@ -200,9 +206,12 @@ function canCast(from: Type, to: Type): boolean {
   const isAddress = (type: Type): boolean => type.kind === "int" && type.bits === "address";
   if (to.kind === "int") {
     if (from.kind === "int" || from.kind === "comptime-int" || from.kind === "bool" || from.kind === "enum") return true;
-    return isAddress(to) && (from.kind === "pointer" || from.kind === "fn" || from.kind === "regs");
+    return isAddress(to) && (from.kind === "pointer" || from.kind === "interface" || from.kind === "fn" || from.kind === "regs");
   }
   if (to.kind === "enum") return from.kind === "int" || from.kind === "comptime-int";
+  // Its address is all that the null pointer of an interface has.
+  if (to.kind === "interface") return from.kind === "comptime-int";
+  if (to.kind === "pointer" && from.kind === "interface") return to.target.kind === "struct" && implementsInterface(to.target, from);
   if (to.kind === "pointer" || to.kind === "fn") {
     return isAddress(from) || from.kind === "comptime-int" || (to.kind === "pointer" && from.kind === "pointer");
   }
@@ -214,6 +223,8 @@ export function cast(context: Context, operand: HExpr, type: Type, span: Span): 
   const from = operand.type;
   if (operand.kind === "error" || from.kind === "error" || type.kind === "error") return errorExpr(span, type);
   if (sameType(from, type)) return operand;
+  const pointer = type.kind === "interface" ? convertPointer(context, operand, type) : null;
+  if (pointer !== null) return pointer;
   if (!canCast(from, type)) {
     fail(context, span, "E0514", `${quote(from)} cannot be converted to ${quote(type)}`, {
       help: noCastHelp(from, type),
@@ -221,6 +232,10 @@ export function cast(context: Context, operand: HExpr, type: Type, span: Span): 
     return errorExpr(span, type);
   }
   if (type.kind === "slice") return coerce(context, operand, type);
+  if (type.kind === "interface" && evaluateInteger(operand, context.target.layout) !== 0n) {
+    fail(context, span, "E0514", `only 0 can be converted to ${quote(type)}`, { help: "the null pointer is `0`; anything else is the address of a struct" });
+    return errorExpr(span, type);
+  }
   if (from.kind === "comptime-int") {
     const value = evaluateInteger(operand, context.target.layout);
     if (value === null) return cast(context, defaultType(context, operand), type, span);

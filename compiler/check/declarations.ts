@@ -12,6 +12,7 @@ import {
   integerRange,
   showType,
   type EnumType,
+  type InterfaceType,
   type Register,
   type RegisterField,
   type RegsType,
@@ -22,6 +23,7 @@ import { evaluate, type ConstValue } from "./constants.ts";
 import { fail, failTwice, listNames, suggest, type Context } from "./context.ts";
 import { defaultType, quote, showBig } from "./convert.ts";
 import { checkConstant, checkExpr, checkInteger, checkLength } from "./expressions.ts";
+import { checkImplements, checkOverride, resolveInterface } from "./interfaces.ts";
 import { createReach } from "./reach.ts";
 import { completeType, registerStruct, resolveSized, resolveType } from "./resolve-types.ts";
 import { moduleScope, type ConstEntry, type FnEntry, type GlobalEntry, type Module, type Symbol, type TableEntry } from "./scope.ts";
@@ -84,6 +86,7 @@ export function declareNames(context: Context, module: Module): void {
         const entry = {
           type,
           fields: item.fields.map((field) => ({ name: field.name.text, type: field.type, span: field.name.span })),
+          parents: item.parents ?? [],
           state: "waiting" as const,
         };
         module.structs.push(entry);
@@ -96,6 +99,11 @@ export function declareNames(context: Context, module: Module): void {
           methods.set(method.name.text, createFunction(module, method, type));
         }
         module.methods.set(type, methods);
+        break;
+      }
+      case "interface": {
+        const type: InterfaceType = { kind: "interface", name: item.name.text, declared: item.name.span, methods: [] };
+        declare(inner, module, item.name.text, item.name.span, { kind: "type", type, span: item.name.span });
         break;
       }
       case "enum": {
@@ -168,6 +176,7 @@ export function resolveSignatures(context: Context, module: Module): void {
     if (item.kind === "enum") resolveEnum(inner, item);
     if (item.kind === "regs") resolveRegs(inner, item);
   }
+  for (const item of module.file.items) if (item.kind === "interface") resolveInterface(inner, item);
   for (const entry of functionsOf(module)) resolveSignature(inner, entry);
 }
 
@@ -424,6 +433,7 @@ export function checkFunctions(context: Context, module: Module): void {
   for (const entry of functionsOf(module)) {
     const inner: Context = { ...moduleContext(context, module), reach: entry.reach };
     const { type } = entry.function;
+    if (entry.owner !== null) checkOverride(inner, entry.owner, entry);
     const body = createBody(entry.function.name, entry.item.name.span, null, type.result);
     body.params = entry.item.params.map((param, i) => createLocal(body, param.name.text, type.params[i] ?? ERROR, param.name.span));
     checkBody(inner, body, entry.item.body);
@@ -439,6 +449,7 @@ export function checkUnusedDeclarations(context: Context, module: Module): void 
     if (symbol.kind === "table") tableOf(context, symbol);
     if (symbol.kind === "type" && symbol.type.kind === "struct") {
       completeType(moduleContext(context, module), symbol.type);
+      checkImplements(moduleContext(context, module), symbol.type);
     }
   }
 }

@@ -13,6 +13,7 @@ import { errorExpr, fail, listNames, nested, suggest, type Context } from "./con
 import { cast, coerce, defaultType, quote, showBig } from "./convert.ts";
 import { constantOf, globalOf, resolveSignature, tableOf } from "./declarations.ts";
 import { failModuleElsewhere } from "./elsewhere.ts";
+import { convertPointer } from "./interfaces.ts";
 import { checkMember, moduleNamed } from "./members.ts";
 import { checkBinary, checkUnary } from "./operators.ts";
 import { failUnindexed } from "./places.ts";
@@ -108,9 +109,14 @@ function checkKind(context: Context, expr: Expr, expected: Type | null): HExpr {
       return checkStructLiteral(context, expr);
     case "if-expr": {
       const condition = checkCondition(context, expr.condition);
-      const consequent = checkExpr(context, expr.consequent, expected);
-      const otherwise = checkExpr(context, expr.otherwise, expected ?? consequent.type);
-      if ([consequent, otherwise].some((branch) => branch.kind === "error" || branch.type.kind === "error")) return errorExpr(span);
+      // Pointers to two structs meet in the interface or base that is wanted.
+      const branch = (part: Expr, wanted: Type | null): HExpr => {
+        const value = checkExpr(context, part, wanted);
+        return (expected === null ? null : convertPointer(context, value, expected)) ?? value;
+      };
+      const consequent = branch(expr.consequent, expected);
+      const otherwise = branch(expr.otherwise, expected ?? consequent.type);
+      if ([consequent, otherwise].some(({ kind, type }) => kind === "error" || type.kind === "error")) return errorExpr(span);
       if (consequent.type.kind === "comptime-int" && otherwise.type.kind !== "comptime-int") {
         return { kind: "if", condition, consequent: coerce(context, consequent, otherwise.type), otherwise, type: otherwise.type, span };
       }
@@ -354,7 +360,7 @@ export function typeNamed(context: Context, expr: Expr): Type | null {
 }
 
 function namedType(symbol: Symbol | undefined): Type | null {
-  return symbol?.kind === "type" ? symbol.type : null;
+  return symbol?.kind === "type" && symbol.type.kind !== "interface" ? symbol.type : null;
 }
 
 function memberOfModule(context: Context, expr: Expr): Symbol | undefined {

@@ -9,8 +9,9 @@ import { errorExpr, fail, listNames, suggest, type Context } from "./context.ts"
 import { quote } from "./convert.ts";
 import { constantElsewhere, failNameElsewhere } from "./elsewhere.ts";
 import { checkOperand, symbolValue, typeNamed } from "./expressions.ts";
+import { fieldOf, hasField, methodOf, namesIn } from "./interfaces.ts";
 import { INTRINSICS, INTRINSIC_NAMESPACES, findIntrinsic } from "./intrinsics.ts";
-import { completeType, methodsOf } from "./resolve-types.ts";
+import { completeType } from "./resolve-types.ts";
 import { isLost, lookUp, moduleScope, type Module } from "./scope.ts";
 import { systemRegister } from "./system-registers.ts";
 
@@ -124,7 +125,7 @@ function typeMember(context: Context, type: Type, expr: Member): HExpr {
   }
   if (name === "size") return constant(BigInt(sizeOf(type, layout).size), COMPTIME_INT);
   const known = type.kind === "int" ? ["max", "min", "bits", "size"] : ["size"];
-  const isPart = methodsOf(type)?.has(name) === true || (type.kind === "struct" && type.fields.some((field) => field.name === name));
+  const isPart = type.kind === "struct" && (methodOf(type, name) !== undefined || hasField(type, name));
   fail(context, expr.name.span, "E0407", `type ${quote(type)} has no \`${name}\``, {
     help:
       type.kind === "regs" && type.registers.has(name)
@@ -149,19 +150,21 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
   const { type } = object;
   switch (type.kind) {
     case "struct": {
-      completeType(context, type);
-      const field = type.fields.find((candidate) => candidate.name === name);
-      if (field !== undefined) return { kind: "field", object, field, type: field.type, span };
-      const isMethod = methodsOf(type)?.has(name) === true;
+      const field = fieldOf(context, object, type, name, span);
+      if (field !== undefined) return field;
+      const isMethod = methodOf(type, name) !== undefined;
       const what = type.table === undefined ? `\`${type.name}\` has no field \`${name}\`` : `a row of \`${type.table}\` has no column \`${name}\``;
       fail(context, expr.name.span, "E0407", what, {
         related: [{ span: type.declared, text: "declared here" }],
-        help: isMethod
-          ? `it is a method: call it, \`.${name}(..)\``
-          : (suggest(
-              name,
-              type.fields.map((candidate) => candidate.name),
-            ) ?? fieldsHelp(type.fields)),
+        help: isMethod ? `it is a method: call it, \`.${name}(..)\`` : (suggest(name, namesIn(type, "fields")) ?? fieldsHelp(type.fields)),
+      });
+      return errorExpr(span);
+    }
+    case "interface": {
+      const isMethod = type.methods.some((method) => method.name === name);
+      fail(context, expr.name.span, "E0407", `interface \`${type.name}\` has no field \`${name}\``, {
+        related: [{ span: type.declared, text: "declared here" }],
+        help: isMethod ? `it is a method: call it, \`.${name}(..)\`` : "an interface has methods only",
       });
       return errorExpr(span);
     }

@@ -1,13 +1,54 @@
 // Type expressions to types, and the layout of structs. Structs are completed on demand, so that order in the file does not
 // matter and a struct that contains itself is found as a cycle.
 
-import type { TypeExpr } from "../../grammar/ast.ts";
+import type { NamedType, TypeExpr } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
-import { BUILTIN_TYPES, ERROR, VOID, layOutFields, showType, sizeOf, type StructType, type Type } from "../types.ts";
+import { BASE_FIELD, BUILTIN_TYPES, ERROR, VOID, layOutFields, showType, sizeOf, type StructType, type Type } from "../types.ts";
 import { fail, failTwice, nested, suggest, type Context } from "./context.ts";
 import { checkLength } from "./expressions.ts";
 import { failModuleElsewhere, failNameElsewhere } from "./elsewhere.ts";
 import { isLost, lookUp, lookUpInModule, moduleScope, visibleTypes, type FnEntry, type Module, type Symbol } from "./scope.ts";
+
+/** The symbol that a type names; undefined when there is none, which is reported unless it is lost. */
+function namedSymbol(context: Context, type: NamedType): Symbol | undefined {
+  const name = type.name.text;
+  let symbol: Symbol | undefined;
+  let candidates: () => Iterable<string>;
+  if (type.module !== null) {
+    const space = lookUp(context.scope, type.module.text);
+    const module = space?.kind === "namespace" ? space.module : context.modules.lib(type.module.text);
+    if (module === null && failModuleElsewhere(context, type.module.text, type.module.span)) return undefined;
+    if (module === null) {
+      fail(context, type.module.span, "E0406", `there is no module \`${type.module.text}\` in the library`, {
+        help: suggest(type.module.text, context.modules.libNames()),
+      });
+      return undefined;
+    }
+    symbol = lookUpInModule(module, name);
+    candidates = () => module.names.keys();
+  } else {
+    symbol = lookUp(context.scope, name);
+    candidates = () => visibleTypes(context.scope);
+  }
+  if (symbol?.kind === "type") return symbol;
+  if (symbol !== undefined) {
+    fail(context, type.name.span, "E0405", `expected a type, found \`${name}\``, { label: describeSymbol(symbol), help: suggest(name, candidates()) });
+  } else if (type.module !== null && failNameElsewhere(context, type.module.text, name, type.name.span)) {
+    return undefined;
+  } else if (!isLost(context.scope, name)) {
+    const where = type.module === null ? "" : ` in module \`${type.module.text}\``;
+    fail(context, type.name.span, "E0405", `there is no type \`${name}\`${where}`, { help: suggest(name, candidates()) });
+  }
+  return undefined;
+}
+
+/** What a name stands for as a type. An interface is given as it is: only `*Iface` has values. */
+export function resolveNamed(context: Context, type: NamedType): Type {
+  const builtin = type.module === null ? BUILTIN_TYPES.get(type.name.text) : undefined;
+  if (builtin !== undefined) return builtin;
+  const symbol = namedSymbol(context, type);
+  return symbol?.kind === "type" ? symbol.type : ERROR;
+}
 
 export function resolveType(context: Context, type: TypeExpr): Type {
   // The commonest types need no depth.
@@ -17,36 +58,12 @@ export function resolveType(context: Context, type: TypeExpr): Type {
 function resolveKind(context: Context, type: TypeExpr): Type {
   switch (type.kind) {
     case "named-type": {
-      const name = type.name.text;
-      let symbol: Symbol | undefined;
-      let candidates: () => Iterable<string>;
-      if (type.module !== null) {
-        const space = lookUp(context.scope, type.module.text);
-        const module = space?.kind === "namespace" ? space.module : context.modules.lib(type.module.text);
-        if (module === null && failModuleElsewhere(context, type.module.text, type.module.span)) return ERROR;
-        if (module === null) {
-          fail(context, type.module.span, "E0406", `there is no module \`${type.module.text}\` in the library`, {
-            help: suggest(type.module.text, context.modules.libNames()),
-          });
-          return ERROR;
-        }
-        symbol = lookUpInModule(module, name);
-        candidates = () => module.names.keys();
-      } else {
-        const builtin = BUILTIN_TYPES.get(name);
-        if (builtin !== undefined) return builtin;
-        symbol = lookUp(context.scope, name);
-        candidates = () => visibleTypes(context.scope);
-      }
-      if (symbol?.kind === "type") return symbol.type;
-      if (symbol !== undefined) {
-        fail(context, type.name.span, "E0405", `expected a type, found \`${name}\``, { label: describeSymbol(symbol), help: suggest(name, candidates()) });
-      } else if (type.module !== null && failNameElsewhere(context, type.module.text, name, type.name.span)) {
-        return ERROR;
-      } else if (!isLost(context.scope, name)) {
-        const where = type.module === null ? "" : ` in module \`${type.module.text}\``;
-        fail(context, type.name.span, "E0405", `there is no type \`${name}\`${where}`, { help: suggest(name, candidates()) });
-      }
+      const named = resolveNamed(context, type);
+      if (named.kind !== "interface") return named;
+      fail(context, type.span, "E0542", `\`${named.name}\` is an interface and has no values of its own`, {
+        related: [{ span: named.declared, text: "declared here" }],
+        help: `point to what implements it: \`*${named.name}\``,
+      });
       return ERROR;
     }
     case "array-type": {
@@ -65,7 +82,8 @@ function resolveKind(context: Context, type: TypeExpr): Type {
       return element.kind === "error" ? ERROR : { kind: "slice", element };
     }
     case "pointer-type": {
-      const target = resolveType(context, type.target);
+      const target = type.target.kind === "named-type" ? resolveNamed(context, type.target) : resolveType(context, type.target);
+      if (target.kind === "interface" && type.target.kind === "named-type") return target;
       return target.kind === "error" ? ERROR : { kind: "pointer", target };
     }
     case "fn-type":
@@ -114,9 +132,15 @@ export function registerStruct(module: Module, entry: Module["structs"][number])
   owners.set(entry.type, { module, entry });
 }
 
-/** A struct's methods, by name; other types have none. */
+/** A struct's own methods, by name; other types have none. */
 export function methodsOf(type: Type): ReadonlyMap<string, FnEntry> | undefined {
   return type.kind === "struct" ? owners.get(type)?.module.methods.get(type) : undefined;
+}
+
+/** What stands after a struct's colon, and the module in which it does. */
+export function parentsOf(type: StructType): { readonly module: Module; readonly parents: readonly NamedType[] } | undefined {
+  const owner = owners.get(type);
+  return owner === undefined ? undefined : { module: owner.module, parents: owner.entry.parents };
 }
 
 /** `wantedAt` is where the size is needed, for the report of a struct that contains itself. */
@@ -142,6 +166,11 @@ function completeStruct(context: Context, type: StructType, wantedAt: Span | nul
   owner.entry.state = "working";
   const inner: Context = { ...context, scope: moduleScope(owner.module), reach: null };
   const seen = new Map<string, Span>();
+  const { base } = type;
+  if (base !== undefined) {
+    completeType(inner, base, owner.entry.parents[0]?.span);
+    seen.set(BASE_FIELD, base.declared);
+  }
   const fields = owner.entry.fields.flatMap((field) => {
     const fieldType = resolveSized(inner, field.type);
     const before = seen.get(field.name);
@@ -152,7 +181,8 @@ function completeStruct(context: Context, type: StructType, wantedAt: Span | nul
     seen.set(field.name, field.span);
     return [{ name: field.name, type: fieldType, declared: field.span }];
   });
-  const placed = layOutFields(fields, context.target.layout);
+  const all = base === undefined ? fields : [{ name: BASE_FIELD, type: base, declared: base.declared }, ...fields];
+  const placed = layOutFields(all, context.target.layout);
   type.fields = placed.fields;
   type.size = placed.size;
   type.align = placed.align;

@@ -112,10 +112,9 @@ test("a property that only other machines' devices have is the need", () => {
 test("a constant that no machine has is an error, and so is one that no test can be skipped for", () => {
   assert.deepEqual(problems(compileText(`test "a" { expect machine.uart8.base == 0 }`)), ["E0414 the machine has no `uart8.base`"]);
   assert.deepEqual(problems(compileText(`test "a" needs device(uart8) { expect 1 == 1 }`)), ["E0601 `device` takes the name of a device, found `uart8`"]);
-  assert.deepEqual(
-    problems(compileText(`enum Line { first = machine.uart9.irq }\ntest "a" { expect Line.first as u32 == 0 }`)),
-    ["E0414 this needs device(uart9), which the machine does not have"],
-  );
+  assert.deepEqual(problems(compileText(`enum Line { first = machine.uart9.irq }\ntest "a" { expect Line.first as u32 == 0 }`)), [
+    "E0414 this needs device(uart9), which the machine does not have",
+  ]);
 });
 
 test("a user block needs user mode, also inside functions", () => {

@@ -1,7 +1,7 @@
 // Names and what they stand for. Every file has a module scope; a block adds a scope of its own; `use` of a file brings its
 // names in behind the file's own. Looking a name up marks nothing and reports nothing: the checker decides what a miss means.
 
-import type { ConstItem, File, FnItem, TableItem, TypeExpr, VarItem } from "../../grammar/ast.ts";
+import type { ConstItem, File, FnItem, NamedType, TableItem, TypeExpr, VarItem } from "../../grammar/ast.ts";
 import { textOf, type Source, type Span } from "../../grammar/source.ts";
 import type { Global, HFunction, HTable, Local } from "../hir.ts";
 import { BUILTIN_TYPES, type EnumType, type RegsType, type StructType, type Type } from "../types.ts";
@@ -71,6 +71,8 @@ export interface Module {
   readonly structs: {
     readonly type: StructType;
     readonly fields: readonly { readonly name: string; readonly type: TypeExpr; readonly span: Span }[];
+    /** What stands after its colon. */
+    readonly parents: readonly NamedType[];
     state: "waiting" | "working" | "done";
   }[];
   readonly enums: EnumType[];

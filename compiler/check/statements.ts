@@ -243,6 +243,7 @@ function checkExpressionStatement(context: Context, expr: Expr): readonly HStmt[
   const useful =
     checked.kind === "call" ||
     checked.kind === "call-indirect" ||
+    checked.kind === "call-method" ||
     checked.kind === "intrinsic" ||
     checked.kind === "error" ||
     checked.kind === "register" ||

@@ -660,6 +660,60 @@ struct Point {
 }`,
   ),
 
+  entry(
+    "E0540",
+    "interface not implemented",
+    "A struct that names an interface after its colon has every method of it, with the same parameters and result, its own or its base's. A method that takes over one of the base has the base's parameters and result.",
+    `
+interface Sensor {
+  fn read(self) -> u16
+}
+
+struct Constant: Sensor {
+  value: u16
+}`,
+    `
+interface Sensor {
+  fn read(self) -> u16
+}
+
+struct Constant: Sensor {
+  value: u16
+
+  fn read(self) -> u16 { return self.value }
+}`,
+  ),
+  entry(
+    "E0541",
+    "wrong parent of a struct",
+    "After its colon a struct names at most one struct, which it extends and which comes first, and any number of interfaces, each once.",
+    `
+struct Named { name: str }
+struct Counted { count: u32 }
+struct Both: Named, Counted { kind: u8 }`,
+    `
+struct Named { name: str }
+struct Counted { count: u32 }
+struct Both: Named { counted: Counted, kind: u8 }`,
+  ),
+  entry(
+    "E0542",
+    "interface used as a value",
+    "An interface says what its implementations can do; it has no size and no values. `*Iface` points to a value of any struct that implements it.",
+    `
+interface Sensor {
+  fn read(self) -> u16
+}
+
+fn twice(sensor: Sensor) -> u16 { return 2 * sensor.read() }`,
+    `
+interface Sensor {
+  fn read(self) -> u16
+}
+
+fn twice(sensor: *Sensor) -> u16 { return 2 * sensor.read() }`,
+  ),
+
   // ---- Needs and targets ----
   entry(
     "E0601",

@@ -51,6 +51,9 @@ export function writeConst(builder: ModuleBuilder, bytes: Uint8Array, relocation
       if (value.kind === "address") relocations.push({ kind: "data", offset, symbol: builder.symbolOf(value.global), addend: 0 });
       else writeInteger(bytes, offset, sizeOf(type, layout).size, asInteger(value) ?? 0n, layout.endian);
       return;
+    case "interface":
+      if (asInteger(value) !== 0n) throw new Error("the only constant of an interface is its null pointer");
+      return;
     case "regs":
     case "void":
     case "error":

@@ -24,6 +24,7 @@ function comparesByBytes(type: Type, layout: DataLayout): boolean {
       );
     case "slice":
     case "str":
+    case "interface":
     case "regs":
     case "void":
     case "comptime-int":
@@ -65,6 +66,7 @@ export function lowerEquality(b: FunctionBuilder, type: Type, left: Value, right
     case "bool":
     case "enum":
     case "pointer":
+    case "interface":
     case "fn":
     case "regs":
     case "void":

@@ -112,7 +112,10 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
     }
     case "call":
     case "call-indirect":
+    case "call-method":
       return lowerCall(b, expr);
+    case "to-interface":
+      return [lowerScalar(b, expr.operand), b.symbolAddress(b.module.symbolOf(expr.table))];
     case "intrinsic":
       return lowerIntrinsic(b, expr);
     case "length": {
@@ -170,6 +173,7 @@ function lowerConstant(b: FunctionBuilder, type: Type, value: ConstValue): Value
     return [symbol === null ? b.constant("addr", 0n) : b.symbolAddress(symbol), b.constant("addr", BigInt(length))];
   }
   if (isAggregate(type)) return [b.symbolAddress(b.module.dataSymbol("const.value", type, value))];
+  if (type.kind === "interface") return registersOf(type).map((scalar) => b.constant(scalar, 0n));
   if (type.kind === "fn" && value.kind === "function") return [b.functionAddress(b.module.functionOfDeclared(value.function))];
   return [b.constant(scalarOf(type), asInteger(value) ?? 0n)];
 }
@@ -314,9 +318,19 @@ function lowerArguments(b: FunctionBuilder, args: readonly HExpr[]): readonly nu
   });
 }
 
-function lowerCall(b: FunctionBuilder, expr: HExpr & { kind: "call" | "call-indirect" }): Value {
-  const callee = expr.kind === "call-indirect" ? lowerScalar(b, expr.callee) : null;
-  const args = lowerArguments(b, expr.args);
+/** A method's code, out of the table of the struct that the interface has at this moment. */
+function lowerMethod(b: FunctionBuilder, expr: HExpr & { kind: "call-method" }): { readonly callee: number; readonly self: readonly number[] } {
+  const [self, table] = lowerExpr(b, expr.object);
+  const callee = b.temp("addr");
+  b.span = expr.span;
+  b.emit("load", { type: "addr", dst: [callee], src: [table ?? 0], imm: [expr.slot * b.module.layout.addressBytes] });
+  return { callee, self: [self ?? 0] };
+}
+
+function lowerCall(b: FunctionBuilder, expr: HExpr & { kind: "call" | "call-indirect" | "call-method" }): Value {
+  const method = expr.kind === "call-method" ? lowerMethod(b, expr) : null;
+  const callee = method !== null ? method.callee : expr.kind === "call-indirect" ? lowerScalar(b, expr.callee) : null;
+  const args = [...(method?.self ?? []), ...lowerArguments(b, expr.args)];
   let result: number | null = null;
   if (isAggregate(expr.type)) {
     const shape = sizeOf(expr.type, b.module.layout);
@@ -329,7 +343,11 @@ function lowerCall(b: FunctionBuilder, expr: HExpr & { kind: "call" | "call-indi
     const values = b.call(b.module.functionOfDeclared(expr.function), results, all);
     return result === null ? values : [result];
   }
-  const params: ScalarType[] = [...(result === null ? [] : (["addr"] as const)), ...expr.args.flatMap((arg) => registersOf(arg.type))];
+  const params: ScalarType[] = [
+    ...(result === null ? [] : (["addr"] as const)),
+    ...(method === null ? [] : (["addr"] as const)),
+    ...expr.args.flatMap((arg) => registersOf(arg.type)),
+  ];
   const dst = results.map((type) => b.temp(type));
   b.emit("call_indirect", { dst, src: [callee ?? 0, ...all], imm: [b.module.signature({ params, results })] });
   return result === null ? dst : [result];

@@ -202,13 +202,13 @@ export class ModuleBuilder {
   private makeSymbol(global: Global): number {
     const index = this.addSymbol({ name: global.name, size: 0, align: 1, writable: true, bytes: new Uint8Array(0), relocations: [] });
     this.globals.set(global, index);
-    this.replaceSymbol(index, this.constantSymbol(global.name, global.type, global.initial ?? { kind: "zero" }, true));
+    this.replaceSymbol(index, this.constantSymbol(global.name, global.type, global.initial ?? { kind: "zero" }, global.isConstant !== true));
     return index;
   }
 
   /** Variables that the image has so far. */
   variables(): readonly Global[] {
-    return [...this.globals.keys()];
+    return [...this.globals.keys()].filter((global) => global.isConstant !== true);
   }
 
   /** Read-only bytes; equal contents share a symbol. */

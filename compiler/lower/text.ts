@@ -43,6 +43,7 @@ function putValue(b: FunctionBuilder, type: Type, value: Value, format: string |
       putEnum(b, type, value, format);
       return;
     case "pointer":
+    case "interface":
     case "fn":
     case "regs":
       b.callRuntime("format.put_hex", [b.convert(value[0] ?? 0, "addr", "i64", false), b.constant("i32", BigInt(layout.addressBytes * 2))]);

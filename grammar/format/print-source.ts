@@ -14,9 +14,11 @@ import type {
   FixtureItem,
   FnItem,
   IfStmt,
+  InterfaceItem,
   Item,
   Mark,
   MatchStmt,
+  MethodSignature,
   Name,
   Need,
   Param,
@@ -185,6 +187,8 @@ class SourcePrinter {
         return this.#variable(item, 0);
       case "struct":
         return this.#struct(item);
+      case "interface":
+        return this.#interface(item);
       case "enum":
         return this.#enum(item);
       case "regs":
@@ -260,14 +264,17 @@ class SourcePrinter {
   }
 
   #fn(fn: FnItem, indent: number): string {
-    const result = fn.result === null ? "" : ` -> ${printType(this.#context, fn.result)}`;
-    const on = fn.on.length === 0 ? "" : ` on ${fn.on.map(({ text }) => text).join(", ")}`;
-    let head = `fn ${fn.name.text}(${this.#params(fn.params)})${result}${on}`;
-    if (indent + head.length + 2 > lineWidth && fn.params.length > 0) {
-      head = `fn ${fn.name.text}(\n${fn.params.map((param) => `${pad(indent + 2)}${this.#params([param])},\n`).join("")}${pad(indent)})${result}${on}`;
-    }
+    const head = this.#signature(fn, fn.on.length === 0 ? "" : ` on ${fn.on.map(({ text }) => text).join(", ")}`, indent);
     const text = this.#header(head, fn.body.span.start, indent);
     return `${text} ${this.#block(fn.body, indent, indent + (head.split("\n").at(-1) ?? "").length + 1)}`;
+  }
+
+  /** `end` is what stands behind it on its line. */
+  #signature({ name, params, result }: MethodSignature, end: string, indent: number): string {
+    const tail = `${result === null ? "" : ` -> ${printType(this.#context, result)}`}${end}`;
+    const head = `fn ${name.text}(${this.#params(params)})${tail}`;
+    if (indent + head.length + 2 <= lineWidth || params.length === 0) return head;
+    return `fn ${name.text}(\n${params.map((param) => `${pad(indent + 2)}${this.#params([param])},\n`).join("")}${pad(indent)})${tail}`;
   }
 
   #variable(item: VarItem, indent: number): string {
@@ -278,8 +285,10 @@ class SourcePrinter {
   // ---- Declarations with members ----
 
   #struct(item: StructItem): string {
-    const brace = this.#braceAfter(item.name.span.end);
-    const head = this.#header(`struct ${item.name.text}`, brace, 0);
+    const parents = item.parents ?? [];
+    const brace = this.#braceAfter(parents.at(-1)?.span.end ?? item.name.span.end);
+    const after = parents.length === 0 ? "" : `: ${parents.map((parent) => printType(this.#context, parent)).join(", ")}`;
+    const head = this.#header(`struct ${item.name.text}${after}`, brace, 0);
     const fields = item.fields.map(({ name, type }) => `${name.text}: ${printType(this.#context, type)}`);
     const flat = `${head} { ${fields.join(", ")} }`;
     const span = { ...item.span, start: brace };
@@ -294,6 +303,17 @@ class SourcePrinter {
       ...item.methods.map((method): Element => ({ start: method.span.start, end: method.span.end, print: () => this.#fn(method, 2) })),
     ].toSorted((a, b) => a.start - b.start);
     return `${head} ${this.#braces(elements, span, 0)}`;
+  }
+
+  #interface(item: InterfaceItem): string {
+    const brace = this.#braceAfter(item.name.span.end);
+    const head = this.#header(`interface ${item.name.text}`, brace, 0);
+    const elements = item.methods.map((method): Element => ({
+      start: method.span.start,
+      end: method.span.end,
+      print: () => this.#header(this.#signature(method, "", 2), method.span.end, 2),
+    }));
+    return `${head} ${this.#braces(elements, { ...item.span, start: brace }, 0)}`;
   }
 
   #enum(item: EnumItem): string {
