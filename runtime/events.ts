@@ -61,7 +61,7 @@ export interface TestFinished {
   readonly promised: boolean;
   readonly checks: number;
   readonly failures: readonly Failure[];
-  readonly infos: readonly { readonly file: string; readonly line: number; readonly text: string }[];
+  readonly infos: readonly Info[];
   /** What the test printed on the console, frames removed; cut in the middle beyond 64 KiB. */
   readonly console: string;
   readonly tags: readonly string[];
@@ -87,6 +87,14 @@ export interface Attempt {
   readonly guestNs: number;
   readonly instructions: number;
   readonly wallMs: number;
+}
+
+/** What a test said by `info`, or a warning about a test that has not failed for it. */
+export interface Info {
+  readonly file: string;
+  readonly line: number;
+  readonly text: string;
+  readonly severity?: "warning";
 }
 
 export interface SuiteFinished {

@@ -10,7 +10,7 @@ import { textOf, type Source, type Span } from "../grammar/source.ts";
 import { INTRINSICS, type IntrinsicRow } from "../compiler/check/intrinsics.ts";
 
 /** The order of a reader; modules that are not listed follow, in that of the alphabet. */
-const ORDER = ["cpu", "time", "timer", "irq", "ipi", "trap", "heap", "console", "pci", "edu", "virtio"];
+const ORDER = ["cpu", "time", "timer", "irq", "ipi", "trap", "cleanup", "heap", "console", "pci", "edu", "virtio"];
 /** What the compiler calls on its own; specs may read it, and should not build on it. */
 const INTERNAL = ["runtime", "report", "format", "text"];
 

@@ -196,13 +196,10 @@ function checkTest(from: Context, item: TestItem, common: Common): HTest {
   if (!isElsewhere) checkBody({ ...context, inferred }, body, item.body);
   if (!inferred.checks && !isElsewhere && attributes.flags.exits === undefined)
     fail(context, item.name.span, "W0701", "this test checks nothing", { label: "can only pass", help: "add an `expect`, or say with `skip` why it is empty" });
-  for (const { source, table } of sources) {
-    if (source.values.length === 0)
-      fail(context, item.name.span, "W0702", "this test has no cases", {
-        label: "never runs",
-        notes: [table === null ? "the values of its `for` are an empty list or range" : `table \`${table.name}\` has no rows`],
-      });
-  }
+  const empty = sources.find(({ source }) => source.values.length === 0);
+  const emptyReason =
+    empty === undefined ? null : empty.table === null ? "the values of its `for` are an empty list or range" : `table \`${empty.table.name}\` has no rows`;
+  if (emptyReason !== null) fail(context, item.name.span, "W0702", "this test has no cases", { label: "is skipped", notes: [emptyReason] });
   if (inferred.cpus > 1 && !needs.some((need) => need.name === "cpus")) needs.push({ name: "cpus", args: [String(inferred.cpus)], span: item.span });
   const mark = item.mark === null ? null : { kind: item.mark.kind, reason: plainText(context, item.mark.reason) };
   const broken = sources.length < item.sources.length;
@@ -221,7 +218,7 @@ function checkTest(from: Context, item: TestItem, common: Common): HTest {
     unmet: null,
     sources: sources.map(({ source }) => source),
     body,
-    cases: broken ? [] : expandCases(context, item, sources, mark),
+    cases: broken ? [] : emptyReason === null ? expandCases(context, item, sources, mark) : [caseWithoutRow(item, null, emptyReason.replaceAll("`", ""))],
     table: sources.find(({ table }) => table !== null && (table.setup !== null || table.teardown !== null))?.table ?? null,
   };
 }
@@ -326,6 +323,10 @@ function rangeEnd(context: Context, end: Expr | null): HExpr {
 /** Shared by the many cases whose rows say nothing. */
 const NO_ATTRIBUTES: readonly Attributes[] = [];
 
+function caseWithoutRow(item: TestItem, xfail: string | null, skip: string | null): HCase {
+  return { row: 0, name: null, span: item.span, xfail, skip, attributes: NO_ATTRIBUTES };
+}
+
 function expandCases(
   context: Context,
   item: TestItem,
@@ -334,9 +335,7 @@ function expandCases(
 ): readonly HCase[] {
   const marked = (kind: "xfail" | "skip", chosen: readonly Candidate[]): string | null =>
     (mark?.kind === kind ? mark.reason : null) ?? chosen.map(({ row }) => row?.[kind] ?? null).find((reason) => reason !== null) ?? null;
-  if (sources.length === 0) {
-    return [{ row: 0, name: null, span: item.span, xfail: marked("xfail", []), skip: marked("skip", []), attributes: NO_ATTRIBUTES }];
-  }
+  if (sources.length === 0) return [caseWithoutRow(item, marked("xfail", []), marked("skip", []))];
   const total = sources.reduce((product, { candidates }) => product * candidates.length, 1);
   if (total > MAX_CASES) {
     failTooMany(context, item.name.span, BigInt(total));

@@ -974,7 +974,7 @@ test "runs" { let x = 1  expect x == 1 }`,
   entry(
     "W0702",
     "test without cases",
-    "The table, list or range of the test's `for` is empty, so that the test never runs.",
+    "The table, list or range of the test's `for` is empty, so that the test has one case, which is skipped with that reason.",
     `
 test "writes {n}" for n in 4..4 { expect n < 4 }`,
     `

@@ -81,7 +81,8 @@ export function lowerImage(program: Program, suite: HSuite, target: ImageTarget,
     name: suite.name,
     file: fileIndex(suite.span),
     hasSetup: suite.setup !== null,
-    hasTeardown: suite.teardown !== null,
+    // What its set-up left to be undone is undone with the teardown.
+    hasTeardown: suite.teardown !== null || suite.setup !== null,
     tests: suite.tests.map((test, i) => manifestTest(suite, test, i, fileIndex)),
   };
   return {
@@ -119,7 +120,7 @@ function manifestTest(suite: HSuite, test: HTest, index: number, fileIndex: (spa
     on: test.on,
     timeout: test.timeout,
     tableHooks: test.table === null ? null : suite.tables.indexOf(test.table),
-    parameterised: test.sources.length > 0,
+    parameterised: hasRows(test),
     cases: test.cases.map((each) => ({
       row: each.row,
       name: each.name,
@@ -130,6 +131,11 @@ function manifestTest(suite: HSuite, test: HTest, index: number, fileIndex: (spa
       ...(each.attributes.length === 0 ? {} : rowAttributes(test, each.attributes)),
     })),
   };
+}
+
+/** A test over nothing is one case, which is skipped. */
+function hasRows(test: HTest): boolean {
+  return test.cases.some(({ name }) => name !== null);
 }
 
 /** Of several rows the longest time counts. */
@@ -205,7 +211,7 @@ class RuntimeTables {
         first_case: intValue(BigInt(first)),
         case_count: intValue(BigInt(test.cases.length)),
         cpus: intValue(BigInt(cpusNeeded(test.needs))),
-        parameterised: intValue(test.sources.length > 0 ? 1n : 0n),
+        parameterised: intValue(hasRows(test) ? 1n : 0n),
         table: intValue(test.table === null ? 0xffff_ffffn : BigInt(suite.tables.indexOf(test.table))),
       });
     });

@@ -10,6 +10,7 @@ import { caseName, deriveSeed } from "./case-id.ts";
 import { createSourceLines } from "./code-frame.ts";
 import { mapBytecode, mapNative } from "./code-map.ts";
 import { deviationOf } from "./deviations.ts";
+import type { Edges } from "./edges.ts";
 import { makeFailure, withRow, type ReportContext } from "./failure.ts";
 import type { Phase } from "./frames.ts";
 import { HOOK_LIMITS, limitsOf } from "./limits.ts";
@@ -44,16 +45,11 @@ export interface CaseHost {
   now(): number;
 }
 
-/** A case by its place in the manifest. Which opens and closes what is judged among the cases that `staticSkip` leaves. */
-export interface WorkItem {
+/** A case by its place in the manifest. Its edges are judged among the cases that `staticSkip` leaves. */
+export interface WorkItem extends Edges {
   readonly suite: number;
   readonly test: number;
   readonly case: number;
-  /** The last one of its suite, or of its table's hooks: its engine runs the teardown and reports failures of that here. */
-  readonly closesSuite: boolean;
-  readonly closesTable: boolean;
-  /** The first one of its suite: it tells a failed set-up in full. */
-  readonly opensSuite: boolean;
 }
 
 export interface CaseEngine {
@@ -65,11 +61,15 @@ export interface CaseEngine {
 /** A state that tests start from, or why there is none. */
 type Level<State> =
   | { readonly ok: true; readonly state: State }
-  | { readonly ok: false; readonly what: string; readonly judgement: Judgement; readonly text: Uint8Array };
+  | { readonly ok: false; readonly what: string; readonly judgement: Judgement; readonly text: Uint8Array; readonly skip: string | null };
 
 interface Hook {
   readonly judgement: Judgement;
   readonly text: Uint8Array;
+  /** Why it skips what comes after it. */
+  readonly skip: string | null;
+  /** The guest is there for the next call. */
+  readonly hasReturned: boolean;
 }
 
 interface Opened<State> {
@@ -139,14 +139,30 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
   function judgeHook(result: CallResult, phase: Phase): Hook {
     const { verdict, failures } = judge(context, result.outcome, result.transcript, result.limits, false);
     const isRefused = result.outcome.kind === "returned" && result.outcome.values.length > 0 && Number(result.outcome.values[0]) === 0;
+    const hasReturned = result.outcome.kind === "returned";
+    const { skip } = result.transcript;
+    if (failures.length === 0 && isRefused && skip !== null && phase.endsWith("setup"))
+      return { judgement: { verdict: "skip", failures: [] }, text: result.text, skip: messageOf(skip.site, skip.message), hasReturned };
     const told =
       failures.length === 0 && isRefused ? [makeFailure(phase.endsWith("setup") ? "setup" : "teardown", `${phase} failed without saying why`)] : failures;
-    return { judgement: { verdict: isRefused ? worst([verdict, "fail"]) : verdict, failures: withLog(told, result) }, text: result.text };
+    const judgement = { verdict: isRefused ? worst([verdict, "fail"]) : verdict, failures: withLog(told, result) };
+    return { judgement, text: result.text, skip: null, hasReturned };
   }
 
-  function levelAfter(session: Session<State>, what: string, { judgement, text }: Hook): Level<State> {
-    if (judgement.failures.length > 0) return { ok: false, what, judgement, text };
+  function levelAfter(session: Session<State>, what: string, { judgement, text, skip }: Hook): Level<State> {
+    if (judgement.failures.length > 0 || skip !== null) return { ok: false, what, judgement, text, skip };
     return { ok: true, state: session.keep() };
+  }
+
+  /** A level above another one. A set-up that did not hold is taken down at once, from the state that it left, and reports that too. */
+  function raiseLevel(session: Session<State>, what: string, setup: Hook, teardown: ((from: State) => MaybePromise<Hook>) | null): MaybePromise<Level<State>> {
+    const level = levelAfter(session, what, setup);
+    if (level.ok || teardown === null || !setup.hasReturned) return level;
+    return after(teardown(session.keep()), ({ judgement }): Level<State> => {
+      if (judgement.failures.length === 0) return level;
+      const all = { verdict: worst([level.judgement.verdict, judgement.verdict]), failures: [...level.judgement.failures, ...judgement.failures] };
+      return { ...level, what: level.skip === null ? what : what.replace("setup", "teardown"), judgement: all, skip: null };
+    });
   }
 
   function callHook(session: Session<State>, from: State, seedName: string, role: EntryRole, argument: number, phase: Phase): MaybePromise<Hook> {
@@ -176,19 +192,29 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
     if (!below.ok || !suite.hasSetup) return below;
     if (entry.suite?.index === index) return entry.suite.level;
     const name = `${manifest.files[suite.file]}::${suite.name}`;
-    return after(callHook(entry.session, below.state, name, "suiteSetup", index, "suite setup"), (hook) => {
-      entry.suite = { index, level: levelAfter(entry.session, "suite setup failed", hook) };
-      return entry.suite.level;
-    });
+    const { session } = entry;
+    const teardown = suite.hasTeardown
+      ? (from: State) => callHook(session, from, `suite teardown ${suite.name}`, "suiteTeardown", index, "suite teardown")
+      : null;
+    return after(callHook(session, below.state, name, "suiteSetup", index, "suite setup"), (hook) =>
+      after(raiseLevel(session, "suite setup failed", hook, teardown), (level) => {
+        entry.suite = { index, level };
+        return level;
+      }),
+    );
   }
 
   function tableLevel(entry: Opened<State>, index: number, hooks: number | null, below: Level<State>): MaybePromise<Level<State>> {
     if (!below.ok || hooks === null) return below;
     if (entry.table?.suite === index && entry.table.hooks === hooks) return entry.table.level;
-    return after(callHook(entry.session, below.state, `table ${hooks}`, "tableSetup", hooks, "table setup"), (hook) => {
-      entry.table = { suite: index, hooks, level: levelAfter(entry.session, "table setup failed", hook) };
-      return entry.table.level;
-    });
+    const { session } = entry;
+    const teardown = (from: State): MaybePromise<Hook> => callHook(session, from, `table teardown ${hooks}`, "tableTeardown", hooks, "table teardown");
+    return after(callHook(session, below.state, `table ${hooks}`, "tableSetup", hooks, "table setup"), (hook) =>
+      after(raiseLevel(session, "table setup failed", hook, teardown), (level) => {
+        entry.table = { suite: index, hooks, level };
+        return level;
+      }),
+    );
   }
 
   /** Teardowns that are due after this case. They start from the state that their set-up left. */
@@ -209,18 +235,27 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
     return judgements;
   }
 
-  function failedLevel(level: Level<State> & { ok: false }, opensSuite: boolean): CaseResult {
+  function failedLevel(level: Level<State> & { ok: false }, isFirst: boolean): CaseResult {
+    if (level.skip !== null) return { verdict: "skip", reason: level.skip };
     const [head, ...others] = level.judgement.failures;
     const message = head === undefined ? level.what : `${level.what}: ${head.message}`;
     const kind: Failure["kind"] = level.judgement.verdict === "error" ? "error" : "setup";
-    if (opensSuite && head !== undefined)
+    if (isFirst && head !== undefined)
       return { verdict: level.judgement.verdict, failures: [{ ...head, kind, message }, ...others], console: cutConsole(level.text) };
-    // The story once; the others of the suite say only why they did not run, and the time that they waited was not theirs.
+    // The story once; the others say only why they did not run, and the time that they waited was not theirs.
     return { verdict: level.judgement.verdict, failures: [makeFailure(kind, message)], console: "", wallMs: 0 };
   }
 
   function messageOf(site: number, message: string | null): string {
     return message ?? manifest.sites[site]?.text ?? "";
+  }
+
+  /** What is no failure, and deserves a look all the same. */
+  function warningsOf(verdict: Verdict, { transcript }: CallResult, test: ManifestTest): TestFinished["infos"] {
+    const warn = (text: string) => [{ file: manifest.files[test.file] ?? "?", line: test.line, text, severity: "warning" as const }];
+    // A test that ends the machine is checked by that.
+    const checksNothing = verdict === "pass" && transcript.checks === 0 && test.attributes.exits === undefined;
+    return checksNothing ? warn("passed without having checked anything") : [];
   }
 
   function judgeCase(result: CallResult, test: ManifestTest, row: ManifestCase): CaseResult {
@@ -238,10 +273,13 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
       reason,
       checks: transcript.checks ?? 0,
       failures: withLog(failures, result),
-      infos: transcript.infos.flatMap(({ site, message }) => {
-        const place = manifest.sites[site];
-        return place === undefined ? [] : [{ file: manifest.files[place.file] ?? "?", line: place.line, text: messageOf(site, message) }];
-      }),
+      infos: [
+        ...transcript.infos.flatMap(({ site, message }) => {
+          const place = manifest.sites[site];
+          return place === undefined ? [] : [{ file: manifest.files[place.file] ?? "?", line: place.line, text: messageOf(site, message) }];
+        }),
+        ...warningsOf(verdict, result, test),
+      ],
       console: cutConsole(result.text),
       guestNs: result.limits.elapsedNs,
       instructions: result.limits.executed,
@@ -257,7 +295,7 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
     return after(bootLevel(entry), (boot) =>
       after(suiteLevel(entry, item.suite, suite, boot), (suiteState) =>
         after(tableLevel(entry, item.suite, test.tableHooks, suiteState), (level): Issued => {
-          if (!level.ok) return { result: failedLevel(level, item.opensSuite), teardowns: [] };
+          if (!level.ok) return { result: failedLevel(level, level === suiteState ? item.opensSuite : item.opensTable), teardowns: [] };
           const called = entry.session.call(level.state, {
             role: "runCase",
             args: [test.index, row.row],

@@ -24,7 +24,15 @@ async function runAll(image: EngineImage, options: Partial<EngineOptions> = {}):
       for (const caseIndex of cases.keys()) {
         const isLast = index === last && caseIndex === cases.length - 1;
         results.push(
-          await engine.run({ suite, test: index, case: caseIndex, opensSuite: index === 0 && caseIndex === 0, closesSuite: isLast, closesTable: isLast }),
+          await engine.run({
+            suite,
+            test: index,
+            case: caseIndex,
+            opensSuite: index === 0 && caseIndex === 0,
+            opensTable: index === 0 && caseIndex === 0,
+            closesSuite: isLast,
+            closesTable: isLast,
+          }),
         );
       }
     }

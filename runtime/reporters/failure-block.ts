@@ -276,7 +276,7 @@ export function formatFailures(test: TestFinished, options: FailureBlockOptions)
   sections.push(
     section(
       "infos",
-      test.infos.map(({ file, line, text }) => `${printable(text)} (${printable(file)}:${line})`),
+      test.infos.map(({ file, line, text, severity }) => `${severity === undefined ? "" : `${severity}: `}${printable(text)} (${printable(file)}:${line})`),
       {
         label: ["info", "cyan"],
         keep: "tail",

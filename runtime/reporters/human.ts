@@ -15,7 +15,8 @@ export function createHumanReporter(sink: Sink, { verbose: isVerbose = false }: 
 
   const linesOf = (test: TestFinished): string[] => {
     if (isVerbose) return [...formatResult(test, paint), ...formatInfos(test, paint)];
-    return test.verdict === "pass" ? [] : formatResult(test, paint);
+    const warnings = formatInfos({ ...test, infos: test.infos.filter(({ severity }) => severity === "warning") }, paint);
+    return test.verdict === "pass" && warnings.length === 0 ? [] : [...formatResult(test, paint), ...warnings];
   };
 
   return {

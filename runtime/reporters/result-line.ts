@@ -44,7 +44,10 @@ export function formatResult(test: TestFinished, paint: Paint): string[] {
 }
 
 export function formatInfos(test: TestFinished, paint: Paint): string[] {
-  return test.infos.map(({ file, line, text }) => `${DETAIL_INDENT}${paint.cyan("info")} ${printable(text)} ${paint.dim(`(${printable(file)}:${line})`)}`);
+  return test.infos.map(({ file, line, text, severity }) => {
+    const word = severity === "warning" ? paint.yellow("warning") : paint.cyan("info");
+    return `${DETAIL_INDENT}${word} ${printable(text)} ${paint.dim(`(${printable(file)}:${line})`)}`;
+  });
 }
 
 export function formatSuite(suite: SuiteFinished, counts: Readonly<Counts>, paint: Paint): string {

@@ -6,6 +6,7 @@ import { capabilitiesOf, type MachineDescription } from "../../machines/descript
 import { staticSkip, type WorkItem } from "../engines/case-engine.ts";
 import { caseId } from "../engines/case-id.ts";
 import { createRandomStream, STREAM_ORDER } from "../machine/random.ts";
+import { findEdges } from "../engines/edges.ts";
 import { formatNeed, isMetBy } from "../engines/needs.ts";
 import { engineOf, type EngineImage } from "../engines/session.ts";
 import type { FilterSubject } from "./filter-match.ts";
@@ -141,9 +142,8 @@ export function makePlan(images: readonly EngineImage[], selected: readonly Plan
         const row = test?.cases[planned.caseIndex];
         return test !== undefined && row !== undefined && staticSkip(image, test, row) === null;
       });
-      const lastOfTable = new Map(runnable.map((planned) => [testOf(planned)?.tableHooks ?? null, planned]));
+      const edgesOf = findEdges(runnable, (planned) => testOf(planned)?.tableHooks ?? null);
       for (const planned of ordered) {
-        const hooks = testOf(planned)?.tableHooks ?? null;
         work.push({
           image: planned.image,
           id: planned.id,
@@ -151,9 +151,7 @@ export function makePlan(images: readonly EngineImage[], selected: readonly Plan
           suite: planned.suiteIndex,
           test: planned.testIndex,
           case: planned.caseIndex,
-          opensSuite: planned === runnable[0],
-          closesSuite: planned === runnable.at(-1),
-          closesTable: hooks !== null && planned === lastOfTable.get(hooks),
+          ...edgesOf(planned),
         });
         suiteOf.push(suites.length - 1);
       }

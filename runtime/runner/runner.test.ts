@@ -293,6 +293,7 @@ test("a worker that stops answering is replaced, and only its test is lost", asy
     opensSuite: index === 0,
     closesSuite: index === 3,
     closesTable: false,
+    opensTable: false,
     index,
   }));
   const results = new Map<number, string>();
@@ -330,7 +331,7 @@ test("a worker that dies takes one test with it", async () => {
     nextBatch() {
       if (given) return null;
       given = true;
-      const unit = { suite: 0, test: 0, opensSuite: false, closesSuite: false, closesTable: false };
+      const unit = { suite: 0, test: 0, opensSuite: false, closesSuite: false, closesTable: false, opensTable: false };
       // The manifest has no case 99: a fault of the plan, which the engine throws as such.
       return {
         image: 0,

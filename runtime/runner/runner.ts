@@ -166,8 +166,8 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     const units = taken.indices.flatMap((index) => {
       const unit = work[index];
       if (unit === undefined) return [];
-      const { suite, test, case: caseIndex, opensSuite, closesSuite, closesTable } = unit;
-      return [{ suite, test, case: caseIndex, opensSuite, closesSuite, closesTable, index }];
+      const { suite, test, case: caseIndex, opensSuite, opensTable, closesSuite, closesTable } = unit;
+      return [{ suite, test, case: caseIndex, opensSuite, opensTable, closesSuite, closesTable, index }];
     });
     return { image: taken.image, units };
   }

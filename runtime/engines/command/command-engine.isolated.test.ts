@@ -100,6 +100,7 @@ async function run(starts: readonly string[], config: Partial<CommandConfig> = {
     opensSuite: index === 0,
     closesSuite: false,
     closesTable: false,
+    opensTable: false,
   }));
   const results: TestFinished[] = [];
   const words: string[] = [];

@@ -2,6 +2,7 @@
 // group, and keep to a shape while there is work for it, because a machine of another shape is another boot. Cases are given to a
 // machine ahead of their turn. Everything a run leaves on the host - processes, one folder - is gone with it.
 
+import { findEdges } from "../edges.ts";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -76,16 +77,8 @@ function closeGroup(units: readonly FleetUnit[], image: EngineImage): readonly F
     const row = test?.cases[unit.case];
     return test !== undefined && row !== undefined && staticSkip(image, test, row) === null;
   });
-  const lastOfTable = new Map(runnable.map((unit) => [testOf(unit)?.tableHooks ?? null, unit]));
-  return units.map((unit) => {
-    const hooks = testOf(unit)?.tableHooks ?? null;
-    return {
-      ...unit,
-      opensSuite: unit === runnable[0],
-      closesSuite: unit === runnable.at(-1),
-      closesTable: hooks !== null && unit === lastOfTable.get(hooks),
-    };
-  });
+  const edgesOf = findEdges(runnable, (unit) => testOf(unit)?.tableHooks ?? null);
+  return units.map((unit) => ({ ...unit, ...edgesOf(unit) }));
 }
 
 export function groupUnits(units: readonly FleetUnit[], images: readonly EngineImage[]): readonly Group[] {
