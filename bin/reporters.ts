@@ -22,14 +22,16 @@ export interface Reporters {
   readonly isLive: boolean;
   /** What is written to standard output is read by people. */
   readonly isForPeople: boolean;
+  /** Nothing else is written. */
+  readonly isForPeopleOnly: boolean;
   finish(): Promise<void>;
 }
 
 const FOR_PEOPLE: ReadonlySet<string> = new Set(["human", "tui"]);
 
-function readWanted(options: ParsedOptions, io: Io): Wanted[] {
+function readWanted(options: ParsedOptions, io: Io, canAct: boolean): Wanted[] {
   const given = options.values("reporter");
-  if (given.length === 0) return [{ name: io.stdoutIsTty && !io.isCi && io.env.TERM !== "dumb" ? "tui" : "human", file: null }];
+  if (given.length === 0) return [{ name: canAct && io.stdoutIsTty && !io.isCi && io.env.TERM !== "dumb" ? "tui" : "human", file: null }];
   const wanted = given.map((text): Wanted => {
     const at = text.indexOf("=");
     const name = at < 0 ? text : text.slice(0, at);
@@ -45,6 +47,7 @@ function readWanted(options: ParsedOptions, io: Io): Wanted[] {
     throw usageError(`reporters ${onOutput.map(({ name }) => name).join(" and ")} cannot share standard output`, "send one to a file: --reporter NAME=FILE");
   for (const { name, file } of wanted) {
     if (name !== "tui") continue;
+    if (!canAct) throw usageError("the tui reporter follows a run, not a log", "use --reporter human");
     if (file !== null) throw usageError("the tui reporter writes to a terminal, not to a file");
     if (!io.stdoutIsTty) throw usageError("the tui reporter needs a terminal", "use --reporter human");
   }
@@ -107,8 +110,9 @@ function summaryOf(io: Io): { write(text: string): void } | undefined {
   };
 }
 
-export async function openReporters(options: ParsedOptions, io: Io, actions: RunActions): Promise<Reporters> {
-  const wanted = readWanted(options, io);
+/** `actions`: null where nothing runs that could be asked for any. */
+export async function openReporters(options: ParsedOptions, io: Io, actions: RunActions | null): Promise<Reporters> {
+  const wanted = readWanted(options, io, actions !== null);
   const all: Reporter[] = [];
   const closers: (() => void)[] = [];
   for (const { name, file } of wanted) {
@@ -117,7 +121,7 @@ export async function openReporters(options: ParsedOptions, io: Io, actions: Run
     const summary = name === "github" ? summaryOf(io) : undefined;
     const reporter = await createReporter(name, opened?.sink ?? outputSink(io), {
       verbose: options.has("verbose"),
-      actions,
+      ...(actions === null ? {} : { actions }),
       ...(summary === undefined ? {} : { summary }),
     });
     if (reporter === null) throw new Error(`reporter ${name} is listed and does not exist`);
@@ -127,6 +131,7 @@ export async function openReporters(options: ParsedOptions, io: Io, actions: Run
     all,
     isLive: wanted.some(({ name }) => name === "tui"),
     isForPeople: wanted.every(({ name, file }) => file !== null || FOR_PEOPLE.has(name)),
+    isForPeopleOnly: wanted.every(({ name }) => FOR_PEOPLE.has(name)),
     async finish() {
       for (const reporter of all) await reporter.finish();
       for (const close of closers) close();

@@ -50,10 +50,19 @@ const SELECTION = [
   "-E filters what they select.",
 ];
 
+const REPORTER: OptionRow = {
+  name: "reporter",
+  short: "r",
+  value: "NAME[=FILE]",
+  multiple: true,
+  help: "human, tui, ktap, junit, ctrf, ndjson, github; to standard output or a file",
+};
+const VERBOSE: OptionRow = { name: "verbose", short: "v", help: "a line for each test, failures in full" };
+
 const RUN_OPTIONS: readonly OptionRow[] = [
   FILTER,
-  { name: "reporter", short: "r", value: "NAME[=FILE]", multiple: true, help: "human, tui, ktap, junit, ctrf, ndjson, github; to standard output or a file" },
-  { name: "verbose", short: "v", help: "a line for each test, failures in full" },
+  REPORTER,
+  VERBOSE,
   { name: "jobs", short: "j", value: "N", env: "GUESTSPEC_JOBS", help: "at most N worker threads; 1 runs all in one (default: the number of CPUs)" },
   { name: "seed", value: "N", env: "GUESTSPEC_SEED", help: "seed of the run, a 64-bit number or `random` (default 0)" },
   { name: "shuffle", help: "shuffle suites, tests and rows by the seed; without --seed a random one is drawn" },
@@ -101,6 +110,18 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [FILTER, JSON_OUTPUT, TARGETS, ENGINE, QEMU, MACHINE, NO_CACHE],
     notes: [...SELECTION, "Of an ELF image, what is in it, with the word of the guest's command line that selects it."],
     load: () => import("./list.ts"),
+  },
+  {
+    name: "parse",
+    summary: "report a log that holds KTAP or TAP, such as a kernel's console",
+    usage: "[FILE]",
+    positionals: [0, 1],
+    options: [REPORTER, VERBOSE, { name: "lenient", help: "what a document does against its format is told and does not fail" }],
+    notes: [
+      "Reads FILE, or standard input without one or for `-`: KTAP 1 and 2, TAP 13 and 14, among anything else that a console",
+      "prints and behind printk's prefixes. What a plan announced and the log does not hold has failed. docs/kunit.md tells more.",
+    ],
+    load: () => import("./parse.ts"),
   },
   {
     name: "why",

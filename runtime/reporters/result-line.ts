@@ -21,9 +21,12 @@ function describeDeselected(count: number): string {
 
 export function formatHeader(event: RunStarted, paint: Paint): string[] {
   const targets = event.targets.length === 0 ? "" : ` on ${event.targets.map(printable).join(", ")}`;
+  // Of a log that is read as it comes nobody knows the plan.
+  if (event.tests === 0 && event.suites.length === 0) return [paint.bold(printable(event.tool))];
   const left = event.deselected === 0 ? "" : ` (${describeDeselected(event.deselected)})`;
+  const seed = event.seed === "" ? "" : `, seed ${printable(event.seed)}`;
   const plan = `${countNoun(event.tests, "test")} in ${countNoun(event.suites.length, "suite")}${targets}${left}`;
-  return [`${paint.bold(printable(event.tool))}  ${plan}, seed ${printable(event.seed)}`];
+  return [`${paint.bold(printable(event.tool))}  ${plan}${seed}`];
 }
 
 /** `failed, then passed: expected a == b, got 3`. */
@@ -65,9 +68,9 @@ export interface RunSummary {
 
 export function formatSummary({ started, finished, counts, promisedSkips }: RunSummary, paint: Paint): string[] {
   const tests = totalOf(counts);
-  const suites = started === null ? "" : ` in ${countNoun(started.suites.length, "suite")}`;
+  const suites = started === null || started.suites.length === 0 ? "" : ` in ${countNoun(started.suites.length, "suite")}`;
   const time = finished === null ? "" : `, ${formatWallTime(finished.wallMs)}`;
-  const seed = started === null ? "" : `, seed ${printable(started.seed)}`;
+  const seed = started === null || started.seed === "" ? "" : `, seed ${printable(started.seed)}`;
   const isRed = failedOf(counts) > 0 || promisedSkips > 0 || finished === null || finished.exitCode !== 0;
   const lines = [`${paint[isRed ? "red" : "green"](paint.bold("Summary".padStart(WORD_WIDTH)))}  ${countNoun(tests, "test")}${suites}${time}${seed}`];
   const notRun = finished === null ? Math.max(0, (started?.tests ?? tests) - tests) : finished.notRun;

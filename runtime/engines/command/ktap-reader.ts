@@ -1,14 +1,16 @@
-// Reads the KTAP that our images print, and nothing else: no other producer's dialect. Each result line must be the next of the plan,
+// Reads the KTAP that our images print, against the plan that their manifest tells. Each result line must be the next of the plan,
 // by level, number and name; one that is a result of the plan, but not the next, means that something is missing or that a test
-// printed it, and ends the reading. Everything between two result lines belongs to the second one's case.
+// printed it, and ends the reading. Everything between two result lines belongs to the second one's case. Documents without such a plan
+// are runtime/ktap's; what a line is, both are told by ktap-line.ts.
 
+import { readKtapLine, type Directive } from "../../ktap/ktap-line.ts";
 import type { ExpectedResult } from "./expected-results.ts";
 
 export interface KtapResult {
   /** Its index among the expected ones. */
   readonly index: number;
   readonly isOk: boolean;
-  readonly directive: { readonly kind: "SKIP" | "XFAIL"; readonly reason: string } | null;
+  readonly directive: Directive | null;
   /** Diagnostics of the result's level, without `# `, in their order. */
   readonly diagnostics: readonly string[];
   /** All other lines. */
@@ -29,11 +31,6 @@ export interface KtapReader {
   readonly problem: string | null;
 }
 
-const HEADER = /^KTAP version 1$/;
-const RESULT = /^( *)(not ok|ok) (\d+) (.*)$/;
-const PLAN = /^( *)1\.\.(\d+)$/;
-const DIRECTIVE = /^(.*?) # (SKIP|XFAIL)(?: (.*))?$/;
-
 interface ResultLine {
   readonly level: number;
   readonly isOk: boolean;
@@ -42,24 +39,42 @@ interface ResultLine {
   readonly directive: KtapResult["directive"];
 }
 
+/** Null: at no level of KTAP. */
+function levelOf(line: string): number | null {
+  const width = /^ */.exec(line)?.[0].length ?? 0;
+  return width % 2 === 0 ? width / 2 : null;
+}
+
 function readResultLine(line: string): ResultLine | null {
-  const [, indent = "", status = "", number = "", description = ""] = RESULT.exec(line) ?? [];
-  if (status === "" || indent.length % 2 !== 0) return null;
-  const [, name = description, kind, reason = ""] = DIRECTIVE.exec(description) ?? [];
-  return {
-    level: indent.length / 2,
-    isOk: status === "ok",
-    number: Number(number),
-    name,
-    directive: kind === "SKIP" || kind === "XFAIL" ? { kind, reason } : null,
-  };
+  const level = levelOf(line);
+  const read = readKtapLine(line.trimStart());
+  if (level === null || read.kind !== "result" || read.number === null) return null;
+  return { level, isOk: read.isOk, number: read.number, name: read.name, directive: read.directive };
+}
+
+/** A name as it comes back from a line of KTAP, which knows no leading hyphens. */
+function nameInLine(name: string): string {
+  const read = readKtapLine(`ok 1 ${name}`);
+  return read.kind === "result" ? read.name : name;
+}
+
+function isVersion(line: string): boolean {
+  const read = readKtapLine(line.trimStart());
+  return read.kind === "version" && read.family === "ktap" && read.version === 1;
+}
+
+function readPlan(line: string): { readonly level: number; readonly count: number } | null {
+  const level = levelOf(line);
+  const read = readKtapLine(line.trimStart());
+  return level === null || read.kind !== "plan" ? null : { level, count: read.count };
 }
 
 /** Lines of at most so many characters; a guest that prints without an end must not take the host's memory. */
 const MAX_LINE = 64 * 1024;
 const MAX_TEXT = 128 * 1024;
 
-export function createKtapReader(expected: readonly ExpectedResult[]): KtapReader {
+export function createKtapReader(plan: readonly ExpectedResult[]): KtapReader {
+  const expected = plan.map((result) => ({ ...result, name: nameInLine(result.name) }));
   const decoder = new TextDecoder();
   let partial = "";
   let isStarted = false;
@@ -80,7 +95,7 @@ export function createKtapReader(expected: readonly ExpectedResult[]): KtapReade
   /** What was collected, split for a result of a level. */
   function collected(level: number): Pick<KtapResult, "diagnostics" | "text"> {
     const mark = `${"  ".repeat(level)}# `;
-    const isOurs = (line: string): boolean => line.startsWith(mark) || HEADER.test(line.trim()) || PLAN.test(line);
+    const isOurs = (line: string): boolean => line.startsWith(mark) || isVersion(line) || readPlan(line) !== null;
     const diagnostics = lines.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length));
     const text = lines.filter((line) => !isOurs(line));
     return { diagnostics, text: text.length === 0 ? "" : `${text.join("\n")}\n` };
@@ -93,14 +108,14 @@ export function createKtapReader(expected: readonly ExpectedResult[]): KtapReade
 
   function readLine(line: string): KtapResult | null {
     if (!isStarted) {
-      isStarted = HEADER.test(line);
+      isStarted = isVersion(line) && !line.startsWith(" ");
       return null;
     }
-    const planned = PLAN.exec(line);
+    const planned = readPlan(line);
     const awaited = expected[next];
-    if (planned !== null && awaited !== undefined && (planned[1]?.length ?? 0) === 2 * awaited.level && lines.at(-1)?.trim() === "KTAP version 1") {
+    if (planned !== null && awaited !== undefined && planned.level === awaited.level && isVersion(lines.at(-1) ?? "")) {
       const count = countAt(awaited.level);
-      if (Number(planned[2]) !== count) problem = `the image says that it has ${planned[2]} results here, its manifest has ${count}`;
+      if (planned.count !== count) problem = `the image says that it has ${planned.count} results here, its manifest has ${count}`;
     }
     const result = readResultLine(line);
     if (result === null || awaited === undefined || !expected.some((known) => isSame(result, known))) {
