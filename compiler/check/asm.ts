@@ -31,6 +31,8 @@ export function checkAsm(context: Context, statement: AsmStmt): readonly HStmt[]
       label: same ? "there is no assembler for it" : `compiled for \`${context.target.name}\``,
       help: same ? undefined : `put it into \`when target ${target.text} { .. }\``,
     });
+    // Registers are that target's to judge, values are not: what the block uses is used.
+    for (const operand of statement.operands) if (operand.kind !== "clobber") checkValue(context, operand);
     return [];
   }
   const { operands, clobbers, memory } = checkOperands(context, language, statement.operands);
@@ -62,7 +64,7 @@ function checkOperands(context: Context, language: MachineLanguage, written: rea
       memory = true;
       continue;
     }
-    const value = kind === "clobber" ? null : kind === "in" ? checkInput(context, operand.value) : checkOutput(context, operand.value, kind);
+    const value = operand.kind === "clobber" ? null : checkValue(context, operand);
     const known = checkRegister(context, language, operand);
     if (known === null || (kind !== "clobber" && value === null)) {
       isWrong = true;
@@ -125,6 +127,10 @@ function checkRegister(context: Context, language: MachineLanguage, { kind, regi
 interface Checked {
   readonly expr: HExpr;
   readonly place?: HPlace;
+}
+
+function checkValue(context: Context, operand: Exclude<AsmOperand, { kind: "clobber" }>): Checked | null {
+  return operand.kind === "in" ? checkInput(context, operand.value) : checkOutput(context, operand.value, operand.kind);
 }
 
 function checkInput(context: Context, expr: Expr): Checked | null {

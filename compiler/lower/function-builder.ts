@@ -12,7 +12,7 @@ export type Value = readonly number[];
 
 export type Place =
   | { readonly kind: "registers"; readonly registers: Value }
-  | { readonly kind: "memory"; readonly base: number; readonly offset: number; readonly volatile: boolean };
+  | { readonly kind: "memory"; readonly base: number; readonly offset: number; readonly shared: boolean };
 
 export interface LoopLabels {
   readonly breakTo: number;

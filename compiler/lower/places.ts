@@ -14,22 +14,25 @@ function partsOf(type: Type, addressBytes: number): readonly { readonly type: Sc
   return registersOf(type).map((scalar, i) => ({ type: scalar, offset: i * addressBytes }));
 }
 
-export function loadFrom(b: FunctionBuilder, type: Type, base: number, offset: number, volatile = false): Value {
+export function loadFrom(b: FunctionBuilder, type: Type, base: number, offset: number, shared = false): Value {
   if (isAggregate(type)) return [offsetAddress(b, base, offset)];
   return partsOf(type, b.module.layout.addressBytes).map((part) => {
     const dst = b.temp(part.type);
-    b.emit(volatile ? "load_volatile" : "load", { type: part.type, dst: [dst], src: [base], imm: [offset + part.offset] });
+    if (shared) b.emit("atomic_load", { type: part.type, dst: [dst], src: [offsetAddress(b, base, offset + part.offset)] });
+    else b.emit("load", { type: part.type, dst: [dst], src: [base], imm: [offset + part.offset] });
     return dst;
   });
 }
 
-export function storeTo(b: FunctionBuilder, type: Type, base: number, offset: number, value: Value, volatile = false): void {
+export function storeTo(b: FunctionBuilder, type: Type, base: number, offset: number, value: Value, shared = false): void {
   if (isAggregate(type)) {
     copyMemory(b, offsetAddress(b, base, offset), value[0] ?? 0, sizeOf(type, b.module.layout).size);
     return;
   }
   partsOf(type, b.module.layout.addressBytes).forEach((part, i) => {
-    b.emit(volatile ? "store_volatile" : "store", { type: part.type, src: [base, value[i] ?? 0], imm: [offset + part.offset] });
+    const from = value[i] ?? 0;
+    if (shared) b.emit("atomic_store", { type: part.type, src: [offsetAddress(b, base, offset + part.offset), from] });
+    else b.emit("store", { type: part.type, src: [base, from], imm: [offset + part.offset] });
   });
 }
 
@@ -65,11 +68,11 @@ export function placeOfLocal(b: FunctionBuilder, local: Local): Place {
   const registers = b.locals.get(local);
   if (registers !== undefined) return { kind: "registers", registers };
   const reference = b.references.get(local);
-  if (reference !== undefined) return { kind: "memory", base: reference, offset: 0, volatile: false };
+  if (reference !== undefined) return { kind: "memory", base: reference, offset: 0, shared: false };
   const offset = b.module.frameOffsets.get(local);
   if (offset === undefined) throw new Error(`local ${local.name} has no place in ${b.body?.name ?? "?"}`);
-  if (local.owner === b.body) return { kind: "memory", base: b.frameAddress(0), offset, volatile: local.shared };
-  return { kind: "memory", base: frameOf(b, local.owner), offset, volatile: local.shared };
+  if (local.owner === b.body) return { kind: "memory", base: b.frameAddress(0), offset, shared: local.shared };
+  return { kind: "memory", base: frameOf(b, local.owner), offset, shared: local.shared };
 }
 
 /** The frame of a body around this closure: its environment, or the one that lies in that frame, and so on out. */
@@ -97,16 +100,16 @@ export function isRegister(place: HExpr): place is HExpr & { readonly kind: "reg
 export function lowerPlace(b: FunctionBuilder, place: HExpr): Place {
   if (!isPlace(place) || isRegister(place) || place.kind === "system-register") {
     const value = lowerExpr(b, place);
-    if (isAggregate(place.type)) return { kind: "memory", base: value[0] ?? 0, offset: 0, volatile: false };
+    if (isAggregate(place.type)) return { kind: "memory", base: value[0] ?? 0, offset: 0, shared: false };
     return { kind: "registers", registers: value };
   }
   switch (place.kind) {
     case "local":
       return placeOfLocal(b, place.local);
     case "global":
-      return { kind: "memory", base: b.symbolAddress(b.module.symbolOf(place.global)), offset: 0, volatile: place.global.shared };
+      return { kind: "memory", base: b.symbolAddress(b.module.symbolOf(place.global)), offset: 0, shared: place.global.shared };
     case "deref":
-      return { kind: "memory", base: lowerExpr(b, place.pointer)[0] ?? 0, offset: 0, volatile: false };
+      return { kind: "memory", base: lowerExpr(b, place.pointer)[0] ?? 0, offset: 0, shared: false };
     case "field": {
       const object = lowerPlaceOrTemporary(b, place.object);
       return { ...object, offset: object.offset + place.field.offset };
@@ -129,11 +132,11 @@ function lowerIndex(b: FunctionBuilder, place: HExpr & { kind: "index" }): Place
   let offset = 0;
   let length: number;
   const known = evaluateInteger(place.index, b.module.layout);
-  let volatile = false;
+  let shared = false;
   if (object.type.kind === "array") {
     const array = lowerPlaceOrTemporary(b, object);
-    ({ base, offset, volatile } = array);
-    if (known !== null) return { kind: "memory", base, offset: offset + Number(known) * element, volatile };
+    ({ base, offset, shared } = array);
+    if (known !== null) return { kind: "memory", base, offset: offset + Number(known) * element, shared };
     length = b.constant("addr", BigInt(object.type.length));
   } else {
     const [pointer, count] = lowerExpr(b, object);
@@ -143,7 +146,7 @@ function lowerIndex(b: FunctionBuilder, place: HExpr & { kind: "index" }): Place
   const index = lowerExpr(b, place.index)[0] ?? 0;
   b.span = place.index.span;
   checkBounds(b, index, length, false);
-  return { kind: "memory", base: b.binary("add", "addr", base, scaled(b, index, element)), offset, volatile };
+  return { kind: "memory", base: b.binary("add", "addr", base, scaled(b, index, element)), offset, shared };
 }
 
 export function scaled(b: FunctionBuilder, index: number, size: number): number {
@@ -161,12 +164,12 @@ export function checkBounds(b: FunctionBuilder, index: number, length: number, i
 }
 
 export function readPlace(b: FunctionBuilder, type: Type, place: Place): Value {
-  return place.kind === "registers" ? place.registers : loadFrom(b, type, place.base, place.offset, place.volatile);
+  return place.kind === "registers" ? place.registers : loadFrom(b, type, place.base, place.offset, place.shared);
 }
 
 export function writePlace(b: FunctionBuilder, type: Type, place: Place, value: Value): void {
   if (place.kind === "memory") {
-    storeTo(b, type, place.base, place.offset, value, place.volatile);
+    storeTo(b, type, place.base, place.offset, value, place.shared);
     return;
   }
   registersOf(type).forEach((scalar, i) => b.copy(scalar, place.registers[i] ?? 0, value[i] ?? 0));

@@ -32,8 +32,8 @@ export type OutsideOutcome =
   | { readonly kind: "exit"; readonly exit: MachineExit; readonly details: readonly string[] }
   | { readonly kind: "told-trap"; readonly trap: FrameTrap; readonly cpu: number; readonly details: readonly string[] }
   | { readonly kind: "told-double-fault"; readonly trap: FrameTrap; readonly first: FrameTrap; readonly cpu: number; readonly details: readonly string[] }
-  /** No end of the call within a wall-clock limit; `pc` where a CPU was then, if somebody could be asked. */
-  | { readonly kind: "silent"; readonly afterMs: number; readonly pc: bigint | null; readonly details: readonly string[] }
+  /** No end of the call within a wall-clock limit; `pcs` where each CPU was then, none if nobody could be asked. */
+  | { readonly kind: "silent"; readonly afterMs: number; readonly pcs: readonly bigint[]; readonly details: readonly string[] }
   /** The machine is gone or useless for a reason of its own. */
   | { readonly kind: "lost"; readonly verdict: "crash" | "error"; readonly message: string; readonly details: readonly string[] };
 
@@ -124,10 +124,11 @@ function judgeOutcome(context: ReportContext, outcome: CallOutcome, transcript: 
       return { verdict: "hung", failures: [makeFailure("hung", message, { frame })] };
     }
     case "silent": {
-      const place = outcome.pc === null ? null : describePc(context, outcome.pc, "was running here");
-      const where = place === null ? "" : `, ${place.text}`;
+      const [place, ...others] = outcome.pcs.map((pc) => describePc(context, pc, "was running here"));
+      const where = place === undefined ? "" : `, ${place.text}`;
+      const elsewhere = others.map(({ text, frame }, index) => `cpu ${index + 1} was ${text}${frame === null ? "" : ` (${frame.path}:${frame.line})`}`);
       const message = `hung${during}: no end after ${formatDuration(outcome.afterMs * 1e6)} of wall time, the machine was stopped${where}`;
-      return { verdict: "hung", failures: [makeFailure("hung", message, { frame: place?.frame ?? null, details: outcome.details })] };
+      return { verdict: "hung", failures: [makeFailure("hung", message, { frame: place?.frame ?? null, details: [...elsewhere, ...outcome.details] })] };
     }
     case "lost":
       return { verdict: outcome.verdict, failures: [makeFailure("error", `${outcome.message}${during}`, { details: outcome.details })] };

@@ -114,7 +114,7 @@ function describeExit(end: CommandEnd): string {
 /** How the case that was awaited ended, when its result is not going to come. */
 function lostOutcome(reader: KtapReader, end: CommandEnd, name: string, details: readonly string[]): CallOutcome {
   if (reader.problem !== null) return { kind: "lost", verdict: "crash", message: `the console cannot be believed: ${reader.problem}`, details };
-  if (end.kind === "silent") return { kind: "silent", afterMs: end.afterMs, pc: null, details };
+  if (end.kind === "silent") return { kind: "silent", afterMs: end.afterMs, pcs: [], details };
   return { kind: "lost", verdict: "crash", message: `${name} ${describeExit(end)} before the test had its result`, details };
 }
 

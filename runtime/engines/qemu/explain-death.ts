@@ -1,15 +1,10 @@
 // Why a machine under QEMU is gone, as the outcome of the call that was at the front: from what the guest said last, from QEMU's exit
-// status, which means another thing on each board, and from what QEMU wrote on standard error.
+// status and from what it wrote on standard error. The status is the code of the exit, whichever device made it: one board may have
+// several that end QEMU, each with a rule of its own for what becomes of the guest's number.
 
 import type { CallOutcome } from "../verdict.ts";
 import type { Death } from "../serial/serial-link.ts";
 import { isMissingCommand } from "./guest-process.ts";
-
-/** How a target's guest code ends QEMU with status n of its own: docs/native.md, section 7. */
-const STATUS_OF_EXIT: ReadonlyMap<string, (status: number) => number | null> = new Map([
-  // isa-debug-exit: (value << 1) | 1. Even ones are not the guest's.
-  ["x86_64", (status) => (status % 2 === 1 ? (status - 1) / 2 : status === 0 ? 0 : null)],
-]);
 
 /** QEMU begins its complaints with the name it was started by. */
 const COMPLAINT = /^\S*qemu\S*: (?!warning)/m;
@@ -36,7 +31,7 @@ export function isRefusal({ cause, exit, text, frames }: Death): boolean {
   return isMissingCommand(exit) || (exit.code === 1 && COMPLAINT.test(exit.stderr));
 }
 
-function explainExit(death: Death, target: string): CallOutcome {
+function explainExit(death: Death): CallOutcome {
   const { exit } = death;
   const details = stderrOf(death);
   const command = `started as: ${exit.command}`;
@@ -47,23 +42,21 @@ function explainExit(death: Death, target: string): CallOutcome {
   if (exit.signal !== null) return { kind: "lost", verdict: "crash", message: `QEMU was ended by ${exit.signal}`, details: [...details, command] };
   const status = exit.code ?? 0;
   if (COMPLAINT.test(exit.stderr) && status === 1) return { kind: "lost", verdict: "crash", message: "QEMU gave up", details: [...details, command] };
-  const code = (STATUS_OF_EXIT.get(target) ?? ((own: number) => own))(status);
-  if (code === null) return { kind: "lost", verdict: "crash", message: `QEMU ended with status ${status}`, details: [...details, command] };
   const isReset = status === 0 && exit.isReset === true;
-  return { kind: "exit", exit: { kind: isReset ? "reset" : "poweroff", code }, details };
+  return { kind: "exit", exit: { kind: isReset ? "reset" : "poweroff", code: status }, details };
 }
 
-export function explainDeath(death: Death, target: string): CallOutcome {
+export function explainDeath(death: Death): CallOutcome {
   const { cause } = death;
   switch (cause.kind) {
     case "exited":
-      return explainExit(death, target);
+      return explainExit(death);
     case "said":
       if (cause.frame.verb === "gave-up") return { kind: "lost", verdict: "crash", message: `the guest's run-time gave up: ${cause.frame.text}`, details: [] };
       if (cause.frame.verb === "unhandled") return { kind: "told-trap", trap: cause.frame.trap, cpu: cause.frame.cpu, details: [] };
       return { kind: "told-double-fault", trap: cause.frame.trap, first: cause.frame.first, cpu: cause.frame.cpu, details: [] };
     case "silent":
-      return { kind: "silent", afterMs: cause.afterMs, pc: cause.pc, details: stderrOf(death) };
+      return { kind: "silent", afterMs: cause.afterMs, pcs: cause.pcs, details: stderrOf(death) };
     case "flooded":
       return { kind: "lost", verdict: "crash", message: `the guest flooded the console (${cause.bytes} bytes) and was stopped`, details: [] };
     case "disorder":

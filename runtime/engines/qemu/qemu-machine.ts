@@ -67,11 +67,10 @@ function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
 }
 
 export function openQemuMachine(shape: QemuShape, images: readonly number[], options: QemuOptions, host: QemuMachineHost): SerialMachine {
-  const { machine } = shape;
   return createSerialMachine(images, {
     isolation: options.isolation,
     limitMs: (call) => hangLimitMs(call, options.hangAfterMs),
-    explain: (death) => explainDeath(death, machine.target),
+    explain: explainDeath,
     isRefusal(death) {
       const isRefused = isRefusal(death);
       if (isRefused) host.onRefusal();
@@ -106,7 +105,7 @@ export function openQemuMachine(shape: QemuShape, images: readonly number[], opt
             void connected().then(() => first.onAnswer(answer));
           },
         },
-        { onDeath, locate: async () => (await (await connected())?.programCounter()) ?? null },
+        { onDeath, locate: async () => (await (await connected())?.programCounters()) ?? [] },
       );
     },
   });

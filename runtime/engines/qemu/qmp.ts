@@ -1,5 +1,5 @@
 // What a running QEMU is asked beside the guest's line: why it ends, which its exit status does not tell (a reset under `-no-reboot` and a
-// power-off with code 0 look the same), and where a CPU is that does not answer. QEMU Machine Protocol: one JSON object a line, a
+// power-off with code 0 look the same), and where the CPUs are that do not answer. QEMU Machine Protocol: one JSON object a line, a
 // greeting first, events in between (QEMU documentation, "QEMU Machine Protocol Specification").
 
 import { connect } from "node:net";
@@ -8,8 +8,8 @@ import { createInterface } from "node:readline";
 export interface Qmp {
   /** The reason of the SHUTDOWN event, if there was one. */
   readonly shutdownReason: string | null;
-  /** The program counter of the current CPU; null: QEMU does not say. */
-  programCounter(): Promise<bigint | null>;
+  /** The program counter of each CPU; empty: QEMU does not say. */
+  programCounters(): Promise<readonly bigint[]>;
   /** Resolves when QEMU has closed its end. */
   readonly ended: Promise<void>;
 }
@@ -22,8 +22,8 @@ interface Message {
 }
 
 const ANSWER_MS = 1000;
-/** `info registers` of each target, as its cpu.c prints it. */
-const PROGRAM_COUNTER = /\b(?:pc\s+|PC=|RIP=)([0-9a-f]{8,16})\b/;
+/** In `info registers -a` of each target, once for each CPU, as its cpu.c prints it. */
+const PROGRAM_COUNTERS = /\b(?:pc\s+|PC=|RIP=)([0-9a-f]{8,16})\b/g;
 
 /** Null: nobody listens there. */
 export async function connectQmp(path: string): Promise<Qmp | null> {
@@ -68,10 +68,10 @@ export async function connectQmp(path: string): Promise<Qmp | null> {
     get shutdownReason() {
       return shutdownReason;
     },
-    async programCounter() {
-      const answer = await ask({ execute: "human-monitor-command", arguments: { "command-line": "info registers" } });
-      const digits = typeof answer?.return === "string" ? PROGRAM_COUNTER.exec(answer.return)?.[1] : undefined;
-      return digits === undefined ? null : BigInt(`0x${digits}`);
+    async programCounters() {
+      const answer = await ask({ execute: "human-monitor-command", arguments: { "command-line": "info registers -a" } });
+      if (typeof answer?.return !== "string") return [];
+      return [...answer.return.matchAll(PROGRAM_COUNTERS)].map(([, digits]) => BigInt(`0x${digits}`));
     },
     ended: ended.promise,
   };

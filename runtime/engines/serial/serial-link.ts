@@ -51,7 +51,7 @@ export interface Exchange {
 export type Cause =
   | { readonly kind: "exited" }
   | { readonly kind: "said"; readonly frame: SerialFrame & { readonly verb: "unhandled" | "double-fault" | "gave-up" } }
-  | { readonly kind: "silent"; readonly afterMs: number; readonly pc: bigint | null }
+  | { readonly kind: "silent"; readonly afterMs: number; readonly pcs: readonly bigint[] }
   | { readonly kind: "flooded"; readonly bytes: number }
   | { readonly kind: "disorder"; readonly what: string }
   /** By us. */
@@ -65,8 +65,8 @@ export interface Death extends Said {
 export interface LinkHandlers {
   /** `front`: what it was at, null: nothing was asked of it; `rest`: what it was sent beyond that. */
   onDeath(death: Death, front: Exchange | null, rest: readonly Exchange[]): void;
-  /** Asked before a silent machine is stopped. */
-  locate(): Promise<bigint | null>;
+  /** Where each CPU is; asked before a silent machine is stopped. Empty: nobody knows. */
+  locate(): Promise<readonly bigint[]>;
 }
 
 export interface SerialLink {
@@ -186,9 +186,9 @@ export function openLink(
 
   async function giveUpOn(front: Exchange): Promise<void> {
     isAsked = true;
-    const pc = await handlers.locate();
+    const pcs = await handlers.locate();
     // It may have answered meanwhile; a second chance would make the limit depend on how long the question took.
-    if (exchanges[0] === front) end({ kind: "silent", afterMs: front.limitMs, pc });
+    if (exchanges[0] === front) end({ kind: "silent", afterMs: front.limitMs, pcs });
     isAsked = false;
   }
 
