@@ -2,7 +2,7 @@
 // part of a row's name. Results without such a place belong to a suite named as the log. So every reporter tells of a kernel's console as
 // of a run of our own, and of our own KTAP as of the run that it came from.
 
-import { EVENT_VERSION, isGood, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
+import { EVENT_VERSION, isGood, VERDICTS, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
 import { makeFailure } from "../engines/failure.ts";
 import { worst } from "../engines/verdict.ts";
 import { dedent, readFailures } from "./ktap-failures.ts";
@@ -90,7 +90,7 @@ export function createKtapRun(options: KtapRunOptions): KtapRun {
   const startedAt = options.date();
   const since = options.now();
   const suites: RunStarted["suites"][number][] = [];
-  const counts: Record<Verdict, number> = { error: 0, crash: 0, hung: 0, timeout: 0, fail: 0, xpass: 0, pass: 0, xfail: 0, skip: 0 };
+  const counts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Record<Verdict, number>;
   const problems: KtapProblem[] = [];
   const leaves: KtapNode[] = [];
   const uniqueSuite = createNames();
@@ -198,6 +198,8 @@ export function createKtapRun(options: KtapRunOptions): KtapRun {
       guestNs: Math.round(node.seconds * 1e9),
       instructions: 0,
       wallMs: seconds(node.metadata.get("ktap_duration")) * 1000,
+      wallStartMs: 0,
+      wallWorker: 0,
       repro: own === null ? "" : (node.lines.flatMap(({ text }) => OWN_RERUN.exec(text)?.[1] ?? []).at(-1) ?? ""),
     };
   }
@@ -328,6 +330,7 @@ export function createKtapRun(options: KtapRunOptions): KtapRun {
         interrupted: false,
         exitCode: isRed ? 1 : 0,
         wallMs: options.now() - since,
+        wallBoots: [],
         finishedAt: options.date(),
       };
       return { events, started, finished };
