@@ -30,6 +30,8 @@ export interface LoadedImage extends EngineImage {
   /** The spec file. */
   readonly path: string;
   readonly isCached: boolean;
+  /** Files that it depends on, the spec itself among them; a folder ends with `/`. */
+  readonly madeOf: readonly string[];
 }
 
 export interface LoadedSpecs {
@@ -67,6 +69,11 @@ export const PROJECT_FILE = "guestspec.yaml";
 export async function readProjectTags(): Promise<readonly string[]> {
   const text = readText(PROJECT_FILE);
   return text === null ? [] : (await import("./project-file.ts")).parseProject(text).tags;
+}
+
+/** Everything in it, because what a spec calls is one program with it; and the machine's file and the project's. */
+export function filesOfImage(dependencies: readonly string[], machine: string | null): readonly string[] {
+  return [...dependencies, machinePath(machine ?? DEFAULT_MACHINE), LIB_FOLDER, PROJECT_FILE];
 }
 
 function machinePath(name: string): string {
@@ -122,12 +129,15 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
   const cache = options.useCache ? openImageCache(io) : null;
   const { machine, key } = await loadMachineDescription(options.machine, cache);
   const loaded = new Map<string, LoadedImage | "no suite">();
+  const madeOf = (path: string, { dependencies }: { readonly dependencies: readonly string[] }): readonly string[] =>
+    filesOfImage([path, ...dependencies], options.machine);
   const missing: string[] = [];
   for (const path of files) {
     const entry = cache?.readSpec(path, key) ?? null;
     if (entry === null) missing.push(path);
     else if (entry === "no suite") loaded.set(path, entry);
-    else loaded.set(path, { path, module: entry.module, manifest: JSON.parse(entry.manifest) as Manifest, machine, isCached: true });
+    else
+      loaded.set(path, { path, module: entry.module, manifest: JSON.parse(entry.manifest) as Manifest, machine, isCached: true, madeOf: madeOf(path, entry) });
   }
   if (missing.length > 0) {
     const { compile } = await import("../compiler/index.ts");
@@ -148,7 +158,7 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
       // What a file without a suite uses is not told: all that was read then.
       const own = image === undefined ? [...asked.keys()] : [path, ...image.dependencies];
       if (image === undefined) loaded.set(path, "no suite");
-      else loaded.set(path, { path, module: image.module, manifest: image.manifest, machine, isCached: false });
+      else loaded.set(path, { path, module: image.module, manifest: image.manifest, machine, isCached: false, madeOf: madeOf(path, image) });
       if (cache === null || own.some((dependency) => warned.has(dependency))) continue;
       const entry =
         image === undefined

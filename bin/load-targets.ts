@@ -13,7 +13,7 @@ import { EXIT } from "./exit-codes.ts";
 import { findQemu, QEMU_PACKAGES } from "./find-qemu.ts";
 import type { Io } from "./io.ts";
 import { findMachine, isNative, loadNativeImages, TARGET_MACHINES } from "./load-native.ts";
-import { loadSpecs, type LoadedImage } from "./load-specs.ts";
+import { filesOfImage, loadSpecs, type LoadedImage } from "./load-specs.ts";
 import type { ParsedOptions } from "./options.ts";
 
 export interface RunTarget {
@@ -172,7 +172,7 @@ export async function loadForTarget(files: readonly string[], target: RunTarget,
   const images = await loadNativeImages(files, machine, io, target.command === undefined ? "packed" : "alone");
   const isVersioned = images.some(({ manifest }) => manifest.suites.some(({ tests }) => tests.some(({ attributes }) => attributes.deviates !== undefined)));
   const engineVersion = isVersioned && unavailable === null ? await askVersion(target, io) : null;
-  return images.map(({ path, module, manifest, native }) => ({
+  return images.map(({ path, module, manifest, native, dependencies }) => ({
     path,
     module,
     manifest,
@@ -180,6 +180,7 @@ export async function loadForTarget(files: readonly string[], target: RunTarget,
     ...own,
     ...(engineVersion === null ? {} : { engineVersion }),
     isCached: false,
+    madeOf: filesOfImage([path, ...dependencies], source),
   }));
 }
 

@@ -1,6 +1,6 @@
-// What became of tests in earlier runs of this folder: the source of `status(last-failed)`, `status(new)` and `status(slow)`. A line a
-// test, appended after each run, so that a run of one test does not pay for the history of ten thousand; read, and then
-// compacted, only by whoever filters by status. Kept in the cache: to lose it costs nothing but the answer.
+// What became of tests in earlier runs of this folder: the source of `--last-failed`, `--failed-first`, `--longest-first` and of
+// `status(..)` in filters. A line a test, appended after each run, so that a run of one test does not pay for the history of ten
+// thousand; read, and then compacted, only by whoever asks. Kept in the cache: to lose it costs nothing but the answer.
 
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -14,23 +14,30 @@ import type { Io } from "./io.ts";
 const SLOW_MS = 500;
 const COMPACT_BYTES = 4 * 2 ** 20;
 
-interface Entry {
-  readonly isGood: boolean;
-  readonly isSlow: boolean;
+/** How a test ended last, by the letter that stands for it in the file. */
+const STATES = { "+": "good", "-": "failed", f: "flaky", "?": "not-run", "~": "gone" } as const;
+export type PastState = (typeof STATES)[keyof typeof STATES];
+const LETTERS = Object.fromEntries(Object.entries(STATES).map(([letter, state]) => [state, letter])) as Readonly<Record<PastState, string>>;
+
+export interface PastResult {
+  readonly state: PastState;
+  /** Of its last run; 0: unknown. */
+  readonly wallMs: number;
 }
+
+export type RunHistory = ReadonlyMap<string, PastResult>;
 
 function historyPath(io: Io): string {
-  return join(cacheFolder({ env: io.env, home: homedir() }), "history", `${hashBytes(process.cwd())}.log`);
+  return join(cacheFolder({ env: io.env, home: homedir() }), "history", `${hashBytes(process.cwd())}.tests`);
 }
 
-function formatEntry(id: string, { isGood: good, isSlow }: Entry): string {
-  return `${good ? "+" : "-"}${isSlow ? "s" : "q"} ${id}\n`;
+function formatEntry(id: string, { state, wallMs }: PastResult): string {
+  return `${LETTERS[state]}${Math.round(wallMs * 1000)} ${id}\n`;
 }
 
-/** Remembers results. False: the folder cannot be written, which `doctor` explains. */
-export function appendHistory(results: readonly Pick<TestFinished, "id" | "verdict" | "wallMs">[], io: Io): boolean {
+/** False: the folder cannot be written, which `doctor` explains. */
+function append(text: string, io: Io): boolean {
   const path = historyPath(io);
-  const text = results.map(({ id, verdict, wallMs }) => formatEntry(id, { isGood: isGood(verdict), isSlow: wallMs >= SLOW_MS })).join("");
   try {
     mkdirSync(dirname(path), { recursive: true });
     appendFileSync(path, text);
@@ -40,18 +47,37 @@ export function appendHistory(results: readonly Pick<TestFinished, "id" | "verdi
   }
 }
 
-function readHistory(io: Io): ReadonlyMap<string, Entry> {
+export type ResultToRemember = Pick<TestFinished, "id" | "verdict" | "wallMs">;
+
+/** Remembers results, and which tests were wanted and did not run. */
+export function appendHistory(results: readonly ResultToRemember[], notRun: readonly string[], io: Io): boolean {
+  const lines = results.map(({ id, verdict, wallMs }) =>
+    formatEntry(id, { state: verdict === "flaky" ? "flaky" : isGood(verdict) ? "good" : "failed", wallMs }),
+  );
+  return append([...lines, ...notRun.map((id) => formatEntry(id, { state: "not-run", wallMs: 0 }))].join(""), io);
+}
+
+/** Tests that are no more: nothing waits for them. */
+export function forgetTests(ids: readonly string[], io: Io): void {
+  if (ids.length > 0) append(ids.map((id) => formatEntry(id, { state: "gone", wallMs: 0 })).join(""), io);
+}
+
+export function readHistory(io: Io): RunHistory {
   const path = historyPath(io);
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, PastResult>();
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch {
     return entries;
   }
-  // The last word counts.
+  // The last word counts, but a test that did not run keeps its time.
   for (const line of text.split("\n")) {
-    if (/^[+-][sq] ./.test(line)) entries.set(line.slice(3), { isGood: line[0] === "+", isSlow: line[1] === "s" });
+    const [, letter = "", time, id] = /^([-+f?~])(\d+) (.+)$/.exec(line) ?? [];
+    const state = STATES[letter as keyof typeof STATES] as PastState | undefined;
+    if (id === undefined || state === undefined) continue;
+    if (state === "gone") entries.delete(id);
+    else entries.set(id, { state, wallMs: state === "not-run" ? (entries.get(id)?.wallMs ?? 0) : Number(time) / 1000 });
   }
   if (text.length > COMPACT_BYTES) {
     try {
@@ -63,6 +89,11 @@ function readHistory(io: Io): ReadonlyMap<string, Entry> {
   return entries;
 }
 
+/** Must run again before all is well. */
+export function isOutstanding(entry: PastResult): boolean {
+  return entry.state === "failed" || entry.state === "not-run";
+}
+
 /** The statuses of tests by id, as filters name them. */
 export function statusesOf(ids: readonly string[], io: Io): ReadonlyMap<string, readonly string[]> {
   const history = readHistory(io);
@@ -70,7 +101,8 @@ export function statusesOf(ids: readonly string[], io: Io): ReadonlyMap<string, 
     ids.map((id) => {
       const entry = history.get(id);
       if (entry === undefined) return [id, ["new"]];
-      return [id, [...(entry.isGood ? [] : ["last-failed"]), ...(entry.isSlow ? ["slow"] : [])]];
+      const state = { failed: ["last-failed"], "not-run": ["not-run"], flaky: ["flaky"], good: [], gone: [] }[entry.state];
+      return [id, [...state, ...(entry.wallMs >= SLOW_MS ? ["slow"] : [])]];
     }),
   );
 }

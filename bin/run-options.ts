@@ -1,6 +1,7 @@
 // The options of `run` as values, with their defaults. `why` reads them too, to tell what a run would do.
 
 import { availableParallelism } from "node:os";
+import type { AttemptPolicy } from "../runtime/runner/attempts.ts";
 import { EXECUTOR_CHOICES, type EngineOptions } from "../runtime/engines/embedded.ts";
 import { quoteForShell } from "../runtime/engines/case-id.ts";
 import { usageError } from "./errors.ts";
@@ -16,7 +17,7 @@ function randomSeed(): bigint {
   return BigInt(seed);
 }
 
-function readSeed(options: ParsedOptions): bigint {
+export function readSeed(options: ParsedOptions): bigint {
   const text = options.value("seed");
   // Shuffling the same way every time would find nothing.
   if (text === null) return options.has("shuffle") ? randomSeed() : DEFAULT_SEED;
@@ -39,8 +40,28 @@ function reproFlags(options: ParsedOptions, seed: bigint): string {
   return flags.join("");
 }
 
-export function readEngineOptions(options: ParsedOptions): EngineOptions {
-  const seed = readSeed(options);
+/** How often tests run, and what a flaky one is worth. */
+export interface RepeatOptions extends AttemptPolicy {
+  /** Rounds with one seed after the other, until a test fails; 1: one round. */
+  readonly rounds: number;
+  readonly flakyFails: boolean;
+}
+
+export function readRepeatOptions(options: ParsedOptions): RepeatOptions {
+  const repeat = wholeNumber(options, "repeat", 1);
+  const retries = wholeNumber(options, "retries", 0) ?? 0;
+  const untilFail = options.has("until-fail");
+  if (retries > 0 && (untilFail || repeat !== null)) throw usageError("`--retries` hides what `--repeat` and `--until-fail` look for", "give one of them");
+  return {
+    repeat: untilFail ? 1 : (repeat ?? 1),
+    retries,
+    rounds: untilFail ? (repeat ?? Infinity) : 1,
+    // Who repeats a test wants to know.
+    flakyFails: (options.value("flaky") ?? (repeat === null ? "pass" : "fail")) === "fail",
+  };
+}
+
+export function readEngineOptions(options: ParsedOptions, seed = readSeed(options)): EngineOptions {
   const executor = EXECUTOR_CHOICES.find((choice) => choice === options.value("executor")) ?? "auto";
   return {
     seed,

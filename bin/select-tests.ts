@@ -6,8 +6,12 @@ import { EXIT } from "./exit-codes.ts";
 import { findSpecs, type FoundSpecs } from "./find-specs.ts";
 import type { Io } from "./io.ts";
 import { loadSpecs, type LoadedImage } from "./load-specs.ts";
+import type { Narrowed } from "./narrow-selection.ts";
 import type { ParsedOptions } from "./options.ts";
 import type { RunTarget } from "./load-targets.ts";
+
+/** With one of these less may be selected than words and filters say: narrow-selection.ts. */
+const NARROWING_OPTIONS = ["last-failed", "failed-first", "only-changed", "shard"] as const;
 
 export interface Selection {
   readonly files: readonly string[];
@@ -16,8 +20,12 @@ export interface Selection {
   readonly images: readonly LoadedImage[];
   /** Every case of the files. */
   readonly universe: readonly PlannedCase[];
+  /** May be empty when it was narrowed. */
   readonly selected: readonly PlannedCase[];
+  readonly narrowed: Omit<Narrowed, "selected">;
 }
+
+const NOT_NARROWED: Selection["narrowed"] = { whyNothing: null, outstanding: [], rank: null, shard: null };
 
 /** What any of the words selects. */
 async function selectAny(words: readonly string[], universe: readonly PlannedCase[]): Promise<readonly PlannedCase[]> {
@@ -95,5 +103,8 @@ export async function selectTests(options: ParsedOptions, io: Io): Promise<Selec
   let selected = await selectFrom(found, universe);
   for (const text of options.values("filter")) selected = await applyFilter(text, selected, universe);
   if (selected.length === 0) throw new CommandError(EXIT.nothingSelected, `the filter selects none of ${universe.length} tests`);
-  return { files, targets, images, universe, selected };
+  if (NARROWING_OPTIONS.every((name) => !options.has(name))) return { files, targets, images, universe, selected, narrowed: NOT_NARROWED };
+  const { narrowSelection } = await import("./narrow-selection.ts");
+  const { selected: rest, ...narrowed } = await narrowSelection(selected, universe, images, options, io);
+  return { files, targets, images, universe, selected: rest, narrowed };
 }

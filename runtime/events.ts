@@ -73,19 +73,18 @@ export interface TestFinished {
   /** Which of its engine's workers ran it: the runner's own thread is 0, other threads and virtual machines count from 1. */
   readonly wallWorker: number;
   readonly repro: string;
-  /** Of a test that ran more than once, each run in order. Absent: it ran once. */
+  /** Of a test that ran more than once, its runs in order; equal ones behind each other are one entry. Absent: it ran once. */
   readonly attempts?: readonly Attempt[];
   /** Taken from an earlier run of the same image, machine and seed. */
   readonly cached?: true;
 }
 
-/** One run of a test that ran several times. */
+/** Of a test that ran several times: so many runs one after the other that ended alike. */
 export interface Attempt {
   readonly verdict: Verdict;
   /** The first failure, in one line. */
   readonly message: string | null;
-  readonly guestNs: number;
-  readonly instructions: number;
+  readonly times: number;
   readonly wallMs: number;
 }
 

@@ -42,9 +42,10 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     listImages(files, options.has("json"), io);
     return EXIT.ok;
   }
-  const { images, universe, selected } = await selectTests(options, io);
+  const { images, universe, selected, narrowed } = await selectTests(options, io);
+  if (narrowed.whyNothing !== null) io.err(`${narrowed.whyNothing}\n`);
   if (!options.has("json")) {
-    io.out(`${selected.map(({ id }) => id).join("\n")}\n`);
+    io.out(selected.map(({ id }) => `${id}\n`).join(""));
     return EXIT.ok;
   }
   const tests = selected.map((planned) => {

@@ -1,7 +1,8 @@
 // `guestspec run`: selects, plans, runs, reports. On a terminal the same process may run again: what failed, or what another filter
 // selects. ^C ends after the tests that run now, a second one at once; both still write every report. A third one just exits.
 
-import { isGood, type RunEvent, type RunFinished, type TestFinished } from "../../runtime/events.ts";
+import { isGood, type RunEvent, type RunFinished } from "../../runtime/events.ts";
+import type { EngineOptions } from "../../runtime/engines/embedded.ts";
 import { engineHost } from "../../runtime/engines/host.ts";
 import type { Comparison } from "../../runtime/reporters/compare.ts";
 import type { compileFilter as compileFilterType } from "../../runtime/runner/filter-match.ts";
@@ -14,35 +15,55 @@ import type { Io } from "../io.ts";
 import type { RunTarget } from "../load-targets.ts";
 import { wholeNumber, type ParsedOptions } from "../options.ts";
 import { openReporters } from "../reporters.ts";
-import { appendHistory } from "../run-history.ts";
-import { readEngineOptions, readJobs } from "../run-options.ts";
+import { appendHistory, type ResultToRemember } from "../run-history.ts";
+import { readEngineOptions, readJobs, readRepeatOptions } from "../run-options.ts";
 import { applyFilter, selectTests } from "../select-tests.ts";
 import { toolVersion } from "../version.ts";
 
-export function exitCodeOf({ counts, interrupted, promisedSkips, isEnvironmentAtFault }: RunSummary): ExitCode {
+/** What decides over the exit code beside the run itself. */
+export interface Judgement {
+  readonly flakyFails: boolean;
+  /** `--last-failed`: earlier failures that are not part of this run. */
+  readonly outstanding: number;
+}
+
+export function exitCodeOf({ counts, interrupted, promisedSkips, isEnvironmentAtFault }: RunSummary, { flakyFails, outstanding }: Judgement): ExitCode {
   if (interrupted) return EXIT.interrupted;
   if (isEnvironmentAtFault) return EXIT.environment;
   if (Object.entries(counts).some(([verdict, count]) => count > 0 && !isGood(verdict as keyof typeof counts))) return EXIT.testsFailed;
-  return promisedSkips > 0 ? EXIT.promisedSkipped : EXIT.ok;
+  if (promisedSkips > 0) return EXIT.promisedSkipped;
+  if (flakyFails && counts.flaky > 0) return EXIT.flaky;
+  return outstanding > 0 ? EXIT.outstanding : EXIT.ok;
+}
+
+/** What runs next in this process. */
+interface Round {
+  readonly cases: readonly PlannedCase[];
+  readonly engine: EngineOptions;
 }
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const engine = readEngineOptions(options);
   const jobs = readJobs(options);
   const failFast = wholeNumber(options, "fail-fast", 1);
-  const { targets, images, universe, selected } = await selectTests(options, io);
+  const repeat = readRepeatOptions(options);
+  const { targets, images, universe, selected, narrowed } = await selectTests(options, io);
+  const judgement: Judgement = { flakyFails: repeat.flakyFails, outstanding: narrowed.outstanding.length };
+  if (narrowed.whyNothing !== null) {
+    io.err(`${narrowed.whyNothing}\n`);
+    tellOutstanding(narrowed.outstanding, io);
+    return narrowed.outstanding.length > 0 ? EXIT.outstanding : EXIT.ok;
+  }
   const outside = await outsideRequest(options, targets);
+  const times = options.has("longest-first") || options.has("times") ? (await import("../expected-times.ts")).openTimes(options, io) : null;
 
   let handle: RunHandle | null = null;
   let interruptions = 0;
-  /** What runs next in this process, if anything. */
-  let following: readonly PlannedCase[] | null = null;
   let failed = new Set<string>();
-  const results: Pick<TestFinished, "id" | "verdict" | "wallMs">[] = [];
+  const results = new Map<string, ResultToRemember>();
 
   function interrupt(): void {
     interruptions++;
-    following = null;
     if (interruptions > 2) process.exit(EXIT.interrupted);
     if (interruptions === 2) void handle?.abandon();
     else handle?.interrupt();
@@ -86,58 +107,78 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
 
+  /** Events of a round that nobody wants to read about unless it fails. */
+  let held: RunEvent[] | null = null;
+
   function emit(event: RunEvent): void {
     if (event.type === "test-finished") {
-      results.push({ id: event.id, verdict: event.verdict, wallMs: event.wallMs });
+      results.set(event.id, event);
       if (!isGood(event.verdict)) failed.add(event.id);
       comparison?.add(event);
     }
-    for (const reporter of reporters.all) reporter.handle(event);
+    if (held !== null) held.push(event);
+    else for (const reporter of reporters.all) reporter.handle(event);
   }
 
   let finished: RunFinished | null = null;
   try {
-    for (let cases: readonly PlannedCase[] | null = selected; cases !== null; cases = following) {
-      following = null;
+    let round: Round | null = { cases: selected, engine };
+    for (let number = 1; round !== null; number++) {
+      const { cases, engine: current }: Round = round;
       rerunWanted = false;
       pendingFilter = null;
       failed = new Set();
+      held = repeat.rounds > 1 && !reporters.isLive ? [] : null;
       handle = startRun(
         {
           images,
           outside,
-          plan: makePlan(images, cases, options.has("shuffle") ? engine.seed : null),
+          plan: makePlan(images, cases, options.has("shuffle") ? current.seed : null, narrowed.rank === null ? {} : { rank: narrowed.rank }),
           deselected: universe.length - cases.length,
-          engine,
+          engine: current,
           host: engineHost,
           jobs,
           failFast,
+          attempts: repeat,
+          ...(times === null ? {} : { expectedMs: times.expectedMs }),
+          ...(narrowed.shard === null ? {} : { shard: narrowed.shard }),
           tool: `guestspec ${toolVersion()}`,
           isLive: reporters.isLive,
-          exitCodeOf,
+          exitCodeOf: (summary) => exitCodeOf(summary, judgement),
         },
         emit,
       );
       finished = await handle.finished;
+      const isLast = interruptions > 0 || number >= repeat.rounds || finished.exitCode === EXIT.testsFailed || finished.exitCode === EXIT.environment;
+      if (held !== null && !isLast) io.err(`round ${number}, seed ${current.seed}: ${finished.counts.pass} passed\n`);
+      if (held !== null && isLast) for (const event of held) for (const reporter of reporters.all) reporter.handle(event);
       if (interruptions > 0) break;
-      following = await nextCases();
+      round = isLast ? await nextRound(current) : { cases, engine: readEngineOptions(options, BigInt.asUintN(64, current.seed + 1n)) };
     }
   } finally {
     await reporters.finish();
     if (comparison !== null) writeComparison(comparison, reporters.isForPeople, io);
-    appendHistory(results, io);
+    rememberRun();
   }
   if (finished === null) throw new Error("nothing has run");
+  tellOutstanding(narrowed.outstanding, io);
   const { exitCode } = finished;
   if (exitCode === EXIT.ok && comparison !== null && comparison.differences() > 0) return EXIT.testsFailed;
   return Object.values(EXIT).find((code) => code === exitCode) ?? EXIT.internal;
 
-  async function nextCases(): Promise<readonly PlannedCase[] | null> {
+  function rememberRun(): void {
+    const notRun = selected.filter(({ id }) => !results.has(id)).map(({ id }) => id);
+    appendHistory([...results.values()], notRun, io);
+    times?.write([...results.values()]);
+  }
+
+  /** What somebody at the terminal has asked for meanwhile. */
+  async function nextRound(current: EngineOptions): Promise<Round | null> {
     if (pendingFilter !== null) {
       const text: string = pendingFilter;
-      if (text.trim() === "") return selected;
+      if (text.trim() === "") return { cases: selected, engine: current };
       try {
-        return await applyFilter(text, selected, universe);
+        return { cases: await applyFilter(text, selected, universe), engine: current };
       } catch (error) {
         if (isCommandError(error)) return null;
         throw error;
@@ -145,8 +186,16 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     }
     if (!rerunWanted || failed.size === 0) return null;
     const again = failed;
-    return selected.filter(({ id }) => again.has(id));
+    return { cases: selected.filter(({ id }) => again.has(id)), engine: current };
   }
+}
+
+/** Behind every report: it is about tests that none of them has. */
+function tellOutstanding(outstanding: readonly string[], io: Io): void {
+  const [first, ...others] = outstanding;
+  if (first === undefined) return;
+  const what = others.length === 0 ? `${first} has` : `${first} and ${others.length} more have`;
+  io.err(`${what} still to run again: guestspec run --last-failed\n`);
 }
 
 /** Only what the run needs is loaded. */

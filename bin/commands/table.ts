@@ -58,6 +58,12 @@ const REPORTER: OptionRow = {
   help: "human, tui, ktap, junit, ctrf, ndjson, github; to standard output or a file",
 };
 const VERBOSE: OptionRow = { name: "verbose", short: "v", help: "a line for each test, failures in full" };
+/** Options that leave a part of what is selected. */
+const NARROWING: readonly OptionRow[] = [
+  { name: "last-failed", help: "only what failed or did not run last time, and what is new; exit status 5 while others remain" },
+  { name: "only-changed", value: "REF", implied: "HEAD", help: "only what is made of files that differ from a commit of git (default HEAD)" },
+  { name: "shard", value: "PART", help: "a part of it: slice:1/4 (even) or hash:1/4 (a test stays where it is); `merge` puts results together" },
+];
 
 const RUN_OPTIONS: readonly OptionRow[] = [
   FILTER,
@@ -66,6 +72,14 @@ const RUN_OPTIONS: readonly OptionRow[] = [
   { name: "jobs", short: "j", value: "N", env: "GUESTSPEC_JOBS", help: "at most N worker threads; 1 runs all in one (default: the number of CPUs)" },
   { name: "seed", value: "N", env: "GUESTSPEC_SEED", help: "seed of the run, a 64-bit number or `random` (default 0)" },
   { name: "shuffle", help: "shuffle suites, tests and rows by the seed; without --seed a random one is drawn" },
+  ...NARROWING,
+  { name: "failed-first", help: "run what failed last before everything else" },
+  { name: "longest-first", help: "let workers begin with the suites that took longest before; results are told in their usual order" },
+  { name: "times", value: "FILE", help: "longest-first by the times in FILE, which is written anew after the run" },
+  { name: "repeat", value: "N", help: "run every test N times with one seed; a result that differs is `nondeterministic`, on QEMU `flaky`" },
+  { name: "until-fail", help: "run again and again, each time with the next seed, until a test fails; with --repeat at most N times" },
+  { name: "retries", value: "N", help: "run failed tests up to N more times, but not on the embedded engine, which would only repeat itself" },
+  { name: "flaky", value: "HOW", choices: ["pass", "fail"], help: "whether a test that passed in the end is good enough (default pass; with --repeat fail)" },
   { name: "fail-fast", value: "N", implied: "1", help: "stop after N failed tests" },
   { name: "timeout", value: "DURATION", help: "guest time limit of tests without @timeout (default 10s)" },
   { name: "max-instructions", value: "N", help: "instruction limit of every test (default 20,000,000, more for a longer @timeout)" },
@@ -107,7 +121,7 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "list tests without running them",
     usage: "[WHAT... | IMAGE...]",
     positionals: [0, MANY],
-    options: [FILTER, JSON_OUTPUT, TARGETS, ENGINE, QEMU, MACHINE, NO_CACHE],
+    options: [FILTER, ...NARROWING, JSON_OUTPUT, TARGETS, ENGINE, QEMU, MACHINE, NO_CACHE],
     notes: [...SELECTION, "Of an ELF image, what is in it, with the word of the guest's command line that selects it."],
     load: () => import("./list.ts"),
   },

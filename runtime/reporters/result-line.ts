@@ -29,9 +29,9 @@ export function formatHeader(event: RunStarted, paint: Paint): string[] {
   return [`${paint.bold(printable(event.tool))}  ${plan}${seed}`];
 }
 
-/** `failed, then passed: expected a == b, got 3`. */
+/** `fail, then pass: expected a == b, got 3`. */
 function describeAttempts({ attempts = [] }: TestFinished): string {
-  const verdicts = attempts.map(({ verdict }) => verdict).join(", then ");
+  const verdicts = attempts.map(({ verdict, times }) => (times === 1 ? verdict : `${times} x ${verdict}`)).join(", then ");
   const message = attempts.find((attempt) => attempt.message !== null)?.message ?? null;
   return `${verdicts}${message === null ? "" : `: ${printable(message)}`}`;
 }

@@ -165,7 +165,7 @@ test("every other slip is an error too", () => {
     ["test(dma", /never closed/],
     ["and tag(slow)", /expected a predicate, `not` or `\(`, found `and`/],
     ["tag(slow) , tag(fast)", /found `,`/],
-    ["status(failed-last)", /known: last-failed, new, slow|did you mean/],
+    ["status(failed-last)", /known: last-failed, not-run, new, flaky, slow|did you mean/],
     ["not device(pl011)", /device\(\.\.\) matches nothing[\s\S]*known: edu, ns16550/],
   ];
   for (const [text, pattern] of slips) assert.match(fault(text).join("\n"), pattern, text);

@@ -9,7 +9,7 @@ export const PREDICATES = ["test", "suite", "file", "tag", "target", "engine", "
 export type PredicateName = (typeof PREDICATES)[number];
 
 /** Values of `status(..)`, known although no test may have them at the moment. */
-export const STATUSES = ["last-failed", "new", "slow"] as const;
+export const STATUSES = ["last-failed", "not-run", "new", "flaky", "slow"] as const;
 
 export type MatcherKind = "exact" | "substring" | "regexp" | "glob";
 

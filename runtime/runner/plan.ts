@@ -121,16 +121,38 @@ function describeRows(rows: readonly PlannedCase[]): { test: string; rows: numbe
   return { test: first?.test ?? "", rows: (first?.row ?? null) === null ? null : rows.length };
 }
 
-/** Null: in the order of the files. */
-export function makePlan(images: readonly EngineImage[], selected: readonly PlannedCase[], shuffleSeed: bigint | null): RunPlan {
+export interface PlanOrder {
+  /** Has a result already, and so opens and closes nothing. */
+  readonly isSettled?: (id: string) => boolean;
+  /** Lower goes first: images, suites, tests and rows by their lowest, else as they stand. */
+  readonly rank?: (id: string) => number;
+}
+
+function createRanking(rank: (id: string) => number): (groups: readonly (readonly PlannedCase[])[]) => PlannedCase[][] {
+  const lowest = (group: readonly PlannedCase[]): number => Math.min(...group.map(({ id }) => rank(id)));
+  return (groups) =>
+    groups
+      .map((group) => ({ group: [...group], at: lowest(group) }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ group }) => group);
+}
+
+/** `shuffleSeed` null: in the order of the files. */
+export function makePlan(
+  images: readonly EngineImage[],
+  selected: readonly PlannedCase[],
+  shuffleSeed: bigint | null,
+  { isSettled = () => false, rank }: PlanOrder = {},
+): RunPlan {
   const shuffle = shuffleSeed === null ? <T>(items: readonly T[]): T[] => [...items] : createShuffle(shuffleSeed);
+  const ranked = rank === undefined ? <T>(groups: T): T => groups : createRanking(rank);
   const suites: PlannedSuite[] = [];
   const work: PlannedWork[] = [];
   const suiteOf: number[] = [];
-  for (const imageCases of shuffle(groupBy(selected, ({ image }) => image))) {
-    for (const suiteCases of shuffle(groupBy(imageCases, ({ suiteIndex }) => suiteIndex))) {
-      const tests = shuffle(groupBy(suiteCases, ({ testIndex }) => testIndex));
-      const ordered = tests.flatMap((rows) => shuffle(rows));
+  for (const imageCases of ranked(shuffle(groupBy(selected, ({ image }) => image)))) {
+    for (const suiteCases of ranked(shuffle(groupBy(imageCases, ({ suiteIndex }) => suiteIndex)))) {
+      const tests = ranked(shuffle(groupBy(suiteCases, ({ testIndex }) => testIndex))).map((rows) => ranked(shuffle(rows).map((row) => [row])).flat());
+      const ordered = tests.flat();
       const [first] = ordered;
       const image = first === undefined ? undefined : images[first.image];
       if (first === undefined || image === undefined) continue;
@@ -140,7 +162,7 @@ export function makePlan(images: readonly EngineImage[], selected: readonly Plan
       const runnable = ordered.filter((planned) => {
         const test = testOf(planned);
         const row = test?.cases[planned.caseIndex];
-        return test !== undefined && row !== undefined && staticSkip(image, test, row) === null;
+        return test !== undefined && row !== undefined && !isSettled(planned.id) && staticSkip(image, test, row) === null;
       });
       const edgesOf = findEdges(runnable, (planned) => testOf(planned)?.tableHooks ?? null);
       for (const planned of ordered) {

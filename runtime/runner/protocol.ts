@@ -10,6 +10,8 @@ export interface WorkerSetup {
   readonly options: EngineOptions;
   /** Int32Array of one: index of the unit of work that runs now, -1: none. */
   readonly progress: SharedArrayBuffer;
+  /** Each unit runs so many times. */
+  readonly repeat: number;
 }
 
 export interface WorkUnit extends WorkItem {

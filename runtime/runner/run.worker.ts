@@ -5,11 +5,12 @@ import type { BootSpan, CaseEngine } from "../engines/case-engine.ts";
 import { createEmbeddedEngine } from "../engines/embedded.ts";
 import { engineHost } from "../engines/host.ts";
 import type { EngineImage } from "../engines/session.ts";
+import { runRepeatedly } from "./attempts.ts";
 import type { FromWorker, ToWorker, WorkerSetup, WorkUnit } from "./protocol.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("run.worker.ts is started by the runner only");
-const { options, progress } = workerData as WorkerSetup;
+const { options, progress, repeat } = workerData as WorkerSetup;
 const current = new Int32Array(progress);
 
 const images = new Map<number, { readonly contents: EngineImage; readonly plannedCases: number }>();
@@ -31,7 +32,7 @@ async function runBatch(image: number, units: readonly WorkUnit[]): Promise<From
   const results: { index: number; result: Awaited<ReturnType<CaseEngine["run"]>> }[] = [];
   for (const unit of units) {
     Atomics.store(current, 0, unit.index);
-    results.push({ index: unit.index, result: await engine.run(unit) });
+    results.push({ index: unit.index, result: await runRepeatedly(engine, unit, repeat, true) });
   }
   Atomics.store(current, 0, -1);
   return { type: "results", results, boots };

@@ -303,6 +303,7 @@ test("a worker that stops answering is replaced, and only its test is lost", asy
     // No limit that is reached in the life of this test.
     engine: { ...engine, timeoutNs: 1e15, maxInstructions: 1e15, executor: "interpreter" },
     hangMs: 700,
+    repeat: 1,
     plannedCases: () => 4,
     imageAt: () => looping,
     nextBatch() {
@@ -326,6 +327,7 @@ test("a worker that dies takes one test with it", async () => {
     workers: 2,
     engine,
     hangMs: 60_000,
+    repeat: 1,
     plannedCases: () => 2,
     imageAt: () => broken,
     nextBatch() {
@@ -409,4 +411,59 @@ test("a test that may run for long runs in a worker, so that this thread can be 
   await handle.abandon();
   const finished = await handle.finished;
   assert.deepEqual([finished.counts.pass, finished.notRun], [1, 2]);
+});
+
+test("every test repeated, here and in workers, gives what it gives once", async () => {
+  const strip = (events: readonly RunEvent[]): string[] => recorded(events).map((line) => line.replace(/,"attempts":\[[^\]]*\]/, ""));
+  const once = recorded(await record());
+  const here = await record({ attempts: { repeat: 3, retries: 0 } });
+  assert.deepEqual(strip(here), once);
+  const times = here.flatMap((event) => (event.type === "test-finished" ? (event.attempts ?? []).map((attempt) => attempt.times) : []));
+  assert.deepEqual(new Set(times), new Set([3]));
+  const eager = { trialMs: 0, warmMs: 0, worthMs: 0.001, transferMs: 0, share: 0 };
+  assert.deepEqual(strip(await record({ attempts: { repeat: 3, retries: 0 }, jobs: 3, workerPolicy: eager })), once);
+});
+
+test("what is settled does not run, and opens and closes no suite", async () => {
+  const ids = listCases(images).map(({ id }) => id);
+  const [openId = ""] = ids;
+  const known = finished({ id: openId, verdict: "skip", reason: "in quarantine: later" });
+  const settled = new Map([[openId, known]]);
+  const plan = makePlan(images, listCases(images), null, { isSettled: (id) => settled.has(id) });
+  assert.equal(
+    plan.work.findIndex(({ opensSuite }) => opensSuite),
+    1,
+  );
+  const events = await record({ settled }, plan);
+  const results = events.filter((event) => event.type === "test-finished");
+  assert.equal(results.length, ids.length);
+  assert.deepEqual(results[0], known);
+  assert.equal(results[1]?.verdict, "pass");
+});
+
+test("a rank moves images, suites, tests and rows, and leaves groups whole", () => {
+  const cases = listCases(images);
+  const first = cases.find(({ suite, row }) => suite === "c" && row === "1")?.id;
+  const plan = makePlan(images, cases, null, { rank: (id) => (id === first ? 0 : 1) });
+  assert.equal(plan.work[0]?.id, first);
+  assert.deepEqual(
+    plan.suites.map(({ name }) => name),
+    ["c", "a", "b"],
+  );
+  assert.deepEqual(plan.work.map(({ id }) => id).sort(), all.work.map(({ id }) => id).sort());
+});
+
+test("the heaviest image is taken first, and reported in its place", async () => {
+  const last = all.work.at(-1);
+  const queue = createWorkQueue(
+    all.work,
+    () => false,
+    ({ id }) => (id === last?.id ? 1000 : 1),
+  );
+  assert.equal(
+    queue.peek(0),
+    all.work.findIndex(({ image }) => image === last?.image),
+  );
+  const expectedMs = new Map([[last?.id ?? "", 1000]]);
+  assert.deepEqual(recorded(await record({ expectedMs })), recorded(await record()));
 });

@@ -8,9 +8,10 @@ import { createEmbeddedEngine, type EngineHost, type EngineOptions } from "../en
 import { makeFailure } from "../engines/failure.ts";
 import { DEFAULT_INSTRUCTIONS, limitsOf } from "../engines/limits.ts";
 import type { CommandRequest } from "../engines/command/command-engine.ts";
-import type { Fleet, FleetOptions } from "../engines/qemu/fleet.ts";
+import type { Fleet, FleetOptions, FleetUnit } from "../engines/qemu/fleet.ts";
 import { emptyResult, reproLine } from "../engines/result.ts";
 import { engineOf, type EngineImage } from "../engines/session.ts";
+import { isDeterministicEngine, isSettled, mergeAttempts, ONE_ATTEMPT, runRepeatedly, type AttemptPolicy } from "./attempts.ts";
 import { createRelease, type Release } from "./release.ts";
 import type { PlannedWork, RunPlan } from "./plan.ts";
 import { createWorkQueue } from "./work-queue.ts";
@@ -36,6 +37,16 @@ export interface RunRequest {
   readonly jobs: number;
   /** Stop after so many failed tests; null: never. */
   readonly failFast: number | null;
+  /** How often tests run; by default once. */
+  readonly attempts?: AttemptPolicy;
+  /** Results that are known without running: those of a quarantine, or of a cache. By id. */
+  readonly settled?: ReadonlyMap<string, TestFinished>;
+  /** Last word on a result that a machine gave. */
+  adjust?(result: TestFinished): TestFinished;
+  /** Expected wall time of tests by id: the longest suites begin first. Results leave in the order of the plan all the same. */
+  readonly expectedMs?: ReadonlyMap<string, number>;
+  /** Of the selected tests these are the part `slice:1/4`. */
+  readonly shard?: string;
   /** `guestspec 0.1.0` */
   readonly tool: string;
   /** When they pay; by default as measured. */
@@ -114,7 +125,11 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     const contents = images[image];
     return contents !== undefined && engineOf(contents) !== "embedded" && contents.unavailable === undefined;
   }
-  const queue = createWorkQueue(work, isOutside);
+  const attempts = request.attempts ?? ONE_ATTEMPT;
+  const settled = request.settled ?? new Map<string, TestFinished>();
+  const { expectedMs } = request;
+  const expect = (unit: PlannedWork): number => expectedMs?.get(unit.id) ?? 0;
+  const queue = createWorkQueue(work, (unit) => isOutside(unit) || settled.has(unit.id), expectedMs === undefined ? undefined : expect);
   let fleet: Fleet | null = null;
   let isEnvironmentAtFault = false;
   let isStopping = false;
@@ -128,7 +143,8 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
 
   /** Engines tell times of the host's clock; events, those of the run. */
   function addResult(index: number, result: TestFinished, worker: number): void {
-    release.add(index, { ...result, wallStartMs: Math.max(0, result.wallStartMs - started), wallWorker: worker });
+    const adjusted = request.adjust?.(result) ?? result;
+    release.add(index, { ...adjusted, wallStartMs: Math.max(0, result.wallStartMs - started), wallWorker: worker });
   }
 
   function addBoot(image: number, { startMs, durationMs }: BootSpan, worker: number): void {
@@ -206,7 +222,8 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     const options: PoolOptions = {
       workers: Math.max(1, Math.min(workerCount, queue.left, most)),
       engine: request.engine,
-      hangMs: hangLimit(request),
+      hangMs: hangLimit(request) * attempts.repeat,
+      repeat: attempts.repeat,
       plannedCases: (image) => Math.ceil((casesOf.get(image) ?? 0) / request.jobs),
       imageAt(image) {
         const contents = images[image];
@@ -233,13 +250,46 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     if (unit === undefined) return;
     inlineIndex = index;
     announce(unit, HERE);
-    addResult(index, await engineFor(unit.image).run(unit), HERE);
+    addResult(index, await runRepeatedly(engineFor(unit.image), unit, attempts.repeat, true), HERE);
     inlineIndex = -1;
+  }
+
+  /** Machines elsewhere take tests suite by suite, in the order in which these come. */
+  function longestFirst<Unit extends PlannedWork>(units: readonly Unit[]): readonly Unit[] {
+    if (expectedMs === undefined) return units;
+    const groups = [...Map.groupBy(units, ({ image, suite }) => `${image} ${suite}`).values()];
+    const weighed = groups.map((group) => ({ group, ms: group.reduce((sum, unit) => sum + expect(unit), 0) }));
+    return weighed.sort((a, b) => b.ms - a.ms).flatMap(({ group }) => group);
+  }
+
+  /** All of it, then again what has not run often enough, on new machines: a retry right behind its failure meets the same host. */
+  async function runRounds(units: readonly FleetUnit[], start: (round: Pick<FleetOptions, "units" | "onResult">) => Fleet): Promise<void> {
+    const collected = new Map<number, TestFinished[]>();
+    const engineName = (index: number): string => images[work[index]?.image ?? -1]?.engine ?? "embedded";
+    const lanes = new Map<number, number>();
+    const merge = (index: number): void =>
+      addResult(index, mergeAttempts(collected.get(index) ?? [], isDeterministicEngine(engineName(index))), lanes.get(index) ?? HERE);
+    let left = units;
+    do {
+      fleet = start({
+        units: left,
+        onResult(index, result, lane) {
+          const results = [...(collected.get(index) ?? []), result];
+          collected.set(index, results);
+          lanes.set(index, lane);
+          if (isSettled(results, attempts)) merge(index);
+        },
+      });
+      await fleet.done;
+      left = left.filter(({ index }) => collected.has(index) && !isSettled(collected.get(index) ?? [], attempts));
+    } while (left.length > 0 && mayGoOn());
+    // Interrupted between two runs: what there is counts.
+    for (const { index } of left) merge(index);
   }
 
   /** After the tests of this process, which would keep it from answering machines in time. */
   async function runOutside(): Promise<void> {
-    const units = work.flatMap((unit, index) => (isOutside(unit) ? [{ ...unit, index }] : []));
+    const units = longestFirst(work.flatMap((unit, index) => (isOutside(unit) && !settled.has(unit.id) ? [{ ...unit, index }] : [])));
     const [forQemu, forCommands] = [true, false].map((wanted) => units.filter(({ image }) => (images[image]?.engine === "qemu") === wanted));
     const common = {
       images,
@@ -251,7 +301,6 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
         const unit = work[index];
         if (unit !== undefined) announce(unit, worker);
       },
-      onResult: addResult,
       onBoot: addBoot,
       onRefusal(): void {
         isEnvironmentAtFault = true;
@@ -261,14 +310,12 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     if (forQemu !== undefined && forQemu.length > 0 && mayGoOn()) {
       if (qemu === undefined) throw new Error("the plan has tests for QEMU, and nobody said how to start it");
       const { startFleet } = await import("../engines/qemu/fleet.ts");
-      fleet = startFleet({ ...common, ...qemu, units: forQemu });
-      await fleet.done;
+      await runRounds(forQemu, (round) => startFleet({ ...common, ...qemu, ...round }));
     }
     if (forCommands !== undefined && forCommands.length > 0 && mayGoOn()) {
       if (command === undefined) throw new Error("the plan has tests for an engine of the project, and nobody said how to start it");
       const { startCommandRun } = await import("../engines/command/command-engine.ts");
-      fleet = startCommandRun({ ...common, ...command, units: forCommands });
-      await fleet.done;
+      await runRounds(forCommands, (round) => startCommandRun({ ...common, ...command, ...round }));
     }
     fleet = null;
   }
@@ -311,8 +358,13 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       suites: plan.suites.map(({ name, file, target, engine, tests }) => ({ name, file, target, engine, tests })),
       tests: work.length,
       deselected: request.deselected,
+      ...(request.shard === undefined ? {} : { shard: request.shard }),
       startedAt: isoNow(),
     });
+    for (const [index, unit] of work.entries()) {
+      const known = settled.get(unit.id);
+      if (known !== undefined) release.add(index, known);
+    }
     await runHere();
     await runOutside();
     release.finish();

@@ -25,8 +25,12 @@ interface Range {
   takers: number;
 }
 
-/** `isTaken`: what somebody else runs. */
-export function createWorkQueue(work: readonly PlannedWork[], isTaken: (unit: PlannedWork) => boolean = () => false): WorkQueue {
+/** `isTaken`: what somebody else runs. `weigh`: what a unit is expected to take; the heaviest images then come first. */
+export function createWorkQueue(
+  work: readonly PlannedWork[],
+  isTaken: (unit: PlannedWork) => boolean = () => false,
+  weigh?: (unit: PlannedWork) => number,
+): WorkQueue {
   const ranges: Range[] = [];
   work.forEach((unit, index) => {
     if (isTaken(unit)) return;
@@ -35,6 +39,11 @@ export function createWorkQueue(work: readonly PlannedWork[], isTaken: (unit: Pl
     if (last !== undefined && last.image === image && last.end === index) ranges[ranges.length - 1] = { ...last, end: index + 1 };
     else ranges.push({ image, next: index, end: index + 1, takers: 0 });
   });
+  if (weigh !== undefined) {
+    const weightOf = ({ next, end }: Range): number => work.slice(next, end).reduce((sum, unit) => sum + weigh(unit), 0);
+    const weights = new Map(ranges.map((range) => [range, weightOf(range)]));
+    ranges.sort((a, b) => (weights.get(b) ?? 0) - (weights.get(a) ?? 0));
+  }
   const current = new Map<number, Range>();
   let left = ranges.reduce((sum, { next, end }) => sum + end - next, 0);
   /** Ranges before this one are done. */

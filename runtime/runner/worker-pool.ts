@@ -7,7 +7,7 @@ import type { TestFinished } from "../events.ts";
 import type { BootSpan } from "../engines/case-engine.ts";
 import type { EngineOptions } from "../engines/embedded.ts";
 import type { EngineImage } from "../engines/session.ts";
-import type { FromWorker, ToWorker, WorkUnit } from "./protocol.ts";
+import type { FromWorker, ToWorker, WorkerSetup, WorkUnit } from "./protocol.ts";
 
 export interface Batch {
   readonly image: number;
@@ -19,6 +19,8 @@ export interface PoolOptions {
   readonly engine: EngineOptions;
   /** Wall time without any progress after which a worker counts as hung. */
   readonly hangMs: number;
+  /** Each test runs so many times. */
+  readonly repeat: number;
   /** Cases of an image that are going to run in all workers together. */
   plannedCases(image: number): number;
   imageAt(image: number): EngineImage;
@@ -128,7 +130,9 @@ export function startPool(options: PoolOptions): WorkerPool {
     const progress = new SharedArrayBuffer(4);
     const current = new Int32Array(progress);
     current[0] = -1;
-    const thread = new Worker(new URL("./run.worker.ts", import.meta.url), { workerData: { options: options.engine, progress } });
+    const thread = new Worker(new URL("./run.worker.ts", import.meta.url), {
+      workerData: { options: options.engine, progress, repeat: options.repeat } satisfies WorkerSetup,
+    });
     const member: Member = { number, thread, progress: current, images: new Set(), batch: null, isReady: false, lastIndex: -1, lastChange: performance.now() };
     members.set(number, member);
     thread.on("message", (message: FromWorker) => {
