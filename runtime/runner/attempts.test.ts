@@ -65,7 +65,7 @@ test("an engine that does not repeat itself is found out", async () => {
   const results = [pass, pass, fail];
   let at = 0;
   const engine: CaseEngine = { run: () => Promise.resolve(results[at++] ?? pass), dispose() {} };
-  const item = { suite: 0, test: 0, case: 0, opensSuite: true, closesSuite: true, closesTable: false };
+  const item = { suite: 0, test: 0, case: 0, opensSuite: true, closesSuite: true, opensTable: false, closesTable: false };
   assert.equal((await runRepeatedly(engine, item, 3, true)).verdict, "nondeterministic");
   assert.equal(at, 3);
   at = 0;
