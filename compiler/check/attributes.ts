@@ -16,10 +16,10 @@ export interface Attributes {
   readonly flags: Readonly<Record<string, string>>;
 }
 
-export const ATTRIBUTES: readonly string[] = ["slow", "isolated", "tags", "timeout", "covers", "exits", "deviates"];
+export const ATTRIBUTES: readonly string[] = ["slow", "isolated", "no_leaks", "tags", "timeout", "covers", "exits", "deviates"];
 
 /** These are said of a test, for all its rows. */
-const TEST_ATTRIBUTES: readonly string[] = ["exits", "deviates"];
+const TEST_ATTRIBUTES: readonly string[] = ["exits", "deviates", "no_leaks"];
 const ROW_ATTRIBUTES: readonly string[] = ATTRIBUTES.filter((name) => !TEST_ATTRIBUTES.includes(name));
 
 export function checkAttributes(context: Context, attributes: readonly Attribute[], place: "test" | "row" = "test"): Attributes {
@@ -90,6 +90,15 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
         if (deviation !== null) flags[name] = [...(flags[name] === undefined ? [] : [flags[name]]), deviation].join("\n");
         break;
       }
+      case "no_leaks":
+        if (place === "row") {
+          fail(context, attribute.span, "E0408", "`@no_leaks` has no meaning before a row", { label: "not a test", help: "put it before the test" });
+          break;
+        }
+        if (attribute.args.length > 0)
+          fail(context, attribute.span, "E0504", `\`@no_leaks\` takes no arguments, found ${attribute.args.length}`, { help: "write `@no_leaks`" });
+        flags[name] = "";
+        break;
       case "slow":
       case "isolated":
         if (attribute.args.length > 0)

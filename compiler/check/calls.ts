@@ -36,6 +36,7 @@ const BUILTINS: ReadonlyMap<string, (context: Context, call: Call) => HExpr> = n
   ["sizeof", checkSizeof],
   ["edges", checkEdges],
   ["alloc", checkAlloc],
+  ["release", checkRelease],
 ]);
 
 export const BUILTIN_FUNCTIONS: readonly string[] = [...BUILTINS.keys(), "print"];
@@ -286,11 +287,9 @@ function checkEdges(context: Context, call: Call): HExpr {
 /** `alloc(T)` gives *T, `alloc([]T, n)` gives []T; released with the test. Zeroed. */
 function checkAlloc(context: Context, call: Call): HExpr {
   const type = typeArgument(context, call, "alloc", 2);
-  const heap = context.modules.lib("heap")?.names.get("allocate");
-  if (type === null || heap?.kind !== "fn") return errorExpr(call.span);
+  if (type === null) return errorExpr(call.span);
   const { span } = call;
   const usize = (value: number): HExpr => ({ kind: "const", value: intValue(BigInt(value)), type: USIZE, span });
-  const allocate = (bytes: HExpr, align: number): HExpr => ({ kind: "call", function: heap.function, args: [bytes, usize(align)], type: USIZE, span });
   if (type.kind === "slice") {
     const [, countExpr] = call.args;
     if (countExpr === undefined || call.args.length !== 2) {
@@ -300,12 +299,33 @@ function checkAlloc(context: Context, call: Call): HExpr {
     completeType(context, type.element);
     const shape = sizeOf(type.element, context.target.layout);
     const count = checkIndexValue(context, countExpr);
-    return { kind: "intrinsic", name: "slice.allocate", args: [count, usize(shape.size), usize(shape.align)], type, span };
+    return { kind: "intrinsic", name: "heap.acquire", args: [usize(shape.size), usize(shape.align), count], type, span };
   }
+  const pointer: Type = { kind: "pointer", target: type };
   if (call.args.length !== 1) {
     fail(context, span, "E0504", "`alloc` of one value takes its type only", { help: `several values are a slice: \`alloc([]${showType(type)}, n)\`` });
-    return errorExpr(span, { kind: "pointer", target: type });
+    return errorExpr(span, pointer);
   }
   const shape = sizeOf(type, context.target.layout);
-  return { kind: "convert", operand: allocate(usize(shape.size), shape.align), type: { kind: "pointer", target: type }, span };
+  return { kind: "intrinsic", name: "heap.acquire", args: [usize(shape.size), usize(shape.align)], type: pointer, span };
+}
+
+/** `release(p)`: what `alloc` gave is not used any more. */
+function checkRelease(context: Context, call: Call): HExpr {
+  const [arg] = call.args;
+  const { span } = call;
+  if (arg === undefined || call.args.length !== 1) {
+    fail(context, span, "E0504", `\`release\` takes what \`alloc\` gave, found ${counted(call.args.length, "argument")}`);
+    return errorExpr(span, VOID);
+  }
+  // A double release is a failure: what looks like a cleanup is a check.
+  context.inferred.checks = true;
+  const memory = checkExpr(context, arg);
+  const { kind } = memory.type;
+  if (kind !== "pointer" && kind !== "slice") {
+    if (kind !== "error")
+      fail(context, arg.span, "E0501", `\`release\` takes a pointer or a slice, found ${quote(memory.type)}`, { label: `this is ${quote(memory.type)}` });
+    return errorExpr(span, VOID);
+  }
+  return { kind: "intrinsic", name: "heap.release", args: [memory], type: VOID, span };
 }

@@ -115,7 +115,7 @@ export interface SiteOperand {
 }
 
 export interface Site {
-  readonly kind: "expect" | "assert" | "expect-trap" | "fail" | "skip" | "info" | "wait" | "xfail";
+  readonly kind: "expect" | "assert" | "expect-trap" | "fail" | "skip" | "info" | "wait" | "xfail" | "alloc" | "release";
   readonly file: number;
   readonly line: number;
   readonly column: number;

@@ -1,13 +1,14 @@
 // Checks: `expect` and its kin, decomposed so that a failure shows what each side was. The guest sends numbers only: the site, and
 // the operands' bits; the manifest's site says what they are. A passing check costs its condition and one counter.
 
-import { positionAt, textOf, type Span } from "../../grammar/source.ts";
-import type { Site, SiteOperand, ValueType } from "../images/manifest.ts";
+import { textOf } from "../../grammar/source.ts";
+import type { SiteOperand, ValueType } from "../images/manifest.ts";
 import type { HExpr, HStmt } from "../hir.ts";
 import { bitsOf, isAggregate, registersOf, scalarOf, sizeOf, valueTypeOf, type Type } from "../types.ts";
 import { lowerExpr, lowerScalar, type Capture } from "./expressions.ts";
 import type { FunctionBuilder, Value } from "./function-builder.ts";
 import { declareLocal, placeOfLocal, writePlace } from "./places.ts";
+import { oneLine, siteAt } from "./sites.ts";
 import { closureAddress } from "./statements.ts";
 import { lowerText } from "./text.ts";
 
@@ -18,8 +19,6 @@ interface Operand {
   readonly shown: ValueType;
   readonly text: string;
 }
-
-const oneLine = (text: string): string => text.replace(/\s+/g, " ").trim();
 
 /** Parts of a condition whose values tell why it failed. */
 function operandsOf(condition: HExpr): readonly HExpr[] {
@@ -197,22 +196,6 @@ function reportOperand(b: FunctionBuilder, operand: Operand, slot: number): void
     const scalar = type.kind === "regs" ? "addr" : scalarOf(type);
     b.callRuntime("report.value", [number, b.convert(value[0] ?? 0, scalar, "i64", false)]);
   }
-}
-
-function siteAt(b: FunctionBuilder, kind: Site["kind"], span: Span): Site {
-  const { line, column } = positionAt(span.source, span.start);
-  return {
-    kind,
-    file: b.module.file(span.source),
-    line,
-    column,
-    start: span.start,
-    end: span.end,
-    text: oneLine(textOf(span)),
-    operator: null,
-    operands: [],
-    expectedTrap: null,
-  };
 }
 
 // ---- Words ----

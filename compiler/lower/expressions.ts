@@ -24,6 +24,7 @@ import {
   scaled,
   storeTo,
 } from "./places.ts";
+import { lowerAlloc, lowerRelease } from "./memory.ts";
 import { readSystemRegister } from "./system-registers.ts";
 
 /** Values of expressions that a failing check reports, and whole registers behind the fields that were read. */
@@ -354,12 +355,8 @@ function lowerCall(b: FunctionBuilder, expr: HExpr & { kind: "call" | "call-indi
 }
 
 function lowerIntrinsic(b: FunctionBuilder, expr: HExpr & { kind: "intrinsic" }): Value {
-  if (expr.name === "slice.allocate") {
-    const [count, size, align] = expr.args.map((arg) => lowerScalar(b, arg));
-    const bytes = b.binary("mul", "addr", count ?? 0, size ?? 0);
-    const [pointer] = b.callRuntime("heap.allocate", [bytes, align ?? 0], ["addr"]);
-    return [pointer ?? 0, count ?? 0];
-  }
+  if (expr.name === "heap.acquire") return lowerAlloc(b, expr);
+  if (expr.name === "heap.release") return lowerRelease(b, expr);
   const mulh = /^bits\.(mulh_[su])$/.exec(expr.name);
   const row = findIntrinsic(mulh === null ? expr.name : "bits.mulh");
   if (row === undefined) throw new Error(`no intrinsic ${expr.name}`);

@@ -87,6 +87,8 @@ interface Issued {
   readonly teardowns: readonly MaybePromise<Judgement>[];
 }
 
+/** They are checks themselves. */
+const CHECKING_ATTRIBUTES = ["exits", "no_leaks"];
 const CONSOLE_LIMIT = 64 * 1024;
 const EXCUSED: ReadonlySet<Verdict> = new Set(["crash", "hung", "timeout", "fail"]);
 
@@ -253,8 +255,8 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
   /** What is no failure, and deserves a look all the same. */
   function warningsOf(verdict: Verdict, { transcript }: CallResult, test: ManifestTest): TestFinished["infos"] {
     const warn = (text: string) => [{ file: manifest.files[test.file] ?? "?", line: test.line, text, severity: "warning" as const }];
-    // A test that ends the machine is checked by that.
-    const checksNothing = verdict === "pass" && transcript.checks === 0 && test.attributes.exits === undefined;
+    const isCheckedByAttribute = CHECKING_ATTRIBUTES.some((name) => test.attributes[name] !== undefined);
+    const checksNothing = verdict === "pass" && transcript.checks === 0 && !isCheckedByAttribute;
     return checksNothing ? warn("passed without having checked anything") : [];
   }
 

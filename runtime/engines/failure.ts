@@ -167,6 +167,10 @@ function messageOf(context: ReportContext, site: Site, check: FailedCheck): stri
     }
     case "fail":
       return check.message === null || check.message === "" ? "failed" : check.message;
+    case "alloc":
+      return `memory of ${site.text}: ${check.message ?? "misused"}`;
+    case "release":
+      return `${site.text}: ${check.message ?? "refused"}`;
     case "expect":
     case "assert":
     case "wait":
@@ -193,7 +197,12 @@ const SITE_KINDS: Readonly<Record<Site["kind"], Failure["kind"]>> = {
   skip: "check",
   info: "check",
   xfail: "check",
+  alloc: "check",
+  release: "check",
 };
+
+/** What the guest says of them is the message itself, not a note below it. */
+const TELLS_ITSELF: ReadonlySet<Site["kind"]> = new Set(["fail", "alloc", "release"]);
 
 export function describeCheck(context: ReportContext, check: FailedCheck, phase: string): Failure {
   const site = context.manifest.sites[check.site];
@@ -208,9 +217,11 @@ export function describeCheck(context: ReportContext, check: FailedCheck, phase:
   const message = messageOf(context, site, check);
   const came = check.came !== null && check.came.class !== 0 ? check.came : null;
   const trapPlace = came === null ? null : symbolise(context, came.pc);
-  const kind = phase === "body" ? SITE_KINDS[site.kind] : phaseKind(phase, SITE_KINDS[site.kind]);
-  return makeFailure(kind, phase === "body" ? message : `${message} (in ${phase})`, {
-    note: site.kind === "fail" ? null : check.message,
+  // What became of memory is told when the test is over, and is its doing all the same.
+  const isOfBody = phase === "body" || site.kind === "alloc";
+  const kind = isOfBody ? SITE_KINDS[site.kind] : phaseKind(phase, SITE_KINDS[site.kind]);
+  return makeFailure(kind, isOfBody ? message : `${message} (in ${phase})`, {
+    note: TELLS_ITSELF.has(site.kind) ? null : check.message,
     frame: siteFrame(context, site, labelOf(context, site, check, sides)),
     related: trapPlace === null || trapPlace.frame === null ? [] : [{ text: "trapped here", frame: trapPlace.frame }],
     values,

@@ -32,9 +32,13 @@ function popcount(value: bigint): number {
 }
 
 const PAGE = 4096n;
+/** What `release` leaves behind (lib/heap.gspec). */
+const POISON = 0x6b;
+const POISON_HINT = "every byte is 0x6b, which is what memory holds after its `release`";
 
 /** Rows are tried in order; the first that fits is the hint. Values come as unsigned numbers of the width. */
 const NUMBER_HINTS: readonly ((pair: NumberPair) => string | null)[] = [
+  ({ got, bits }) => (bits >= 16 && got === lowBits(0x6b6b_6b6b_6b6b_6b6bn, bits) ? POISON_HINT : null),
   ({ expected, got, bits }) => {
     if (bits !== 64 || expected >> 32n === 0n || got !== lowBits(expected, 32)) return null;
     return "the upper half is zero: was a 32-bit operation used for a 64-bit value?";
@@ -104,6 +108,7 @@ function swapWords(bytes: Uint8Array, size: number): Uint8Array {
 }
 
 export function hintForBytes(expected: Uint8Array, got: Uint8Array): string | null {
+  if (got.length >= 2 && got.every((byte) => byte === POISON)) return POISON_HINT;
   if (got.length > 0 && expected.some((byte) => byte !== 0) && got.every((byte) => byte === 0)) {
     return "all zero: was the memory ever written?";
   }
