@@ -11,11 +11,9 @@ export interface BoardModel {
 export const BOARD_MODELS: readonly BoardModel[] = [
   { name: "acpi-ged", summary: "ACPI generic event device: power-off and reset of reduced-hardware PCs", manual: "ACPI 6.4, 5.6.9 and 4.8.3.7" },
   { name: "acpi-pm", summary: "ACPI power management: fixed event and control blocks, timer of 3.58 MHz", manual: "ACPI 6.4, 4.8.3" },
-  { name: "cfi-flash", summary: "NOR flash", manual: "Intel StrataFlash; JEDEC CFI 1.5" },
   { name: "cmos-rtc", summary: "real-time clock with CMOS memory", manual: "Motorola MC146818A" },
   { name: "debug-console", summary: "Bochs debug port: what is written goes to the host", manual: "QEMU hw/char/debugcon.c" },
   { name: "fdc", summary: "floppy controller without drives", manual: "Intel 82078 (290468)" },
-  { name: "fw-cfg", summary: "named blobs from QEMU: memory map, CPU count, ACPI tables", manual: "QEMU docs/specs/fw_cfg.txt" },
   { name: "gicv2", summary: "Arm generic interrupt controller 2", manual: "Arm IHI 0048B" },
   { name: "gicv3", summary: "Arm generic interrupt controller 3: distributor and redistributors", manual: "Arm IHI 0069G" },
   { name: "gicv3-its", summary: "interrupt translation service: messages to LPIs", manual: "Arm IHI 0069G, 5 and 12.18" },

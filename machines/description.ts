@@ -122,8 +122,11 @@ export type WireDescription =
   | { readonly kind: "cpu"; readonly pin: number; readonly cpu: number; readonly line: CpuLine }
   | { readonly kind: "cpus"; readonly pin: number; readonly stride: number; readonly line: CpuLine };
 
-/** Interrupt lines of a CPU; the index is the cause (docs/bytecode.md). */
-export const CPU_LINES = ["software", "timer", "external"] as const;
+/**
+ * Interrupt lines of a CPU; the index is the bit of `MachineCore.lines`, and the cause of bytecode CPUs (docs/bytecode.md), which have
+ * the first three. `supervisor_external` is RISC-V's second line from its PLIC, the bit SEIP of mip.
+ */
+export const CPU_LINES = ["software", "timer", "external", "supervisor_external"] as const;
 export type CpuLine = (typeof CPU_LINES)[number];
 
 /** What a spec may `need`, as written: `pci(0x1b36:0x0005)` is name `pci`, argument `0x1b36:0x0005`. */

@@ -187,7 +187,9 @@ const MISTAKES: readonly {
   {
     name: "a line that no CPU has",
     devices: `${UART}  plic0: { model: plic, at: { address: 1, size: 1 }, irq: cpu*.externl }\n`,
-    expected: ['board.yaml:11:59: device plic0: irq: a CPU has no line "externl"; did you mean "external"?; lines: software, timer, external'],
+    expected: [
+      'board.yaml:11:59: device plic0: irq: a CPU has no line "externl"; did you mean "external"?; lines: software, timer, external, supervisor_external',
+    ],
   },
   {
     name: "a CPU that cannot be",

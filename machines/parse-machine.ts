@@ -32,7 +32,7 @@ export interface ParseOptions {
 const NAME = /^[a-z][a-z0-9_]*$/;
 const MACHINE_NAME = /^[a-z][a-z0-9-]*$/;
 const CAPABILITY = /^([a-z][a-z0-9_]*)(?:\(([^()]+)\))?$/;
-const WIRE_TO_CPU = /^cpu(\*|[0-9]+)\.([a-z]+)$/;
+const WIRE_TO_CPU = /^cpu(\*|[0-9]+)\.([a-z_]+)$/;
 const WIRE_TO_DEVICE = /^([a-z][a-z0-9_]*):([0-9]+)$/;
 const CONFIG_REFERENCE = /^\$([a-z]+)(?:\*([1-9][0-9]*))?$/;
 const MAX_CPUS = 64;

@@ -1,9 +1,11 @@
 // The list of device models: what `guestspec devices` shows, what machine files may name, and what the fuzz loop picks up.
 // A model is known to the machine under its `name` only; adding one means writing its file and adding it here.
 
+import { cfiFlash } from "./cfi-flash.ts";
 import { clint } from "./clint.ts";
 import type { DeviceModel } from "./device.ts";
 import { edu } from "./edu.ts";
+import { fwCfg } from "./fw-cfg.ts";
 import { goldfishRtc } from "./goldfish-rtc.ts";
 import { msiFrame } from "./msi-frame.ts";
 import { pciHost } from "./pci-host.ts";
@@ -19,7 +21,20 @@ export type DeviceConfig = Readonly<Record<string, unknown>>;
 /** A model of any config. `create` takes what the machine file said. */
 export type AnyDeviceModel = DeviceModel<DeviceConfig>;
 
-export const deviceModels: readonly AnyDeviceModel[] = [clint, edu, goldfishRtc, msiFrame, pciHost, pciTestdev, plic, testFinisher, uart16550, virtioMmio];
+export const deviceModels: readonly AnyDeviceModel[] = [
+  cfiFlash,
+  clint,
+  edu,
+  fwCfg,
+  goldfishRtc,
+  msiFrame,
+  pciHost,
+  pciTestdev,
+  plic,
+  testFinisher,
+  uart16550,
+  virtioMmio,
+];
 
 const byName: ReadonlyMap<string, AnyDeviceModel> = new Map(deviceModels.map((model) => [model.name, model]));
 

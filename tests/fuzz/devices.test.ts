@@ -32,9 +32,11 @@ interface Subject {
 }
 
 const SUBJECTS: readonly Subject[] = [
+  { model: "cfi-flash", config: { size: 0x1_0000, blockSize: 0x1000 } },
   { model: "clint", config: { harts: 2 } },
   { model: "edu", config: {} },
   { model: "edu", config: { dmaMask: 0xffff_ffffn } },
+  { model: "fw-cfg", config: { cpus: 2 } },
   { model: "goldfish-rtc", config: { epochNanoseconds: "1577836800000000000" } },
   { model: "msi-frame", config: { base: 32, count: 8 } },
   { model: "pci-host", config: { buses: 1 } },
