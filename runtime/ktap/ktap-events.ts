@@ -2,9 +2,10 @@
 // part of a row's name. Results without such a place belong to a suite named as the log. So every reporter tells of a kernel's console as
 // of a run of our own, and of our own KTAP as of the run that it came from.
 
-import { EVENT_VERSION, isGood, VERDICTS, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
+import { EVENT_VERSION, isGood, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
 import { makeFailure } from "../engines/failure.ts";
 import { worst } from "../engines/verdict.ts";
+import { createCounts } from "../reporters/tally.ts";
 import { dedent, readFailures } from "./ktap-failures.ts";
 import { createKtapParser, isBad, type KtapNode, type KtapStep } from "./ktap-parser.ts";
 import { KTAP_PROBLEMS, type KtapProblem, type KtapProblemName } from "./ktap-problems.ts";
@@ -38,6 +39,14 @@ const PROTOCOL = "KTAP protocol";
 const OWN = /^(guestspec \S+), seed (.*)$/;
 const OWN_XPASS = "passed, but was expected to fail";
 const OWN_HUNG = "hung, ended by the host";
+/** What our reporter writes for verdicts without a directive. */
+const OWN_WORDS: readonly (readonly [string, Verdict])[] = [
+  ["crashed", "crash"],
+  ["not deterministic", "nondeterministic"],
+  ["flaky", "flaky"],
+  [OWN_XPASS, "xpass"],
+];
+const OWN_WORD = new RegExp(`^(?:${[...OWN_WORDS.map(([word]) => word), OWN_HUNG].join("|")}):? ?`);
 const OWN_INFO = /^info: (.*) \((.+):(\d+)\)$/;
 const OWN_RERUN = /^rerun +(.*)$/;
 const SPEED = /(?:^|\.)speed: (slow|very_slow)$/;
@@ -90,7 +99,7 @@ export function createKtapRun(options: KtapRunOptions): KtapRun {
   const startedAt = options.date();
   const since = options.now();
   const suites: RunStarted["suites"][number][] = [];
-  const counts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Record<Verdict, number>;
+  const counts = createCounts();
   const problems: KtapProblem[] = [];
   const leaves: KtapNode[] = [];
   const uniqueSuite = createNames();
@@ -135,18 +144,13 @@ export function createKtapRun(options: KtapRunOptions): KtapRun {
       case "ERROR":
         return "error";
       case undefined:
-        if (own !== null && /^crashed\b/.test(data)) return "crash";
-        if (own !== null && data.startsWith(OWN_XPASS)) return "xpass";
-        return isOk ? "pass" : "fail";
+        return OWN_WORDS.find(([word]) => own !== null && data.startsWith(word))?.[1] ?? (isOk ? "pass" : "fail");
     }
   }
 
   function reasonOf({ state, directive, data }: KtapNode, verdict: Verdict): string | null {
     if (state === "empty") return "no tests ran";
-    const text =
-      own === null
-        ? (directive?.reason ?? "")
-        : (directive?.reason ?? data).replace(/^crashed ?/, "").replace(new RegExp(`^${OWN_XPASS}(?:: )?|^${OWN_HUNG} ?`), "");
+    const text = own === null ? (directive?.reason ?? "") : (directive?.reason ?? data).replace(OWN_WORD, "");
     return text === "" || verdict === "pass" || verdict === "fail" ? null : text;
   }
 

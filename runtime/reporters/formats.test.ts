@@ -8,7 +8,7 @@ import { uuidOf } from "./ctrf.ts";
 import { escapeData, escapeMarkdown, escapeProperty } from "./github.ts";
 import { createReporter } from "./index.ts";
 import { escapeXml } from "./junit.ts";
-import { sanitiseName } from "./ktap.ts";
+import { sanitiseName } from "./ktap-dialects.ts";
 
 test("KTAP names hold neither `#` nor line ends, and are never empty", () => {
   assert.equal(sanitiseName("a # SKIP b"), "a %23 SKIP b");

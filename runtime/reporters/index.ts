@@ -1,6 +1,7 @@
 // The table of reporters. All but the default one are loaded when they are asked for and not before: a run that writes lines pays
 // neither for XML nor, above all, for React and Ink.
 import { createHumanReporter } from "./human.ts";
+import type { DIALECTS as DialectTable } from "./ktap-dialects.ts";
 import type { Reporter, ReporterOptions, Sink } from "./reporter.ts";
 
 export type { Reporter, ReporterOptions, RunActions, Sink, TerminalStreams } from "./reporter.ts";
@@ -10,6 +11,11 @@ interface ReporterEntry {
   /** One line for `--help`. */
   readonly summary: string;
   readonly create: (sink: Sink, options: ReporterOptions) => Promise<Reporter>;
+}
+
+async function createKtap(sink: Sink, name: keyof typeof DialectTable): Promise<Reporter> {
+  const [{ createKtapReporter }, { DIALECTS }] = await Promise.all([import("./ktap.ts"), import("./ktap-dialects.ts")]);
+  return createKtapReporter(sink, DIALECTS[name]);
 }
 
 const REPORTERS: readonly ReporterEntry[] = [
@@ -33,7 +39,27 @@ const REPORTERS: readonly ReporterEntry[] = [
   {
     name: "ktap",
     summary: "KTAP version 1, as the Linux kernel's tools read it",
-    create: async (sink) => (await import("./ktap.ts")).createKtapReporter(sink),
+    create: (sink) => createKtap(sink, "ktap"),
+  },
+  {
+    name: "ktap-kernel",
+    summary: "KTAP version 1 in four blanks a level, as KUnit writes it",
+    create: (sink) => createKtap(sink, "kernel"),
+  },
+  {
+    name: "ktap2",
+    summary: "the draft of KTAP version 2, with its metadata",
+    create: (sink) => createKtap(sink, "ktap2"),
+  },
+  {
+    name: "tap14",
+    summary: "TAP version 14, rows and tests as subtests",
+    create: (sink) => createKtap(sink, "tap14"),
+  },
+  {
+    name: "tap13",
+    summary: "TAP version 13, one flat list",
+    create: async (sink) => (await import("./tap13.ts")).createTap13Reporter(sink),
   },
   {
     name: "junit",

@@ -1,63 +1,12 @@
-// Strict KTAP version 1 (Linux, Documentation/dev-tools/ktap.rst): the version line and a plan at every level, two spaces a level,
-// numbers from 1, suites at the top, tests below, rows as subtests of their test. "# Subtest:" lines as KUnit prints them, so that
-// kunit.py names the blocks. Written as results come; a suite that runs beside another one is held back until its turn.
-import { isGood, type RunEvent, type SuiteFinished, type SuiteStarted, type TestFinished, type Verdict } from "../events.ts";
+// KTAP and TAP 14: the version line and a plan at every level, numbers from 1, suites at the top, tests below, rows as subtests of their test.
+// Strict KTAP version 1 (Linux, Documentation/dev-tools/ktap.rst) unless another dialect is asked for; "# Subtest:" lines as KUnit prints
+// them, so that kunit.py names the blocks. Written as results come; a suite that runs beside another one is held back until its turn.
+import { isGood, type RunEvent, type SuiteFinished, type SuiteStarted, type TestFinished } from "../events.ts";
 import { formatFailures } from "./failure-block.ts";
+import { formatMetadata, formatResultLine, formatYaml, nameIn, oneLine, type KtapDialect, type Outcome } from "./ktap-dialects.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, Sink } from "./reporter.ts";
 import { createCounts, failedOf, suiteKey, totalOf, worstOf, type Counts } from "./tally.ts";
-
-/** Descriptions end at `#` or the line's end, and there is no escape. A leading `- ` would be taken for TAP's separator. */
-export function sanitiseName(name: string): string {
-  const clean = name
-    .replace(/#/g, "%23")
-    .replace(/[\p{Cc}\u2028\u2029]+/gu, " ")
-    .trim()
-    .replace(/^-(?=\s|$)/, "%2d");
-  return clean === "" ? "(unnamed)" : clean;
-}
-
-function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim();
-}
-
-interface Outcome {
-  readonly verdict: Verdict;
-  readonly reason: string | null;
-}
-
-/** What follows `#` on a result line; `""`: nothing. XFAIL stands on `ok` lines, as the kernel's kselftest.h prints it. */
-function directiveOf({ verdict, reason }: Outcome): string {
-  const text = reason === null ? "" : ` ${oneLine(reason)}`;
-  switch (verdict) {
-    case "skip":
-      return `SKIP${text}`;
-    case "xfail":
-      return `XFAIL${text}`;
-    case "timeout":
-      return `TIMEOUT${text}`;
-    case "hung":
-      return `TIMEOUT hung, ended by the host${text}`;
-    case "error":
-      return `ERROR${text}`;
-    case "xpass":
-      return `passed, but was expected to fail${reason === null ? "" : `: ${oneLine(reason)}`}`;
-    case "crash":
-      return `crashed${text}`;
-    case "nondeterministic":
-      return `not deterministic${text}`;
-    case "flaky":
-      return `flaky${text}`;
-    case "fail":
-    case "pass":
-      return "";
-  }
-}
-
-function formatResultLine(number: number, name: string, outcome: Outcome): string {
-  const directive = directiveOf(outcome);
-  return `${isGood(outcome.verdict) ? "ok" : "not ok"} ${number} ${sanitiseName(name)}${directive === "" ? "" : ` # ${directive}`}`;
-}
 
 /** Rows of one test, told as subtests. */
 interface RowGroup {
@@ -79,7 +28,7 @@ interface OpenSuite {
   isFinished: boolean;
 }
 
-export function createKtapReporter(sink: Sink): Reporter {
+export function createKtapReporter(sink: Sink, dialect: KtapDialect): Reporter {
   const open: OpenSuite[] = [];
   /** Verdicts of results that came, and of all results written. */
   const seen = createCounts();
@@ -90,7 +39,7 @@ export function createKtapReporter(sink: Sink): Reporter {
   let suitesLeft: string[] = [];
 
   const write = (suite: OpenSuite, depth: number, line: string): void => {
-    const text = `${"  ".repeat(depth)}${line}`.trimEnd();
+    const text = `${dialect.indent.repeat(depth)}${line}`.trimEnd();
     if (open[0] === suite) sink.write(`${text}\n`);
     else suite.held.push(text);
   };
@@ -103,12 +52,23 @@ export function createKtapReporter(sink: Sink): Reporter {
     return { verdict: isGood(verdict) ? "pass" : "fail", reason: null };
   };
 
+  /** The first lines of a block, its plan apart. */
+  const openBlock = (suite: OpenSuite, depth: number, name: string): void => {
+    if (dialect.naming === "before") write(suite, depth - 1, `# Subtest: ${nameIn(dialect, name)}`);
+    if (dialect.repeatsVersion) write(suite, depth, dialect.version);
+    if (dialect.naming === "inside") write(suite, depth, `# Subtest: ${nameIn(dialect, name)}`);
+  };
+
+  const writeMetadata = (suite: OpenSuite, depth: number, name: string, rest: Readonly<Record<string, string>>): void => {
+    if (dialect.naming === "metadata") for (const line of formatMetadata(name, rest)) write(suite, depth, line);
+  };
+
   const endGroup = (suite: OpenSuite): void => {
     const { group } = suite;
     if (group === null) return;
     suite.group = null;
     fillGroup(suite, group);
-    write(suite, 1, formatResultLine(++suite.testNumber, group.test, groupVerdict(group)));
+    write(suite, 1, formatResultLine(dialect, ++suite.testNumber, group.test, groupVerdict(group)));
   };
 
   /** Results that the plan announced and the run did not reach. Never green by omission: they are skipped only in a run that is red. */
@@ -120,13 +80,13 @@ export function createKtapReporter(sink: Sink): Reporter {
       group.counts[outcome.verdict]++;
       suite.counts[outcome.verdict]++;
       written[outcome.verdict]++;
-      write(suite, 2, formatResultLine(totalOf(group.counts), `row ${totalOf(group.counts)}`, outcome));
+      write(suite, 2, formatResultLine(dialect, totalOf(group.counts), `row ${totalOf(group.counts)}`, outcome));
     }
   };
 
   const beginGroup = (suite: OpenSuite, test: string, planned: number): RowGroup => {
-    write(suite, 2, "KTAP version 1");
-    write(suite, 2, `# Subtest: ${sanitiseName(test)}`);
+    openBlock(suite, 2, test);
+    writeMetadata(suite, 2, test, {});
     write(suite, 2, `1..${planned}`);
     return { test, planned, counts: createCounts(), reason: undefined };
   };
@@ -141,6 +101,13 @@ export function createKtapReporter(sink: Sink): Reporter {
     for (const line of formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: true })) write(suite, depth, `# ${line.slice(2)}`);
   };
 
+  const writeTest = (suite: OpenSuite, depth: number, test: TestFinished, number: number, name: string): void => {
+    writeMetadata(suite, depth, name, { ktap_duration: `${(test.wallMs / 1000).toFixed(6)}s`, ktap_test_file: test.file, guestspec_id: test.id });
+    writeDiagnostics(suite, depth, test);
+    write(suite, depth, formatResultLine(dialect, number, name, test));
+    if (dialect.isTap) for (const line of formatYaml(test)) write(suite, depth, line);
+  };
+
   const addTest = (test: TestFinished): void => {
     const suite = open.find(({ started, isFinished }) => !isFinished && suiteKey(started) === suiteKey(test));
     if (suite === undefined) throw new Error(`a result of ${test.id} outside its suite`);
@@ -149,16 +116,14 @@ export function createKtapReporter(sink: Sink): Reporter {
     written[test.verdict]++;
     if (test.row === null) {
       endGroup(suite);
-      writeDiagnostics(suite, 1, test);
-      write(suite, 1, formatResultLine(++suite.testNumber, test.test, test));
+      writeTest(suite, 1, test, ++suite.testNumber, test.test);
       return;
     }
     if (suite.group !== null && suite.group.test !== test.test) endGroup(suite);
     const group = (suite.group ??= beginGroup(suite, test.test, plannedRows(suite)));
     group.counts[test.verdict]++;
     group.reason = group.reason === undefined || group.reason === test.reason ? test.reason : null;
-    writeDiagnostics(suite, 2, test);
-    write(suite, 2, formatResultLine(totalOf(group.counts), test.row, test));
+    writeTest(suite, 2, test, totalOf(group.counts), test.row);
     if (totalOf(group.counts) === group.planned) endGroup(suite);
   };
 
@@ -175,8 +140,8 @@ export function createKtapReporter(sink: Sink): Reporter {
       isFinished: false,
     };
     open.push(suite);
-    write(suite, 1, "KTAP version 1");
-    write(suite, 1, `# Subtest: ${sanitiseName(name)}`);
+    openBlock(suite, 1, name);
+    writeMetadata(suite, 1, name, { ktap_test_file: started.file, ktap_arch: started.target });
     write(suite, 1, `# file: ${oneLine(started.file)}`);
     write(suite, 1, `# target: ${oneLine(started.target)}/${oneLine(started.engine)}`);
     write(suite, 1, `1..${started.plan.length}`);
@@ -189,7 +154,7 @@ export function createKtapReporter(sink: Sink): Reporter {
       const outcome = missing();
       suite.counts[outcome.verdict]++;
       written[outcome.verdict]++;
-      write(suite, 1, formatResultLine(++suite.testNumber, next?.test ?? "", outcome));
+      write(suite, 1, formatResultLine(dialect, ++suite.testNumber, next?.test ?? "", outcome));
     }
     suite.isFinished = true;
     while (open[0]?.isFinished === true) {
@@ -204,10 +169,10 @@ export function createKtapReporter(sink: Sink): Reporter {
 
   /** The head of the queue has all its results: its own line may follow. */
   const closeHead = (suite: OpenSuite): void => {
-    write(suite, 0, `# ${sanitiseName(suite.name)}: ${formatTotals(suite.counts)}`);
+    write(suite, 0, `# ${nameIn(dialect, suite.name)}: ${formatTotals(suite.counts)}`);
     const verdict = worstOf(suite.counts) ?? "skip";
     const shown = verdict === "skip" ? "skip" : isGood(verdict) ? "pass" : "fail";
-    write(suite, 0, formatResultLine(++suiteNumber, suite.name, { verdict: shown, reason: null }));
+    write(suite, 0, formatResultLine(dialect, ++suiteNumber, suite.name, { verdict: shown, reason: null }));
   };
 
   const finishSuite = (event: SuiteFinished): void => {
@@ -228,7 +193,8 @@ export function createKtapReporter(sink: Sink): Reporter {
             entries.map((suite) => [suiteKey(suite), uses.get(suite.name) === 1 ? suite.name : `${suite.file}::${suite.name}@${suite.target}/${suite.engine}`]),
           );
           suitesLeft = entries.map(suiteKey);
-          sink.write(`KTAP version 1\n# ${oneLine(event.tool)}, seed ${oneLine(event.seed)}\n1..${event.suites.length}\n`);
+          const head = dialect.naming === "metadata" ? formatMetadata("main", {}) : [];
+          sink.write(`${[dialect.version, ...head, `# ${oneLine(event.tool)}, seed ${oneLine(event.seed)}`, `1..${event.suites.length}`].join("\n")}\n`);
           return;
         }
         case "suite-started":
@@ -247,13 +213,13 @@ export function createKtapReporter(sink: Sink): Reporter {
     finish(): void {
       if (!hasStarted) return;
       for (const suite of open.filter(({ isFinished }) => !isFinished)) completeSuite(suite);
-      for (const key of suitesLeft) sink.write(`${formatResultLine(++suiteNumber, names.get(key) ?? "", missing())}\n`);
+      for (const key of suitesLeft) sink.write(`${formatResultLine(dialect, ++suiteNumber, names.get(key) ?? "", missing())}\n`);
       sink.write(`# Totals: ${formatTotals(written)}\n`);
     },
   };
 }
 
 /** KUnit's form of a count: expected failures are passes to it, everything that fails a run is a failure. */
-function formatTotals(counts: Readonly<Counts>): string {
+export function formatTotals(counts: Readonly<Counts>): string {
   return `pass:${counts.pass + counts.flaky + counts.xfail} fail:${failedOf(counts)} skip:${counts.skip} total:${totalOf(counts)}`;
 }

@@ -124,8 +124,11 @@ test("KTAP of suites that run at the same time is that of suites one after the o
 test("KTAP is written as results come", async () => {
   const sink = createMemorySink();
   const cut = recordedRun.slice(0, 5);
-  const { createKtapReporter } = await import("../../runtime/reporters/ktap.ts");
-  const reporter = createKtapReporter(sink);
+  const [{ createKtapReporter }, { DIALECTS }] = await Promise.all([
+    import("../../runtime/reporters/ktap.ts"),
+    import("../../runtime/reporters/ktap-dialects.ts"),
+  ]);
+  const reporter = createKtapReporter(sink, DIALECTS.ktap);
   for (const event of cut) reporter.handle(event);
   assert.match(sink.text, /^ {4}not ok 2 wraps below zero$/m);
 });
