@@ -9,7 +9,7 @@ import type { SystemRegisters } from "../isa/machine-language.ts";
 import type { Attributes, CheckedNeed } from "./check/attributes.ts";
 import type { ConstValue } from "./check/constants.ts";
 import type { Reach } from "./check/reach.ts";
-import type { Register, RegisterField, RegsType, StructField, Type } from "./types.ts";
+import type { Register, RegisterField, RegsType, StructField, StructType, Type } from "./types.ts";
 
 export interface Local {
   readonly name: string;
@@ -49,6 +49,12 @@ export interface FunctionBody {
   readonly span: Span;
   /** A closure inside it reaches variables of its parents, so it must keep its own environment in memory. */
   keepsEnvironment: boolean;
+  /** A variable of a body around it that it reaches. */
+  captures?: Local;
+  /** A closure that is called as a function is, with parameters and a result. */
+  isStub?: true;
+  /** A test's body: its frame is there for as long as what stands in it. */
+  isTest?: true;
 }
 
 export interface HFunction {
@@ -58,6 +64,21 @@ export interface HFunction {
   type: { readonly params: readonly Type[]; readonly result: Type };
   /** Filled when its body is checked. */
   body: FunctionBody | null;
+  /** What is called while it is stubbed; only functions that some stub names have it. */
+  stub?: StubPoint;
+  /** The function itself, whatever stub it has. */
+  readonly realOf?: HFunction;
+}
+
+/** A function that stubs replace. */
+export interface StubPoint {
+  readonly function: HFunction;
+  /** Five words: the stub's code (0: none) and environment; whether those from before the test's body are kept, and they. */
+  readonly slot: Global;
+  /** A call in the log: `sequence` among all logged calls, then the arguments. */
+  readonly record: StructType;
+  /** The calls as a slice, and for how many there is room. */
+  readonly log: Global;
 }
 
 export interface HBlock {
@@ -95,6 +116,7 @@ export type HStmt =
   | { readonly kind: "break"; readonly span: Span }
   | { readonly kind: "continue"; readonly span: Span }
   | { readonly kind: "defer"; readonly body: FunctionBody; readonly span: Span }
+  | { readonly kind: "stub"; readonly point: StubPoint; readonly body: FunctionBody; readonly span: Span }
   /** In user mode, by the library's `user.run`; null: the target has none, and no test that runs gets here. */
   | { readonly kind: "user"; readonly run: HFunction | null; readonly body: FunctionBody; readonly span: Span }
   | {
@@ -362,4 +384,8 @@ export interface HSuite {
   readonly tables: readonly HTable[];
   /** What hooks and fixture reach. */
   readonly reach: Reach;
+  /** What its hooks and the tests that run stub. */
+  readonly stubs: readonly HFunction[];
+  /** Those whose calls are asked for. */
+  readonly logged: ReadonlySet<HFunction>;
 }

@@ -296,6 +296,7 @@ export type Stmt =
   | { readonly kind: "break"; readonly span: Span }
   | { readonly kind: "continue"; readonly span: Span }
   | DeferStmt
+  | StubStmt
   | CheckStmt
   | ExpectTrapStmt
   | WordStmt
@@ -375,6 +376,17 @@ export interface ReturnStmt {
 
 export interface DeferStmt {
   readonly kind: "defer";
+  readonly body: Block;
+  readonly span: Span;
+}
+
+/** `stub fn read_sensor(id: u8) -> u16 {..}`: runs instead of the function, or method `Struct.method`. */
+export interface StubStmt {
+  readonly kind: "stub";
+  /** A name, `module.name`, `Struct.method`. */
+  readonly target: Expr;
+  readonly params: readonly Param[];
+  readonly result: TypeExpr | null;
   readonly body: Block;
   readonly span: Span;
 }

@@ -78,7 +78,7 @@ export class DeclarationParser extends StatementParser {
   });
 
   #fnAfterName(name: Name, start: number, owner: Name | null): FnItem {
-    const { params, result } = this.subrule(0, this.signature, { ARGS: [owner] });
+    const { params, result } = this.subrule(0, this.signature, { ARGS: [owner === null ? null : this.typeNamed(null, owner)] });
     const on: Name[] = [];
     this.when(2, this.isWord(this.peek(1), "on"), () => {
       this.needWord(1, "on");
@@ -86,33 +86,6 @@ export class DeclarationParser extends StatementParser {
     });
     const body: Block = this.subrule(0, this.block);
     return { kind: "fn", name, params, result, body, on, span: this.spanFrom(start) };
-  }
-
-  /** Parameters and result; `owner` is what `self` points to. */
-  readonly signature = this.RULE("signature", (owner: Name | null): Pick<FnItem, "params" | "result"> => {
-    const open = this.need(0, T.LParen, "`(` and the parameters");
-    const params: Param[] = [];
-    this.commaList(0, T.RParen, () => params.push(this.#param(owner)));
-    this.needClose(0, T.RParen, open);
-    let result: TypeExpr | null = null;
-    this.when(1, this.isNext(T.Arrow), () => {
-      this.consume(0, T.Arrow);
-      result = this.subrule(0, this.type);
-    });
-    return { params, result };
-  });
-
-  /** `name: T`; in a method the first one may be `self`, whose type is a pointer to the struct. */
-  #param(owner: Name | null): Param {
-    const name = this.needName(2, "a parameter's name");
-    let type: TypeExpr | null = null;
-    this.when(3, owner === null || name.text !== "self" || this.isNext(T.Colon), () => {
-      this.need(0, T.Colon, "`:` and the parameter's type");
-      type = this.subrule(1, this.type);
-    });
-    if (type !== null) return { name, type };
-    const target: TypeExpr = { kind: "named-type", module: null, name: { text: owner?.text ?? "", span: name.span }, span: name.span };
-    return { name, type: { kind: "pointer-type", target, span: name.span } };
   }
 
   readonly constant: Rule<ConstItem> = this.RULE("constant", (): ConstItem => {
@@ -230,7 +203,7 @@ export class DeclarationParser extends StatementParser {
   readonly methodSignature = this.RULE("methodSignature", (owner: Name): MethodSignature => {
     const { startOffset } = this.need(0, T.Fn, "`fn` and a method's name");
     const name = this.needAnyWord(0, "a method's name");
-    const { params, result } = this.subrule(0, this.signature, { ARGS: [owner] });
+    const { params, result } = this.subrule(0, this.signature, { ARGS: [this.typeNamed(null, owner)] });
     const span = this.spanFrom(startOffset);
     const brace = this.peek(1);
     if (!this.RECORDING_PHASE && brace.tokenType === T.LCurly) {

@@ -14,9 +14,12 @@ import type {
   IfStmt,
   MatchStmt,
   Name,
+  NamedType,
+  Param,
   SkipStmt,
   Stmt,
   StringLiteral,
+  TypeExpr,
 } from "./ast.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
@@ -45,7 +48,7 @@ const contextualStarts: ReadonlyMap<string, { readonly type: TokenType; readonly
   ["wait", { type: T.WaitWord, isMeant: (next) => isIdent(next, "until"), wants: "`until`" }],
   ["when", { type: T.WhenWord, isMeant: (next) => isIdent(next, "target"), wants: "`target`" }],
   ["shared", { type: T.SharedWord, isMeant: (next) => next.tokenType === T.Var, wants: "`var`" }],
-  ["stub", { type: T.LaterWord, isMeant: (next) => next.tokenType === T.Fn, wants: "`fn`" }],
+  ["stub", { type: T.StubWord, isMeant: (next) => next.tokenType === T.Fn, wants: "`fn`" }],
   ["fault", { type: T.LaterWord, isMeant: (next) => next.tokenType === T.Ident, wants: "a device" }],
 ]);
 
@@ -73,6 +76,7 @@ const statementStarts: ReadonlySet<TokenType> = new Set([
   T.Break,
   T.Continue,
   T.DeferWord,
+  T.StubWord,
   T.Expect,
   T.Assert,
   T.FailWord,
@@ -108,6 +112,37 @@ const foreignWords: ReadonlyMap<string, string> = new Map([
 ]);
 
 export class StatementParser extends ExpressionParser {
+  /** Parameters and result; `owner` is what `self` points to. */
+  readonly signature = this.RULE("signature", (owner: NamedType | null): { params: readonly Param[]; result: TypeExpr | null } => {
+    const open = this.need(0, T.LParen, "`(` and the parameters");
+    const params: Param[] = [];
+    this.commaList(0, T.RParen, () => params.push(this.#param(owner)));
+    this.needClose(0, T.RParen, open);
+    let result: TypeExpr | null = null;
+    this.when(1, this.isNext(T.Arrow), () => {
+      this.consume(0, T.Arrow);
+      result = this.subrule(0, this.type);
+    });
+    return { params, result };
+  });
+
+  /** `name: T`; in a method the first one may be `self`, whose type is a pointer to the struct. */
+  #param(owner: NamedType | null): Param {
+    const name = this.needName(2, "a parameter's name");
+    let type: TypeExpr | null = null;
+    this.when(3, owner === null || name.text !== "self" || this.isNext(T.Colon), () => {
+      this.need(0, T.Colon, "`:` and the parameter's type");
+      type = this.subrule(1, this.type);
+    });
+    if (type !== null || owner === null) return { name, type: type ?? this.typeNamed(null, name) };
+    const target = { ...owner, name: { ...owner.name, span: name.span }, span: name.span };
+    return { name, type: { kind: "pointer-type", target, span: name.span } };
+  }
+
+  protected typeNamed(module: Name | null, name: Name): NamedType {
+    return { kind: "named-type", module, name, span: this.RECORDING_PHASE ? this.spanFrom(0) : name.span };
+  }
+
   /** Statements up to the end of the text: the code of a YAML cell. */
   readonly statements: Rule<Block> = this.RULE("statements", (): Block => {
     const list: Stmt[] = [];
@@ -221,6 +256,7 @@ export class StatementParser extends ExpressionParser {
         { ALT: () => this.subrule(0, this.returnStatement) },
         { ALT: () => this.subrule(0, this.jump) },
         { ALT: () => this.subrule(0, this.deferStatement) },
+        { ALT: () => this.subrule(0, this.stub) },
         { ALT: () => this.subrule(0, this.check) },
         { ALT: () => this.subrule(0, this.wordStatement) },
         { ALT: () => this.subrule(0, this.skipStatementRule) },
@@ -483,6 +519,34 @@ export class StatementParser extends ExpressionParser {
     const body = this.subrule(0, this.block);
     return { kind: "defer", body, span: this.spanFrom(startOffset) };
   });
+
+  readonly stub: Rule<Stmt> = this.RULE("stub", (): Stmt => {
+    const { startOffset } = this.need(0, T.StubWord);
+    this.need(0, T.Fn);
+    const names = [this.needName(0, "the name of a function")];
+    this.repeat(
+      0,
+      () => this.isNext(T.Dot),
+      () => {
+        this.consume(0, T.Dot);
+        names.push(this.needAnyWord(0, "a function's name"));
+      },
+    );
+    // What `self` points to, if this is a method: `Struct.method`, `module.Struct.method`.
+    const [struct, module] = names.slice(0, -1).toReversed();
+    const owner = struct === undefined ? null : this.typeNamed(module ?? null, struct);
+    const { params, result } = this.subrule(0, this.signature, { ARGS: [owner] });
+    const body = this.subrule(0, this.block);
+    return { kind: "stub", target: this.#path(names), params, result, body, span: this.spanFrom(startOffset) };
+  });
+
+  /** `a.b.c` as an expression. */
+  #path([first, ...rest]: readonly Name[]): Expr {
+    if (first === undefined) throw new Error("a path without names");
+    const root: Expr = { kind: "name", name: first.text, span: first.span };
+    if (this.RECORDING_PHASE) return root;
+    return rest.reduce<Expr>((object, name) => ({ kind: "member", object, name, span: { ...first.span, end: name.span.end } }), root);
+  }
 
   readonly userBlock: Rule<Stmt> = this.RULE("userBlock", (): Stmt => {
     const { startOffset } = this.need(0, T.UserWord);

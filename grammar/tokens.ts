@@ -103,6 +103,7 @@ export const OnWord = contextual("on");
 export const RegsWord = contextual("regs");
 export const SharedWord = contextual("shared");
 export const SkipWord = contextual("skip");
+export const StubWord = contextual("stub");
 export const SuiteWord = contextual("suite");
 export const TableWord = contextual("table");
 export const TestWord = contextual("test");
@@ -178,7 +179,6 @@ export const itemWords = ["suite", "use", "fn", "const", "var", "shared", "struc
 export const laterWords: ReadonlyMap<string, string> = new Map([
   ["litmus", "write the CPUs' code in `cpu` blocks of a test and check the outcome after them"],
   ["fake", "write a struct with the methods of the faked one"],
-  ["stub", "pass the function in as a `fn(..)` value"],
   ["device", "the embedded machine's own device models can be tested now"],
   ["fault", "there is no fault injection yet"],
   ["link", "functions from object files cannot be linked yet"],
@@ -198,6 +198,7 @@ export const statementWords = [
   "break",
   "continue",
   "defer",
+  "stub",
   "expect",
   "assert",
   "fail",

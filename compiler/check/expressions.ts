@@ -299,7 +299,11 @@ function localValue(context: Context, local: Local, span: Span): HExpr {
 /** The local is reached from a closure: it lives in its owner's frame, and the bodies in between keep their way out to it. */
 function capture(from: FunctionBody, local: Local): void {
   local.inMemory = true;
-  for (let body: FunctionBody | null = from.parent; body !== null && body !== local.owner; body = body.parent) body.keepsEnvironment = true;
+  from.captures ??= local;
+  for (let body: FunctionBody | null = from.parent; body !== null && body !== local.owner; body = body.parent) {
+    body.keepsEnvironment = true;
+    body.captures ??= local;
+  }
 }
 
 function checkArray(context: Context, expr: Expr & { kind: "array" }, expected: Type | null): HExpr {

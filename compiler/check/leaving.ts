@@ -34,6 +34,7 @@ function statementLeaves(statement: HStmt): boolean {
     case "break":
     case "continue":
     case "defer":
+    case "stub":
     case "user":
     case "check":
     case "expect-trap":

@@ -13,6 +13,7 @@ import { fieldOf, hasField, methodOf, namesIn } from "./interfaces.ts";
 import { INTRINSICS, INTRINSIC_NAMESPACES, findIntrinsic } from "./intrinsics.ts";
 import { completeType } from "./resolve-types.ts";
 import { isLost, lookUp, moduleScope, type Module } from "./scope.ts";
+import { checkCalls, functionNamed } from "./stubs.ts";
 import { systemRegister } from "./system-registers.ts";
 
 type Member = Expr & { kind: "member" };
@@ -36,6 +37,8 @@ export function checkMember(context: Context, expr: Member): HExpr {
   if (path !== null) return machineConstant(context, path, expr);
   const register = systemRegister(context, expr);
   if (register !== null) return register;
+  const called = expr.name.text === "calls" ? functionNamed(context, expr.object) : null;
+  if (called !== null) return checkCalls(context, called, span);
   const module = moduleNamed(context, expr.object);
   if (module !== null) {
     const symbol = module.names.get(expr.name.text);

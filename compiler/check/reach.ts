@@ -4,6 +4,7 @@
 
 import type { Span } from "../../grammar/source.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { HFunction } from "../hir.ts";
 import { formatNeed } from "../../machines/needs.ts";
 import type { CheckedNeed } from "./attributes.ts";
 import { fail, type Context, type Extra } from "./context.ts";
@@ -15,16 +16,22 @@ export interface Reach {
   /** Told where a test that runs here reaches them. */
   readonly absent: Set<Diagnostic>;
   readonly functions: Set<FnEntry>;
+  /** Functions that it stubs. */
+  readonly stubs: Set<HFunction>;
+  /** Functions whose calls it asks for, and where first. */
+  readonly logs: Map<HFunction, Span>;
 }
 
 export function createReach(): Reach {
-  return { needs: new Map(), absent: new Set(), functions: new Set() };
+  return { needs: new Map(), absent: new Set(), functions: new Set(), stubs: new Set(), logs: new Map() };
 }
 
 function include(into: Reach, from: Reach): void {
   for (const [text, need] of from.needs) if (!into.needs.has(text)) into.needs.set(text, need);
   for (const diagnostic of from.absent) into.absent.add(diagnostic);
   for (const entry of from.functions) into.functions.add(entry);
+  for (const fn of from.stubs) into.stubs.add(fn);
+  for (const [fn, span] of from.logs) if (!into.logs.has(fn)) into.logs.set(fn, span);
 }
 
 /** Uses what `from` was worked out for: a constant, a variable, a table. */

@@ -2,22 +2,30 @@
 // others reach is left out of the image and may name what does not exist here; what these reach must exist. Needs that code
 // implies become needs of the test, so that reports give them as the reason.
 
-import type { FunctionBody, HSuite, HTest } from "../hir.ts";
+import type { FunctionBody, HFunction, HSuite, HTest } from "../hir.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import type { Context } from "./context.ts";
+import type { Span } from "../../grammar/source.ts";
+import { fail, type Context } from "./context.ts";
 import { functionsOf } from "./declarations.ts";
 import { closeReach, createReach, failUnskippable, type Reach } from "./reach.ts";
 
 export function finishSuite(context: Context, suite: HSuite): HSuite {
   const told = new Set<Diagnostic>();
+  const stubs = new Set<HFunction>();
+  const logs = new Map<HFunction, Span>();
   const tests = suite.tests.map((test): HTest => {
     const reach = closeReach(suite.reach, test.reach);
     const needs = [...test.needs, ...inferredNeeds(test, reach)];
     const unmet = reasonOf(context, { ...test, needs });
-    if (unmet === null) for (const diagnostic of reach.absent) told.add(diagnostic);
+    if (unmet === null) {
+      for (const diagnostic of reach.absent) told.add(diagnostic);
+      for (const fn of reach.stubs) stubs.add(fn);
+      for (const [fn, span] of reach.logs) if (!logs.has(fn)) logs.set(fn, span);
+    }
     return { ...test, needs, unmet };
   });
   for (const diagnostic of told) context.report(diagnostic);
+  for (const [fn, span] of logs) if (!stubs.has(fn)) failUnstubbed(context, fn, span);
   const runs = tests.filter(({ unmet }) => unmet === null);
   for (const table of suite.tables) {
     if (runs.some((test) => test.table === table)) continue;
@@ -32,7 +40,17 @@ export function finishSuite(context: Context, suite: HSuite): HSuite {
     teardown: hook(suite.teardown),
     fixtureSetup: hook(suite.fixtureSetup),
     fixtureTeardown: hook(suite.fixtureTeardown),
+    stubs: [...stubs],
+    logged: new Set(logs.keys()),
   };
+}
+
+function failUnstubbed(context: Context, fn: HFunction, span: Span): void {
+  fail(context, span, "E0554", `\`${fn.name}\` has no log: no test of this suite stubs it`, {
+    label: "calls are logged while a stub stands",
+    related: [{ span: fn.span, text: "declared here" }],
+    help: `to log the calls of the function itself, stub it with itself: \`stub fn ${fn.name}(..) { return real(..) }\``,
+  });
 }
 
 /** The library's modules, and functions of others, that every image has whatever its tests reach. */

@@ -16,6 +16,7 @@ import { checkMatch } from "./match.ts";
 import { checkPlace } from "./places.ts";
 import { addNeed, failAbsent } from "./reach.ts";
 import { completeType, resolveSized } from "./resolve-types.ts";
+import { checkStub } from "./stubs.ts";
 import { checkTrapName } from "./traps.ts";
 import { innerScope, isLost, lookUp, visibleNames } from "./scope.ts";
 
@@ -128,6 +129,8 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
     case "defer":
       context.cleanups.any = true;
       return [{ kind: "defer", body: checkClosure(context, "defer", statement.body), span }];
+    case "stub":
+      return checkStub(context, bodyOf(context), statement);
     case "user":
       return [checkUser(context, statement.body, span)];
     case "check": {
@@ -322,7 +325,7 @@ function checkFor(context: Context, statement: Stmt & { kind: "for" }): readonly
 function checkReturn(context: Context, statement: Stmt & { kind: "return" }): readonly HStmt[] {
   const body = bodyOf(context);
   const { span } = statement;
-  if (body.parent !== null) {
+  if (body.parent !== null && body.isStub !== true) {
     fail(
       context,
       { source: span.source, start: span.start, end: span.start + "return".length },

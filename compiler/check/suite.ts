@@ -80,6 +80,8 @@ export function checkSuite(context: Context, module: Module): HSuite | null {
     fixtureVars: fixture.vars,
     tables,
     reach,
+    stubs: [],
+    logged: new Set(),
   };
 }
 
@@ -177,6 +179,7 @@ function checkTest(from: Context, item: TestItem, common: Common): HTest {
   });
   const name = templateText(item);
   const body = createBody(name, item.span, null, VOID);
+  body.isTest = true;
   const sources: { readonly source: HSource; readonly candidates: readonly Candidate[]; readonly table: HTable | null }[] = [];
   const params: Local[] = [];
   for (const written of item.sources) {

@@ -713,6 +713,110 @@ interface Sensor {
 
 fn twice(sensor: *Sensor) -> u16 { return 2 * sensor.read() }`,
   ),
+  entry(
+    "E0550",
+    "not a function to stub",
+    "`stub fn` replaces a function of the program: one of the file or of a file that it uses, `module.name` of the library, or a method, `Struct.name`. Instructions (`peek.u32`), built-in functions and function values cannot be replaced.",
+    `
+test "reads" {
+  stub fn peek.u32(_address: usize) -> u32 { return 5 }
+  expect peek.u32(machine.ram.base) == 5
+}`,
+    `
+fn status(base: usize) -> u32 { return peek.u32(base + 4) }
+
+test "reads" {
+  stub fn status(_base: usize) -> u32 { return 5 }
+  expect status(machine.ram.base) == 5
+}`,
+  ),
+  entry(
+    "E0551",
+    "stub with another signature",
+    "Callers do not know of the stub, so it has the parameters and the result of what it replaces. The names of its parameters are its own.",
+    `
+fn read(id: u8) -> u16 { return id as u16 }
+
+test "reads" {
+  stub fn read(id: u8) -> u32 { return 7 }
+  expect read(1) == 7
+}`,
+    `
+fn read(id: u8) -> u16 { return id as u16 }
+
+test "reads" {
+  stub fn read(_id: u8) -> u16 { return 7 }
+  expect read(1) == 7
+}`,
+  ),
+  entry(
+    "E0552",
+    "function that cannot be stubbed",
+    "The modules that run and report tests (`runtime`, `report`, `format`, `console`, `trap` and those of native images) are what a failing stub is told by, so they stay what they are.",
+    `
+test "prints nothing" {
+  stub fn console.put(_byte: u8) {}
+  expect true
+}`,
+    `
+fn put(byte: u8) { console.put(byte) }
+
+test "prints nothing" {
+  stub fn put(_byte: u8) {}
+  put('a')
+  expect true
+}`,
+  ),
+  entry(
+    "E0553",
+    "stub that outlives a variable",
+    "A stub stands until the test's body ends. In the body it may use the body's variables. A function, a fixture's `setup` or a block that runs elsewhere ends before, with its variables; what stands there uses variables of the file or of the fixture.",
+    `
+fn read() -> u16 { return 0 }
+
+fn fix(value: u16) {
+  stub fn read() -> u16 { return value }
+}
+
+test "reads" {
+  fix(7)
+  expect read() == 7
+}`,
+    `
+fn read() -> u16 { return 0 }
+
+var fixed: u16
+
+fn fix(value: u16) {
+  fixed = value
+  stub fn read() -> u16 { return fixed }
+}
+
+test "reads" {
+  fix(7)
+  expect read() == 7
+}`,
+  ),
+  entry(
+    "E0554",
+    "log of a function that is not stubbed",
+    "`f.calls` holds the calls that stubs of `f` got. A function that no test of the suite stubs is called directly, and nothing sees its calls. A stub that calls `real` logs without changing anything.",
+    `
+fn read(id: u8) -> u16 { return id as u16 }
+
+test "reads once" {
+  expect read(1) == 1
+  expect read.calls.len == 1
+}`,
+    `
+fn read(id: u8) -> u16 { return id as u16 }
+
+test "reads once" {
+  stub fn read(id: u8) -> u16 { return real(id) }
+  expect read(1) == 1
+  expect read.calls.len == 1
+}`,
+  ),
 
   // ---- Needs and targets ----
   entry(

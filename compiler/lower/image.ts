@@ -18,6 +18,7 @@ import { lowerFunction } from "./function.ts";
 import { ModuleBuilder } from "./module-builder.ts";
 import { loadFrom, scaled } from "./places.ts";
 import { lowerInitial } from "./statements.ts";
+import { endStubs, keepStubs, resetSequence, stubFunctions } from "./stubs.ts";
 import type { LoweringCache, Origin } from "./units.ts";
 
 /** Why an image that runs by itself leaves a test with `@exits` out: the tests behind it would never come. */
@@ -57,6 +58,7 @@ export function lowerImage(program: Program, suite: HSuite, target: ImageTarget,
     return symbol.function;
   };
   const builder = new ModuleBuilder(context.target.layout, lowerFunction, langItem, target.native?.libraryOperations ?? NO_OPERATIONS, cache);
+  stubFunctions(builder, suite);
   const runtime = new RuntimeTables(program, builder);
   runtime.fill(suite);
   const index = (name: string): number => builder.functionOfDeclared(langItem(name));
@@ -181,7 +183,7 @@ class RuntimeTables {
       teardown: fnOf(suite.teardown),
       fixture_reset: { kind: "function", function: reset },
       fixture_setup: fnOf(suite.fixtureSetup),
-      fixture_teardown: fnOf(suite.fixtureTeardown),
+      fixture_teardown: suite.stubs.length === 0 ? fnOf(suite.fixtureTeardown) : { kind: "function", function: this.teardownWithStubs(suite) },
     });
     const names = this.texts;
     const cases: ConstValue[] = [];
@@ -201,7 +203,9 @@ class RuntimeTables {
         `${test.name}: case`,
         test.span,
         (b) => {
-          if (test.unmet === null) this.dispatch(b, test);
+          if (test.unmet !== null) return;
+          keepStubs(b, suite);
+          this.dispatch(b, test);
         },
         ["addr"],
       );
@@ -300,7 +304,17 @@ class RuntimeTables {
     return { name, span, type: { params: [], result: { kind: "void" } }, body };
   }
 
+  /** What the test's body has stubbed ends before the teardown. */
+  private teardownWithStubs(suite: HSuite): HFunction {
+    const { fixtureTeardown: body } = suite;
+    return this.synthesize(`${suite.name}: stubs end`, body?.span ?? suite.span, (b) => {
+      endStubs(b, suite);
+      if (body !== null) b.call(this.builder.functionOf(body), [], []);
+    });
+  }
+
   private resetFixture(b: FunctionBuilder, suite: HSuite): void {
+    resetSequence(b, suite);
     for (const global of suite.fixtureVars) {
       const { size } = sizeOf(global.type, this.builder.layout);
       const initial =

@@ -59,6 +59,8 @@ export class ModuleBuilder {
   private readonly origins: (Origin | null)[] = [];
   private readonly pending: { readonly index: number; readonly make: MakeFunction }[] = [];
   private readonly indices = new Map<FunctionBody, number>();
+  private readonly stubs = new Map<FunctionBody, (real: number) => BytecodeFunction>();
+  private readonly reals = new Map<FunctionBody, number>();
   private readonly symbols: DataSymbol[] = [];
   private readonly symbolNames = new Map<string, number>();
   private readonly globals = new Map<Global, number>();
@@ -99,13 +101,27 @@ export class ModuleBuilder {
 
   /** Index of a body's function; asks for its code the first time. */
   functionOf(body: FunctionBody): number {
-    const number = this.indices.get(body) ?? this.addFunction(body, () => this.makeFunction(body));
+    const number = this.indices.get(body) ?? this.addFunction(body, () => this.makeChoice(body) ?? this.makeFunction(body));
     const { recording } = this;
     if (recording !== null && !recording.functions.has(number)) {
       recording.functions.add(number);
       recording.requests.push({ kind: "function", number, body });
     }
     return number;
+  }
+
+  /** The function itself, where `functionOf` gives what chooses between it and its stubs. */
+  private realFunctionOf(body: FunctionBody): number {
+    if (!this.stubs.has(body)) return this.functionOf(body);
+    // Units know functions by their bodies, and this one's stands for the choice.
+    if (this.recording !== null) this.recording.isShareable = false;
+    const known = this.reals.get(body);
+    if (known !== undefined) return known;
+    const index = this.functions.length;
+    this.functions.push(null);
+    this.reals.set(body, index);
+    this.pending.push({ index, make: () => this.makeFunction(body) });
+    return index;
   }
 
   private makeFunction(body: FunctionBody): MadeFunction {
@@ -136,6 +152,17 @@ export class ModuleBuilder {
     };
     units.set(body, unit);
     return { fn, origin: { unit, numbers: null } };
+  }
+
+  /** The code in the place of a function that is stubbed. */
+  private makeChoice(body: FunctionBody): MadeFunction | null {
+    const choose = this.stubs.get(body);
+    return choose === undefined ? null : { fn: choose(this.realFunctionOf(body)), origin: null };
+  }
+
+  /** From here on all calls of the body's function go to what `choose` makes; it is given the number of the function itself. */
+  addStub(body: FunctionBody, choose: (real: number) => BytecodeFunction): void {
+    this.stubs.set(body, choose);
   }
 
   /** Makes something without noting what it asks for itself: that goes without saying. */
@@ -170,8 +197,9 @@ export class ModuleBuilder {
   }
 
   functionOfDeclared(fn: HFunction): number {
-    if (fn.body === null) throw new Error(`function ${fn.name} has no checked body`);
-    return this.functionOf(fn.body);
+    const { body } = fn.realOf ?? fn;
+    if (body === null) throw new Error(`function ${fn.name} has no checked body`);
+    return fn.realOf === undefined ? this.functionOf(body) : this.realFunctionOf(body);
   }
 
   /** A function of the library that lowering itself calls, `report.failed`. */

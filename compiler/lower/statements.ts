@@ -25,6 +25,7 @@ import {
   writePlace,
   writeRegister,
 } from "./places.ts";
+import { lowerStub } from "./stubs.ts";
 import { updateSystemRegister, writeSystemRegister } from "./system-registers.ts";
 import { lowerText } from "./text.ts";
 
@@ -109,6 +110,9 @@ function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
     case "defer":
       b.span = statement.span;
       pushCleanup(b, closureAddress(b, statement.body), b.frameAddress(0));
+      return;
+    case "stub":
+      lowerStub(b, statement);
       return;
     case "user":
       b.span = statement.span;

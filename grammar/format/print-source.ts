@@ -478,6 +478,10 @@ class SourcePrinter {
         return statement.kind;
       case "defer":
         return this.#headed("defer", statement.body, indent);
+      case "stub": {
+        const head = this.#signature({ ...statement, name: { text: printExpr(context, statement.target, indent, 0), span: statement.target.span } }, "", indent);
+        return this.#headed(`stub ${head}`, statement.body, indent);
+      }
       case "user":
         return this.#headed("user", statement.body, indent);
       case "check": {

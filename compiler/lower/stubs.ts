@@ -1,0 +1,110 @@
+// Stubs as code. In the image of a suite that stubs a function, that function's number is a short one which looks into the slot: a
+// stub's code and environment, or nothing, and then the function itself is called. What a test's body stubs is taken back before the
+// teardown; the slot keeps for that what stood before the body. Images of other suites have none of this.
+
+import type { BytecodeFunction, ScalarType } from "../../isa/bytecode/module.ts";
+import type { HFunction, HStmt, HSuite, StubPoint } from "../hir.ts";
+import { isAggregate, registersOf, sizeOf } from "../types.ts";
+import { FunctionBuilder } from "./function-builder.ts";
+import type { ModuleBuilder } from "./module-builder.ts";
+import { scaled, storeTo } from "./places.ts";
+import { closureAddress } from "./statements.ts";
+
+/** The words of a slot. */
+const CODE = 0;
+const ENVIRONMENT = 1;
+const IS_SAVED = 2;
+const SAVED_CODE = 3;
+const SAVED_ENVIRONMENT = 4;
+
+function load(b: FunctionBuilder, base: number, word: number): number {
+  const dst = b.temp("addr");
+  b.emit("load", { type: "addr", dst: [dst], src: [base], imm: [word * b.module.layout.addressBytes] });
+  return dst;
+}
+
+function store(b: FunctionBuilder, base: number, word: number, value: number): void {
+  b.emit("store", { type: "addr", src: [base, value], imm: [word * b.module.layout.addressBytes] });
+}
+
+const slotOf = (b: FunctionBuilder, { slot }: StubPoint): number => b.symbolAddress(b.module.symbolOf(slot));
+
+/** `stub fn f(..) {..}`: the code comes last, as another CPU may look at any time. */
+export function lowerStub(b: FunctionBuilder, { point, body, span }: HStmt & { kind: "stub" }): void {
+  b.span = span;
+  const slot = slotOf(b, point);
+  store(b, slot, ENVIRONMENT, b.frameAddress(0));
+  store(b, slot, CODE, closureAddress(b, body));
+}
+
+/** Puts the choices in the place of the functions that the suite stubs. */
+export function stubFunctions(module: ModuleBuilder, suite: HSuite): void {
+  for (const fn of suite.stubs) {
+    const { body, stub } = fn;
+    if (body === null || stub === undefined) throw new Error(`${fn.name} cannot be stubbed`);
+    module.addStub(body, (real) => lowerChoice(module, fn, stub, real, suite.logged.has(fn)));
+  }
+}
+
+function lowerChoice(module: ModuleBuilder, fn: HFunction, stub: StubPoint, real: number, isLogged: boolean): BytecodeFunction {
+  const returnsAggregate = isAggregate(fn.type.result);
+  const params: ScalarType[] = [...(returnsAggregate ? (["addr"] as const) : []), ...fn.type.params.flatMap((type) => registersOf(type))];
+  const results = returnsAggregate ? [] : registersOf(fn.type.result);
+  const b = new FunctionBuilder(module, `${fn.name}: stub or itself`, { params, results }, null, fn.span);
+  const given = params.map((_, register) => register);
+  const slot = slotOf(b, stub);
+  const code = load(b, slot, CODE);
+  b.open("if", b.binary("ne", "addr", code, b.constant("addr", 0n)));
+  if (isLogged) b.statement(() => lowerLog(b, fn, stub, returnsAggregate ? given.slice(1) : given));
+  const dst = results.map((type) => b.temp(type));
+  b.emit("call_indirect", { dst, src: [code, load(b, slot, ENVIRONMENT), ...given], imm: [module.signature({ params: ["addr", ...params], results })] });
+  b.emit("return", { src: dst });
+  b.close();
+  b.emit("return", { src: b.call(real, results, given) });
+  return b.finish();
+}
+
+/** Arguments as they are now: what a slice refers to may have changed when somebody looks. */
+function lowerLog(b: FunctionBuilder, fn: HFunction, { record, log }: StubPoint, given: readonly number[]): void {
+  const { layout } = b.module;
+  const [at = 0] = b.callRuntime("call_log.append", [b.symbolAddress(b.module.symbolOf(log)), b.constant("addr", BigInt(record.size))], ["addr"]);
+  let next = 0;
+  fn.type.params.forEach((type, i) => {
+    const registers = registersOf(type).map(() => given[next++] ?? 0);
+    const [start = 0, length = 0] = registers;
+    const kept =
+      type.kind === "slice"
+        ? [b.callRuntime("call_log.keep", [start, scaled(b, length, sizeOf(type.element, layout).size)], ["addr"])[0] ?? 0, length]
+        : registers;
+    storeTo(b, type, at, record.fields[i + 1]?.offset ?? 0, kept);
+  });
+}
+
+function forSlots(b: FunctionBuilder, suite: HSuite, emit: (slot: number) => void): void {
+  for (const { stub } of suite.stubs) if (stub !== undefined) b.statement(() => emit(slotOf(b, stub)));
+}
+
+/** Before a test's body. */
+export function keepStubs(b: FunctionBuilder, suite: HSuite): void {
+  forSlots(b, suite, (slot) => {
+    store(b, slot, SAVED_CODE, load(b, slot, CODE));
+    store(b, slot, SAVED_ENVIRONMENT, load(b, slot, ENVIRONMENT));
+    store(b, slot, IS_SAVED, b.constant("addr", 1n));
+  });
+}
+
+/** After it, however it ended. When the set-up failed it has not run, and what the set-up has stubbed stays. */
+export function endStubs(b: FunctionBuilder, suite: HSuite): void {
+  forSlots(b, suite, (slot) => {
+    b.open("if", b.binary("ne", "addr", load(b, slot, IS_SAVED), b.constant("addr", 0n)));
+    store(b, slot, CODE, load(b, slot, SAVED_CODE));
+    store(b, slot, ENVIRONMENT, load(b, slot, SAVED_ENVIRONMENT));
+    store(b, slot, IS_SAVED, b.constant("addr", 0n));
+    b.close();
+  });
+}
+
+/** Before everything: the sequence of logged calls begins anew. */
+export function resetSequence(b: FunctionBuilder, suite: HSuite): void {
+  if (suite.logged.size > 0) b.statement(() => b.callRuntime("call_log.reset", []));
+}
