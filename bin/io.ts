@@ -36,15 +36,24 @@ function mayBeTerminal(descriptor: number): boolean {
   }
 }
 
+/** The reader has gone: `guestspec list | head`. */
+function isReaderGone(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EPIPE";
+}
+
 const waiting = new Int32Array(new SharedArrayBuffer(4));
 
-/** Writes all of it now, also to a pipe whose reader is slow. Throws what the host says. */
+/**
+ * Writes all of it now, also to a pipe whose reader is slow. Throws what the host says, except that nobody reads any more: whoever did
+ * has seen enough, and the rest of the command - other reports, the exit status - is still wanted.
+ */
 function writeAll(descriptor: number, text: string): void {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {
+      if (isReaderGone(error)) return;
       const code = error instanceof Error && "code" in error ? error.code : null;
       if (code !== "EAGAIN") throw error;
       Atomics.wait(waiting, 0, 0, 2);
@@ -57,8 +66,11 @@ export function processIo(): Io {
   const outMayBeTty = mayBeTerminal(1);
   const errMayBeTty = mayBeTerminal(2);
   const outIsTty = outMayBeTty && process.stdout.isTTY === true;
+  // A terminal that was closed under us: the run ends by SIGHUP, and its reports are still written.
+  if (outIsTty) process.stdout.on("error", () => undefined);
   return {
-    out: outMayBeTty ? (text) => void process.stdout.write(text) : (text) => writeAll(1, text),
+    // Ink writes to the same stream.
+    out: outIsTty ? (text) => void process.stdout.write(text) : (text) => writeAll(1, text),
     err: errMayBeTty ? (text) => void process.stderr.write(text) : (text) => writeAll(2, text),
     env,
     stdoutIsTty: outIsTty,

@@ -5,6 +5,7 @@ import { COMMANDS, type CommandRow } from "./commands/table.ts";
 import { CommandError, isCommandError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { processIo, type Io } from "./io.ts";
+import { saveAll } from "./last-words.ts";
 import { parseOptions } from "./options.ts";
 import { toolVersion } from "./version.ts";
 
@@ -47,8 +48,6 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
 
 function reportError(error: unknown, io: Io): ExitCode {
   const hostError: NodeJS.ErrnoException | null = error instanceof Error ? error : null;
-  // `guestspec list | head`: the reader has seen enough.
-  if (hostError?.code === "EPIPE") return EXIT.ok;
   if (hostError?.syscall === "write") {
     io.err(`error: cannot write: ${hostError.message}\n`);
     return EXIT.environment;
@@ -66,8 +65,11 @@ function reportError(error: unknown, io: Io): ExitCode {
 }
 
 const io = processIo();
-// Also what a stream has to say that nobody waits for.
-process.on("uncaughtException", (error) => process.exit(reportError(error, io)));
+// What happens outside of all that is awaited: a bug. What must not be lost with the process is saved first.
+process.on("uncaughtException", (error) => {
+  const status = reportError(error, io);
+  void saveAll().finally(() => process.exit(status));
+});
 try {
   process.exitCode = await dispatch(process.argv.slice(2), io);
 } catch (error) {

@@ -1,12 +1,14 @@
 // Which reporters follow a run, and where each writes. `--reporter NAME[=FILE]`; by default the live view on a terminal and lines
-// elsewhere. Files are written as results come, so that an interrupted run leaves what it had.
+// elsewhere. Files are written as results come, so that an interrupted run leaves what it had. A report that cannot be written costs
+// that report and the exit status, never the run or another report.
 
 import { appendFileSync, closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { nearestName } from "../grammar/nearest-name.ts";
+import type { RunEvent } from "../runtime/events.ts";
 import { createReporter, REPORTER_NAMES, type Reporter, type RunActions, type Sink } from "../runtime/reporters/index.ts";
-import { CommandError, describeHostError, usageError } from "./errors.ts";
-import { EXIT } from "./exit-codes.ts";
+import { CommandError, describeHostError, isCommandError, usageError } from "./errors.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import type { ParsedOptions } from "./options.ts";
 
@@ -17,21 +19,32 @@ interface Wanted {
 }
 
 export interface Reporters {
-  readonly all: readonly Reporter[];
   /** Somebody watches. */
   readonly isLive: boolean;
   /** What is written to standard output is read by people. */
   readonly isForPeople: boolean;
   /** Nothing else is written. */
   readonly isForPeopleOnly: boolean;
+  /** Never throws. */
+  handle(event: RunEvent): void;
+  /** Once, also if called again. Never rejects. */
   finish(): Promise<void>;
+  /** What became of the reports; null: all of them are complete so far. */
+  readonly fault: ExitCode | null;
 }
 
 const FOR_PEOPLE: ReadonlySet<string> = new Set(["human", "tui"]);
+/** Its lines on standard output are commands to GitHub's runner, which shows the others as they are. */
+const GITHUB: Wanted = { name: "github", file: null };
+
+function defaultReporters(io: Io, canAct: boolean): Wanted[] {
+  if (io.env.GITHUB_ACTIONS === "true") return [{ name: "human", file: null }, GITHUB];
+  return [{ name: canAct && io.stdoutIsTty && !io.isCi && io.env.TERM !== "dumb" ? "tui" : "human", file: null }];
+}
 
 function readWanted(options: ParsedOptions, io: Io, canAct: boolean): Wanted[] {
   const given = options.values("reporter");
-  if (given.length === 0) return [{ name: canAct && io.stdoutIsTty && !io.isCi && io.env.TERM !== "dumb" ? "tui" : "human", file: null }];
+  if (given.length === 0) return defaultReporters(io, canAct);
   const wanted = given.map((text): Wanted => {
     const at = text.indexOf("=");
     const name = at < 0 ? text : text.slice(0, at);
@@ -43,7 +56,8 @@ function readWanted(options: ParsedOptions, io: Io, canAct: boolean): Wanted[] {
     return { name, file: at < 0 ? null : text.slice(at + 1) };
   });
   const onOutput = wanted.filter(({ file }) => file === null);
-  if (onOutput.length > 1)
+  const isShared = onOutput.length === 2 && onOutput.every(({ name }) => name === "human" || name === GITHUB.name);
+  if (onOutput.length > 1 && !isShared)
     throw usageError(`reporters ${onOutput.map(({ name }) => name).join(" and ")} cannot share standard output`, "send one to a file: --reporter NAME=FILE");
   for (const { name, file } of wanted) {
     if (name !== "tui") continue;
@@ -52,6 +66,15 @@ function readWanted(options: ParsedOptions, io: Io, canAct: boolean): Wanted[] {
     if (!io.stdoutIsTty) throw usageError("the tui reporter needs a terminal", "use --reporter human");
   }
   return wanted;
+}
+
+/** A report that cannot be written, in the words of the exit code that it causes. */
+function describeFault(name: string, error: unknown): { readonly code: ExitCode; readonly message: string } {
+  if (isCommandError(error)) return { code: error.exitCode, message: `error: ${error.message}` };
+  if (error instanceof Error && "syscall" in error && error.syscall === "write")
+    return { code: EXIT.environment, message: `error: cannot write standard output: ${describeHostError(error)}` };
+  const [first] = String(error instanceof Error ? error.message : error).split("\n");
+  return { code: EXIT.internal, message: `guestspec: internal error in reporter ${name}: ${first} (a bug; GUESTSPEC_DEBUG=1 shows where)` };
 }
 
 function environmentError(file: string, error: unknown): CommandError {
@@ -110,31 +133,105 @@ function summaryOf(io: Io): { write(text: string): void } | undefined {
   };
 }
 
+interface Open {
+  readonly name: string;
+  readonly reporter: Reporter;
+  close(): void;
+  /** No: it has failed, and what follows would make no sense to it. */
+  isGood: boolean;
+}
+
+/** Gives each event to each of the reporters that still work. `say`: where faults are told. */
+export function followRun(
+  opened: readonly Pick<Open, "name" | "reporter" | "close">[],
+  say: (text: string) => void,
+  isDebug = false,
+): Pick<Reporters, "handle" | "finish" | "fault"> {
+  const all: Open[] = opened.map((each) => ({ ...each, isGood: true }));
+  let fault: ExitCode | null = null;
+  let finishing: Promise<void> | null = null;
+
+  function drop(one: Open, error: unknown): void {
+    one.isGood = false;
+    const { code, message } = describeFault(one.name, error);
+    // Our own fault is the worse one.
+    if (fault !== EXIT.internal) fault = code;
+    const trace = isDebug && error instanceof Error ? `\n${error.stack ?? ""}` : "";
+    say(`${message}; this report is not complete, all else goes on${trace}\n`);
+  }
+
+  async function finishAll(): Promise<void> {
+    for (const one of all) {
+      try {
+        if (one.isGood) await one.reporter.finish();
+      } catch (error) {
+        drop(one, error);
+      }
+      try {
+        one.close();
+      } catch (error) {
+        drop(one, error);
+      }
+    }
+  }
+
+  return {
+    handle(event) {
+      if (finishing !== null) return;
+      for (const one of all) {
+        if (!one.isGood) continue;
+        try {
+          one.reporter.handle(event);
+        } catch (error) {
+          drop(one, error);
+        }
+      }
+    },
+    finish: () => (finishing ??= finishAll()),
+    get fault() {
+      return fault;
+    },
+  };
+}
+
 /** `actions`: null where nothing runs that could be asked for any. */
 export async function openReporters(options: ParsedOptions, io: Io, actions: RunActions | null): Promise<Reporters> {
   const wanted = readWanted(options, io, actions !== null);
-  const all: Reporter[] = [];
-  const closers: (() => void)[] = [];
+  const opened: Pick<Open, "name" | "reporter" | "close">[] = [];
   for (const { name, file } of wanted) {
-    const opened = file === null ? null : openFile(file);
-    if (opened !== null) closers.push(() => opened.close());
+    const output = file === null ? { sink: outputSink(io), close: () => undefined } : openFile(file);
     const summary = name === "github" ? summaryOf(io) : undefined;
-    const reporter = await createReporter(name, opened?.sink ?? outputSink(io), {
+    const reporter = await createReporter(name, output.sink, {
       verbose: options.has("verbose"),
       ...(actions === null ? {} : { actions }),
       ...(summary === undefined ? {} : { summary }),
     });
     if (reporter === null) throw new Error(`reporter ${name} is listed and does not exist`);
-    all.push(reporter);
+    opened.push({ name, reporter, close: () => output.close() });
   }
+  const isLive = wanted.some(({ name }) => name === "tui");
+  /** Said below a live view, not into it. */
+  let unsaid = "";
+  const followed = followRun(
+    opened,
+    (text) => {
+      if (isLive) unsaid += text;
+      else io.err(text);
+    },
+    io.env.GUESTSPEC_DEBUG === "1",
+  );
   return {
-    all,
-    isLive: wanted.some(({ name }) => name === "tui"),
-    isForPeople: wanted.every(({ name, file }) => file !== null || FOR_PEOPLE.has(name)),
+    isLive,
+    isForPeople: wanted.every(({ name, file }) => file !== null || FOR_PEOPLE.has(name) || name === GITHUB.name),
     isForPeopleOnly: wanted.every(({ name }) => FOR_PEOPLE.has(name)),
+    handle: followed.handle,
     async finish() {
-      for (const reporter of all) await reporter.finish();
-      for (const close of closers) close();
+      await followed.finish();
+      if (unsaid !== "") io.err(unsaid);
+      unsaid = "";
+    },
+    get fault() {
+      return followed.fault;
     },
   };
 }

@@ -54,9 +54,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const log = openKtapRun(file, options.has("lenient"));
   const reporters = await openReporters(options, io, null);
   const held: RunEvent[] = [];
-  const send = (event: RunEvent): void => {
-    for (const reporter of reporters.all) reporter.handle(event);
-  };
+  const send = (event: RunEvent): void => reporters.handle(event);
   const take = (events: readonly RunEvent[]): void => {
     if (reporters.isForPeopleOnly) events.forEach(send);
     else held.push(...events);
@@ -68,5 +66,5 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (!reporters.isForPeopleOnly) [started, ...held].forEach(send);
   send(finished);
   await reporters.finish();
-  return finished.exitCode === 0 ? EXIT.ok : EXIT.testsFailed;
+  return reporters.fault ?? (finished.exitCode === 0 ? EXIT.ok : EXIT.testsFailed);
 }

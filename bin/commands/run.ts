@@ -1,5 +1,6 @@
 // `guestspec run`: selects, plans, runs, reports. On a terminal the same process may run again: what failed, or what another filter
-// selects. ^C ends after the tests that run now, a second one at once; both still write every report. A third one just exits.
+// selects. ^C ends after the tests that run now, a second one at once; both still write every report. A third one just exits. What else can
+// go wrong around a run, and what is left then, is told in docs/events.md.
 
 import { isGood, type RunEvent, type RunFinished } from "../../runtime/events.ts";
 import type { EngineOptions } from "../../runtime/engines/embedded.ts";
@@ -12,6 +13,7 @@ import { startRun, type OutsideRequest, type RunHandle, type RunSummary } from "
 import { isCommandError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
+import { leaveWord } from "../last-words.ts";
 import type { RunTarget } from "../load-targets.ts";
 import { wholeNumber, type ParsedOptions } from "../options.ts";
 import { openReporters } from "../reporters.ts";
@@ -106,6 +108,8 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   // They stay to the end: a second ^C while reports are written must not end the process by the signal, without our status.
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
+  // The terminal was closed. Elsewhere it may be ignored on purpose (nohup), which a handler would undo.
+  if (io.stdoutIsTty) process.on("SIGHUP", interrupt);
 
   /** Events of a round that nobody wants to read about unless it fails. */
   let held: RunEvent[] | null = null;
@@ -117,10 +121,21 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
       comparison?.add(event);
     }
     if (held !== null) held.push(event);
-    else for (const reporter of reporters.all) reporter.handle(event);
+    else reporters.handle(event);
+  }
+
+  function tellHeld(): void {
+    const events = held ?? [];
+    held = null;
+    for (const event of events) reporters.handle(event);
   }
 
   let finished: RunFinished | null = null;
+  const unsay = leaveWord(async () => {
+    handle?.breakOff();
+    tellHeld();
+    await reporters.finish();
+  });
   try {
     let round: Round | null = { cases: selected, engine };
     for (let number = 1; round !== null; number++) {
@@ -151,18 +166,20 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
       finished = await handle.finished;
       const isLast = interruptions > 0 || number >= repeat.rounds || finished.exitCode === EXIT.testsFailed || finished.exitCode === EXIT.environment;
       if (held !== null && !isLast) io.err(`round ${number}, seed ${current.seed}: ${finished.counts.pass} passed\n`);
-      if (held !== null && isLast) for (const event of held) for (const reporter of reporters.all) reporter.handle(event);
+      if (isLast) tellHeld();
       if (interruptions > 0) break;
       round = isLast ? await nextRound(current) : { cases, engine: readEngineOptions(options, BigInt.asUintN(64, current.seed + 1n)) };
     }
   } finally {
+    tellHeld();
     await reporters.finish();
+    unsay();
     if (comparison !== null) writeComparison(comparison, reporters.isForPeople, io);
     rememberRun();
   }
   if (finished === null) throw new Error("nothing has run");
   tellOutstanding(narrowed.outstanding, io);
-  const { exitCode } = finished;
+  const exitCode = finished.interrupted ? EXIT.interrupted : (reporters.fault ?? finished.exitCode);
   if (exitCode === EXIT.ok && comparison !== null && comparison.differences() > 0) return EXIT.testsFailed;
   return Object.values(EXIT).find((code) => code === exitCode) ?? EXIT.internal;
 

@@ -72,6 +72,8 @@ export interface RunControl {
   stop(): void;
   /** Ends workers at once; what they were at has no result. */
   abandon(): Promise<void>;
+  /** The process is about to end: lets out what results there are. */
+  breakOff(): void;
   /** Asks for a `test-status` of each running test. */
   requestStatus(): void;
 }
@@ -361,12 +363,20 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       ...(request.shard === undefined ? {} : { shard: request.shard }),
       startedAt: isoNow(),
     });
-    for (const [index, unit] of work.entries()) {
-      const known = settled.get(unit.id);
-      if (known !== undefined) release.add(index, known);
+    try {
+      for (const [index, unit] of work.entries()) {
+        const known = settled.get(unit.id);
+        if (known !== undefined) release.add(index, known);
+      }
+      await runHere();
+      await runOutside();
+    } catch (error) {
+      // A bug. What has a result keeps it, and nothing is left running: threads would keep the process alive.
+      isStopping = true;
+      release.finish();
+      await Promise.all([pool?.terminate(), fleet?.terminate()]);
+      throw error;
     }
-    await runHere();
-    await runOutside();
     release.finish();
     const summary: RunSummary = {
       counts: release.counts,
@@ -400,6 +410,10 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     async abandon() {
       isStopping = isInterrupted = true;
       await Promise.all([pool?.terminate(), fleet?.terminate()]);
+    },
+    breakOff() {
+      isStopping = true;
+      release.finish();
     },
     requestStatus() {
       const running = [...(inlineIndex >= 0 ? [{ worker: HERE, index: inlineIndex }] : []), ...(pool?.running() ?? []), ...(fleet?.running() ?? [])];

@@ -17,17 +17,23 @@ export interface ToolOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** The tool as its users meet it: another process, no terminal. */
-export function startTool(args: readonly string[], { cwd, env = {} }: ToolOptions) {
+/** The tool in a process of its own: what is to be started, and in which environment. */
+export function toolCommand(args: readonly string[], { cwd, env = {} }: ToolOptions) {
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(GUESTSPEC_|NODE_TEST|NO_COLOR|FORCE_COLOR|CI$|GITHUB_|NODE_OPTIONS)/.test(name)),
   );
-  return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "bin", "main.ts"), ...args], {
+  return {
+    words: ["--disable-warning=ExperimentalWarning", join(root, "bin", "main.ts"), ...args],
     cwd,
     // Nothing of what the tests do reaches the user's cache, and nothing of it them.
     env: { ...inherited, XDG_CACHE_HOME: join(cwd, ".cache"), NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "node"), ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  };
+}
+
+/** The tool as its users meet it: another process, no terminal. */
+export function startTool(args: readonly string[], options: ToolOptions) {
+  const { words, cwd, env } = toolCommand(args, options);
+  return spawn(process.execPath, words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 export async function runTool(args: readonly string[], options: ToolOptions): Promise<Outcome> {
@@ -64,7 +70,7 @@ function normalise(text: string, folder: string): string {
     .replaceAll(folder, "[folder]")
     .replaceAll(root.replace(/\/$/, ""), "[package]")
     .replace(/ *\b\d[\d,.]* (ns|us|ms|s|min)\b(?! of guest time| after)/g, " [time]")
-    .replace(/"(wall\w*|guestNs)":[\d.e+-]+/g, '"$1":0')
+    .replace(/"(wall\w*|guestNs)":(\[[^\]]*\]|[\d.e+-]+)/g, '"$1":0')
     .replace(/"(\w+At)":"[^"]*"/g, '"$1":""')
     .replace(/[\d,]+ instructions,/g, "[n] instructions,")
     .replace(/"instructions":\d+/g, '"instructions":0')

@@ -1,0 +1,238 @@
+// What goes wrong around a run, on the whole tool: full disks, readers that leave, killed processes. docs/events.md promises what is left
+// then; each promise has its test here. That a reporter throws is tested beside bin/reporters.ts.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { spawnSync } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RunEvent, RunFinished, TestFinished } from "../../runtime/events.ts";
+import { runTool, startTool, toolCommand } from "./transcripts.ts";
+
+const MIXED = `suite "mixed"
+
+test "before" { expect 1 + 1 == 2 }
+
+test "traps" { poke.u32(0xdead_0000, 1) expect true }
+
+test "fails" { expect 1 + 1 == 3 }
+
+test "after" { expect true }
+`;
+const ESCAPE = "\x1b";
+const timed = { timeout: 120_000 };
+
+function makeFolder(context: TestContext, files: Readonly<Record<string, string>>): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "guestspec-robust-")));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}
+
+function readEvents(path: string): readonly RunEvent[] {
+  const text = readFileSync(path, "utf8");
+  assert.ok(text.endsWith("\n"), "every line is complete");
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as RunEvent);
+}
+
+function endOf(events: readonly RunEvent[]): RunFinished {
+  const last = events.at(-1);
+  assert.ok(last?.type === "run-finished", `the last event is ${last?.type}`);
+  return last;
+}
+
+function resultsOf(events: readonly RunEvent[]): ReadonlyMap<string, TestFinished> {
+  return new Map(events.flatMap((event) => (event.type === "test-finished" ? [[event.test, event] as const] : [])));
+}
+
+async function until(what: string, isReached: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 1200 && !isReached(); tries++) await sleep(50);
+  assert.ok(isReached(), what);
+}
+
+const hasFull = existsSync("/dev/full");
+
+test(
+  "a report on a full disk costs that report and the status, nothing else",
+  { ...timed, skip: hasFull ? false : "there is no /dev/full" },
+  async (context) => {
+    const folder = makeFolder(context, { "mixed.gspec": MIXED });
+    const { code, stdout, stderr } = await runTool(
+      ["run", "-r", "human", "-r", "ndjson=/dev/full", "-r", "junit=/dev/full", "-r", "ktap=out.ktap", "-r", "ndjson=out.ndjson"],
+      { cwd: folder },
+    );
+    const complaint = "error: cannot write /dev/full: no space left on device; this report is not complete, all else goes on\n";
+    assert.equal(stderr, complaint.repeat(2));
+    assert.equal(code, 75);
+    assert.match(stdout, /Summary {2}4 tests .*\n.*2 passed, 2 failed/);
+    assert.match(readFileSync(join(folder, "out.ktap"), "utf8"), /# Totals: pass:2 fail:2 skip:0 total:4\n$/);
+    // What the tests say stands in the events; the status of the process says that a report is missing, too.
+    assert.equal(endOf(readEvents(join(folder, "out.ndjson"))).exitCode, 1);
+  },
+);
+
+test("standard output on a full disk is told, and the other reports are written", { ...timed, skip: hasFull ? false : "there is no /dev/full" }, (context) => {
+  const folder = makeFolder(context, { "mixed.gspec": MIXED });
+  const full = openSync("/dev/full", "w");
+  context.after(() => closeSync(full));
+  const { words, cwd, env } = toolCommand(["run", "-r", "human", "-r", "ndjson=out.ndjson"], { cwd: folder });
+  const { stderr, status } = spawnSync(process.execPath, words, { cwd, env, stdio: ["ignore", full, "pipe"], encoding: "utf8" });
+  assert.equal(stderr, "error: cannot write standard output: no space left on device; this report is not complete, all else goes on\n");
+  assert.equal(status, 75);
+  assert.equal(resultsOf(readEvents(join(folder, "out.ndjson"))).size, 4);
+});
+
+test("the step summary of GitHub on a full disk is told as a report is", { ...timed, skip: hasFull ? false : "there is no /dev/full" }, async (context) => {
+  const folder = makeFolder(context, { "mixed.gspec": MIXED });
+  const { code, stdout, stderr } = await runTool(["run"], { cwd: folder, env: { GITHUB_ACTIONS: "true", GITHUB_STEP_SUMMARY: "/dev/full" } });
+  assert.match(stderr, /^error: cannot write \/dev\/full: no space left on device;/);
+  assert.equal(code, 75);
+  // In GitHub's runner lines for people and annotations go together.
+  assert.match(stdout, /^::error file=mixed\.gspec,line=7,.*title=fail%3A mixed\.gspec%3A%3Amixed%3A%3Afails@/m);
+  assert.match(stdout, /^Summary {2}4 tests/m);
+});
+
+test("a reader that leaves changes neither the run nor its status", timed, async (context) => {
+  const folder = makeFolder(context, { "mixed.gspec": MIXED });
+  const tool = startTool(["run", "-r", "human", "-r", "ndjson=out.ndjson"], { cwd: folder });
+  tool.stdout.destroy();
+  let stderr = "";
+  tool.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+  const [code] = (await once(tool, "close")) as [number | null];
+  assert.deepEqual([code, stderr], [1, ""]);
+  assert.equal(endOf(readEvents(join(folder, "out.ndjson"))).counts.pass, 2);
+});
+
+test("a second ^C leaves complete reports that say what has not run", timed, async (context) => {
+  // One test that nothing ends within this test's time, and one that is over before.
+  const endless = `@timeout(100s)\ntest "endless" { while true { } expect true }`;
+  const folder = makeFolder(context, { "endless.gspec": `suite "endless"\n\ntest "quick" { expect true }\n\n${endless}\n\ntest "never" { expect true }\n` });
+  const tool = startTool(["run", "-r", "human", "-r", "ndjson=out.ndjson", "-r", "junit=out.xml", "-r", "ctrf=out.json", "--executor", "interpreter"], {
+    cwd: folder,
+  });
+  let stdout = "";
+  tool.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+  const closed = once(tool, "close");
+  await until("the run begins", () => stdout !== "");
+  await sleep(200);
+  tool.kill("SIGINT");
+  await sleep(200);
+  tool.kill("SIGINT");
+  const [code] = (await closed) as [number | null];
+  assert.equal(code, 130);
+  assert.match(stdout, /interrupted: 2 tests not run/);
+  const { notRun, interrupted, exitCode } = endOf(readEvents(join(folder, "out.ndjson")));
+  assert.deepEqual({ notRun, interrupted, exitCode }, { notRun: 2, interrupted: true, exitCode: 130 });
+  assert.match(readFileSync(join(folder, "out.xml"), "utf8"), /<error type="interrupted" message="interrupted: 2 tests not run"\/>[^]*<\/testsuites>\n$/);
+  const ctrf = JSON.parse(readFileSync(join(folder, "out.json"), "utf8")) as { results: { summary: { extra: { interrupted: boolean } } } };
+  assert.equal(ctrf.results.summary.extra.interrupted, true);
+});
+
+test("a killed runner leaves the events up to then, line by line", timed, async (context) => {
+  const loops = Array.from({ length: 400 }, (_, index) => `@timeout(2s)\ntest "loop ${index}" { while true { } expect true }`);
+  const folder = makeFolder(context, { "long.gspec": `suite "long"\n\n${loops.join("\n\n")}\n` });
+  const events = join(folder, "out.ndjson");
+  const tool = startTool(["run", "-r", "ndjson=out.ndjson", "--jobs", "1"], { cwd: folder });
+  const exited = once(tool, "exit");
+  await until("two results are written", () => existsSync(events) && readFileSync(events, "utf8").split("\n").length > 4);
+  tool.kill("SIGKILL");
+  await exited;
+  const written = readEvents(events);
+  assert.equal(written[0]?.type, "run-started");
+  assert.ok(resultsOf(written).size >= 2);
+  assert.notEqual(written.at(-1)?.type, "run-finished");
+});
+
+test("NO_COLOR wins over FORCE_COLOR, and what people read is plain ASCII then", timed, async (context) => {
+  const folder = makeFolder(context, { "mixed.gspec": MIXED });
+  const { stdout } = await runTool(["run"], { cwd: folder, env: { NO_COLOR: "1", FORCE_COLOR: "1" } });
+  assert.match(stdout, /^[\n\x20-\x7e]+$/);
+  const colored = await runTool(["run"], { cwd: folder, env: { FORCE_COLOR: "1" } });
+  assert.ok(colored.stdout.includes(ESCAPE));
+  // Painted or not, the words are the same.
+  const words = (text: string): string =>
+    text
+      .replaceAll(new RegExp(`${ESCAPE}\\[[0-9;]*m`, "g"), "")
+      .replace(/ *[\d.]+ (ns|us|ms|s)\b/g, "")
+      .replace(/\s+/g, " ");
+  assert.equal(words(colored.stdout), words(stdout));
+});
+
+// --- A crash in the middle of a suite
+
+const SEVERAL: readonly string[] = ["human", "ktap=out.ktap", "junit=out.xml", "ctrf=out.json", "ndjson=out.ndjson"].flatMap((wanted) => ["-r", wanted]);
+
+/** All reports of a run in which the test `blamed` crashed and the others had their results. */
+function checkReports(folder: string, stdout: string, blamed: string, message: RegExp): void {
+  const events = readEvents(join(folder, "out.ndjson"));
+  const results = resultsOf(events);
+  const verdicts = Object.fromEntries([...results].map(([name, { verdict }]) => [name, verdict]));
+  assert.deepEqual(verdicts, { before: "pass", [blamed]: "crash", fails: "fail", after: "pass" });
+  assert.match(results.get(blamed)?.failures[0]?.message ?? "", message);
+  const { counts, notRun, exitCode } = endOf(events);
+  assert.deepEqual([counts.pass, counts.fail, counts.crash, notRun, exitCode], [2, 1, 1, 0, 1]);
+  assert.match(stdout, new RegExp(`^CRASH \\S+::mixed::${blamed}@`, "m"));
+  assert.match(stdout, /2 passed, 2 failed \(1 crashed\), 0 skipped/);
+  const ktap = readFileSync(join(folder, "out.ktap"), "utf8");
+  assert.match(ktap, new RegExp(`^ {2}ok 1 before\\n[^]*^ {2}not ok 2 ${blamed} # crashed\\n[^]*^ {2}not ok 3 fails\\n[^]*^ {2}ok 4 after\\n`, "m"));
+  const xml = readFileSync(join(folder, "out.xml"), "utf8");
+  assert.match(xml, /<testsuites name="guestspec" tests="4" failures="1" errors="1" skipped="0"/);
+  assert.match(xml, new RegExp(`<testcase name="${blamed}"[^>]*>[^]*?<error type="crash"`));
+  const ctrf = JSON.parse(readFileSync(join(folder, "out.json"), "utf8")) as { results: { tests: { name: string; rawStatus: string }[] } };
+  assert.deepEqual(Object.fromEntries(ctrf.results.tests.map(({ name, rawStatus }) => [name, rawStatus])), verdicts);
+}
+
+test("a crash on the embedded machine: its test has the blame, the rest runs, all reports are complete", timed, async (context) => {
+  const folder = makeFolder(context, { "mixed.gspec": MIXED });
+  const { code, stdout, stderr } = await runTool(["run", ...SEVERAL], { cwd: folder });
+  assert.deepEqual([code, stderr], [1, ""]);
+  checkReports(folder, stdout, "traps", /^unexpected trap access_fault.*write of 4 bytes at 0xdead_0000/);
+});
+
+const withQemu = {
+  ...timed,
+  skip: spawnSync("qemu-system-riscv64", ["--version"]).error === undefined ? false : "qemu-system-riscv64 is not installed (Debian: qemu-system-misc)",
+};
+
+test("a crash in QEMU: its test has the blame, the rest runs, all reports are complete", withQemu, async (context) => {
+  const folder = makeFolder(context, { "mixed.gspec": MIXED });
+  const { code, stdout, stderr } = await runTool(["run", "--target", "riscv64", ...SEVERAL], { cwd: folder });
+  assert.deepEqual([code, stderr], [1, ""]);
+  checkReports(folder, stdout, "traps", /^unexpected trap access_fault.*write of 4 bytes at 0xdead_0000/);
+});
+
+/** Processes that were started with a word of this. */
+function processesWith(word: string): readonly number[] {
+  return readdirSync("/proc").flatMap((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(word) ? [Number(pid)] : [];
+    } catch {
+      // It has ended meanwhile.
+      return [];
+    }
+  });
+}
+
+test("kill -9 of a QEMU: the test that it was at has the blame, another one runs the rest, nothing is left", withQemu, async (context) => {
+  const victim = `@timeout(1000s)\ntest "victim" { while true { } expect true }`;
+  const folder = makeFolder(context, { "mixed.gspec": MIXED.replace(/^test "traps".*$/m, victim) });
+  const scratch = join(folder, "scratch");
+  mkdirSync(scratch);
+  const tool = startTool(["run", "--target", "riscv64", "--max-instructions", "1000000000000", "-v", ...SEVERAL], { cwd: folder, env: { TMPDIR: scratch } });
+  let stdout = "";
+  tool.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+  const closed = once(tool, "close");
+  await until("the test before has its result", () => /PASS .*mixed::before@/.test(stdout));
+  const machines = processesWith(scratch).filter((pid) => /qemu/.test(readFileSync(`/proc/${pid}/comm`, "utf8")));
+  assert.equal(machines.length, 1);
+  for (const pid of machines) process.kill(pid, "SIGKILL");
+  const [code] = (await closed) as [number | null];
+  assert.equal(code, 1);
+  checkReports(folder, stdout, "victim", /^QEMU was ended by SIGKILL/);
+  await until("no process and no file is left", () => processesWith(scratch).length === 0 && readdirSync(scratch).length === 0);
+});
