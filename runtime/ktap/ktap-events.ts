@@ -2,7 +2,7 @@
 // part of a row's name. Results without such a place belong to a suite named as the log. So every reporter tells of a kernel's console as
 // of a run of our own, and of our own KTAP as of the run that it came from.
 
-import { EVENT_VERSION, isGood, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
+import { EVENT_VERSION, isGood, VERDICTS, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
 import { makeFailure } from "../engines/failure.ts";
 import { worst } from "../engines/verdict.ts";
 import { createCounts } from "../reporters/tally.ts";
@@ -47,6 +47,8 @@ const OWN_WORDS: readonly (readonly [string, Verdict])[] = [
   [OWN_XPASS, "xpass"],
 ];
 const OWN_WORD = new RegExp(`^(?:${[...OWN_WORDS.map(([word]) => word), OWN_HUNG].join("|")}):? ?`);
+const OWN_VERDICT = /^verdict: (\w+)$/;
+const OWN_REASON = /^reason: (".*")$/;
 const OWN_INFO = /^info: (.*) \((.+):(\d+)\)$/;
 const OWN_RERUN = /^rerun +(.*)$/;
 const SPEED = /(?:^|\.)speed: (slow|very_slow)$/;
@@ -55,6 +57,11 @@ const MAX_PROBLEMS = 50;
 /** Our own names have `#` and a leading `-` escaped; see sanitiseName of the reporter. */
 function ownName(name: string): string {
   return name.replaceAll("%23", "#").replace(/^%2d/, "-");
+}
+
+function ownReason(lines: KtapNode["lines"]): string | null {
+  const [written] = lines.flatMap(({ kind, text }) => (kind === "yaml" ? (OWN_REASON.exec(text)?.[1] ?? []) : []));
+  return written === undefined ? null : String(JSON.parse(written));
 }
 
 function withoutExtension(file: string): string {
@@ -126,7 +133,11 @@ export function createKtapRun(options: KtapRunOptions): KtapRun {
     return { suite, file: path, target, engine };
   }
 
-  function verdictOf({ state, isOk, directive, data }: KtapNode): Verdict {
+  function verdictOf({ state, isOk, directive, data, lines }: KtapNode): Verdict {
+    // What TAP has no word for stands in the YAML of our reports.
+    const written = own === null ? undefined : lines.flatMap(({ kind, text }) => (kind === "yaml" ? (OWN_VERDICT.exec(text)?.[1] ?? []) : [])).at(-1);
+    const told = VERDICTS.find((verdict) => verdict === written);
+    if (told !== undefined) return told;
     if (state === "crashed") return "crash";
     if (state === "missing") return "error";
     if (state === "empty") return isLenient ? "skip" : "error";
@@ -148,9 +159,9 @@ export function createKtapRun(options: KtapRunOptions): KtapRun {
     }
   }
 
-  function reasonOf({ state, directive, data }: KtapNode, verdict: Verdict): string | null {
+  function reasonOf({ state, directive, data, lines }: KtapNode, verdict: Verdict): string | null {
     if (state === "empty") return "no tests ran";
-    const text = own === null ? (directive?.reason ?? "") : (directive?.reason ?? data).replace(OWN_WORD, "");
+    const text = own === null ? (directive?.reason ?? "") : (ownReason(lines) ?? directive?.reason ?? data).replace(OWN_WORD, "");
     return text === "" || verdict === "pass" || verdict === "fail" ? null : text;
   }
 
@@ -165,16 +176,17 @@ export function createKtapRun(options: KtapRunOptions): KtapRun {
   }
 
   function failuresOf(node: KtapNode, verdict: Verdict, isGroup: boolean): Pick<TestFinished, "failures" | "console"> {
-    const { failures, rest } = readFailures(node.lines);
-    const printed = (lines: KtapNode["lines"]): string => dedent(lines.map(({ kind, text }) => (kind === "diagnostic" ? `# ${text}` : text))).join("\n");
+    // The YAML of our own reports says once more what stands above it.
+    const { failures, rest } = readFailures(own === null ? node.lines : node.lines.filter(({ kind }) => kind !== "yaml"));
+    const printed = (lines: KtapNode["lines"]): string => dedent(lines.map(({ kind, text }) => (kind === "text" ? text : `# ${text}`))).join("\n");
     const toConsole = (lines: KtapNode["lines"]): string => (lines.length === 0 ? "" : `${printed(lines)}\n`);
     if (isGood(verdict)) return { failures: verdict === "xfail" ? failures : [], console: toConsole(verdict === "xfail" ? rest : node.lines) };
     // What our own reports say of a test without failures is made of its verdict.
     if (own !== null && failures.every(({ message }) => message.startsWith(OWN_XPASS) || message.startsWith("ended as "))) return { failures: [], console: "" };
     if (failures.length > 0 && node.state === "told") return { failures, console: toConsole(rest) };
     const kinds: Partial<Record<Verdict, "timeout" | "hung" | "error">> = { timeout: "timeout", hung: "hung", error: "error", crash: "error" };
-    const { diagnostic = [], text = [] } = Object.groupBy(rest, ({ kind }) => kind);
-    const details = diagnostic.map((line) => line.text);
+    const { told = [], text = [] } = Object.groupBy(rest, ({ kind }) => (kind === "text" ? "text" : "told"));
+    const details = told.map((line) => line.text);
     return { failures: [...failures, makeFailure(kinds[verdict] ?? "fail", messageOf(node, isGroup), { details })], console: toConsole(text) };
   }
 

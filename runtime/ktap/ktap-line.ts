@@ -63,7 +63,7 @@ function readResult(line: string): ResultLine | null {
   const [, status, number, rest = ""] = RESULT.exec(line) ?? [];
   if (status === undefined) return null;
   const hash = findHash(rest);
-  const data = hash < 0 ? "" : rest.slice(hash + 1).trim();
+  const data = hash < 0 ? "" : unescape(rest.slice(hash + 1).trim());
   return {
     kind: "result",
     isOk: status === "ok",

@@ -31,7 +31,8 @@ export interface KtapNode {
 }
 
 export interface NodeLine {
-  readonly kind: "diagnostic" | "text";
+  /** `yaml`: of the block behind the result. */
+  readonly kind: "diagnostic" | "text" | "yaml";
   readonly text: string;
 }
 
@@ -409,7 +410,7 @@ export function createKtapParser(): KtapParser {
     if (yaml !== null) {
       const { column, content } = columnOf(text);
       if (column >= yaml.indent && content === "...") yaml = null;
-      else yaml.of.lines.push({ kind: "diagnostic", text: text.slice(yaml.indent) });
+      else yaml.of.lines.push({ kind: "yaml", text: text.slice(yaml.indent) });
       return true;
     }
     if (last === null || family !== "tap" || pending.length > 0) return false;

@@ -93,7 +93,7 @@ export function formatResultLine(dialect: KtapDialect, number: number, name: str
 
 /** The YAML block of TAP, behind a result that is not simply good. Strings as JSON writes them are YAML. */
 export function formatYaml(test: TestFinished): readonly string[] {
-  if (isGood(test.verdict)) return [];
+  if (isGood(test.verdict) && test.verdict !== "flaky") return [];
   const [first] = test.failures;
   const place = first?.frame ?? { path: test.file, line: test.line };
   const rows: readonly (readonly [string, string])[] = [

@@ -38,6 +38,7 @@ export function createTap13Reporter(sink: Sink): Reporter {
           counts[event.verdict]++;
           return writeLines([...diagnosticsOf(event), formatResultLine(dialect, ++number, nameOf(event), event), ...formatYaml(event)]);
         case "suite-finished":
+        case "coverage-measured":
         case "run-finished":
         case "test-running":
         case "test-status":

@@ -152,25 +152,26 @@ const ROUND_TRIPS: readonly (readonly [name: string, events: readonly RunEvent[]
   ["an interrupted run", interruptRun(recordedRun)],
 ];
 
-for (const [name, events] of ROUND_TRIPS)
-  test(`${name} comes back from our KTAP: ids, verdicts, reasons`, async () => {
-    const tell = ({ id, verdict, reason }: TestFinished): string => `${verdict} ${id}: ${reason ?? ""}`;
-    const printable = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim();
-    const back = parse(await report("ktap", events), "run.ktap");
-    const wanted = testsOf(events).map((event) => printable(tell(event)));
-    const found = testsOf(back.events).map((event) => printable(tell(event)));
-    // What an interruption left out is told as such.
-    assert.deepEqual(found.slice(0, wanted.length), wanted);
-    assert.deepEqual(
-      testsOf(back.events)
-        .slice(wanted.length)
-        .filter(({ reason }) => reason !== "not run"),
-      [],
-    );
-    assert.equal(back.exitCode, 1);
-    const [start] = back.events;
-    assert.deepEqual(start?.type === "run-started" ? [start.tool, start.seed] : [], ["guestspec 0.1.0", "7f3a"]);
-  });
+for (const dialect of ["ktap", "ktap-kernel", "ktap2", "tap14"])
+  for (const [name, events] of ROUND_TRIPS)
+    test(`${name} comes back from our ${dialect}: ids, verdicts, reasons`, async () => {
+      const tell = ({ id, verdict, reason }: TestFinished): string => `${verdict} ${id}: ${reason ?? ""}`;
+      const printable = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim();
+      const back = parse(await report(dialect, events), "run.ktap");
+      const wanted = testsOf(events).map((event) => printable(tell(event)));
+      const found = testsOf(back.events).map((event) => printable(tell(event)));
+      // What an interruption left out is told as such.
+      assert.deepEqual(found.slice(0, wanted.length), wanted);
+      assert.deepEqual(
+        testsOf(back.events)
+          .slice(wanted.length)
+          .filter(({ reason }) => reason !== "not run"),
+        [],
+      );
+      assert.equal(back.exitCode, 1);
+      const [start] = back.events;
+      assert.deepEqual(start?.type === "run-started" ? [start.tool, start.seed] : [], ["guestspec 0.1.0", "7f3a"]);
+    });
 
 test("the formats that begin with a plan take a foreign log", async () => {
   const { events } = parse(readFileSync(new URL("logs/panic.log", import.meta.url), "utf8"), "panic.log");

@@ -13,6 +13,7 @@ import { interleaveSuites, interruptRun, recordedRun } from "../fixtures/recorde
 import { compareGolden } from "../goldens.ts";
 import { ctrfSchema } from "./ctrf-schema.ts";
 import { checkKtap, type KtapResult } from "./ktap-checker.ts";
+import { checkTap } from "./tap-checker.ts";
 
 const here = new URL("./", import.meta.url);
 
@@ -28,6 +29,10 @@ const goldens: readonly (readonly [file: string, write: () => Promise<string>])[
   ["human-interrupted.txt.golden", () => report("human", interruptRun(recordedRun))],
   ["run.ktap.golden", () => report("ktap", recordedRun)],
   ["interrupted.ktap.golden", () => report("ktap", interruptRun(recordedRun))],
+  ["kernel.ktap.golden", () => report("ktap-kernel", recordedRun)],
+  ["run.ktap2.golden", () => report("ktap2", recordedRun)],
+  ["run.tap14.golden", () => report("tap14", recordedRun)],
+  ["run.tap13.golden", () => report("tap13", recordedRun)],
   ["junit.xml.golden", () => report("junit", recordedRun)],
   ["ctrf.json.golden", () => report("ctrf", recordedRun)],
   ["run.ndjson.golden", () => report("ndjson", recordedRun)],
@@ -92,6 +97,39 @@ test("KTAP is strict version 1, also when the run is interrupted or broken off",
     assert.equal(suites.length, 7);
     assert.ok(suites.some(({ isOk }) => !isOk));
   }
+});
+
+test("the kernel's KTAP is the same but for its blanks", async () => {
+  const kernel = await report("ktap-kernel", recordedRun);
+  assert.deepEqual(checkKtap(kernel, { version: 1, step: 4 }), checkKtap(await report("ktap", recordedRun)));
+});
+
+test("KTAP 2 has its metadata, and the tree of KTAP 1", async () => {
+  for (const events of [recordedRun, interruptRun(recordedRun), breakRun()])
+    assert.deepEqual(checkKtap(await report("ktap2", events), { version: 2, step: 2 }), checkKtap(await report("ktap", events)));
+  assert.match(await report("ktap2", recordedRun), /^ {2}#:ktap_test: add\n {2}#:ktap_duration: 0\.000021s\n/m);
+});
+
+test("TAP 14 nests as KTAP does; TAP 13 has every case in one list", async () => {
+  const shape = (points: readonly { readonly children: readonly object[] }[]): number[] => points.map(({ children }) => children.length);
+  for (const events of [recordedRun, interruptRun(recordedRun), breakRun()]) {
+    const nested = checkTap(await report("tap14", events), 14);
+    assert.deepEqual(shape(nested), shape(checkKtap(await report("ktap", events))));
+    const flat = checkTap(await report("tap13", events), 13);
+    assert.equal(flat.length, recordedRun.filter(({ type }) => type === "test-finished").length);
+    assert.ok(flat.some(({ isGood }) => !isGood));
+  }
+  const [alu] = checkTap(await report("tap14", recordedRun), 14);
+  const borrow = alu?.children[1];
+  assert.deepEqual(
+    borrow?.children.map(({ isGood, directive }) => [isGood, directive]),
+    [
+      [true, null],
+      [false, null],
+      [true, "TODO"],
+    ],
+  );
+  assert.ok(borrow.children[1]?.yaml.includes("verdict: fail"));
 });
 
 test("KTAP shows rows as subtests and each verdict by its directive", async () => {
