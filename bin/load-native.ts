@@ -8,7 +8,7 @@ import type { BootDescription, MachineDescription } from "../machines/descriptio
 import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
-import { DEFAULT_MACHINE, LIB_FOLDER, loadMachineDescription, printDiagnostics, readProjectTags, readText } from "./load-specs.ts";
+import { DEFAULT_MACHINE, LIB_FOLDER, loadMachineDescription, printDiagnostics, readProjectWords, readText } from "./load-specs.ts";
 
 /** The machine of a target that `--target` means. */
 export const TARGET_MACHINES: Readonly<Record<string, string>> = {
@@ -57,7 +57,7 @@ export async function loadNativeImages(
     machine,
     readFile: readText,
     libDirectory: LIB_FOLDER,
-    tags: await readProjectTags(),
+    ...(await readProjectWords()),
     language: await loadMachineLanguage(machine.target),
     parsed,
   };

@@ -66,9 +66,10 @@ export function readText(path: string): string | null {
 /** In the working directory; mostly there is none. */
 export const PROJECT_FILE = "guestspec.yaml";
 
-export async function readProjectTags(): Promise<readonly string[]> {
+/** What the project adds to the language: its tags and attributes. */
+export async function readProjectWords(): Promise<{ readonly tags: readonly string[]; readonly attributes: readonly string[] }> {
   const text = readText(PROJECT_FILE);
-  return text === null ? [] : (await import("./project-file.ts")).parseProject(text).tags;
+  return text === null ? { tags: [], attributes: [] } : (await import("./project-file.ts")).parseProject(text);
 }
 
 /** Everything in it, because what a spec calls is one program with it; and the machine's file and the project's. */
@@ -142,8 +143,7 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
   if (missing.length > 0) {
     const { compile } = await import("../compiler/index.ts");
     const { read, asked } = createReader();
-    const tags = await readProjectTags();
-    const { diagnostics, images } = compile(missing, { machine, readFile: read, libDirectory: LIB_FOLDER, tags });
+    const { diagnostics, images } = compile(missing, { machine, readFile: read, libDirectory: LIB_FOLDER, ...(await readProjectWords()) });
     await printDiagnostics(diagnostics, io);
     if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
     const warned = warnedPaths(diagnostics);

@@ -5,8 +5,9 @@ import { EXIT } from "./exit-codes.ts";
 import { parseProject } from "./project-file.ts";
 
 test("a project declares its tags", () => {
-  assert.deepEqual(parseProject("tags: [crypto, storage]\n"), { tags: ["crypto", "storage"] });
-  assert.deepEqual(parseProject("# nothing yet\n"), { tags: [] });
+  assert.deepEqual(parseProject("tags: [crypto, storage]\n"), { tags: ["crypto", "storage"], attributes: [] });
+  assert.deepEqual(parseProject("attributes: [owner]\n"), { tags: [], attributes: ["owner"] });
+  assert.deepEqual(parseProject("# nothing yet\n"), { tags: [], attributes: [] });
 });
 
 const mistakes: readonly (readonly [text: string, message: RegExp, help: RegExp])[] = [

@@ -1,4 +1,4 @@
-// `guestspec.yaml` in the working directory: what a project says about all its specs. So far that is one key, `tags`, because a tag that
+// `guestspec.yaml` in the working directory: what a project says about all its specs. Two keys are read here, `tags` and `attributes`, because a word that
 // is declared nowhere is an error (docs/adr/0005). Its shape is schemas/project.schema.json, checked by the validator that Ajv makes
 // of it at build time; this file turns what that finds into places in the YAML. Loaded only where the file exists.
 
@@ -12,6 +12,8 @@ import { PROJECT_FILE } from "./load-specs.ts";
 export interface Project {
   /** Declared beside the built-in ones. */
   readonly tags: readonly string[];
+  /** Likewise; they take no argument or a text. */
+  readonly attributes: readonly string[];
 }
 
 function projectError(line: number | null, message: string, help: string | null = null): CommandError {
@@ -31,8 +33,8 @@ export function parseProject(text: string): Project {
   const document = parseDocument(text, { lineCounter: lines });
   const [broken] = document.errors;
   if (broken !== undefined) throw projectError(broken.linePos?.[0].line ?? null, broken.message.split("\n")[0] ?? broken.message);
-  const data = (document.toJS() ?? {}) as { readonly tags?: readonly string[] };
-  if (validate(data)) return { tags: data.tags ?? [] };
+  const data = (document.toJS() ?? {}) as Partial<Project>;
+  if (validate(data)) return { tags: data.tags ?? [], attributes: data.attributes ?? [] };
   const [error] = validate.errors ?? [];
   if (error === undefined) throw new Error("a refused document without an error");
   const unknown = error.keyword === "additionalProperties" ? String(error.params.additionalProperty) : null;

@@ -1,5 +1,7 @@
 // From positional words and -E filters to the selected cases: shared by run, list and why, so that all three mean the same.
 
+import { caseId } from "../runtime/engines/case-id.ts";
+import { engineOf } from "../runtime/engines/session.ts";
 import { listCases, type PlannedCase } from "../runtime/runner/plan.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -24,6 +26,8 @@ export interface Selection {
   readonly selected: readonly PlannedCase[];
   readonly narrowed: Omit<Narrowed, "selected">;
 }
+
+const LEFT_OUT = "left out by the filter";
 
 const NOT_NARROWED: Selection["narrowed"] = { whyNothing: null, outstanding: [], rank: null, shard: null };
 
@@ -83,6 +87,22 @@ async function loadImages(files: readonly string[], options: ParsedOptions, io: 
   return { targets, images };
 }
 
+/** The images with what the filter leaves out as skips, as a spec would say it. */
+function skipOthers(images: readonly LoadedImage[], placed: readonly PlannedCase[], kept: ReadonlySet<PlannedCase>): readonly LoadedImage[] {
+  const left = new Set(placed.filter((planned) => !kept.has(planned)).map(({ id }) => id));
+  return images.map((image) => {
+    const { manifest } = image;
+    const suites = manifest.suites.map((suite) => ({
+      ...suite,
+      tests: suite.tests.map((test) => ({
+        ...test,
+        cases: test.cases.map((row) => (left.has(caseId(manifest, suite, test, row, engineOf(image))) ? { ...row, skip: row.skip ?? LEFT_OUT } : row)),
+      })),
+    }));
+    return { ...image, manifest: { ...manifest, suites } };
+  });
+}
+
 /** Throws when nothing is left: nothing is ever silently not run. */
 export async function selectTests(options: ParsedOptions, io: Io): Promise<Selection> {
   const found = findSpecs(options.positionals);
@@ -91,7 +111,8 @@ export async function selectTests(options: ParsedOptions, io: Io): Promise<Selec
     const where = options.positionals.length === 0 ? "below the working directory" : `in ${options.positionals.join(", ")}`;
     throw new CommandError(EXIT.nothingSelected, `there are no specs (*.gspec, *.gspec.yaml) ${where}`);
   }
-  const { targets, images } = await loadImages(files, options, io);
+  const { targets, images: loaded } = await loadImages(files, options, io);
+  let images = loaded;
   let universe: readonly PlannedCase[] = listCases(images);
   if (universe.length === 0)
     throw new CommandError(
@@ -100,9 +121,14 @@ export async function selectTests(options: ParsedOptions, io: Io): Promise<Selec
       'a spec with tests begins with: suite "name"',
     );
   if (options.values("filter").some((text) => text.includes("status"))) universe = await withStatuses(universe, io);
-  let selected = await selectFrom(found, universe);
+  const placed = await selectFrom(found, universe);
+  let selected = placed;
   for (const text of options.values("filter")) selected = await applyFilter(text, selected, universe);
   if (selected.length === 0) throw new CommandError(EXIT.nothingSelected, `the filter selects none of ${universe.length} tests`);
+  if (options.value("filter-action") === "skip") {
+    images = skipOthers(images, placed, new Set(selected));
+    selected = placed;
+  }
   if (NARROWING_OPTIONS.every((name) => !options.has(name))) return { files, targets, images, universe, selected, narrowed: NOT_NARROWED };
   const { narrowSelection } = await import("./narrow-selection.ts");
   const { selected: rest, ...narrowed } = await narrowSelection(selected, universe, images, options, io);

@@ -25,6 +25,8 @@ export interface CompileOptions {
   readonly language?: MachineLanguage | null;
   /** Tags that the project declares beside the built-in ones. */
   readonly tags?: readonly string[];
+  /** Attributes that the project declares. */
+  readonly attributes?: readonly string[];
   /** Those whose constants a spec may name in tests that are skipped here; absent: the package's. */
   readonly allMachines?: () => readonly MachineDescription[];
   /** For images that become machine code; absent: bytecode stays what it is. */
@@ -98,6 +100,7 @@ function checkProgram(paths: readonly string[], options: CompileOptions): Progra
     libraryPath: [...options.machine.library, options.machine.target],
     libraryFolders: () => listFolders(options.libDirectory),
     projectTags: () => options.tags ?? [],
+    projectAttributes: () => options.attributes ?? [],
     isNative: options.native !== undefined,
     parseYaml: parseYamlFile,
     parsed: options.parsed ?? new Map(),

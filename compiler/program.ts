@@ -28,6 +28,7 @@ export interface ProgramOptions {
   /** All such folders, asked for only when something is missing. */
   readonly libraryFolders: () => readonly string[];
   readonly projectTags: () => readonly string[];
+  readonly projectAttributes: () => readonly string[];
   /** The image is going to be machine code. */
   readonly isNative: boolean;
   /** Reads `*.gspec.yaml`; given by the caller so that a program without YAML does not load its reader. */
@@ -129,6 +130,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
       return module;
     },
     projectTags: options.projectTags,
+    projectAttributes: options.projectAttributes,
   };
   const nesting = { depth: 0, isTold: false };
   const base = (module: Module): Context => ({

@@ -7,7 +7,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { CommandError } from "../errors.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
-import { LIB_FOLDER, loadMachineDescription, printDiagnostics, readText, readProjectTags } from "../load-specs.ts";
+import { LIB_FOLDER, loadMachineDescription, printDiagnostics, readText, readProjectWords } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
@@ -15,7 +15,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (files.length === 0) throw new CommandError(EXIT.nothingSelected, "there are no specs (*.gspec, *.gspec.yaml) here");
   const { machine } = await loadMachineDescription(options.value("machine"), null);
   const language = await loadMachineLanguage(machine.target);
-  const { diagnostics, images } = compile(files, { machine, language, readFile: readText, libDirectory: LIB_FOLDER, tags: await readProjectTags() });
+  const { diagnostics, images } = compile(files, { machine, language, readFile: readText, libDirectory: LIB_FOLDER, ...(await readProjectWords()) });
   const exitCode = diagnostics.some(({ severity }) => severity === "error") ? EXIT.compile : EXIT.ok;
   if (options.has("json")) {
     const { diagnosticsAsJson } = await import("../../compiler/diagnostics/render.ts");

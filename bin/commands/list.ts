@@ -24,6 +24,7 @@ function describe(planned: PlannedCase, image: LoadedImage, test: ManifestTest, 
     rowFile: planned.rowFile ?? file,
     rowLine: planned.rowLine,
     tags,
+    attributes: planned.attributes,
     needs,
     covers,
     target,
@@ -32,6 +33,15 @@ function describe(planned: PlannedCase, image: LoadedImage, test: ManifestTest, 
     xfail: row.xfail,
     skip: staticSkip(image, test, row),
   };
+}
+
+/** As `-E` selects by them: `attr(speed=slow)`, `tag(pci)`. */
+function describeAttributes({ attributes, tags, needs, covers }: PlannedCase): readonly string[] {
+  const lists = { tags, needs, covers };
+  return [
+    ...Object.entries(attributes ?? {}).map(([name, value]) => (value === "" ? `  ${name}` : `  ${name}: ${value}`)),
+    ...Object.entries(lists).flatMap(([name, values]) => (values.length === 0 ? [] : [`  ${name}: ${values.join(", ")}`])),
+  ];
 }
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
@@ -45,7 +55,8 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const { images, universe, selected, narrowed } = await selectTests(options, io);
   if (narrowed.whyNothing !== null) io.err(`${narrowed.whyNothing}\n`);
   if (!options.has("json")) {
-    io.out(selected.map(({ id }) => `${id}\n`).join(""));
+    const linesOf = options.has("attributes") ? describeAttributes : (): readonly string[] => [];
+    io.out(selected.map((planned) => [planned.id, ...linesOf(planned), ""].join("\n")).join(""));
     return EXIT.ok;
   }
   const tests = selected.map((planned) => {

@@ -14,7 +14,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
 import { findMachine, isNative, loadNativeImages } from "../load-native.ts";
-import { LIB_FOLDER, printDiagnostics, readText, readProjectTags } from "../load-specs.ts";
+import { LIB_FOLDER, printDiagnostics, readText, readProjectWords } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
 
 const STAGES = ["ast", "plan", "bytecode", "wasm", "asm", "symbols", "image"] as const;
@@ -150,7 +150,7 @@ async function compileSpec(file: string, machine: MachineDescription, io: Io): P
   let images: readonly Image[];
   if (isNative(machine)) images = await loadNativeImages([file], machine, io);
   else {
-    const compilation = compile([file], { machine, readFile: readText, libDirectory: LIB_FOLDER, tags: await readProjectTags() });
+    const compilation = compile([file], { machine, readFile: readText, libDirectory: LIB_FOLDER, ...(await readProjectWords()) });
     await failOn(compilation.diagnostics, io);
     ({ images } = compilation);
   }

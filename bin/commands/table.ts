@@ -32,6 +32,12 @@ const FILTER: OptionRow = {
   multiple: true,
   help: "select by a filter expression, such as 'tag(slow) - device(edu)'",
 };
+const FILTER_ACTION: OptionRow = {
+  name: "filter-action",
+  value: "WHAT",
+  choices: ["drop", "skip"],
+  help: "what -E leaves out is dropped (default), or stays in the results as skipped",
+};
 const MACHINE: OptionRow = { name: "machine", value: "NAME", env: "GUESTSPEC_MACHINE", help: "machine to run on (default bytecode-virt)" };
 const TARGET: OptionRow = { name: "target", short: "t", value: "NAME", help: "instruction set: bytecode, x86_64, riscv64, aarch64" };
 const TARGETS: OptionRow = { ...TARGET, value: "NAME[,NAME]", multiple: true, help: "instruction sets: bytecode (default), x86_64, riscv64, aarch64, all" };
@@ -45,8 +51,9 @@ const NO_CACHE: OptionRow = { name: "no-cache", help: "compile anew, and keep no
 const JSON_OUTPUT: OptionRow = { name: "json", help: "write JSON" };
 
 const SELECTION = [
-  "WHAT is a place - a file, a folder, FILE:LINE (the test or row there), an id - or a word that is part of ids. Places",
-  "add up, and so do words; words select within the places, or else among all specs below the working directory.",
+  "WHAT is a place - a file, a folder, FILE:LINE (the test or row there), an id - a word that is part of ids, or a name by",
+  "wildcards, SUITE.TEST[ROW]: 'eeprom*', 'eeprom*.writes*', '*.*[wraps]'. Places add up, and so do words; words select within",
+  "the places, or else among all specs below the working directory.",
   "-E filters what they select.",
 ];
 
@@ -67,6 +74,7 @@ const NARROWING: readonly OptionRow[] = [
 
 const RUN_OPTIONS: readonly OptionRow[] = [
   FILTER,
+  FILTER_ACTION,
   REPORTER,
   VERBOSE,
   { name: "jobs", short: "j", value: "N", env: "GUESTSPEC_JOBS", help: "at most N worker threads; 1 runs all in one (default: the number of CPUs)" },
@@ -121,7 +129,18 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "list tests without running them",
     usage: "[WHAT... | IMAGE...]",
     positionals: [0, MANY],
-    options: [FILTER, ...NARROWING, JSON_OUTPUT, TARGETS, ENGINE, QEMU, MACHINE, NO_CACHE],
+    options: [
+      FILTER,
+      FILTER_ACTION,
+      ...NARROWING,
+      { name: "attributes", help: "below each test its attributes, tags and needs, a line each" },
+      JSON_OUTPUT,
+      TARGETS,
+      ENGINE,
+      QEMU,
+      MACHINE,
+      NO_CACHE,
+    ],
     notes: [...SELECTION, "Of an ELF image, what is in it, with the word of the guest's command line that selects it."],
     load: () => import("./list.ts"),
   },

@@ -12,14 +12,14 @@ export interface Attributes {
   readonly tags: readonly string[];
   readonly covers: readonly string[];
   readonly timeout: number | null;
-  /** The others by name: `slow` and `isolated`, which are tags too, `exits` with the code, `deviates` with a line for each that is written. */
+  /** The others by name with their text: `slow`, `very_slow` and `isolated`, which are tags too, `exits` with the code, `deviates` with a line for each that is written, the project's own. */
   readonly flags: Readonly<Record<string, string>>;
 }
 
-export const ATTRIBUTES: readonly string[] = ["slow", "isolated", "no_leaks", "tags", "timeout", "covers", "exits", "deviates"];
+export const ATTRIBUTES: readonly string[] = ["slow", "very_slow", "isolated", "no_leaks", "module", "tags", "timeout", "covers", "exits", "deviates"];
 
 /** These are said of a test, for all its rows. */
-const TEST_ATTRIBUTES: readonly string[] = ["exits", "deviates", "no_leaks"];
+const TEST_ATTRIBUTES: readonly string[] = ["exits", "deviates", "no_leaks", "module"];
 const ROW_ATTRIBUTES: readonly string[] = ATTRIBUTES.filter((name) => !TEST_ATTRIBUTES.includes(name));
 
 export function checkAttributes(context: Context, attributes: readonly Attribute[], place: "test" | "row" = "test"): Attributes {
@@ -73,41 +73,37 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
         break;
       }
       case "exits": {
-        if (place === "row") {
-          fail(context, attribute.span, "E0408", "`@exits` has no meaning before a row", { label: "not a test", help: "put it before the test" });
-          break;
-        }
+        if (refusesRow(context, attribute, place)) break;
         const exit = exitArgument(context, attribute);
         if (exit !== null) flags[name] = exit;
         break;
       }
       case "deviates": {
-        if (place === "row") {
-          fail(context, attribute.span, "E0408", "`@deviates` has no meaning before a row", { label: "not a test", help: "put it before the test" });
-          break;
-        }
+        if (refusesRow(context, attribute, place)) break;
         const deviation = deviationArguments(context, attribute);
         if (deviation !== null) flags[name] = [...(flags[name] === undefined ? [] : [flags[name]]), deviation].join("\n");
         break;
       }
       case "no_leaks":
-        if (place === "row") {
-          fail(context, attribute.span, "E0408", "`@no_leaks` has no meaning before a row", { label: "not a test", help: "put it before the test" });
-          break;
-        }
-        if (attribute.args.length > 0)
-          fail(context, attribute.span, "E0504", `\`@no_leaks\` takes no arguments, found ${attribute.args.length}`, { help: "write `@no_leaks`" });
-        flags[name] = "";
+        if (!refusesRow(context, attribute, place) && takesNothing(context, attribute)) flags[name] = "";
+        break;
+      case "module":
+        if (!refusesRow(context, attribute, place)) flags[name] = oneText(context, attribute) ?? "";
         break;
       case "slow":
+      case "very_slow":
       case "isolated":
-        if (attribute.args.length > 0)
-          fail(context, attribute.span, "E0504", `\`@${name}\` takes no arguments, found ${attribute.args.length}`, { help: `write \`@${name}\`` });
+        takesNothing(context, attribute);
         flags[name] = "";
         tags.push(name);
         break;
       default: {
-        const known = (place === "row" ? ROW_ATTRIBUTES : ATTRIBUTES).map((each) => `@${each}`);
+        const own = context.modules.projectAttributes();
+        if (own.includes(name)) {
+          if (!refusesRow(context, attribute, place)) flags[name] = attribute.args.length === 0 ? "" : (oneText(context, attribute) ?? "");
+          break;
+        }
+        const known = [...(place === "row" ? ROW_ATTRIBUTES : ATTRIBUTES), ...(place === "row" ? [] : own)].map((each) => `@${each}`);
         fail(context, attribute.name.span, "E0408", `unknown attribute \`@${name}\``, {
           label: "not an attribute",
           help: suggest(`@${name}`, known) ?? `there are ${listNames(known)}`,
@@ -116,6 +112,32 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
     }
   }
   return { tags, covers, timeout, flags };
+}
+
+/** Whether it stands before a row, where it says nothing; that is reported. */
+function refusesRow(context: Context, attribute: Attribute, place: "test" | "row"): boolean {
+  if (place === "test") return false;
+  fail(context, attribute.span, "E0408", `\`@${attribute.name.text}\` has no meaning before a row`, { label: "not a test", help: "put it before the test" });
+  return true;
+}
+
+function takesNothing(context: Context, { args, name, span }: Attribute): boolean {
+  if (args.length === 0) return true;
+  fail(context, span, "E0504", `\`@${name.text}\` takes no arguments, found ${args.length}`, { help: `write \`@${name.text}\`` });
+  return false;
+}
+
+/** `@module("eeprom")`: a text on one line, or a word. */
+function oneText(context: Context, { args, name, span }: Attribute): string | null {
+  const [arg] = args;
+  if (arg === undefined || args.length > 1) {
+    fail(context, span, "E0504", `\`@${name.text}\` takes 1 argument, found ${args.length}`, { help: `for example \`@${name.text}("text")\`` });
+    return null;
+  }
+  if (arg.kind === "name") return arg.name;
+  if (arg.kind === "string") return literalText(arg).replaceAll("\n", " ");
+  fail(context, arg.span, "E0501", `\`@${name.text}\` takes a text`, { label: "not a text", help: `for example \`@${name.text}("text")\`` });
+  return null;
 }
 
 /** `@exits(3)`, `@exits(reset)`: how the test ends the machine, as the manifest says it. */

@@ -53,6 +53,8 @@ export interface ModuleTable {
   readonly file: (from: Module, path: string) => Module | null;
   /** Tags that the project declares beside the built-in ones. */
   readonly projectTags: () => readonly string[];
+  /** Attributes that the project declares, which take no argument or a text. */
+  readonly projectAttributes: () => readonly string[];
 }
 
 export interface Extra {

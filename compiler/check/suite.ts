@@ -197,7 +197,8 @@ function checkTest(from: Context, item: TestItem, common: Common): HTest {
   const isElsewhere = targets.length > 0 && !targets.includes(context.target.name);
   // A test of another target speaks of that target's functions and registers; here it is only listed, with the reason why it is skipped.
   if (!isElsewhere) checkBody({ ...context, inferred }, body, item.body);
-  if (!inferred.checks && !isElsewhere && attributes.flags.exits === undefined && attributes.flags.no_leaks === undefined)
+  const flags = { ...common.attributes.flags, ...attributes.flags };
+  if (!inferred.checks && !isElsewhere && flags.exits === undefined && flags.no_leaks === undefined)
     fail(context, item.name.span, "W0701", "this test checks nothing", { label: "can only pass", help: "add an `expect`, or say with `skip` why it is empty" });
   const empty = sources.find(({ source }) => source.values.length === 0);
   const emptyReason =
@@ -213,7 +214,7 @@ function checkTest(from: Context, item: TestItem, common: Common): HTest {
     line: positionAt(item.span.source, item.span.start).line,
     endLine: positionAt(item.span.source, item.span.end).line,
     tags: [...new Set([...common.attributes.tags, ...attributes.tags])],
-    attributes: { ...common.attributes.flags, ...attributes.flags },
+    attributes: flags,
     covers: [...common.attributes.covers, ...attributes.covers],
     needs,
     on: targets,

@@ -88,5 +88,6 @@ export const TAGS: readonly string[] = [
   "traps",
   "tutorial",
   "uart",
+  "very_slow",
   "virtio",
 ];

@@ -18,6 +18,7 @@ import { after, together, type MaybePromise } from "./maybe-promise.ts";
 import { cpusNeeded, isPromised, touchesConsole, unmetNeed } from "./needs.ts";
 import { emptyResult, reproLine } from "./result.ts";
 import { engineOf, type CallResult, type EngineImage, type EntryRole, type Session } from "./session.ts";
+import { slownessOf, speedOf } from "./speed.ts";
 import { judge, worst, type Judgement } from "./verdict.ts";
 
 /** Plain data: it travels to workers. */
@@ -253,11 +254,16 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
   }
 
   /** What is no failure, and deserves a look all the same. */
-  function warningsOf(verdict: Verdict, { transcript }: CallResult, test: ManifestTest): TestFinished["infos"] {
+  function warningsOf(verdict: Verdict, { transcript, limits }: CallResult, test: ManifestTest, row: ManifestCase): TestFinished["infos"] {
     const warn = (text: string) => [{ file: manifest.files[test.file] ?? "?", line: test.line, text, severity: "warning" as const }];
     const isCheckedByAttribute = CHECKING_ATTRIBUTES.some((name) => test.attributes[name] !== undefined);
     const checksNothing = verdict === "pass" && transcript.checks === 0 && !isCheckedByAttribute;
-    return checksNothing ? warn("passed without having checked anything") : [];
+    const isTimed = test.timeout !== null || row.timeout !== undefined;
+    const slowness = isTimed || speedOf(test, row).factor > 1 ? null : slownessOf(limits.elapsedNs, limits.executed);
+    return [
+      ...(checksNothing ? warn("passed without having checked anything") : []),
+      ...(slowness === null ? [] : warn(`took ${slowness}: mark it @slow, or give it a @timeout`)),
+    ];
   }
 
   function judgeCase(result: CallResult, test: ManifestTest, row: ManifestCase): CaseResult {
@@ -280,7 +286,7 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
           const place = manifest.sites[site];
           return place === undefined ? [] : [{ file: manifest.files[place.file] ?? "?", line: place.line, text: messageOf(site, message) }];
         }),
-        ...warningsOf(verdict, result, test),
+        ...warningsOf(verdict, result, test, row),
       ],
       console: cutConsole(result.text),
       guestNs: result.limits.elapsedNs,

@@ -1,8 +1,9 @@
 // How long a call may take: in guest time, in instructions, and what its cleanups get beyond that. The row's word goes before the
-// test's, the test's before the command line's, and that before the default. Every engine takes its limits from here, each in the
+// test's, the test's before the command line's, and that before the default; the last two are longer for tests marked as slow. Every engine takes its limits from here, each in the
 // unit in which it can count.
 
 import type { ManifestCase, ManifestTest } from "../../compiler/images/manifest.ts";
+import { speedOf } from "./speed.ts";
 
 /** A limit in guest time and one in instructions; `grace` is what cleanups get beyond them. */
 export interface CallLimits {
@@ -29,8 +30,11 @@ export const HOOK_LIMITS: CallLimits = { timeoutNs: DEFAULT_TIMEOUT_NS, instruct
 
 export function limitsOf(test: ManifestTest, row: ManifestCase | null, options: LimitOptions): CallLimits {
   const written = row?.timeout ?? test.timeout;
-  const timeoutNs = written ?? options.timeoutNs ?? DEFAULT_TIMEOUT_NS;
+  const { factor } = speedOf(test, row);
+  // A time that the spec gives is meant as it stands.
+  const timeoutNs = written ?? factor * (options.timeoutNs ?? DEFAULT_TIMEOUT_NS);
   const isExplicit = written !== null || options.timeoutNs !== null;
-  const wanted = isExplicit ? Math.min(MOST_INSTRUCTIONS, Math.max(DEFAULT_INSTRUCTIONS, timeoutNs)) : DEFAULT_INSTRUCTIONS;
+  const usual = factor * DEFAULT_INSTRUCTIONS;
+  const wanted = isExplicit ? Math.min(MOST_INSTRUCTIONS, Math.max(usual, timeoutNs)) : usual;
   return { timeoutNs, instructions: options.maxInstructions ?? wanted, graceNs: GRACE_NS };
 }

@@ -1,7 +1,7 @@
 // What a filter means for the tests at hand. A value that fits no test at all is taken for a slip and is an error with the nearest
 // name, also below `not`: a filter with a typing mistake would otherwise select nothing, or everything, and look fine.
 import { nearestName } from "../../grammar/nearest-name.ts";
-import { STATUSES, type FilterError, type FilterExpr, type Predicate, type PredicateName } from "./filter.ts";
+import { SPEED_ORDER, STATUSES, type FilterError, type FilterExpr, type Predicate, type PredicateName } from "./filter.ts";
 
 /** One case as filters see it. */
 export interface FilterSubject {
@@ -23,6 +23,8 @@ export interface FilterSubject {
   readonly needs: readonly string[];
   readonly devices: readonly string[];
   readonly covers: readonly string[];
+  /** By name, `speed` and `module` always among them. */
+  readonly attributes?: Readonly<Record<string, string>>;
   /** Of `STATUSES`, from earlier runs. */
   readonly statuses?: readonly string[];
 }
@@ -39,6 +41,7 @@ const VALUES: Readonly<Record<PredicateName, (subject: FilterSubject) => readonl
   needs: ({ needs }) => needs,
   device: ({ devices }) => devices,
   covers: ({ covers }) => covers,
+  attr: ({ attributes = {} }) => Object.entries(attributes).map(([name, value]) => `${name}=${value}`),
   row: ({ row }) => (row === null ? [] : [row]),
   id: ({ id }) => [id],
   status: ({ statuses }) => statuses ?? [],
@@ -80,11 +83,14 @@ function evaluate(expr: FilterExpr, subject: FilterSubject): boolean {
   }
 }
 
+/** Values that are known although no test may have them at the moment. */
+const ALL_SPEEDS = SPEED_ORDER.map((speed) => `speed=${speed}`);
+
 const LISTED_AT_MOST = 8;
 
 function checkPredicate(predicate: Predicate, universe: readonly FilterSubject[]): FilterError | null {
   const { name, value, matcher, column, length } = predicate;
-  const known = new Set<string>(name === "status" ? STATUSES : universe.flatMap(VALUES[name]));
+  const known = new Set<string>(name === "status" ? STATUSES : [...universe.flatMap(VALUES[name]), ...(name === "attr" ? ALL_SPEEDS : [])]);
   if ([...known].some(predicate.test)) return null;
   const nearest = matcher === "regexp" ? undefined : nearestName(value.replace(/[*?]/g, ""), known);
   const list = [...known].slice(0, LISTED_AT_MOST).join(", ");

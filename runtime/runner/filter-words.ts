@@ -1,6 +1,7 @@
 // Selecting without the filter language: `edu` (part of an id), `specs/dev` or `specs/dev/edu.gspec` (files), `edu.gspec:12` (the test or
-// row at that line, which editors and failure reports print). Words add up. A word that selects nothing is an error.
+// row at that line, which editors and failure reports print), `eeprom*.writes*[wraps]` (suite, test and row by wildcards). Words add up. A word that selects nothing is an error.
 import { nearestName } from "../../grammar/nearest-name.ts";
+import { compileGlob } from "./filter.ts";
 import type { FilterSubject } from "./filter-match.ts";
 
 export type WordSelection =
@@ -41,6 +42,21 @@ function explainLine(word: string, files: ReadonlySet<string>, line: number, uni
   return { ok: false, word, message: `there is no test at ${word}`, help };
 }
 
+/** `suite.test[row]` with wildcards, as KUnit has it: without `.test` all tests of the suites, without `[row]` all rows of the tests. */
+function selectByGlob(word: string, universe: readonly FilterSubject[]): readonly FilterSubject[] {
+  if (!/[*?]/.test(word) || word.includes("::") || word.includes("/")) return [];
+  const [, names = word, row] = /^(.*?)(?:\[(.*)\])?$/s.exec(word) ?? [];
+  const dot = names.indexOf(".");
+  const matches = (glob: string): ((text: string) => boolean) => {
+    const pattern = compileGlob(glob.replace(/[[\]{}]/g, "\\$&"), false, 0, glob.length);
+    return (text) => pattern.test(text);
+  };
+  const isSuite = matches(dot < 0 ? names : names.slice(0, dot));
+  const isTest = dot < 0 ? () => true : matches(names.slice(dot + 1));
+  const isRow = row === undefined ? () => true : matches(row);
+  return universe.filter((subject) => isSuite(subject.suite) && isTest(subject.test) && (row === undefined || (subject.row !== null && isRow(subject.row))));
+}
+
 function selectByWord(word: string, universe: readonly FilterSubject[]): WordSelection {
   const [, path, digits] = /^(.+?):(\d+)(?::\d+)?$/.exec(word) ?? [];
   if (path !== undefined && digits !== undefined) {
@@ -51,6 +67,8 @@ function selectByWord(word: string, universe: readonly FilterSubject[]): WordSel
       return selected.length > 0 ? { ok: true, selected } : explainLine(word, files, line, universe);
     }
   }
+  const byGlob = selectByGlob(word, universe);
+  if (byGlob.length > 0) return { ok: true, selected: byGlob };
   const named = new Set(filesOf(universe).filter((file) => namesFile(word, file)));
   const inFiles = universe.filter(({ file }) => named.has(file));
   if (inFiles.length > 0) return { ok: true, selected: inFiles };

@@ -28,12 +28,13 @@ function subject(parts: Partial<FilterSubject> & Pick<FilterSubject, "test">): F
 }
 
 const universe: readonly FilterSubject[] = [
-  subject({ test: "identifies", tags: ["fast"] }),
+  subject({ test: "identifies", tags: ["fast"], attributes: { speed: "normal", module: "edu", owner: "net team" } }),
   subject({ test: "factorial", row: "0", line: 20, endLine: 26, rowLine: 22 }),
   subject({ test: "factorial", row: "12 (max)", line: 20, endLine: 26, rowLine: 23 }),
   subject({
     test: "dma reads back",
     tags: ["slow", "dma"],
+    attributes: { speed: "slow", module: "edu", no_leaks: "" },
     needs: ["pci", "cpus"],
     line: 30,
     endLine: 40,
@@ -107,6 +108,20 @@ test("matchers: part, whole, regular expression, glob", () => {
   assert.deepEqual(select("row(=12 (max))"), ["factorial[12 (max)]"]);
   assert.deepEqual(select("row(/\\(max\\)/)"), ["factorial[12 (max)]"]);
   assert.deepEqual(select("row(12 \\(max)"), ["factorial[12 (max)]"]);
+});
+
+test("attributes have names, values and, as speeds, an order", () => {
+  assert.deepEqual(select("attr(no_leaks)"), ["dma reads back"]);
+  assert.deepEqual(select("attr(owner=net*)"), ["identifies"]);
+  assert.deepEqual(select("attr(owner = net team)"), ["identifies"]);
+  assert.deepEqual(select("suite(edu) and attr(owner!=net team)"), ["factorial[0]", "factorial[12 (max)]", "dma reads back"]);
+  assert.deepEqual(select("attr(speed<normal)"), ["dma reads back"]);
+  assert.deepEqual(select("attr(speed>=slow)"), ["identifies", "dma reads back"]);
+  assert.deepEqual(select("attr(speed=very_slow)"), [], "a speed that nobody has now is no slip");
+  assert.match(fault("attr(owner=nat team)").join(), /did you mean `owner=net team`/);
+  assert.match(fault("attr(module<edu)").join(), /`module` has no order/);
+  assert.match(fault("attr(speed<fast)").join(), /there is no speed `fast`.*very_slow < slow < normal/);
+  assert.match(fault("attr(=x)").join(), /needs the name of an attribute/);
 });
 
 test("in paths `*` stops at `/` and `**` does not", () => {
@@ -201,7 +216,7 @@ const { tree } = fc.letrec<{ tree: FilterExpr }>((tie) => ({
     { depthSize: "small", withCrossShrink: true },
     fc.record({
       kind: fc.constant("predicate" as const),
-      name: fc.constantFrom(...PREDICATES),
+      name: fc.constantFrom(...PREDICATES.filter((name) => name !== "attr")),
       matcher: fc.constantFrom("exact" as const, "substring" as const),
       value: fc.string({ minLength: 1, maxLength: 8 }).map((text) => `a${text.trim()}z`),
       test: fc.constant(() => true),
@@ -262,6 +277,15 @@ test("words are files, folders, lines and parts of ids, and add up", () => {
   assert.deepEqual(words("dma"), ["dma reads back"]);
   assert.deepEqual(words("edu::factorial[0]"), ["factorial[0]"]);
   assert.deepEqual(words("dma", "identifies"), ["identifies", "dma reads back"]);
+});
+
+test("a word with wildcards names suite, test and row", () => {
+  assert.deepEqual(words("ed*"), ["identifies", "factorial[0]", "factorial[12 (max)]", "dma reads back"]);
+  assert.deepEqual(words("sha?.digest"), ["digest[abc]", "digest[empty]"]);
+  assert.deepEqual(words("*.*[empty]"), ["digest[empty]"]);
+  assert.deepEqual(words("edu.factorial[*(max)]"), ["factorial[12 (max)]"]);
+  assert.deepEqual(words("*.d*"), ["dma reads back", "digest[abc]", "digest[empty]"]);
+  assert.ok(!selectByWords(["edu.nothing*"], universe).ok);
 });
 
 test("a line selects the row on it, else the test round it", () => {

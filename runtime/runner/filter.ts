@@ -5,7 +5,7 @@
 //   tag(=slow) - device(edu)      suite(#pci*) and not row(/^0x/)      file(#specs/**/edu.gspec) | covers(~dma)
 import { nearestName } from "../../grammar/nearest-name.ts";
 
-export const PREDICATES = ["test", "suite", "file", "tag", "target", "engine", "needs", "device", "covers", "row", "id", "status"] as const;
+export const PREDICATES = ["test", "suite", "file", "tag", "target", "engine", "needs", "device", "covers", "attr", "row", "id", "status"] as const;
 export type PredicateName = (typeof PREDICATES)[number];
 
 /** Values of `status(..)`, known although no test may have them at the moment. */
@@ -182,7 +182,7 @@ class Parser {
       const help = nearest === undefined ? `predicates: ${PREDICATES.join(" ")}` : `did you mean \`${nearest}\`?`;
       throw new SyntaxFault(`there is no predicate \`${name}\``, token.start, token.end, help);
     }
-    return this.after(end, parseMatcher(known, value, start));
+    return this.after(end, known === "attr" ? parseAttribute(value, start) : parseMatcher(known, value, start));
   }
 
   /** Continues behind the `)` that ends a value. */
@@ -255,6 +255,48 @@ function parseMatcher(name: PredicateName, written: string, start: number): Pred
   }
 }
 
+/** From slow to fast: what `<` and `>` order. */
+export const SPEED_ORDER: readonly string[] = ["very_slow", "slow", "normal"];
+
+const COMPARISONS: Readonly<Record<string, (order: number) => boolean>> = {
+  "<": (order) => order < 0,
+  "<=": (order) => order <= 0,
+  ">": (order) => order > 0,
+  ">=": (order) => order >= 0,
+};
+
+/** `attr(owner)`, `attr(owner=net*)`, `attr(speed<normal)`. Candidates are `name=value`. */
+function parseAttribute(written: string, start: number): FilterExpr {
+  const end = start + written.length;
+  const [, name, operator, rest = ""] = /^([A-Za-z_]\w*)\s*(?:(<=|>=|!=|=|<|>)\s*([\s\S]*))?$/.exec(written) ?? [];
+  const help = "write attr(NAME), attr(NAME=VALUE), attr(NAME!=VALUE) or attr(speed<VALUE)";
+  if (name === undefined) throw new SyntaxFault("attr(..) needs the name of an attribute", start - 1, end + 1, help);
+  const valueOf = (candidate: string): string | null => (candidate.startsWith(`${name}=`) ? candidate.slice(name.length + 1) : null);
+  const make = (matcher: MatcherKind, test: (value: string) => boolean): Predicate => ({
+    kind: "predicate",
+    name: "attr",
+    matcher,
+    value: written,
+    test: (candidate) => {
+      const value = valueOf(candidate);
+      return value !== null && test(value);
+    },
+    column: start + 1,
+    length: written.length,
+  });
+  if (operator === undefined) return make("exact", () => true);
+  if (operator === "=" || operator === "!=") {
+    const pattern = compileGlob(rest, false, start, end);
+    const equal = make("glob", (value) => pattern.test(value));
+    return operator === "=" ? equal : { kind: "not", operand: equal };
+  }
+  const bound = SPEED_ORDER.indexOf(rest);
+  if (name !== "speed") throw new SyntaxFault(`\`${name}\` has no order: \`${operator}\` is for speed`, start, end, help);
+  if (bound < 0) throw new SyntaxFault(`there is no speed \`${rest}\``, start, end, `speeds: ${SPEED_ORDER.join(" < ")}`);
+  const holds = COMPARISONS[operator] ?? ((): boolean => false);
+  return make("exact", (value) => holds(SPEED_ORDER.indexOf(value) - bound));
+}
+
 function compileRegexp(source: string, start: number, end: number): RegExp {
   try {
     return new RegExp(source, "u");
@@ -267,7 +309,7 @@ function compileRegexp(source: string, start: number, end: number): RegExp {
 }
 
 /** `*`, `?`, `[a-z]`, `[!a]`, `{a,b}`; in a path `*` and `?` stop at `/` and `**` does not. */
-function compileGlob(glob: string, isPath: boolean, start: number, end: number): RegExp {
+export function compileGlob(glob: string, isPath: boolean, start: number, end: number): RegExp {
   const any = isPath ? "[^/]" : "[\\s\\S]";
   let source = "";
   let alternatives = 0;

@@ -8,6 +8,7 @@ import { caseId } from "../engines/case-id.ts";
 import { createRandomStream, STREAM_ORDER } from "../machine/random.ts";
 import { findEdges } from "../engines/edges.ts";
 import { formatNeed, isMetBy } from "../engines/needs.ts";
+import { speedOf } from "../engines/speed.ts";
 import { engineOf, type EngineImage } from "../engines/session.ts";
 import type { FilterSubject } from "./filter-match.ts";
 
@@ -56,6 +57,17 @@ function* casesOf(manifest: Manifest): Generator<{ suite: ManifestSuite; test: M
     for (const [t, test] of suite.tests.entries()) for (const [c, row] of test.cases.entries()) yield { suite, test, row, at: [s, t, c] };
 }
 
+/** `specs/kunit/eeprom-buffer.gspec` is module `eeprom-buffer`. */
+function moduleOf(file: string): string {
+  return file.slice(file.lastIndexOf("/") + 1).replace(/\.gspec(\.yaml)?$/, "");
+}
+
+/** Those that have one value; the speed's own words are its value, and tags and limits are told elsewhere. */
+function attributesOf(test: ManifestTest, row: ManifestCase, file: string): Readonly<Record<string, string>> {
+  const { slow: _slow, very_slow: _verySlow, deviates: _deviates, ...others } = test.attributes;
+  return { speed: speedOf(test, row).name, module: moduleOf(file), ...others };
+}
+
 /** All cases of the images, in the order of the files. */
 export function listCases(images: readonly EngineImage[]): PlannedCase[] {
   const cases: PlannedCase[] = [];
@@ -82,6 +94,7 @@ export function listCases(images: readonly EngineImage[]): PlannedCase[] {
         engine,
         needs: shared.needs,
         devices: shared.devices,
+        attributes: attributesOf(test, row, files[suite.file] ?? "?"),
         covers: row.covers === undefined ? test.covers : [...test.covers, ...row.covers],
         image,
         suiteIndex: at[0],
