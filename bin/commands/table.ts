@@ -62,7 +62,7 @@ const REPORTER: OptionRow = {
   short: "r",
   value: "NAME[=FILE]",
   multiple: true,
-  help: "human, tui, ktap, ktap-kernel, ktap2, tap14, tap13, junit, ctrf, ndjson, github; to standard output or a file",
+  help: "human, tui, ktap, ktap-kernel, ktap2, tap14, tap13, junit, ctrf, ndjson, trace, github; to standard output or a file",
 };
 const VERBOSE: OptionRow = { name: "verbose", short: "v", help: "a line for each test, failures in full" };
 /** Options that leave a part of what is selected. */

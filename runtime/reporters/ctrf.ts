@@ -38,7 +38,26 @@ export function uuidOf(name: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
-function describeTest(test: TestFinished): object {
+/** Runs of a test that ran again, those alike told as one. */
+function describeAttempts({ attempts = [] }: TestFinished): object {
+  if (attempts.length < 2) return {};
+  let run = 1;
+  const retryAttempts = attempts.map(({ verdict, message, times, wallMs }) => {
+    const attempt = run;
+    run += times;
+    return {
+      attempt,
+      status: STATUSES[verdict],
+      duration: Math.round(wallMs),
+      ...(message === null ? {} : { message }),
+      extra: { rawStatus: verdict, times },
+    };
+  });
+  return { retries: run - 2, retryAttempts };
+}
+
+/** `startedAt`: of the run. */
+function describeTest(test: TestFinished, startedAt: number): object {
   const status = STATUSES[test.verdict];
   const isFailed = status === "failed";
   const frame = test.failures[0]?.frame ?? null;
@@ -48,6 +67,9 @@ function describeTest(test: TestFinished): object {
     name: `${test.test}${test.row === null ? "" : `[${test.row}]`}`,
     status,
     duration: Math.round(test.wallMs),
+    start: Math.round(startedAt + test.wallStartMs),
+    stop: Math.round(startedAt + test.wallStartMs + test.wallMs),
+    threadId: `${test.engine} ${test.wallWorker}`,
     suite: [test.file, test.suite],
     ...(message === null ? {} : { message }),
     ...(isFailed
@@ -61,6 +83,8 @@ function describeTest(test: TestFinished): object {
     line: test.line,
     rawStatus: test.verdict,
     ...(test.verdict === "flaky" ? { flaky: true } : {}),
+    ...describeAttempts(test),
+    ...(test.row === null ? {} : { parameters: { row: test.row } }),
     tags: test.tags,
     filePath: test.file,
     ...(test.console === "" ? {} : { stdout: printableLines(test.console) }),
@@ -73,7 +97,6 @@ function describeTest(test: TestFinished): object {
       instructions: test.instructions,
       promised: test.promised,
       repro: test.repro,
-      ...(test.attempts === undefined ? {} : { attempts: test.attempts }),
       ...(test.cached === undefined ? {} : { cached: true }),
     },
   };
@@ -121,6 +144,7 @@ export function createCtrfReporter(sink: Sink): Reporter {
             skipped: sumOf(counts, "skipped"),
             pending: 0,
             other: sumOf(counts, "other"),
+            flaky: counts.flaky,
             suites: new Set(tests.map(suiteKey)).size,
             start,
             stop,
@@ -132,7 +156,7 @@ export function createCtrfReporter(sink: Sink): Reporter {
               exitCode: finished?.exitCode ?? null,
             },
           },
-          tests: tests.map(describeTest),
+          tests: tests.map((test) => describeTest(test, start)),
           ...(started === null ? {} : { extra: { seed: started.seed, targets: started.targets } }),
         },
       };

@@ -81,6 +81,10 @@ export function createGithubReporter(sink: Sink, summary: { write(text: string):
     } else if (test.promised && test.verdict === "skip") {
       const message = `skipped, but promised: ${test.reason ?? "no reason given"}`;
       sink.write(command("warning", { file: test.file, line: test.line, title: printable(test.id) }, message));
+    } else if (test.verdict === "flaky") {
+      const bad = test.attempts?.find(({ verdict }) => !isGood(verdict));
+      const message = `passed, but not at first: ${printable(bad?.message ?? bad?.verdict ?? "an earlier run failed")}`;
+      sink.write(command("warning", { file: test.file, line: test.line, title: `flaky: ${printable(test.id)}` }, message));
     }
   };
 

@@ -77,6 +77,11 @@ const REPORTERS: readonly ReporterEntry[] = [
     create: async (sink) => (await import("./ndjson.ts")).createNdjsonReporter(sink),
   },
   {
+    name: "trace",
+    summary: "wall time of workers, boots and tests, for chrome://tracing and Perfetto",
+    create: async (sink) => (await import("./trace.ts")).createTraceReporter(sink),
+  },
+  {
     name: "github",
     summary: "GitHub annotations and step summary",
     create: async (sink, options) => (await import("./github.ts")).createGithubReporter(sink, options.summary ?? null),

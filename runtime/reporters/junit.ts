@@ -1,7 +1,7 @@
 // JUnit XML, in the dialect that Jenkins, GitLab and Azure read alike: testsuites / testsuite / testcase with failure, error or skipped.
 // The head carries the counts, so everything is held until `finish`; a run that broke off still leaves a valid document, with an
 // error in it. An expected failure is written as skipped, with its reason, because JUnit has no word for it.
-import type { RunEvent, RunFinished, RunStarted, SuiteFinished, TestFinished, Verdict } from "../events.ts";
+import { isGood, type Attempt, type RunEvent, type RunFinished, type RunStarted, type SuiteFinished, type TestFinished, type Verdict } from "../events.ts";
 import { formatFailures, summariseFailure } from "./failure-block.ts";
 import { paintFor } from "./paint.ts";
 import { countNoun } from "./quantities.ts";
@@ -73,6 +73,45 @@ function formatOutcome(test: TestFinished): string[] {
   return [`      <${element}${attributes({ type: test.verdict, message: summariseFailure(test) })}>${escapeXml(text.join("\n"))}</${element}>`];
 }
 
+/**
+ * Earlier runs of a test that ran again, in Surefire's words: `flaky..` of one that got through, `rerun..` of one that did not. The run
+ * that the result tells in full is not told again.
+ */
+function formatAttempts({ verdict, attempts = [] }: TestFinished): string[] {
+  const told = isGood(verdict) ? -1 : attempts.findIndex((attempt) => attempt.verdict === verdict);
+  const prefix = isGood(verdict) ? "flaky" : "rerun";
+  return attempts.flatMap((attempt, index) => {
+    const element = ELEMENTS[attempt.verdict];
+    if (index === told || element === null || element === "skipped") return [];
+    const message = attempt.message ?? attempt.verdict;
+    const name = `${prefix}${element === "failure" ? "Failure" : "Error"}`;
+    return Array.from({ length: attempt.times }, () => `      <${name}${attributes({ type: attempt.verdict, message })}/>`);
+  });
+}
+
+function describeAttempt({ verdict, times }: Attempt): string {
+  return times === 1 ? verdict : `${times} x ${verdict}`;
+}
+
+function formatProperties(test: TestFinished): string[] {
+  const values: Readonly<Record<string, string | number | null>> = {
+    id: test.id,
+    row: test.row,
+    tags: test.tags.length === 0 ? null : test.tags.join(", "),
+    checks: test.checks,
+    guestNs: test.guestNs,
+    instructions: test.instructions === 0 ? null : test.instructions,
+    attempts: test.attempts?.map(describeAttempt).join(", ") ?? null,
+    cached: test.cached === true ? "true" : null,
+    rerun: test.repro === "" ? null : test.repro,
+  };
+  return [
+    "      <properties>",
+    ...Object.entries(values).flatMap(([name, value]) => (value === null ? [] : [`        <property${attributes({ name, value })}/>`])),
+    "      </properties>",
+  ];
+}
+
 function formatTest(test: TestFinished, isSingleTarget: boolean): string[] {
   const row = test.row === null ? "" : `[${test.row}]`;
   const target = isSingleTarget ? "" : `@${test.target}/${test.engine}`;
@@ -83,9 +122,8 @@ function formatTest(test: TestFinished, isSingleTarget: boolean): string[] {
     line: test.line,
     time: seconds(test.wallMs),
   })}`;
-  const body = formatOutcome(test);
-  if (test.console !== "") body.push(`      <system-out>${escapeXml(test.console)}</system-out>`);
-  return body.length === 0 ? [`${head}/>`] : [`${head}>`, ...body, "    </testcase>"];
+  const output = test.console === "" ? [] : [`      <system-out>${escapeXml(test.console)}</system-out>`];
+  return [`${head}>`, ...formatProperties(test), ...formatOutcome(test), ...formatAttempts(test), ...output, "    </testcase>"];
 }
 
 export function createJunitReporter(sink: Sink): Reporter {

@@ -1,5 +1,5 @@
 // The rules of the CTRF schema (ctrf.io, draft-07) for the parts that we write, to hold our reports against. Everything that the original
-// forbids is forbidden here; parts that we never write (insights, baseline, retries, steps, attachments) are left out, and so refused.
+// forbids is forbidden here; parts that we never write (insights, baseline, steps, attachments) are left out, and so refused.
 
 const count = { type: "integer", minimum: 0 } as const;
 const text = { type: "string" } as const;
@@ -55,6 +55,17 @@ export const ctrfSchema: object = closed(["results", "reportFormat", "specVersio
         tags: { type: "array", items: text },
         type: text,
         filePath: text,
+        retries: { type: "integer" },
+        retryAttempts: {
+          type: "array",
+          items: closed(["attempt", "status"], {
+            attempt: { type: "integer", minimum: 1 },
+            status,
+            duration: { type: "integer" },
+            message: text,
+            extra,
+          }),
+        },
         flaky: { type: "boolean" },
         stdout: { type: "array", items: text },
         stderr: { type: "array", items: text },

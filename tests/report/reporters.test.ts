@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { EVENT_VERSION, VERDICTS, type RunEvent } from "../../runtime/events.ts";
-import { REPORTER_NAMES } from "../../runtime/reporters/index.ts";
+import { createReporter, REPORTER_NAMES } from "../../runtime/reporters/index.ts";
 import { createMemorySink, report } from "../fixtures/memory-sink.ts";
 import { interleaveSuites, interruptRun, recordedRun } from "../fixtures/recorded-run.ts";
 import { compareGolden } from "../goldens.ts";
@@ -36,6 +36,7 @@ const goldens: readonly (readonly [file: string, write: () => Promise<string>])[
   ["junit.xml.golden", () => report("junit", recordedRun)],
   ["ctrf.json.golden", () => report("ctrf", recordedRun)],
   ["run.ndjson.golden", () => report("ndjson", recordedRun)],
+  ["trace.json.golden", () => report("trace", recordedRun)],
   ["github.txt.golden", () => report("github", recordedRun)],
   [
     "github-summary.md.golden",
@@ -241,6 +242,52 @@ test("an incomplete run is an error in JUnit", async () => {
   assert.match(await report("junit", breakRun()), /<error type="interrupted" message="the run broke off: 19 tests not run"\/>/);
   assert.match(await report("junit", interruptRun(recordedRun)), /<error type="interrupted" message="interrupted: 19 tests not run"\/>/);
   assert.doesNotMatch(await report("junit", recordedRun), /type="interrupted"/);
+});
+
+test("runs before the one that counts are marked in JUnit as Surefire does", async () => {
+  const xml = await report("junit", recordedRun);
+  const caseOf = (name: string): string => new RegExp(`<testcase name="${name}[^]*?</testcase>`).exec(xml)?.[0] ?? "";
+  const flaky = caseOf("second try");
+  assert.match(flaky, /<flakyError type="hung" message="no answer for 20 s"\/>/);
+  assert.doesNotMatch(flaky, /<(failure|error|rerun)/);
+  assert.match(flaky, /<property name="attempts" value="hung, pass"\/>/);
+  assert.match(caseOf("not twice the same"), /<error type="nondeterministic"[^]*<rerunFailure type="fail"/);
+  // All runs alike: nothing has to be said but how many.
+  assert.doesNotMatch(caseOf("unchanged"), /<(failure|error|rerun|flaky)/);
+});
+
+// --- Trace
+
+interface Slice {
+  readonly ph: string;
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly ts?: number;
+  readonly dur?: number;
+  readonly cat?: string;
+}
+
+test("a trace has a slice for each test and boot, on the thread of its worker", async () => {
+  const slices = JSON.parse(await report("trace", recordedRun)) as readonly Slice[];
+  const results = recordedRun.filter((event) => event.type === "test-finished");
+  const tests = slices.filter(({ ph, cat }) => ph === "X" && cat !== "boot");
+  assert.equal(tests.length, results.length);
+  assert.deepEqual(
+    tests.map(({ ts, dur }) => [ts, dur]),
+    results.map(({ wallStartMs, wallMs }) => [wallStartMs, wallMs].map((ms) => Math.round(ms * 1e6) / 1000)),
+  );
+  assert.equal(slices.filter(({ cat }) => cat === "boot").length, 2);
+  const threads = new Set(slices.filter(({ name }) => name === "thread_name").map(({ tid }) => tid));
+  assert.ok(slices.every(({ ph, tid }) => ph !== "X" || threads.has(tid)));
+  assert.equal(threads.size, new Set(results.map(({ engine, wallWorker }) => `${engine} ${wallWorker}`)).size);
+});
+
+test("a trace is there as results come, but for its last bracket", async () => {
+  const sink = createMemorySink();
+  const reporter = await createReporter("trace", sink);
+  for (const event of recordedRun.slice(0, 6)) reporter?.handle(event);
+  assert.equal((JSON.parse(`${sink.text}]`) as readonly Slice[]).filter(({ ph }) => ph === "X").length, 4);
 });
 
 // --- CTRF
