@@ -278,4 +278,5 @@ export const cfiFlash = defineDevice<CfiFlashConfig>({
   summary: "NOR flash",
   manual: "Intel StrataFlash; JEDEC CFI 1.5; QEMU hw/block/pflash_cfi01.c",
   create,
+  describe: () => ({ node: "flash", compatible: ["cfi-flash"], properties: { "bank-width": BANK_BYTES }, isOutsideSoc: true }),
 });

@@ -181,4 +181,5 @@ export const clint = defineDevice<ClintConfig>({
   summary: "RISC-V core-local interruptor: software interrupts and the machine timer",
   manual: "SiFive FU540-C000 manual, chapter 9; RISC-V ACLINT 1.0; QEMU hw/intc/riscv_aclint.c",
   create,
+  describe: () => ({ node: "clint", compatible: ["sifive,clint0", "riscv,clint0"], aperture: 0x1_0000 }),
 });

@@ -122,6 +122,21 @@ export interface PciFunction {
   readonly interruptPin: number;
 }
 
+/** A property in a device tree: one cell, text, a list of texts, or true for one that only has to be there. */
+export type BindingValue = number | string | readonly string[] | true;
+
+/** What a device tree says of a device besides where it is and whom it interrupts (runtime/machine/device-tree.ts). */
+export interface TreeBinding {
+  /** Of the node, before its address. */
+  readonly node: string;
+  readonly compatible: readonly string[];
+  readonly properties?: Readonly<Record<string, BindingValue>>;
+  /** Bytes that the board has set aside for the device, if that is more than the registers. */
+  readonly aperture?: number;
+  /** Beside `soc`, and not in it. */
+  readonly isOutsideSoc?: boolean;
+}
+
 /** A device model: one file exports one of these, `devices/index.ts` lists them all. */
 export interface DeviceModel<Config = Readonly<Record<string, never>>> {
   readonly name: string;
@@ -130,6 +145,8 @@ export interface DeviceModel<Config = Readonly<Record<string, never>>> {
   readonly manual: string;
   /** A method and not a property: parameters of methods are bivariant, so that one list can hold models of all configs. */
   create(config: Config, env: DeviceEnv): Device;
+  /** For device trees; a model without is in none, or has a binding of a kind of its own. */
+  describe?(config: Config): TreeBinding;
 }
 
 /** Types the model's config where it is defined, and keeps the record literal readable. */

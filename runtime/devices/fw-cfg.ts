@@ -243,4 +243,5 @@ export const fwCfg = defineDevice<FwCfgConfig>({
   summary: "named blobs from the machine: CPU count, boot order",
   manual: "QEMU docs/specs/fw_cfg.rst; hw/nvram/fw_cfg.c",
   create,
+  describe: () => ({ node: "fw-cfg", compatible: ["qemu,fw-cfg-mmio"], properties: { "dma-coherent": true }, isOutsideSoc: true }),
 });

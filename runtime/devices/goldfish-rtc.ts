@@ -183,4 +183,5 @@ export const goldfishRtc = defineDevice<GoldfishRtcConfig>({
   summary: "Goldfish real-time clock: nanoseconds and one alarm",
   manual: "Goldfish virtual hardware guide, section VI; QEMU hw/rtc/goldfish_rtc.c",
   create,
+  describe: () => ({ node: "rtc", compatible: ["google,goldfish-rtc"], aperture: 0x1000 }),
 });

@@ -73,6 +73,12 @@ export const pciHost = defineDevice<PciHostConfig>({
   name: "pci-host",
   summary: "generic PCI host bridge: ECAM, memory and I/O windows, INTx swizzle (QEMU gpex)",
   manual: "PCI Express Base Specification 7.2.2; PCI-to-PCI Bridge Architecture Specification 1.2, 9.1",
+  // Windows and the routing of INTx come from the machine's file.
+  describe: () => ({
+    node: "pci",
+    compatible: ["pci-host-ecam-generic"],
+    properties: { device_type: "pci", "#address-cells": 3, "#size-cells": 2, "#interrupt-cells": 1, "linux,pci-domain": 0, "dma-coherent": true },
+  }),
   create(config, env): Device {
     const { buses = 256, memoryBase = 0x40000000, memorySize = 0x40000000, ioSize = 0x10000 } = config;
     assertWithin("buses", buses, 1, 256);

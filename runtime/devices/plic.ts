@@ -223,4 +223,9 @@ export const plic = defineDevice<PlicConfig>({
   summary: "RISC-V platform-level interrupt controller",
   manual: "RISC-V PLIC specification 1.0; QEMU hw/intc/sifive_plic.c",
   create,
+  describe: ({ sources }) => ({
+    node: "plic",
+    compatible: ["sifive,plic-1.0.0", "riscv,plic0"],
+    properties: { "riscv,ndev": sources, "interrupt-controller": true, "#interrupt-cells": 1, "#address-cells": 0 },
+  }),
 });

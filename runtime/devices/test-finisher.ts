@@ -53,4 +53,5 @@ export const testFinisher = defineDevice<TestFinisherConfig>({
   summary: "SiFive test finisher: ends the machine with a status",
   manual: "QEMU hw/misc/sifive_test.c; Linux binding sifive,test0",
   create,
+  describe: () => ({ node: "test", compatible: ["sifive,test1", "sifive,test0", "syscon"] }),
 });

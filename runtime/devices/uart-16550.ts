@@ -380,4 +380,6 @@ export const uart16550 = defineDevice<Uart16550Config>({
   summary: "16550A UART, byte-wide registers",
   manual: "PC16550D data sheet, section 8; QEMU hw/char/serial.c",
   create,
+  // 3.6864 MHz, the usual crystal, of which 115200 baud is a 32nd.
+  describe: () => ({ node: "serial", compatible: ["ns16550a"], properties: { "clock-frequency": 3_686_400 }, aperture: 0x100 }),
 });

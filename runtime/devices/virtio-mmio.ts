@@ -404,6 +404,7 @@ export const virtioMmio = defineDevice<VirtioMmioConfig>({
   name: "virtio-mmio",
   summary: "virtio MMIO transport, version 2, with a console device (optionally carrying chr-testdev) or none",
   manual: "Virtual I/O Device (VIRTIO) Version 1.2, 4.2 and 5.3",
+  describe: () => ({ node: "virtio_mmio", compatible: ["virtio,mmio"], aperture: 0x1000 }),
   create(config, env): Device {
     switch (config.device) {
       case "none":

@@ -4,6 +4,8 @@
 
 export const STREAM_SCHEDULER = 0;
 export const STREAM_DEVICES = 1;
+/** What a device tree gives a guest to begin with. */
+export const STREAM_DEVICE_TREE = 3;
 /** Of the run and no machine: the order of tests. */
 export const STREAM_ORDER = 2;
 

@@ -1,0 +1,152 @@
+// Device trees as data and their flattened form, in both directions (Devicetree Specification 0.4, chapters 2 and 5). What stands in a tree
+// is device-tree.ts's part. Reading serves tests, which compare our trees with QEMU's, and whoever wants to look into one.
+
+/**
+ * A number is one cell, a bigint two, a string is text with its end, a list is the concatenation of its items, and `true` a property
+ * that says all by being there.
+ */
+export type TreeValue = number | bigint | string | true | Uint8Array | readonly (number | bigint | string)[];
+
+export interface TreeNode {
+  /** With its unit address; empty for the root. */
+  readonly name: string;
+  readonly properties: Readonly<Record<string, TreeValue>>;
+  readonly children: readonly TreeNode[];
+}
+
+const MAGIC = 0xd00d_feed;
+const VERSION = 17;
+const LAST_COMPATIBLE = 16;
+const HEADER_SIZE = 40;
+const RESERVATION_SIZE = 16;
+
+const BEGIN_NODE = 1;
+const END_NODE = 2;
+const PROPERTY = 3;
+const NOP = 4;
+const END = 9;
+
+/** Bytes of a property, big-endian. */
+export function encodeValue(value: TreeValue): Uint8Array {
+  if (value === true) return new Uint8Array();
+  if (value instanceof Uint8Array) return value;
+  if (typeof value === "string") return new TextEncoder().encode(`${value}\0`);
+  if (typeof value === "object") {
+    const parts = value.map(encodeValue);
+    const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  }
+  const view = new DataView(new ArrayBuffer(typeof value === "bigint" ? 8 : 4));
+  if (typeof value === "bigint") view.setBigUint64(0, value);
+  else view.setUint32(0, value);
+  return new Uint8Array(view.buffer);
+}
+
+/** Words and bytes that grow, padded to words. */
+function createWriter() {
+  const bytes: number[] = [];
+  return {
+    size: () => bytes.length,
+    word: (value: number) => void bytes.push(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff),
+    padded(more: Uint8Array) {
+      for (const byte of more) bytes.push(byte);
+      while (bytes.length % 4 !== 0) bytes.push(0);
+    },
+    bytes: () => Uint8Array.from(bytes),
+  };
+}
+
+/** The blob that a guest gets; `bootCpu` is the hardware number of the CPU that starts. */
+export function flattenTree(root: TreeNode, bootCpu = 0): Uint8Array {
+  const structure = createWriter();
+  const nameOffsets = new Map<string, number>();
+  let strings = "";
+
+  function nameOffset(name: string): number {
+    let offset = nameOffsets.get(name);
+    if (offset === undefined) {
+      offset = strings.length;
+      nameOffsets.set(name, offset);
+      strings += `${name}\0`;
+    }
+    return offset;
+  }
+
+  function write(node: TreeNode): void {
+    structure.word(BEGIN_NODE);
+    structure.padded(encodeValue(node.name));
+    for (const [name, value] of Object.entries(node.properties)) {
+      const bytes = encodeValue(value);
+      structure.word(PROPERTY);
+      structure.word(bytes.length);
+      structure.word(nameOffset(name));
+      structure.padded(bytes);
+    }
+    node.children.forEach(write);
+    structure.word(END_NODE);
+  }
+
+  write(root);
+  structure.word(END);
+  const names = new TextEncoder().encode(strings);
+  const structureAt = HEADER_SIZE + RESERVATION_SIZE;
+  const stringsAt = structureAt + structure.size();
+  const blob = new Uint8Array(Math.ceil((stringsAt + names.length) / 8) * 8);
+  const view = new DataView(blob.buffer);
+  const header = [MAGIC, blob.length, structureAt, stringsAt, HEADER_SIZE, VERSION, LAST_COMPATIBLE, bootCpu, names.length, structure.size()];
+  header.forEach((word, index) => view.setUint32(4 * index, word));
+  blob.set(structure.bytes(), structureAt);
+  blob.set(names, stringsAt);
+  return blob;
+}
+
+/** All properties come back as bytes. Throws RangeError or Error for a blob that is none. */
+export function unflattenTree(blob: Uint8Array): TreeNode {
+  const view = new DataView(blob.buffer, blob.byteOffset, blob.length);
+  if (view.getUint32(0) !== MAGIC) throw new Error("no device tree: the magic number is missing");
+  const strings = view.getUint32(12);
+  const decoder = new TextDecoder();
+  let at = view.getUint32(8);
+
+  const textAt = (start: number): string => {
+    const end = blob.indexOf(0, start);
+    if (end < 0) throw new Error(`no device tree: a name at ${start} has no end`);
+    return decoder.decode(blob.subarray(start, end));
+  };
+  const nextToken = (): number => {
+    for (;;) {
+      const token = view.getUint32(at);
+      at += 4;
+      if (token !== NOP) return token;
+    }
+  };
+  const align = (): void => void (at = (at + 3) & ~3);
+
+  function readNode(): TreeNode {
+    const name = textAt(at);
+    at += new TextEncoder().encode(name).length + 1;
+    align();
+    const properties: Record<string, TreeValue> = {};
+    const children: TreeNode[] = [];
+    for (;;) {
+      const token = nextToken();
+      if (token === END_NODE) return { name, properties, children };
+      if (token === BEGIN_NODE) children.push(readNode());
+      else if (token === PROPERTY) {
+        const size = view.getUint32(at);
+        properties[textAt(strings + view.getUint32(at + 4))] = blob.slice(at + 8, at + 8 + size);
+        at += 8 + size;
+        align();
+      } else throw new Error(`no device tree: token ${token} at ${at - 4}`);
+    }
+  }
+
+  const first = nextToken();
+  if (first !== BEGIN_NODE) throw new Error(`no device tree: it begins with token ${first}`);
+  return readNode();
+}

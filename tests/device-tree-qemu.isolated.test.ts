@@ -1,0 +1,89 @@
+// The oracle for device trees: QEMU writes the one of its `virt` board, and ours must have the same nodes with the same properties, byte
+// for byte. What differs on purpose is listed here, each with its reason, and a line that is not needed any more fails too.
+// Without QEMU it is skipped; with GUESTSPEC_REQUIRE=qemu that is a failure.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { describeBoard } from "../runtime/machine/device-tree.ts";
+import { encodeValue, flattenTree, unflattenTree, type TreeNode } from "../runtime/machine/flattened-tree.ts";
+import { riscvVirt } from "./fixtures/machines.ts";
+
+const QEMU = "qemu-system-riscv64";
+const hasQemu = spawnSync(QEMU, ["--version"]).status === 0;
+const isRequired = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/).includes("qemu");
+const skip = hasQemu || isRequired ? false : `${QEMU} cannot be run (Debian package qemu-system-misc)`;
+
+/** By path of a node, or of a property behind its node. */
+const DIFFERENCES: readonly (readonly [path: RegExp, reason: string])[] = [
+  [/^\/pmu$/, "no events are counted but cycles and instructions, which need no such node"],
+  [/^\/platform-bus@4000000$/, "no device is put there by a command line"],
+  [/^\/chosen:linux,initrd-(start|end)$/, "two cells, which hold addresses above 4 GiB as well; kernels take either"],
+  [/^\/chosen:rng-seed$/, "random on both sides"],
+  [/^\/cpus\/cpu@\d:(riscv,isa|mmu-type)$/, "another CPU: what it has is the caller's to say"],
+  [/^\/soc\/plic@c000000:riscv,ndev$/, "QEMU 7.2 counts source 0, which does not exist"],
+  [/^\/soc\/pci@30000000:ranges$/, "no window above 4 GiB"],
+];
+
+/** Every node with `null`, every property with its bytes. */
+function flattenPaths(node: TreeNode, path = ""): ReadonlyMap<string, string | null> {
+  const here = path === "" ? "/" : path;
+  return new Map([
+    [here, null],
+    ...Object.entries(node.properties).map(([name, value]): [string, string] => [`${here}:${name}`, Buffer.from(encodeValue(value)).toString("hex")]),
+    ...node.children.flatMap((child) => [...flattenPaths(child, `${path}/${child.name}`)]),
+  ]);
+}
+
+function dumpTree(cpus: number): TreeNode {
+  const folder = mkdtempSync(join(tmpdir(), "guestspec-tree-"));
+  try {
+    const path = join(folder, "virt.dtb");
+    const args = ["-M", `virt,dumpdtb=${path}`, "-m", `${riscvVirt.ram.size >> 20}`, "-smp", `${cpus}`, "-bios", "none", "-nodefaults", "-display", "none"];
+    // The command line needs a kernel, and the kernel need not be one.
+    const file = join(folder, "kernel");
+    writeFileSync(file, "wait");
+    const ended = spawnSync(QEMU, [...args, "-kernel", file, "-initrd", file, "-append", "console=ttyS0 quiet"], {
+      encoding: "utf8",
+      timeout: 30_000,
+      killSignal: "SIGKILL",
+    });
+    assert.equal(ended.status, 0, ended.stderr);
+    return unflattenTree(readFileSync(path));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+for (const cpus of [1, 3]) {
+  test(`the tree of riscv-virt with ${cpus} CPUs is QEMU's`, { skip }, () => {
+    const theirs = flattenPaths(dumpTree(cpus));
+    const board = describeBoard(riscvVirt, {
+      cpus,
+      cpuProperties: { "riscv,isa": "rv64imafdc", "mmu-type": "riscv,sv57" },
+      commandLine: "console=ttyS0 quiet",
+      initrd: { start: 0x8200_0000n, end: 0x8200_0004n },
+      seed: 1n,
+    });
+    const ours = flattenPaths(unflattenTree(flattenTree(board)));
+    const used = new Set<RegExp>();
+    const unexplained: string[] = [];
+    for (const path of new Set([...theirs.keys(), ...ours.keys()])) {
+      if (theirs.has(path) && ours.has(path) && theirs.get(path) === ours.get(path)) continue;
+      const node = path.split(":")[0] ?? path;
+      const known = DIFFERENCES.find(([pattern]) => pattern.test(path) || pattern.test(node));
+      if (known !== undefined) used.add(known[0]);
+      else unexplained.push(`${path}: QEMU ${theirs.has(path) ? theirs.get(path) : "has none"}, ours ${ours.has(path) ? ours.get(path) : "has none"}`);
+    }
+    assert.deepEqual(unexplained, []);
+    assert.deepEqual(
+      DIFFERENCES.filter(([pattern]) => !used.has(pattern)).map(([pattern]) => String(pattern)),
+      [],
+      "listed, and equal",
+    );
+    assert.ok(ours.size > 100, `${ours.size} nodes and properties`);
+  });
+}
