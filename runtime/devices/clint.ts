@@ -173,6 +173,7 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
     onEvent(hart) {
       env.irq(timerPin(hart), true);
     },
+    counter: { read: mtime, nsPerCount: TICKS_PER_COUNT },
   };
 }
 

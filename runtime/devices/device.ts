@@ -56,6 +56,13 @@ export interface MachineExit {
   readonly code: number;
 }
 
+/** A counter of time that CPUs read without an access to its registers (RISC-V's mtime, as `rdtime`). */
+export interface TimeCounter {
+  readonly read: () => bigint;
+  /** Guest time of one count. */
+  readonly nsPerCount: number;
+}
+
 /** Virtual time. One tick is one nanosecond of guest time; ticks are exact integers below 2^53. */
 export interface DeviceClock {
   readonly now: () => number;
@@ -95,6 +102,7 @@ export interface Device {
   readonly onEvent?: (tag: number) => void;
   /** Input pin `pin` changed its level (interrupt controllers, PCI host). */
   readonly input?: (pin: number, level: boolean) => void;
+  readonly counter?: TimeCounter;
   /** Bytes from the far end of the console. */
   readonly receive?: (bytes: Uint8Array) => void;
   /** The function's configuration space and BARs when this device sits on a PCI bus; see pci.ts. */

@@ -4,7 +4,7 @@
 
 import type { Module } from "../../isa/bytecode/module.ts";
 import type { TrapClass } from "../../isa/bytecode/instructions.ts";
-import type { MachineExit, Width } from "../devices/device.ts";
+import type { MachineExit, TimeCounter, Width } from "../devices/device.ts";
 
 /**
  * RAM, in one fixed WebAssembly.Memory so that translated code addresses it directly: byte i of RAM is byte i of the memory.
@@ -15,11 +15,15 @@ export interface GuestMemory {
   readonly base: bigint;
   readonly size: number;
   readonly dirtyOffset: number;
+  /** Bytes that belong to whoever runs machine code (memory.ts); their contents are left over from earlier machines. */
+  readonly stateOffset: number;
   readonly bytes: Uint8Array;
   readonly view: DataView;
   /** End of the read-only data (byte offset into RAM): guest stores in [readOnlyStart, readOnlyEnd) trap `protection`. */
   readOnlyStart: number;
   readOnlyEnd: number;
+  /** Told of every store that does not come from guest code (DMA, a loader), after it: CPUs that cache decoded code look there. */
+  onHostWrite: ((offset: number, length: number) => void) | null;
 }
 
 export type BusResult = number | bigint | null;
@@ -49,6 +53,8 @@ export interface MachineCore {
   readonly lines: (cpu: number) => number;
   /** Set when a device ended the machine; executors stop at the end of the current instruction. */
   readonly exitRequest: () => MachineExit | null;
+  /** The counter that CPUs read as their time, if a device keeps one. */
+  readonly counter?: TimeCounter;
   /** Seeded 32-bit scheduler randomness; a stream of its own. */
   readonly scheduleRandom: () => number;
 }

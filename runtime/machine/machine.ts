@@ -233,6 +233,8 @@ export function createMachine(description: MachineDescription, options: MachineO
     deviceName: nameOf,
   });
 
+  const counter = placed.find(({ device }) => device.counter !== undefined)?.device.counter;
+
   function clearLogs(): void {
     bus.clearLog();
     fabric.clearLog();
@@ -296,6 +298,7 @@ export function createMachine(description: MachineDescription, options: MachineO
     fireEvents: () => clock.fire(),
     lines: (cpu) => fabric.lines(cpu),
     exitRequest: () => exit,
+    ...(counter === undefined ? {} : { counter }),
     scheduleRandom: () => schedulerRandom.next(),
     reset,
     loadImage(module) {

@@ -1,12 +1,16 @@
 // Guest RAM with its dirty map in one WebAssembly.Memory of fixed size, so that translated code, the interpreter, DMA and restore
 // all work on the same bytes. Layout: [0, size) RAM; [dirtyOffset, dirtyOffset + size / 4096) one byte per page, 1 = written since
-// the last `takeDirtyPages`. Memories are pooled by size: a fresh 16 MiB costs milliseconds of page faults, zeroing a few used pages nothing.
+// the last `takeDirtyPages`; [stateOffset, stateOffset + STATE_BYTES) for CPUs that keep registers and caches beside RAM, where generated
+// code reaches them by the same base; the host gives it no memory before somebody writes there.
+// Memories are pooled by size: a fresh 16 MiB costs milliseconds of page faults, zeroing a few used pages nothing.
 
 import type { GuestMemory } from "./cpu-contract.ts";
 
 export const PAGE_SIZE = 4096;
 const PAGE_SHIFT = 12;
 const WASM_PAGE = 0x1_0000;
+/** Room for the state of CPUs that run machine code. */
+export const STATE_BYTES = 0x48_0000;
 /** Idle memories kept per size. */
 const POOL_LIMIT = 4;
 
@@ -22,17 +26,20 @@ export function acquireMemory(base: bigint, size: number): GuestMemory {
     throw new RangeError(`RAM of ${size} bytes: expected a multiple of 64 KiB up to 1 GiB`);
   }
   if (base < 0n || base % BigInt(PAGE_SIZE) !== 0n) throw new RangeError(`RAM at ${base}: expected a page-aligned address`);
-  const pages = Math.ceil((size + size / PAGE_SIZE) / WASM_PAGE);
+  const stateOffset = Math.ceil((size + size / PAGE_SIZE) / PAGE_SIZE) * PAGE_SIZE;
+  const pages = Math.ceil((stateOffset + STATE_BYTES) / WASM_PAGE);
   const memory = pool.get(size)?.pop() ?? new WebAssembly.Memory({ initial: pages, maximum: pages });
   return {
     memory,
     base,
     size,
     dirtyOffset: size,
+    stateOffset,
     bytes: new Uint8Array(memory.buffer),
     view: new DataView(memory.buffer),
     readOnlyStart: 0,
     readOnlyEnd: 0,
+    onHostWrite: null,
   };
 }
 
@@ -60,6 +67,7 @@ export function markDirty(memory: GuestMemory, offset: number, length: number): 
   const first = memory.dirtyOffset + (offset >>> PAGE_SHIFT);
   const last = memory.dirtyOffset + ((offset + length - 1) >>> PAGE_SHIFT);
   for (let at = first; at <= last; at++) memory.bytes[at] = 1;
+  memory.onHostWrite?.(offset, length);
 }
 
 /** Finds the dirty pages, in ascending order, into `into` and cleans the map; returns their number. */

@@ -4,7 +4,7 @@
 
 import { codeAddress } from "../../../isa/bytecode/module.ts";
 import type { Instruction, ScalarType } from "../../../isa/bytecode/module.ts";
-import { I32, I64, OP, VOID } from "./wasm-encoder.ts";
+import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
 import { SP_LOCAL, close, factOf, getRegister, learnFact, localOf, openElse, openIf, raiseTrap, setRegister } from "./translate-context.ts";
 import type { Bits, Fact, FunctionWriter } from "./translate-context.ts";
 

@@ -7,8 +7,8 @@ import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import type { TrapClass } from "../../../isa/bytecode/instructions.ts";
 import { codeAddress } from "../../../isa/bytecode/module.ts";
 import type { BytecodeFunction, Module, ScalarType } from "../../../isa/bytecode/module.ts";
-import { I32, I64, OP } from "./wasm-encoder.ts";
-import type { BranchHint, ByteWriter, ValueType, VOID } from "./wasm-encoder.ts";
+import { I32, I64, OP } from "../wasm/encoder.ts";
+import type { BranchHint, ByteWriter, ValueType, VOID } from "../wasm/encoder.ts";
 import { isWide } from "./wasm-state.ts";
 import type { SignatureTable, StateLayout } from "./wasm-state.ts";
 

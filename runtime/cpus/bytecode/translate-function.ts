@@ -29,8 +29,8 @@ import {
 } from "./translate-context.ts";
 import type { FunctionWriter, Label, TranslationContext } from "./translate-context.ts";
 import { MEMORY } from "./translate-memory.ts";
-import { I32, I64, OP, VOID, writeLocals } from "./wasm-encoder.ts";
-import type { BranchHint, ByteWriter } from "./wasm-encoder.ts";
+import { I32, I64, OP, VOID, writeLocals } from "../wasm/encoder.ts";
+import type { BranchHint, ByteWriter } from "../wasm/encoder.ts";
 import { callBytes, importIndex } from "./wasm-state.ts";
 import type { ImportName } from "./wasm-state.ts";
 

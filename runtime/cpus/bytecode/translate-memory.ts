@@ -10,8 +10,8 @@ import { numberImmediate, pushConstant, bitsOf, swapBytes } from "./translate-ar
 import type { Emit } from "./translate-arithmetic.ts";
 import { RAM_MEMORY, SP_LOCAL, close, factOf, getRegister, instructionPc, openElse, openIf, pushFuel, setRegister, takeFuel } from "./translate-context.ts";
 import type { FunctionWriter } from "./translate-context.ts";
-import { I32, I64, OP, VOID } from "./wasm-encoder.ts";
-import type { ValueType } from "./wasm-encoder.ts";
+import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
+import type { ValueType } from "../wasm/encoder.ts";
 import { ACCESS_KIND, ATOMIC_CAS, accessWord } from "./wasm-state.ts";
 import type { AccessKind } from "./wasm-state.ts";
 

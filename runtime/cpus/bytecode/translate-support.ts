@@ -5,8 +5,8 @@
 import type { Signature } from "../../../isa/bytecode/module.ts";
 import { LIMIT_GLOBAL, RAM_MEMORY, STATE_MEMORY, trapNumber, valueType } from "./translate-context.ts";
 import type { TranslationContext } from "./translate-context.ts";
-import { BULK_MEMORY_COPY, BULK_MEMORY_FILL, I32, I64, OP, VOID, writeLocals } from "./wasm-encoder.ts";
-import type { ByteWriter, ValueType } from "./wasm-encoder.ts";
+import { BULK_MEMORY_COPY, BULK_MEMORY_FILL, I32, I64, OP, VOID, writeLocals } from "../wasm/encoder.ts";
+import type { ByteWriter, ValueType } from "../wasm/encoder.ts";
 import { CELL, FUNCTION_ENTRY_BYTES, IMPORTS, importIndex, isWide } from "./wasm-state.ts";
 import type { ImportName } from "./wasm-state.ts";
 

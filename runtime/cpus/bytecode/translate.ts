@@ -9,8 +9,8 @@ import { valueType } from "./translate-context.ts";
 import type { TranslationContext, TranslationOptions } from "./translate-context.ts";
 import { translateFunction } from "./translate-function.ts";
 import { SUPPORT_COUNT, supportIndex, supportTypes, writeEntry, writeSupport } from "./translate-support.ts";
-import { ByteWriter, EXTERNAL, I32, OP, SECTION, writeBranchHints, writeHeader, writeSection } from "./wasm-encoder.ts";
-import type { BranchHint, ValueType } from "./wasm-encoder.ts";
+import { ByteWriter, EXTERNAL, I32, OP, SECTION, writeBranchHints, writeHeader, writeSection } from "../wasm/encoder.ts";
+import type { BranchHint, ValueType } from "../wasm/encoder.ts";
 import { FUNCTION_ENTRY_BYTES, IMPORTS, buildSignatures, callBytes, enterName, layOutState } from "./wasm-state.ts";
 
 export type { TranslationOptions } from "./translate-context.ts";

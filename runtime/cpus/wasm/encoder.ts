@@ -1,4 +1,4 @@
-// WebAssembly's binary format, as far as the translator needs it: a growing byte buffer, LEB128, opcodes and sections
+// WebAssembly's binary format, as far as the translators of guest code need it: a growing byte buffer, LEB128, opcodes and sections
 // (WebAssembly Core Specification 2.0, chapter 5 "Binary Format"; memory index in memargs by the multi-memory proposal;
 // branch hints by the "metadata.code.branch_hint" custom section). Written by hand over a preallocated Uint8Array with integer
 // opcodes, because a cold generator that builds strings and arrays costs more than V8's own baseline compiler.
@@ -33,11 +33,19 @@ export const OP = {
   i64_load: 0x29,
   i32_load8_u: 0x2d,
   i32_load16_u: 0x2f,
+  i64_load8_s: 0x30,
+  i64_load8_u: 0x31,
+  i64_load16_s: 0x32,
+  i64_load16_u: 0x33,
+  i64_load32_s: 0x34,
   i64_load32_u: 0x35,
   i32_store: 0x36,
   i64_store: 0x37,
   i32_store8: 0x3a,
   i32_store16: 0x3b,
+  i64_store8: 0x3c,
+  i64_store16: 0x3d,
+  i64_store32: 0x3e,
   i32_const: 0x41,
   i64_const: 0x42,
   i32_eqz: 0x45,
@@ -103,6 +111,9 @@ export const OP = {
   i64_extend_i32_u: 0xad,
   i32_extend8_s: 0xc0,
   i32_extend16_s: 0xc1,
+  i64_extend8_s: 0xc2,
+  i64_extend16_s: 0xc3,
+  i64_extend32_s: 0xc4,
   /** Prefix of the bulk memory operations. */
   bulk: 0xfc,
 } as const;

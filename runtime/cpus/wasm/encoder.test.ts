@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ByteWriter, EXTERNAL, I32, I64, OP, SECTION, writeBranchHints, writeHeader, writeLocals, writeSection } from "./wasm-encoder.ts";
-import type { ValueType } from "./wasm-encoder.ts";
+import { ByteWriter, EXTERNAL, I32, I64, OP, SECTION, writeBranchHints, writeHeader, writeLocals, writeSection } from "./encoder.ts";
+import type { ValueType } from "./encoder.ts";
 
 /** A module with one exported function `f` () -> result, whose body is written by `body`. */
 function buildFunction(

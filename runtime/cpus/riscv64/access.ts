@@ -1,0 +1,326 @@
+// Loads, stores and instruction fetches as a whole: translation, protection, then RAM or the bus. What generated code does itself is the
+// part of this that a translation cache answers; here the caches are filled, and everything else happens: devices, faults, accesses
+// that are misaligned or cross a page (which QEMU's `virt` carries out in RAM), watchpoints.
+
+import type { Width } from "../../devices/device.ts";
+import type { MachineCore } from "../../machine/cpu-contract.ts";
+import { markDirty, ramOffset } from "../../machine/memory.ts";
+import type { Watchpoint } from "../../machine/processor.ts";
+import type { CodeCache } from "./code-cache.ts";
+import { MODE, MPP_SHIFT, MSTATUS, type Hart, type Mode } from "./hart.ts";
+import { checkProtection, type Access, type ProtectionAnswer } from "./protection.ts";
+import { NO_PAGE, TLB, TLB_SET_COUNT, TLB_SETS, tlbOffset } from "./state.ts";
+import { translate, type PhysicalMemory } from "./translation.ts";
+
+/** Exception codes (Volume II, table 3.6). */
+export const CAUSE = {
+  instructionAccess: 1,
+  illegalInstruction: 2,
+  breakpoint: 3,
+  loadMisaligned: 4,
+  loadAccess: 5,
+  storeMisaligned: 6,
+  storeAccess: 7,
+  callFromUser: 8,
+  instructionPage: 12,
+  loadPage: 13,
+  storePage: 15,
+} as const;
+
+const ACCESS_FAULT: Readonly<Record<Access, number>> = { execute: CAUSE.instructionAccess, read: CAUSE.loadAccess, write: CAUSE.storeAccess };
+const PAGE_FAULT: Readonly<Record<Access, number>> = { execute: CAUSE.instructionPage, read: CAUSE.loadPage, write: CAUSE.storePage };
+
+const PAGE_BYTES = 0x1000n;
+const PAGE_MASK = PAGE_BYTES - 1n;
+const BITS_64 = 64;
+
+/** Thrown out of an instruction that traps; one object, since there is one at a time. */
+export interface Trap {
+  cause: number;
+  value: bigint;
+}
+const trap: Trap = { cause: 0, value: 0n };
+
+export function raise(cause: number, value: bigint): never {
+  trap.cause = cause;
+  trap.value = value;
+  throw trap;
+}
+
+export function asTrap(thrown: unknown): Trap {
+  if (thrown !== trap) throw thrown;
+  return trap;
+}
+
+/** Where an access goes: an offset in RAM, or -1 and the bus. */
+interface Place {
+  readonly address: bigint;
+  readonly offset: number;
+}
+
+export interface WatchHit {
+  readonly address: bigint;
+  readonly access: "read" | "write";
+}
+
+export interface MemoryAccess {
+  readonly read: (hart: Hart, address: bigint, width: Width) => bigint;
+  readonly write: (hart: Hart, address: bigint, width: Width, value: bigint) => void;
+  /** For atomics: reads, and writes what `combine` makes of it; aligned, and faults are those of a store. */
+  readonly update: (hart: Hart, address: bigint, width: 4 | 8, combine: (old: bigint) => bigint | null) => bigint;
+  /** 16 bits of code. */
+  readonly fetchHalf: (hart: Hart, address: bigint) => number;
+  /** Decoded page for the virtual address, entered into the hart's code cache. */
+  readonly fetchPage: (hart: Hart, address: bigint) => number | null;
+  /** Without a trace; null: nothing is there, or the mode may not. */
+  readonly peek: (hart: Hart, address: bigint) => bigint | null;
+  /** Address of the caches that fit the hart's mode. */
+  readonly cachesFor: (hart: Hart) => number;
+  readonly flush: (hart: Hart) => void;
+  readonly flushWrites: () => void;
+  readonly flushCode: () => void;
+  readonly setWatchpoints: (watchpoints: readonly Watchpoint[]) => void;
+  readonly takeWatchHit: () => WatchHit | null;
+}
+
+/** `device` runs an access to the bus at the right time, and looks afterwards what it has changed. */
+export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[], code: () => CodeCache, device: <T>(access: () => T) => T): MemoryAccess {
+  const { memory, bus } = machine;
+  const { view, bytes, stateOffset } = memory;
+  let watchpoints: readonly Watchpoint[] = [];
+  let watchHit: WatchHit | null = null;
+
+  const physical: PhysicalMemory = {
+    read64(address) {
+      const offset = ramOffset(memory, address, 8);
+      return offset < 0 ? null : view.getBigUint64(offset, true);
+    },
+    write64(address, value) {
+      const offset = ramOffset(memory, address, 8);
+      if (offset >= 0) writeRam(offset, 8, value);
+    },
+  };
+
+  function readRam(offset: number, width: Width): bigint {
+    switch (width) {
+      case 1:
+        return BigInt(view.getUint8(offset));
+      case 2:
+        return BigInt(view.getUint16(offset, true));
+      case 4:
+        return BigInt(view.getUint32(offset, true));
+      case 8:
+        return view.getBigUint64(offset, true);
+    }
+  }
+
+  function writeRam(offset: number, width: Width, value: bigint): void {
+    switch (width) {
+      case 1:
+        view.setUint8(offset, Number(value & 0xffn));
+        break;
+      case 2:
+        view.setUint16(offset, Number(value & 0xffffn), true);
+        break;
+      case 4:
+        view.setUint32(offset, Number(value & 0xffff_ffffn), true);
+        break;
+      case 8:
+        view.setBigUint64(offset, value, true);
+        break;
+    }
+    // Tells the code cache as well: to the machine this is a store from outside.
+    markDirty(memory, offset, width);
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------- caches
+
+  /** The mode in which loads and stores are made (Volume II, 3.1.6.3). */
+  function dataMode(hart: Hart): Mode {
+    const { mstatus } = hart.csr;
+    if (hart.mode !== MODE.machine || (mstatus & MSTATUS.MPRV) === 0n) return hart.mode;
+    const field = (mstatus & MSTATUS.MPP) >> MPP_SHIFT;
+    return field === 3n ? MODE.machine : field === 1n ? MODE.supervisor : MODE.user;
+  }
+
+  function setOf(hart: Hart): number {
+    if (hart.mode === MODE.user) return TLB_SETS.user;
+    if (hart.mode === MODE.supervisor) return TLB_SETS.supervisor;
+    return (hart.csr.mstatus & MSTATUS.MPRV) === 0n ? TLB_SETS.machine : TLB_SETS.modified;
+  }
+
+  function clearTags(start: number, entries: number): void {
+    for (let n = 0; n < entries; n++) view.setBigUint64(start + n * TLB.entryBytes, NO_PAGE, true);
+  }
+
+  function clearSet(hart: number, set: number): void {
+    const start = stateOffset + tlbOffset(hart, set);
+    clearTags(start + TLB.read, TLB.entries);
+    clearTags(start + TLB.write, TLB.entries);
+    clearTags(start + TLB.code, TLB.codeEntries);
+  }
+
+  function clearEverywhere(part: number, entries: number): void {
+    for (const hart of harts) for (let set = 0; set < TLB_SET_COUNT; set++) clearTags(stateOffset + tlbOffset(hart.index, set) + part, entries);
+  }
+
+  function enter(hart: Hart, part: number, index: number, page: bigint, value: number): void {
+    const entry = stateOffset + tlbOffset(hart.index, setOf(hart)) + part + index * TLB.entryBytes;
+    view.setBigUint64(entry + TLB.tag, page, true);
+    view.setUint32(entry + TLB.addend, value, true);
+  }
+
+  /** As the interpreter computes it. */
+  function dataIndex(address: bigint): number {
+    const low = Number(address & 0xffff_ffffn);
+    return ((low >>> 12) ^ (low >>> 20)) & (TLB.entries - 1);
+  }
+
+  function remember(hart: Hart, address: bigint, offset: number, access: "read" | "write"): void {
+    const page = address & ~PAGE_MASK;
+    if (isWatchedPage(page) || (access === "write" && code().hasPage(offset))) return;
+    const addend = (offset - Number(address & 0xffff_ffffn)) >>> 0;
+    enter(hart, access === "read" ? TLB.read : TLB.write, dataIndex(address), page, addend);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ translation
+
+  function locate(
+    hart: Hart,
+    address: bigint,
+    width: number,
+    access: Access,
+    mode: Mode,
+  ): Place & { readonly answer: ProtectionAnswer; readonly isWritable: boolean } {
+    const found = translate(hart, physical, address, access, mode);
+    switch (found.kind) {
+      case "page-fault":
+        return raise(PAGE_FAULT[access], address);
+      case "access-fault":
+        return raise(ACCESS_FAULT[access], address);
+      case "physical": {
+        const answer = checkProtection(hart, found.address, width, access, mode);
+        if (!answer.isAllowed) raise(ACCESS_FAULT[access], address);
+        return { address: found.address, offset: ramOffset(memory, found.address, width), answer, isWritable: found.isWritable };
+      }
+    }
+  }
+
+  function isWatchedPage(page: bigint): boolean {
+    return watchpoints.some((point) => point.address < page + PAGE_BYTES && point.address + BigInt(point.length) > page);
+  }
+
+  function watch(address: bigint, width: number, access: "read" | "write"): void {
+    if (watchpoints.length === 0) return;
+    const end = address + BigInt(width);
+    const hit = watchpoints.find(
+      (point) => (point.access === "both" || point.access === access) && point.address < end && point.address + BigInt(point.length) > address,
+    );
+    if (hit !== undefined) watchHit ??= { address, access };
+  }
+
+  const isAligned = (address: bigint, width: number): boolean => (Number(address & 7n) & (width - 1)) === 0;
+  const crossesPage = (address: bigint, width: number): boolean => Number(address & PAGE_MASK) + width > Number(PAGE_BYTES);
+
+  /** Both places of an access across pages, found before anything is done. */
+  function locateBytes(hart: Hart, address: bigint, width: number, access: "read" | "write"): readonly Place[] {
+    const mode = dataMode(hart);
+    const split = Number(PAGE_BYTES - (address & PAGE_MASK));
+    const low = locate(hart, address, split, access, mode);
+    const next = BigInt.asUintN(BITS_64, address + BigInt(split));
+    const high = locate(hart, next, width - split, access, mode);
+    return Array.from({ length: width }, (_, n) => {
+      const [part, at] = n < split ? [low, n] : [high, n - split];
+      return { address: part.address + BigInt(at), offset: part.offset < 0 ? -1 : part.offset + at };
+    });
+  }
+
+  function readPlace({ address, offset }: Place, width: Width, virtual: bigint): bigint {
+    if (offset >= 0) return readRam(offset, width);
+    const value = device(() => bus.read(address, width));
+    return value === null ? raise(CAUSE.loadAccess, virtual) : BigInt(value);
+  }
+
+  function writePlace({ address, offset }: Place, width: Width, value: bigint, virtual: bigint): void {
+    if (offset >= 0) return writeRam(offset, width, value);
+    const data = width === 8 ? value : Number(BigInt.asUintN(width * 8, value));
+    if (!device(() => bus.write(address, width, data))) raise(CAUSE.storeAccess, virtual);
+  }
+
+  const access: MemoryAccess = {
+    read(hart, address, width) {
+      watch(address, width, "read");
+      if (crossesPage(address, width)) {
+        return locateBytes(hart, address, width, "read").reduceRight((value, place) => (value << 8n) | readPlace(place, 1, address), 0n);
+      }
+      const place = locate(hart, address, width, "read", dataMode(hart));
+      if (place.offset >= 0 && place.answer.isWholePage) remember(hart, address, place.offset, "read");
+      return readPlace(place, width, address);
+    },
+    write(hart, address, width, value) {
+      watch(address, width, "write");
+      if (crossesPage(address, width)) {
+        locateBytes(hart, address, width, "write").forEach((place, n) => writePlace(place, 1, (value >> BigInt(8 * n)) & 0xffn, address));
+        return;
+      }
+      const place = locate(hart, address, width, "write", dataMode(hart));
+      if (place.offset >= 0 && place.answer.isWholePage && place.isWritable) remember(hart, address, place.offset, "write");
+      writePlace(place, width, value, address);
+    },
+    update(hart, address, width, combine) {
+      if (!isAligned(address, width)) raise(CAUSE.storeMisaligned, address);
+      watch(address, width, "write");
+      const place = locate(hart, address, width, "write", dataMode(hart));
+      // It reads as well, which a page that may be written always allows; protection may not.
+      if (!checkProtection(hart, place.address, width, "read", dataMode(hart)).isAllowed) raise(CAUSE.storeAccess, address);
+      if (place.offset < 0) raise(CAUSE.storeAccess, address);
+      const old = readRam(place.offset, width);
+      const value = combine(old);
+      if (value !== null) writeRam(place.offset, width, value);
+      if (place.answer.isWholePage && place.isWritable) remember(hart, address, place.offset, "write");
+      return old;
+    },
+    fetchHalf(hart, address) {
+      const place = locate(hart, address, 2, "execute", hart.mode);
+      if (place.offset < 0) raise(CAUSE.instructionAccess, address);
+      return view.getUint16(place.offset, true);
+    },
+    fetchPage(hart, address) {
+      const place = locate(hart, address, 2, "execute", hart.mode);
+      if (place.offset < 0) raise(CAUSE.instructionAccess, address);
+      if (!place.answer.isWholePage) return null;
+      const page = code().pageAt(place.offset);
+      enter(hart, TLB.code, Number((address >> 12n) & BigInt(TLB.codeEntries - 1)), address & ~PAGE_MASK, page);
+      return page;
+    },
+    peek(hart, address) {
+      const found = translate(hart, physical, address, "read", hart.mode, true);
+      if (found.kind === "physical") return found.address;
+      const executable = translate(hart, physical, address, "execute", hart.mode, true);
+      return executable.kind === "physical" ? executable.address : null;
+    },
+    cachesFor(hart) {
+      const set = setOf(hart);
+      // What it holds may be of another previous mode.
+      if (set === TLB_SETS.modified) clearSet(hart.index, set);
+      return stateOffset + tlbOffset(hart.index, set);
+    },
+    flush(hart) {
+      for (let set = 0; set < TLB_SET_COUNT; set++) clearSet(hart.index, set);
+    },
+    flushWrites: () => clearEverywhere(TLB.write, TLB.entries),
+    flushCode: () => clearEverywhere(TLB.code, TLB.codeEntries),
+    setWatchpoints(points) {
+      watchpoints = points;
+      for (const hart of harts) access.flush(hart);
+    },
+    takeWatchHit() {
+      const hit = watchHit;
+      watchHit = null;
+      return hit;
+    },
+  };
+  // Checked once: the offsets of the state are those of views of four and eight bytes.
+  if (stateOffset % 8 !== 0 || bytes.length < stateOffset) throw new RangeError("the machine's memory has no room for the CPU's state");
+  return access;
+}

@@ -1,0 +1,141 @@
+// What a hart has besides the registers that generated code uses: mode, control registers, protection, counts. Plain data, which only
+// the cold path touches. Field names are the manual's (RISC-V Instruction Set Manual Volume II, 20211203, 2.2).
+
+import type { ProcessorState, ProcessorStateValue } from "../../machine/processor.ts";
+
+export const MODE = { user: 0, supervisor: 1, machine: 3 } as const;
+export type Mode = (typeof MODE)[keyof typeof MODE];
+
+export const PMP_ENTRIES = 16;
+
+/** 64-bit registers that are stored as they are read, their fixed bits apart. */
+const ZERO_CSRS = {
+  mstatus: 0n,
+  medeleg: 0n,
+  mideleg: 0n,
+  mie: 0n,
+  /** Bits that software wrote; those of devices are added when it is read. */
+  mip: 0n,
+  mtvec: 0n,
+  mcounteren: 0n,
+  mcountinhibit: 0n,
+  menvcfg: 0n,
+  mscratch: 0n,
+  mepc: 0n,
+  mcause: 0n,
+  mtval: 0n,
+  stvec: 0n,
+  scounteren: 0n,
+  senvcfg: 0n,
+  sscratch: 0n,
+  sepc: 0n,
+  scause: 0n,
+  stval: 0n,
+  stimecmp: 0n,
+  satp: 0n,
+  fcsr: 0n,
+} as const;
+
+export type CsrField = keyof typeof ZERO_CSRS;
+
+export interface Hart {
+  readonly index: number;
+  mode: Mode;
+  run: "running" | "waiting" | "stopped";
+  readonly csr: Record<CsrField, bigint>;
+  readonly pmpcfg: Uint8Array;
+  readonly pmpaddr: BigUint64Array;
+  /** Instructions since reset. */
+  executed: number;
+  /** mcycle and minstret count from here; while inhibited they stand still at it. */
+  cycleBase: bigint;
+  instretBase: bigint;
+}
+
+// Fields of mstatus (Volume II, 3.1.6).
+export const MSTATUS = {
+  SIE: 1n << 1n,
+  MIE: 1n << 3n,
+  SPIE: 1n << 5n,
+  MPIE: 1n << 7n,
+  SPP: 1n << 8n,
+  MPP: 3n << 11n,
+  FS: 3n << 13n,
+  MPRV: 1n << 17n,
+  SUM: 1n << 18n,
+  MXR: 1n << 19n,
+  TVM: 1n << 20n,
+  TW: 1n << 21n,
+  TSR: 1n << 22n,
+  /** UXL and SXL: 64 bits, fixed. */
+  XL: (2n << 32n) | (2n << 34n),
+  SD: 1n << 63n,
+} as const;
+export const MPP_SHIFT = 11n;
+export const FS_SHIFT = 13n;
+
+export const MENVCFG = { FIOM: 1n, CBIE: 3n << 4n, CBCFE: 1n << 6n, CBZE: 1n << 7n, ADUE: 1n << 61n, STCE: 1n << 63n } as const;
+
+export function createHart(index: number): Hart {
+  const hart: Hart = {
+    index,
+    mode: MODE.machine,
+    run: "stopped",
+    csr: { ...ZERO_CSRS },
+    pmpcfg: new Uint8Array(PMP_ENTRIES),
+    pmpaddr: new BigUint64Array(PMP_ENTRIES),
+    executed: 0,
+    cycleBase: 0n,
+    instretBase: 0n,
+  };
+  resetHart(hart);
+  return hart;
+}
+
+/** Volume II, 3.4; what it leaves open is 0. Accessed and dirty bits are written by hardware until software says otherwise, as in QEMU. */
+export function resetHart(hart: Hart): void {
+  Object.assign(hart.csr, ZERO_CSRS);
+  hart.csr.mstatus = MSTATUS.XL;
+  hart.csr.menvcfg = MENVCFG.ADUE;
+  // Never: a comparison with time that nobody asked for must not become an interrupt.
+  hart.csr.stimecmp = (1n << 64n) - 1n;
+  hart.mode = MODE.machine;
+  hart.run = "stopped";
+  hart.pmpcfg.fill(0);
+  hart.pmpaddr.fill(0n);
+  hart.executed = 0;
+  hart.cycleBase = 0n;
+  hart.instretBase = 0n;
+}
+
+export function floatState(hart: Hart): number {
+  return Number((hart.csr.mstatus & MSTATUS.FS) >> FS_SHIFT);
+}
+
+export function saveHart(hart: Hart): ProcessorState {
+  return {
+    mode: hart.mode,
+    run: hart.run,
+    csr: { ...hart.csr },
+    pmpcfg: hart.pmpcfg.slice(),
+    pmpaddr: [...hart.pmpaddr],
+    executed: hart.executed,
+    cycleBase: hart.cycleBase,
+    instretBase: hart.instretBase,
+  };
+}
+
+export function loadHart(hart: Hart, state: ProcessorStateValue | undefined): void {
+  const saved = state as ReturnType<typeof saveHart> &
+    Pick<Hart, "mode" | "run" | "csr" | "pmpcfg" | "executed" | "cycleBase" | "instretBase"> & {
+      readonly pmpaddr: readonly bigint[];
+    };
+  hart.mode = saved.mode;
+  hart.run = saved.run;
+  Object.assign(hart.csr, saved.csr);
+  hart.pmpcfg.set(saved.pmpcfg);
+  hart.pmpaddr.set(saved.pmpaddr);
+  hart.executed = saved.executed;
+  hart.cycleBase = saved.cycleBase;
+  hart.instretBase = saved.instretBase;
+}

@@ -1,0 +1,524 @@
+// Tier 0: writes the interpreter, one WebAssembly function that walks decoded entries (state.ts) and carries each out by a switch. It is
+// generated from the same description of the instructions as everything else, for one size of RAM. Every instruction takes one from
+// the budget before it begins, so that a run ends exactly where it has to, and a budget of 1 is a single step.
+// Whatever is seldom leaves by one of three doors to TypeScript (a call that V8 must keep off the hot path): `cold` executes the
+// instruction at hand as a whole, faults, devices and misses of the translation caches included; `page` finds the page of code at
+// pc; `decode` fills an entry. Each door leaves pc and budget in their cells and reads them again afterwards: they may have changed.
+
+import { ByteWriter, EXTERNAL, I32, I64, OP, SECTION, VOID, writeHeader, writeLocals, writeSection, type ValueType } from "../wasm/encoder.ts";
+import { emitExpression, type Emitter } from "./emit-expression.ts";
+import { OPERATIONS, type Operation } from "./operations.ts";
+import type { Leaf } from "./semantics/expressions.ts";
+import { CELL, ENTRY, ENTRY_SHIFT, TLB } from "./state.ts";
+
+/** What the generated code has baked in. */
+export interface InterpreterOptions {
+  readonly stateOffset: number;
+  readonly dirtyOffset: number;
+}
+
+export const INTERPRETER_IMPORTS = "riscv64";
+
+/** All return 0 if the interpreter has to return; `breakpoint` returns the operation that is meant, or -1. */
+export type Door = "cold" | "page" | "decode" | "breakpoint";
+const DOORS: readonly Door[] = ["cold", "page", "decode", "breakpoint"];
+
+// Locals of the function.
+const CUR = 0;
+const NEXT = 1;
+const BUDGET = 2;
+const PAGE_BASE = 3;
+const TLB_BASE = 4;
+const AT = 5;
+const SLOT = 6;
+const OPERATION = 7;
+const PAGE = 8;
+const ADDRESS = 9;
+const PC = 10;
+const FIXED_LOCALS: readonly ValueType[] = [I32, I32, I32, I32, I32, I32, I32, I32, I64, I64, I64];
+
+const LOAD_OPCODES = {
+  1: { signed: OP.i64_load8_s, unsigned: OP.i64_load8_u },
+  2: { signed: OP.i64_load16_s, unsigned: OP.i64_load16_u },
+  4: { signed: OP.i64_load32_s, unsigned: OP.i64_load32_u },
+  8: { signed: OP.i64_load, unsigned: OP.i64_load },
+} as const;
+const STORE_OPCODES = { 1: OP.i64_store8, 2: OP.i64_store16, 4: OP.i64_store32, 8: OP.i64_store } as const;
+
+const PAGE_MASK = 0xfff;
+const RAM = 0;
+const FLOAT_STATE_DIRTY = 3;
+/** Upper half of a boxed single. */
+const BOX = -0x1_0000_0000n;
+
+interface Body extends Emitter {
+  readonly options: InterpreterOptions;
+  /** Locals that the instruction at hand has borrowed are given back. */
+  readonly giveBack: () => void;
+  readonly locals: () => readonly ValueType[];
+}
+
+function createBody(w: ByteWriter, options: InterpreterOptions): Body {
+  const lent: ValueType[] = [];
+  let used = new Set<number>();
+  return {
+    w,
+    options,
+    borrow(type) {
+      let index = lent.findIndex((other, n) => other === type && !used.has(n));
+      if (index < 0) {
+        index = lent.length;
+        lent.push(type);
+      }
+      used.add(index);
+      return FIXED_LOCALS.length + index;
+    },
+    giveBack() {
+      used = new Set();
+    },
+    locals: () => [...FIXED_LOCALS, ...lent],
+    leaf: (name) => emitLeaf(w, options, name),
+  };
+}
+
+/** The byte offset of a register that the entry names, as an address to which the block's place is added by the access. */
+function registerAddress(w: ByteWriter, field: number): void {
+  w.localGet(CUR);
+  w.memory(OP.i32_load8_u, RAM, field);
+}
+
+function readRegister(w: ByteWriter, options: InterpreterOptions, field: number, cell: number = CELL.x): void {
+  registerAddress(w, field);
+  w.memory(OP.i64_load, RAM, options.stateOffset + cell);
+}
+
+function emitImmediate(w: ByteWriter): void {
+  w.localGet(CUR);
+  w.memory(OP.i64_load32_s, RAM, ENTRY.imm);
+  w.i64Const(8);
+  w.byte(OP.i64_shr_s);
+}
+
+/** The guest address of the entry in `local`. */
+function emitPc(w: ByteWriter, local: number): void {
+  w.localGet(PAGE);
+  w.withLocals(local, PAGE_BASE, OP.i32_sub);
+  w.withConst(ENTRY_SHIFT, OP.i32_shr_u);
+  w.byte(OP.i64_extend_i32_u);
+  w.byte(OP.i64_add);
+}
+
+function emitLeaf(w: ByteWriter, options: InterpreterOptions, leaf: Leaf): void {
+  switch (leaf) {
+    case "rs1":
+      return readRegister(w, options, ENTRY.rs1);
+    case "rs2":
+      return readRegister(w, options, ENTRY.rs2);
+    case "imm":
+      return emitImmediate(w);
+    case "pc":
+      return emitPc(w, CUR);
+    case "old":
+      throw new Error("only atomics have an old value");
+  }
+}
+
+function writeCell(w: ByteWriter, options: InterpreterOptions, opcode: number, cell: number, value: () => void): void {
+  w.i32Const(0);
+  value();
+  w.memory(opcode, RAM, options.stateOffset + cell);
+}
+
+function readCell(w: ByteWriter, options: InterpreterOptions, opcode: number, cell: number): void {
+  w.i32Const(0);
+  w.memory(opcode, RAM, options.stateOffset + cell);
+}
+
+/** rs1 + imm through a translation cache: AT becomes the offset in RAM, or control goes to the cold door. */
+function emitTranslation(body: Body, width: number, table: number, hasOffset: boolean, coldLabel: number): void {
+  const { w } = body;
+  body.leaf("rs1");
+  if (hasOffset) {
+    body.leaf("imm");
+    w.byte(OP.i64_add);
+  }
+  w.localTee(ADDRESS);
+  w.byte(OP.i32_wrap_i64);
+  w.localTee(AT);
+  // The page number, its upper half folded in: streams a megabyte apart must not share an entry.
+  w.withConst(8, OP.i32_shr_u);
+  w.localGet(AT);
+  w.withConst(16, OP.i32_shr_u);
+  w.byte(OP.i32_xor);
+  w.withConst((TLB.entries - 1) * TLB.entryBytes, OP.i32_and);
+  w.withLocal(TLB_BASE, OP.i32_add);
+  w.localTee(SLOT);
+  w.memory(OP.i64_load, RAM, table + TLB.tag);
+  w.localGet(ADDRESS);
+  w.i64Const(-(PAGE_MASK + 1) | (width - 1));
+  w.byte(OP.i64_and);
+  w.byte(OP.i64_ne);
+  w.op(OP.br_if, coldLabel);
+  w.localGet(AT);
+  w.localGet(SLOT);
+  w.memory(OP.i32_load, RAM, table + TLB.addend);
+  w.byte(OP.i32_add);
+  w.localSet(AT);
+}
+
+function emitDirty({ w, options }: Body): void {
+  w.localGet(AT);
+  w.withConst(12, OP.i32_shr_u);
+  w.i32Const(1);
+  w.memory(OP.i32_store8, RAM, options.dirtyOffset);
+}
+
+/** Labels, as seen from a handler's first block level. */
+interface Labels {
+  readonly next: number;
+  readonly jump: number;
+  readonly cold: number;
+  readonly out: number;
+  readonly dispatch: number;
+}
+
+function requireFloatState({ w, options }: Body, coldLabel: number): void {
+  readCell(w, options, OP.i32_load, CELL.floatState);
+  w.i32Const(FLOAT_STATE_DIRTY);
+  w.byte(OP.i32_ne);
+  w.op(OP.br_if, coldLabel);
+}
+
+/** Target in PC and control to it, by way of the page's lookup. */
+function goTo(w: ByteWriter, labels: Labels): void {
+  w.localSet(PC);
+  w.op(OP.br, labels.jump);
+}
+
+function emitLink(body: Body): void {
+  const { w, options } = body;
+  registerAddress(w, ENTRY.rd);
+  emitPc(w, NEXT);
+  w.memory(OP.i64_store, RAM, options.stateOffset + CELL.x);
+}
+
+/** NEXT = CUR + distance in entries. */
+function stepNear(w: ByteWriter): void {
+  w.localGet(CUR);
+  w.localGet(CUR);
+  w.memory(OP.i32_load, RAM, ENTRY.imm);
+  w.withConst(8, OP.i32_shr_s);
+  w.byte(OP.i32_add);
+  w.localSet(NEXT);
+}
+
+function emitTarget(body: Body): void {
+  body.leaf("pc");
+  body.leaf("imm");
+  body.w.byte(OP.i64_add);
+}
+
+/** Carries the operation out and branches away; `labels` hold at its level. */
+function emitOperation(body: Body, operation: Operation, labels: Labels): void {
+  const { w, options } = body;
+  const registers = options.stateOffset + CELL.x;
+  switch (operation.kind) {
+    case "undecoded":
+      // The step beyond this entry was a guess.
+      w.localGet(CUR);
+      w.call(DOORS.indexOf("decode"));
+      w.byte(OP.drop);
+      w.localGet(CUR);
+      w.localSet(NEXT);
+      refund(w);
+      break;
+    case "page-end":
+      refund(w);
+      emitPc(w, CUR);
+      goTo(w, labels);
+      return;
+    case "cold":
+      w.op(OP.br, labels.cold);
+      return;
+    case "breakpoint":
+      writeCell(w, options, OP.i64_store, CELL.pc, () => emitPc(w, CUR));
+      w.localGet(CUR);
+      w.call(DOORS.indexOf("breakpoint"));
+      w.localTee(OPERATION);
+      w.i32Const(0);
+      w.byte(OP.i32_ge_s);
+      w.op(OP.br_if, labels.dispatch);
+      refund(w);
+      w.op(OP.br, labels.out);
+      return;
+    case "nothing":
+      break;
+    case "compute":
+      registerAddress(w, ENTRY.rd);
+      emitExpression(body, operation.value);
+      w.memory(OP.i64_store, RAM, registers);
+      break;
+    case "load": {
+      const { width, signed, isFloat = false } = operation.meaning;
+      if (isFloat) requireFloatState(body, labels.cold);
+      emitTranslation(body, width, TLB.read, true, labels.cold);
+      registerAddress(w, ENTRY.rd);
+      w.localGet(AT);
+      w.memory(LOAD_OPCODES[width][signed ? "signed" : "unsigned"], RAM, 0);
+      if (isFloat && width === 4) {
+        w.i64Const(BOX);
+        w.byte(OP.i64_or);
+      }
+      w.memory(OP.i64_store, RAM, options.stateOffset + (isFloat ? CELL.f : CELL.x));
+      break;
+    }
+    case "store": {
+      const { width, isFloat = false } = operation.meaning;
+      if (isFloat) requireFloatState(body, labels.cold);
+      emitTranslation(body, width, TLB.write, true, labels.cold);
+      w.localGet(AT);
+      readRegister(w, options, ENTRY.rs2, isFloat ? CELL.f : CELL.x);
+      w.memory(STORE_OPCODES[width], RAM, 0);
+      emitDirty(body);
+      break;
+    }
+    case "atomic": {
+      const { width, stored } = operation.meaning;
+      emitTranslation(body, width, TLB.write, false, labels.cold);
+      const old = body.borrow(width === 4 ? I32 : I64);
+      w.localGet(AT);
+      w.memory(width === 4 ? OP.i32_load : OP.i64_load, RAM, 0);
+      w.localSet(old);
+      w.localGet(AT);
+      emitExpression({ ...body, leaf: (name) => (name === "old" ? w.localGet(old) : body.leaf(name)) }, stored);
+      w.memory(width === 4 ? OP.i32_store : OP.i64_store, RAM, 0);
+      registerAddress(w, ENTRY.rd);
+      w.localGet(old);
+      if (width === 4) w.byte(OP.i64_extend_i32_s);
+      w.memory(OP.i64_store, RAM, registers);
+      // rd is often x0.
+      writeCell(w, options, OP.i64_store, CELL.x, () => w.i64Const(0));
+      emitDirty(body);
+      break;
+    }
+    case "branch":
+      emitExpression(body, operation.taken);
+      if (operation.isNear) {
+        w.byte(OP.if);
+        w.byte(VOID);
+        stepNear(w);
+        w.byte(OP.end);
+      } else {
+        w.byte(OP.i32_eqz);
+        w.op(OP.br_if, labels.next);
+        emitTarget(body);
+        goTo(w, labels);
+        return;
+      }
+      break;
+    case "jump":
+      if (operation.hasLink) emitLink(body);
+      if (!operation.isNear) {
+        emitTarget(body);
+        goTo(w, labels);
+        return;
+      }
+      stepNear(w);
+      break;
+    case "jump-register":
+      body.leaf("rs1");
+      body.leaf("imm");
+      w.byte(OP.i64_add);
+      w.i64Const(-2);
+      w.byte(OP.i64_and);
+      w.localSet(PC);
+      if (operation.hasLink) emitLink(body);
+      w.localGet(PC);
+      w.i64Const(-(PAGE_MASK + 1));
+      w.byte(OP.i64_and);
+      w.withLocal(PAGE, OP.i64_ne);
+      w.op(OP.br_if, labels.jump);
+      emitEntryOf(w, NEXT);
+      break;
+  }
+  w.op(OP.br, labels.next);
+}
+
+/** What was begun is no instruction. */
+function refund(w: ByteWriter): void {
+  w.localGet(BUDGET);
+  w.withConst(1, OP.i32_add);
+  w.localSet(BUDGET);
+}
+
+/** The entry of PC in the page at hand. */
+function emitEntryOf(w: ByteWriter, into: number): void {
+  w.localGet(PC);
+  w.byte(OP.i32_wrap_i64);
+  w.withConst(PAGE_MASK, OP.i32_and);
+  w.withConst(ENTRY_SHIFT, OP.i32_shl);
+  w.withLocal(PAGE_BASE, OP.i32_add);
+  w.localSet(into);
+}
+
+/** Calls a door: budget out, call, budget in; leaves by `out` if it says so, or goes to `enter`. */
+function emitDoor({ w, options }: Body, door: "cold" | "page", outLabel: number, enterLabel: number): void {
+  writeCell(w, options, OP.i32_store, CELL.budget, () => w.localGet(BUDGET));
+  if (door === "cold") w.localGet(CUR);
+  w.call(DOORS.indexOf(door));
+  readCell(w, options, OP.i32_load, CELL.budget);
+  w.localSet(BUDGET);
+  readCell(w, options, OP.i32_load, CELL.tlb);
+  w.localSet(TLB_BASE);
+  w.byte(OP.i32_eqz);
+  w.op(OP.br_if, outLabel);
+  w.op(OP.br, enterLabel);
+}
+
+function open(w: ByteWriter, opcode: number): void {
+  w.byte(opcode);
+  w.byte(VOID);
+}
+
+function emitRun(body: Body): void {
+  const { w, options } = body;
+  const count = OPERATIONS.length;
+  readCell(w, options, OP.i32_load, CELL.budget);
+  w.localSet(BUDGET);
+  readCell(w, options, OP.i32_load, CELL.tlb);
+  w.localSet(TLB_BASE);
+
+  open(w, OP.block); // out
+  open(w, OP.loop); // enter
+  open(w, OP.block); // page
+  readCell(w, options, OP.i64_load, CELL.pc);
+  w.localTee(PC);
+  w.byte(OP.i32_wrap_i64);
+  w.withConst(12, OP.i32_shr_u);
+  w.withConst(TLB.codeEntries - 1, OP.i32_and);
+  w.withConst(TLB.entryBytes, OP.i32_mul);
+  w.withLocal(TLB_BASE, OP.i32_add);
+  w.localTee(SLOT);
+  w.memory(OP.i64_load, RAM, TLB.code + TLB.tag);
+  w.localGet(PC);
+  w.i64Const(-(PAGE_MASK + 1));
+  w.byte(OP.i64_and);
+  w.localTee(PAGE);
+  w.byte(OP.i64_ne);
+  w.op(OP.br_if, 0);
+  w.localGet(SLOT);
+  w.memory(OP.i32_load, RAM, TLB.code + TLB.addend);
+  w.localSet(PAGE_BASE);
+  emitEntryOf(w, NEXT);
+
+  open(w, OP.block); // jump
+  open(w, OP.block); // cold
+  open(w, OP.loop); // next
+  w.localGet(BUDGET);
+  w.byte(OP.i32_eqz);
+  open(w, OP.if);
+  writeCell(w, options, OP.i64_store, CELL.pc, () => emitPc(w, NEXT));
+  // if, next, cold, jump, page, enter, out.
+  w.op(OP.br, 6);
+  w.byte(OP.end);
+  w.localGet(BUDGET);
+  w.withConst(1, OP.i32_sub);
+  w.localSet(BUDGET);
+  w.localGet(NEXT);
+  w.localTee(CUR);
+  w.localGet(CUR);
+  w.memory(OP.i32_load8_u, RAM, ENTRY.step);
+  w.byte(OP.i32_add);
+  w.localSet(NEXT);
+  w.localGet(CUR);
+  w.memory(OP.i32_load8_u, RAM, ENTRY.operation);
+  w.localSet(OPERATION);
+
+  open(w, OP.loop); // dispatch
+  for (let n = 0; n < count; n++) open(w, OP.block);
+  w.localGet(OPERATION);
+  w.byte(OP.br_table);
+  w.u32(count - 1);
+  for (let n = 0; n < count; n++) w.u32(n);
+  OPERATIONS.forEach((operation, index) => {
+    w.byte(OP.end);
+    const dispatch = count - 1 - index;
+    emitOperation(body, operation, { dispatch, next: dispatch + 1, cold: dispatch + 2, jump: dispatch + 3, out: dispatch + 6 });
+    body.giveBack();
+  });
+  w.byte(OP.end); // dispatch
+  w.byte(OP.unreachable);
+  w.byte(OP.end); // next
+  w.byte(OP.unreachable);
+  w.byte(OP.end); // cold
+  writeCell(w, options, OP.i64_store, CELL.pc, () => emitPc(w, CUR));
+  // jump, page, enter, out.
+  emitDoor(body, "cold", 3, 2);
+  w.byte(OP.end); // jump
+  writeCell(w, options, OP.i64_store, CELL.pc, () => w.localGet(PC));
+  w.op(OP.br, 1);
+  w.byte(OP.end); // page
+  emitDoor(body, "page", 1, 0);
+  w.byte(OP.end); // enter
+  w.byte(OP.unreachable);
+  w.byte(OP.end); // out
+  writeCell(w, options, OP.i32_store, CELL.budget, () => w.localGet(BUDGET));
+  w.byte(OP.end);
+}
+
+/** The interpreter as a module: exports `run`, which executes until the budget is spent or a door says stop. */
+export function writeInterpreter(options: InterpreterOptions): Uint8Array<ArrayBuffer> {
+  const code = new ByteWriter(0x8000);
+  const body = createBody(code, options);
+  emitRun(body);
+
+  const w = new ByteWriter(code.length + 0x400);
+  writeHeader(w);
+  writeSection(w, SECTION.type, (section) => {
+    section.u32(3);
+    const types: readonly (readonly [readonly ValueType[], readonly ValueType[]])[] = [
+      [[I32], [I32]],
+      [[], [I32]],
+      [[], []],
+    ];
+    for (const [params, results] of types) {
+      section.byte(0x60);
+      section.u32(params.length);
+      for (const type of params) section.byte(type);
+      section.u32(results.length);
+      for (const type of results) section.byte(type);
+    }
+  });
+  writeSection(w, SECTION.import, (section) => {
+    section.u32(DOORS.length + 1);
+    for (const door of DOORS) {
+      section.name(INTERPRETER_IMPORTS);
+      section.name(door);
+      section.byte(EXTERNAL.function);
+      section.u32(door === "page" ? 1 : 0);
+    }
+    section.name(INTERPRETER_IMPORTS);
+    section.name("memory");
+    section.byte(EXTERNAL.memory);
+    section.byte(0);
+    section.u32(1);
+  });
+  writeSection(w, SECTION.function, (section) => {
+    section.u32(1);
+    section.u32(2);
+  });
+  writeSection(w, SECTION.export, (section) => {
+    section.u32(1);
+    section.name("run");
+    section.byte(EXTERNAL.function);
+    section.u32(DOORS.length);
+  });
+  writeSection(w, SECTION.code, (section) => {
+    section.u32(1);
+    const start = section.openSize();
+    writeLocals(section, body.locals());
+    section.append(code.view());
+    section.closeSize(start);
+  });
+  return w.view();
+}

@@ -1,0 +1,71 @@
+// The operations of the interpreter: which instructions it carries out itself, and under which number a decoded entry names them. What
+// is not here (control registers, traps, floating-point arithmetic, what the code reaches seldom) is `cold` and executed by execute.ts.
+// Branches and jumps have two forms: near ones stay in their page, where the distance in decoded entries is known beforehand.
+
+import type { Mnemonic } from "../../../isa/riscv64/instructions.ts";
+import { describeBranches } from "./semantics/control.ts";
+import type { Expression } from "./semantics/expressions.ts";
+import { describeInteger } from "./semantics/integer.ts";
+import { ATOMICS, LOADS, STORES, type AtomicMeaning, type LoadMeaning, type StoreMeaning } from "./semantics/memory.ts";
+
+export const COMPUTATIONS = describeInteger(64);
+export const BRANCHES = describeBranches(64);
+
+export type Operation =
+  /** Not decoded yet. The number is 0, so that cleared memory means it. */
+  | { readonly kind: "undecoded" }
+  /** Behind the last instruction of a page. */
+  | { readonly kind: "page-end" }
+  | { readonly kind: "cold" }
+  /** A debugger may want to stop here; what is meant stands elsewhere. */
+  | { readonly kind: "breakpoint" }
+  | { readonly kind: "nothing" }
+  | { readonly kind: "compute"; readonly value: Expression }
+  | { readonly kind: "load"; readonly meaning: LoadMeaning }
+  | { readonly kind: "store"; readonly meaning: StoreMeaning }
+  | { readonly kind: "atomic"; readonly meaning: AtomicMeaning }
+  | { readonly kind: "branch"; readonly taken: Expression; readonly isNear: boolean }
+  | { readonly kind: "jump"; readonly isNear: boolean; readonly hasLink: boolean }
+  | { readonly kind: "jump-register"; readonly hasLink: boolean };
+
+const FIXED = ["undecoded", "page-end", "cold", "breakpoint", "nothing"] as const;
+type FixedName = (typeof FIXED)[number];
+
+export type OperationName = Mnemonic | FixedName | `${Mnemonic}.far` | "j" | "j.far" | "jr";
+
+function listOperations(): readonly (readonly [OperationName, Operation])[] {
+  return [
+    ...FIXED.map((kind): readonly [OperationName, Operation] => [kind, { kind }]),
+    ...[...COMPUTATIONS].map(([name, value]): readonly [OperationName, Operation] => [name, { kind: "compute", value }]),
+    ...[...LOADS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "load", meaning }]),
+    ...[...STORES].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "store", meaning }]),
+    ...[...ATOMICS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "atomic", meaning }]),
+    ...[...BRANCHES].flatMap(([name, taken]): readonly (readonly [OperationName, Operation])[] => [
+      [name, { kind: "branch", taken, isNear: true }],
+      [`${name}.far`, { kind: "branch", taken, isNear: false }],
+    ]),
+    ["jal", { kind: "jump", isNear: true, hasLink: true }],
+    ["jal.far", { kind: "jump", isNear: false, hasLink: true }],
+    ["j", { kind: "jump", isNear: true, hasLink: false }],
+    ["j.far", { kind: "jump", isNear: false, hasLink: false }],
+    ["jalr", { kind: "jump-register", hasLink: true }],
+    ["jr", { kind: "jump-register", hasLink: false }],
+  ];
+}
+
+const LIST = listOperations();
+if (LIST.length > 256) throw new Error("an operation's number has eight bits");
+
+export const OPERATIONS: readonly Operation[] = LIST.map(([, operation]) => operation);
+
+const numbers = new Map<OperationName, number>(LIST.map(([name], index) => [name, index]));
+
+export function operationNumber(name: OperationName): number {
+  const number = numbers.get(name);
+  if (number === undefined) throw new Error(`no operation ${name}`);
+  return number;
+}
+
+export function hasOperation(name: Mnemonic): boolean {
+  return numbers.has(name);
+}

@@ -1,0 +1,481 @@
+// The riscv64 CPUs of a machine: joins registers, caches, interpreter and cold path, and decides who runs for how long. The interpreter
+// gets a budget of instructions: up to the next event, the end of the hart's turn, the caller's limit. What it leaves of it becomes guest
+// time whenever somebody looks (`sync`); what happens on the cold path may make the budget another one (`settle`).
+// RV64IMAFDC, Zicsr, Zifencei, Zba, Zbb, Zbs, Zicond, Zihintpause, Sstc, Svinval, Svadu; M, S and U modes. Left out: the hypervisor
+// extension, debug triggers, Zbc, Zicbom and Zicboz, Zawrs, performance counters besides cycle and instret.
+
+import type { MachineCore } from "../../machine/cpu-contract.ts";
+import type { CreateProcessor, CpuSetup, Privilege, Processor, ProcessorHooks, ProcessorState, StopReason } from "../../machine/processor.ts";
+import { instructionLength } from "../../../isa/riscv64/decode.ts";
+import { asTrap, createMemoryAccess } from "./access.ts";
+import { createCodeCache, decodeInstruction, type CodeCache } from "./code-cache.ts";
+import { INTERRUPT, type CsrEnvironment } from "./csrs.ts";
+import { execute, type ExecuteEnvironment } from "./execute.ts";
+import { createHart, floatState, loadHart, MENVCFG, MODE, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
+import { INTERPRETER_IMPORTS, writeInterpreter, type Door, type InterpreterOptions } from "./interpreter.ts";
+import { createNamedRegisters } from "./named-registers.ts";
+import { createRegisterFile } from "./registers.ts";
+import { MAX_HARTS } from "./state.ts";
+import { dueInterrupt, enterTrap, hasWakeup } from "./traps.ts";
+
+/** Instructions of a turn, on average: half of it to one and a half. */
+const TURN = 10_000;
+/** V8 takes better code for a function only when it is entered anew. */
+const MAX_BUDGET = 1_000_000;
+/** One count of mtime on `virt`, if the machine has no timer that says otherwise. */
+const DEFAULT_COUNT_NS = 100;
+
+const MODES: Readonly<Record<Privilege, Mode>> = { machine: MODE.machine, supervisor: MODE.supervisor, user: MODE.user };
+
+/** Interrupt lines of the machine (cpu-contract.ts) as bits of mip. */
+const LINE_BITS = [INTERRUPT.MSI, INTERRUPT.MTI, INTERRUPT.MEI, INTERRUPT.SEI] as const;
+
+const PAGE_BYTES = 0x1000n;
+
+const modules = new Map<string, WebAssembly.Module>();
+
+function interpreterModule(options: InterpreterOptions): WebAssembly.Module {
+  const key = `${options.stateOffset},${options.dirtyOffset}`;
+  let module = modules.get(key);
+  if (module === undefined) {
+    module = new WebAssembly.Module(writeInterpreter(options));
+    modules.set(key, module);
+  }
+  return module;
+}
+
+function asRun(value: unknown): () => void {
+  if (typeof value !== "function") throw new Error("the interpreter has no entry");
+  return value as () => void;
+}
+
+export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: ProcessorHooks = {}): Processor => {
+  const { memory, cpuCount } = machine;
+  if (cpuCount > MAX_HARTS) throw new RangeError(`${cpuCount} harts: at most ${MAX_HARTS}`);
+  const harts = Array.from({ length: cpuCount }, (_, index) => createHart(index));
+  const registers = createRegisterFile(memory, cpuCount);
+
+  function hartAt(index: number): Hart {
+    const hart = harts[index];
+    if (hart === undefined) throw new RangeError(`no CPU ${index}: there are ${cpuCount}`);
+    return hart;
+  }
+
+  const activeHart = (): Hart => hartAt(registers.active());
+
+  // ------------------------------------------------------------------------------------------------------------ time and limits
+
+  /** The budget at the last `sync`: what is missing from it in the cell has been executed since. */
+  let granted = 0;
+  let total = 0;
+  let limitLeft = 0;
+  let until = 0;
+  /** Of the active hart; Infinity while it is the only one that runs. */
+  let turnLeft = 0;
+  let stop: StopReason | null = null;
+  let ignoresBreakpoints = false;
+  /** Instructions of each hart when the run began. */
+  const before = new Float64Array(cpuCount);
+  /** When each hart's own timer (Sstc) fires. */
+  const timerDue = new Float64Array(cpuCount).fill(Infinity);
+  let nextTimer = Infinity;
+
+  /** Brings time and counts up to the budget; `current` instructions of it have begun but are not done. */
+  function sync(current: 0 | 1): void {
+    const executed = granted - registers.budget() - current;
+    if (executed === 0) return;
+    granted -= executed;
+    total += executed;
+    limitLeft -= executed;
+    turnLeft -= executed;
+    activeHart().executed += executed;
+    machine.advance(executed);
+  }
+
+  const countNs = (): number => machine.counter?.nsPerCount ?? DEFAULT_COUNT_NS;
+  const time = (): bigint => machine.counter?.read() ?? BigInt(Math.floor(machine.now() / DEFAULT_COUNT_NS));
+
+  function updateTimers(): void {
+    nextTimer = Infinity;
+    for (const { index, csr } of harts) {
+      const left = csr.stimecmp - time();
+      const unit = countNs();
+      const due = left <= 0n ? 0 : (Math.floor(machine.now() / unit) + Number(left)) * unit;
+      timerDue[index] = (csr.menvcfg & MENVCFG.STCE) === 0n ? Infinity : due;
+    }
+    findNextTimer();
+  }
+
+  function findNextTimer(): void {
+    nextTimer = Infinity;
+    for (const due of timerDue) if (due > machine.now()) nextTimer = Math.min(nextTimer, due);
+  }
+
+  const isTimerDue = (hart: Hart): boolean => (timerDue[hart.index] ?? Infinity) <= machine.now();
+  const nextEvent = (): number => Math.min(machine.nextEvent(), nextTimer);
+
+  /** Sets the budget to what may be executed until somebody has to look; false: nothing. */
+  function grant(): boolean {
+    if (turnLeft === Infinity && hasOthers()) drawTurn();
+    const wanted = Math.min(limitLeft, until - machine.now(), nextEvent() - machine.now(), turnLeft, hooks.trace === undefined ? MAX_BUDGET : 1);
+    granted = Math.max(wanted, 0);
+    registers.setBudget(granted);
+    return granted > 0;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------- the parts
+
+  const csrs: CsrEnvironment = {
+    deviceInterrupts(hart) {
+      const lines = machine.lines(hart.index);
+      let bits = isTimerDue(hart) ? INTERRUPT.STI : 0n;
+      if (lines !== 0) LINE_BITS.forEach((bit, line) => (bits |= (lines & (1 << line)) !== 0 ? bit : 0n));
+      return bits;
+    },
+    time,
+    flush(hart) {
+      access.flush(hart);
+      modeChanged(hart);
+    },
+    floatStateChanged: (hart) => registers.setFloatState(hart.index, floatState(hart)),
+    timerChanged: updateTimers,
+    executed: (hart) => hart.executed,
+  };
+
+  function device<T>(run: () => T): T {
+    const result = run();
+    // A write to mtime moves the harts' own timers.
+    if (nextTimer !== Infinity) updateTimers();
+    return result;
+  }
+
+  const access = createMemoryAccess(machine, harts, () => code, device);
+  const code: CodeCache = createCodeCache(memory, access.flushWrites, access.flushCode);
+  const named = createNamedRegisters(registers, csrs, modeChanged);
+
+  function modeChanged(hart: Hart): void {
+    const caches = access.cachesFor(hart);
+    if (hart.index === registers.active()) registers.setTlb(caches);
+  }
+
+  const environment: ExecuteEnvironment = {
+    registers,
+    memory: access,
+    csrs,
+    environmentCall(hart, next) {
+      const here = registers.pc(hart.index);
+      switch (hooks.environmentCall?.(hart.index) ?? "trap") {
+        case "handled":
+          return next;
+        case "moved":
+          return registers.pc(hart.index);
+        case "stop":
+          requestStop();
+          return next;
+        case "trap":
+          registers.setPc(hart.index, here);
+          return null;
+      }
+    },
+    modeChanged,
+    wait(hart) {
+      hart.run = "waiting";
+    },
+    yieldTurn() {
+      if (hasOthers()) turnLeft = 0;
+    },
+  };
+
+  function requestStop(): void {
+    stop ??= { kind: "request" };
+  }
+
+  // --------------------------------------------------------------------------------------------------------- one cold instruction
+
+  function takeTrap(hart: Hart, cause: number, isInterrupt: boolean, value: bigint): void {
+    registers.setPc(hart.index, enterTrap(hart, cause, isInterrupt, value, registers.pc(hart.index)));
+    registers.dropReservation(hart.index);
+    modeChanged(hart);
+  }
+
+  /** Executes the instruction at the hart's pc; `low` are its first 16 bits. */
+  function executeOne(hart: Hart, low: number, high: () => number): void {
+    const pc = registers.pc(hart.index);
+    try {
+      const bits = instructionLength(low) === 2 ? low : (low | (high() << 16)) >>> 0;
+      registers.setPc(hart.index, execute(environment, hart, decodeInstruction(bits), pc, bits));
+    } catch (thrown) {
+      const { cause, value } = asTrap(thrown);
+      takeTrap(hart, cause, false, value);
+    }
+    const hit = access.takeWatchHit();
+    if (hit !== null) stop ??= { kind: "watchpoint", cpu: hart.index, pc: registers.pc(hart.index), ...hit };
+  }
+
+  const secondHalf = (hart: Hart): number => access.fetchHalf(hart, BigInt.asUintN(64, registers.pc(hart.index) + 2n));
+
+  /** After an instruction that may have changed anything: false if the interpreter has to return. */
+  function settle(): boolean {
+    sync(0);
+    const hart = activeHart();
+    if (stop !== null || hart.run !== "running" || machine.exitRequest() !== null || turnLeft <= 0 || nextEvent() <= machine.now()) return false;
+    takeInterrupt(hart);
+    return grant();
+  }
+
+  function takeInterrupt(hart: Hart): void {
+    if (machine.lines(hart.index) === 0 && hart.csr.mip === 0n && !isTimerDue(hart)) return;
+    const cause = dueInterrupt(hart, csrs);
+    if (cause !== null) takeTrap(hart, cause, true, 0n);
+  }
+
+  const doors: { readonly [door in Door]: (entry: number) => number } = {
+    cold(entry) {
+      sync(1);
+      const hart = activeHart();
+      const offset = code.offsetOf(entry);
+      executeOne(hart, memory.view.getUint16(offset, true), () => {
+        const isInPage = (registers.pc(hart.index) & (PAGE_BYTES - 1n)) + 4n <= PAGE_BYTES;
+        return isInPage ? memory.view.getUint16(offset + 2, true) : secondHalf(hart);
+      });
+      return settle() ? 1 : 0;
+    },
+    page() {
+      if (registers.budget() === 0) return 0;
+      sync(0);
+      const hart = activeHart();
+      let low: number;
+      try {
+        const pc = registers.pc(hart.index);
+        if (access.fetchPage(hart, pc) !== null) return 1;
+        low = access.fetchHalf(hart, pc);
+      } catch (thrown) {
+        // A fetch that faults counts as an instruction: a handler that cannot be fetched either must not run for ever.
+        registers.setBudget(registers.budget() - 1);
+        const { cause, value } = asTrap(thrown);
+        takeTrap(hart, cause, false, value);
+        return settle() ? 1 : 0;
+      }
+      // Protection cuts the page: no decoded page of it is kept.
+      registers.setBudget(registers.budget() - 1);
+      sync(1);
+      executeOne(hart, low, () => secondHalf(hart));
+      return settle() ? 1 : 0;
+    },
+    decode(entry) {
+      code.decodeEntry(entry);
+      return 1;
+    },
+    breakpoint(entry) {
+      const hart = activeHart();
+      const pc = registers.pc(hart.index);
+      const executed = hart.executed + granted - registers.budget();
+      if (ignoresBreakpoints || executed === before[hart.index] || !breakpoints.has(pc)) return code.operationUnder(entry);
+      stop ??= { kind: "breakpoint", cpu: hart.index, pc };
+      return -1;
+    },
+  };
+
+  let breakpoints: ReadonlySet<bigint> = new Set();
+  const options = { stateOffset: memory.stateOffset, dirtyOffset: memory.dirtyOffset };
+  const { exports } = new WebAssembly.Instance(interpreterModule(options), { [INTERPRETER_IMPORTS]: { ...doors, memory: memory.memory } });
+  const interpret = asRun(exports["run"]);
+  memory.onHostWrite = (offset, length) => code.wrote(offset, length);
+
+  // ------------------------------------------------------------------------------------------------------------------ whose turn
+
+  const hasOthers = (): boolean => harts.some((hart) => hart.run === "running" && hart.index !== registers.active());
+
+  function drawTurn(): void {
+    turnLeft = TURN / 2 + (machine.scheduleRandom() % TURN);
+  }
+
+  function activate(hart: Hart): void {
+    if (hart.index !== registers.active()) {
+      registers.activate(hart.index);
+      // What others do from here on could break it.
+      registers.dropReservation(hart.index);
+    }
+    registers.setTlb(access.cachesFor(hart));
+  }
+
+  /** The hart that runs now, or null if all wait. */
+  function chooseHart(): Hart | null {
+    for (const hart of harts) if (hart.run === "waiting" && hasWakeup(hart, csrs)) hart.run = "running";
+    const active = activeHart();
+    if (active.run === "running" && turnLeft > 0) return active;
+    for (let n = 1; n <= cpuCount; n++) {
+      const hart = hartAt((active.index + n) % cpuCount);
+      if (hart.run !== "running") continue;
+      activate(hart);
+      turnLeft = Infinity;
+      if (hasOthers()) drawTurn();
+      return hart;
+    }
+    return null;
+  }
+
+  /** Nobody runs: time goes to whatever comes next. */
+  function idle(): StopReason | null {
+    const next = nextEvent();
+    if (next === Infinity) return { kind: "idle" };
+    machine.advance(Math.max(Math.min(next, until) - machine.now(), 0));
+    return null;
+  }
+
+  function trace(hart: Hart): void {
+    const pc = registers.pc(hart.index);
+    const offset = ramAt(hart, pc);
+    if (offset < 0) return;
+    const low = memory.view.getUint16(offset, true);
+    const second = instructionLength(low) === 2 ? -1 : ramAt(hart, pc + 2n);
+    hooks.trace?.(hart.index, pc, second < 0 ? low : (low | (memory.view.getUint16(second, true) << 16)) >>> 0);
+  }
+
+  function ramAt(hart: Hart, address: bigint): number {
+    const physical = access.peek(hart, address);
+    const offset = physical === null ? -1 : Number(physical - memory.base);
+    return offset >= 0 && offset + 2 <= memory.size ? offset : -1;
+  }
+
+  function runHart(hart: Hart): void {
+    takeInterrupt(hart);
+    if (!grant()) return;
+    if (hooks.trace !== undefined) trace(hart);
+    interpret();
+    sync(0);
+    registers.setBudget(0);
+    granted = 0;
+  }
+
+  /** What ends a run before anything else happens. */
+  function reasonToStop(): StopReason | null {
+    const exit = machine.exitRequest();
+    if (exit !== null) return { kind: "exit", exit };
+    if (stop !== null) return stop;
+    return limitLeft <= 0 || machine.now() >= until ? { kind: "limit" } : null;
+  }
+
+  function begin(instructions: number, end: number): void {
+    limitLeft = instructions;
+    until = end;
+    stop = null;
+    for (const hart of harts) before[hart.index] = hart.executed;
+    updateTimers();
+  }
+
+  function setUp(hart: Hart, setup: CpuSetup): void {
+    registers.setPc(hart.index, BigInt.asUintN(64, setup.pc) & ~1n);
+    hart.mode = MODES[setup.privilege];
+    for (const [name, value] of Object.entries(setup.registers ?? {})) named.write(hart, name, value);
+    hart.run = setup.isStopped === true ? "stopped" : "running";
+    modeChanged(hart);
+  }
+
+  function forgetCaches(): void {
+    for (const hart of harts) access.flush(hart);
+  }
+
+  function reset(setups: readonly CpuSetup[]): void {
+    registers.clear();
+    code.clear();
+    forgetCaches();
+    total = 0;
+    granted = 0;
+    for (const hart of harts) {
+      resetHart(hart);
+      registers.setFloatState(hart.index, floatState(hart));
+      const setup = setups[hart.index] ?? (setups.length === 1 ? setups[0] : undefined);
+      if (setup !== undefined) setUp(hart, setup);
+    }
+    if (cpuCount > 1) activate(hartAt(machine.scheduleRandom() % cpuCount));
+    else activate(hartAt(0));
+    turnLeft = 0;
+  }
+
+  reset([]);
+
+  return {
+    cpuCount,
+    reset,
+    run(limits) {
+      begin(limits.instructions, limits.until);
+      for (;;) {
+        const reason = reasonToStop();
+        if (reason !== null) return reason;
+        if (machine.nextEvent() <= machine.now()) machine.fireEvents();
+        else {
+          if (nextTimer <= machine.now()) findNextTimer();
+          const hart = chooseHart();
+          if (hart !== null) runHart(hart);
+          else {
+            const ended = idle();
+            if (ended !== null) return ended;
+          }
+        }
+      }
+    },
+    step(cpu) {
+      const hart = hartAt(cpu);
+      begin(1, Infinity);
+      if (machine.nextEvent() <= machine.now()) machine.fireEvents();
+      if (hart.run === "waiting" && hasWakeup(hart, csrs)) hart.run = "running";
+      if (hart.run !== "running") return { kind: "idle" };
+      activate(hart);
+      turnLeft = 1;
+      ignoresBreakpoints = true;
+      runHart(hart);
+      ignoresBreakpoints = false;
+      turnLeft = 0;
+      const reason = reasonToStop();
+      return reason?.kind === "limit" ? null : reason;
+    },
+    instructions: (cpu) => (cpu === undefined ? total : hartAt(cpu).executed),
+    requestStop,
+    readRegister: (cpu, name) => named.read(hartAt(cpu), name),
+    writeRegister: (cpu, name, value) => named.write(hartAt(cpu), name, value),
+    cpuState: (cpu) => hartAt(cpu).run,
+    startCpu(cpu, setup) {
+      setUp(hartAt(cpu), setup);
+    },
+    stopCpu(cpu) {
+      hartAt(cpu).run = "stopped";
+    },
+    suspendCpu(cpu) {
+      hartAt(cpu).run = "waiting";
+    },
+    flushTranslations(cpu) {
+      if (cpu === undefined) forgetCaches();
+      else access.flush(hartAt(cpu));
+    },
+    translate: (cpu, address) => access.peek(hartAt(cpu), BigInt.asUintN(64, address)),
+    setBreakpoints(addresses) {
+      breakpoints = new Set(addresses.map((address) => BigInt.asUintN(64, address)));
+      code.setStops(new Set([...breakpoints].map((address) => Number(address & (PAGE_BYTES - 1n)))));
+    },
+    setWatchpoints: access.setWatchpoints,
+    invalidateCode: () => code.compare(),
+    save: (): ProcessorState => ({
+      active: registers.active(),
+      turnLeft: turnLeft === Infinity ? -1 : turnLeft,
+      total,
+      harts: harts.map(saveHart),
+      blocks: harts.map((hart) => registers.save(hart.index)),
+    }),
+    load(state) {
+      const saved = state as { active: number; turnLeft: number; total: number; harts: readonly ProcessorState[]; blocks: readonly Uint8Array[] };
+      registers.activate(saved.active);
+      harts.forEach((hart, index) => {
+        loadHart(hart, saved.harts[index]);
+        const block = saved.blocks[index];
+        if (block !== undefined) registers.load(index, block);
+      });
+      turnLeft = saved.turnLeft < 0 ? Infinity : saved.turnLeft;
+      total = saved.total;
+      code.compare();
+      forgetCaches();
+      activate(activeHart());
+      updateTimers();
+    },
+  };
+};
