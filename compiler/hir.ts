@@ -53,6 +53,8 @@ export interface FunctionBody {
   captures?: Local;
   /** A closure that is called as a function is, with parameters and a result. */
   isStub?: true;
+  /** A fake's method: where in the fake its calls are logged. */
+  log?: CallLog;
   /** A test's body: its frame is there for as long as what stands in it. */
   isTest?: true;
 }
@@ -68,6 +70,15 @@ export interface HFunction {
   stub?: StubPoint;
   /** The function itself, whatever stub it has. */
   readonly realOf?: HFunction;
+}
+
+/** A log in a fake: offsets of the method's own and of that of all calls, which has names. */
+export interface CallLog {
+  readonly method: string;
+  readonly offset: number;
+  readonly record: StructType;
+  readonly allOffset: number;
+  readonly allRecord: StructType;
 }
 
 /** A function that stubs replace. */
@@ -388,4 +399,6 @@ export interface HSuite {
   readonly stubs: readonly HFunction[];
   /** Those whose calls are asked for. */
   readonly logged: ReadonlySet<HFunction>;
+  /** Some calls are logged: of stubs or of fakes. */
+  readonly hasLogs: boolean;
 }

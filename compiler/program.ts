@@ -8,6 +8,7 @@ import type { Source, Span } from "../grammar/source.ts";
 import { LIBRARY_PREFIX } from "../isa/bytecode/module.ts";
 import { fail, failTwice, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
 import { checkFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures, spanOfSymbol } from "./check/declarations.ts";
+import { completeFakes } from "./check/fakes.ts";
 import { resolveParents } from "./check/interfaces.ts";
 import { createModule, moduleScope, type Module } from "./check/scope.ts";
 import { finishLibrary, finishSuite } from "./check/runnable.ts";
@@ -162,6 +163,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
       resolveSignatures(base(module), module);
       declared.push(module);
     }
+    for (const module of fresh) completeFakes(base(module), module);
   }
 
   function use(context: Context, module: Module, item: File["items"][number] & { kind: "use" }): void {

@@ -22,10 +22,15 @@ export interface StructType {
   base?: StructType;
   /** What it says to implement, that of its base apart. */
   interfaces?: readonly InterfaceType[];
+  /** Of a fake: the logs of its calls, in its last field. */
+  calls?: StructType;
 }
 
 /** The field of a struct that holds what it extends. It comes first, so that a pointer to a struct is one to its base. */
 export const BASE_FIELD = "base";
+
+/** The field of a fake that holds the logs of its calls. */
+export const CALLS_FIELD = "calls";
 
 /** `*Iface`: where a value is, and where the methods of its struct are. The interface itself has no values. */
 export interface InterfaceType {

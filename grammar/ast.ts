@@ -123,6 +123,8 @@ export interface StructItem {
   readonly name: Name;
   /** What stands after the colon: the struct that it extends and the interfaces that it implements; absent without a colon. */
   readonly parents?: readonly NamedType[];
+  /** `fake F: Iface { var contents: [32]u8  fn read(self, ..) {..} }`: its calls are logged, and methods may be left out. */
+  readonly isFake?: true;
   readonly fields: readonly Param[];
   readonly methods: readonly FnItem[];
   readonly span: Span;

@@ -389,6 +389,7 @@ export abstract class ParserCore extends EmbeddedActionsParser {
       case "regs":
       case "table":
       case "interface":
+      case "fake":
       case "device":
       case "use":
         return isNamed || (token.image === "use" && next.tokenType === T.Str);

@@ -152,7 +152,11 @@ export class DeclarationParser extends StatementParser {
     const { startOffset } = this.need(0, T.Struct);
     const name = this.needName(0, "a struct's name");
     this.startDeclaration("struct", name);
-    const parents = this.#parents("a struct or an interface");
+    const parents: NamedType[] = [];
+    this.when(3, this.isNext(T.Colon), () => {
+      this.consume(3, T.Colon);
+      parents.push(...this.recorded(this.subrule(0, this.parents)));
+    });
     const open = this.need(0, T.LCurly, "`{`");
     const fields: Param[] = [];
     const methods: FnItem[] = [];
@@ -166,29 +170,54 @@ export class DeclarationParser extends StatementParser {
     return { kind: "struct", name, ...(parents.length === 0 ? {} : { parents }), fields, methods, span: this.spanFrom(startOffset) };
   });
 
-  /** `: Base, Iface` after the name. */
-  #parents(what: string): readonly NamedType[] {
+  /** `Base, Iface` after the colon. */
+  readonly parents = this.RULE("parents", (): readonly NamedType[] => {
     const parents: NamedType[] = [];
     const parse = (index: number): void => {
-      const first = this.peek(1);
-      if (!this.RECORDING_PHASE && first.tokenType !== T.Ident) throw this.expected(what);
+      if (!this.RECORDING_PHASE && this.peek(1).tokenType !== T.Ident) throw this.expected("a struct or an interface");
       const type = this.subrule(index, this.type);
       if (type.kind === "named-type") parents.push(type);
     };
-    this.when(7, this.isNext(T.Colon), () => {
-      this.consume(7, T.Colon);
-      parse(8);
-      this.repeat(
-        7,
-        () => this.isNext(T.Comma),
-        () => {
-          this.consume(7, T.Comma);
-          parse(9);
-        },
-      );
-    });
+    parse(0);
+    this.repeat(
+      0,
+      () => this.isNext(T.Comma),
+      () => {
+        this.consume(0, T.Comma);
+        parse(1);
+      },
+    );
     return parents;
-  }
+  });
+
+  readonly fake: Rule<Item> = this.RULE("fake", (): Item => {
+    const { startOffset } = this.need(0, T.FakeWord);
+    const name = this.needName(0, "a fake's name");
+    this.startDeclaration("fake", name);
+    this.need(0, T.Colon, "`:` and the interface that it fakes");
+    const parents = this.recorded(this.subrule(0, this.parents));
+    const open = this.need(0, T.LCurly, "`{`");
+    const fields: Param[] = [];
+    const methods: FnItem[] = [];
+    this.members(open, () => {
+      if (this.RECORDING_PHASE) {
+        this.or(0, [
+          { ALT: () => this.subrule(0, this.method) },
+          {
+            ALT: () => {
+              this.consume(0, T.Var);
+              this.subrule(0, this.typedMember);
+            },
+          },
+        ]);
+      } else if (this.isNext(T.Fn)) methods.push(this.subrule(0, this.method, { ARGS: [name] }));
+      else {
+        this.need(0, T.Var, "`var` or `fn`");
+        fields.push(this.subrule(0, this.typedMember));
+      }
+    });
+    return { kind: "struct", name, parents, isFake: true, fields, methods, span: this.spanFrom(startOffset) };
+  });
 
   readonly interface: Rule<Item> = this.RULE("interface", (): Item => {
     const { startOffset } = this.need(0, T.InterfaceWord);

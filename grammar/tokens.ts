@@ -96,6 +96,7 @@ export const AsmWord = contextual("asm");
 export const CpuWord = contextual("cpu");
 export const DeferWord = contextual("defer");
 export const FailWord = contextual("fail");
+export const FakeWord = contextual("fake");
 export const FixtureWord = contextual("fixture");
 export const InfoWord = contextual("info");
 export const InterfaceWord = contextual("interface");
@@ -111,7 +112,7 @@ export const UseWord = contextual("use");
 export const UserWord = contextual("user");
 export const WaitWord = contextual("wait");
 export const WhenWord = contextual("when");
-/** `litmus`, `fake` and the like: read as far as needed to say that they come later. */
+/** `litmus`, `device` and the like: read as far as needed to say that they come later. */
 export const LaterWord = declare("LaterWord", "a declaration", [Word]);
 
 // ---- Punctuation ----
@@ -173,12 +174,11 @@ export const vocabulary: TokenType[] = all;
 // ---- Lists of words, for help and for editors ----
 
 /** Words that start a declaration of a file. */
-export const itemWords = ["suite", "use", "fn", "const", "var", "shared", "struct", "interface", "enum", "regs", "table", "test", "fixture"] as const;
+export const itemWords = ["suite", "use", "fn", "const", "var", "shared", "struct", "interface", "fake", "enum", "regs", "table", "test", "fixture"] as const;
 
 /** Declarations that the grammar knows of and that come later; each maps to what to write meanwhile. */
 export const laterWords: ReadonlyMap<string, string> = new Map([
   ["litmus", "write the CPUs' code in `cpu` blocks of a test and check the outcome after them"],
-  ["fake", "write a struct with the methods of the faked one"],
   ["device", "the embedded machine's own device models can be tested now"],
   ["fault", "there is no fault injection yet"],
   ["link", "functions from object files cannot be linked yet"],

@@ -23,6 +23,7 @@ import { evaluate, type ConstValue } from "./constants.ts";
 import { fail, failTwice, listNames, suggest, type Context } from "./context.ts";
 import { defaultType, quote, showBig } from "./convert.ts";
 import { checkConstant, checkExpr, checkInteger, checkLength } from "./expressions.ts";
+import { logCalls } from "./fakes.ts";
 import { checkImplements, checkOverride, resolveInterface } from "./interfaces.ts";
 import { createReach } from "./reach.ts";
 import { completeType, registerStruct, resolveSized, resolveType } from "./resolve-types.ts";
@@ -85,6 +86,7 @@ export function declareNames(context: Context, module: Module): void {
         const type: StructType = { kind: "struct", name: item.name.text, declared: item.name.span, fields: [], size: 0, align: 1 };
         const entry = {
           type,
+          isFake: item.isFake === true,
           fields: item.fields.map((field) => ({ name: field.name.text, type: field.type, span: field.name.span })),
           parents: item.parents ?? [],
           state: "waiting" as const,
@@ -433,11 +435,14 @@ export function checkFunctions(context: Context, module: Module): void {
   for (const entry of functionsOf(module)) {
     const inner: Context = { ...moduleContext(context, module), reach: entry.reach };
     const { type } = entry.function;
+    // What a fake leaves out has been made.
+    if (entry.function.body !== null) continue;
     if (entry.owner !== null) checkOverride(inner, entry.owner, entry);
     const body = createBody(entry.function.name, entry.item.name.span, null, type.result);
     body.params = entry.item.params.map((param, i) => createLocal(body, param.name.text, type.params[i] ?? ERROR, param.name.span));
     checkBody(inner, body, entry.item.body);
     entry.function.body = body;
+    if (entry.owner !== null) logCalls(inner, entry.owner, entry);
   }
 }
 

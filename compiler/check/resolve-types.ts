@@ -3,8 +3,9 @@
 
 import type { NamedType, TypeExpr } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
-import { BASE_FIELD, BUILTIN_TYPES, ERROR, VOID, layOutFields, showType, sizeOf, type StructType, type Type } from "../types.ts";
+import { BASE_FIELD, CALLS_FIELD, BUILTIN_TYPES, ERROR, VOID, layOutFields, showType, sizeOf, type StructType, type Type } from "../types.ts";
 import { fail, failTwice, nested, suggest, type Context } from "./context.ts";
+import { callsOf } from "./fakes.ts";
 import { checkLength } from "./expressions.ts";
 import { failModuleElsewhere, failNameElsewhere } from "./elsewhere.ts";
 import { isLost, lookUp, lookUpInModule, moduleScope, visibleTypes, type FnEntry, type Module, type Symbol } from "./scope.ts";
@@ -138,9 +139,9 @@ export function methodsOf(type: Type): ReadonlyMap<string, FnEntry> | undefined 
 }
 
 /** What stands after a struct's colon, and the module in which it does. */
-export function parentsOf(type: StructType): { readonly module: Module; readonly parents: readonly NamedType[] } | undefined {
+export function parentsOf(type: StructType): { readonly module: Module; readonly parents: readonly NamedType[]; readonly isFake: boolean } | undefined {
   const owner = owners.get(type);
-  return owner === undefined ? undefined : { module: owner.module, parents: owner.entry.parents };
+  return owner === undefined ? undefined : { module: owner.module, parents: owner.entry.parents, isFake: owner.entry.isFake };
 }
 
 /** `wantedAt` is where the size is needed, for the report of a struct that contains itself. */
@@ -181,7 +182,16 @@ function completeStruct(context: Context, type: StructType, wantedAt: Span | nul
     seen.set(field.name, field.span);
     return [{ name: field.name, type: fieldType, declared: field.span }];
   });
-  const all = base === undefined ? fields : [{ name: BASE_FIELD, type: base, declared: base.declared }, ...fields];
+  const calls = owner.entry.isFake ? callsOf(inner, type) : null;
+  if (calls !== null) {
+    const before = seen.get(CALLS_FIELD);
+    if (before !== undefined) failTwice(inner, before, `field \`${CALLS_FIELD}\``, type.declared, `in fake \`${type.name}\``);
+  }
+  const all = [
+    ...(base === undefined ? [] : [{ name: BASE_FIELD, type: base, declared: base.declared }]),
+    ...fields,
+    ...(calls === null ? [] : [{ name: CALLS_FIELD, type: calls, declared: type.declared }]),
+  ];
   const placed = layOutFields(all, context.target.layout);
   type.fields = placed.fields;
   type.size = placed.size;

@@ -7,12 +7,14 @@ import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Span } from "../../grammar/source.ts";
 import { fail, type Context } from "./context.ts";
 import { functionsOf } from "./declarations.ts";
+import { parentsOf } from "./resolve-types.ts";
 import { closeReach, createReach, failUnskippable, type Reach } from "./reach.ts";
 
 export function finishSuite(context: Context, suite: HSuite): HSuite {
   const told = new Set<Diagnostic>();
   const stubs = new Set<HFunction>();
   const logs = new Map<HFunction, Span>();
+  let usesFakes = false;
   const tests = suite.tests.map((test): HTest => {
     const reach = closeReach(suite.reach, test.reach);
     const needs = [...test.needs, ...inferredNeeds(test, reach)];
@@ -20,6 +22,7 @@ export function finishSuite(context: Context, suite: HSuite): HSuite {
     if (unmet === null) {
       for (const diagnostic of reach.absent) told.add(diagnostic);
       for (const fn of reach.stubs) stubs.add(fn);
+      usesFakes ||= [...reach.functions].some(({ owner }) => owner !== null && parentsOf(owner)?.isFake === true);
       for (const [fn, span] of reach.logs) if (!logs.has(fn)) logs.set(fn, span);
     }
     return { ...test, needs, unmet };
@@ -42,6 +45,7 @@ export function finishSuite(context: Context, suite: HSuite): HSuite {
     fixtureTeardown: hook(suite.fixtureTeardown),
     stubs: [...stubs],
     logged: new Set(logs.keys()),
+    hasLogs: logs.size > 0 || usesFakes,
   };
 }
 

@@ -71,6 +71,7 @@ export interface Module {
   readonly structs: {
     readonly type: StructType;
     readonly fields: readonly { readonly name: string; readonly type: TypeExpr; readonly span: Span }[];
+    readonly isFake: boolean;
     /** What stands after its colon. */
     readonly parents: readonly NamedType[];
     state: "waiting" | "working" | "done";

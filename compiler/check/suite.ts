@@ -82,6 +82,7 @@ export function checkSuite(context: Context, module: Module): HSuite | null {
     reach,
     stubs: [],
     logged: new Set(),
+    hasLogs: false,
   };
 }
 

@@ -817,6 +817,29 @@ test "reads once" {
   expect read.calls.len == 1
 }`,
   ),
+  entry(
+    "E0560",
+    "method of a fake called `all`",
+    "`fake.calls.all` is the log of all calls of a fake, so an interface with a method of that name cannot be faked by `fake`. A struct can implement it.",
+    `
+interface Set {
+  fn all(self) -> u32
+}
+
+fake Empty: Set {
+  fn all(self) -> u32 { return 0 }
+}`,
+    `
+interface Set {
+  fn all(self) -> u32
+}
+
+struct Empty: Set {
+  unused: u32
+
+  fn all(self) -> u32 { return 0 }
+}`,
+  ),
 
   // ---- Needs and targets ----
   entry(

@@ -174,7 +174,7 @@ function lowerConstant(b: FunctionBuilder, type: Type, value: ConstValue): Value
     return [symbol === null ? b.constant("addr", 0n) : b.symbolAddress(symbol), b.constant("addr", BigInt(length))];
   }
   if (isAggregate(type)) return [b.symbolAddress(b.module.dataSymbol("const.value", type, value))];
-  if (type.kind === "interface") return registersOf(type).map((scalar) => b.constant(scalar, 0n));
+  if (type.kind === "interface" || type.kind === "regs") return registersOf(type).map((scalar) => b.constant(scalar, 0n));
   if (type.kind === "fn" && value.kind === "function") return [b.functionAddress(b.module.functionOfDeclared(value.function))];
   return [b.constant(scalarOf(type), asInteger(value) ?? 0n)];
 }

@@ -8,6 +8,7 @@ import { FunctionBuilder } from "./function-builder.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
 import { copyMemory, declareLocal, storeTo } from "./places.ts";
 import { lowerBlock } from "./statements.ts";
+import { lowerCallLog } from "./stubs.ts";
 
 /**
  * Lowers a body. Closures take one parameter, the frame of the body around them. Aggregate parameters are addresses of the
@@ -45,6 +46,7 @@ export function lowerFunction(module: ModuleBuilder, body: FunctionBody): Byteco
       else storeTo(b, param.type, b.frameAddress(offset), 0, registers);
     });
   }
+  lowerCallLog(b, body);
   lowerBlock(b, body.block);
   b.span = body.span;
   // A body with a result has returned on every path (the checker saw to it); the bytecode still wants an end.

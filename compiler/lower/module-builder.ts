@@ -120,8 +120,13 @@ export class ModuleBuilder {
     const index = this.functions.length;
     this.functions.push(null);
     this.reals.set(body, index);
-    this.pending.push({ index, make: () => this.makeFunction(body) });
+    // A fake's method is another one here: the choice logs its calls.
+    this.pending.push({ index, make: () => (body.log === undefined ? this.makeFunction(body) : { fn: this.lowerBody(body), origin: null }) });
     return index;
+  }
+
+  isStubbed(body: FunctionBody): boolean {
+    return this.stubs.has(body);
   }
 
   private makeFunction(body: FunctionBody): MadeFunction {

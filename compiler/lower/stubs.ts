@@ -3,11 +3,11 @@
 // teardown; the slot keeps for that what stood before the body. Images of other suites have none of this.
 
 import type { BytecodeFunction, ScalarType } from "../../isa/bytecode/module.ts";
-import type { HFunction, HStmt, HSuite, StubPoint } from "../hir.ts";
-import { isAggregate, registersOf, sizeOf } from "../types.ts";
-import { FunctionBuilder } from "./function-builder.ts";
+import type { CallLog, FunctionBody, HFunction, HStmt, HSuite, StubPoint } from "../hir.ts";
+import { isAggregate, registersOf, sizeOf, type StructType, type Type } from "../types.ts";
+import { FunctionBuilder, type Value } from "./function-builder.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
-import { scaled, storeTo } from "./places.ts";
+import { placeOfLocal, readPlace, scaled, storeTo } from "./places.ts";
 import { closureAddress } from "./statements.ts";
 
 /** The words of a slot. */
@@ -52,10 +52,13 @@ function lowerChoice(module: ModuleBuilder, fn: HFunction, stub: StubPoint, real
   const results = returnsAggregate ? [] : registersOf(fn.type.result);
   const b = new FunctionBuilder(module, `${fn.name}: stub or itself`, { params, results }, null, fn.span);
   const given = params.map((_, register) => register);
+  const args = splitArguments(fn.type.params, returnsAggregate ? given.slice(1) : given);
+  const fakeLog = fn.body?.log;
+  if (fakeLog !== undefined) b.statement(() => lowerFakeCall(b, fakeLog, args));
   const slot = slotOf(b, stub);
   const code = load(b, slot, CODE);
   b.open("if", b.binary("ne", "addr", code, b.constant("addr", 0n)));
-  if (isLogged) b.statement(() => lowerLog(b, fn, stub, returnsAggregate ? given.slice(1) : given));
+  if (isLogged) b.statement(() => lowerRecord(b, b.symbolAddress(module.symbolOf(stub.log)), stub.record, args));
   const dst = results.map((type) => b.temp(type));
   b.emit("call_indirect", { dst, src: [code, load(b, slot, ENVIRONMENT), ...given], imm: [module.signature({ params: ["addr", ...params], results })] });
   b.emit("return", { src: dst });
@@ -64,20 +67,44 @@ function lowerChoice(module: ModuleBuilder, fn: HFunction, stub: StubPoint, real
   return b.finish();
 }
 
-/** Arguments as they are now: what a slice refers to may have changed when somebody looks. */
-function lowerLog(b: FunctionBuilder, fn: HFunction, { record, log }: StubPoint, given: readonly number[]): void {
+/** Adds to a log: its address, and the arguments, by their types, as they are now. What a slice refers to may have changed when somebody looks. */
+function lowerRecord(b: FunctionBuilder, log: number, record: StructType, args: readonly Value[]): void {
   const { layout } = b.module;
-  const [at = 0] = b.callRuntime("call_log.append", [b.symbolAddress(b.module.symbolOf(log)), b.constant("addr", BigInt(record.size))], ["addr"]);
-  let next = 0;
-  fn.type.params.forEach((type, i) => {
-    const registers = registersOf(type).map(() => given[next++] ?? 0);
-    const [start = 0, length = 0] = registers;
+  const [at = 0] = b.callRuntime("call_log.append", [log, b.constant("addr", BigInt(record.size))], ["addr"]);
+  record.fields.slice(1).forEach(({ type, offset }, i) => {
+    const value = args[i] ?? [];
+    const [start = 0, length = 0] = value;
     const kept =
-      type.kind === "slice"
-        ? [b.callRuntime("call_log.keep", [start, scaled(b, length, sizeOf(type.element, layout).size)], ["addr"])[0] ?? 0, length]
-        : registers;
-    storeTo(b, type, at, record.fields[i + 1]?.offset ?? 0, kept);
+      type.kind === "slice" ? [b.callRuntime("call_log.keep", [start, scaled(b, length, sizeOf(type.element, layout).size)], ["addr"])[0] ?? 0, length] : value;
+    storeTo(b, type, at, offset, kept);
   });
+}
+
+/** The registers of each argument. */
+function splitArguments(types: readonly Type[], registers: readonly number[]): readonly Value[] {
+  let next = 0;
+  return types.map((type) => registersOf(type).map(() => registers[next++] ?? 0));
+}
+
+/** A fake's method begins with a line in the log of all calls and one in its own. */
+export function lowerCallLog(b: FunctionBuilder, body: FunctionBody): void {
+  const { log, params } = body;
+  // Stubbed, the choice in its place has logged the call already.
+  if (log === undefined || b.module.isStubbed(body)) return;
+  b.statement(() =>
+    lowerFakeCall(
+      b,
+      log,
+      params.map((local) => readPlace(b, local.type, placeOfLocal(b, local))),
+    ),
+  );
+}
+
+function lowerFakeCall(b: FunctionBuilder, log: CallLog, [self, ...args]: readonly Value[]): void {
+  const at = (offset: number): number => b.binary("add", "addr", self?.[0] ?? 0, b.constant("addr", BigInt(offset)));
+  const name = b.module.bytesSymbol(new TextEncoder().encode(log.method));
+  lowerRecord(b, at(log.allOffset), log.allRecord, [[b.symbolAddress(name), b.constant("addr", BigInt(log.method.length))]]);
+  lowerRecord(b, at(log.offset), log.record, args);
 }
 
 function forSlots(b: FunctionBuilder, suite: HSuite, emit: (slot: number) => void): void {
@@ -106,5 +133,5 @@ export function endStubs(b: FunctionBuilder, suite: HSuite): void {
 
 /** Before everything: the sequence of logged calls begins anew. */
 export function resetSequence(b: FunctionBuilder, suite: HSuite): void {
-  if (suite.logged.size > 0) b.statement(() => b.callRuntime("call_log.reset", []));
+  if (suite.hasLogs) b.statement(() => b.callRuntime("call_log.reset", []));
 }

@@ -288,17 +288,18 @@ class SourcePrinter {
     const parents = item.parents ?? [];
     const brace = this.#braceAfter(parents.at(-1)?.span.end ?? item.name.span.end);
     const after = parents.length === 0 ? "" : `: ${parents.map((parent) => printType(this.#context, parent)).join(", ")}`;
-    const head = this.#header(`struct ${item.name.text}${after}`, brace, 0);
+    const head = this.#header(`${item.isFake === true ? "fake" : "struct"} ${item.name.text}${after}`, brace, 0);
+    const word = item.isFake === true ? "var " : "";
     const fields = item.fields.map(({ name, type }) => `${name.text}: ${printType(this.#context, type)}`);
     const flat = `${head} { ${fields.join(", ")} }`;
     const span = { ...item.span, start: brace };
-    if (fields.length > 0 && item.methods.length === 0 && this.#isOneLine(span) && flat.length <= lineWidth && !this.#hasCommentsBefore(span.end)) return flat;
+    if (word === "" && fields.length > 0 && item.methods.length === 0 && this.#isOneLine(span) && flat.length <= lineWidth && !this.#hasCommentsBefore(span.end)) return flat;
     const width = Math.max(0, ...item.fields.map(({ name }) => name.text.length));
     const elements: Element[] = [
       ...item.fields.map(({ name, type }): Element => ({
         start: name.span.start,
         end: type.span.end,
-        print: () => `${`${name.text}:`.padEnd(width + 1)} ${printType(this.#context, type)}`,
+        print: () => `${word}${`${name.text}:`.padEnd(width + 1)} ${printType(this.#context, type)}`,
       })),
       ...item.methods.map((method): Element => ({ start: method.span.start, end: method.span.end, print: () => this.#fn(method, 2) })),
     ].toSorted((a, b) => a.start - b.start);
