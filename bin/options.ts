@@ -20,6 +20,8 @@ export interface OptionRow {
 }
 
 export interface ParsedOptions {
+  /** The words that were parsed. */
+  readonly given: readonly string[];
   readonly positionals: readonly string[];
   has(name: string): boolean;
   /** The last value given. */
@@ -109,6 +111,7 @@ export function parseOptions(
     found.set(row.name, values);
   }
   return {
+    given: args,
     positionals,
     has: (name) => found.has(name),
     value: (name) => found.get(name)?.at(-1) ?? null,

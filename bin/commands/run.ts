@@ -22,6 +22,9 @@ import { readEngineOptions, readJobs, readRepeatOptions } from "../run-options.t
 import { applyFilter, selectTests } from "../select-tests.ts";
 import { toolVersion } from "../version.ts";
 
+/** Runs that somebody may want to look at again. */
+const RECORDED: ReadonlySet<ExitCode> = new Set([EXIT.testsFailed, EXIT.flaky, EXIT.environment]);
+
 /** What decides over the exit code beside the run itself. */
 export interface Judgement {
   readonly flakyFails: boolean;
@@ -44,7 +47,12 @@ interface Round {
   readonly engine: EngineOptions;
 }
 
-export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
+export interface RunContext {
+  /** Sees every event that reporters see. */
+  readonly observe?: (event: RunEvent) => void;
+}
+
+export async function run(options: ParsedOptions, io: Io, { observe }: RunContext = {}): Promise<ExitCode> {
   const engine = readEngineOptions(options);
   const jobs = readJobs(options);
   const failFast = wholeNumber(options, "fail-fast", 1);
@@ -114,7 +122,14 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   /** Events of a round that nobody wants to read about unless it fails. */
   let held: RunEvent[] | null = null;
 
+  /** Of the round that runs, for whoever wants to look at it later. */
+  const recordWhen = options.value("record") ?? "failed";
+  let recorded: RunEvent[] = [];
+
   function emit(event: RunEvent): void {
+    if (event.type === "run-started") recorded = [];
+    if (recordWhen !== "never" && event.type !== "test-running" && event.type !== "test-status") recorded.push(event);
+    observe?.(event);
     if (event.type === "test-finished") {
       results.set(event.id, event);
       if (!isGood(event.verdict)) failed.add(event.id);
@@ -179,9 +194,23 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   }
   if (finished === null) throw new Error("nothing has run");
   tellOutstanding(narrowed.outstanding, io);
-  const exitCode = finished.interrupted ? EXIT.interrupted : (reporters.fault ?? finished.exitCode);
+  const { exitCode: told } = finished;
+  const exitCode = finished.interrupted ? EXIT.interrupted : (reporters.fault ?? Object.values(EXIT).find((code) => code === told) ?? EXIT.internal);
+  if (recordWhen === "always" || (recordWhen === "failed" && RECORDED.has(exitCode))) await keepRun(exitCode);
   if (exitCode === EXIT.ok && comparison !== null && comparison.differences() > 0) return EXIT.testsFailed;
-  return Object.values(EXIT).find((code) => code === exitCode) ?? EXIT.internal;
+  return exitCode;
+
+  async function keepRun(code: ExitCode): Promise<void> {
+    const { writeRecord } = await import("../run-record.ts");
+    try {
+      const folder = await writeRecord({ arguments: options.given, events: recorded, images, targets, exitCode: code }, io);
+      if (recordWhen === "always") io.err(`recorded in ${folder}\n`);
+    } catch (error) {
+      // What nobody has asked for must not change how the run ends.
+      if (recordWhen === "always" || !isCommandError(error)) throw error;
+      io.err(`note: ${error.message}\n`);
+    }
+  }
 
   function rememberRun(): void {
     const notRun = selected.filter(({ id }) => !results.has(id)).map(({ id }) => id);

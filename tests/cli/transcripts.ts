@@ -75,6 +75,8 @@ function normalise(text: string, folder: string): string {
     .replace(/[\d,]+ instructions,/g, "[n] instructions,")
     .replace(/"instructions":\d+/g, '"instructions":0')
     .replace(/\bpc 0x[0-9a-f_]+/g, "pc [address]")
+    .replace(/\b\d{8}-\d{6}(\.\d+)?-[0-9a-f]{4}\b/g, "[run]")
+    .replace(/\bruns\/[0-9a-f]{32}\b/g, "runs/[hash]")
     .replace(/guestspec \d+\.\d+\.\d+/g, "guestspec [version]");
 }
 
