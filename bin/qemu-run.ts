@@ -38,7 +38,7 @@ export function readQemuOptions(options: ParsedOptions, targets: readonly RunTar
         accelerator,
         isDeterministic: accelerator === "tcg",
         image: imagePath,
-        commandLine: "host=serial",
+        commandLine: ["host=serial", ...options.values("append")].join(" "),
         extraArguments: [...args, ...options.values("qemu-arg")],
         binary,
       });

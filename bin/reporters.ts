@@ -44,7 +44,8 @@ function defaultReporters(io: Io, canAct: boolean): Wanted[] {
 
 function readWanted(options: ParsedOptions, io: Io, canAct: boolean): Wanted[] {
   const given = options.values("reporter");
-  if (given.length === 0) return defaultReporters(io, canAct);
+  if (options.has("failed") && options.has("summary")) throw usageError("`--failed` and `--summary` are two amounts of one report", "give one of them");
+  if (given.length === 0) return defaultReporters(io, canAct && !options.has("failed") && !options.has("summary"));
   const wanted = given.map((text): Wanted => {
     const at = text.indexOf("=");
     const name = at < 0 ? text : text.slice(0, at);
@@ -203,6 +204,7 @@ export async function openReporters(options: ParsedOptions, io: Io, actions: Run
     const summary = name === "github" ? summaryOf(io) : undefined;
     const reporter = await createReporter(name, output.sink, {
       verbose: options.has("verbose"),
+      show: options.has("summary") ? "summary" : options.has("failed") ? "failed" : "all",
       ...(actions === null ? {} : { actions }),
       ...(summary === undefined ? {} : { summary }),
     });

@@ -37,6 +37,7 @@ function reproFlags(options: ParsedOptions, seed: bigint): string {
     const value = options.value(name);
     if (value !== null) flags.push(` --${name} ${quoteForShell(value)}`);
   }
+  for (const words of options.values("append")) flags.push(` --append ${quoteForShell(words)}`);
   return flags.join("");
 }
 

@@ -10,12 +10,12 @@ import type { compileFilter as compileFilterType } from "../../runtime/runner/fi
 import type { parseFilter as parseFilterType } from "../../runtime/runner/filter.ts";
 import { makePlan, type PlannedCase } from "../../runtime/runner/plan.ts";
 import { startRun, type OutsideRequest, type RunHandle, type RunSummary } from "../../runtime/runner/runner.ts";
-import { isCommandError } from "../errors.ts";
+import { isCommandError, usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { leaveWord } from "../last-words.ts";
 import type { RunTarget } from "../load-targets.ts";
-import { wholeNumber, type ParsedOptions } from "../options.ts";
+import { duration, wholeNumber, type ParsedOptions } from "../options.ts";
 import { openReporters } from "../reporters.ts";
 import { appendHistory, type ResultToRemember } from "../run-history.ts";
 import { readEngineOptions, readJobs, readRepeatOptions } from "../run-options.ts";
@@ -40,6 +40,9 @@ export function exitCodeOf({ counts, interrupted, promisedSkips, isEnvironmentAt
   if (flakyFails && counts.flaky > 0) return EXIT.flaky;
   return outstanding > 0 ? EXIT.outstanding : EXIT.ok;
 }
+
+/** What tests that run when the run's time is over may still take. */
+const RUN_TIMEOUT_GRACE_MS = 2000;
 
 /** What runs next in this process. */
 interface Round {
@@ -111,6 +114,8 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
     return "the filter selects no test";
   }
 
+  const logs = options.values("with-ktap");
+  const foreign = logs.length === 0 ? null : await (await import("../with-ktap.ts")).readForeignResults(logs, options.has("lenient"));
   const reporters = await openReporters(options, io, actions);
   const comparison = options.has("compare") ? (await import("../../runtime/reporters/compare.ts")).createComparison() : null;
   // They stay to the end: a second ^C while reports are written must not end the process by the signal, without our status.
@@ -118,6 +123,15 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
   process.on("SIGTERM", interrupt);
   // The terminal was closed. Elsewhere it may be ignored on purpose (nohup), which a handler would undo.
   if (io.stdoutIsTty) process.on("SIGHUP", interrupt);
+
+  const runTimeout = duration(options, "run-timeout");
+  const clock = runTimeout === null ? null : setTimeout(() => endOfTime(), runTimeout / 1e6);
+  /** As two ^C with time for what runs now in between. */
+  function endOfTime(): void {
+    io.err(`the run's time limit of ${options.value("run-timeout")} is reached\n`);
+    interrupt();
+    setTimeout(interrupt, RUN_TIMEOUT_GRACE_MS).unref();
+  }
 
   /** Events of a round that nobody wants to read about unless it fails. */
   let held: RunEvent[] | null = null;
@@ -135,8 +149,9 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
       if (!isGood(event.verdict)) failed.add(event.id);
       comparison?.add(event);
     }
-    if (held !== null) held.push(event);
-    else reporters.handle(event);
+    for (const each of foreign?.join(event) ?? [event])
+      if (held !== null) held.push(each);
+      else reporters.handle(each);
   }
 
   function tellHeld(): void {
@@ -179,6 +194,7 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
         emit,
       );
       finished = await handle.finished;
+      finished = foreign?.finish(finished) ?? finished;
       const isLast = interruptions > 0 || number >= repeat.rounds || finished.exitCode === EXIT.testsFailed || finished.exitCode === EXIT.environment;
       if (held !== null && !isLast) io.err(`round ${number}, seed ${current.seed}: ${finished.counts.pass} passed\n`);
       if (isLast) tellHeld();
@@ -186,6 +202,7 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
       round = isLast ? await nextRound(current) : { cases, engine: readEngineOptions(options, BigInt.asUintN(64, current.seed + 1n)) };
     }
   } finally {
+    if (clock !== null) clearTimeout(clock);
     tellHeld();
     await reporters.finish();
     unsay();
@@ -246,6 +263,8 @@ function tellOutstanding(outstanding: readonly string[], io: Io): void {
 
 /** Only what the run needs is loaded. */
 async function outsideRequest(options: ParsedOptions, targets: readonly RunTarget[]): Promise<OutsideRequest> {
+  if (options.has("append") && !targets.some(({ engine }) => engine === "qemu"))
+    throw usageError("`--append` is for guests in QEMU, and none is", "the embedded machine has no command line");
   const request: { -readonly [Engine in keyof OutsideRequest]: OutsideRequest[Engine] } = {};
   if (targets.some(({ engine }) => engine === "qemu")) {
     const { makeBootFile, readQemuOptions } = await import("../qemu-run.ts");

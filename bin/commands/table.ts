@@ -62,8 +62,13 @@ const REPORTER: OptionRow = {
   short: "r",
   value: "NAME[=FILE]",
   multiple: true,
-  help: "human, tui, ktap, ktap-kernel, ktap2, tap14, tap13, junit, ctrf, ndjson, trace, github; to standard output or a file",
+  help: "human, tui, ktap, ktap-kernel, ktap2, tap14, tap13, raw, junit, ctrf, ndjson, trace, github; to standard output or a file",
 };
+/** Less than all, of the human reporter. */
+const SHOW: readonly OptionRow[] = [
+  { name: "failed", help: "tell only of tests that failed, and the summary" },
+  { name: "summary", help: "tell only the summary" },
+];
 const VERBOSE: OptionRow = { name: "verbose", short: "v", help: "a line for each test, failures in full" };
 /** Options that leave a part of what is selected. */
 const NARROWING: readonly OptionRow[] = [
@@ -77,6 +82,7 @@ const RUN_OPTIONS: readonly OptionRow[] = [
   FILTER_ACTION,
   REPORTER,
   VERBOSE,
+  ...SHOW,
   { name: "jobs", short: "j", value: "N", env: "GUESTSPEC_JOBS", help: "at most N worker threads; 1 runs all in one (default: the number of CPUs)" },
   { name: "seed", value: "N", env: "GUESTSPEC_SEED", help: "seed of the run, a 64-bit number or `random` (default 0)" },
   { name: "shuffle", help: "shuffle suites, tests and rows by the seed; without --seed a random one is drawn" },
@@ -97,6 +103,9 @@ const RUN_OPTIONS: readonly OptionRow[] = [
   },
   { name: "fail-fast", value: "N", implied: "1", help: "stop after N failed tests" },
   { name: "timeout", value: "DURATION", help: "guest time limit of tests without @timeout (default 10s)" },
+  { name: "with-ktap", value: "FILE", multiple: true, help: "results of another tool, a log with KTAP or TAP, as suites of this run" },
+  { name: "lenient", help: "with-ktap: what a log does against its format is told and does not fail" },
+  { name: "run-timeout", value: "DURATION", help: "wall time of the whole run; then it is interrupted, with exit status 130" },
   { name: "max-instructions", value: "N", help: "instruction limit of every test (default 20,000,000, more for a longer @timeout)" },
   { name: "require", value: "CAP", multiple: true, env: "GUESTSPEC_REQUIRE", help: "exit with 6 if a test that needs CAP is skipped; `all`: if any test is" },
   { name: "executor", value: "NAME", choices: ["auto", "interpreter", "wasm"], help: "how guest code is executed; results are the same" },
@@ -112,6 +121,7 @@ const RUN_OPTIONS: readonly OptionRow[] = [
   },
   QEMU,
   { name: "qemu-arg", value: "ARG", multiple: true, help: "one more argument for QEMU" },
+  { name: "append", value: "WORDS", multiple: true, help: "QEMU: more words of the guest's command line, which `args.text` and `args.number` read" },
   { name: "accel", value: "NAME", choices: ["tcg", "kvm", "hvf"], help: "QEMU: what runs the guest's code (default tcg, which counts its instructions)" },
   { name: "hang-after", value: "DURATION", help: "QEMU: wall time without an answer after which a test has hung (default 20s, more for a longer @timeout)" },
   NO_CACHE,
@@ -183,7 +193,7 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "report a log that holds KTAP or TAP, such as a kernel's console",
     usage: "[FILE]",
     positionals: [0, 1],
-    options: [REPORTER, VERBOSE, { name: "lenient", help: "what a document does against its format is told and does not fail" }],
+    options: [REPORTER, VERBOSE, ...SHOW, { name: "lenient", help: "what a document does against its format is told and does not fail" }],
     notes: [
       "Reads FILE, or standard input without one or for `-`: KTAP 1 and 2, TAP 13 and 14, among anything else that a console",
       "prints and behind printk's prefixes. What a plan announced and the log does not hold has failed. docs/kunit.md tells more.",

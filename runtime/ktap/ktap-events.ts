@@ -36,7 +36,7 @@ const ALWAYS_BAD: ReadonlySet<KtapProblemName> = new Set(["no-document", "no-res
 /** Where a group failed and nothing in it did. */
 const ITSELF = "(itself)";
 const PROTOCOL = "KTAP protocol";
-const OWN = /^(guestspec \S+), seed (.*)$/;
+const OWN = /^(guestspec \d\S*?)(?:, seed (.*))?$/;
 const OWN_XPASS = "passed, but was expected to fail";
 const OWN_HUNG = "hung, ended by the host";
 /** What our reporter writes for verdicts without a directive. */
@@ -114,8 +114,8 @@ export function createKtapRun(options: KtapRunOptions): KtapRun {
   let own: { readonly tool: string; readonly seed: string } | null = null;
 
   function readOwn(): void {
-    const [, tool, seed] = parser.header.flatMap((line) => OWN.exec(line) ?? []);
-    own = tool === undefined || seed === undefined ? null : { tool, seed };
+    const [, tool, seed = ""] = parser.header.flatMap((line) => OWN.exec(line) ?? []);
+    own = tool === undefined ? null : { tool, seed };
   }
 
   const nameOf = (name: string): string => (name === "" ? "(unnamed)" : own === null ? name : ownName(name));

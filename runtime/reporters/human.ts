@@ -1,12 +1,13 @@
 // The reporter for people and logs: a header, a line for each suite when it ends and for each test that did not simply pass (with
-// `-v` for each test), as they come; at the end the failures again in full, where nobody has to scroll for them, then the summary.
-import type { RunEvent, TestFinished } from "../events.ts";
+// `-v` for each test), as they come; at the end the failures again in full, where nobody has to scroll for them, then the summary. Who
+// wants less asks for what failed, or for the summary alone.
+import { isGood, type RunEvent, type TestFinished } from "../events.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, ReporterOptions, Sink } from "./reporter.ts";
 import { formatHeader, formatInfos, formatResult, formatSuite } from "./result-line.ts";
 import { createRunLog } from "./run-log.ts";
 
-export function createHumanReporter(sink: Sink, { verbose: isVerbose = false }: ReporterOptions = {}): Reporter {
+export function createHumanReporter(sink: Sink, { verbose: isVerbose = false, show = "all" }: ReporterOptions = {}): Reporter {
   const paint = paintFor(sink.color);
   const log = createRunLog(isVerbose);
   const writeLines = (lines: readonly string[]): void => {
@@ -14,6 +15,7 @@ export function createHumanReporter(sink: Sink, { verbose: isVerbose = false }: 
   };
 
   const linesOf = (test: TestFinished): string[] => {
+    if (show !== "all" && (show === "summary" || isGood(test.verdict))) return [];
     if (isVerbose) return [...formatResult(test, paint), ...formatInfos(test, paint)];
     const warnings = formatInfos({ ...test, infos: test.infos.filter(({ severity }) => severity === "warning") }, paint);
     return test.verdict === "pass" && warnings.length === 0 ? [] : [...formatResult(test, paint), ...warnings];
@@ -24,11 +26,11 @@ export function createHumanReporter(sink: Sink, { verbose: isVerbose = false }: 
       log.add(event);
       switch (event.type) {
         case "run-started":
-          return writeLines([...formatHeader(event, paint), ""]);
+          return show === "summary" ? undefined : writeLines([...formatHeader(event, paint), ""]);
         case "test-finished":
           return writeLines(linesOf(event));
         case "suite-finished":
-          return writeLines([formatSuite(event, log.countsOf(event), paint)]);
+          return show === "all" ? writeLines([formatSuite(event, log.countsOf(event), paint)]) : undefined;
         case "suite-started":
         case "run-finished":
         case "coverage-measured":
@@ -39,7 +41,7 @@ export function createHumanReporter(sink: Sink, { verbose: isVerbose = false }: 
     },
     finish(): void {
       const columns = sink.isTty ? sink.columns : Infinity;
-      writeLines(log.formatEnd({ paint, columns, isFull: isVerbose }));
+      writeLines(show === "summary" ? log.formatSummary({ paint }) : log.formatEnd({ paint, columns, isFull: isVerbose }));
     },
   };
 }

@@ -62,6 +62,11 @@ const REPORTERS: readonly ReporterEntry[] = [
     create: async (sink) => (await import("./tap13.ts")).createTap13Reporter(sink),
   },
   {
+    name: "raw",
+    summary: "what the guests printed, and nothing else",
+    create: async (sink) => (await import("./raw.ts")).createRawReporter(sink),
+  },
+  {
     name: "junit",
     summary: "JUnit XML, for CI servers",
     create: async (sink) => (await import("./junit.ts")).createJunitReporter(sink),

@@ -1,7 +1,7 @@
 // The forms in which a run is told as KTAP or TAP, as data: strict KTAP 1; the same in four blanks, as the kernel writes it; the KTAP 2 draft with
 // its metadata; TAP 14; and TAP 13, which has no subtests. What a verdict, a name and a result line look like is asked here by ktap.ts, which
 // nests, and by tap13.ts, which does not.
-import { isGood, type TestFinished, type Verdict } from "../events.ts";
+import { isGood, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
 import { summariseFailure } from "./failure-block.ts";
 
 export interface KtapDialect {
@@ -44,6 +44,11 @@ function escapeName(name: string): string {
 
 export function nameIn(dialect: KtapDialect, name: string): string {
   return dialect.isTap ? escapeName(name) : sanitiseName(name);
+}
+
+/** Who wrote the document; logs of others have no seed. */
+export function formatTool({ tool, seed }: Pick<RunStarted, "tool" | "seed">): string {
+  return `# ${oneLine(tool)}${seed === "" ? "" : `, seed ${oneLine(seed)}`}`;
 }
 
 export interface Outcome {

@@ -3,7 +3,7 @@
 // them, so that kunit.py names the blocks. Written as results come; a suite that runs beside another one is held back until its turn.
 import { isGood, type RunEvent, type SuiteFinished, type SuiteStarted, type TestFinished } from "../events.ts";
 import { formatFailures } from "./failure-block.ts";
-import { formatMetadata, formatResultLine, formatYaml, nameIn, oneLine, type KtapDialect, type Outcome } from "./ktap-dialects.ts";
+import { formatMetadata, formatResultLine, formatTool, formatYaml, nameIn, oneLine, type KtapDialect, type Outcome } from "./ktap-dialects.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, Sink } from "./reporter.ts";
 import { createCounts, failedOf, suiteKey, totalOf, worstOf, type Counts } from "./tally.ts";
@@ -194,7 +194,7 @@ export function createKtapReporter(sink: Sink, dialect: KtapDialect): Reporter {
           );
           suitesLeft = entries.map(suiteKey);
           const head = dialect.naming === "metadata" ? formatMetadata("main", {}) : [];
-          sink.write(`${[dialect.version, ...head, `# ${oneLine(event.tool)}, seed ${oneLine(event.seed)}`, `1..${event.suites.length}`].join("\n")}\n`);
+          sink.write(`${[dialect.version, ...head, formatTool(event), `1..${event.suites.length}`].join("\n")}\n`);
           return;
         }
         case "suite-started":

@@ -35,6 +35,8 @@ export interface TerminalStreams {
 export interface ReporterOptions {
   /** A line for each test, and failure blocks in full. */
   readonly verbose?: boolean;
+  /** `human`: what is told beside the header; `failed`: tests that failed, and the summary. Absent: all. */
+  readonly show?: "all" | "failed" | "summary";
   /** `github`: where the step summary in Markdown goes. */
   readonly summary?: { write(text: string): void };
   /** `tui`: required. */

@@ -14,6 +14,7 @@ export interface RunLog {
   readonly countsOf: (suite: SuiteFinished) => Readonly<Counts>;
   /** The failures in full, then the summary. */
   readonly formatEnd: (options: FailureBlockOptions) => string[];
+  readonly formatSummary: (options: Pick<FailureBlockOptions, "paint">) => string[];
 }
 
 export function createRunLog(isVerbose: boolean): RunLog {
@@ -47,7 +48,10 @@ export function createRunLog(isVerbose: boolean): RunLog {
     return lines;
   };
 
+  const formatOwnSummary = ({ paint }: Pick<FailureBlockOptions, "paint">): string[] => formatSummary({ started, finished, counts, promisedSkips }, paint);
+
   return {
+    formatSummary: formatOwnSummary,
     add(event: RunEvent): void {
       if (event.type === "run-started") {
         // A rerun in the same process starts afresh.
@@ -62,7 +66,7 @@ export function createRunLog(isVerbose: boolean): RunLog {
       return bySuite.get(suiteKey(suite)) ?? createCounts();
     },
     formatEnd(options: FailureBlockOptions): string[] {
-      return [...formatFailureList(options), "", ...formatSummary({ started, finished, counts, promisedSkips }, options.paint)];
+      return [...formatFailureList(options), "", ...formatOwnSummary(options)];
     },
   };
 }

@@ -2,7 +2,7 @@
 // is that of its suite, test and row; suites are comments. What the plan announced and the run did not reach is told at the end.
 import { isGood, type RunEvent, type RunStarted, type TestFinished } from "../events.ts";
 import { formatFailures } from "./failure-block.ts";
-import { DIALECTS, formatResultLine, formatYaml, oneLine } from "./ktap-dialects.ts";
+import { DIALECTS, formatResultLine, formatTool, formatYaml, oneLine } from "./ktap-dialects.ts";
 import { formatTotals } from "./ktap.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, Sink } from "./reporter.ts";
@@ -31,7 +31,7 @@ export function createTap13Reporter(sink: Sink): Reporter {
       switch (event.type) {
         case "run-started":
           started = event;
-          return writeLines([dialect.version, `# ${oneLine(event.tool)}, seed ${oneLine(event.seed)}`, `1..${event.tests}`]);
+          return writeLines([dialect.version, formatTool(event), `1..${event.tests}`]);
         case "suite-started":
           return writeLines([`# ${oneLine(suiteId(event))}`]);
         case "test-finished":

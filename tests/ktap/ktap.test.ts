@@ -65,7 +65,7 @@ function show({ events, exitCode }: Parsed): string {
 goldenFolder({
   name: "logs",
   folder: "tests/ktap/logs",
-  inputs: [".log"],
+  inputs: [".console"],
   expected: ".tree",
   produce({ path, text }) {
     const file = path.split("/").at(-1) ?? path;
@@ -75,7 +75,7 @@ goldenFolder({
   },
 });
 
-const logs = goldenInputs("tests/ktap/logs", [".log"]);
+const logs = goldenInputs("tests/ktap/logs", [".console"]);
 
 describe("whatever is cut off", () => {
   for (const { path, text } of logs.filter(({ text: log }) => parse(log, "x.log").exitCode === 0 && /^[^\n]*TAP version|\n[^\n]*TAP version/.test(log))) {
@@ -174,6 +174,6 @@ for (const dialect of ["ktap", "ktap-kernel", "ktap2", "tap14"])
     });
 
 test("the formats that begin with a plan take a foreign log", async () => {
-  const { events } = parse(readFileSync(new URL("logs/panic.log", import.meta.url), "utf8"), "panic.log");
+  const { events } = parse(readFileSync(new URL("logs/panic.console", import.meta.url), "utf8"), "panic.log");
   for (const name of ["ktap", "junit", "ctrf", "github", "human", "ndjson"]) assert.match(await report(name, events), /writes/, name);
 });
