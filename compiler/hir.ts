@@ -241,6 +241,12 @@ export type HExpr =
             readonly negated: boolean;
           }
         | { readonly kind: "in-list"; readonly value: HExpr; readonly list: HExpr; readonly negated: boolean }
+        /** Text against a pattern with wildcards. */
+        | { readonly kind: "matches"; readonly left: HExpr; readonly right: HExpr }
+        /** No further off than the tolerance, to either side. */
+        | { readonly kind: "near"; readonly left: HExpr; readonly right: HExpr; readonly tolerance: HExpr }
+        /** A number or address that is an error number below zero; null: any. */
+        | { readonly kind: "is-error"; readonly value: HExpr; readonly number: bigint | null; readonly negated: boolean }
         | { readonly kind: "convert"; readonly operand: HExpr }
         /** [N]T as []T. */
         | { readonly kind: "array-to-slice"; readonly operand: HExpr }
@@ -293,7 +299,12 @@ export function mapOperands(expr: HExpr, map: (operand: HExpr) => HExpr): HExpr 
     case "arithmetic":
     case "compare":
     case "logic":
+    case "matches":
       return { ...expr, left: map(expr.left), right: map(expr.right) };
+    case "near":
+      return { ...expr, left: map(expr.left), right: map(expr.right), tolerance: map(expr.tolerance) };
+    case "is-error":
+      return { ...expr, value: map(expr.value) };
     case "in-range":
       return { ...expr, value: map(expr.value), start: map(expr.start), end: map(expr.end) };
     case "in-list":

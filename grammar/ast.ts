@@ -496,7 +496,7 @@ export type AsmOperand =
 export type UnaryOp = "-" | "~" | "not" | "&";
 export type ArithmeticOp = "+" | "-" | "*" | "/" | "%" | "&" | "|" | "^" | "<<" | ">>";
 export type CompareOp = "==" | "!=" | "<" | "<=" | ">" | ">=";
-export type BinaryOp = ArithmeticOp | CompareOp | "and" | "or" | "in" | "not in";
+export type BinaryOp = ArithmeticOp | CompareOp | "and" | "or" | "in" | "not in" | "matches" | "near" | "by";
 
 /** Part of a text: literal characters (escapes resolved) or `{expr[:format]}`. Formats: x (hex), d, b, s (text). */
 export type StringPart =
@@ -533,6 +533,8 @@ export type Expr =
   | { readonly kind: "index"; readonly object: Expr; readonly index: Expr; readonly span: Span }
   | { readonly kind: "slice"; readonly object: Expr; readonly start: Expr | null; readonly end: Expr | null; readonly span: Span }
   | { readonly kind: "cast"; readonly operand: Expr; readonly type: TypeExpr; readonly span: Span }
+  /** `x is error`, `x is not error`, `x is error ENOENT`. */
+  | { readonly kind: "is-error"; readonly operand: Expr; readonly negated: boolean; readonly name: Name | null; readonly span: Span }
   /** `Block at address`, `Block in ports p`. */
   | { readonly kind: "regs-at"; readonly block: Expr; readonly address: Expr; readonly space: "memory" | "ports"; readonly span: Span }
   | { readonly kind: "array"; readonly elements: readonly Expr[]; readonly span: Span }

@@ -58,6 +58,8 @@ for (const type of [
   startsOperand[type.tokenTypeIdx ?? 0] = 1;
 }
 
+/** Comparisons that are words, and names elsewhere. */
+const wordOperators: ReadonlySet<string> = new Set(["at", "matches", "near"]);
 /** Operators that could also start a statement. */
 const ambiguousAtLineStart: ReadonlySet<TokenType> = new Set([T.Minus, T.Star, T.Ampersand]);
 const typeStarts: ReadonlySet<TokenType> = new Set([T.Ident, T.LSquare, T.Star, T.Fn]);
@@ -195,8 +197,26 @@ export class ExpressionParser extends ParserCore {
     const strength = precedenceByIndex[token.tokenTypeIdx] ?? 0;
     if (strength > 0) return token.newline && !this.inBrackets && ambiguousAtLineStart.has(token.tokenType) ? 0 : strength;
     if (token.tokenType === T.Not) return this.peek(2).tokenType === T.In ? precedence.comparison : 0;
-    if (token.tokenType === T.Ident && token.image === "at" && this.#continues(token)) return precedence.comparison;
-    return 0;
+    if (token.tokenType !== T.Ident) return 0;
+    if (token.image === "is") return this.#isErrorNext() ? precedence.comparison : 0;
+    return wordOperators.has(token.image) && this.#continues(token) ? precedence.comparison : 0;
+  }
+
+  /** `is error`, `is not error`: nothing else begins so. */
+  #isErrorNext(): boolean {
+    return this.isWord(this.peek(2), "error") || (this.peek(2).tokenType === T.Not && this.isWord(this.peek(3), "error"));
+  }
+
+  #isError(operand: Expr): Expr {
+    this.consume(0, T.Ident);
+    const negated = this.isNext(T.Not);
+    if (negated) this.consume(0, T.Not);
+    this.consume(0, T.Ident);
+    const next = this.peek(1);
+    // On the same line, and neither `within` nor a statement such as `info ".."`.
+    const hasName = next.tokenType === T.Ident && !next.newline && next.image !== "within" && this.peek(2).tokenType !== T.Str;
+    const name = hasName ? this.needName(0, "the name of an error") : null;
+    return { kind: "is-error", operand, negated, name, span: this.spanFrom(operand.span.start) };
   }
 
   /** The contextual word joins what stands before and after it: it is not a name that begins a statement of its own. */
@@ -213,6 +233,7 @@ export class ExpressionParser extends ParserCore {
   }
 
   #infix(left: Expr, operator: Token, strength: number): Expr {
+    if (operator.tokenType === T.Ident && operator.image === "is") return this.#isError(left);
     const opStart = operator.startOffset;
     let op: Operator = operator.image as Operator;
     if (operator.tokenType === T.Not) {
@@ -227,11 +248,20 @@ export class ExpressionParser extends ParserCore {
     }
     if (op === ".." || op === "..=") return this.#range(left, operator, left.span.start);
     const opSpan = this.spanFrom(opStart);
-    const right = this.#climb(strength + 1);
+    const operand = this.#climb(strength + 1);
+    const right = op === "near" ? this.#by(operand) : operand;
     const span = joinSpans(left.span, right.span);
     if (op === "at") return { kind: "regs-at", block: left, address: right, space: "memory", span };
     if (op === "in ports") return { kind: "regs-at", block: left, address: right, space: "ports", span };
     return { kind: "binary", op, left, right, opSpan, span };
+  }
+
+  /** What follows `near`: the value and, behind `by`, how far off it may be. */
+  #by(left: Expr): Expr {
+    const by = this.needWord(0, "by", { help: "say how far off it may be: `near 10ms by 1ms`" });
+    const opSpan = this.spanFrom(by.startOffset);
+    const right = this.#climb(precedence.range);
+    return { kind: "binary", op: "by", left, right, opSpan, span: joinSpans(left.span, right.span) };
   }
 
   /** After `in`: the word `ports` with an operand after it, not a variable of that name. */
@@ -260,7 +290,7 @@ export class ExpressionParser extends ParserCore {
     const next = this.peek(1);
     if (this.#infixPrecedence(next) !== precedence.comparison || left.kind !== "binary") return;
     const middle = this.source.text.slice(left.right.span.start, left.right.span.end);
-    const isWordy = next.tokenType === T.Ident || next.tokenType === T.In || next.tokenType === T.Not;
+    const isWordy = /[a-z]/.test(left.op) || next.tokenType === T.Ident || next.tokenType === T.In || next.tokenType === T.Not;
     this.complain(next, "E0207", "comparisons cannot be chained", "a second comparison", {
       also: [{ span: left.opSpan, text: "the first one" }],
       help: isWordy ? "put one of them in parentheses" : `compare twice: \`.. ${left.op} ${middle} and ${middle} ${next.image} ..\``,

@@ -266,6 +266,9 @@ export function evaluate(expr: HExpr, layout: DataLayout): ConstValue | null {
     case "call-indirect":
     case "call-method":
     case "to-interface":
+    case "matches":
+    case "near":
+    case "is-error":
     case "intrinsic":
     case "slice-pointer":
     case "slice-of":

@@ -15,7 +15,7 @@ import { constantOf, globalOf, resolveSignature, tableOf } from "./declarations.
 import { failModuleElsewhere } from "./elsewhere.ts";
 import { convertPointer } from "./interfaces.ts";
 import { checkMember, moduleNamed } from "./members.ts";
-import { checkBinary, checkUnary } from "./operators.ts";
+import { checkBinary, checkIsError, checkUnary } from "./operators.ts";
 import { failUnindexed } from "./places.ts";
 import { completeType, resolveSized, resolveType } from "./resolve-types.ts";
 import { failAbsent, useReach } from "./reach.ts";
@@ -93,6 +93,8 @@ function checkKind(context: Context, expr: Expr, expected: Type | null): HExpr {
       const type = resolveType(context, expr.type);
       return cast(context, checkExpr(context, expr.operand, type), type, span);
     }
+    case "is-error":
+      return checkIsError(context, expr);
     case "regs-at":
       return checkRegsAt(context, expr);
     case "array":

@@ -2,11 +2,12 @@
 // operand names both sides, because one of them alone is rarely the mistake.
 
 import type { ArithmeticOp, BinaryOp, CompareOp, Expr } from "../../grammar/ast.ts";
+import { ERROR_NUMBERS } from "../../grammar/error-numbers.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { HExpr } from "../hir.ts";
 import { BOOL, COMPTIME_INT, DURATION, ERROR, U8, bitsOf, sameType, showType, type Type } from "../types.ts";
 import { evaluate, evaluateInteger } from "./constants.ts";
-import { errorExpr, fail, type Context } from "./context.ts";
+import { errorExpr, fail, suggest, type Context } from "./context.ts";
 import { cast, coerce, defaultType, quote, settleLiterals, settleLists, showBig } from "./convert.ts";
 import { checkCondition, checkExpr } from "./expressions.ts";
 import { checkPlace } from "./places.ts";
@@ -49,6 +50,8 @@ export function checkBinary(context: Context, expr: Expr & { kind: "binary" }, e
     return { kind: "logic", op, left: checkCondition(context, expr.left), right: checkCondition(context, expr.right), type: BOOL, span };
   }
   if (op === "in" || op === "not in") return checkMembership(context, expr);
+  if (op === "matches") return checkMatches(context, expr);
+  if (op === "near" || op === "by") return checkNear(context, expr);
   const compares = isComparison(op);
   let left = checkExpr(context, expr.left, compares ? null : expected);
   let right = checkExpr(context, expr.right, left.type.kind === "comptime-int" ? null : left.type);
@@ -218,4 +221,60 @@ function checkMembership(context: Context, expr: Expr & { kind: "binary" }): HEx
     value = coerce(context, value, typed.kind === "array" || typed.kind === "slice" ? typed.element : element);
   }
   return { kind: "in-list", value, list: coerce(context, list, { kind: "slice", element: value.type }), negated, type: BOOL, span };
+}
+
+/** `line matches "ttyS*"`: text or bytes against text with wildcards. */
+function checkMatches(context: Context, expr: Expr & { kind: "binary" }): HExpr {
+  const { span } = expr;
+  const bytes: Type = { kind: "slice", element: U8 };
+  const [left, right] = [checkExpr(context, expr.left, bytes), checkExpr(context, expr.right)].map((side) =>
+    side.type.kind === "array" ? coerce(context, side, bytes) : side,
+  ) as [HExpr, HExpr];
+  if (left.type.kind === "error" || right.type.kind === "error") return errorExpr(span, BOOL);
+  const wrong = [left, right].find(({ type }) => type.kind !== "str" && !sameType(type, bytes));
+  if (wrong === undefined) return { kind: "matches", left, right, type: BOOL, span };
+  fail(context, expr.opSpan, "E0506", `\`matches\` needs texts, found ${quote(wrong.type)}`, {
+    related: [{ span: wrong.span, text: `this is ${quote(wrong.type)}` }],
+    help: 'for example `line matches "eth0: link *"`',
+  });
+  return errorExpr(span, BOOL);
+}
+
+/** `elapsed near 10ms by 100us`. */
+function checkNear(context: Context, expr: Expr & { kind: "binary" }): HExpr {
+  const { span, right } = expr;
+  // `by` cannot be written anywhere else.
+  if (right.kind !== "binary" || right.op !== "by") return errorExpr(span, BOOL);
+  const parts = [expr.left, right.left, right.right].map((part) => checkExpr(context, part));
+  if (parts.some(({ type }) => type.kind === "error")) return errorExpr(span, BOOL);
+  const wrong = parts.find(({ type }) => type.kind !== "int" && type.kind !== "comptime-int");
+  if (wrong !== undefined) {
+    fail(context, expr.opSpan, "E0506", `\`near\` needs integers, found ${quote(wrong.type)}`, {
+      related: [{ span: wrong.span, text: `this is ${quote(wrong.type)}` }],
+    });
+    return errorExpr(span, BOOL);
+  }
+  const typed = parts.find(({ type }) => type.kind === "int");
+  const [left, center, tolerance] =
+    typed === undefined ? parts.map((part) => defaultType(context, part)) : parts.map((part) => coerce(context, part, typed.type));
+  if (left === undefined || center === undefined || tolerance === undefined) return errorExpr(span, BOOL);
+  return { kind: "near", left, right: center, tolerance, type: BOOL, span };
+}
+
+/** `result is error ENOENT`: of signed and unsigned integers and of pointers, as kernels return errors. */
+export function checkIsError(context: Context, expr: Expr & { kind: "is-error" }): HExpr {
+  const { span, negated, name } = expr;
+  const number = name === null ? null : ERROR_NUMBERS.get(name.text);
+  if (name !== null && number === undefined)
+    fail(context, name.span, "E0401", `there is no error \`${name.text}\``, {
+      label: "unknown name",
+      help: suggest(name.text, ERROR_NUMBERS.keys()) ?? "they have Linux's names, such as `EINVAL`",
+    });
+  const value = defaultType(context, checkExpr(context, expr.operand));
+  if (value.type.kind === "error" || number === undefined) return errorExpr(span, BOOL);
+  if (value.type.kind !== "int" && value.type.kind !== "pointer") {
+    fail(context, value.span, "E0506", `\`is error\` needs an integer or a pointer, found ${quote(value.type)}`, { label: `this is ${quote(value.type)}` });
+    return errorExpr(span, BOOL);
+  }
+  return { kind: "is-error", value, number: number === null ? null : BigInt(number), negated, type: BOOL, span };
 }

@@ -83,7 +83,8 @@ export interface ManifestCase {
 
 /** How the host prints an operand. Integers carry their width; memory comes as bytes in the module's byte order. */
 export type ValueType =
-  | { readonly kind: "int"; readonly signed: boolean; readonly bits: 8 | 16 | 32 | 64 }
+  /** `errors`: below zero it is one of Linux's error numbers. */
+  | { readonly kind: "int"; readonly signed: boolean; readonly bits: 8 | 16 | 32 | 64; readonly errors?: true }
   | { readonly kind: "bool" }
   | { readonly kind: "enum"; readonly name: string; readonly bits: 8 | 16 | 32 | 64; readonly members: readonly (readonly [name: string, value: string])[] }
   | { readonly kind: "pointer"; readonly bits: 32 | 64 }
@@ -112,6 +113,8 @@ export interface SiteOperand {
   readonly end: number;
   /** A literal: its value is not worth printing. */
   readonly literal: boolean;
+  /** What a text or list inside another operand holds; it is shown with that. */
+  readonly part?: { readonly of: number; readonly path: string };
 }
 
 export interface Site {

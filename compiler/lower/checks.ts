@@ -7,7 +7,7 @@ import type { HExpr, HStmt } from "../hir.ts";
 import { bitsOf, isAggregate, registersOf, scalarOf, sizeOf, valueTypeOf, type Type } from "../types.ts";
 import { lowerExpr, lowerScalar, type Capture } from "./expressions.ts";
 import type { FunctionBuilder, Value } from "./function-builder.ts";
-import { declareLocal, placeOfLocal, writePlace } from "./places.ts";
+import { declareLocal, loadFrom, placeOfLocal, writePlace } from "./places.ts";
 import { oneLine, siteAt } from "./sites.ts";
 import { closureAddress } from "./statements.ts";
 import { lowerText } from "./text.ts";
@@ -18,13 +18,16 @@ interface Operand {
   readonly type: Type;
   readonly shown: ValueType;
   readonly text: string;
+  readonly part?: NonNullable<SiteOperand["part"]>;
 }
 
 /** Parts of a condition whose values tell why it failed. */
 function operandsOf(condition: HExpr): readonly HExpr[] {
   if (condition.kind === "compare") return [condition.left, condition.right];
   if (condition.kind === "in-range") return [condition.value, condition.start, condition.end];
-  if (condition.kind === "in-list") return [condition.value];
+  if (condition.kind === "in-list" || condition.kind === "is-error") return [condition.value];
+  if (condition.kind === "matches") return [condition.left, condition.right];
+  if (condition.kind === "near") return [condition.left, condition.right, condition.tolerance];
   if (condition.kind === "logic" && condition.op === "or") return [...operandsOf(condition.left), ...operandsOf(condition.right)];
   if (condition.kind === "unary" && condition.op === "not") return operandsOf(condition.operand);
   return [condition];
@@ -110,19 +113,19 @@ function lowerFailure(b: FunctionBuilder, statement: HStmt & { kind: "check" }, 
   const operands = failureOperands(b, condition, capture);
   const site = b.module.addSite({
     ...siteAt(b, statement.waits ? "wait" : statement.word, condition.span),
-    operator:
-      condition.kind === "compare"
-        ? condition.op
-        : condition.kind === "in-range" || condition.kind === "in-list"
-          ? condition.negated
-            ? "not in"
-            : "in"
-          : null,
+    operator: operatorOf(condition),
     operands: operands.map(siteOperand),
   });
   b.callRuntime("report.failed", [b.constant("i32", BigInt(site))]);
   operands.forEach((operand, slot) => reportOperand(b, operand, slot));
   finishFailure(b, statement);
+}
+
+function operatorOf(condition: HExpr): string | null {
+  const { kind } = condition;
+  if (kind === "compare") return condition.op;
+  if (kind === "in-range" || kind === "in-list") return condition.negated ? "not in" : "in";
+  return kind === "matches" || kind === "near" || kind === "is-error" ? kind : null;
 }
 
 function finishFailure(b: FunctionBuilder, statement: { readonly message: (HStmt & { kind: "check" })["message"]; readonly word: "expect" | "assert" }): void {
@@ -140,13 +143,20 @@ function failureOperands(b: FunctionBuilder, condition: HExpr, capture: Capture)
   for (const expr of operandsOf(condition)) {
     const value = capture.values.get(expr);
     const text = oneLine(textOf(expr.span));
-    if (value !== undefined && !shown.has(text)) shown.set(text, { expr, value, type: expr.type, shown: shownType(b, expr), text });
+    if (value !== undefined && !shown.has(text)) shown.set(text, { expr, value, type: expr.type, shown: shownInCheck(b, expr, condition), text });
     const whole = capture.registers.get(expr);
     if (whole !== undefined && expr.kind === "register-field") {
       const registerText = oneLine(textOf(expr.span)).replace(/\.[^.]*$/, "");
       shown.set(registerText, { expr, value: [whole], type: expr.register.type, shown: registerType(b, expr), text: registerText });
     }
   }
+  [...shown.values()].forEach((operand, of) => {
+    for (const { path, type, offset } of contentsOf(operand.type).slice(0, MAX_CONTENTS)) {
+      const text = `${operand.text}${path}`;
+      const value = loadFrom(b, type, operand.value[0] ?? 0, offset);
+      if (!shown.has(text)) shown.set(text, { expr: operand.expr, value, type, shown: valueTypeOf(type, b.module.layout), text, part: { of, path } });
+    }
+  });
   const variables = new Map<string, HExpr>();
   for (const expr of operandsOf(condition)) variablesIn(expr, variables);
   let added = 0;
@@ -157,6 +167,28 @@ function failureOperands(b: FunctionBuilder, condition: HExpr, capture: Capture)
     added++;
   }
   return [...shown.values()];
+}
+
+const MAX_CONTENTS = 4;
+
+/** Texts and lists in a struct: its bytes hold their addresses only. */
+function contentsOf(type: Type): readonly { readonly path: string; readonly type: Type; readonly offset: number }[] {
+  if (type.kind !== "struct") return [];
+  return type.fields.flatMap((field) => {
+    if (field.type.kind === "str" || field.type.kind === "slice") return [{ path: `.${field.name}`, type: field.type, offset: field.offset }];
+    return contentsOf(field.type).map((inner) => ({ ...inner, path: `.${field.name}${inner.path}`, offset: field.offset + inner.offset }));
+  });
+}
+
+/** `10ms`: what is compared with it is a time. */
+const DURATION_LITERAL = /^[0-9][0-9_]*(ns|us|ms|s)$/;
+
+/** The value of an error check by the error's name; what stands beside a duration as a duration. */
+function shownInCheck(b: FunctionBuilder, expr: HExpr, condition: HExpr): ValueType {
+  const shown = shownType(b, expr);
+  if (condition.kind === "is-error" && (shown.kind === "int" || shown.kind === "pointer")) return { kind: "int", signed: true, bits: shown.bits, errors: true };
+  const isTime = shown.kind === "int" && shown.bits === 64 && operandsOf(condition).some((operand) => DURATION_LITERAL.test(textOf(operand.span)));
+  return isTime ? { kind: "duration" } : shown;
 }
 
 function shownType(b: FunctionBuilder, expr: HExpr): ValueType {
@@ -180,7 +212,9 @@ const LITERAL = /^(-?[0-9][0-9a-zA-Z_]*|'.*'|(hex)?"[^"]*"|\[.*\]|true|false)$/;
 
 function siteOperand(operand: Operand): SiteOperand {
   const { span } = operand.expr;
-  return { text: operand.text, type: operand.shown, start: span.start, end: span.end, literal: operand.expr.kind === "const" && LITERAL.test(operand.text) };
+  const literal = operand.expr.kind === "const" && LITERAL.test(operand.text);
+  const part = operand.part === undefined ? {} : { part: operand.part };
+  return { text: operand.text, type: operand.shown, start: span.start, end: span.end, literal, ...part };
 }
 
 function reportOperand(b: FunctionBuilder, operand: Operand, slot: number): void {

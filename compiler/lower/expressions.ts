@@ -2,6 +2,7 @@
 // the checks want to show of an expression on failure is kept on the way, in `Capture`, so that every operand is evaluated once.
 
 import type { ArithmeticOp, CompareOp } from "../../grammar/ast.ts";
+import { MOST_ERROR } from "../../grammar/error-numbers.ts";
 import type { ScalarType } from "../../isa/bytecode/module.ts";
 import { asInteger, evaluate, type ConstValue } from "../check/constants.ts";
 import { findIntrinsic } from "../check/intrinsics.ts";
@@ -103,6 +104,15 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
     }
     case "in-list":
       return [lowerInList(b, expr, capture)];
+    case "matches": {
+      const sides = [expr.left, expr.right].flatMap((side) => lowerExpr(b, side, capture));
+      b.span = expr.span;
+      return b.callRuntime("text.matches", sides, ["i8"]);
+    }
+    case "near":
+      return [lowerNear(b, expr, capture)];
+    case "is-error":
+      return [lowerIsError(b, expr, capture)];
     case "convert":
       return lowerConvert(b, expr);
     case "array-to-slice": {
@@ -216,6 +226,29 @@ function compareValues(b: FunctionBuilder, op: CompareOp, type: Type, left: Valu
   const suffix = isSigned(type) ? "s" : "u";
   const [x, y] = op === "<" || op === "<=" ? [left[0], right[0]] : [right[0], left[0]];
   return b.binary(`${op === "<" || op === ">" ? "lt" : "le"}_${suffix}`, scalarOf(type), x ?? 0, y ?? 0);
+}
+
+/** The distance is what subtraction gives from the larger to the smaller, as an unsigned number of the width. */
+function lowerNear(b: FunctionBuilder, expr: HExpr & { kind: "near" }, capture?: Capture): number {
+  const [value, center, tolerance] = [expr.left, expr.right, expr.tolerance].map((part) => lowerScalar(b, part, capture));
+  b.span = expr.span;
+  const type = scalarOf(expr.left.type);
+  const [x, y] = [value ?? 0, center ?? 0];
+  const isAbove = compareValues(b, ">=", expr.left.type, [x], [y]);
+  const distance = b.temp(type);
+  b.emit("select", { type, dst: [distance], src: [isAbove, b.binary("sub", type, x, y), b.binary("sub", type, y, x)] });
+  return b.binary("le_u", type, distance, tolerance ?? 0);
+}
+
+function lowerIsError(b: FunctionBuilder, expr: HExpr & { kind: "is-error" }, capture?: Capture): number {
+  const value = lowerScalar(b, expr.value, capture);
+  b.span = expr.span;
+  const wide = b.convert(value, scalarOf(expr.value.type), "i64", true);
+  const isOne =
+    expr.number === null
+      ? b.binary("lt_u", "i64", b.binary("add", "i64", wide, b.constant("i64", BigInt(MOST_ERROR))), b.constant("i64", BigInt(MOST_ERROR)))
+      : b.binary("eq", "i64", wide, b.constant("i64", -expr.number));
+  return expr.negated ? b.isZero(isOne) : isOne;
 }
 
 function lowerInList(b: FunctionBuilder, expr: HExpr & { kind: "in-list" }, capture?: Capture): number {

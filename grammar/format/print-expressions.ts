@@ -28,6 +28,9 @@ const binaryStrength: Readonly<Record<BinaryOp, number>> = {
   ">=": 4,
   in: 4,
   "not in": 4,
+  matches: 4,
+  near: 4,
+  by: 5,
   "|": 6,
   "^": 7,
   "&": 8,
@@ -44,7 +47,13 @@ const rangeStrength = 5;
 const castStrength = 12;
 const prefixStrength = 13;
 const atomStrength = 15;
-const kindStrength: { readonly [kind in Expr["kind"]]?: number } = { range: rangeStrength, "regs-at": comparison, cast: castStrength, unary: prefixStrength };
+const kindStrength: { readonly [kind in Expr["kind"]]?: number } = {
+  range: rangeStrength,
+  "regs-at": comparison,
+  "is-error": comparison,
+  cast: castStrength,
+  unary: prefixStrength,
+};
 
 function strengthOf(expr: Expr): number {
   if (expr.kind === "binary") return binaryStrength[expr.op];
@@ -68,6 +77,7 @@ function firstOperand(expr: Expr): Expr | null {
     case "deref":
       return expr.pointer;
     case "cast":
+    case "is-error":
       return expr.operand;
     case "regs-at":
       return expr.block;
@@ -215,6 +225,10 @@ class ExprPrinter {
       }
       case "cast":
         return `${this.#loose(expr.operand, castStrength, indent, isBreaking)} as ${printType(this.#context, expr.type)}`;
+      case "is-error": {
+        const name = expr.name === null ? "" : ` ${expr.name.text}`;
+        return `${this.#loose(expr.operand, comparison + 1, indent, isBreaking)} is ${expr.negated ? "not " : ""}error${name}`;
+      }
       case "regs-at": {
         const word = expr.space === "ports" ? "in ports" : "at";
         const address = this.#loose(expr.address, comparison + 1, indent, isBreaking);

@@ -4,7 +4,7 @@
 import type { ValueType } from "../../compiler/images/manifest.ts";
 import { diffBytes } from "./hexdump.ts";
 import { hintForBytes, hintForNumbers } from "./hints.ts";
-import { formatHex, formatMemory, isByte, isScalar, quoteText, readInteger, sizeOf, type MemoryLayout, type SlotValue } from "./values.ts";
+import { formatHex, formatMemory, isByte, isScalar, quoteText, readInteger, sizeOf, type ContentsAt, type MemoryLayout, type SlotValue } from "./values.ts";
 
 export interface Difference {
   readonly details: readonly string[];
@@ -40,15 +40,23 @@ interface Part {
   readonly got: string;
 }
 
+/** What texts and lists inside the two values hold. */
+export interface Contents {
+  readonly expected: ContentsAt;
+  readonly got: ContentsAt;
+}
+
+const NO_CONTENTS: Contents = { expected: () => null, got: () => null };
+
 /** Leaves of a struct or array that differ, with their path. */
-function differingParts(expected: Uint8Array, got: Uint8Array, type: ValueType, layout: MemoryLayout, path: string): Part[] {
+function differingParts(expected: Uint8Array, got: Uint8Array, type: ValueType, layout: MemoryLayout, path: string, contents = NO_CONTENTS): Part[] {
   const size = sizeOf(type, layout);
   const a = expected.subarray(0, size);
   const b = got.subarray(0, size);
   if (a.length === b.length && a.every((byte, at) => byte === b[at])) return [];
   if (type.kind === "struct") {
     return type.fields.flatMap(({ name, offset, type: field }) =>
-      differingParts(expected.subarray(offset), got.subarray(offset), field, layout, `${path}.${name}`),
+      differingParts(expected.subarray(offset), got.subarray(offset), field, layout, `${path}.${name}`, contents),
     );
   }
   if (type.kind === "array" && type.length !== null && !(isByte(type.element) && type.length > 16)) {
@@ -57,6 +65,13 @@ function differingParts(expected: Uint8Array, got: Uint8Array, type: ValueType, 
     );
   }
   if (a.length < size || b.length < size) return [];
+  if (!isScalar(type) && !(type.kind === "array" && type.length !== null)) {
+    const [x, y] = [contents.expected(path), contents.got(path)];
+    // Two addresses say nothing about what is there.
+    if (x?.kind !== "memory" || y?.kind !== "memory") return [];
+    if (x.length === y.length && x.bytes.every((byte, at) => byte === y.bytes[at])) return [];
+    return [{ path, expected: formatMemory(x.bytes, x.length, type, layout), got: formatMemory(y.bytes, y.length, type, layout) }];
+  }
   return [{ path, expected: formatMemory(a, size, type, layout), got: formatMemory(b, size, type, layout) }];
 }
 
@@ -80,7 +95,7 @@ function diffElements(expected: Memory, got: Memory, type: ValueType & { kind: "
   return { details: lines, hints: [] };
 }
 
-export function diffValues(expected: SlotValue, got: SlotValue, type: ValueType, layout: MemoryLayout): Difference {
+export function diffValues(expected: SlotValue, got: SlotValue, type: ValueType, layout: MemoryLayout, contents = NO_CONTENTS): Difference {
   if (expected.kind === "number" && got.kind === "number") return diffNumbers(expected.value, got.value, type);
   if (expected.kind !== "memory" || got.kind !== "memory") return NOTHING;
   if (isScalar(type)) {
@@ -98,6 +113,6 @@ export function diffValues(expected: SlotValue, got: SlotValue, type: ValueType,
       if (isByte(type.element)) return { details: diffBytes(expected, got), hints };
       return diffElements(expected, got, type, layout);
     case "struct":
-      return { details: showParts(differingParts(expected.bytes, got.bytes, type, layout, "")), hints: [] };
+      return { details: showParts(differingParts(expected.bytes, got.bytes, type, layout, "", contents)), hints: [] };
   }
 }

@@ -10,7 +10,7 @@ import type { CodeMap } from "./code-map.ts";
 import { diffValues } from "./diff.ts";
 import type { FrameTrap } from "./frames.ts";
 import { trapClassName, trapName } from "./trap-names.ts";
-import { formatAddress, formatBrief, formatHex, formatType, formatValue, type SlotValue } from "./values.ts";
+import { formatAddress, formatBrief, formatHex, formatDuration, formatType, formatValue, type ContentsAt, type SlotValue } from "./values.ts";
 
 export interface ReportContext {
   readonly manifest: Manifest;
@@ -135,14 +135,17 @@ function sidesOf(site: Site, operands: readonly SlotOperand[]): Sides | null {
   return { left, right };
 }
 
+/** Checks of one value, which the others only describe. */
+const SHOWS_VALUE: ReadonlySet<string> = new Set(["in", "not in", "matches", "near", "is-error"]);
+
 /** The part after "expected <text>": what came instead. */
 function describeMismatch(context: ReportContext, site: Site, check: FailedCheck): string {
-  const brief = ({ value, operand }: SlotOperand): string => formatBrief(value, operand.type, context.layout);
   const known = operandsOf(site, check);
+  const brief = (each: SlotOperand): string => formatBrief(each.value, each.operand.type, context.layout, contentsOf(each, known));
   const sides = sidesOf(site, known);
   if (sides === null) {
     const [first, ...others] = outermost(known).filter(({ operand }) => !operand.literal);
-    const isMember = site.operator === "in" || site.operator === "not in";
+    const isMember = SHOWS_VALUE.has(site.operator ?? "");
     return first === undefined || (others.length > 0 && !isMember) ? "" : `, got ${brief(first)}`;
   }
   const { left, right } = sides;
@@ -210,10 +213,19 @@ export function describeCheck(context: ReportContext, check: FailedCheck, phase:
   const { layout } = context;
   const known = operandsOf(site, check);
   const values: FailureValue[] = known
-    .filter(({ operand }) => !operand.literal)
-    .map(({ operand, value }) => ({ text: operand.text, value: formatValue(value, operand.type, layout), type: formatType(operand.type) }));
+    .filter(({ operand }) => !operand.literal && operand.part === undefined)
+    .map((each) => ({
+      text: each.operand.text,
+      value: formatValue(each.value, each.operand.type, layout, contentsOf(each, known)),
+      type: formatType(each.operand.type),
+    }));
   const sides = sidesOf(site, known);
-  const difference = sides === null || site.operator !== "==" ? { details: [], hints: [] } : compareSides(sides, layout);
+  const difference =
+    site.operator === "near"
+      ? describeDistance(known)
+      : sides === null || site.operator !== "=="
+        ? { details: [], hints: [] }
+        : compareSides(sides, known, layout);
   const message = messageOf(context, site, check);
   const came = check.came !== null && check.came.class !== 0 ? check.came : null;
   const trapPlace = came === null ? null : symbolise(context, came.pc);
@@ -237,10 +249,29 @@ function phaseKind(phase: string, fallback: Failure["kind"]): Failure["kind"] {
   return phase.endsWith("teardown") || phase === "cleanup" ? "teardown" : fallback;
 }
 
-function compareSides({ left, right }: Sides, layout: DataLayout): { details: readonly string[]; hints: readonly string[] } {
+/** How far off a value is, and how much of that is too much. */
+function describeDistance(operands: readonly SlotOperand[]): { details: readonly string[]; hints: readonly string[] } {
+  const [value, center, tolerance] = operands.map(({ value: slot, operand: { type } }) => {
+    if (slot.kind !== "number") return 0n;
+    return type.kind === "int" && type.signed ? BigInt.asIntN(type.bits, slot.value) : slot.value;
+  });
+  if (value === undefined || center === undefined || tolerance === undefined) return { details: [], hints: [] };
+  const isTime = operands[0]?.operand.type.kind === "duration";
+  const show = (number: bigint): string => (isTime ? formatDuration(number) : String(number));
+  const off = value > center ? value - center : center - value;
+  return { details: [`off by ${value > center ? "+" : "-"}${show(off)}, ${show(off - tolerance)} more than allowed`], hints: [] };
+}
+
+function compareSides({ left, right }: Sides, known: readonly SlotOperand[], layout: DataLayout): { details: readonly string[]; hints: readonly string[] } {
   // A literal on the left is what was expected; otherwise the right side is.
   const [expected, got] = left.operand.literal && !right.operand.literal ? [left, right] : [right, left];
-  return diffValues(expected.value, got.value, got.operand.type, layout);
+  const contents = { expected: contentsOf(expected, known), got: contentsOf(got, known) };
+  return diffValues(expected.value, got.value, got.operand.type, layout, contents);
+}
+
+/** Texts and lists inside a struct are addresses there: the guest has sent what they hold as operands of their own. */
+function contentsOf({ slot }: SlotOperand, known: readonly SlotOperand[]): ContentsAt {
+  return (path) => known.find(({ operand: { part } }) => part?.of === slot && part.path === path)?.value ?? null;
 }
 
 /** What stands under the carets. */
@@ -250,7 +281,7 @@ function labelOf(context: ReportContext, site: Site, check: FailedCheck, sides: 
   if (sides === null) return "";
   const got = sides.left.operand.literal ? sides.right : sides.left;
   if (site.operator !== "==") return "";
-  const text = formatBrief(got.value, got.operand.type, context.layout);
+  const text = formatBrief(got.value, got.operand.type, context.layout, contentsOf(got, operandsOf(site, check)));
   return text.length <= 40 ? `was ${text}` : "";
 }
 

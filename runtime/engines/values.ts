@@ -2,6 +2,7 @@
 // layout. The guest sends numbers and bytes only; the manifest's `ValueType` says what they are. Used by the failure report.
 
 import type { ValueType } from "../../compiler/images/manifest.ts";
+import { errorName, MOST_ERROR } from "../../grammar/error-numbers.ts";
 import { hexBytes } from "../../isa/hex.ts";
 
 /** What a guest sent for one operand: a number, or (part of) its memory. */
@@ -132,9 +133,17 @@ export function isScalar(type: ValueType): type is ScalarValueType {
   return type.kind !== "str" && type.kind !== "bytes" && type.kind !== "array" && type.kind !== "struct";
 }
 
+/** `-ENOENT (0xffff_fffe)`. */
+function formatError(value: bigint, bits: number): string {
+  const number = Number(BigInt.asIntN(bits, -value));
+  const name = number > 0 && number <= MOST_ERROR ? (errorName(number) ?? "no error of Linux") : null;
+  return name === null ? `${formatHex(value, bits)} (no error)` : `-${name} (${formatHex(value, bits)})`;
+}
+
 function formatNumber(value: bigint, type: ValueType): string {
   switch (type.kind) {
     case "int":
+      if (type.errors === true) return formatError(value, type.bits);
       return `${formatHex(value, type.bits)}${decimalOf(value, type.bits, type.signed)}`;
     case "bool":
       return value === 0n ? "false" : value === 1n ? "true" : `${formatHex(value, 8)} (neither true nor false)`;
@@ -154,13 +163,20 @@ function formatNumber(value: bigint, type: ValueType): string {
   }
 }
 
+/** What a text or list inside a value holds, by its path; null where it was not sent. */
+export type ContentsAt = (path: string) => SlotValue | null;
+
+const NO_CONTENTS: ContentsAt = () => null;
+
 /** A value inside a struct or array. Slices there are an address and a length: what they point to was not sent. */
-function formatInMemory(bytes: Uint8Array, type: ValueType, layout: MemoryLayout): string {
+function formatInMemory(bytes: Uint8Array, type: ValueType, layout: MemoryLayout, contentsAt = NO_CONTENTS, path = ""): string {
   const size = sizeOf(type, layout);
   if (bytes.length < size) return "..";
   const own = bytes.subarray(0, size);
   if (isScalar(type)) return formatNumber(readInteger(own, layout), type);
-  if (type.kind === "struct" || (type.kind === "array" && type.length !== null)) return formatMemory(own, size, type, layout);
+  if (type.kind === "struct" || (type.kind === "array" && type.length !== null)) return formatMemory(own, size, type, layout, contentsAt, path);
+  const contents = contentsAt(path);
+  if (contents !== null) return formatValue(contents, type, layout);
   const address = readInteger(own.subarray(0, layout.addressBytes), layout);
   const length = readInteger(own.subarray(layout.addressBytes), layout);
   return `${length} ${type.kind === "array" ? "elements" : "bytes"} at ${formatHex(address, layout.addressBytes * 8)}`;
@@ -175,7 +191,7 @@ function formatElements(bytes: Uint8Array, length: number, type: ValueType & { k
   return `[${parts.join(", ")}]`;
 }
 
-export function formatMemory(bytes: Uint8Array, length: number, type: ValueType, layout: MemoryLayout): string {
+export function formatMemory(bytes: Uint8Array, length: number, type: ValueType, layout: MemoryLayout, contentsAt = NO_CONTENTS, path = ""): string {
   if (isScalar(type)) return formatInMemory(bytes, type, layout);
   switch (type.kind) {
     case "str":
@@ -185,7 +201,9 @@ export function formatMemory(bytes: Uint8Array, length: number, type: ValueType,
     case "array":
       return isByte(type.element) && type.stride === 1 ? formatBytes(bytes, length) : formatElements(bytes, length, type, layout);
     case "struct": {
-      const fields = type.fields.map(({ name, offset, type: field }) => `${name}: ${formatInMemory(bytes.subarray(offset), field, layout)}`);
+      const fields = type.fields.map(
+        ({ name, offset, type: field }) => `${name}: ${formatInMemory(bytes.subarray(offset), field, layout, contentsAt, `${path}.${name}`)}`,
+      );
       return fields.length === 0 ? `${type.name} { }` : `${type.name} { ${fields.join(", ")} }`;
     }
   }
@@ -195,16 +213,16 @@ export function isByte(type: ValueType): boolean {
   return type.kind === "int" && type.bits === 8 && !type.signed;
 }
 
-export function formatValue(value: SlotValue, type: ValueType, layout: MemoryLayout): string {
-  return value.kind === "number" ? formatNumber(value.value, type) : formatMemory(value.bytes, value.length, type, layout);
+export function formatValue(value: SlotValue, type: ValueType, layout: MemoryLayout, contentsAt = NO_CONTENTS): string {
+  return value.kind === "number" ? formatNumber(value.value, type) : formatMemory(value.bytes, value.length, type, layout, contentsAt);
 }
 
 /** The value in a message: without a decimal that repeats the digits. */
-export function formatBrief(value: SlotValue, type: ValueType, layout: MemoryLayout): string {
-  if (value.kind === "number" && type.kind === "int" && !(type.signed && BigInt.asIntN(type.bits, value.value) < 0n)) {
+export function formatBrief(value: SlotValue, type: ValueType, layout: MemoryLayout, contentsAt = NO_CONTENTS): string {
+  if (value.kind === "number" && type.kind === "int" && type.errors === undefined && !(type.signed && BigInt.asIntN(type.bits, value.value) < 0n)) {
     return formatHex(value.value, type.bits);
   }
-  return formatValue(value, type, layout);
+  return formatValue(value, type, layout, contentsAt);
 }
 
 /** The type as the language writes it. */
