@@ -1,12 +1,13 @@
 // The guestspec command: finds the command, reads its options by its table, runs it, and turns whatever comes back into an exit code.
 // Nobody ever sees a stack trace unless they ask for one with GUESTSPEC_DEBUG=1.
 
-import { COMMANDS, type CommandRow } from "./commands/table.ts";
+import { COMMANDS, RUN_OPTIONS, type CommandRow } from "./commands/table.ts";
 import { CommandError, isCommandError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { processIo, type Io } from "./io.ts";
 import { saveAll } from "./last-words.ts";
-import { parseOptions } from "./options.ts";
+import { PROJECT_FILE, readText } from "./load-specs.ts";
+import { parseOptions, type ParsedOptions } from "./options.ts";
 import { toolVersion } from "./version.ts";
 
 /** Options in front of a command belong to `run`, as does everything when no command is named. */
@@ -25,6 +26,14 @@ function checkPositionals(command: CommandRow, given: number): void {
   throw new CommandError(EXIT.usage, given < least ? "an argument is missing" : "too many arguments", usage);
 }
 
+/** Options of the project, for commands that take profiles. Most projects have no file, and most files no profiles: neither costs YAML. */
+async function withProfiles(command: CommandRow, options: ParsedOptions): Promise<ParsedOptions> {
+  if (!command.options.some(({ name }) => name === "profile")) return options;
+  if (options.value("profile") === null && !/^profiles\s*:/m.test(readText(PROJECT_FILE) ?? "")) return options;
+  const { applyProfiles } = await import("./profiles.ts");
+  return applyProfiles(options, command.options, RUN_OPTIONS);
+}
+
 async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
   const [first] = args;
   if (first === "--version" || first === "-V" || first === "version") {
@@ -41,7 +50,7 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
     return EXIT.ok;
   }
   const [command, rest] = splitCommand(args);
-  const options = parseOptions(command.options, rest, command.name, io.env);
+  const options = await withProfiles(command, parseOptions(command.options, rest, command.name, io.env));
   checkPositionals(command, options.positionals.length);
   return (await command.load()).run(options, io);
 }

@@ -27,6 +27,36 @@ export interface ParsedOptions {
   /** The last value given. */
   value(name: string): string | null;
   values(name: string): readonly string[];
+  /** Where it comes from, in words; null: from nowhere. */
+  origin(name: string): string | null;
+}
+
+/** Values for options that have none yet; without values the option stays switched off. */
+export type OptionLayer = ReadonlyMap<string, { readonly values: readonly string[]; readonly origin: string }>;
+
+function createOptions(given: readonly string[], positionals: readonly string[], found: OptionLayer): ParsedOptions {
+  const valuesOf = (name: string): readonly string[] => found.get(name)?.values ?? [];
+  return {
+    given,
+    positionals,
+    has: (name) => valuesOf(name).length > 0,
+    value: (name) => valuesOf(name).at(-1) ?? null,
+    values: valuesOf,
+    origin: (name) => found.get(name)?.origin ?? null,
+  };
+}
+
+/** The options with a layer below them. */
+export function withLayer(options: ParsedOptions, layer: OptionLayer): ParsedOptions {
+  const below = createOptions(options.given, options.positionals, layer);
+  const pick = (name: string): ParsedOptions => (options.origin(name) === null ? below : options);
+  return {
+    ...options,
+    has: (name) => pick(name).has(name),
+    value: (name) => pick(name).value(name),
+    values: (name) => pick(name).values(name),
+    origin: (name) => pick(name).origin(name),
+  };
 }
 
 export const HELP_OPTION: OptionRow = { name: "help", short: "h", help: "show this help" };
@@ -84,6 +114,7 @@ export function parseOptions(
   );
   const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
   const found = new Map<string, string[]>();
+  const origins = new Map<string, string>();
   const positionals: string[] = [];
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
@@ -109,14 +140,9 @@ export function parseOptions(
     const values = row.multiple === undefined ? [value] : value.split(",").map((part) => part.trim());
     for (const part of values) checkChoice(row, part);
     found.set(row.name, values);
+    origins.set(row.name, `environment, ${row.env}`);
   }
-  return {
-    given: args,
-    positionals,
-    has: (name) => found.has(name),
-    value: (name) => found.get(name)?.at(-1) ?? null,
-    values: (name) => found.get(name) ?? [],
-  };
+  return createOptions(args, positionals, new Map([...found].map(([name, values]) => [name, { values, origin: origins.get(name) ?? "command line" }])));
 }
 
 /** A whole number at least `least`, or an error that names the option. */

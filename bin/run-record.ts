@@ -10,12 +10,14 @@ import { cacheFolder } from "../compiler/images/cache.ts";
 import { hashBytes } from "../compiler/images/content-hash.ts";
 import { isGood, type RunEvent, type TestFinished } from "../runtime/events.ts";
 import { engineOf } from "../runtime/engines/session.ts";
+import { RUN_OPTIONS } from "./commands/table.ts";
 import { CommandError, describeHostError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { findQemu } from "./find-qemu.ts";
 import type { Io } from "./io.ts";
 import { buildStamp, readText, type LoadedImage } from "./load-specs.ts";
 import type { RunTarget } from "./load-targets.ts";
+import type { ParsedOptions } from "./options.ts";
 import { toolVersion } from "./version.ts";
 
 export const RECORD_VERSION = 1;
@@ -45,6 +47,8 @@ export interface RunRecord {
   readonly folder: string;
   /** Behind `guestspec run`. */
   readonly arguments: readonly string[];
+  /** Those that are set, from wherever. */
+  readonly options: Readonly<Record<string, { readonly values: readonly string[]; readonly origin: string }>>;
   /** Variables that the tool reads. */
   readonly environment: Readonly<Record<string, string>>;
   readonly seed: string;
@@ -57,7 +61,7 @@ export interface RunRecord {
 }
 
 export interface RunToRecord {
-  readonly arguments: readonly string[];
+  readonly options: ParsedOptions;
   readonly events: readonly RunEvent[];
   readonly images: readonly LoadedImage[];
   readonly targets: readonly RunTarget[];
@@ -73,6 +77,15 @@ function newId(events: readonly RunEvent[]): string {
   const started = events.find((event) => event.type === "run-started")?.startedAt ?? new Date().toISOString();
   const time = started.replace(/Z$/, "").replace(/[-:]/g, "").replace("T", "-");
   return `${time}-${hashBytes(`${started} ${process.pid}`).slice(0, 4)}`;
+}
+
+function optionsSet(options: ParsedOptions): RunRecord["options"] {
+  return Object.fromEntries(
+    RUN_OPTIONS.flatMap(({ name }) => {
+      const origin = options.origin(name);
+      return origin === null ? [] : [[name, { values: options.values(name), origin }]];
+    }),
+  );
 }
 
 const VARIABLES = /^(GUESTSPEC_|QEMU_|NO_COLOR$|FORCE_COLOR$|CI$|TERM$|LANG$)/;
@@ -154,7 +167,8 @@ export async function writeRecord(run: RunToRecord, io: Io): Promise<string> {
       node: process.version,
       host: `${platform()} ${release()} ${arch()}`,
       folder: process.cwd(),
-      arguments: run.arguments,
+      arguments: run.options.given,
+      options: optionsSet(run.options),
       environment: Object.fromEntries(Object.entries(io.env).filter((entry): entry is [string, string] => VARIABLES.test(entry[0]) && entry[1] !== undefined)),
       seed: started?.seed ?? "0",
       engines: await enginesOf(images, run.targets, io),

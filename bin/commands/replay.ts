@@ -9,6 +9,7 @@ import { CommandError, usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { parseOptions, type ParsedOptions } from "../options.ts";
+import { applyProfiles } from "../profiles.ts";
 import { readEvents } from "../read-events.ts";
 import { findRecord, listRecords, readRecord, runsFolder, type RunRecord } from "../run-record.ts";
 import { reportEvents } from "./merge.ts";
@@ -63,7 +64,7 @@ async function runAgain(folder: string, options: ParsedOptions, io: Io): Promise
   const command = COMMANDS.find(({ name }) => name === "run");
   if (command === undefined) throw new Error("there is no command `run`");
   if (record.folder !== process.cwd()) io.err(`note: run ${record.id} was in ${record.folder}\n`);
-  const given = parseOptions(command.options, record.arguments, "run", record.environment);
+  const given = applyProfiles(parseOptions(command.options, record.arguments, "run", record.environment), command.options, command.options);
   /** Its options, its seed and its failures; reports as they are wanted now, and nothing to remember beside the run of then. */
   const valuesOf = (name: string): readonly string[] => {
     if (REPORTING.has(name)) return options.values(name);
@@ -77,6 +78,7 @@ async function runAgain(folder: string, options: ParsedOptions, io: Io): Promise
     has: (name) => valuesOf(name).length > 0,
     value: (name) => valuesOf(name).at(-1) ?? null,
     values: valuesOf,
+    origin: (name) => (valuesOf(name).length > 0 ? `run ${record.id}` : null),
   };
   const results = new Map<string, TestFinished>();
   const exitCode = await runTests(again, io, { observe: (event) => void (event.type === "test-finished" && results.set(event.id, event)) });

@@ -220,7 +220,7 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
   async function keepRun(code: ExitCode): Promise<void> {
     const { writeRecord } = await import("../run-record.ts");
     try {
-      const folder = await writeRecord({ arguments: options.given, events: recorded, images, targets, exitCode: code }, io);
+      const folder = await writeRecord({ options, events: recorded, images, targets, exitCode: code }, io);
       if (recordWhen === "always") io.err(`recorded in ${folder}\n`);
     } catch (error) {
       // What nobody has asked for must not change how the run ends.

@@ -47,6 +47,12 @@ const ENGINE: OptionRow = {
   help: "what makes the machines: embedded where it can, else qemu (auto, the default), all, or one of guestspec.yaml's `engines`",
 };
 const QEMU: OptionRow = { name: "qemu", value: "BINARY", help: "instead of what QEMU_<target> names or qemu-system-<target>" };
+const PROFILE: OptionRow = {
+  name: "profile",
+  value: "NAME",
+  env: "GUESTSPEC_PROFILE",
+  help: "options of this profile of guestspec.yaml; those given go first",
+};
 const NO_CACHE: OptionRow = { name: "no-cache", help: "compile anew, and keep nothing" };
 const JSON_OUTPUT: OptionRow = { name: "json", help: "write JSON" };
 
@@ -77,7 +83,7 @@ const NARROWING: readonly OptionRow[] = [
   { name: "shard", value: "PART", help: "a part of it: slice:1/4 (even) or hash:1/4 (a test stays where it is); `merge` puts results together" },
 ];
 
-const RUN_OPTIONS: readonly OptionRow[] = [
+export const RUN_OPTIONS: readonly OptionRow[] = [
   FILTER,
   FILTER_ACTION,
   REPORTER,
@@ -123,6 +129,7 @@ const RUN_OPTIONS: readonly OptionRow[] = [
   { name: "qemu-arg", value: "ARG", multiple: true, help: "one more argument for QEMU" },
   { name: "append", value: "WORDS", multiple: true, help: "QEMU: more words of the guest's command line, which `args.text` and `args.number` read" },
   { name: "accel", value: "NAME", choices: ["tcg", "kvm", "hvf"], help: "QEMU: what runs the guest's code (default tcg, which counts its instructions)" },
+  PROFILE,
   { name: "hang-after", value: "DURATION", help: "QEMU: wall time without an answer after which a test has hung (default 20s, more for a longer @timeout)" },
   NO_CACHE,
 ];
@@ -177,6 +184,7 @@ export const COMMANDS: readonly CommandRow[] = [
       FILTER,
       FILTER_ACTION,
       ...NARROWING,
+      PROFILE,
       { name: "attributes", help: "below each test its attributes, tags and needs, a line each" },
       JSON_OUTPUT,
       TARGETS,
@@ -207,7 +215,9 @@ export const COMMANDS: readonly CommandRow[] = [
     positionals: [1, MANY],
     options: [
       FILTER,
-      ...RUN_OPTIONS.filter(({ name }) => ["seed", "timeout", "max-instructions", "require", "target", "engine", "qemu", "machine", "no-cache"].includes(name)),
+      ...RUN_OPTIONS.filter(({ name }) =>
+        ["seed", "timeout", "max-instructions", "require", "target", "engine", "qemu", "machine", "profile", "no-cache"].includes(name),
+      ),
     ],
     load: () => import("./why.ts"),
   },
@@ -288,6 +298,15 @@ export const COMMANDS: readonly CommandRow[] = [
     positionals: [0, 0],
     options: [MACHINE, JSON_OUTPUT],
     load: () => import("./devices.ts"),
+  },
+  {
+    name: "config",
+    summary: "show the options that a run would have, and where each comes from",
+    usage: "show",
+    positionals: [1, 1],
+    options: [...RUN_OPTIONS, JSON_OUTPUT],
+    notes: ["The command line goes first, then the environment, the profile of --profile, the profile `default`, and what is built in."],
+    load: () => import("./config.ts"),
   },
   {
     name: "doctor",
