@@ -309,6 +309,15 @@ export const COMMANDS: readonly CommandRow[] = [
     load: () => import("./config.ts"),
   },
   {
+    name: "completions",
+    summary: "print the script that makes a shell complete commands and options",
+    usage: "bash|zsh|fish",
+    positionals: [1, 1],
+    options: [],
+    notes: ['For this shell: eval "$(guestspec completions bash)"; the script says where to keep it for others.'],
+    load: () => import("./completions.ts"),
+  },
+  {
     name: "doctor",
     summary: "tell what this installation has and lacks",
     usage: "",
