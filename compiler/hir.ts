@@ -53,6 +53,8 @@ export interface FunctionBody {
   captures?: Local;
   /** A closure that is called as a function is, with parameters and a result. */
   isStub?: true;
+  /** A fake's method that the fake leaves out. */
+  isUnanswered?: true;
   /** A fake's method: where in the fake its calls are logged. */
   log?: CallLog;
   /** A test's body: its frame is there for as long as what stands in it. */
@@ -70,6 +72,24 @@ export interface HFunction {
   stub?: StubPoint;
   /** The function itself, whatever stub it has. */
   readonly realOf?: HFunction;
+}
+
+/** Calls that are answered, or expected, or both. */
+export interface Answer {
+  readonly point: StubPoint;
+  /** The value whose method it is: others are not meant. A pointer. */
+  readonly self: HExpr | null;
+  /** By parameter; null: any. */
+  readonly matches: readonly (HExpr | null)[];
+  /** None: what stood before answers. One: it answers every call. */
+  readonly answers: readonly HExpr[];
+  readonly times: { readonly min: HExpr; readonly max: HExpr } | null;
+  /** The state of one execution of the statement: ANSWER_WORDS, then `matches` and `answers`. */
+  readonly state: StructType;
+  /** Stands for the function that answers. */
+  readonly body: FunctionBody;
+  readonly text: string;
+  readonly span: Span;
 }
 
 /** A log in a fake: offsets of the method's own and of that of all calls, which has names. */
@@ -127,6 +147,17 @@ export type HStmt =
   | { readonly kind: "break"; readonly span: Span }
   | { readonly kind: "continue"; readonly span: Span }
   | { readonly kind: "defer"; readonly body: FunctionBody; readonly span: Span }
+  | { readonly kind: "answer"; readonly answer: Answer; readonly span: Span }
+  /** Checked when the block around it ends. */
+  | {
+      readonly kind: "expect-call";
+      readonly word: "expect" | "assert";
+      readonly calls: readonly Answer[];
+      readonly message: Text | null;
+      /** Stands for the function that checks. */
+      readonly check: FunctionBody;
+      readonly span: Span;
+    }
   | { readonly kind: "stub"; readonly point: StubPoint; readonly body: FunctionBody; readonly span: Span }
   /** In user mode, by the library's `user.run`; null: the target has none, and no test that runs gets here. */
   | { readonly kind: "user"; readonly run: HFunction | null; readonly body: FunctionBody; readonly span: Span }

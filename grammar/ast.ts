@@ -299,6 +299,8 @@ export type Stmt =
   | { readonly kind: "continue"; readonly span: Span }
   | DeferStmt
   | StubStmt
+  | AnswerStmt
+  | ExpectCallStmt
   | CheckStmt
   | ExpectTrapStmt
   | WordStmt
@@ -390,6 +392,34 @@ export interface StubStmt {
   readonly params: readonly Param[];
   readonly result: TypeExpr | null;
   readonly body: Block;
+  readonly span: Span;
+}
+
+/** `stub read_sensor returns 1, 2`, `stub fake.read returns 0`: one value answers every call, several answer one call each. */
+export interface AnswerStmt {
+  readonly kind: "answer";
+  readonly target: Expr;
+  readonly answers: readonly Expr[];
+  readonly span: Span;
+}
+
+/** `expect call f(1, _) returns 2 times 1..3 then g(), "message"`; `expect no call f`. */
+export interface ExpectCallStmt {
+  readonly kind: "expect-call";
+  readonly word: "expect" | "assert";
+  readonly negated: boolean;
+  /** Each after the one before. */
+  readonly calls: readonly ExpectedCall[];
+  readonly message: StringLiteral | null;
+  readonly span: Span;
+}
+
+export interface ExpectedCall {
+  /** A path, or a call of one: arguments, of which `_` is any. */
+  readonly callee: Expr;
+  readonly returns: Expr | null;
+  /** A number or a range. */
+  readonly times: Expr | null;
   readonly span: Span;
 }
 

@@ -9,6 +9,8 @@ import type {
   AssignStmt,
   Block,
   CheckStmt,
+  ExpectCallStmt,
+  ExpectedCall,
   ExpectTrapStmt,
   Expr,
   IfStmt,
@@ -48,7 +50,7 @@ const contextualStarts: ReadonlyMap<string, { readonly type: TokenType; readonly
   ["wait", { type: T.WaitWord, isMeant: (next) => isIdent(next, "until"), wants: "`until`" }],
   ["when", { type: T.WhenWord, isMeant: (next) => isIdent(next, "target"), wants: "`target`" }],
   ["shared", { type: T.SharedWord, isMeant: (next) => next.tokenType === T.Var, wants: "`var`" }],
-  ["stub", { type: T.StubWord, isMeant: (next) => next.tokenType === T.Fn, wants: "`fn`" }],
+  ["stub", { type: T.StubWord, isMeant: (next) => next.tokenType === T.Fn || next.tokenType === T.Ident, wants: "`fn` or a function's name" }],
   ["fault", { type: T.LaterWord, isMeant: (next) => next.tokenType === T.Ident, wants: "a device" }],
 ]);
 
@@ -522,6 +524,11 @@ export class StatementParser extends ExpressionParser {
 
   readonly stub: Rule<Stmt> = this.RULE("stub", (): Stmt => {
     const { startOffset } = this.need(0, T.StubWord);
+    let answers: Stmt | null = null;
+    this.when(1, !this.isNext(T.Fn), () => {
+      answers = this.subrule(0, this.answers);
+    });
+    if (answers !== null && !this.RECORDING_PHASE) return { ...(answers as Stmt), span: this.spanFrom(startOffset) };
     this.need(0, T.Fn);
     const names = [this.needName(0, "the name of a function")];
     this.repeat(
@@ -538,6 +545,22 @@ export class StatementParser extends ExpressionParser {
     const { params, result } = this.subrule(0, this.signature, { ARGS: [owner] });
     const body = this.subrule(0, this.block);
     return { kind: "stub", target: this.#path(names), params, result, body, span: this.spanFrom(startOffset) };
+  });
+
+  /** `target returns a, b`. */
+  readonly answers: Rule<Stmt> = this.RULE("answers", (): Stmt => {
+    const target = this.subrule(0, this.expr);
+    this.needWord(0, "returns", { help: "`stub f returns ..` answers calls of f; `stub fn f(..) { .. }` replaces it" });
+    const answers = [this.subrule(1, this.expr)];
+    this.repeat(
+      0,
+      () => this.isNext(T.Comma),
+      () => {
+        this.consume(0, T.Comma);
+        answers.push(this.subrule(2, this.expr));
+      },
+    );
+    return { kind: "answer", target, answers, span: this.spanFrom(0) };
   });
 
   /** `a.b.c` as an expression. */
@@ -559,12 +582,20 @@ export class StatementParser extends ExpressionParser {
   readonly check: Rule<Stmt> = this.RULE("check", (): Stmt => {
     if (this.RECORDING_PHASE) {
       this.or(0, [{ ALT: () => this.consume(0, T.Expect) }, { ALT: () => this.consume(0, T.Assert) }]);
-      return this.or(1, [{ ALT: () => this.subrule(0, this.conditionCheck), IGNORE_AMBIGUITIES: true }, { ALT: () => this.subrule(0, this.trapCheck) }]);
+      return this.or(1, [
+        { ALT: () => this.subrule(0, this.conditionCheck), IGNORE_AMBIGUITIES: true },
+        { ALT: () => this.subrule(0, this.trapCheck), IGNORE_AMBIGUITIES: true },
+        { ALT: () => this.subrule(0, this.callCheck) },
+      ]);
     }
     const keyword = this.peek(1);
     const word = keyword.tokenType === T.Assert ? "assert" : "expect";
     this.CONSUME(keyword.tokenType);
-    const stmt: CheckStmt | ExpectTrapStmt = this.#isTrapNext() ? this.subrule(0, this.trapCheck) : this.subrule(0, this.conditionCheck);
+    const stmt: CheckStmt | ExpectTrapStmt | ExpectCallStmt = this.#isTrapNext()
+      ? this.subrule(0, this.trapCheck)
+      : this.#isCallNext()
+        ? this.subrule(0, this.callCheck)
+        : this.subrule(0, this.conditionCheck);
     return { ...stmt, word, span: this.spanFrom(keyword.startOffset) };
   });
 
@@ -578,6 +609,46 @@ export class StatementParser extends ExpressionParser {
     if (next.newline || next.tokenType !== T.Ident || next.image === "within" || next.image === "at") return false;
     return next.image !== "as" || this.peek(distance + 3).tokenType === T.LCurly;
   }
+
+  /** `[no] call` and a name on the same line: not a variable called `call` or `no`. */
+  #isCallNext(): boolean {
+    const distance = this.isWord(this.peek(1), "no") ? 2 : 1;
+    const next = this.peek(distance + 1);
+    if (!this.isWord(this.peek(distance), "call") || next.newline || next.tokenType !== T.Ident) return false;
+    return next.image !== "as" && next.image !== "at" && next.image !== "within";
+  }
+
+  readonly callCheck: Rule<ExpectCallStmt> = this.RULE("callCheck", (): ExpectCallStmt => {
+    const negated = this.isWord(this.peek(1), "no");
+    this.when(0, negated, () => this.needWord(0, "no"));
+    this.needWord(1, "call");
+    const calls = [this.subrule(0, this.expectedCall)];
+    this.repeat(
+      0,
+      () => this.isWord(this.peek(1), "then"),
+      () => {
+        this.needWord(2, "then");
+        calls.push(this.subrule(1, this.expectedCall));
+      },
+    );
+    const message = this.#message();
+    return { kind: "expect-call", word: "expect", negated, calls, message, span: this.spanFrom(0) };
+  });
+
+  readonly expectedCall: Rule<ExpectedCall> = this.RULE("expectedCall", (): ExpectedCall => {
+    const callee = this.subrule(0, this.expr);
+    let returns: Expr | null = null;
+    let times: Expr | null = null;
+    this.when(0, this.isWord(this.peek(1), "returns"), () => {
+      this.needWord(0, "returns");
+      returns = this.subrule(1, this.expr);
+    });
+    this.when(1, this.isWord(this.peek(1), "times"), () => {
+      this.needWord(1, "times");
+      times = this.subrule(2, this.expr);
+    });
+    return { callee, returns, times, span: this.spanFrom(this.RECORDING_PHASE ? 0 : callee.span.start) };
+  });
 
   readonly conditionCheck: Rule<CheckStmt> = this.RULE("conditionCheck", (): CheckStmt => {
     const condition = this.subrule(0, this.expr);

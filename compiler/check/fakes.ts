@@ -3,7 +3,7 @@
 // says that nothing answers for it, until a test scripts an answer or expects a call (expected-calls.ts).
 
 import type { FnItem } from "../../grammar/ast.ts";
-import type { FunctionBody, HExpr } from "../hir.ts";
+import type { FunctionBody, HExpr, HStmt } from "../hir.ts";
 import { CALLS_FIELD, STR, USIZE, layOutFields, type InterfaceMethod, type InterfaceType, type StructType, type Type } from "../types.ts";
 import { fail, type Context } from "./context.ts";
 import { createBody, createLocal, moduleContext } from "./declarations.ts";
@@ -76,21 +76,23 @@ export function completeFakes(context: Context, module: Module): void {
   }
 }
 
-/** A method without an answer: the test fails where it is called, and goes on with zero. */
+/** A method without an answer: where one is asked for, the test fails and goes on with zero. */
 function unanswered(context: Context, module: Module, type: StructType, wanted: InterfaceMethod): FnEntry {
   const span = type.declared;
   const self: Type = { kind: "pointer", target: type };
   const body: FunctionBody = createBody(`${type.name}.${wanted.name}`, span, null, wanted.result);
+  body.isUnanswered = true;
   body.params = [self, ...wanted.params].map((param, i) => createLocal(body, i === 0 ? "self" : `${i}`, param, span));
   const answer: HExpr = { kind: "const", value: { kind: "zero" }, type: wanted.result, span };
   const text = `\`${type.name}.${wanted.name}\` was called, and nothing answers for it`;
-  body.block = {
-    statements: [
-      { kind: "word", word: "fail", message: { parts: [{ kind: "text", text }], span }, span },
-      { kind: "return", value: wanted.result.kind === "void" ? null : answer, span },
-    ],
-    hasCleanups: false,
-  };
+  const isAsked = wanted.result.kind !== "void";
+  const statements: HStmt[] = isAsked
+    ? [
+        { kind: "word", word: "fail", message: { parts: [{ kind: "text", text }], span }, span },
+        { kind: "return", value: answer, span },
+      ]
+    : [];
+  body.block = { statements, hasCleanups: false };
   const params: FnItem["params"] = [span, ...wanted.places].map((place, i) => ({
     name: { text: i === 0 ? "self" : place.source.text.slice(place.start, place.end), span: place },
     type: { kind: "named-type", module: null, name: { text: type.name, span }, span },

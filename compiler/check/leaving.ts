@@ -35,6 +35,8 @@ function statementLeaves(statement: HStmt): boolean {
     case "continue":
     case "defer":
     case "stub":
+    case "answer":
+    case "expect-call":
     case "user":
     case "check":
     case "expect-trap":

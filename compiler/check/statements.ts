@@ -16,6 +16,7 @@ import { checkMatch } from "./match.ts";
 import { checkPlace } from "./places.ts";
 import { addNeed, failAbsent } from "./reach.ts";
 import { completeType, resolveSized } from "./resolve-types.ts";
+import { checkAnswer, checkExpectedCalls } from "./expected-calls.ts";
 import { checkStub } from "./stubs.ts";
 import { checkTrapName } from "./traps.ts";
 import { innerScope, isLost, lookUp, visibleNames } from "./scope.ts";
@@ -131,6 +132,11 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
       return [{ kind: "defer", body: checkClosure(context, "defer", statement.body), span }];
     case "stub":
       return checkStub(context, bodyOf(context), statement);
+    case "answer":
+      return checkAnswer(context, bodyOf(context), statement);
+    case "expect-call":
+      context.inferred.checks = true;
+      return checkExpectedCalls(context, bodyOf(context), statement, textOrNull(context, statement.message));
     case "user":
       return [checkUser(context, statement.body, span)];
     case "check": {

@@ -36,7 +36,7 @@ export function functionNamed(context: Context, expr: Expr): FnEntry | null {
 }
 
 /** What a stub may replace; reports what it may not. */
-function stubbedFunction(context: Context, target: Expr): FnEntry | null {
+export function stubbedFunction(context: Context, target: Expr): FnEntry | null {
   const entry = functionNamed(context, target);
   if (entry === null) {
     failNoFunction(context, target);
@@ -142,7 +142,7 @@ function variable(name: string, type: Type, span: Span): Global {
 }
 
 /** Where the calls of a function go while it is stubbed. Its variables belong to the spec, so every test finds them as they were. */
-function pointOf(context: Context, entry: FnEntry, span: Span): StubPoint {
+export function pointOf(context: Context, entry: FnEntry, span: Span): StubPoint {
   const { function: fn } = entry;
   if (fn.stub !== undefined) return fn.stub;
   const words = ["function", "environment", "saved", "saved_function", "saved_environment"].map((name) => ({ name, type: USIZE, span }));

@@ -818,6 +818,23 @@ test "reads once" {
 }`,
   ),
   entry(
+    "E0555",
+    "`no call` that says more",
+    "`expect no call f(1)` holds when no such call comes. There is nothing to answer, to count or to follow.",
+    `
+fn read(id: u8) -> u16 { return id as u16 }
+
+test "reads nothing" {
+  expect no call read(1) returns 5
+}`,
+    `
+fn read(id: u8) -> u16 { return id as u16 }
+
+test "reads nothing" {
+  expect no call read(1)
+}`,
+  ),
+  entry(
     "E0560",
     "method of a fake called `all`",
     "`fake.calls.all` is the log of all calls of a fake, so an interface with a method of that name cannot be faked by `fake`. A struct can implement it.",

@@ -3,14 +3,14 @@
 
 import { textOf } from "../../grammar/source.ts";
 import type { SiteOperand, ValueType } from "../images/manifest.ts";
-import type { HExpr, HStmt } from "../hir.ts";
+import type { HExpr, HStmt, Text } from "../hir.ts";
 import { bitsOf, isAggregate, registersOf, scalarOf, sizeOf, valueTypeOf, type Type } from "../types.ts";
 import { lowerExpr, lowerScalar, type Capture } from "./expressions.ts";
 import type { FunctionBuilder, Value } from "./function-builder.ts";
 import { declareLocal, loadFrom, placeOfLocal, writePlace } from "./places.ts";
 import { oneLine, siteAt } from "./sites.ts";
 import { closureAddress } from "./statements.ts";
-import { lowerText } from "./text.ts";
+import { lowerText, putText } from "./text.ts";
 
 interface Operand {
   readonly expr: HExpr;
@@ -86,7 +86,7 @@ export function lowerCheck(b: FunctionBuilder, statement: HStmt & { kind: "check
   }
 }
 
-function countCheck(b: FunctionBuilder): void {
+export function countCheck(b: FunctionBuilder): void {
   b.callRuntime("report.count_check", []);
 }
 
@@ -128,10 +128,17 @@ function operatorOf(condition: HExpr): string | null {
   return kind === "matches" || kind === "near" || kind === "is-error" ? kind : null;
 }
 
-function finishFailure(b: FunctionBuilder, statement: { readonly message: (HStmt & { kind: "check" })["message"]; readonly word: "expect" | "assert" }): void {
-  if (statement.message !== null) {
+/** `more` prints what the message goes on with. */
+export function finishFailure(
+  b: FunctionBuilder,
+  statement: { readonly message: Text | null; readonly word: "expect" | "assert" },
+  more: (() => void) | null = null,
+): void {
+  if (statement.message !== null || more !== null) {
     b.callRuntime("report.begin_message", []);
-    lowerText(b, statement.message);
+    if (statement.message !== null) lowerText(b, statement.message);
+    if (statement.message !== null && more !== null) putText(b, "; ");
+    more?.();
     b.callRuntime("report.end_message", []);
   }
   b.callRuntime("report.end_failed", []);

@@ -21,6 +21,11 @@ export interface LoopLabels {
   readonly cleanups: number;
 }
 
+/** A node of the runtime's list, which runs at an abort or trap too; or a call on the usual ways out only. */
+export type PendingCleanup =
+  | { readonly kind: "node"; readonly offset: number }
+  | { readonly kind: "call"; readonly function: number; readonly args: readonly number[] };
+
 export interface Emit {
   readonly type?: ScalarType;
   readonly to?: ScalarType;
@@ -36,8 +41,8 @@ export class FunctionBuilder {
   /** Addresses of aggregate parameters that stay where the caller has them. */
   readonly references = new Map<Local, number>();
   readonly loops: LoopLabels[] = [];
-  /** Frame offsets of the cleanup nodes pushed and not yet popped on this path. */
-  readonly cleanups: number[] = [];
+  /** What is to be done at the end of blocks, and not yet done on this path. */
+  readonly cleanups: PendingCleanup[] = [];
   /** The closure's environment: the frame of the body around it. */
   environment: number | null = null;
   /** Where an aggregate result goes. */

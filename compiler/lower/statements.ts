@@ -25,6 +25,7 @@ import {
   writePlace,
   writeRegister,
 } from "./places.ts";
+import { lowerAnswer, lowerExpectedCalls } from "./expected-calls.ts";
 import { lowerStub } from "./stubs.ts";
 import { updateSystemRegister, writeSystemRegister } from "./system-registers.ts";
 import { lowerText } from "./text.ts";
@@ -38,7 +39,12 @@ export function lowerBlock(b: FunctionBuilder, block: HBlock): void {
 
 /** Runs the cleanups pushed since there were `keep` of them, the newest first. They stay noted: other paths pop them too. */
 function popCleanups(b: FunctionBuilder, keep: number): void {
-  for (let i = b.cleanups.length - 1; i >= keep; i--) b.callRuntime("runtime.pop_cleanup", [b.frameAddress(b.cleanups[i] ?? 0)]);
+  for (let i = b.cleanups.length - 1; i >= keep; i--) {
+    const cleanup = b.cleanups[i];
+    if (cleanup === undefined) continue;
+    if (cleanup.kind === "node") b.callRuntime("runtime.pop_cleanup", [b.frameAddress(cleanup.offset)]);
+    else b.call(cleanup.function, [], cleanup.args);
+  }
 }
 
 function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
@@ -113,6 +119,13 @@ function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
       return;
     case "stub":
       lowerStub(b, statement);
+      return;
+    case "answer":
+      b.span = statement.span;
+      lowerAnswer(b, statement.answer);
+      return;
+    case "expect-call":
+      lowerExpectedCalls(b, statement);
       return;
     case "user":
       b.span = statement.span;
@@ -333,7 +346,7 @@ function pushCleanup(b: FunctionBuilder, fn: number, argument: number): void {
   const word = b.module.layout.addressBytes;
   const node = b.frame(3 * word, word);
   b.callRuntime("runtime.push_cleanup", [b.frameAddress(node), fn, argument]);
-  b.cleanups.push(node);
+  b.cleanups.push({ kind: "node", offset: node });
 }
 
 function lowerOnIrq(b: FunctionBuilder, statement: HStmt & { kind: "on-irq" }): void {

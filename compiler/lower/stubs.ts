@@ -11,30 +11,30 @@ import { placeOfLocal, readPlace, scaled, storeTo } from "./places.ts";
 import { closureAddress } from "./statements.ts";
 
 /** The words of a slot. */
-const CODE = 0;
-const ENVIRONMENT = 1;
+export const CODE = 0;
+export const ENVIRONMENT = 1;
 const IS_SAVED = 2;
 const SAVED_CODE = 3;
 const SAVED_ENVIRONMENT = 4;
 
-function load(b: FunctionBuilder, base: number, word: number): number {
+export function loadWord(b: FunctionBuilder, base: number, word: number): number {
   const dst = b.temp("addr");
   b.emit("load", { type: "addr", dst: [dst], src: [base], imm: [word * b.module.layout.addressBytes] });
   return dst;
 }
 
-function store(b: FunctionBuilder, base: number, word: number, value: number): void {
+export function storeWord(b: FunctionBuilder, base: number, word: number, value: number): void {
   b.emit("store", { type: "addr", src: [base, value], imm: [word * b.module.layout.addressBytes] });
 }
 
-const slotOf = (b: FunctionBuilder, { slot }: StubPoint): number => b.symbolAddress(b.module.symbolOf(slot));
+export const slotOf = (b: FunctionBuilder, { slot }: StubPoint): number => b.symbolAddress(b.module.symbolOf(slot));
 
 /** `stub fn f(..) {..}`: the code comes last, as another CPU may look at any time. */
 export function lowerStub(b: FunctionBuilder, { point, body, span }: HStmt & { kind: "stub" }): void {
   b.span = span;
   const slot = slotOf(b, point);
-  store(b, slot, ENVIRONMENT, b.frameAddress(0));
-  store(b, slot, CODE, closureAddress(b, body));
+  storeWord(b, slot, ENVIRONMENT, b.frameAddress(0));
+  storeWord(b, slot, CODE, closureAddress(b, body));
 }
 
 /** Puts the choices in the place of the functions that the suite stubs. */
@@ -56,11 +56,11 @@ function lowerChoice(module: ModuleBuilder, fn: HFunction, stub: StubPoint, real
   const fakeLog = fn.body?.log;
   if (fakeLog !== undefined) b.statement(() => lowerFakeCall(b, fakeLog, args));
   const slot = slotOf(b, stub);
-  const code = load(b, slot, CODE);
+  const code = loadWord(b, slot, CODE);
   b.open("if", b.binary("ne", "addr", code, b.constant("addr", 0n)));
   if (isLogged) b.statement(() => lowerRecord(b, b.symbolAddress(module.symbolOf(stub.log)), stub.record, args));
   const dst = results.map((type) => b.temp(type));
-  b.emit("call_indirect", { dst, src: [code, load(b, slot, ENVIRONMENT), ...given], imm: [module.signature({ params: ["addr", ...params], results })] });
+  b.emit("call_indirect", { dst, src: [code, loadWord(b, slot, ENVIRONMENT), ...given], imm: [module.signature({ params: ["addr", ...params], results })] });
   b.emit("return", { src: dst });
   b.close();
   b.emit("return", { src: b.call(real, results, given) });
@@ -81,7 +81,7 @@ function lowerRecord(b: FunctionBuilder, log: number, record: StructType, args: 
 }
 
 /** The registers of each argument. */
-function splitArguments(types: readonly Type[], registers: readonly number[]): readonly Value[] {
+export function splitArguments(types: readonly Type[], registers: readonly number[]): readonly Value[] {
   let next = 0;
   return types.map((type) => registersOf(type).map(() => registers[next++] ?? 0));
 }
@@ -114,19 +114,19 @@ function forSlots(b: FunctionBuilder, suite: HSuite, emit: (slot: number) => voi
 /** Before a test's body. */
 export function keepStubs(b: FunctionBuilder, suite: HSuite): void {
   forSlots(b, suite, (slot) => {
-    store(b, slot, SAVED_CODE, load(b, slot, CODE));
-    store(b, slot, SAVED_ENVIRONMENT, load(b, slot, ENVIRONMENT));
-    store(b, slot, IS_SAVED, b.constant("addr", 1n));
+    storeWord(b, slot, SAVED_CODE, loadWord(b, slot, CODE));
+    storeWord(b, slot, SAVED_ENVIRONMENT, loadWord(b, slot, ENVIRONMENT));
+    storeWord(b, slot, IS_SAVED, b.constant("addr", 1n));
   });
 }
 
 /** After it, however it ended. When the set-up failed it has not run, and what the set-up has stubbed stays. */
 export function endStubs(b: FunctionBuilder, suite: HSuite): void {
   forSlots(b, suite, (slot) => {
-    b.open("if", b.binary("ne", "addr", load(b, slot, IS_SAVED), b.constant("addr", 0n)));
-    store(b, slot, CODE, load(b, slot, SAVED_CODE));
-    store(b, slot, ENVIRONMENT, load(b, slot, SAVED_ENVIRONMENT));
-    store(b, slot, IS_SAVED, b.constant("addr", 0n));
+    b.open("if", b.binary("ne", "addr", loadWord(b, slot, IS_SAVED), b.constant("addr", 0n)));
+    storeWord(b, slot, CODE, loadWord(b, slot, SAVED_CODE));
+    storeWord(b, slot, ENVIRONMENT, loadWord(b, slot, SAVED_ENVIRONMENT));
+    storeWord(b, slot, IS_SAVED, b.constant("addr", 0n));
     b.close();
   });
 }

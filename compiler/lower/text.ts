@@ -14,13 +14,14 @@ export function lowerText(b: FunctionBuilder, text: Text): void {
   }
 }
 
-function putText(b: FunctionBuilder, text: string): void {
+export function putText(b: FunctionBuilder, text: string): void {
   if (text === "") return;
   const bytes = new TextEncoder().encode(text);
   b.callRuntime("format.put", [b.symbolAddress(b.module.bytesSymbol(bytes)), b.constant("addr", BigInt(bytes.length))]);
 }
 
-function putValue(b: FunctionBuilder, type: Type, value: Value, format: string | null): void {
+/** A value as its type reads. */
+export function putValue(b: FunctionBuilder, type: Type, value: Value, format: string | null): void {
   const { layout } = b.module;
   const wide = (): number => b.convert(value[0] ?? 0, scalarOf(type), "i64", isSigned(type));
   const unsigned = (): number => b.convert(value[0] ?? 0, scalarOf(type), "i64", false);

@@ -293,7 +293,15 @@ class SourcePrinter {
     const fields = item.fields.map(({ name, type }) => `${name.text}: ${printType(this.#context, type)}`);
     const flat = `${head} { ${fields.join(", ")} }`;
     const span = { ...item.span, start: brace };
-    if (word === "" && fields.length > 0 && item.methods.length === 0 && this.#isOneLine(span) && flat.length <= lineWidth && !this.#hasCommentsBefore(span.end)) return flat;
+    if (
+      word === "" &&
+      fields.length > 0 &&
+      item.methods.length === 0 &&
+      this.#isOneLine(span) &&
+      flat.length <= lineWidth &&
+      !this.#hasCommentsBefore(span.end)
+    )
+      return flat;
     const width = Math.max(0, ...item.fields.map(({ name }) => name.text.length));
     const elements: Element[] = [
       ...item.fields.map(({ name, type }): Element => ({
@@ -480,7 +488,11 @@ class SourcePrinter {
       case "defer":
         return this.#headed("defer", statement.body, indent);
       case "stub": {
-        const head = this.#signature({ ...statement, name: { text: printExpr(context, statement.target, indent, 0), span: statement.target.span } }, "", indent);
+        const head = this.#signature(
+          { ...statement, name: { text: printExpr(context, statement.target, indent, 0), span: statement.target.span } },
+          "",
+          indent,
+        );
         return this.#headed(`stub ${head}`, statement.body, indent);
       }
       case "user":
@@ -491,6 +503,21 @@ class SourcePrinter {
           (statement.message === null ? "" : `, ${printString(context, statement.message)}`);
         const head = `${statement.word} `;
         return this.#header(head + this.#expr(statement.condition, indent, indent + head.length, tail.length) + tail, statement.span.end, indent);
+      }
+      case "answer": {
+        const answers = statement.answers.map((answer) => printExpr(context, answer, indent, 0)).join(", ");
+        return this.#header(`stub ${printExpr(context, statement.target, indent, 0)} returns ${answers}`, statement.span.end, indent);
+      }
+      case "expect-call": {
+        const calls = statement.calls.map(({ callee, returns, times }) => {
+          const answer = returns === null ? "" : ` returns ${printExpr(context, returns, indent, 0)}`;
+          return `${printExpr(context, callee, indent, 0)}${answer}${times === null ? "" : ` times ${printExpr(context, times, indent, 0)}`}`;
+        });
+        const head = `${statement.word}${statement.negated ? " no" : ""} call `;
+        const message = statement.message === null ? "" : `, ${printString(context, statement.message)}`;
+        const flat = `${head}${calls.join(" then ")}${message}`;
+        const wide = `${head}${calls.join(`\n${pad(indent + 2)}then `)}${message}`;
+        return this.#header(indent + flat.length <= lineWidth && this.#isOneLine(statement.span) ? flat : wide, statement.span.end, indent);
       }
       case "expect-trap": {
         const trap = statement.trap === null ? "" : ` ${statement.trap.module === null ? "" : `${statement.trap.module.text}.`}${statement.trap.name.text}`;
