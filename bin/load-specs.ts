@@ -36,7 +36,7 @@ export interface LoadedImage extends EngineImage {
 
 export interface LoadedSpecs {
   readonly machine: MachineDescription;
-  readonly images: readonly LoadedImage[];
+  readonly images: readonly (LoadedImage & Required<Pick<LoadedImage, "module">>)[];
   /** Files that hold no suite: modules and tables for others. */
   readonly withoutSuite: readonly string[];
 }
@@ -81,11 +81,16 @@ function machinePath(name: string): string {
   return /[/\\]|\.ya?ml$/.test(name) ? name : `${MACHINES_FOLDER}${name}.yaml`;
 }
 
+/** Changes with the machine's file. */
+export function machineKeyOf(name: string): string | null {
+  return hashFile(machinePath(name));
+}
+
 /** The machine's description and a key that changes with its file. */
 export async function loadMachineDescription(name: string | null, cache: ImageCache | null): Promise<{ machine: MachineDescription; key: string }> {
   const wanted = name ?? DEFAULT_MACHINE;
   const path = machinePath(wanted);
-  const key = hashFile(path);
+  const key = machineKeyOf(wanted);
   const known = key === null ? null : (cache?.readMachine(key) ?? null);
   if (known !== null && key !== null) return { machine: known, key };
   const { listMachines, loadMachineFile } = await import("../machines/load-machine.ts");
@@ -106,7 +111,7 @@ export async function printDiagnostics(diagnostics: readonly Diagnostic[], io: I
 }
 
 /** Reads files for the compiler and remembers which, found or not. */
-function createReader(): { readonly read: (path: string) => string | null; readonly asked: ReadonlyMap<string, string | null> } {
+export function createReader(): { readonly read: (path: string) => string | null; readonly asked: ReadonlyMap<string, string | null> } {
   const asked = new Map<string, string | null>();
   return {
     asked,
@@ -129,7 +134,7 @@ function warnedPaths(diagnostics: readonly Diagnostic[]): ReadonlySet<string> {
 export async function loadSpecs(files: readonly string[], options: LoadOptions, io: Io): Promise<LoadedSpecs> {
   const cache = options.useCache ? openImageCache(io) : null;
   const { machine, key } = await loadMachineDescription(options.machine, cache);
-  const loaded = new Map<string, LoadedImage | "no suite">();
+  const loaded = new Map<string, LoadedSpecs["images"][number] | "no suite">();
   const madeOf = (path: string, { dependencies }: { readonly dependencies: readonly string[] }): readonly string[] =>
     filesOfImage([path, ...dependencies], options.machine);
   const missing: string[] = [];

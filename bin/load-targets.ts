@@ -4,6 +4,7 @@
 
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
+import type { ImageCache } from "../compiler/images/cache.ts";
 import { nearestName } from "../grammar/nearest-name.ts";
 import { enginesOf, type MachineDescription } from "../machines/description.ts";
 import { qemuBinary } from "../machines/qemu-command.ts";
@@ -12,8 +13,8 @@ import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import { findQemu, QEMU_PACKAGES } from "./find-qemu.ts";
 import type { Io } from "./io.ts";
-import { findMachine, isNative, loadNativeImages, TARGET_MACHINES } from "./load-native.ts";
-import { filesOfImage, loadSpecs, type LoadedImage } from "./load-specs.ts";
+import { findMachine, isNative, loadNativeImages, loadPackedImages, TARGET_MACHINES, type NativeMachine, type RunnableNative } from "./load-native.ts";
+import { filesOfImage, loadSpecs, machineKeyOf, openImageCache, type LoadedImage } from "./load-specs.ts";
 import type { ParsedOptions } from "./options.ts";
 
 export interface RunTarget {
@@ -73,20 +74,21 @@ function targetNames(options: ParsedOptions): readonly (string | null)[] {
   return [...new Set(names.flatMap((name) => (name === "all" ? Object.keys(TARGET_MACHINES) : [name])))];
 }
 
-async function loadMachineOf(target: string | null, name: string | null): Promise<NamedMachine> {
-  const machine = await findMachine(target, name);
+async function loadMachineOf(target: string | null, name: string | null, cache: ImageCache | null): Promise<NamedMachine> {
+  const machine = await findMachine(target, name, cache);
   return { machine, source: name ?? machine.name };
 }
 
 /** Of several targets `--machine` names the machine of the one that it is for. */
-async function machinesOf(options: ParsedOptions): Promise<readonly NamedMachine[]> {
+async function machinesOf(options: ParsedOptions, io: Io): Promise<readonly NamedMachine[]> {
   const targets = targetNames(options);
   const name = options.value("machine");
-  if (name === null || targets.length === 1) return Promise.all(targets.map((target) => loadMachineOf(target, name)));
-  const named = await loadMachineOf(null, name);
+  const cache = options.has("no-cache") ? null : openImageCache(io);
+  if (name === null || targets.length === 1) return Promise.all(targets.map((target) => loadMachineOf(target, name, cache)));
+  const named = await loadMachineOf(null, name, cache);
   const { target } = named.machine;
   if (!targets.includes(target)) throw usageError(`${named.machine.name} is a machine for ${target}, which is not among the targets`);
-  return Promise.all(targets.map(async (each) => (each === target ? named : loadMachineOf(each, null))));
+  return Promise.all(targets.map(async (each) => (each === target ? named : loadMachineOf(each, null, cache))));
 }
 
 /** Why the program of a project's engine cannot be started, or null. */
@@ -142,7 +144,7 @@ export async function readRunTargets(options: ParsedOptions, io: Io): Promise<re
   // Nobody who wants neither should have to wait for the project's engines, or for a mistake there.
   const configs = choice === undefined || choice === "all" ? (await import("./project-engines.ts")).readEngines() : [];
   if (choice === undefined) return readCommandTarget(written, configs, options, io);
-  const machines = await machinesOf(options);
+  const machines = await machinesOf(options, io);
   const own = configs.filter(({ target }) => machines.some(({ machine }) => machine.target === target));
   const targets = [
     ...machines.flatMap((named) => enginesFor(named.machine, choice).map((engine) => withEngine(named, engine, options, io))),
@@ -169,19 +171,31 @@ export async function loadForTarget(files: readonly string[], target: RunTarget,
   const { machine, source, engine, unavailable } = target;
   const own = { machine, engine, reproFlags: reproFlags(target), ...(unavailable === null ? {} : { unavailable }) };
   if (!isNative(machine)) return (await loadSpecs(files, { machine: source, useCache }, io)).images.map((image) => ({ ...image, ...own }));
-  const images = await loadNativeImages(files, machine, io, target.command === undefined ? "packed" : "alone");
+  const images = await loadNative(files, target, machine, useCache, io);
   const isVersioned = images.some(({ manifest }) => manifest.suites.some(({ tests }) => tests.some(({ attributes }) => attributes.deviates !== undefined)));
   const engineVersion = isVersioned && unavailable === null ? await askVersion(target, io) : null;
-  return images.map(({ path, module, manifest, native, dependencies }) => ({
+  return images.map(({ path, native, manifest, dependencies, isCached }) => ({
     path,
-    module,
     manifest,
     native,
+    isCached,
     ...own,
     ...(engineVersion === null ? {} : { engineVersion }),
-    isCached: false,
     madeOf: filesOfImage([path, ...dependencies], source),
   }));
+}
+
+/** A VMM of the project gets an image at a time, made for it alone. */
+async function loadNative(
+  files: readonly string[],
+  { source, command }: RunTarget,
+  machine: NativeMachine,
+  useCache: boolean,
+  io: Io,
+): Promise<readonly RunnableNative[]> {
+  if (command !== undefined) return (await loadNativeImages(files, machine, io)).map((image) => ({ ...image, isCached: false }));
+  const key = machineKeyOf(source);
+  return loadPackedImages(files, machine, key ?? "", useCache && key !== null ? openImageCache(io) : null, io);
 }
 
 /** For tests that deviate by version; costs a process, so only they ask. */

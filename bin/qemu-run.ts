@@ -3,7 +3,7 @@
 
 import { manifestText } from "../compiler/images/identity.ts";
 import { writePack } from "../compiler/images/pack.ts";
-import { entryConstants } from "../compiler/native/index.ts";
+import { entryConstants } from "../compiler/native/entry.ts";
 import { findNativeTarget } from "../compiler/targets/index.ts";
 import { ACCELERATORS, qemuCommand, type Accelerator } from "../machines/qemu-command.ts";
 import type { EngineImage } from "../runtime/engines/session.ts";

@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { cacheFolder } from "../compiler/images/cache.ts";
 import { hashBytes } from "../compiler/images/content-hash.ts";
 import { isGood, type RunEvent, type TestFinished } from "../runtime/events.ts";
-import { engineOf } from "../runtime/engines/session.ts";
+import { bytecodeOf, engineOf } from "../runtime/engines/session.ts";
 import { RUN_OPTIONS } from "./commands/table.ts";
 import { CommandError, describeHostError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
@@ -107,9 +107,11 @@ async function enginesOf(images: readonly LoadedImage[], targets: readonly RunTa
 
 /** The bytes of an image as a file, and how that file ends. */
 async function encode(image: LoadedImage): Promise<{ readonly bytes: Uint8Array; readonly ending: string }> {
-  const { native, manifest, path, module } = image;
-  if (native !== undefined) return { bytes: (await import("./encode-image.ts")).encodeImage({ native, manifest, path }, "elf"), ending: "" };
-  return { bytes: (await import("../isa/bytecode/binary.ts")).encodeModule(module), ending: ".gbc" };
+  const { native, manifest, path } = image;
+  if (native === undefined) return { bytes: (await import("../isa/bytecode/binary.ts")).encodeModule(bytecodeOf(image)), ending: ".gbc" };
+  // What comes from the cache has names and lines, but nothing to unwind by.
+  const whole = { native: { ...native, frames: native.frames ?? [] }, manifest, path };
+  return { bytes: (await import("./encode-image.ts")).encodeImage(whole, "elf"), ending: "" };
 }
 
 function fileName(path: string): string {

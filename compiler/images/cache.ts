@@ -11,9 +11,10 @@ import { hashBytes } from "./content-hash.ts";
 import { loadModule, storeModule } from "./stored-module.ts";
 
 /** Changes when the entry's layout does. */
-const FORMAT = 3;
+const FORMAT = 4;
+/** Entries and bytes; more of them, and the oldest go until a third is free. */
 const ENTRY_LIMIT = 600;
-const PRUNE_TO = 400;
+const BYTE_LIMIT = 512 * 2 ** 20;
 
 export interface CacheEnvironment {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -37,11 +38,24 @@ export interface CachedImage {
   readonly dependencies: readonly string[];
 }
 
+/** Parts of a kind of their own, for those who load more than the core of the tool does. */
+export interface StoredParts {
+  readonly parts: readonly Uint8Array[];
+  readonly paths: readonly string[];
+}
+
 export interface ImageCache {
   readonly folder: string;
   /** The entry of a spec, or null. `no suite`: the file was compiled and makes no image. */
   readSpec(path: string, machineKey: string): CachedImage | "no suite" | null;
   writeSpec(path: string, machineKey: string, entry: CachedImage | "no suite", dependencies: readonly Dependency[]): boolean;
+  /** What was kept under a key, as long as nothing it depends on has changed. */
+  readParts(key: readonly string[]): StoredParts | null;
+  writeParts(
+    key: readonly string[],
+    stored: { readonly parts: readonly (Uint8Array | string)[]; readonly paths: readonly string[] },
+    dependencies: readonly Dependency[],
+  ): boolean;
   /** A machine description by the hash of its file. */
   readMachine(key: string): MachineDescription | null;
   writeMachine(key: string, machine: MachineDescription): boolean;
@@ -132,6 +146,10 @@ function unpack(text: string): unknown {
   return value;
 }
 
+function isFresh({ header }: Entry): boolean {
+  return header.dependencies.every(({ path, hash }) => hashFile(path) === hash);
+}
+
 export function openCache(environment: CacheEnvironment): ImageCache {
   const folder = cacheFolder(environment);
 
@@ -177,16 +195,23 @@ export function openCache(environment: CacheEnvironment): ImageCache {
   }
 
   function prune(): void {
-    if (readdirSync(folder).length <= ENTRY_LIMIT) return;
     const oldest = entries().sort((a, b) => a.time - b.time);
-    for (const { path } of oldest.slice(0, Math.max(0, oldest.length - PRUNE_TO))) unlinkSync(path);
+    let count = oldest.length;
+    let total = oldest.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (count <= ENTRY_LIMIT && total <= BYTE_LIMIT) return;
+    for (const { path, bytes } of oldest) {
+      if (count <= (ENTRY_LIMIT * 2) / 3 && total <= (BYTE_LIMIT * 2) / 3) return;
+      unlinkSync(path);
+      count--;
+      total -= bytes;
+    }
   }
 
   return {
     folder,
     readSpec(path, machineKey) {
       const entry = read(pathOf("spec", resolve(path), path, machineKey));
-      if (entry === null || !entry.header.dependencies.every((dependency) => hashFile(dependency.path) === dependency.hash)) return null;
+      if (entry === null || !isFresh(entry)) return null;
       const [manifest, shell, locations, ...bodies] = entry.parts;
       if (manifest === undefined || shell === undefined || locations === undefined) return "no suite";
       const module = loadModule({ shell, locations, bodies });
@@ -198,6 +223,11 @@ export function openCache(environment: CacheEnvironment): ImageCache {
       const { shell, locations, bodies } = storeModule(entry.module);
       return write(target, [entry.manifest, shell, locations, ...bodies], dependencies, entry.dependencies);
     },
+    readParts(key) {
+      const entry = read(pathOf("parts", ...key));
+      return entry === null || !isFresh(entry) ? null : { parts: entry.parts, paths: entry.header.paths };
+    },
+    writeParts: (key, { parts, paths }, dependencies) => write(pathOf("parts", ...key), parts, dependencies, paths),
     readMachine(key) {
       const [text] = read(pathOf("machine", key))?.parts ?? [];
       return text === undefined ? null : (unpack(text.toString("utf8")) as MachineDescription);

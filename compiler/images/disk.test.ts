@@ -16,6 +16,7 @@ function imageOf(size: number, rest: Partial<NativeImage> = {}): NativeImage {
   return {
     target: "x86_64",
     machine: "x86-pc",
+    layout: { addressBytes: 8, endian: "little" },
     base: 0x10_0000n,
     bytes,
     readonlySize: 4096,

@@ -6,7 +6,7 @@ import { formatProblem } from "../../isa/assembly/assemble.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import type { PlaceImages } from "../native/index.ts";
 import { imageSize, linkImage } from "../native/link.ts";
-import type { NativeImage, PackPlace } from "../native/native-image.ts";
+import type { PackPlace, RunnableImage } from "../native/native-image.ts";
 import type { NativeTarget } from "../native/target.ts";
 import { createByteWriter } from "./byte-writer.ts";
 import { PAGE, PF, STB, STT } from "./elf-format.ts";
@@ -15,7 +15,7 @@ import { writeNotes } from "./notes.ts";
 
 export interface PackPayload {
   /** Linked by `placeInPack`. */
-  readonly image: NativeImage;
+  readonly image: RunnableImage;
   /** JSON text. */
   readonly manifest: string;
 }
@@ -71,7 +71,7 @@ export const placeInPack: PlaceImages = (modules, machine, entry) => {
   return modules.map((lowered, index) => linkImage(lowered, { machine: machine.name, entry, base: bases[index] ?? base, writableBase, pack }));
 };
 
-function isSamePack({ pack, writableBase, machine }: NativeImage, other: NativeImage): boolean {
+function isSamePack({ pack, writableBase, machine }: RunnableImage, other: RunnableImage): boolean {
   return pack !== null && pack.start === other.pack?.start && pack.end === other.pack.end && writableBase === other.writableBase && machine === other.machine;
 }
 
@@ -135,7 +135,7 @@ function assembleLoader(
 }
 
 /** The loader, and its table: words of 8 bytes. */
-function writeLoader(loader: Uint8Array, images: readonly NativeImage[], pack: PackPlace): Uint8Array {
+function writeLoader(loader: Uint8Array, images: readonly RunnableImage[], pack: PackPlace): Uint8Array {
   const out = createByteWriter();
   out.bytes(loader);
   out.u64(images.length);

@@ -3,6 +3,7 @@
 
 import type { Relocation } from "../../isa/assembly/instruction-set.ts";
 import { formatProblem } from "../../isa/assembly/assemble.ts";
+import { guestConstants, type MachineDescription } from "../../machines/description.ts";
 import { CPU_BLOCK_SIZE, FUEL } from "./abi.ts";
 import type { NativeTarget } from "./target.ts";
 
@@ -42,4 +43,11 @@ export function assembleEntry(target: Pick<NativeTarget, "assemble">, { file, te
   if (!assembly.ok) throw new LinkError(assembly.problems.map((problem) => `${file}:${formatProblem(problem)}`).join("\n"));
   const { bytes, labels, relocations } = assembly;
   return { file, bytes, labels, relocations };
+}
+
+/** Names that the entry assembly may use: the machine's constants with `_` for dots, and what the target derives from them. */
+export function entryConstants(target: NativeTarget, machine: MachineDescription): ReadonlyMap<string, bigint> {
+  const constants = new Map(guestConstants(machine).map(({ name, value }) => [name, value]));
+  const named = [...constants].map(([name, value]) => [`machine_${name.replaceAll(".", "_")}`, value] as const);
+  return new Map([...named, ...target.entryConstants(machine, constants)]);
 }

@@ -4,9 +4,9 @@
 import { readFileSync } from "node:fs";
 import { compile, type CompileOptions, type Image } from "../index.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import { guestConstants, type MachineDescription } from "../../machines/description.ts";
+import type { MachineDescription } from "../../machines/description.ts";
 import { findNativeTarget } from "../targets/index.ts";
-import { assembleEntry, type AssembledEntry, type EntryAssembly } from "./entry.ts";
+import { assembleEntry, entryConstants, type AssembledEntry, type EntryAssembly } from "./entry.ts";
 import { linkImage } from "./link.ts";
 import { describeLowerError, libraryPath, LowerError } from "./lower-error.ts";
 import { createNativeCache, lowerModule, type LoweredModule } from "./lower-module.ts";
@@ -51,13 +51,6 @@ export function nativeOptions(target: NativeTarget, options: CompileOptions): Co
 /** The entry assembly of a target, from the library's folder. */
 export function readEntry(target: NativeTarget, libDirectory: string): EntryAssembly {
   return { file: `lib/${target.name}/entry.s`, text: readFileSync(`${libDirectory}${target.name}/entry.s`, "utf8") };
-}
-
-/** Names that the entry assembly may use: the machine's constants with `_` for dots, and what the target derives from them. */
-export function entryConstants(target: NativeTarget, machine: MachineDescription): ReadonlyMap<string, bigint> {
-  const constants = new Map(guestConstants(machine).map(({ name, value }) => [name, value]));
-  const named = [...constants].map(([name, value]) => [`machine_${name.replaceAll(".", "_")}`, value] as const);
-  return new Map([...named, ...target.entryConstants(machine, constants)]);
 }
 
 /** The entry assembly for a machine, ready to be linked. */

@@ -231,6 +231,7 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
   return {
     target: target.name,
     machine,
+    layout: module.layout,
     base: baseAddress,
     bytes,
     readonlySize: layout.readonlyEnd,

@@ -1,11 +1,14 @@
 // A linked program for one machine: bytes for one address, and what debuggers, reports and file formats want to know of them.
 // The linker makes it, compiler/images writes files from it, and hosts find source lines for addresses in it. Plain data.
 
+import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { FrameEvent } from "./frame.ts";
 
 export interface NativeImage {
   readonly target: string;
   readonly machine: string;
+  /** Of the guest's memory. */
+  readonly layout: DataLayout;
   /** Where what is read only is linked for and loaded. */
   readonly base: bigint;
   /** What a file holds: what is read only, then the initial contents of what is written. */
@@ -35,6 +38,9 @@ export interface NativeImage {
   /** Offset in `bytes` of the built-in command line: `COMMAND_LINE_SIZE` bytes, zero-terminated. */
   readonly commandLineOffset: number;
 }
+
+/** What a run needs; what debuggers unwind by may be left out. */
+export type RunnableImage = Omit<NativeImage, "frames"> & Partial<Pick<NativeImage, "frames">>;
 
 export const COMMAND_LINE_SIZE = 1024;
 export const PAGE_SIZE = 4096;

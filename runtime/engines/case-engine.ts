@@ -17,7 +17,7 @@ import { HOOK_LIMITS, limitsOf } from "./limits.ts";
 import { after, together, type MaybePromise } from "./maybe-promise.ts";
 import { cpusNeeded, isPromised, touchesConsole, unmetNeed } from "./needs.ts";
 import { emptyResult, reproLine } from "./result.ts";
-import { engineOf, type CallResult, type EngineImage, type EntryRole, type Session } from "./session.ts";
+import { bytecodeOf, engineOf, type CallResult, type EngineImage, type EntryRole, type Session } from "./session.ts";
 import { slownessOf, speedOf } from "./speed.ts";
 import { judge, worst, type Judgement } from "./verdict.ts";
 
@@ -120,11 +120,11 @@ export function isPromisedBy(image: EngineImage, test: ManifestTest, required: r
 
 /** `open`: a machine with so many CPUs. */
 export function createCaseEngine<State>(image: EngineImage, options: CaseOptions, host: CaseHost, open: (cpus: number) => Session<State>): CaseEngine {
-  const { manifest, module, native } = image;
+  const { manifest, native } = image;
   const context: ReportContext = {
     manifest,
-    layout: module.layout,
-    code: native === undefined ? mapBytecode(module) : mapNative(native),
+    layout: (native ?? bytecodeOf(image)).layout,
+    code: native === undefined ? mapBytecode(bytecodeOf(image)) : mapNative(native),
     sources: createSourceLines((path) => host.readText(path)),
   };
   const opened = new Map<number, Opened<State>>();

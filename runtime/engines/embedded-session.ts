@@ -10,7 +10,7 @@ import { createFrameReader, type Phase } from "./frames.ts";
 import { HOOK_LIMITS, type CallLimits } from "./limits.ts";
 import { readMachineLog, type MachineLog } from "./machine-log.ts";
 import { after, type MaybePromise } from "./maybe-promise.ts";
-import type { CallResult, EngineImage, Session } from "./session.ts";
+import { bytecodeOf, type CallResult, type EngineImage, type Session } from "./session.ts";
 import { readTranscript } from "./transcript.ts";
 
 /** The executor for the next call; all sessions of an image ask one chooser, which counts what they execute. */
@@ -45,7 +45,7 @@ export function openEmbeddedSession(image: EngineImage, cpus: number, seed: bigi
       reader.push(bytes);
     },
   });
-  const placed: PlacedImage = machine.loadImage(image.module);
+  const placed: PlacedImage = machine.loadImage(bytecodeOf(image));
   const executors = new Map<string, Executor>();
   const { entry } = image.manifest;
 

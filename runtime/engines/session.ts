@@ -3,7 +3,7 @@
 // verdict is case-engine.ts, and the same for both.
 
 import type { Manifest } from "../../compiler/images/manifest.ts";
-import type { NativeImage } from "../../compiler/native/native-image.ts";
+import type { RunnableImage } from "../../compiler/native/native-image.ts";
 import type { Module } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import type { Phase } from "./frames.ts";
@@ -15,19 +15,25 @@ import type { CallOutcome, LimitsInForce } from "./verdict.ts";
 
 /** Plain data: it travels to workers. */
 export interface EngineImage {
-  readonly module: Module;
+  /** Guest bytecode. Absent: only the machine code made of it is there. */
+  readonly module?: Module;
   readonly manifest: Manifest;
   readonly machine: MachineDescription;
   /** `embedded`, `qemu`, or a VMM of the project by its name. Absent: the embedded one. */
   readonly engine?: string;
   /** The machine code made of the module, for engines that run such. */
-  readonly native?: NativeImage;
+  readonly native?: RunnableImage;
   /** Of an engine that is another program, if somebody asks. */
   readonly engineVersion?: string;
   /** Why its engine is not there, and what would bring it: its tests are skipped with that reason. */
   readonly unavailable?: string;
   /** What a command line needs to have it among others: ` --target riscv64`. */
   readonly reproFlags?: string;
+}
+
+export function bytecodeOf({ module, manifest }: Pick<EngineImage, "module" | "manifest">): Module {
+  if (module === undefined) throw new Error(`the image of ${manifest.files[0]} has machine code only`);
+  return module;
 }
 
 export function engineOf(image: Pick<EngineImage, "engine">): string {

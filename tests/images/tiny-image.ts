@@ -121,6 +121,7 @@ export function tinyImage(target: TinyTarget, { size = 8192, hasBootHeader = tru
   return {
     target,
     machine: "tiny",
+    layout: { addressBytes: 8, endian: "little" },
     base,
     bytes,
     readonlySize: 4096,

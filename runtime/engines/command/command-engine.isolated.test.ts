@@ -57,6 +57,7 @@ const CONFIG: CommandConfig = {
 const NATIVE: NativeImage = {
   target: "bytecode",
   machine: "fake",
+  layout: { addressBytes: 8, endian: "little" },
   base: 0n,
   bytes: new Uint8Array(0),
   readonlySize: 0,

@@ -312,11 +312,11 @@ export function startCommandRun(options: CommandRunOptions): Fleet {
 
   async function runGroup(lane: Lane, group: Group): Promise<void> {
     const { image, suite, wanted } = group;
-    const { native, manifest, module } = image;
+    const { native, manifest } = image;
     if (native === undefined) throw new Error(`an image for ${engineOf(image)} has no machine code`);
     const context: ReportContext = {
       manifest,
-      layout: module.layout,
+      layout: native.layout,
       code: mapNative(native),
       sources: createSourceLines((path) => options.host.readText(path)),
     };

@@ -1,0 +1,32 @@
+// Native images in the cache: whole or not at all, and as long as nothing has changed.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { tinyImage } from "../../tests/images/tiny-image.ts";
+import { hashFile, openCache } from "./cache.ts";
+import { readNative, writeNative } from "./stored-native.ts";
+
+test("machine code comes back as it was, for the same list of specs only", (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "guestspec-cache-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const cache = openCache({ env: { XDG_CACHE_HOME: folder }, home: "/nowhere", stamp: "1" });
+  const library = join(folder, "lib.gspec");
+  writeFileSync(library, "lib");
+  const native = tinyImage("riscv64");
+  const images = [
+    { path: "a.gspec", native, manifest: '{"version":1}', dependencies: ["a.gspec", "b.gspec"] },
+    { path: "c.gspec", native: { ...native, base: native.base + 4096n }, manifest: "{}", dependencies: [] },
+  ];
+  assert.ok(writeNative(cache, ["a.gspec", "c.gspec"], "m", images, [{ path: library, hash: hashFile(library) }]));
+  const found = readNative(cache, ["a.gspec", "c.gspec"], "m") ?? [];
+  const withoutBytes = (each: (typeof found)[number]) => ({ ...each, native: { ...each.native, bytes: each.native.bytes.length, frames: null } });
+  assert.deepEqual(found.map(withoutBytes), images.map(withoutBytes));
+  assert.ok(found.every((image) => Buffer.compare(image.native.bytes, native.bytes) === 0));
+  assert.equal(readNative(cache, ["a.gspec"], "m"), null);
+  assert.equal(readNative(cache, ["c.gspec", "a.gspec"], "m"), null);
+  assert.equal(readNative(cache, ["a.gspec", "c.gspec"], "other machine"), null);
+  writeFileSync(library, "changed");
+  assert.equal(readNative(cache, ["a.gspec", "c.gspec"], "m"), null);
+});
