@@ -69,8 +69,11 @@ const START = `
     li gp, ${RAM + BigInt(RESULTS)}
     li tp, ${RAM + BigInt(VALUES)}`;
 
-/** Zicond is not in QEMU 7.2; what is meant elsewhere is left to its own test. */
-const EXCLUDED = new Set(["ecall", "ebreak", "mret", "sret", "wfi", "sfence.vma", "sinval.vma", "sfence.w.inval", "sfence.inval.ir", "pause"]);
+/**
+ * Zicond is not in QEMU 7.2, whose ctzw counts on into the upper word (the manual: 32 at most); modes and traps are for the tests
+ * beside this one.
+ */
+const EXCLUDED = new Set(["ctzw", "ecall", "ebreak", "mret", "sret", "wfi", "sfence.vma", "sinval.vma", "sfence.w.inval", "sfence.inval.ir", "pause"]);
 const EXCLUDED_EXTENSIONS = new Set(["Zicond", "Zicsr", "Zicbop", "Svinval"]);
 const CONTROL = new Set(["B", "J", "C-j", "C-branch", "C-jr"]);
 
@@ -81,8 +84,32 @@ const CHOICES = INSTRUCTIONS.filter((row) => {
 const MEMORY_FORMATS = new Set(["I-load", "S", "F-load", "F-store", "C-lw", "C-ld", "C-fld", "C-sw", "C-sd", "C-fsd", "lr", "amo"]);
 const SAFE_CSRS = ["fcsr", "fflags", "frm", "sscratch", "stval", "scause", "mtval", "mcause", "satp"] as const;
 
-const EDGES = [0n, 1n, 2n, 0x7fn, 0x80n, 0x7fffn, 0x8000n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 1n << 32n, 0x7fff_ffff_ffff_ffffn, 1n << 63n, (1n << 64n) - 1n];
-const FLOAT_EDGES = [0n, 1n << 63n, 0x3ff0_0000_0000_0000n, 0x7ff0_0000_0000_0000n, 0x7ff8_0000_0000_0000n, 0xffff_ffff_3f80_0000n, 0xffff_ffff_7fc0_0000n, 0xffff_ffff_0000_0001n];
+const EDGES = [
+  0n,
+  1n,
+  2n,
+  0x7fn,
+  0x80n,
+  0x7fffn,
+  0x8000n,
+  0x7fff_ffffn,
+  0x8000_0000n,
+  0xffff_ffffn,
+  1n << 32n,
+  0x7fff_ffff_ffff_ffffn,
+  1n << 63n,
+  (1n << 64n) - 1n,
+];
+const FLOAT_EDGES = [
+  0n,
+  1n << 63n,
+  0x3ff0_0000_0000_0000n,
+  0x7ff0_0000_0000_0000n,
+  0x7ff8_0000_0000_0000n,
+  0xffff_ffff_3f80_0000n,
+  0xffff_ffff_7fc0_0000n,
+  0xffff_ffff_0000_0001n,
+];
 
 function value(random: Random, edges: readonly bigint[]): bigint {
   if (random.chance(50)) return random.pick(edges);

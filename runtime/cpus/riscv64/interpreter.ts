@@ -242,6 +242,7 @@ function emitOperation(body: Body, operation: Operation, labels: Labels): void {
       return;
     case "breakpoint":
       writeCell(w, options, OP.i64_store, CELL.pc, () => emitPc(w, CUR));
+      writeCell(w, options, OP.i32_store, CELL.budget, () => w.localGet(BUDGET));
       w.localGet(CUR);
       w.call(DOORS.indexOf("breakpoint"));
       w.localTee(OPERATION);

@@ -269,7 +269,7 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
     breakpoint(entry) {
       const hart = activeHart();
       const pc = registers.pc(hart.index);
-      const executed = hart.executed + granted - registers.budget();
+      const executed = hart.executed + granted - registers.budget() - 1;
       if (ignoresBreakpoints || executed === before[hart.index] || !breakpoints.has(pc)) return code.operationUnder(entry);
       stop ??= { kind: "breakpoint", cpu: hart.index, pc };
       return -1;
