@@ -220,6 +220,8 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
     const hart = activeHart();
     if (stop !== null || hart.run !== "running" || machine.exitRequest() !== null || turnLeft <= 0 || nextEvent() <= machine.now()) return false;
     takeInterrupt(hart);
+    // What this hart did may wake others, which then share the time with it.
+    wakeHarts();
     return grant();
   }
 
@@ -269,6 +271,7 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
     breakpoint(entry) {
       const hart = activeHart();
       const pc = registers.pc(hart.index);
+      // The budget has been charged for the instruction already.
       const executed = hart.executed + granted - registers.budget() - 1;
       if (ignoresBreakpoints || executed === before[hart.index] || !breakpoints.has(pc)) return code.operationUnder(entry);
       stop ??= { kind: "breakpoint", cpu: hart.index, pc };
@@ -299,9 +302,13 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
     registers.setTlb(access.cachesFor(hart));
   }
 
+  function wakeHarts(): void {
+    for (const hart of harts) if (hart.run === "waiting" && hasWakeup(hart, csrs)) hart.run = "running";
+  }
+
   /** The hart that runs now, or null if all wait. */
   function chooseHart(): Hart | null {
-    for (const hart of harts) if (hart.run === "waiting" && hasWakeup(hart, csrs)) hart.run = "running";
+    wakeHarts();
     const active = activeHart();
     if (active.run === "running" && turnLeft > 0) return active;
     for (let n = 1; n <= cpuCount; n++) {

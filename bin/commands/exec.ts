@@ -1,0 +1,254 @@
+// `guestspec exec IMAGE`: boots any program on the embedded machine, with the console on the terminal. Checks the command line, reads the
+// files, and then only lends the host to runtime/exec: terminal, clock, signals. What the guest prints goes to standard output and
+// everything of ours to standard error, so that a guest's output can be piped.
+
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { nearestName } from "../../grammar/nearest-name.ts";
+import type { MachineDescription } from "../../machines/description.ts";
+import { describeAddress, describeCpus, describeInstruction } from "../../runtime/exec/describe-guest.ts";
+import { createGuest, type Guest } from "../../runtime/exec/guest.ts";
+import { EMBEDDED_TARGETS, type EmbeddedTarget } from "../../runtime/exec/processors.ts";
+import { runGuest, type ConsoleHost, type GuestEnd } from "../../runtime/exec/run-guest.ts";
+import type { NamedProgram } from "../../runtime/machine/boot.ts";
+import { readProgram, type ProgramSymbol } from "../../runtime/machine/read-program.ts";
+import { CommandError, describeHostError, usageError } from "../errors.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { Io } from "../io.ts";
+import { loadMachineDescription } from "../load-specs.ts";
+import type { ParsedOptions } from "../options.ts";
+
+const DEFAULT_MACHINE = "riscv-virt";
+
+function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new CommandError(EXIT.environment, `cannot read ${path}: ${describeHostError(error)}`);
+  }
+}
+
+function readNamedProgram(path: string): NamedProgram {
+  const read = readProgram(readBytes(path));
+  if (!read.ok) throw usageError(`${path} is ${read.problem}`);
+  return { name: path, program: read.program };
+}
+
+function readCount(options: ParsedOptions, name: string, least: number, most: number): number | null {
+  const text = options.value(name);
+  if (text === null) return null;
+  const value = Number(text.replaceAll(/(?<=\d)[,_](?=\d)/g, ""));
+  if (!Number.isSafeInteger(value) || value < least || value > most) throw usageError(`\`--${name}\` takes a number from ${least} to ${most}, not \`${text}\``);
+  return value;
+}
+
+function readSeed(text: string | null): bigint {
+  if (text === null) return 0n;
+  if (!/^(0x[0-9a-f]+|\d+)$/i.test(text)) throw usageError(`\`--seed\` takes a 64-bit number, not \`${text}\``);
+  return BigInt.asUintN(64, BigInt(text));
+}
+
+/** An address as it is written, or that of a symbol. */
+function readPlace(text: string, symbols: readonly ProgramSymbol[]): bigint {
+  if (/^(0x[0-9a-f]+|\d+)$/i.test(text)) return BigInt(text);
+  const symbol = symbols.find(({ name }) => name === text);
+  if (symbol !== undefined) return symbol.address;
+  if (symbols.length === 0) throw usageError(`\`--break ${text}\` names a symbol, and the image has none`, "addresses are written 0x80000000");
+  const nearest = nearestName(
+    text,
+    symbols.map(({ name }) => name),
+  );
+  throw usageError(`the image has no symbol \`${text}\``, nearest === undefined ? null : `did you mean \`${nearest}\`?`);
+}
+
+async function findTarget(machine: MachineDescription): Promise<EmbeddedTarget> {
+  const target = EMBEDDED_TARGETS[machine.target];
+  if (target !== undefined && machine.boot !== null) return target;
+  const { listMachines, loadMachine } = await import("../../machines/load-machine.ts");
+  const able = listMachines().filter((name) => {
+    const loaded = loadMachine(name);
+    return loaded?.ok === true && loaded.machine.boot !== null && EMBEDDED_TARGETS[loaded.machine.target] !== undefined;
+  });
+  const what = machine.target === "bytecode" ? "runs bytecode, which `guestspec run` does" : `has ${machine.target} CPUs, which only QEMU has`;
+  throw usageError(`${machine.name} ${what}`, `machines for programs: ${able.join(", ")}`);
+}
+
+interface Tracer {
+  readonly write: (line: string) => void;
+  readonly flush: () => void;
+  readonly close: () => void;
+}
+
+/** Lines go out in blocks: a trace is millions of them. */
+function openTrace(path: string): Tracer {
+  const block = 0x1_0000;
+  let file: number;
+  try {
+    file = path === "-" ? 2 : openSync(path, "w");
+  } catch (error) {
+    throw new CommandError(EXIT.environment, `cannot write ${path}: ${describeHostError(error)}`);
+  }
+  let waiting = "";
+  const flush = (): void => {
+    const bytes = Buffer.from(waiting);
+    waiting = "";
+    for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
+  };
+  return {
+    write(line) {
+      waiting += `${line}\n`;
+      if (waiting.length >= block) flush();
+    },
+    flush,
+    close() {
+      flush();
+      if (file !== 2) closeSync(file);
+    },
+  };
+}
+
+// As in QEMU's `-nographic`: Ctrl-A begins a command, and twice is itself.
+const ESCAPE = 0x01;
+const QUIT = "x".charCodeAt(0);
+
+interface Terminal extends ConsoleHost {
+  readonly close: () => void;
+  readonly wasInterrupted: () => boolean;
+}
+
+/** Standard input as the far end of the guest's console; raw if it is a terminal, so that Ctrl-C reaches the guest. */
+function openTerminal(): Terminal {
+  const { stdin } = process;
+  const isTerminal = stdin.isTTY;
+  let typed: number[] = [];
+  let isEscaped = false;
+  let isOpen = true;
+  let isStopped = false;
+  let wasInterrupted = false;
+  let wake: (() => void) | null = null;
+
+  function take(byte: number): void {
+    if (isTerminal && isEscaped) {
+      isEscaped = false;
+      if (byte === QUIT) isStopped = true;
+      else if (byte === ESCAPE) typed.push(byte);
+    } else if (isTerminal && byte === ESCAPE) isEscaped = true;
+    else typed.push(byte);
+  }
+  const onData = (bytes: Buffer): void => {
+    bytes.forEach(take);
+    wake?.();
+  };
+  const onEnd = (): void => {
+    isOpen = false;
+    wake?.();
+  };
+  const onSignal = (): void => {
+    isStopped = true;
+    wasInterrupted = true;
+    wake?.();
+  };
+  if (isTerminal) stdin.setRawMode(true);
+  stdin.on("data", onData).on("end", onEnd).on("error", onEnd);
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  return {
+    now: () => performance.now(),
+    wait(ms) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      // Also without a wait the host's events come first.
+      const timer = ms > 0 ? setTimeout(resolve, ms) : setImmediate(resolve);
+      wake = resolve;
+      return promise.finally(() => {
+        wake = null;
+        if (typeof timer === "object" && "hasRef" in timer) clearTimeout(timer as NodeJS.Timeout);
+      });
+    },
+    takeInput() {
+      const bytes = Uint8Array.from(typed);
+      typed = [];
+      return bytes;
+    },
+    hasInput: () => isOpen,
+    isStopped: () => isStopped,
+    wasInterrupted: () => wasInterrupted,
+    close() {
+      if (isTerminal) stdin.setRawMode(false);
+      stdin.off("data", onData).off("end", onEnd).off("error", onEnd).pause();
+      process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+    },
+  };
+}
+
+/** The last lines, and the exit code. */
+function tellEnd(end: GuestEnd, guest: Guest, target: EmbeddedTarget, wasInterrupted: boolean, io: Io): ExitCode {
+  const tell = (text: string, withCpus = true): void => io.err(`guestspec: ${text}\n${withCpus ? `${describeCpus(guest, target)}\n` : ""}`);
+  switch (end.kind) {
+    case "poweroff":
+      if (end.code === 0) return EXIT.ok;
+      tell(`the guest ended with code ${end.code}`, false);
+      return EXIT.testsFailed;
+    case "limit":
+      tell(`stopped after ${guest.processor.instructions().toLocaleString("en-US")} instructions`);
+      return EXIT.ok;
+    case "breakpoint":
+      tell(`cpu${end.cpu} is at ${describeAddress(guest.symbols, end.pc)}`);
+      return EXIT.ok;
+    case "watchpoint":
+      tell(`cpu${end.cpu} ${end.access === "read" ? "read" : "wrote"} ${describeAddress(guest.symbols, end.address)}`);
+      return EXIT.ok;
+    case "idle":
+      tell("every CPU waits, and nothing will wake one");
+      return EXIT.testsFailed;
+    case "stopped":
+      tell("stopped", false);
+      return wasInterrupted ? EXIT.interrupted : EXIT.ok;
+  }
+}
+
+export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
+  const { machine } = await loadMachineDescription(options.value("machine") ?? DEFAULT_MACHINE, null);
+  const target = await findTarget(machine);
+  if (options.has("virtual-time") && options.has("wall-time")) throw usageError("`--virtual-time` and `--wall-time` exclude each other");
+  const [path = ""] = options.positionals;
+  const image = readNamedProgram(path);
+  const firmware = options.value("firmware");
+  const initrd = options.value("initrd");
+  const commandLine = options.value("append");
+  const until = readCount(options, "until", 1, Number.MAX_SAFE_INTEGER);
+  const cpus = readCount(options, "cpus", machine.cpus.min, machine.cpus.max) ?? machine.cpus.default;
+
+  const tracePath = options.value("trace");
+  const disassemble = tracePath === null ? null : await target.loadDisassembler();
+  const tracer = tracePath === null ? null : openTrace(tracePath);
+  const created = createGuest({
+    description: machine,
+    cpus,
+    seed: readSeed(options.value("seed")),
+    createProcessor: await target.load(),
+    boot: {
+      image,
+      ...(firmware === null ? {} : { firmware: readNamedProgram(firmware) }),
+      ...(initrd === null ? {} : { initrd: { name: initrd, bytes: readBytes(initrd) } }),
+      ...(commandLine === null ? {} : { commandLine }),
+      cpuProperties: target.cpuProperties,
+    },
+    output: (bytes) => void process.stdout.write(bytes),
+    ...(tracer === null || disassemble === null ? {} : { trace: (cpu, pc, bits) => tracer.write(describeInstruction(symbols, cpu, pc, disassemble(bits))) }),
+  });
+  if (!created.ok) throw usageError(created.problem);
+  const { guest } = created;
+  const { symbols } = guest;
+  guest.processor.setBreakpoints(options.values("break").map((text) => readPlace(text, symbols)));
+
+  const terminal = openTerminal();
+  const isWallTime = options.has("wall-time") || (!options.has("virtual-time") && process.stdin.isTTY);
+  if (process.stdin.isTTY) io.err("guestspec: Ctrl-A x ends the machine\n");
+  try {
+    const end = await runGuest(guest, { time: isWallTime ? "wall" : "virtual", instructions: until ?? Infinity }, terminal);
+    tracer?.flush();
+    return tellEnd(end, guest, target, terminal.wasInterrupted(), io);
+  } finally {
+    terminal.close();
+    tracer?.close();
+    guest.dispose();
+  }
+}

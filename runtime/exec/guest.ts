@@ -1,0 +1,106 @@
+// A machine that runs programs which we did not make: board, CPUs, what was loaded into it, and the firmware that is built in where the
+// image wants one and the user names none. It can be started again as often as the guest asks for a reset. No host here: `run-guest.ts`
+// paces it and feeds its console, the debugger's stub drives it by the same record.
+
+import type { MachineDescription } from "../../machines/description.ts";
+import { prepareBoot, type BootOptions } from "../machine/boot.ts";
+import { createMachine, type Machine } from "../machine/machine.ts";
+import type { CreateProcessor, Processor, ProcessorHooks, ProcessorLimits, StopReason } from "../machine/processor.ts";
+import type { ProgramSymbol } from "../machine/read-program.ts";
+import { createSbi, type Sbi } from "../machine/sbi.ts";
+
+export interface GuestOptions {
+  readonly description: MachineDescription;
+  readonly cpus: number;
+  readonly seed: bigint;
+  readonly createProcessor: CreateProcessor;
+  readonly boot: Omit<BootOptions, "seed">;
+  /** What the console's device sends. */
+  readonly output: (bytes: Uint8Array) => void;
+  readonly trace?: NonNullable<ProcessorHooks["trace"]>;
+}
+
+/** How a run ended; a reset that the guest asks for is no end. */
+export type GuestStop =
+  | { readonly kind: "poweroff"; readonly code: number }
+  | { readonly kind: "reset" }
+  | Extract<StopReason, { readonly kind: "limit" | "idle" | "request" | "breakpoint" | "watchpoint" }>;
+
+export interface Guest {
+  readonly machine: Machine;
+  readonly processor: Processor;
+  readonly symbols: readonly ProgramSymbol[];
+  /** Whether environment calls of supervisor mode are answered here. */
+  readonly hasBuiltInFirmware: boolean;
+  readonly run: (limits: ProcessorLimits) => GuestStop;
+  readonly step: (cpu: number) => GuestStop | null;
+  /** Power-on, with everything loaded again. */
+  readonly restart: () => void;
+  readonly receive: (bytes: Uint8Array) => void;
+  readonly dispose: () => void;
+}
+
+export type CreateGuest = { readonly ok: true; readonly guest: Guest } | { readonly ok: false; readonly problem: string };
+
+export function createGuest(options: GuestOptions): CreateGuest {
+  const { description, seed } = options;
+  const machine = createMachine(description, {
+    cpus: options.cpus,
+    seed,
+    output: (bytes, device) => {
+      if (device === description.console) options.output(bytes);
+    },
+  });
+  const hasBuiltInFirmware = description.boot?.privilege === "supervisor" && options.boot.firmware === undefined;
+  const sbi: Sbi | null = hasBuiltInFirmware ? createSbi(machine, () => processor) : null;
+  const processor: Processor = options.createProcessor(machine, {
+    ...(sbi === null ? {} : { environmentCall: sbi.call }),
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
+  });
+
+  function load(): ReturnType<typeof prepareBoot> {
+    const prepared = prepareBoot(machine, { ...options.boot, seed });
+    if (!prepared.ok) return prepared;
+    // Firmware starts one CPU, and the image the others.
+    processor.reset(prepared.boot.setups.map((setup, cpu) => (sbi === null ? setup : { ...setup, isStopped: cpu > 0 })));
+    if (sbi !== null) {
+      sbi.reset();
+      for (let cpu = 0; cpu < machine.cpuCount; cpu++) sbi.prepareCpu(cpu);
+    }
+    return prepared;
+  }
+
+  function toStop(reason: StopReason): GuestStop {
+    if (reason.kind === "exit") return reason.exit.kind === "reset" ? { kind: "reset" } : { kind: "poweroff", code: reason.exit.code };
+    if (reason.kind !== "request") return reason;
+    const request = sbi?.takeRequest() ?? null;
+    if (request === null) return reason;
+    return request.kind === "reset" ? { kind: "reset" } : { kind: "poweroff", code: request.isFailure ? 1 : 0 };
+  }
+
+  const loaded = load();
+  if (!loaded.ok) {
+    machine.dispose();
+    return loaded;
+  }
+  return {
+    ok: true,
+    guest: {
+      machine,
+      processor,
+      symbols: loaded.boot.symbols,
+      hasBuiltInFirmware,
+      run: (limits) => toStop(processor.run(limits)),
+      step(cpu) {
+        const reason = processor.step(cpu);
+        return reason === null ? null : toStop(reason);
+      },
+      restart() {
+        const again = load();
+        if (!again.ok) throw new Error(`what was loaded once does not load again: ${again.problem}`);
+      },
+      receive: (bytes) => machine.receive(description.console, bytes),
+      dispose: () => machine.dispose(),
+    },
+  };
+}

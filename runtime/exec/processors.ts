@@ -1,0 +1,29 @@
+// The instruction sets whose machine code runs in process, and what their CPUs are in a device tree. A target that comes later is a row.
+
+import type { TreeValue } from "../machine/flattened-tree.ts";
+import type { CreateProcessor } from "../machine/processor.ts";
+
+export interface EmbeddedTarget {
+  readonly load: () => Promise<CreateProcessor>;
+  readonly cpuProperties: Readonly<Record<string, TreeValue>>;
+  /** One instruction as text, for traces: `bits` are 16 or 32. */
+  readonly loadDisassembler: () => Promise<(bits: number) => string>;
+  /** Registers of a CPU as people look at them, in this order. */
+  readonly registers: readonly string[];
+  readonly controlRegisters: readonly string[];
+}
+
+const X_REGISTERS = "ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6".split(" ");
+
+export const EMBEDDED_TARGETS: Readonly<Record<string, EmbeddedTarget>> = {
+  riscv64: {
+    load: async () => (await import("../cpus/riscv64/processor.ts")).createRiscv64,
+    cpuProperties: {
+      "riscv,isa": "rv64imafdc_zicsr_zifencei_zihintpause_zicond_zba_zbb_zbs_sstc_svadu_svinval",
+      "mmu-type": "riscv,sv57",
+    },
+    loadDisassembler: async () => (await import("../../isa/riscv64/disassemble.ts")).disassembleWord,
+    registers: X_REGISTERS,
+    controlRegisters: "mstatus mepc mcause mtval sstatus sepc scause stval satp".split(" "),
+  },
+};

@@ -1,0 +1,131 @@
+// `guestspec exec` as users start it: our own images in machine mode and under both kinds of firmware, OpenSBI to its banner, traces,
+// breakpoints, piped input, and what it says to mistakes. OpenSBI is Debian's package; without it those tests say so.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { assemble, formatProblem } from "../../isa/riscv64/assemble.ts";
+import { root } from "../../tools/project.mjs";
+import { runTool, toolCommand, type Outcome } from "../cli/transcripts.ts";
+
+const OPENSBI = "/usr/lib/riscv64-linux-gnu/opensbi/generic";
+const skip = existsSync(OPENSBI) ? false : `there is no ${OPENSBI} (Debian package opensbi)`;
+
+let folder = "";
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "guestspec-exec-"));
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+async function exec(args: readonly string[], input = ""): Promise<Outcome> {
+  const { words, cwd, env } = toolCommand(["exec", ...args], { cwd: folder });
+  const child = spawn(process.execPath, words, { cwd, env, stdio: ["pipe", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+  child.stdin.end(input);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  return { code, stdout, stderr };
+}
+
+function program(name: string, text: string): string {
+  const assembly = assemble(text, { origin: 0x8000_0000n });
+  if (!assembly.ok) assert.fail(assembly.problems.map(formatProblem).join("\n"));
+  const path = join(folder, name);
+  writeFileSync(path, assembly.bytes);
+  return path;
+}
+
+const POWER_OFF = (code: number): string => `li t0, 0x100000\nli t1, ${code === 0 ? 0x5555 : (code << 16) | 0x3333}\nsw t1, (t0)\nj .`;
+
+/** Reads bytes of the console and writes them back, each one up, until a newline. */
+const ECHO = `
+  li t0, 0x10000000
+wait: lbu t1, 5(t0)
+  andi t1, t1, 1
+  beqz t1, wait
+  lbu t1, (t0)
+  li t2, 10
+  beq t1, t2, done
+  addi t1, t1, 1
+  sb t1, (t0)
+  j wait
+done:
+${POWER_OFF(0)}`;
+
+test("what is typed reaches the guest, what it says standard output", async () => {
+  assert.deepEqual(await exec([program("echo", ECHO)], "HAL\n"), { code: 0, stdout: "IBM", stderr: "" });
+});
+
+test("codes of the guest, deadlocks and limits are told", async () => {
+  assert.deepEqual(await exec([program("fails", POWER_OFF(3))]), { code: 1, stdout: "", stderr: "guestspec: the guest ended with code 3\n" });
+  const idle = await exec([program("idle", "wfi\nj .")]);
+  assert.equal(idle.code, 1);
+  assert.match(idle.stderr, /^guestspec: every CPU waits, and nothing will wake one\ncpu0: 0x80000004, machine mode, 1 instructions, waits for an interrupt\n/);
+  const limited = await exec([program("busy", "li a0, 5\nj ."), "--until", "1000", "--cpus", "2"]);
+  assert.equal(limited.code, 0);
+  assert.match(limited.stderr, /^guestspec: stopped after 1,000 instructions\ncpu0: 0x8000000[04], machine mode, \d+ instructions\n[^]*\ncpu1: /);
+  assert.match(limited.stderr, /a0 {6}0{15}5/);
+});
+
+test("a trace has every instruction, on standard error or in a file; a breakpoint stops in front of its own", async () => {
+  const path = program("traced", `nop\nli a0, 7\n${POWER_OFF(0)}`);
+  const traced = await exec([path, "--trace"]);
+  const lines = traced.stderr.split("\n");
+  assert.deepEqual(lines.slice(0, 2), ["cpu0 0x80000000: addi zero, zero, 0", "cpu0 0x80000004: addi a0, zero, 7"]);
+  const file = join(folder, "trace");
+  await exec([path, `--trace=${file}`]);
+  assert.equal(readFileSync(file, "utf8"), traced.stderr);
+  const stopped = await exec([path, "--break", "0x80000004"]);
+  assert.equal(stopped.code, 0);
+  assert.match(stopped.stderr, /^guestspec: cpu0 is at 0x80000004\n/);
+  assert.match(stopped.stderr, /a0 {6}0{16}/);
+});
+
+test("our own images run in machine mode, in supervisor mode, and over OpenSBI", async () => {
+  const build = (machine: string, out: string) => runTool(["build", join(root, "specs/kunit/add.gspec"), "--machine", machine, "-o", out], { cwd: folder });
+  for (const machine of ["riscv-virt", "riscv-virt-sbi"]) {
+    const built = await build(machine, machine);
+    assert.equal(built.code, 0, built.stderr);
+    const path = /\S+add\.riscv64(?=\s)/.exec(`${built.stdout} `)?.[0] ?? assert.fail(built.stdout);
+    const ended = await exec([path, "--machine", machine]);
+    assert.match(ended.stdout, /ok 1 basic\n[^]*\nok 1 add\n/, ended.stderr);
+    assert.equal(ended.code, 0, ended.stderr);
+    if (machine !== "riscv-virt-sbi" || skip !== false) continue;
+    const over = await exec([path, "--firmware", `${OPENSBI}/fw_dynamic.elf`]);
+    assert.match(over.stdout, /OpenSBI v[^]*\nok 1 add\n/, over.stderr);
+  }
+});
+
+test("OpenSBI boots to its banner, as an ELF file and as raw bytes", { skip }, async () => {
+  for (const file of ["fw_jump.elf", "fw_jump.bin"]) {
+    const { stdout, stderr } = await exec([`${OPENSBI}/${file}`, "--until", "40000000"]);
+    assert.match(stdout, /Platform Name +: riscv-virtio,qemu\r?\n[^]*Platform Console Device +: uart8250\r?\n[^]*Boot HART MEDELEG/, stderr);
+  }
+});
+
+test("mistakes are told in words", async () => {
+  const path = program("nothing", "j .");
+  const rows: readonly (readonly [readonly string[], RegExp])[] = [
+    [[join(folder, "absent")], /cannot read .*absent: no such file or directory/],
+    [["/bin/sh"], /ELF file for another CPU: machine \d+, RISC-V is 243/],
+    [[path, "--machine", "x86-pc"], /x86-pc has x86_64 CPUs, which only QEMU has\n.*machines for programs: riscv-virt, riscv-virt-sbi/],
+    [[path, "--machine", "bytecode-virt"], /bytecode-virt runs bytecode, which `guestspec run` does/],
+    [[path, "--break", "main"], /`--break main` names a symbol, and the image has none/],
+    [[path, "--cpus", "9"], /`--cpus` takes a number from 1 to 8, not `9`/],
+    [[path, "--until", "soon"], /`--until` takes a number from 1 to/],
+    [[path, "--virtual-time", "--wall-time"], /exclude each other/],
+  ];
+  for (const [args, expected] of rows) {
+    const { code, stderr } = await exec(args);
+    assert.match(stderr, expected);
+    assert.ok(code === 2 || code === 75, `${code}: ${stderr}`);
+  }
+});
