@@ -1,6 +1,7 @@
 // The compiler as one readable function: read and check a program, then lower each suite to an image. Diagnostics are values; an
 // image exists only when nothing in the program is wrong.
 
+import type { CoverageNotes } from "./lower/coverage-notes.ts";
 import { readdirSync } from "node:fs";
 import { parseYamlFile } from "../grammar/yaml/read-yaml-spec.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
@@ -33,6 +34,8 @@ export interface CompileOptions {
   readonly native?: NativeFacts;
   /** For those who compile the same files for several machines: an empty map, given to each compilation. */
   readonly parsed?: ParsedFiles;
+  /** Filled for coverage; absent: nothing is noted. */
+  readonly notes?: CoverageNotes;
 }
 
 export interface Image {
@@ -111,7 +114,7 @@ export function compile(paths: readonly string[], options: CompileOptions): Comp
   const program = checkProgram(paths, options);
   const diagnostics = [...program.diagnostics];
   if (diagnostics.some((diagnostic) => diagnostic.severity === "error")) return { diagnostics, images: [] };
-  const cache = createLoweringCache();
+  const cache = createLoweringCache(options.notes ?? null);
   const images = program.suites.map(({ module, suite }): Image => {
     const image = lowerImage(program, suite, { target: options.machine.target, machine: options.machine.name, native: options.native ?? null }, cache);
     // A function that another image has was looked at there.

@@ -2,7 +2,7 @@
 // selects. ^C ends after the tests that run now, a second one at once; both still write every report. A third one just exits. What else can
 // go wrong around a run, and what is left then, is told in docs/events.md.
 
-import { isGood, type RunEvent, type RunFinished } from "../../runtime/events.ts";
+import { isGood, type CoverageMeasured, type RunEvent, type RunFinished } from "../../runtime/events.ts";
 import type { EngineOptions } from "../../runtime/engines/embedded.ts";
 import { engineHost } from "../../runtime/engines/host.ts";
 import type { Comparison } from "../../runtime/reporters/compare.ts";
@@ -12,7 +12,9 @@ import { makePlan, type PlannedCase } from "../../runtime/runner/plan.ts";
 import { startRun, type OutsideRequest, type RunHandle, type RunSummary } from "../../runtime/runner/runner.ts";
 import { isCommandError, usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { Coverage } from "../coverage.ts";
 import type { Io } from "../io.ts";
+import type { LoadedImage } from "../load-specs.ts";
 import { leaveWord } from "../last-words.ts";
 import type { RunTarget } from "../load-targets.ts";
 import { duration, wholeNumber, type ParsedOptions } from "../options.ts";
@@ -116,6 +118,7 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
 
   const logs = options.values("with-ktap");
   const foreign = logs.length === 0 ? null : await (await import("../with-ktap.ts")).readForeignResults(logs, options.has("lenient"));
+  const coverage = options.has("coverage") ? await openRunCoverage(options, images) : null;
   const reporters = await openReporters(options, io, actions);
   const comparison = options.has("compare") ? (await import("../../runtime/reporters/compare.ts")).createComparison() : null;
   // They stay to the end: a second ^C while reports are written must not end the process by the signal, without our status.
@@ -133,6 +136,7 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
     setTimeout(interrupt, RUN_TIMEOUT_GRACE_MS).unref();
   }
 
+  let measured: CoverageMeasured | null = null;
   /** Events of a round that nobody wants to read about unless it fails. */
   let held: RunEvent[] | null = null;
 
@@ -141,6 +145,7 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
   let recorded: RunEvent[] = [];
 
   function emit(event: RunEvent): void {
+    if (event.type === "run-finished" && coverage !== null) tell((measured = coverage.total()));
     if (event.type === "run-started") recorded = [];
     if (recordWhen !== "never" && event.type !== "test-running" && event.type !== "test-status") recorded.push(event);
     observe?.(event);
@@ -149,9 +154,13 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
       if (!isGood(event.verdict)) failed.add(event.id);
       comparison?.add(event);
     }
-    for (const each of foreign?.join(event) ?? [event])
-      if (held !== null) held.push(each);
-      else reporters.handle(each);
+    for (const each of foreign?.join(event) ?? [event]) tell(each);
+    if (event.type === "test-finished" && coverage !== null) tell(coverage.takeTest(event.id));
+  }
+
+  function tell(event: RunEvent): void {
+    if (held !== null) held.push(event);
+    else reporters.handle(event);
   }
 
   function tellHeld(): void {
@@ -180,9 +189,10 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
           outside,
           plan: makePlan(images, cases, options.has("shuffle") ? current.seed : null, narrowed.rank === null ? {} : { rank: narrowed.rank }),
           deselected: universe.length - cases.length,
-          engine: current,
-          host: engineHost,
-          jobs,
+          // Coverage counts instructions, which the interpreter does, in the thread that reads the counts.
+          engine: coverage === null ? current : { ...current, executor: "interpreter" },
+          host: coverage === null ? engineHost : { ...engineHost, interpreter: coverage.factory },
+          jobs: coverage === null ? jobs : 1,
           failFast,
           attempts: repeat,
           ...(times === null ? {} : { expectedMs: times.expectedMs }),
@@ -215,6 +225,7 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
   const exitCode = finished.interrupted ? EXIT.interrupted : (reporters.fault ?? Object.values(EXIT).find((code) => code === told) ?? EXIT.internal);
   if (recordWhen === "always" || (recordWhen === "failed" && RECORDED.has(exitCode))) await keepRun(exitCode);
   if (exitCode === EXIT.ok && comparison !== null && comparison.differences() > 0) return EXIT.testsFailed;
+  if (measured !== null && (await isBelow(options, measured, io)) && exitCode === EXIT.ok) return EXIT.testsFailed;
   return exitCode;
 
   async function keepRun(code: ExitCode): Promise<void> {
@@ -259,6 +270,19 @@ function tellOutstanding(outstanding: readonly string[], io: Io): void {
   if (first === undefined) return;
   const what = others.length === 0 ? `${first} has` : `${first} and ${others.length} more have`;
   io.err(`${what} still to run again: guestspec run --last-failed\n`);
+}
+
+async function openRunCoverage(options: ParsedOptions, images: readonly LoadedImage[]): Promise<Coverage> {
+  const { openCoverage, readCoverageLimits } = await import("../coverage.ts");
+  readCoverageLimits(options);
+  return openCoverage(images);
+}
+
+async function isBelow(options: ParsedOptions, measured: CoverageMeasured, io: Io): Promise<boolean> {
+  const { describeShortfall } = await import("../coverage.ts");
+  const lines = describeShortfall(options, measured);
+  for (const line of lines) io.err(`${line}\n`);
+  return lines.length > 0;
 }
 
 /** Only what the run needs is loaded. */

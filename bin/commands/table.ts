@@ -68,7 +68,7 @@ const REPORTER: OptionRow = {
   short: "r",
   value: "NAME[=FILE]",
   multiple: true,
-  help: "human, tui, ktap, ktap-kernel, ktap2, tap14, tap13, raw, junit, ctrf, ndjson, trace, github; to standard output or a file",
+  help: "human, tui, ktap, ktap-kernel, ktap2, tap14, tap13, raw, junit, lcov, ctrf, ndjson, trace, github; to standard output or a file",
 };
 /** Less than all, of the human reporter. */
 const SHOW: readonly OptionRow[] = [
@@ -112,6 +112,12 @@ export const RUN_OPTIONS: readonly OptionRow[] = [
   { name: "with-ktap", value: "FILE", multiple: true, help: "results of another tool, a log with KTAP or TAP, as suites of this run" },
   { name: "lenient", help: "with-ktap: what a log does against its format is told and does not fail" },
   { name: "run-timeout", value: "DURATION", help: "wall time of the whole run; then it is interrupted, with exit status 130" },
+  {
+    name: "coverage",
+    value: "MIN",
+    implied: "lines:0",
+    help: "measure what is executed of the specs on the embedded machine; less than e.g. lines:90,branches:80,registers:50 is exit status 1",
+  },
   { name: "max-instructions", value: "N", help: "instruction limit of every test (default 20,000,000, more for a longer @timeout)" },
   { name: "require", value: "CAP", multiple: true, env: "GUESTSPEC_REQUIRE", help: "exit with 6 if a test that needs CAP is skipped; `all`: if any test is" },
   { name: "executor", value: "NAME", choices: ["auto", "interpreter", "wasm"], help: "how guest code is executed; results are the same" },

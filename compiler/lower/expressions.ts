@@ -86,7 +86,9 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
     case "logic": {
       const result = b.temp("i8");
       b.copy("i8", result, lowerScalar(b, expr.left, capture));
-      b.open("if", expr.op === "and" ? result : b.isZero(result));
+      const isOpen = expr.op === "and" ? result : b.isZero(result);
+      b.decide(expr.op, expr.right.span);
+      b.open("if", isOpen);
       b.copy("i8", result, lowerScalar(b, expr.right, capture));
       b.close();
       return [result];
@@ -158,7 +160,9 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
       const types = registersOf(expr.type);
       const result = types.map((type) => b.temp(type));
       const move = (branch: HExpr): void => lowerExpr(b, branch).forEach((register, i) => b.copy(types[i] ?? "addr", result[i] ?? 0, register));
-      b.open("if", lowerScalar(b, expr.condition));
+      const condition = lowerScalar(b, expr.condition);
+      b.decide("if", expr.condition.span);
+      b.open("if", condition);
       move(expr.consequent);
       b.otherwise();
       move(expr.otherwise);

@@ -2,6 +2,7 @@
 // statement ends and are then taken again; locals keep their registers. Labels are levels of open regions, turned into depths
 // at the branch, so that no caller counts nesting.
 
+import { noteDecision, type DecisionKind } from "./coverage-notes.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { BytecodeFunction, Instruction, ScalarType, Signature } from "../../isa/bytecode/module.ts";
 import type { FunctionBody, Local } from "../hir.ts";
@@ -66,6 +67,13 @@ export class FunctionBuilder {
     this.body = body;
     this.span = span;
     this.registers.push(...signature.params);
+  }
+
+  /** What is emitted next decides: it stands at the decision's own place, not at that of what was worked out last. */
+  decide(kind: DecisionKind, span: Span): void {
+    this.span = span;
+    const { notes } = this.module;
+    if (notes !== null) noteDecision(notes, kind, span);
   }
 
   emit(op: string, fields: Emit = {}): void {

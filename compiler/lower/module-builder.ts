@@ -1,6 +1,7 @@
 // The module under construction: functions by need, data symbols by content, source locations, and the sites that the manifest
 // lists. Lowering starts at the image's entry points; whatever they reach gets an index and a place in the queue, nothing else does.
 
+import type { CoverageNotes } from "./coverage-notes.ts";
 import { positionAt, type Position, type Source, type Span } from "../../grammar/source.ts";
 import type { AssemblyBlock, BytecodeFunction, DataLayout, DataSymbol, Module, Relocation, Signature, SourceLocation } from "../../isa/bytecode/module.ts";
 import { BYTECODE_VERSION } from "../../isa/bytecode/module.ts";
@@ -292,6 +293,10 @@ export class ModuleBuilder {
     this.files.push(source);
     this.fileIndices.set(source, this.files.length - 1);
     return this.files.length - 1;
+  }
+
+  get notes(): CoverageNotes | null {
+    return this.cache.notes;
   }
 
   location(span: Span): number {

@@ -1,6 +1,7 @@
 // Where values live, and how they are read and written there: registers, memory of the guest, or registers of a device. Device
 // registers are accessed once, as wide as declared, in the space their block names; a field of one is read whole and cut out.
 
+import { noteRegister } from "./coverage-notes.ts";
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { ScalarType } from "../../isa/bytecode/module.ts";
 import { evaluateInteger } from "../check/constants.ts";
@@ -200,6 +201,8 @@ export function noteSpace(b: FunctionBuilder, local: Local, value: HExpr): void 
 }
 
 export function lowerRegisterAddress(b: FunctionBuilder, expr: RegisterExpr): RegisterAddress {
+  const { notes } = b.module;
+  if (notes !== null) noteRegister(notes, expr);
   const [base, space] = lowerExpr(b, expr.block);
   const known = spaceOf(b, expr.block);
   let address = base ?? 0;

@@ -67,7 +67,9 @@ function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
       lowerExpr(b, statement.expr);
       return;
     case "if": {
-      b.open("if", lowerScalar(b, statement.condition));
+      const condition = lowerScalar(b, statement.condition);
+      b.decide("if", statement.condition.span);
+      b.open("if", condition);
       lowerBlock(b, statement.consequent);
       if (statement.otherwise !== null) {
         b.otherwise();
@@ -81,8 +83,12 @@ function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
       const again = b.open("loop");
       b.statement(() => {
         const condition = evaluateInteger(statement.condition, b.module.layout);
-        if (condition === null) b.branchIf(b.isZero(lowerScalar(b, statement.condition)), done);
-        else if (condition === 0n) b.branch(done);
+        if (condition === null) {
+          const isDone = b.isZero(lowerScalar(b, statement.condition));
+          b.decide("while", statement.condition.span);
+          b.branchIf(isDone, done);
+        }
+        if (condition === 0n) b.branch(done);
       });
       b.loops.push({ breakTo: done, continueTo: again, cleanups: b.cleanups.length });
       lowerBlock(b, statement.body);
@@ -249,7 +255,9 @@ function lowerForRange(b: FunctionBuilder, statement: HStmt & { kind: "for-range
   const done = b.open("block");
   const again = b.open("loop");
   b.statement(() => {
-    b.branchIf(statement.inclusive ? b.binary(`lt_${suffix}`, type, end, counter) : b.binary(`le_${suffix}`, type, end, counter), done);
+    const isDone = b.binary(statement.inclusive ? `lt_${suffix}` : `le_${suffix}`, type, end, counter);
+    b.decide("for", statement.span);
+    b.branchIf(isDone, done);
     writePlace(b, local.type, placeOfLocal(b, local), [counter]);
   });
   lowerRound(b, statement, done, () => {
@@ -278,7 +286,9 @@ function lowerForEach(b: FunctionBuilder, statement: HStmt & { kind: "for-each" 
   const done = b.open("block");
   const again = b.open("loop");
   b.statement(() => {
-    b.branchIf(b.binary("le_u", "addr", count, counter), done);
+    const isDone = b.binary("le_u", "addr", count, counter);
+    b.decide("for", statement.span);
+    b.branchIf(isDone, done);
     writePlace(b, local.type, placeOfLocal(b, local), loadFrom(b, local.type, at, 0));
     if (index !== null) writePlace(b, index.type, placeOfLocal(b, index), [counter]);
   });

@@ -2,6 +2,7 @@
 // function with the numbers that its first image gave to what it names, and the list of what it asked that image for; another
 // image is asked for the same in the same order, so that it comes out as if it had been lowered alone.
 
+import type { CoverageNotes } from "./coverage-notes.ts";
 import type { Position, Source } from "../../grammar/source.ts";
 import { findInstruction, type ImmediateKind } from "../../isa/bytecode/instructions.ts";
 import type { AssemblyBlock, BytecodeFunction, Instruction, Signature } from "../../isa/bytecode/module.ts";
@@ -62,10 +63,12 @@ export interface Origin {
 export interface LoweringCache {
   readonly units: Map<FunctionBody, Unit | null>;
   readonly langItems: Map<string, HFunction>;
+  /** Written while functions are lowered, each once; null: nobody wants them. */
+  readonly notes: CoverageNotes | null;
 }
 
-export function createLoweringCache(): LoweringCache {
-  return { units: new Map(), langItems: new Map() };
+export function createLoweringCache(notes: CoverageNotes | null = null): LoweringCache {
+  return { units: new Map(), langItems: new Map(), notes };
 }
 
 export function addressedFunctions({ body }: BytecodeFunction): readonly number[] {

@@ -1,7 +1,8 @@
 // The reporter for people and logs: a header, a line for each suite when it ends and for each test that did not simply pass (with
 // `-v` for each test), as they come; at the end the failures again in full, where nobody has to scroll for them, then the summary. Who
 // wants less asks for what failed, or for the summary alone.
-import { isGood, type RunEvent, type TestFinished } from "../events.ts";
+import { isGood, type CoverageMeasured, type RunEvent, type TestFinished } from "../events.ts";
+import { describeCoverage } from "./coverage-totals.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, ReporterOptions, Sink } from "./reporter.ts";
 import { formatHeader, formatInfos, formatResult, formatSuite } from "./result-line.ts";
@@ -21,8 +22,12 @@ export function createHumanReporter(sink: Sink, { verbose: isVerbose = false, sh
     return test.verdict === "pass" && warnings.length === 0 ? [] : [...formatResult(test, paint), ...warnings];
   };
 
+  let coverage: CoverageMeasured | null = null;
+
   return {
     handle(event: RunEvent): void {
+      if (event.type === "run-started") coverage = null;
+      if (event.type === "coverage-measured" && event.test === null) coverage = event;
       log.add(event);
       switch (event.type) {
         case "run-started":
@@ -42,6 +47,7 @@ export function createHumanReporter(sink: Sink, { verbose: isVerbose = false, sh
     finish(): void {
       const columns = sink.isTty ? sink.columns : Infinity;
       writeLines(show === "summary" ? log.formatSummary({ paint }) : log.formatEnd({ paint, columns, isFull: isVerbose }));
+      if (coverage !== null) writeLines([`         coverage: ${describeCoverage(coverage)}`]);
     },
   };
 }

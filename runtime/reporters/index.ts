@@ -72,6 +72,11 @@ const REPORTERS: readonly ReporterEntry[] = [
     create: async (sink) => (await import("./junit.ts")).createJunitReporter(sink),
   },
   {
+    name: "lcov",
+    summary: "coverage of lines and branches, as lcov writes it",
+    create: async (sink) => (await import("./lcov.ts")).createLcovReporter(sink),
+  },
+  {
     name: "ctrf",
     summary: "Common Test Report Format, JSON",
     create: async (sink) => (await import("./ctrf.ts")).createCtrfReporter(sink),

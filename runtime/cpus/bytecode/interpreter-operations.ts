@@ -73,7 +73,7 @@ export function prepareCode(m: Interpreter, prepared: PreparedFunction): void {
   code.push(() => {
     throw new Error(`control reached the end of ${prepared.source.name}: the module was not verified`);
   });
-  prepared.code = code;
+  prepared.code = m.watch === null ? code : m.watch(m.image, prepared.index, code, [...body.map((_, index) => arrive(index + 1)), 0]);
   prepared.start = arrive(0);
 }
 

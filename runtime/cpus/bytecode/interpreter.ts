@@ -16,12 +16,15 @@ import {
   type RunLimits,
   type TrapRecord,
 } from "../../machine/cpu-contract.ts";
-import { Cpu, HIGH, LOW, type FrameKind, type PreparedFunction } from "./interpreter-cpu.ts";
+import { Cpu, HIGH, LOW, type FrameKind, type Operation, type PreparedFunction } from "./interpreter-cpu.ts";
 import { prepareCode } from "./interpreter-operations.ts";
 
 /** Length of a turn by the two low bits of the scheduler's number. */
 const TURN_MASKS = [7, 63, 255, 1023] as const;
 const NO_RESULTS: readonly number[] = [];
+
+/** What is to run instead of a function's instructions, of which it is made; `next[i]` is what follows instruction i without a branch. */
+export type CodeWatch = (image: LoadedImage, functionIndex: number, code: readonly Operation[], next: readonly number[]) => readonly Operation[];
 
 export interface TrapDetails {
   readonly address?: bigint;
@@ -53,7 +56,11 @@ export class Interpreter implements Executor {
   private readonly trapVector: PreparedFunction | null;
   private readonly interruptVector: PreparedFunction | null;
 
-  constructor(image: LoadedImage, machine: MachineCore) {
+  /** Sees each function before it runs for the first time; null: nobody looks. */
+  readonly watch: CodeWatch | null;
+
+  constructor(image: LoadedImage, machine: MachineCore, watch: CodeWatch | null = null) {
+    this.watch = watch;
     const { memory } = machine;
     if (memory.base + BigInt(memory.size) >= 1n << 53n) throw new RangeError("the interpreter wants RAM below 2^53");
     this.image = image;
@@ -452,6 +459,11 @@ export class Interpreter implements Executor {
 /** `(addr) -> ()`: what `guard` and `cpu_start` call. */
 export function isThreadFunction(signature: Signature): boolean {
   return signature.params.length === 1 && signature.params[0] === "addr" && signature.results.length === 0;
+}
+
+/** For those who watch every instruction, as coverage does: the same interpreter, its code wrapped. */
+export function watchedInterpreterFactory(watch: CodeWatch): ExecutorFactory {
+  return { name: "interpreter", create: (image, machine) => new Interpreter(image, machine, watch) };
 }
 
 export const interpreterFactory: ExecutorFactory = {
