@@ -191,12 +191,13 @@ export async function openCoverage(given: readonly LoadedImage[]): Promise<Cover
       compile([...new Set(own.map(({ path }) => path))], { machine: first.machine, readFile: readText, libDirectory: LIB_FOLDER, ...words, notes });
   }
   const counts = createCodeCounts();
+  const modules = images.flatMap(({ module }) => module ?? []);
   const all = createTally();
-  for (const { module } of images) module.functions.forEach((_, index) => countFunction(module, index, notes, null, all));
+  for (const module of modules) module.functions.forEach((_, index) => countFunction(module, index, notes, null, all));
 
   function take(): Tally {
     const tally = createTally();
-    for (const { module } of images) for (const taken of counts.take(module)) countFunction(module, taken.function, notes, taken, tally);
+    for (const module of modules) for (const taken of counts.take(module)) countFunction(module, taken.function, notes, taken, tally);
     addTally(all, tally);
     return tally;
   }
