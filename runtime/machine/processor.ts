@@ -77,7 +77,7 @@ export type EnvironmentCall =
 export interface ProcessorHooks {
   /** A built-in firmware: takes the environment calls of supervisor mode, before the CPU traps. */
   readonly environmentCall?: (cpu: number) => EnvironmentCall;
-  /** Before each instruction, which then runs about fifty times slower. `bits` are 16 or 32. */
+  /** Before each instruction, which then runs some hundred times slower. `bits` are 16 or 32. */
   readonly trace?: (cpu: number, pc: bigint, bits: number) => void;
 }
 

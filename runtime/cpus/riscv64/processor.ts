@@ -1,6 +1,7 @@
 // The riscv64 CPUs of a machine: joins registers, caches, interpreter and cold path, and decides who runs for how long. The interpreter
 // gets a budget of instructions: up to the next event, the end of the hart's turn, the caller's limit. What it leaves of it becomes guest
-// time whenever somebody looks (`sync`); what happens on the cold path may make the budget another one (`settle`).
+// time whenever somebody looks (`sync`); what happens on the cold path may make the budget another one (`settle`). A run with a trace
+// executes everything on the cold path: the same instructions from the same description without generated code, which tests compare.
 // RV64IMAFDC, Zicsr, Zifencei, Zba, Zbb, Zbs, Zicond, Zihintpause, Sstc, Svinval, Svadu; M, S and U modes. Left out: the hypervisor
 // extension, debug triggers, Zbc, Zicbom and Zicboz, Zawrs, performance counters besides cycle and instret.
 
@@ -180,6 +181,8 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
     modeChanged,
     wait(hart) {
       hart.run = "waiting";
+      // Firmware may wait in a loop with an interrupt pending that it never takes.
+      if (hasOthers()) turnLeft = 0;
     },
     yieldTurn() {
       if (hasOthers()) turnLeft = 0;
@@ -214,6 +217,34 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
 
   const secondHalf = (hart: Hart): number => access.fetchHalf(hart, BigInt.asUintN(64, registers.pc(hart.index) + 2n));
 
+  /** False: the page cannot be executed from, or protection cuts it, and no decoded page of it is kept. */
+  function findPage(hart: Hart): boolean {
+    try {
+      return access.fetchPage(hart, registers.pc(hart.index)) !== null;
+    } catch (thrown) {
+      asTrap(thrown);
+      return false;
+    }
+  }
+
+  /**
+   * One instruction from its bytes, faults of the fetch included. Such a fault counts as an instruction: a handler that cannot be fetched
+   * either must not run for ever.
+   */
+  function executeUncached(hart: Hart): void {
+    registers.setBudget(registers.budget() - 1);
+    sync(1);
+    let low: number;
+    try {
+      low = access.fetchHalf(hart, registers.pc(hart.index));
+    } catch (thrown) {
+      const { cause, value } = asTrap(thrown);
+      takeTrap(hart, cause, false, value);
+      return;
+    }
+    executeOne(hart, low, () => secondHalf(hart));
+  }
+
   /** After an instruction that may have changed anything: false if the interpreter has to return. */
   function settle(): boolean {
     sync(0);
@@ -244,24 +275,9 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
     },
     page() {
       if (registers.budget() === 0) return 0;
-      sync(0);
       const hart = activeHart();
-      let low: number;
-      try {
-        const pc = registers.pc(hart.index);
-        if (access.fetchPage(hart, pc) !== null) return 1;
-        low = access.fetchHalf(hart, pc);
-      } catch (thrown) {
-        // A fetch that faults counts as an instruction: a handler that cannot be fetched either must not run for ever.
-        registers.setBudget(registers.budget() - 1);
-        const { cause, value } = asTrap(thrown);
-        takeTrap(hart, cause, false, value);
-        return settle() ? 1 : 0;
-      }
-      // Protection cuts the page: no decoded page of it is kept.
-      registers.setBudget(registers.budget() - 1);
-      sync(1);
-      executeOne(hart, low, () => secondHalf(hart));
+      if (findPage(hart)) return 1;
+      executeUncached(hart);
       return settle() ? 1 : 0;
     },
     decode(entry) {
@@ -348,8 +364,11 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
   function runHart(hart: Hart): void {
     takeInterrupt(hart);
     if (!grant()) return;
-    if (hooks.trace !== undefined) trace(hart);
-    interpret();
+    if (hooks.trace === undefined) interpret();
+    else {
+      trace(hart);
+      executeUncached(hart);
+    }
     sync(0);
     registers.setBudget(0);
     granted = 0;
