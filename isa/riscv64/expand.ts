@@ -3,6 +3,7 @@
 // written. Expansions: RISC-V Instruction Set Manual Volume I, 20191213, 16.3 to 16.5 and the listings of 16.8.
 
 import type { DecodedInstruction } from "./decode.ts";
+import type { FormatName } from "./formats.ts";
 import type { Mnemonic } from "./instructions.ts";
 
 /** Registers that an instruction does not have are 0. */
@@ -81,13 +82,14 @@ const EXPANSIONS: Readonly<Partial<Record<Mnemonic, Expansion>>> = {
   "c.sdsp": row("sd", 0, SP, "rs2"),
 };
 
+const UPPER: ReadonlySet<FormatName> = new Set<FormatName>(["U", "C-lui"]);
+
 /** Undefined for `c.unimp`, the halfword that is illegal for ever, and for the 32-bit words that begin with it. */
 export function expand({ instruction, operands }: DecodedInstruction): ExpandedInstruction | undefined {
   if (instruction.mnemonic === "c.unimp") return undefined;
   const valueOf = (name: string): number => operands.get(name) ?? 0;
   const written = operands.get("imm") ?? operands.get("shamt") ?? operands.get("target") ?? 0;
-  const isUpper = instruction.operands.some(([, operand]) => operand.kind === "upper");
-  const imm = isUpper ? (written << 12) >> 12 : written;
+  const imm = UPPER.has(instruction.format) ? (written << 12) >> 12 : written;
   const rest = { rs3: valueOf("rs3"), csr: valueOf("csr"), rm: valueOf("rm"), length: instruction.length };
   const expansion = EXPANSIONS[instruction.mnemonic];
   if (expansion === undefined) {

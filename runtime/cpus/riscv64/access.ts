@@ -9,7 +9,7 @@ import type { Watchpoint } from "../../machine/processor.ts";
 import type { CodeCache } from "./code-cache.ts";
 import { MODE, MPP_SHIFT, MSTATUS, type Hart, type Mode } from "./hart.ts";
 import { checkProtection, type Access, type ProtectionAnswer } from "./protection.ts";
-import { NO_PAGE, TLB, TLB_SET_COUNT, TLB_SETS, tlbOffset } from "./state.ts";
+import { EMPTY_BYTE, TLB, TLB_SET_COUNT, TLB_SETS, tlbOffset } from "./state.ts";
 import { translate, type PhysicalMemory } from "./translation.ts";
 
 /** Exception codes (Volume II, table 3.6). */
@@ -150,14 +150,12 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
   }
 
   function clearTags(start: number, entries: number): void {
-    for (let n = 0; n < entries; n++) view.setBigUint64(start + n * TLB.entryBytes, NO_PAGE, true);
+    bytes.fill(EMPTY_BYTE, start, start + entries * TLB.entryBytes);
   }
 
-  function clearSet(hart: number, set: number): void {
+  function clearSets(hart: number, set: number, count: number): void {
     const start = stateOffset + tlbOffset(hart, set);
-    clearTags(start + TLB.read, TLB.entries);
-    clearTags(start + TLB.write, TLB.entries);
-    clearTags(start + TLB.code, TLB.codeEntries);
+    bytes.fill(EMPTY_BYTE, start, start + count * TLB.bytes);
   }
 
   function clearEverywhere(part: number, entries: number): void {
@@ -302,11 +300,11 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
     cachesFor(hart) {
       const set = setOf(hart);
       // What it holds may be of another previous mode.
-      if (set === TLB_SETS.modified) clearSet(hart.index, set);
+      if (set === TLB_SETS.modified) clearSets(hart.index, set, 1);
       return stateOffset + tlbOffset(hart.index, set);
     },
     flush(hart) {
-      for (let set = 0; set < TLB_SET_COUNT; set++) clearSet(hart.index, set);
+      clearSets(hart.index, 0, TLB_SET_COUNT);
     },
     flushWrites: () => clearEverywhere(TLB.write, TLB.entries),
     flushCode: () => clearEverywhere(TLB.code, TLB.codeEntries),

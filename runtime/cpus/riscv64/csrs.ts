@@ -5,7 +5,7 @@
 
 import { csrIsReadOnly, findCsr, type CsrName } from "../../../isa/riscv64/registers.ts";
 import { floatState, FS_SHIFT, MENVCFG, MODE, MPP_SHIFT, MSTATUS, PMP_ENTRIES, type CsrField, type Hart } from "./hart.ts";
-import { isAddressLocked, isLocked } from "./protection.ts";
+import { hasLocks, isAddressLocked, isLocked } from "./protection.ts";
 import { isKnownMode } from "./translation.ts";
 
 /** What the registers need of the CPU around them. */
@@ -226,6 +226,7 @@ function pmpConfig(group: number): Csr {
         const legal = (config & 3) === 2 ? config & 0x9c : config & 0x9f;
         if (!isLocked(hart, first + n)) hart.pmpcfg[first + n] = legal;
       }
+      hart.hasLocks = hasLocks(hart);
       env.flush(hart);
     },
   };

@@ -45,6 +45,8 @@ export interface Hart {
   readonly csr: Record<CsrField, bigint>;
   readonly pmpcfg: Uint8Array;
   readonly pmpaddr: BigUint64Array;
+  /** Some entry binds M-mode too. Follows from pmpcfg. */
+  hasLocks: boolean;
   /** Instructions since reset. */
   executed: number;
   /** mcycle and minstret count from here; while inhibited they stand still at it. */
@@ -84,6 +86,7 @@ export function createHart(index: number): Hart {
     csr: { ...ZERO_CSRS },
     pmpcfg: new Uint8Array(PMP_ENTRIES),
     pmpaddr: new BigUint64Array(PMP_ENTRIES),
+    hasLocks: false,
     executed: 0,
     cycleBase: 0n,
     instretBase: 0n,
@@ -103,6 +106,7 @@ export function resetHart(hart: Hart): void {
   hart.run = "stopped";
   hart.pmpcfg.fill(0);
   hart.pmpaddr.fill(0n);
+  hart.hasLocks = false;
   hart.executed = 0;
   hart.cycleBase = 0n;
   hart.instretBase = 0n;
@@ -119,6 +123,7 @@ export function saveHart(hart: Hart): ProcessorState {
     csr: { ...hart.csr },
     pmpcfg: hart.pmpcfg.slice(),
     pmpaddr: [...hart.pmpaddr],
+    hasLocks: hart.hasLocks,
     executed: hart.executed,
     cycleBase: hart.cycleBase,
     instretBase: hart.instretBase,
@@ -127,7 +132,7 @@ export function saveHart(hart: Hart): ProcessorState {
 
 export function loadHart(hart: Hart, state: ProcessorStateValue | undefined): void {
   const saved = state as ReturnType<typeof saveHart> &
-    Pick<Hart, "mode" | "run" | "csr" | "pmpcfg" | "executed" | "cycleBase" | "instretBase"> & {
+    Pick<Hart, "mode" | "run" | "csr" | "pmpcfg" | "hasLocks" | "executed" | "cycleBase" | "instretBase"> & {
       readonly pmpaddr: readonly bigint[];
     };
   hart.mode = saved.mode;
@@ -135,6 +140,7 @@ export function loadHart(hart: Hart, state: ProcessorStateValue | undefined): vo
   Object.assign(hart.csr, saved.csr);
   hart.pmpcfg.set(saved.pmpcfg);
   hart.pmpaddr.set(saved.pmpaddr);
+  hart.hasLocks = saved.hasLocks;
   hart.executed = saved.executed;
   hart.cycleBase = saved.cycleBase;
   hart.instretBase = saved.instretBase;

@@ -257,7 +257,7 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
   }
 
   function takeInterrupt(hart: Hart): void {
-    if (machine.lines(hart.index) === 0 && hart.csr.mip === 0n && !isTimerDue(hart)) return;
+    if (hart.csr.mie === 0n || (machine.lines(hart.index) === 0 && hart.csr.mip === 0n && !isTimerDue(hart))) return;
     const cause = dueInterrupt(hart, csrs);
     if (cause !== null) takeTrap(hart, cause, true, 0n);
   }

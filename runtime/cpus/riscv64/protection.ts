@@ -45,7 +45,7 @@ export interface ProtectionAnswer {
 const ALLOWED: ProtectionAnswer = { isAllowed: true, isWholePage: true };
 
 export function checkProtection(hart: Hart, address: bigint, width: number, access: Access, mode: Mode): ProtectionAnswer {
-  if (mode === MODE.machine && !hart.pmpcfg.some((config) => (config & LOCKED) !== 0)) return ALLOWED;
+  if (mode === MODE.machine && !hart.hasLocks) return ALLOWED;
   const end = address + BigInt(width);
   const pageStart = address & ~(PAGE - 1n);
   const pageEnd = pageStart + PAGE;
@@ -63,6 +63,8 @@ export function checkProtection(hart: Hart, address: bigint, width: number, acce
   }
   return { isAllowed: mode === MODE.machine, isWholePage };
 }
+
+export const hasLocks = (hart: Hart): boolean => hart.pmpcfg.some((config) => (config & LOCKED) !== 0);
 
 export function isLocked(hart: Hart, entry: number): boolean {
   return ((hart.pmpcfg[entry] ?? 0) & LOCKED) !== 0;

@@ -43,8 +43,8 @@ export const TLB = {
   bytes: 0x2400,
 } as const;
 
-/** No page has this tag: its low bits are those of no aligned access. */
-export const NO_PAGE = 0xfffn;
+/** Every byte of an empty entry: no page has all ones as its tag, since the tag of an access has zeros below its page. */
+export const EMPTY_BYTE = 0xff;
 
 /** Sets of caches that a hart has, so that a change of mode empties none: U, S, M with MPRV, M. */
 export const TLB_SETS = { user: 0, supervisor: 1, modified: 2, machine: 3 } as const;
