@@ -68,7 +68,7 @@ const REPORTER: OptionRow = {
   short: "r",
   value: "NAME[=FILE]",
   multiple: true,
-  help: "human, tui, ktap, ktap-kernel, ktap2, tap14, tap13, raw, junit, lcov, ctrf, ndjson, trace, github; to standard output or a file",
+  help: "human, tui, ktap, ktap-kernel, ktap2, tap14, tap13, raw, junit, lcov, ctrf, ndjson, html, trace, github; to standard output or a file",
 };
 /** Less than all, of the human reporter. */
 const SHOW: readonly OptionRow[] = [

@@ -2,6 +2,7 @@
 // summary in Markdown. Escaping as "Workflow commands for GitHub Actions" has it. GitHub shows ten annotations of a kind for a step
 // and 1 MiB of summary, so the summary tells the failures in full up to a limit and says how many it left out.
 import { isGood, type RunEvent, type RunFinished, type RunStarted, type SuiteFinished, type TestFinished } from "../events.ts";
+import { escapeHtml } from "./escape-html.ts";
 import { formatFailures, summariseFailure } from "./failure-block.ts";
 import { paintFor } from "./paint.ts";
 import { countNoun, formatWallTime } from "./quantities.ts";
@@ -25,13 +26,9 @@ function command(name: "error" | "warning", properties: Readonly<Record<string, 
   return `::${name} ${list.join(",")}::${escapeData(message)}\n`;
 }
 
-function escapeHtml(text: string): string {
-  return printable(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-}
-
 /** These have a meaning in running text and in table cells; within an HTML block they have none. */
 export function escapeMarkdown(text: string): string {
-  return escapeHtml(text).replace(/[\\`*_{}[\]#|~]/g, "\\$&");
+  return escapeHtml(printable(text)).replace(/[\\`*_{}[\]#|~]/g, "\\$&");
 }
 
 /** A fence longer than any run of backticks inside. */
@@ -115,7 +112,7 @@ export function createGithubReporter(sink: Sink, summary: { write(text: string):
     let told = 0;
     for (const test of failures) {
       const block = formatFailures(test, { paint, columns: Infinity, isFull: true });
-      const detail = `<details><summary><b>${test.verdict}</b> ${escapeHtml(test.id)}: ${escapeHtml(summariseFailure(test))}</summary>\n\n${codeBlock(block)}\n\n</details>\n\n`;
+      const detail = `<details><summary><b>${test.verdict}</b> ${escapeHtml(printable(test.id))}: ${escapeHtml(summariseFailure(test))}</summary>\n\n${codeBlock(block)}\n\n</details>\n\n`;
       if (text.length + detail.length > SUMMARY_LIMIT) break;
       text += detail;
       told++;

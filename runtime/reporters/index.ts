@@ -87,6 +87,11 @@ const REPORTERS: readonly ReporterEntry[] = [
     create: async (sink) => (await import("./ndjson.ts")).createNdjsonReporter(sink),
   },
   {
+    name: "html",
+    summary: "one page to search, filter and send to somebody",
+    create: async (sink) => (await import("./html.ts")).createHtmlReporter(sink),
+  },
+  {
     name: "trace",
     summary: "wall time of workers, boots and tests, for chrome://tracing and Perfetto",
     create: async (sink) => (await import("./trace.ts")).createTraceReporter(sink),

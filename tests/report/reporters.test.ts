@@ -258,6 +258,32 @@ test("runs before the one that counts are marked in JUnit as Surefire does", asy
   assert.doesNotMatch(caseOf("unchanged"), /<(failure|error|rerun|flaky)/);
 });
 
+// --- HTML
+
+test("the page of HTML holds records by the line, and nothing that could end their element or ask for a file", async () => {
+  const html = await report("html", recordedRun);
+  const [, records = ""] = /<script type="application\/x-ndjson" id="records">\n([^]*?)<\/script>/.exec(html) ?? [];
+  const types = records
+    .trimEnd()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { type: string }).type);
+  const count = (type: string): number => types.filter((each) => each === type).length;
+  const results = recordedRun.filter((event) => event.type === "test-finished");
+  assert.deepEqual([types[0], types.at(-1), count("suite"), count("test")], ["run", "end", 7, results.length]);
+  assert.doesNotMatch(records, /</);
+  assert.doesNotMatch(html, /\b(src|srcset|action)=|href="(?!#)|@import url|url\(/);
+  assert.match(html, /<noscript><pre>[^]*14 failures:[^]*Summary {2}30 tests[^]*<\/pre><\/noscript>\n<\/body>\n<\/html>\n$/);
+});
+
+test("coverage is a part of the page when there is some", async () => {
+  const withCoverage = await report("html", recordedRun);
+  assert.match(withCoverage, /<section id="coverage"[^]*2 of 3[^]*<span class="miss">[^]*return b<\/span>/);
+  assert.match(withCoverage, /never: else/);
+  assert.match(withCoverage, /status\.irq_enable<\/th>.*never touched/);
+  const without = recordedRun.filter(({ type }) => type !== "coverage-measured");
+  assert.doesNotMatch(await report("html", without), /<section id="coverage"/);
+});
+
 // --- Trace
 
 interface Slice {
