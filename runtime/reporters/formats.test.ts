@@ -56,7 +56,8 @@ test("the human reporter names passed tests only with -v, and failures at once a
 
 test("the summary is the end of the human report", async () => {
   const text = await report("human", recordedRun);
-  const [last] = text.trimEnd().split("\n").slice(-1);
+  const [last, coverage] = text.trimEnd().split("\n").slice(-2);
+  assert.match(coverage ?? "", /^ +coverage: lines 2 of 3 \(66\.6 %\), /);
   assert.match(last ?? "", /^ +9 passed, 14 failed \(.*\), 4 skipped, 1 flaky, 2 expected failures, 5 deselected$/);
 });
 

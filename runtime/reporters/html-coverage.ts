@@ -1,19 +1,22 @@
 // The coverage section of the HTML report: what of the sources was executed, and what of the devices' registers was touched. Plain HTML,
 // for there is nothing to search in it that the browser does not find; sources are folded.
 import type { CoveredFile, CoveredRegisters, CoverageMeasured } from "../events.ts";
+import { coverageTotals, percentOf, type Share } from "./coverage-totals.ts";
 import { escapeHtml } from "./escape-html.ts";
 import { countNoun, groupDigits } from "./quantities.ts";
 
 /** A part of a whole in words and as a bar; nothing of nothing is no part. */
-function formatShare(part: number, whole: number): string {
-  if (whole === 0) return '<td class="number">-</td><td></td>';
-  const percent = Math.floor((part / whole) * 100);
+function formatShare(share: Share): string {
+  if (share.of === 0) return '<td class="number">-</td><td></td>';
+  const percent = percentOf(share);
   const bar = `<span class="share" aria-hidden="true"><span style="width:${percent}%"></span></span>`;
-  return `<td class="number">${groupDigits(part)} of ${groupDigits(whole)}</td><td>${bar} ${percent}%</td>`;
+  return `<td class="number">${groupDigits(share.reached)} of ${groupDigits(share.of)}</td><td>${bar} ${percent}%</td>`;
 }
 
-function reached(counts: readonly { readonly hits: number }[]): number {
-  return counts.filter(({ hits }) => hits > 0).length;
+/** Of all files, or of one. */
+function formatShares(files: readonly CoveredFile[]): string {
+  const { lines, branches } = coverageTotals({ type: "coverage-measured", test: null, files, registers: [] });
+  return formatShare(lines) + formatShare(branches);
 }
 
 function formatSource({ source, lines, branches }: CoveredFile): string {
@@ -38,7 +41,7 @@ function formatSource({ source, lines, branches }: CoveredFile): string {
 function formatFile(file: CoveredFile): string {
   const text =
     file.source === null ? "" : `<tr><td colspan="5"><details><summary>${escapeHtml(file.path)}, its lines</summary>${formatSource(file)}</details></td></tr>`;
-  return `<tr><th scope="row">${escapeHtml(file.path)}</th>${formatShare(reached(file.lines), file.lines.length)}${formatShare(reached(file.branches), file.branches.length)}</tr>${text}`;
+  return `<tr><th scope="row">${escapeHtml(file.path)}</th>${formatShares([file])}</tr>${text}`;
 }
 
 interface Touched {
@@ -65,10 +68,8 @@ function formatRegisters({ name, file, line, registers }: CoveredRegisters): str
 }
 
 export function formatCoverage({ files, registers }: CoverageMeasured): string {
-  const lines = files.flatMap((file) => file.lines);
-  const branches = files.flatMap((file) => file.branches);
   const head = `<thead><tr><th scope="col">source</th><th scope="col" class="number">lines</th><th></th><th scope="col" class="number">branches</th><th></th></tr></thead>`;
-  const sum = `<tr><th scope="row">all</th>${formatShare(reached(lines), lines.length)}${formatShare(reached(branches), branches.length)}</tr>`;
+  const sum = `<tr><th scope="row">all</th>${formatShares(files)}</tr>`;
   const sources = `<div class="scroll"><table>${head}\n<tbody>${[sum, ...files.map(formatFile)].join("\n")}</tbody></table></div>\n`;
   return `<section id="coverage" aria-label="Coverage">\n<h2>Coverage</h2>\n${files.length === 0 ? "" : sources}${registers.map(formatRegisters).join("")}</section>\n`;
 }

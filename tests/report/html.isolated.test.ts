@@ -52,7 +52,7 @@ test("the page tells the run: numbers, failures in full, the timeline, coverage;
   assert.equal(await page.evaluate("document.querySelector('.story .red').textContent"), "x");
   assert.equal(await page.evaluate("document.querySelectorAll('.workers canvas').length"), 4);
   const coverage = await page.evaluate<string>("document.getElementById('coverage').innerText");
-  assert.match(coverage, /specs\/alu\.gspec\t2 of 3\s+66%\t1 of 2\s+50%/);
+  assert.match(coverage, /specs\/alu\.gspec\t2 of 3\s+66\.6%\t1 of 2\s+50%/);
   assert.match(coverage, /Edu: 3 of 4 registers and fields touched/);
   assert.deepEqual(page.complaints, []);
   assert.deepEqual(
