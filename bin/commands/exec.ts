@@ -5,6 +5,7 @@
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { nearestName } from "../../grammar/nearest-name.ts";
 import type { MachineDescription } from "../../machines/description.ts";
+import type { GdbOptions } from "../../runtime/debug/gdb-server.ts";
 import { describeAddress, describeCpus, describeInstruction } from "../../runtime/exec/describe-guest.ts";
 import { createGuest, type Guest } from "../../runtime/exec/guest.ts";
 import { EMBEDDED_TARGETS, type EmbeddedTarget } from "../../runtime/exec/processors.ts";
@@ -204,6 +205,17 @@ function tellEnd(end: GuestEnd, guest: Guest, target: EmbeddedTarget, wasInterru
   }
 }
 
+async function debug(guest: Guest, target: EmbeddedTarget, options: Pick<GdbOptions, "port" | "time">, terminal: Terminal, io: Io): Promise<GuestEnd> {
+  const { debugGuest } = await import("../../runtime/debug/gdb-server.ts");
+  const onListening = (port: number): void => io.err(`guestspec: the machine waits for a debugger: target remote localhost:${port}\n`);
+  try {
+    return await debugGuest(guest, { ...options, ...(await target.loadDebugTarget()), onListening }, terminal);
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error)) throw error;
+    throw new CommandError(EXIT.environment, `cannot listen on port ${options.port}: ${describeHostError(error)}`);
+  }
+}
+
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const { machine } = await loadMachineDescription(options.value("machine") ?? DEFAULT_MACHINE, null);
   const target = await findTarget(machine);
@@ -214,6 +226,9 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const initrd = options.value("initrd");
   const commandLine = options.value("append");
   const until = readCount(options, "until", 1, Number.MAX_SAFE_INTEGER);
+  const port = readCount(options, "gdb", 0, 0xffff);
+  if (port !== null && (until !== null || options.values("break").length > 0))
+    throw usageError("with `--gdb` the debugger says where to stop, not `--until` or `--break`");
   const cpus = readCount(options, "cpus", machine.cpus.min, machine.cpus.max) ?? machine.cpus.default;
 
   const tracePath = options.value("trace");
@@ -237,13 +252,15 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (!created.ok) throw usageError(created.problem);
   const { guest } = created;
   const { symbols } = guest;
-  guest.processor.setBreakpoints(options.values("break").map((text) => readPlace(text, symbols)));
+  guest.setBreakpoints(options.values("break").map((text) => readPlace(text, symbols)));
 
   const terminal = openTerminal();
   const isWallTime = options.has("wall-time") || (!options.has("virtual-time") && process.stdin.isTTY);
   if (process.stdin.isTTY) io.err("guestspec: Ctrl-A x ends the machine\n");
   try {
-    const end = await runGuest(guest, { time: isWallTime ? "wall" : "virtual", instructions: until ?? Infinity }, terminal);
+    const time = isWallTime ? "wall" : "virtual";
+    const end =
+      port === null ? await runGuest(guest, { time, instructions: until ?? Infinity }, terminal) : await debug(guest, target, { port, time }, terminal, io);
     tracer?.flush();
     return tellEnd(end, guest, target, terminal.wasInterrupted(), io);
   } finally {

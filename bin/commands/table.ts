@@ -269,6 +269,7 @@ export const COMMANDS: readonly CommandRow[] = [
       { name: "until", value: "N", help: "stop after N instructions and tell where the CPUs are" },
       { name: "break", value: "PLACE", multiple: true, help: "stop in front of an address or a symbol and tell where the CPUs are" },
       { name: "trace", value: "FILE", implied: "-", help: "write every instruction (default: to standard error)" },
+      { name: "gdb", value: "PORT", help: "wait for a debugger on that port of this computer (0: one that is free)" },
       { name: "virtual-time", help: "as fast as it goes: waiting takes no time (default unless standard input is a terminal)" },
       { name: "wall-time", help: "guest time does not run ahead of the clock on the wall" },
     ],

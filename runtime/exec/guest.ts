@@ -32,7 +32,9 @@ export interface Guest {
   readonly symbols: readonly ProgramSymbol[];
   /** Whether environment calls of supervisor mode are answered here. */
   readonly hasBuiltInFirmware: boolean;
+  /** Slices of a run are one run: a breakpoint that a CPU reached with the last instruction of one is told, and told once. */
   readonly run: (limits: ProcessorLimits) => GuestStop;
+  readonly setBreakpoints: (addresses: readonly bigint[]) => void;
   readonly step: (cpu: number) => GuestStop | null;
   /** Power-on, with everything loaded again. */
   readonly restart: () => void;
@@ -78,6 +80,31 @@ export function createGuest(options: GuestOptions): CreateGuest {
     return request.kind === "reset" ? { kind: "reset" } : { kind: "poweroff", code: request.isFailure ? 1 : 0 };
   }
 
+  let breakpoints: ReadonlySet<bigint> = new Set();
+  /** Of each CPU the count of instructions at which a stop was told last: it stands there, and has not come there anew. */
+  const toldAt = new Float64Array(machine.cpuCount);
+
+  /** A CPU that has come to a breakpoint and that nobody was told of: the processor lets it pass when the next run begins. */
+  function findArrival(): GuestStop | null {
+    if (breakpoints.size === 0) return null;
+    for (let cpu = 0; cpu < machine.cpuCount; cpu++) {
+      const executed = processor.instructions(cpu);
+      const pc = processor.readRegister(cpu, "pc");
+      if (executed === toldAt[cpu] || processor.cpuState(cpu) !== "running" || !breakpoints.has(pc)) continue;
+      toldAt[cpu] = executed;
+      return { kind: "breakpoint", cpu, pc };
+    }
+    return null;
+  }
+
+  function run(limits: ProcessorLimits): GuestStop {
+    const arrival = findArrival();
+    if (arrival !== null) return arrival;
+    const stop = toStop(processor.run(limits));
+    if (stop.kind === "breakpoint") toldAt[stop.cpu] = processor.instructions(stop.cpu);
+    return stop.kind === "limit" ? (findArrival() ?? stop) : stop;
+  }
+
   const loaded = load();
   if (!loaded.ok) {
     machine.dispose();
@@ -90,13 +117,19 @@ export function createGuest(options: GuestOptions): CreateGuest {
       processor,
       symbols: loaded.boot.symbols,
       hasBuiltInFirmware,
-      run: (limits) => toStop(processor.run(limits)),
+      run,
+      setBreakpoints(addresses) {
+        breakpoints = new Set(addresses);
+        processor.setBreakpoints(addresses);
+      },
       step(cpu) {
         const reason = processor.step(cpu);
+        toldAt[cpu] = processor.instructions(cpu);
         return reason === null ? null : toStop(reason);
       },
       restart() {
         const again = load();
+        toldAt.fill(0);
         if (!again.ok) throw new Error(`what was loaded once does not load again: ${again.problem}`);
       },
       receive: (bytes) => machine.receive(description.console, bytes),

@@ -1,13 +1,21 @@
 // The instruction sets whose machine code runs in process, and what their CPUs are in a device tree. A target that comes later is a row.
 
+import type { DebugFeature } from "../debug/riscv64-registers.ts";
 import type { TreeValue } from "../machine/flattened-tree.ts";
 import type { CreateProcessor } from "../machine/processor.ts";
+
+/** What a debugger is told of the CPUs. */
+export interface DebugTarget {
+  readonly architecture: string;
+  readonly features: readonly DebugFeature[];
+}
 
 export interface EmbeddedTarget {
   readonly load: () => Promise<CreateProcessor>;
   readonly cpuProperties: Readonly<Record<string, TreeValue>>;
   /** One instruction as text, for traces: `bits` are 16 or 32. */
   readonly loadDisassembler: () => Promise<(bits: number) => string>;
+  readonly loadDebugTarget: () => Promise<DebugTarget>;
   /** Registers of a CPU as people look at them, in this order. */
   readonly registers: readonly string[];
   readonly controlRegisters: readonly string[];
@@ -23,6 +31,11 @@ export const EMBEDDED_TARGETS: Readonly<Record<string, EmbeddedTarget>> = {
       "mmu-type": "riscv,sv57",
     },
     loadDisassembler: async () => (await import("../../isa/riscv64/disassemble.ts")).disassembleWord,
+    async loadDebugTarget() {
+      const { riscv64Features, RISCV64_ARCHITECTURE } = await import("../debug/riscv64-registers.ts");
+      const { hasCsr } = await import("../cpus/riscv64/csrs.ts");
+      return { architecture: RISCV64_ARCHITECTURE, features: riscv64Features(hasCsr) };
+    },
     registers: X_REGISTERS,
     controlRegisters: "mstatus mepc mcause mtval sstatus sepc scause stval satp".split(" "),
   },
