@@ -66,6 +66,11 @@ export function readText(path: string): string | null {
 /** In the working directory; mostly there is none. */
 export const PROJECT_FILE = "guestspec.yaml";
 
+/** Whether it has a key at the top: most projects have no file, and most files few keys, and YAML costs more than this look. */
+export function projectHas(key: string): boolean {
+  return new RegExp(`^${key}\\s*:`, "m").test(readText(PROJECT_FILE) ?? "");
+}
+
 /** What the project adds to the language: its tags and attributes. */
 export async function readProjectWords(): Promise<{ readonly tags: readonly string[]; readonly attributes: readonly string[] }> {
   const text = readText(PROJECT_FILE);

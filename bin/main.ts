@@ -6,7 +6,7 @@ import { CommandError, isCommandError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { processIo, type Io } from "./io.ts";
 import { saveAll } from "./last-words.ts";
-import { PROJECT_FILE, readText } from "./load-specs.ts";
+import { projectHas } from "./load-specs.ts";
 import { parseOptions, type ParsedOptions } from "./options.ts";
 import { toolVersion } from "./version.ts";
 
@@ -26,10 +26,10 @@ function checkPositionals(command: CommandRow, given: number): void {
   throw new CommandError(EXIT.usage, given < least ? "an argument is missing" : "too many arguments", usage);
 }
 
-/** Options of the project, for commands that take profiles. Most projects have no file, and most files no profiles: neither costs YAML. */
+/** Options of the project, for commands that take profiles. */
 async function withProfiles(command: CommandRow, options: ParsedOptions): Promise<ParsedOptions> {
   if (!command.options.some(({ name }) => name === "profile")) return options;
-  if (options.value("profile") === null && !/^profiles\s*:/m.test(readText(PROJECT_FILE) ?? "")) return options;
+  if (options.value("profile") === null && !projectHas("profiles")) return options;
   const { applyProfiles } = await import("./profiles.ts");
   return applyProfiles(options, command.options, RUN_OPTIONS);
 }

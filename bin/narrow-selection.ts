@@ -77,6 +77,17 @@ export async function narrowSelection(
     );
   }
 
+  if (options.has("quarantine-verify")) {
+    const { findQuarantine } = await import("./known-results.ts");
+    const { entryOf } = await import("./quarantine.ts");
+    const quarantine = findQuarantine(options);
+    if (quarantine === null) throw usageError("there is no quarantine to verify", "name its file by --quarantine, or by `quarantine` in guestspec.yaml");
+    narrow(
+      selected.filter((planned) => entryOf(quarantine, planned) !== null),
+      () => `none of ${countNoun(selected.length, "selected test")} is in quarantine`,
+    );
+  }
+
   const wantsHistory = options.has("last-failed") || options.has("failed-first");
   const history: RunHistory = wantsHistory ? readHistory(io) : new Map();
   const isDue = (id: string): boolean => {

@@ -53,6 +53,9 @@ export function readRepeatOptions(options: ParsedOptions): RepeatOptions {
   const retries = wholeNumber(options, "retries", 0) ?? 0;
   const untilFail = options.has("until-fail");
   if (retries > 0 && (untilFail || repeat !== null)) throw usageError("`--retries` hides what `--repeat` and `--until-fail` look for", "give one of them");
+  if (options.has("reuse") && (untilFail || (repeat ?? 1) > 1))
+    throw usageError("`--reuse` runs less, `--repeat` and `--until-fail` run more", "give one of them");
+  if (options.has("reuse") && options.has("coverage")) throw usageError("`--reuse` runs less, `--coverage` measures what runs", "give one of them");
   return {
     repeat: untilFail ? 1 : (repeat ?? 1),
     retries,

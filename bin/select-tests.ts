@@ -13,7 +13,7 @@ import type { ParsedOptions } from "./options.ts";
 import type { RunTarget } from "./load-targets.ts";
 
 /** With one of these less may be selected than words and filters say: narrow-selection.ts. */
-const NARROWING_OPTIONS = ["last-failed", "failed-first", "only-changed", "shard"] as const;
+const NARROWING_OPTIONS = ["quarantine-verify", "last-failed", "failed-first", "only-changed", "shard"] as const;
 
 export interface Selection {
   readonly files: readonly string[];

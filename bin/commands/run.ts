@@ -2,7 +2,7 @@
 // selects. ^C ends after the tests that run now, a second one at once; both still write every report. A third one just exits. What else can
 // go wrong around a run, and what is left then, is told in docs/events.md.
 
-import { isGood, type CoverageMeasured, type RunEvent, type RunFinished } from "../../runtime/events.ts";
+import { isGood, type CoverageMeasured, type RunEvent, type RunFinished, type TestFinished } from "../../runtime/events.ts";
 import type { EngineOptions } from "../../runtime/engines/embedded.ts";
 import { engineHost } from "../../runtime/engines/host.ts";
 import type { Comparison } from "../../runtime/reporters/compare.ts";
@@ -14,12 +14,13 @@ import { isCommandError, usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Coverage } from "../coverage.ts";
 import type { Io } from "../io.ts";
-import type { LoadedImage } from "../load-specs.ts";
 import { leaveWord } from "../last-words.ts";
+import type { KnownRequest, KnownResults } from "../known-results.ts";
+import { projectHas, type LoadedImage } from "../load-specs.ts";
 import type { RunTarget } from "../load-targets.ts";
 import { duration, wholeNumber, type ParsedOptions } from "../options.ts";
 import { openReporters } from "../reporters.ts";
-import { appendHistory, type ResultToRemember } from "../run-history.ts";
+import { appendHistory } from "../run-history.ts";
 import { readEngineOptions, readJobs, readRepeatOptions } from "../run-options.ts";
 import { applyFilter, selectTests } from "../select-tests.ts";
 import { toolVersion } from "../version.ts";
@@ -30,15 +31,20 @@ const RECORDED: ReadonlySet<ExitCode> = new Set([EXIT.testsFailed, EXIT.flaky, E
 /** What decides over the exit code beside the run itself. */
 export interface Judgement {
   readonly flakyFails: boolean;
+  /** Of `--must-run`. */
+  readonly brokenPromises: number;
   /** `--last-failed`: earlier failures that are not part of this run. */
   readonly outstanding: number;
 }
 
-export function exitCodeOf({ counts, interrupted, promisedSkips, isEnvironmentAtFault }: RunSummary, { flakyFails, outstanding }: Judgement): ExitCode {
+export function exitCodeOf(
+  { counts, interrupted, promisedSkips, isEnvironmentAtFault }: RunSummary,
+  { flakyFails, brokenPromises, outstanding }: Judgement,
+): ExitCode {
   if (interrupted) return EXIT.interrupted;
   if (isEnvironmentAtFault) return EXIT.environment;
   if (Object.entries(counts).some(([verdict, count]) => count > 0 && !isGood(verdict as keyof typeof counts))) return EXIT.testsFailed;
-  if (promisedSkips > 0) return EXIT.promisedSkipped;
+  if (promisedSkips > 0 || brokenPromises > 0) return EXIT.promisedSkipped;
   if (flakyFails && counts.flaky > 0) return EXIT.flaky;
   return outstanding > 0 ? EXIT.outstanding : EXIT.ok;
 }
@@ -63,19 +69,20 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
   const failFast = wholeNumber(options, "fail-fast", 1);
   const repeat = readRepeatOptions(options);
   const { targets, images, universe, selected, narrowed } = await selectTests(options, io);
-  const judgement: Judgement = { flakyFails: repeat.flakyFails, outstanding: narrowed.outstanding.length };
+  const judgement: Omit<Judgement, "brokenPromises"> = { flakyFails: repeat.flakyFails, outstanding: narrowed.outstanding.length };
   if (narrowed.whyNothing !== null) {
     io.err(`${narrowed.whyNothing}\n`);
     tellOutstanding(narrowed.outstanding, io);
     return narrowed.outstanding.length > 0 ? EXIT.outstanding : EXIT.ok;
   }
   const outside = await outsideRequest(options, targets);
+  const known = await knownResults({ options, io, images, universe, selected, engine });
   const times = options.has("longest-first") || options.has("times") ? (await import("../expected-times.ts")).openTimes(options, io) : null;
 
   let handle: RunHandle | null = null;
   let interruptions = 0;
   let failed = new Set<string>();
-  const results = new Map<string, ResultToRemember>();
+  const results = new Map<string, TestFinished>();
 
   function interrupt(): void {
     interruptions++;
@@ -187,7 +194,10 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
         {
           images,
           outside,
-          plan: makePlan(images, cases, options.has("shuffle") ? current.seed : null, narrowed.rank === null ? {} : { rank: narrowed.rank }),
+          plan: makePlan(images, cases, options.has("shuffle") ? current.seed : null, {
+            ...(known === null ? {} : { isSettled: (id: string) => known.settled.has(id) }),
+            ...(narrowed.rank === null ? {} : { rank: narrowed.rank }),
+          }),
           deselected: universe.length - cases.length,
           // Coverage counts instructions, which the interpreter does, in the thread that reads the counts.
           engine: coverage === null ? current : { ...current, executor: "interpreter" },
@@ -195,11 +205,12 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
           jobs: coverage === null ? jobs : 1,
           failFast,
           attempts: repeat,
+          ...(known === null ? {} : { settled: known.settled, adjust: known.adjust }),
           ...(times === null ? {} : { expectedMs: times.expectedMs }),
           ...(narrowed.shard === null ? {} : { shard: narrowed.shard }),
           tool: `guestspec ${toolVersion()}`,
           isLive: reporters.isLive,
-          exitCodeOf: (summary) => exitCodeOf(summary, judgement),
+          exitCodeOf: (summary) => exitCodeOf(summary, { ...judgement, brokenPromises: known?.brokenPromises(results).length ?? 0 }),
         },
         emit,
       );
@@ -221,9 +232,13 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
   }
   if (finished === null) throw new Error("nothing has run");
   tellOutstanding(narrowed.outstanding, io);
+  for (const line of known?.brokenPromises(results) ?? []) io.err(`${line}\n`);
+  const review = known?.review(results) ?? null;
+  for (const line of review?.lines ?? []) io.err(`${line}\n`);
   const { exitCode: told } = finished;
   const exitCode = finished.interrupted ? EXIT.interrupted : (reporters.fault ?? Object.values(EXIT).find((code) => code === told) ?? EXIT.internal);
   if (recordWhen === "always" || (recordWhen === "failed" && RECORDED.has(exitCode))) await keepRun(exitCode);
+  if (exitCode === EXIT.ok && review?.isBad === true) return EXIT.testsFailed;
   if (exitCode === EXIT.ok && comparison !== null && comparison.differences() > 0) return EXIT.testsFailed;
   if (measured !== null && (await isBelow(options, measured, io)) && exitCode === EXIT.ok) return EXIT.testsFailed;
   return exitCode;
@@ -242,8 +257,9 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
 
   function rememberRun(): void {
     const notRun = selected.filter(({ id }) => !results.has(id)).map(({ id }) => id);
-    appendHistory([...results.values()], notRun, io);
-    times?.write([...results.values()]);
+    const ran = [...results.values()].filter(({ cached }) => cached !== true);
+    appendHistory(ran, notRun, io);
+    times?.write(ran);
   }
 
   /** What somebody at the terminal has asked for meanwhile. */
@@ -283,6 +299,13 @@ async function isBelow(options: ParsedOptions, measured: CoverageMeasured, io: I
   const lines = describeShortfall(options, measured);
   for (const line of lines) io.err(`${line}\n`);
   return lines.length > 0;
+}
+
+/** Null: nothing is known of any result, as for most runs. */
+async function knownResults(request: KnownRequest): Promise<KnownResults | null> {
+  const { options } = request;
+  const isWanted = ["quarantine", "quarantine-verify", "must-run", "reuse"].some((name) => options.has(name)) || projectHas("quarantine");
+  return isWanted ? (await import("../known-results.ts")).prepareResults(request) : null;
 }
 
 /** Only what the run needs is loaded. */

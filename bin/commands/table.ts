@@ -100,6 +100,10 @@ export const RUN_OPTIONS: readonly OptionRow[] = [
   { name: "until-fail", help: "run again and again, each time with the next seed, until a test fails; with --repeat at most N times" },
   { name: "retries", value: "N", help: "run failed tests up to N more times, but not on the embedded engine, which would only repeat itself" },
   { name: "flaky", value: "HOW", choices: ["pass", "fail"], help: "whether a test that passed in the end is good enough (default pass; with --repeat fail)" },
+  { name: "quarantine", value: "FILE", help: "skip the tests in FILE, each with its reason (default: `quarantine` of guestspec.yaml; none: no file)" },
+  { name: "quarantine-verify", help: "run only what is in quarantine, and fail if some of it passes" },
+  { name: "must-run", help: "exit with 6 if a test that `must-run` of guestspec.yaml promises did not run where it should" },
+  { name: "reuse", help: "take good results of tests that nothing has changed for from earlier runs, marked `cached` (never in CI)" },
   {
     name: "record",
     value: "WHEN",

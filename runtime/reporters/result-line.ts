@@ -64,9 +64,11 @@ export interface RunSummary {
   /** Counted from the tests seen; the same as the run's own counts unless the stream broke off. */
   readonly counts: Readonly<Counts>;
   readonly promisedSkips: number;
+  /** Results of earlier runs. */
+  readonly cached: number;
 }
 
-export function formatSummary({ started, finished, counts, promisedSkips }: RunSummary, paint: Paint): string[] {
+export function formatSummary({ started, finished, counts, promisedSkips, cached }: RunSummary, paint: Paint): string[] {
   const tests = totalOf(counts);
   const suites = started === null || started.suites.length === 0 ? "" : ` in ${countNoun(started.suites.length, "suite")}`;
   const time = finished === null ? "" : `, ${formatWallTime(finished.wallMs)}`;
@@ -79,7 +81,8 @@ export function formatSummary({ started, finished, counts, promisedSkips }: RunS
   else if (notRun > 0) lines.push(`${DETAIL_INDENT}${paint.yellow("stopped early")}: ${countNoun(notRun, "test")} not run`);
   if (promisedSkips > 0)
     lines.push(`${DETAIL_INDENT}${paint.red(`${countNoun(promisedSkips, "promised test")} ${promisedSkips === 1 ? "was" : "were"} skipped`)}`);
+  const reused = cached === 0 ? "" : `, ${groupDigits(cached)} cached`;
   const deselected = started === null || started.deselected === 0 ? "" : `, ${describeDeselected(started.deselected)}`;
-  lines.push(`${DETAIL_INDENT}${describeCounts(counts, paint)}${deselected}`);
+  lines.push(`${DETAIL_INDENT}${describeCounts(counts, paint)}${reused}${deselected}`);
   return lines;
 }

@@ -25,6 +25,7 @@ export function createRunLog(isVerbose: boolean): RunLog {
   let failures: TestFinished[] = [];
   let untold = 0;
   let promisedSkips = 0;
+  let cached = 0;
 
   const addTest = (test: TestFinished): void => {
     counts[test.verdict]++;
@@ -33,6 +34,7 @@ export function createRunLog(isVerbose: boolean): RunLog {
     if (suite === undefined) bySuite.set(key, (suite = createCounts()));
     suite[test.verdict]++;
     if (test.verdict === "skip" && test.promised) promisedSkips++;
+    if (test.cached === true) cached++;
     if (isGood(test.verdict)) return;
     if (isVerbose || failures.length < FAILURES_TOLD) failures.push(test);
     else untold++;
@@ -48,14 +50,15 @@ export function createRunLog(isVerbose: boolean): RunLog {
     return lines;
   };
 
-  const formatOwnSummary = ({ paint }: Pick<FailureBlockOptions, "paint">): string[] => formatSummary({ started, finished, counts, promisedSkips }, paint);
+  const formatOwnSummary = ({ paint }: Pick<FailureBlockOptions, "paint">): string[] =>
+    formatSummary({ started, finished, counts, promisedSkips, cached }, paint);
 
   return {
     formatSummary: formatOwnSummary,
     add(event: RunEvent): void {
       if (event.type === "run-started") {
         // A rerun in the same process starts afresh.
-        [started, finished, counts, bySuite, failures, untold, promisedSkips] = [event, null, createCounts(), new Map(), [], 0, 0];
+        [started, finished, counts, bySuite, failures, untold, promisedSkips, cached] = [event, null, createCounts(), new Map(), [], 0, 0, 0];
       } else if (event.type === "test-finished") addTest(event);
       else if (event.type === "run-finished") finished = event;
     },

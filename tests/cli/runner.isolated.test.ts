@@ -1,0 +1,111 @@
+// Comforts of the runner that need a project of their own: its file, a repository, a terminal that goes away. A process for each command.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { root } from "../../tools/project.mjs";
+import { runTool } from "./transcripts.ts";
+
+function makeProject(context: TestContext, ...files: readonly string[]): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "guestspec-runner-")));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  for (const file of files) cpSync(join(root, "tests", "cli", "project", file), join(folder, file));
+  return folder;
+}
+
+test("profiles give options, and config show says where each comes from", { timeout: 120_000 }, async (context) => {
+  const folder = makeProject(context, "good.gspec");
+  writeFileSync(
+    join(folder, "guestspec.yaml"),
+    "tags: [own]\nprofiles:\n  default: { jobs: 1, verbose: true }\n  ci:\n    verbose: false\n    reporter: [human, junit=out.xml]\n",
+  );
+  const shown = await runTool(["config", "show", "--profile", "ci", "--seed", "7", "--json"], { cwd: folder, env: { GUESTSPEC_JOBS: "3" } });
+  const { options } = JSON.parse(shown.stdout) as { options: readonly { readonly name: string; readonly value: unknown; readonly origin: string }[] };
+  const told = (name: string) => options.find((option) => option.name === name);
+  assert.deepEqual(told("jobs"), { name: "jobs", value: ["3"], origin: "environment, GUESTSPEC_JOBS" });
+  assert.deepEqual(told("seed"), { name: "seed", value: ["7"], origin: "command line" });
+  assert.deepEqual(told("verbose"), { name: "verbose", value: false, origin: "profile ci, guestspec.yaml:5" });
+  assert.deepEqual(told("reporter"), { name: "reporter", value: ["human", "junit=out.xml"], origin: "profile ci, guestspec.yaml:6" });
+  assert.deepEqual(told("timeout"), { name: "timeout", value: [], origin: "default" });
+  assert.match((await runTool(["run", "good.gspec"], { cwd: folder })).stdout, /PASS .*good::adds/);
+  const ci = await runTool(["run", "good.gspec"], { cwd: folder, env: { GUESTSPEC_PROFILE: "ci" } });
+  assert.doesNotMatch(ci.stdout, /good::adds/);
+  assert.match(readFileSync(join(folder, "out.xml"), "utf8"), /tests="5"/);
+  const slip = await runTool(["run", "good.gspec", "--profile", "cj"], { cwd: folder });
+  assert.deepEqual([slip.code, slip.stderr], [2, "error: there is no profile `cj`\n  = help: did you mean `ci`?\n"]);
+});
+
+test("a quarantine skips with its reason, and says when it is not needed any more", { timeout: 120_000 }, async (context) => {
+  const folder = makeProject(context, "good.gspec", "verdicts.gspec");
+  writeFileSync(join(folder, "guestspec.yaml"), "quarantine: held.yaml\n");
+  writeFileSync(
+    join(folder, "held.yaml"),
+    "- { filter: suite(verdicts) - test(is skipped), reason: issue 12 }\n- { filter: test(adds), reason: was slow }\n- { filter: suite(gone), reason: no more }\n",
+  );
+  const run = await runTool(["run"], { cwd: folder });
+  assert.equal(run.code, 0, run.stdout);
+  assert.match(run.stdout, /SKIP .*good::adds.*\n +in quarantine: was slow/);
+  assert.match(run.stdout, /4 passed, 0 failed, 9 skipped/);
+  assert.equal((await runTool(["run", "--quarantine", "none"], { cwd: folder })).code, 1);
+  const verify = await runTool(["run", "--quarantine-verify"], { cwd: folder });
+  assert.equal(verify.code, 1);
+  assert.match(verify.stdout, /XPASS .*good::adds/);
+  assert.match(verify.stdout, /XFAIL .*verdicts::traps.*\n +issue 12/);
+  assert.doesNotMatch(verify.stdout, /finds the device/);
+  assert.match(verify.stderr, /^held\.yaml:2: test\(adds\): 1 of 1 passes now: remove it$/m);
+  assert.match(verify.stderr, /^held\.yaml:3: suite\(gone\) is no test of the project: remove it$/m);
+  writeFileSync(join(folder, "held.yaml"), "- { filter: tset(x), reason: a }\n- { filter: test(x) }\n");
+  const broken = await runTool(["run"], { cwd: folder });
+  assert.equal(broken.code, 3);
+  assert.match(broken.stderr, /^error: held\.yaml:1:13: filter: .*`test`\?\nheld\.yaml:2:3: .*"reason" is missing/);
+});
+
+test("what must run and does not is exit code 6", { timeout: 120_000 }, async (context) => {
+  const folder = makeProject(context, "good.gspec", "verdicts.gspec");
+  const require = (rules: string) => writeFileSync(join(folder, "guestspec.yaml"), `must-run:\n${rules}`);
+  require("  - { filter: suite(good), on: [bytecode/embedded] }\n  - { filter: test(adds) }\n");
+  const kept = await runTool(["run", "good.gspec", "--must-run"], { cwd: folder });
+  assert.deepEqual([kept.code, kept.stderr], [0, ""]);
+  require("  - { filter: suite(good), on: [bytecode, riscv64] }\n  - { filter: test(is skipped) }\n");
+  const broken = await runTool(["run", "good.gspec", "verdicts.gspec::verdicts::is skipped", "--must-run"], { cwd: folder });
+  assert.equal(broken.code, 6, broken.stderr);
+  assert.deepEqual(broken.stderr.trimEnd().split("\n"), [
+    "guestspec.yaml:2: this run has no test of suite(good) on riscv64",
+    "guestspec.yaml:3: verdicts.gspec::verdicts::is skipped was skipped: nothing to do",
+  ]);
+  rmSync(join(folder, "guestspec.yaml"));
+  assert.equal((await runTool(["run", "good.gspec", "--must-run"], { cwd: folder })).code, 2);
+});
+
+test("only what a change touches", { timeout: 120_000 }, async (context) => {
+  const folder = makeProject(context, "good.gspec", "cpus.gspec");
+  const git = (...args: readonly string[]) => execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.org", ...args], { cwd: folder });
+  writeFileSync(join(folder, "shared.gspec"), "fn twice(a: u32) -> u32 { return a * 2 }\n");
+  writeFileSync(join(folder, "user.gspec"), 'use "./shared.gspec" as shared\n\nsuite "user"\n\ntest "doubles" { expect shared.twice(2) == 4 }\n');
+  writeFileSync(join(folder, ".gitignore"), ".cache\n");
+  git("init", "-q");
+  git("add", ".");
+  git("commit", "-q", "-m", "first");
+  const list = async (...args: readonly string[]) => runTool(["list", "--only-changed", ...args], { cwd: folder });
+  const clean = await list();
+  assert.deepEqual([clean.code, clean.stdout], [0, ""]);
+  assert.equal(clean.stderr, "nothing that the selected tests are made of differs from HEAD\n");
+  writeFileSync(join(folder, "shared.gspec"), "fn twice(a: u32) -> u32 { return a + a }\n");
+  writeFileSync(join(folder, "new.gspec"), 'suite "new"\n\ntest "is new" { expect true }\n');
+  const touched = await list();
+  assert.deepEqual(
+    touched.stdout.trimEnd().split("\n"),
+    ["new.gspec::new::is new@bytecode/embedded", "user.gspec::user::doubles@bytecode/embedded"],
+    touched.stderr,
+  );
+  git("add", ".");
+  git("commit", "-q", "-m", "second");
+  assert.equal((await list()).stdout, "");
+  const since = await runTool(["list", "--only-changed=HEAD~1"], { cwd: folder });
+  assert.equal(since.stdout, touched.stdout);
+  const slip = await runTool(["list", "--only-changed=nowhere"], { cwd: folder });
+  assert.equal(slip.code, 2);
+  assert.match(slip.stderr, /^error: `--only-changed`: git says: /);
+});
