@@ -79,23 +79,24 @@ export interface RunnableNative {
   readonly isCached: boolean;
 }
 
-/** The images of a run, all placed for packs. `machineKey` changes with the machine's file. */
-export async function loadPackedImages(
+/** The images of a run, all placed for packs or each alone. `machineKey` changes with the machine's file. */
+export async function loadRunImages(
   files: readonly string[],
   machine: NativeMachine,
+  placing: "packed" | "alone",
   machineKey: string,
   cache: ImageCache | null,
   io: Io,
 ): Promise<readonly RunnableNative[]> {
   const { readNative, writeNative } = await import("../compiler/images/stored-native.ts");
-  const known = cache === null ? null : readNative(cache, files, machineKey);
+  const known = cache === null ? null : readNative(cache, files, `${placing} ${machineKey}`);
   if (known !== null) return known.map((image) => ({ ...image, manifest: JSON.parse(image.manifest) as Manifest, isCached: true }));
-  const { placeInPack } = await import("../compiler/images/pack.ts");
-  const { images, isWarned } = await compileFor(files, machine, placeInPack, io);
+  const place = placing === "packed" ? (await import("../compiler/images/pack.ts")).placeInPack : (await import("../compiler/native/index.ts")).placeAlone;
+  const { images, isWarned } = await compileFor(files, machine, place, io);
   // Specs with warnings are compiled each time: a warning that shows up once only would look fixed.
   if (cache !== null && !isWarned) {
     const entries = images.map(({ path, native, manifest, dependencies }) => ({ path, native, manifest: JSON.stringify(manifest), dependencies }));
-    writeNative(cache, files, machineKey, entries, dependenciesOf(machine));
+    writeNative(cache, files, `${placing} ${machineKey}`, entries, dependenciesOf(machine));
   }
   return images.map((image) => ({ ...image, isCached: false }));
 }

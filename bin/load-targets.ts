@@ -13,7 +13,7 @@ import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import { findQemu, QEMU_PACKAGES } from "./find-qemu.ts";
 import type { Io } from "./io.ts";
-import { findMachine, isNative, loadNativeImages, loadPackedImages, TARGET_MACHINES, type NativeMachine, type RunnableNative } from "./load-native.ts";
+import { findMachine, isNative, loadNativeImages, loadRunImages, TARGET_MACHINES, type NativeMachine, type RunnableNative } from "./load-native.ts";
 import { filesOfImage, loadSpecs, machineKeyOf, openImageCache, type LoadedImage } from "./load-specs.ts";
 import type { ParsedOptions } from "./options.ts";
 
@@ -188,14 +188,14 @@ export async function loadForTarget(files: readonly string[], target: RunTarget,
 /** A VMM of the project gets an image at a time, made for it alone. */
 async function loadNative(
   files: readonly string[],
-  { source, command }: RunTarget,
+  { source, command, engine }: RunTarget,
   machine: NativeMachine,
   useCache: boolean,
   io: Io,
 ): Promise<readonly RunnableNative[]> {
   if (command !== undefined) return (await loadNativeImages(files, machine, io)).map((image) => ({ ...image, isCached: false }));
   const key = machineKeyOf(source);
-  return loadPackedImages(files, machine, key ?? "", useCache && key !== null ? openImageCache(io) : null, io);
+  return loadRunImages(files, machine, engine === "qemu" ? "packed" : "alone", key ?? "", useCache && key !== null ? openImageCache(io) : null, io);
 }
 
 /** For tests that deviate by version; costs a process, so only they ask. */

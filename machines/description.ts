@@ -70,9 +70,12 @@ export interface ExitDescription {
 export const ENGINES = ["embedded", "qemu"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
-/** The engines that can run the machine. The embedded one has no CPU but the bytecode's. */
+/** Instruction sets with CPUs in this process. */
+const EMBEDDED_TARGETS: readonly string[] = ["bytecode", "riscv64"];
+
+/** The engines that can run the machine. */
 export function enginesOf(machine: MachineDescription): readonly EngineName[] {
-  return ENGINES.filter((engine) => (engine === "qemu" ? machine.qemu !== null : machine.target === "bytecode"));
+  return ENGINES.filter((engine) => (engine === "qemu" ? machine.qemu !== null : EMBEDDED_TARGETS.includes(machine.target)));
 }
 
 export interface DeviceDescription {

@@ -3,8 +3,11 @@
 
 import type { ExecutorFactory } from "../machine/cpu-contract.ts";
 import { createCaseEngine, type BootSpan, type CaseEngine, type CaseHost, type CaseOptions } from "./case-engine.ts";
+import type { EmbeddedTarget } from "../exec/processors.ts";
 import { openEmbeddedSession, type ExecutorChooser } from "./embedded-session.ts";
-import type { EngineImage } from "./session.ts";
+import { openNativeSession } from "./embedded-native-session.ts";
+import { after } from "./maybe-promise.ts";
+import type { EngineImage, Session } from "./session.ts";
 
 export type ExecutorChoice = "auto" | "interpreter" | "wasm";
 export const EXECUTOR_CHOICES: readonly ExecutorChoice[] = ["auto", "interpreter", "wasm"];
@@ -18,6 +21,8 @@ export interface EngineHost extends CaseHost {
   /** CPU time of this process in ms: what work costs, whatever else the machine does. */
   cpuTime(): number;
   readonly interpreter: ExecutorFactory;
+  /** The CPUs of an instruction set. */
+  loadTarget(target: string): Promise<EmbeddedTarget>;
   /** Loaded when it pays. */
   loadWasm(): Promise<ExecutorFactory>;
 }
@@ -49,16 +54,19 @@ export function createEmbeddedEngine(
       if (factory === oracle) interpreted += executed;
     },
   };
-  return createCaseEngine(image, options, host, (cpus) => {
+  function timed<State>(open: () => Session<State>): Session<State> {
     const startMs = host.now();
-    const session = openEmbeddedSession(image, cpus, options.seed, chooser);
+    const session = open();
     return {
       ...session,
-      boot() {
-        const result = session.boot();
-        onBoot({ startMs, durationMs: host.now() - startMs });
-        return result;
-      },
+      boot: () =>
+        after(session.boot(), (result) => {
+          onBoot({ startMs, durationMs: host.now() - startMs });
+          return result;
+        }),
     };
-  });
+  }
+  if (image.native !== undefined)
+    return createCaseEngine(image, options, host, (cpus) => timed(() => openNativeSession(image, cpus, options.seed, (target) => host.loadTarget(target))));
+  return createCaseEngine(image, options, host, (cpus) => timed(() => openEmbeddedSession(image, cpus, options.seed, chooser)));
 }

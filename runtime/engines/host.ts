@@ -23,6 +23,12 @@ export const engineHost: EngineHost = {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   },
+  async loadTarget(target) {
+    const { EMBEDDED_TARGETS } = await import("../exec/processors.ts");
+    const found = EMBEDDED_TARGETS[target];
+    if (found === undefined) throw new Error(`no CPU of ${target} is emulated in this process`);
+    return found;
+  },
   interpreter: interpreterFactory,
   loadWasm: async () => {
     const [{ createWasmFactory }, { compileWithBranchHints }] = await Promise.all([import("../cpus/bytecode/wasm-executor.ts"), import("./compile-wasm.ts")]);

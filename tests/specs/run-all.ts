@@ -1,8 +1,8 @@
 // Runs compiled specs in this process, as `guestspec run` does, and gives the recorded events: what the whole-suite oracles compare.
 
 import type { Image } from "../../compiler/index.ts";
-import { interpreterFactory } from "../../runtime/cpus/bytecode/interpreter.ts";
 import type { EngineHost, ExecutorChoice } from "../../runtime/engines/embedded.ts";
+import { engineHost } from "../../runtime/engines/host.ts";
 import type { RunEvent, TestFinished } from "../../runtime/events.ts";
 import { listCases, makePlan } from "../../runtime/runner/plan.ts";
 import { startRun } from "../../runtime/runner/runner.ts";
@@ -10,10 +10,10 @@ import { readText } from "../fixtures/compile.ts";
 import { bytecodeVirt } from "../fixtures/machines.ts";
 
 const host: EngineHost = {
+  ...engineHost,
   readText,
   now: () => performance.now(),
   cpuTime: () => performance.now(),
-  interpreter: interpreterFactory,
   loadWasm: async () => (await import("../../runtime/cpus/bytecode/wasm-executor.ts")).wasmFactory,
 };
 
