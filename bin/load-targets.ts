@@ -62,8 +62,9 @@ function withEngine({ machine, source }: NamedMachine, engine: string, options: 
   return { machine, source, engine, unavailable: missingQemu(machine, binary), binary };
 }
 
-function enginesFor(machine: MachineDescription, choice: EngineChoice): readonly string[] {
+function enginesFor(machine: MachineDescription, choice: EngineChoice, isForQemu: boolean): readonly string[] {
   const possible = enginesOf(machine);
+  if (isForQemu && possible.includes("qemu")) return ["qemu"];
   if (choice === "all") return possible;
   return choice === "auto" ? possible.slice(0, 1) : possible.filter((engine) => engine === choice);
 }
@@ -140,6 +141,8 @@ async function readCommandTarget(name: string, configs: readonly CommandConfig[]
 
 export async function readRunTargets(options: ParsedOptions, io: Io): Promise<readonly RunTarget[]> {
   const written = options.value("engine") ?? "auto";
+  // Options that only QEMU has ask for it where another engine comes first.
+  const isForQemu = written === "auto" && ["qemu", "qemu-arg", "accel"].some((name) => options.has(name));
   const choice = ENGINE_CHOICES.find((name) => name === written);
   // Nobody who wants neither should have to wait for the project's engines, or for a mistake there.
   const configs = choice === undefined || choice === "all" ? (await import("./project-engines.ts")).readEngines() : [];
@@ -147,7 +150,7 @@ export async function readRunTargets(options: ParsedOptions, io: Io): Promise<re
   const machines = await machinesOf(options, io);
   const own = configs.filter(({ target }) => machines.some(({ machine }) => machine.target === target));
   const targets = [
-    ...machines.flatMap((named) => enginesFor(named.machine, choice).map((engine) => withEngine(named, engine, options, io))),
+    ...machines.flatMap((named) => enginesFor(named.machine, choice, isForQemu).map((engine) => withEngine(named, engine, options, io))),
     ...(await Promise.all(own.map((config) => commandTarget(config, io)))),
   ];
   if (targets.length === 0) {

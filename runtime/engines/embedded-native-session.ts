@@ -2,9 +2,7 @@
 // (docs/native.md, 8), but in this process and in virtual time. States are snapshots of board and CPUs, so isolation costs what a
 // test dirtied, and a run that spins, waits for nothing or never answers ends at an exact instruction.
 
-import type { Snapshot } from "../machine/snapshot.ts";
-import type { ProcessorState } from "../machine/processor.ts";
-import { createGuest, type Guest, type GuestStop } from "../exec/guest.ts";
+import { createGuest, type Guest, type GuestState, type GuestStop } from "../exec/guest.ts";
 import type { EmbeddedTarget } from "../exec/processors.ts";
 import { createFrameReader, type Phase } from "./frames.ts";
 import { HOOK_LIMITS, type CallLimits } from "./limits.ts";
@@ -15,11 +13,6 @@ import { parseSerialFrame, PROTOCOL_VERSION, type SerialFrame } from "./serial/s
 import type { CallResult, EngineImage, Session } from "./session.ts";
 import { readTranscript } from "./transcript.ts";
 import type { CallOutcome } from "./verdict.ts";
-
-export interface NativeState {
-  readonly machine: Snapshot;
-  readonly processor: ProcessorState;
-}
 
 /**
  * The guest keeps its limits itself, by its clock and in rounds of loops and calls. Whoever does not get back to its run-time, with
@@ -40,7 +33,7 @@ export function openNativeSession(
   cpus: number,
   seed: bigint,
   loadTarget: (target: string) => Promise<EmbeddedTarget>,
-): Session<NativeState> {
+): Session<GuestState> {
   const { native, machine: description } = image;
   if (native === undefined) throw new Error(`an image for ${description.name} has no machine code`);
   let guest: Guest | null = null;
@@ -77,7 +70,11 @@ export function openNativeSession(
       cpus,
       seed,
       createProcessor: await load(),
-      boot: { image: { name: image.manifest.files[0] ?? "image", program: { kind: "raw", bytes: native?.bytes ?? new Uint8Array() } }, commandLine: "host=serial", cpuProperties },
+      boot: {
+        image: { name: image.manifest.files[0] ?? "image", program: { kind: "raw", bytes: native?.bytes ?? new Uint8Array() } },
+        commandLine: "host=serial",
+        cpuProperties,
+      },
       output: onOutput,
     });
     if (!created.ok) throw new Error(created.problem);
@@ -159,18 +156,14 @@ export function openNativeSession(
         return execute("ready", false, HOOK_LIMITS, "setup");
       }),
     call(state, call) {
-      const { machine, processor } = running();
+      const { restore, receive } = running();
       call.onStart?.();
-      machine.restore(state.machine, { seed: call.seed });
-      processor.load(state.processor);
+      restore(state, call.seed);
       prepare();
-      machine.receive(description.console, utf8.encode(callLine(call)));
+      receive(utf8.encode(callLine(call)));
       return execute("called", call.role !== "runCase", call.limits, call.phase);
     },
-    keep() {
-      const { machine, processor } = running();
-      return { machine: machine.snapshot(), processor: processor.save() };
-    },
+    keep: () => running().save(),
     dispose: () => guest?.dispose(),
   };
 }

@@ -5,9 +5,10 @@
 import type { MachineDescription } from "../../machines/description.ts";
 import { prepareBoot, type BootOptions } from "../machine/boot.ts";
 import { createMachine, type Machine } from "../machine/machine.ts";
-import type { CreateProcessor, Processor, ProcessorHooks, ProcessorLimits, StopReason } from "../machine/processor.ts";
+import type { CreateProcessor, Processor, ProcessorHooks, ProcessorLimits, ProcessorState, StopReason } from "../machine/processor.ts";
 import type { ProgramSymbol } from "../machine/read-program.ts";
-import { createSbi, type Sbi } from "../machine/sbi.ts";
+import { createSbi, type Sbi, type SbiState } from "../machine/sbi.ts";
+import type { Snapshot } from "../machine/snapshot.ts";
 
 export interface GuestOptions {
   readonly description: MachineDescription;
@@ -26,6 +27,13 @@ export type GuestStop =
   | { readonly kind: "reset" }
   | Extract<StopReason, { readonly kind: "limit" | "idle" | "request" | "breakpoint" | "watchpoint" }>;
 
+/** Board, CPUs and firmware at one moment. */
+export interface GuestState {
+  readonly machine: Snapshot;
+  readonly processor: ProcessorState;
+  readonly firmware: SbiState | null;
+}
+
 export interface Guest {
   readonly machine: Machine;
   readonly processor: Processor;
@@ -39,6 +47,9 @@ export interface Guest {
   /** Power-on, with everything loaded again. */
   readonly restart: () => void;
   readonly receive: (bytes: Uint8Array) => void;
+  readonly save: () => GuestState;
+  /** `seed` begins the random streams anew. */
+  readonly restore: (state: GuestState, seed: bigint) => void;
   readonly dispose: () => void;
 }
 
@@ -133,6 +144,12 @@ export function createGuest(options: GuestOptions): CreateGuest {
         if (!again.ok) throw new Error(`what was loaded once does not load again: ${again.problem}`);
       },
       receive: (bytes) => machine.receive(description.console, bytes),
+      save: () => ({ machine: machine.snapshot(), processor: processor.save(), firmware: sbi?.save() ?? null }),
+      restore(state, newSeed) {
+        machine.restore(state.machine, { seed: newSeed });
+        processor.load(state.processor);
+        if (state.firmware !== null) sbi?.load(state.firmware);
+      },
       dispose: () => machine.dispose(),
     },
   };

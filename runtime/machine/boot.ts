@@ -9,6 +9,7 @@ import { describeBoard } from "./device-tree.ts";
 import { flattenTree, type TreeValue } from "./flattened-tree.ts";
 import type { Machine } from "./machine.ts";
 import type { CpuSetup, Privilege } from "./processor.ts";
+import { FIRMWARE_SIZE } from "./sbi.ts";
 import { EM_RISCV, type Program, type ProgramSymbol } from "./read-program.ts";
 
 /** A program with the name that messages call it by. */
@@ -129,6 +130,7 @@ export function prepareBoot(machine: Machine, options: BootOptions): BootResult 
       cpuProperties: options.cpuProperties,
       ...(options.commandLine === undefined ? {} : { commandLine: options.commandLine }),
       ...(initrd === undefined ? {} : { initrd: { start: initrdAt, end: initrdAt + BigInt(initrd.bytes.length) } }),
+      ...(boot.privilege === "supervisor" && firmware === undefined ? { reserved: { start: ram.base, size: FIRMWARE_SIZE } } : {}),
       seed: options.seed,
     }),
   );

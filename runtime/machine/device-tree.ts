@@ -17,6 +17,8 @@ export interface TreeOptions {
   /** `bootargs`. */
   readonly commandLine?: string;
   readonly initrd?: { readonly start: bigint; readonly end: bigint };
+  /** Memory that firmware keeps for itself. */
+  readonly reserved?: { readonly start: bigint; readonly size: bigint };
   /** Of `rng-seed`; what else is random on the machine does not hang on it. */
   readonly seed: bigint;
   readonly findModel?: (name: string) => DeviceModel<DeviceConfig> | undefined;
@@ -167,6 +169,15 @@ function randomSeed(seed: bigint): Uint8Array {
   return Uint8Array.from({ length: SEED_BYTES }, () => stream.next() & 0xff);
 }
 
+/** Devicetree Specification 0.4, 3.5. */
+function reservedNode(start: bigint, size: bigint): TreeNode {
+  return {
+    name: "reserved-memory",
+    properties: { "#address-cells": 2, "#size-cells": 2, ranges: true },
+    children: [{ name: named("mmode_resv0", start), properties: { reg: [start, size], "no-map": true }, children: [] }],
+  };
+}
+
 export function describeBoard(machine: MachineDescription, options: TreeOptions): TreeNode {
   const findModel = options.findModel ?? findDeviceModel;
   const parameters = { cpus: options.cpus, timebase: machine.timebase };
@@ -203,6 +214,7 @@ export function describeBoard(machine: MachineDescription, options: TreeOptions)
         properties: { device_type: "memory", reg: [machine.ram.base, BigInt(machine.ram.size)] },
         children: [],
       },
+      ...(options.reserved === undefined ? [] : [reservedNode(options.reserved.start, options.reserved.size)]),
       cpuNodes(machine, options, handles),
       ...joinBanks(nodesOf(true)),
       ...syscon("poweroff", FINISHER_PASS),

@@ -10,6 +10,11 @@ import type { CpuSetup, EnvironmentCall, Processor } from "./processor.ts";
 /** What the guest asked of the whole system: who runs the machine does it. */
 export type SystemRequest = { readonly kind: "poweroff" | "reset"; readonly isFailure: boolean };
 
+export interface SbiState {
+  readonly suspended: readonly number[];
+  readonly stoppedCounters: readonly string[];
+}
+
 export interface Sbi {
   /** For `ProcessorHooks.environmentCall`. */
   readonly call: (cpu: number) => EnvironmentCall;
@@ -19,6 +24,9 @@ export interface Sbi {
   readonly takeRequest: () => SystemRequest | null;
   /** Power-on. */
   readonly reset: () => void;
+  /** What it knows of the harts, as plain data. */
+  readonly save: () => SbiState;
+  readonly load: (state: SbiState) => void;
 }
 
 // Error codes (3, table 1).
@@ -48,9 +56,12 @@ const DELEGATED_EXCEPTIONS = 0xb1ffn;
 const DELEGATED_INTERRUPTS = 0x222n;
 /** cycle, time and instret for the modes below. */
 const OPEN_COUNTERS = 7n;
-/** STCE: the supervisor's own timer, by which set_timer works; CBIE and the like stay off. */
-const MENVCFG_STCE = 1n << 63n;
-/** One naturally aligned range over everything, with all rights. */
+/** STCE, the supervisor's own timer, by which set_timer works, and ADUE, accessed and dirty bits by the CPU; CBIE and the like stay off. */
+const MENVCFG = (1n << 63n) | (1n << 61n);
+/** Bytes at the start of RAM that an image cannot reach: where firmware that is a program has itself. The device tree says so. */
+export const FIRMWARE_SIZE = 0x8_0000n;
+/** Naturally aligned ranges (II, 3.7.1): no rights where firmware is, then all rights over everything. */
+const PMP_NAPOT = 0x18n;
 const PMP_ALL = { address: 0x3f_ffff_ffff_ffffn, config: 0x1fn };
 const SSTATUS_SIE = 1n << 1n;
 
@@ -332,10 +343,11 @@ export function createSbi(machine: Machine, processorOf: () => Processor): Sbi {
       medeleg: DELEGATED_EXCEPTIONS,
       mideleg: DELEGATED_INTERRUPTS,
       mcounteren: OPEN_COUNTERS,
-      menvcfg: MENVCFG_STCE,
+      menvcfg: MENVCFG,
       stimecmp: NEVER,
-      pmpaddr0: PMP_ALL.address,
-      pmpcfg0: PMP_ALL.config,
+      pmpaddr0: (machine.memory.base >> 2n) | ((FIRMWARE_SIZE >> 3n) - 1n),
+      pmpaddr1: PMP_ALL.address,
+      pmpcfg0: PMP_NAPOT | (PMP_ALL.config << 8n),
     };
     for (const [csr, value] of Object.entries(values)) processor.writeRegister(cpu, csr, value);
   }
@@ -363,6 +375,14 @@ export function createSbi(machine: Machine, processorOf: () => Processor): Sbi {
       request = null;
       suspended.clear();
       stoppedCounters.clear();
+    },
+    save: () => ({ suspended: [...suspended], stoppedCounters: [...stoppedCounters.keys()] }),
+    load(state) {
+      request = null;
+      suspended.clear();
+      for (const cpu of state.suspended) suspended.add(cpu);
+      stoppedCounters.clear();
+      for (const counter of state.stoppedCounters) stoppedCounters.set(counter, true);
     },
   };
 }

@@ -201,7 +201,7 @@ const withQemu = {
 
 test("a crash in QEMU: its test has the blame, the rest runs, all reports are complete", withQemu, async (context) => {
   const folder = makeFolder(context, { "mixed.gspec": MIXED });
-  const { code, stdout, stderr } = await runTool(["run", "--target", "riscv64", ...SEVERAL], { cwd: folder });
+  const { code, stdout, stderr } = await runTool(["run", "--target", "riscv64", "--engine", "qemu", ...SEVERAL], { cwd: folder });
   assert.deepEqual([code, stderr], [1, ""]);
   checkReports(folder, stdout, "traps", /^unexpected trap access_fault.*write of 4 bytes at 0xdead_0000/);
 });
@@ -223,7 +223,10 @@ test("kill -9 of a QEMU: the test that it was at has the blame, another one runs
   const folder = makeFolder(context, { "mixed.gspec": MIXED.replace(/^test "traps".*$/m, victim) });
   const scratch = join(folder, "scratch");
   mkdirSync(scratch);
-  const tool = startTool(["run", "--target", "riscv64", "--max-instructions", "1000000000000", "-v", ...SEVERAL], { cwd: folder, env: { TMPDIR: scratch } });
+  const tool = startTool(["run", "--target", "riscv64", "--engine", "qemu", "--max-instructions", "1000000000000", "-v", ...SEVERAL], {
+    cwd: folder,
+    env: { TMPDIR: scratch },
+  });
   let stdout = "";
   tool.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
   const closed = once(tool, "close");

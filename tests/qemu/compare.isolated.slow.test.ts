@@ -35,7 +35,8 @@ for (const { target, machine } of BOARDS) {
   test(`all specs on ${machine ?? `${target}, compared with bytecode`}`, { skip, timeout: 280_000 }, async (context) => {
     const cache = mkdtempSync(join(tmpdir(), "guestspec-compare-"));
     context.after(() => rmSync(cache, { recursive: true, force: true }));
-    const where = machine === null ? ["--target", `bytecode,${target}`, "--compare"] : ["--target", target, "--machine", machine];
+    const where =
+      machine === null ? ["--target", `bytecode,${target}`, "--engine", "all", "--compare"] : ["--target", target, "--machine", machine, "--engine", "all"];
     const args = ["run", "specs", ...where, "-E", "!tag(slow)", "--reporter", "ndjson"];
     const { code, stdout, stderr } = await runTool(args, { cwd: root, env: { XDG_CACHE_HOME: cache } });
     const events = stdout.split("\n").filter((line) => line !== "");

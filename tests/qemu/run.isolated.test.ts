@@ -95,7 +95,7 @@ function resultsOf({ stdout }: Outcome): ReadonlyMap<string, TestFinished> {
 
 test("each way to end costs one test", withQemu, async (context) => {
   const folder = makeFolder(context, { "good.gspec": GOOD, "bad.gspec": BAD });
-  const outcome = await run(folder, ["--target", "riscv64", "-r", "ndjson"]);
+  const outcome = await run(folder, ["--target", "riscv64", "--engine", "qemu", "-r", "ndjson"]);
   assert.equal(outcome.stderr, "");
   assert.equal(outcome.code, 1);
   const results = resultsOf(outcome);
@@ -128,34 +128,34 @@ test("two runs with one seed are the same, for any number of machines", withQemu
   const folder = makeFolder(context, { "good.gspec": GOOD, "other.gspec": GOOD.replace('"good"', '"other"') });
   // Guest time is read in ticks of 100 ns, and a call begins somewhere in one.
   const stable = ({ stdout }: Outcome): string => stdout.replace(/"(wall\w*|\w+At|guestNs)":("[^"]*"|\[[^\]]*\]|[\d.e+-]+)/g, '"$1":0');
-  const single = stable(await run(folder, ["--target", "riscv64", "-r", "ndjson", "--jobs", "1"]));
-  assert.ok(stable(await run(folder, ["--target", "riscv64", "-r", "ndjson", "--jobs", "2"])) === single);
+  const single = stable(await run(folder, ["--target", "riscv64", "--engine", "qemu", "-r", "ndjson", "--jobs", "1"]));
+  assert.ok(stable(await run(folder, ["--target", "riscv64", "--engine", "qemu", "-r", "ndjson", "--jobs", "2"])) === single);
 });
 
 test("engines are compared test by test", withQemu, async (context) => {
   const folder = makeFolder(context, {
     "both.gspec": `suite "both"\n\ntest "same" { expect true }\n\ntest "on a target" { expect machine.timebase != 10_000_000 or machine.ram.size == 16 * 1024 * 1024 }\n`,
   });
-  const outcome = await run(folder, ["--target", "bytecode,riscv64", "--compare", "-r", "human"]);
-  assert.match(outcome.stdout, /Compare {2}2 tests on 2 engines/);
-  assert.match(outcome.stdout, /1 test differs:\n\nboth\.gspec::both::on a target\n {2}bytecode\/embedded pass, riscv64\/qemu fail/);
+  const outcome = await run(folder, ["--target", "bytecode,riscv64", "--engine", "all", "--compare", "-r", "human"]);
+  assert.match(outcome.stdout, /Compare {2}2 tests on 3 engines/);
+  assert.match(outcome.stdout, /1 test differs:\n\nboth\.gspec::both::on a target\n {2}bytecode\/embedded pass, riscv64\/embedded fail, riscv64\/qemu fail/);
   assert.equal(outcome.code, 1);
 });
 
 test("a test is found again by the line that its report gives", withQemu, async (context) => {
   const folder = makeFolder(context, { "bad.gspec": BAD });
-  const outcome = await run(folder, ["bad.gspec::bad::adds up@riscv64/qemu", "--target", "riscv64", "-r", "ndjson"]);
+  const outcome = await run(folder, ["bad.gspec::bad::adds up@riscv64/qemu", "--target", "riscv64", "--engine", "qemu", "-r", "ndjson"]);
   const [result] = resultsOf(outcome).values();
-  assert.equal(result?.repro, "guestspec run 'bad.gspec::bad::adds up@riscv64/qemu' --target riscv64 --seed 0");
+  assert.equal(result?.repro, "guestspec run 'bad.gspec::bad::adds up@riscv64/qemu' --target riscv64 --engine qemu --seed 0");
 });
 
 test("without QEMU its tests are skipped with what to install, which may be an error", async (context) => {
   const folder = makeFolder(context, { "good.gspec": GOOD });
-  const nowhere = { QEMU_riscv64: "qemu-nowhere" };
-  const skipped = await run(folder, ["--target", "riscv64", "-r", "ndjson"], nowhere);
+  const nowhere = { QEMU_riscv64: "qemu-nowhere", QEMU_x86_64: "qemu-nowhere" };
+  const skipped = await run(folder, ["--target", "x86_64", "-r", "ndjson"], nowhere);
   assert.equal(skipped.code, 0);
-  assert.match([...resultsOf(skipped).values()][0]?.reason ?? "", /^qemu-nowhere is not there \(Debian: apt install qemu-system-misc\)$/);
-  assert.equal((await run(folder, ["--target", "riscv64"], { ...nowhere, GUESTSPEC_REQUIRE: "qemu" })).code, 6);
+  assert.match([...resultsOf(skipped).values()][0]?.reason ?? "", /^qemu-nowhere is not there \(Debian: apt install qemu-system-x86\)$/);
+  assert.equal((await run(folder, ["--target", "x86_64"], { ...nowhere, GUESTSPEC_REQUIRE: "qemu" })).code, 6);
   const named = await run(folder, ["--target", "riscv64", "--engine", "qemu"], nowhere);
   assert.deepEqual([named.code, named.stderr], [75, "error: qemu-nowhere is not there (Debian: apt install qemu-system-misc)\n"]);
   const wrong = await run(folder, ["--engine", "qemu"]);
@@ -174,7 +174,7 @@ test("options that QEMU refuses are told with its words and the command", withQe
 for (const signal of ["SIGINT", "SIGKILL"] as const) {
   test(`${signal} leaves no QEMU`, withQemu, async (context) => {
     const folder = makeFolder(context, { "long.gspec": `suite "long"\n\n@timeout(1000s)\ntest "long" {\n  while true {}\n  expect true\n}\n` });
-    const tool = startTool(["run", "--target", "riscv64"], { cwd: folder, env: { TMPDIR: join(folder, "tmp") } });
+    const tool = startTool(["run", "--target", "riscv64", "--engine", "qemu"], { cwd: folder, env: { TMPDIR: join(folder, "tmp") } });
     const exited = once(tool, "exit");
     const machines = (): readonly string[] =>
       readdirSync("/proc").filter((pid) => {
