@@ -31,7 +31,7 @@ export function readQemuOptions(options: ParsedOptions, targets: readonly RunTar
     isolation: readIsolation(options),
     hangAfterMs: hangAfter === null ? null : hangAfter / 1e6,
     command({ machine, cpus, imagePath, args }) {
-      const binary = targets.find((target) => target.machine.name === machine.name)?.binary ?? null;
+      const binary = targets.find((target) => target.engine === "qemu" && target.machine.name === machine.name)?.binary ?? null;
       if (binary === null) throw new Error(`${machine.name} is to run in QEMU, which it does not`);
       const result = qemuCommand(machine, {
         cpus,
