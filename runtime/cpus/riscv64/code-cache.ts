@@ -8,7 +8,7 @@ import { decode, instructionLength } from "../../../isa/riscv64/decode.ts";
 import { expand, type ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import type { GuestMemory } from "../../machine/cpu-contract.ts";
 import { BRANCHES, COMPUTATIONS, hasOperation, operationNumber, type OperationName } from "./operations.ts";
-import { ATOMICS, LOADS, STORES } from "./semantics/memory.ts";
+import { LOADS } from "./semantics/memory.ts";
 import { ENTRIES_PER_PAGE, ENTRY, ENTRY_SHIFT, SLOT_BYTES, SLOTS, SLOTS_OFFSET } from "./state.ts";
 
 const PAGE_SHIFT = 12;
@@ -209,6 +209,5 @@ function encode(instruction: ExpandedInstruction, pageOffset: number): Encoded {
   if (COMPUTATIONS.has(mnemonic) && rd === 0) return { name: "nothing" };
   const load = LOADS.get(mnemonic);
   if (load !== undefined && load.isFloat !== true && rd === 0) return { name: "cold" };
-  if (STORES.has(mnemonic) || ATOMICS.has(mnemonic) || load !== undefined || COMPUTATIONS.has(mnemonic)) return { name: mnemonic, rd, rs1, rs2, imm };
-  return { name: "cold" };
+  return { name: mnemonic, rd, rs1, rs2, imm };
 }

@@ -11,7 +11,7 @@ import { floatState, MODE, MSTATUS, type Hart } from "./hart.ts";
 import { BRANCHES, COMPUTATIONS } from "./operations.ts";
 import type { RegisterFile } from "./registers.ts";
 import { evaluate } from "./semantics/evaluate.ts";
-import { ATOMICS, LOADS, STORES, type LoadMeaning } from "./semantics/memory.ts";
+import { ATOMICS, LOADS, LOADS_RESERVED, STORES, STORES_CONDITIONAL, type LoadMeaning } from "./semantics/memory.ts";
 import { boxSingle, FLOAT_OPERATIONS, type RoundingMode } from "./softfloat/operations.ts";
 import { returnFromMachine, returnFromSupervisor } from "./traps.ts";
 
@@ -22,6 +22,8 @@ export interface ExecuteEnvironment {
   readonly csrs: CsrEnvironment;
   /** The firmware has answered the call of supervisor mode: where it goes on; null: it traps. */
   readonly environmentCall: (hart: Hart, next: bigint) => bigint | null;
+  /** Takes an exception; where execution goes on. */
+  readonly trap: (hart: Hart, cause: number, value: bigint) => bigint;
   readonly modeChanged: (hart: Hart) => void;
   readonly wait: (hart: Hart) => void;
   /** The hart gives up the rest of its turn. */
@@ -190,7 +192,8 @@ const SYSTEM: Readonly<Record<string, Handler>> = {
   csrrci: accessCsr((old, operand) => old & ~operand, true, false),
   ecall(env, hart, { length }, pc) {
     const answered = hart.mode === MODE.supervisor ? env.environmentCall(hart, wrap(pc + BigInt(length))) : null;
-    return answered ?? raise(CAUSE.callFromUser + hart.mode, 0n);
+    // Not thrown: of all traps this one is meant, and often.
+    return answered ?? env.trap(hart, CAUSE.callFromUser + hart.mode, 0n);
   },
   ebreak: (_env, _hart, _instruction, pc) => raise(CAUSE.breakpoint, pc),
   mret(env, hart, _instruction, _pc, bits) {
@@ -232,10 +235,6 @@ const SYSTEM: Readonly<Record<string, Handler>> = {
   "prefetch.i": nothing,
   "prefetch.r": nothing,
   "prefetch.w": nothing,
-  "lr.w": loadReserved(4),
-  "lr.d": loadReserved(8),
-  "sc.w": storeConditional(4),
-  "sc.d": storeConditional(8),
   "fmv.x.w": moveToInteger((value) => signExtend(value, 32)),
   "fmv.x.d": moveToInteger((value) => value),
   "fmv.w.x": moveFromInteger((value) => boxSingle(low32(value))),
@@ -294,15 +293,23 @@ function findHandler(name: ExpandedInstruction["mnemonic"]): Handler | undefined
       return undefined;
     };
   }
+  const reserved = LOADS_RESERVED.get(name);
+  if (reserved !== undefined) return loadReserved(reserved);
+  const conditional = STORES_CONDITIONAL.get(name);
+  if (conditional !== undefined) return storeConditional(conditional);
   return SYSTEM[name] ?? computeFloat(name);
 }
 
-const handlers = new Map<string, Handler | undefined>();
+const handlers = new Map<string, Handler | null>();
 
 /** Undefined for an instruction that this CPU does not have. */
 export function handlerOf(name: ExpandedInstruction["mnemonic"]): Handler | undefined {
-  if (!handlers.has(name)) handlers.set(name, findHandler(name));
-  return handlers.get(name);
+  let handler = handlers.get(name);
+  if (handler === undefined) {
+    handler = findHandler(name) ?? null;
+    handlers.set(name, handler);
+  }
+  return handler ?? undefined;
 }
 
 /** The pc behind the instruction; throws the trap that it takes. */

@@ -9,7 +9,7 @@ import { ByteWriter, EXTERNAL, I32, I64, OP, SECTION, VOID, writeHeader, writeLo
 import { emitExpression, type Emitter } from "./emit-expression.ts";
 import { OPERATIONS, type Operation } from "./operations.ts";
 import type { Leaf } from "./semantics/expressions.ts";
-import { CELL, ENTRY, ENTRY_SHIFT, TLB } from "./state.ts";
+import { CELL, ENTRY, ENTRY_SHIFT, NO_RESERVATION, TLB } from "./state.ts";
 
 /** What the generated code has baked in. */
 export interface InterpreterOptions {
@@ -302,6 +302,22 @@ function emitOperation(body: Body, operation: Operation, labels: Labels): void {
       emitDirty(body);
       break;
     }
+    case "load-reserved":
+      emitTranslation(body, operation.width, TLB.read, false, labels.cold);
+      registerAddress(w, ENTRY.rd);
+      w.localGet(AT);
+      w.memory(LOAD_OPCODES[operation.width].signed, RAM, 0);
+      w.memory(OP.i64_store, RAM, registers);
+      writeCell(w, options, OP.i64_store, CELL.reservation, () => w.localGet(ADDRESS));
+      writeCell(w, options, OP.i64_store, CELL.reserved, () => {
+        w.localGet(AT);
+        w.memory(LOAD_OPCODES[operation.width].unsigned, RAM, 0);
+      });
+      writeCell(w, options, OP.i64_store, CELL.x, () => w.i64Const(0));
+      break;
+    case "store-conditional":
+      emitStoreConditional(body, operation.width, labels);
+      break;
     case "branch":
       emitExpression(body, operation.taken);
       if (operation.isNear) {
@@ -343,6 +359,35 @@ function emitOperation(body: Body, operation: Operation, labels: Labels): void {
       break;
   }
   w.op(OP.br, labels.next);
+}
+
+/** rd is 0 if the reservation is of this address and memory still holds what was read; the reservation is gone in any case. */
+function emitStoreConditional(body: Body, width: 4 | 8, labels: Labels): void {
+  const { w, options } = body;
+  emitTranslation(body, width, TLB.write, false, labels.cold);
+  const failed = body.borrow(I64);
+  w.i64Const(1);
+  w.localSet(failed);
+  readCell(w, options, OP.i64_load, CELL.reservation);
+  w.withLocal(ADDRESS, OP.i64_eq);
+  w.localGet(AT);
+  w.memory(LOAD_OPCODES[width].unsigned, RAM, 0);
+  readCell(w, options, width === 4 ? OP.i64_load32_u : OP.i64_load, CELL.reserved);
+  w.byte(OP.i64_eq);
+  w.byte(OP.i32_and);
+  open(w, OP.if);
+  w.localGet(AT);
+  readRegister(w, options, ENTRY.rs2);
+  w.memory(STORE_OPCODES[width], RAM, 0);
+  emitDirty(body);
+  w.i64Const(0);
+  w.localSet(failed);
+  w.byte(OP.end);
+  writeCell(w, options, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
+  registerAddress(w, ENTRY.rd);
+  w.localGet(failed);
+  w.memory(OP.i64_store, RAM, options.stateOffset + CELL.x);
+  writeCell(w, options, OP.i64_store, CELL.x, () => w.i64Const(0));
 }
 
 /** What was begun is no instruction. */

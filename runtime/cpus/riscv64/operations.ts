@@ -6,7 +6,7 @@ import type { Mnemonic } from "../../../isa/riscv64/instructions.ts";
 import { describeBranches } from "./semantics/control.ts";
 import type { Expression } from "./semantics/expressions.ts";
 import { describeInteger } from "./semantics/integer.ts";
-import { ATOMICS, LOADS, STORES, type AtomicMeaning, type LoadMeaning, type StoreMeaning } from "./semantics/memory.ts";
+import { ATOMICS, LOADS, LOADS_RESERVED, STORES, STORES_CONDITIONAL, type AtomicMeaning, type LoadMeaning, type StoreMeaning } from "./semantics/memory.ts";
 
 export const COMPUTATIONS = describeInteger(64);
 export const BRANCHES = describeBranches(64);
@@ -24,6 +24,8 @@ export type Operation =
   | { readonly kind: "load"; readonly meaning: LoadMeaning }
   | { readonly kind: "store"; readonly meaning: StoreMeaning }
   | { readonly kind: "atomic"; readonly meaning: AtomicMeaning }
+  | { readonly kind: "load-reserved"; readonly width: 4 | 8 }
+  | { readonly kind: "store-conditional"; readonly width: 4 | 8 }
   | { readonly kind: "branch"; readonly taken: Expression; readonly isNear: boolean }
   | { readonly kind: "jump"; readonly isNear: boolean; readonly hasLink: boolean }
   | { readonly kind: "jump-register"; readonly hasLink: boolean };
@@ -40,6 +42,8 @@ function listOperations(): readonly (readonly [OperationName, Operation])[] {
     ...[...LOADS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "load", meaning }]),
     ...[...STORES].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "store", meaning }]),
     ...[...ATOMICS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "atomic", meaning }]),
+    ...[...LOADS_RESERVED].map(([name, width]): readonly [OperationName, Operation] => [name, { kind: "load-reserved", width }]),
+    ...[...STORES_CONDITIONAL].map(([name, width]): readonly [OperationName, Operation] => [name, { kind: "store-conditional", width }]),
     ...[...BRANCHES].flatMap(([name, taken]): readonly (readonly [OperationName, Operation])[] => [
       [name, { kind: "branch", taken, isNear: true }],
       [`${name}.far`, { kind: "branch", taken, isNear: false }],

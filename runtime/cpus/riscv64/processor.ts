@@ -178,6 +178,10 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
           return null;
       }
     },
+    trap(hart, cause, value) {
+      takeTrap(hart, cause, false, value);
+      return registers.pc(hart.index);
+    },
     modeChanged,
     wait(hart) {
       hart.run = "waiting";

@@ -38,6 +38,16 @@ export const STORES: ReadonlyMap<Mnemonic, StoreMeaning> = new Map<Mnemonic, Sto
   ["fsd", { width: 8, isFloat: true }],
 ]);
 
+/** A reservation is an address and the value that was read there; the conditional store compares both. */
+export const LOADS_RESERVED: ReadonlyMap<Mnemonic, 4 | 8> = new Map<Mnemonic, 4 | 8>([
+  ["lr.w", 4],
+  ["lr.d", 8],
+]);
+export const STORES_CONDITIONAL: ReadonlyMap<Mnemonic, 4 | 8> = new Map<Mnemonic, 4 | 8>([
+  ["sc.w", 4],
+  ["sc.d", 8],
+]);
+
 export interface AtomicMeaning {
   readonly width: 4 | 8;
   /** What is stored, of the access's width, from `old` and `rs2`. */
