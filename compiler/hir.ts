@@ -184,7 +184,18 @@ export type HStmt =
       readonly message: Text | null;
       readonly span: Span;
     }
-  | { readonly kind: "word"; readonly word: "fail" | "info" | "skip"; readonly message: Text; readonly span: Span }
+  | {
+      readonly kind: "expect-log";
+      readonly word: "expect" | "assert";
+      readonly negated: boolean;
+      readonly pattern: HExpr;
+      /** How many lines matched. */
+      readonly binding: Local | null;
+      readonly body: FunctionBody;
+      readonly message: Text | null;
+      readonly span: Span;
+    }
+  | { readonly kind: "word"; readonly word: "fail" | "info" | "warn" | "skip"; readonly message: Text; readonly span: Span }
   | { readonly kind: "print"; readonly text: Text; readonly span: Span }
   | { readonly kind: "on-irq"; readonly source: HExpr; readonly body: FunctionBody; readonly span: Span }
   /** `inout` is read before and assigned after. Register names are canonical. */

@@ -303,6 +303,7 @@ export type Stmt =
   | ExpectCallStmt
   | CheckStmt
   | ExpectTrapStmt
+  | ExpectLogStmt
   | WordStmt
   | SkipStmt
   | OnIrqStmt
@@ -454,10 +455,22 @@ export interface ExpectTrapStmt {
   readonly span: Span;
 }
 
-/** `fail "..."`, `info "..."`. */
+/** `expect [no] log "pattern" [as n] {..}`; `assert log` too. */
+export interface ExpectLogStmt {
+  readonly kind: "expect-log";
+  readonly word: "expect" | "assert";
+  readonly negated: boolean;
+  readonly pattern: StringLiteral;
+  readonly binding: Name | null;
+  readonly body: Block;
+  readonly message: StringLiteral | null;
+  readonly span: Span;
+}
+
+/** `fail "..."`, `info "..."`, `warn "..."`. */
 export interface WordStmt {
   readonly kind: "word";
-  readonly word: "fail" | "info";
+  readonly word: "fail" | "info" | "warn";
   readonly message: StringLiteral;
   readonly span: Span;
 }

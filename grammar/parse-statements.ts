@@ -11,6 +11,7 @@ import type {
   CheckStmt,
   ExpectCallStmt,
   ExpectedCall,
+  ExpectLogStmt,
   ExpectTrapStmt,
   Expr,
   IfStmt,
@@ -36,6 +37,7 @@ const contextualStarts: ReadonlyMap<string, { readonly type: TokenType; readonly
   ["defer", { type: T.DeferWord, isMeant: (next) => next.tokenType === T.LCurly, wants: "a block" }],
   ["fail", { type: T.FailWord, isMeant: isText, wants: "a message between quotes" }],
   ["info", { type: T.InfoWord, isMeant: isText, wants: "a message between quotes" }],
+  ["warn", { type: T.WarnWord, isMeant: isText, wants: "a message between quotes" }],
   [
     "skip",
     {
@@ -83,6 +85,7 @@ const statementStarts: ReadonlySet<TokenType> = new Set([
   T.Assert,
   T.FailWord,
   T.InfoWord,
+  T.WarnWord,
   T.SkipWord,
   T.OnWord,
   T.CpuWord,
@@ -585,17 +588,20 @@ export class StatementParser extends ExpressionParser {
       return this.or(1, [
         { ALT: () => this.subrule(0, this.conditionCheck), IGNORE_AMBIGUITIES: true },
         { ALT: () => this.subrule(0, this.trapCheck), IGNORE_AMBIGUITIES: true },
-        { ALT: () => this.subrule(0, this.callCheck) },
+        { ALT: () => this.subrule(0, this.callCheck), IGNORE_AMBIGUITIES: true },
+        { ALT: () => this.subrule(0, this.logCheck) },
       ]);
     }
     const keyword = this.peek(1);
     const word = keyword.tokenType === T.Assert ? "assert" : "expect";
     this.CONSUME(keyword.tokenType);
-    const stmt: CheckStmt | ExpectTrapStmt | ExpectCallStmt = this.#isTrapNext()
+    const stmt: CheckStmt | ExpectTrapStmt | ExpectCallStmt | ExpectLogStmt = this.#isTrapNext()
       ? this.subrule(0, this.trapCheck)
       : this.#isCallNext()
         ? this.subrule(0, this.callCheck)
-        : this.subrule(0, this.conditionCheck);
+        : this.#isLogNext()
+          ? this.subrule(0, this.logCheck)
+          : this.subrule(0, this.conditionCheck);
     return { ...stmt, word, span: this.spanFrom(keyword.startOffset) };
   });
 
@@ -648,6 +654,28 @@ export class StatementParser extends ExpressionParser {
       times = this.subrule(2, this.expr);
     });
     return { callee, returns, times, span: this.spanFrom(this.RECORDING_PHASE ? 0 : callee.span.start) };
+  });
+
+  /** `[no] log "pattern"`: behind a variable of that name no text can stand. */
+  #isLogNext(): boolean {
+    const distance = this.isWord(this.peek(1), "no") ? 2 : 1;
+    return this.isWord(this.peek(distance), "log") && isText(this.peek(distance + 1));
+  }
+
+  readonly logCheck: Rule<ExpectLogStmt> = this.RULE("logCheck", (): ExpectLogStmt => {
+    const { startOffset } = this.peek(1);
+    const negated = this.isWord(this.peek(1), "no");
+    this.when(0, negated, () => this.needWord(0, "no"));
+    this.needWord(1, "log");
+    const pattern = this.subrule(0, this.string);
+    let binding: Name | null = null;
+    this.when(1, this.isWord(this.peek(1), "as"), () => {
+      this.needWord(2, "as");
+      binding = this.needName(3, "a variable's name");
+    });
+    const body = this.subrule(0, this.block);
+    const message = this.#message();
+    return { kind: "expect-log", word: "expect", negated, pattern, binding, body, message, span: this.spanFrom(startOffset) };
   });
 
   readonly conditionCheck: Rule<CheckStmt> = this.RULE("conditionCheck", (): CheckStmt => {
@@ -719,9 +747,10 @@ export class StatementParser extends ExpressionParser {
 
   readonly wordStatement: Rule<Stmt> = this.RULE("wordStatement", (): Stmt => {
     const token = this.peek(1);
-    this.or(0, [{ ALT: () => this.consume(0, T.FailWord) }, { ALT: () => this.consume(0, T.InfoWord) }]);
+    this.or(0, [{ ALT: () => this.consume(0, T.FailWord) }, { ALT: () => this.consume(0, T.InfoWord) }, { ALT: () => this.consume(0, T.WarnWord) }]);
     const message = this.subrule(0, this.string);
-    return { kind: "word", word: token.tokenType === T.FailWord ? "fail" : "info", message, span: this.spanFrom(token.startOffset) };
+    const word = token.tokenType === T.FailWord ? "fail" : token.tokenType === T.WarnWord ? "warn" : "info";
+    return { kind: "word", word, message, span: this.spanFrom(token.startOffset) };
   });
 
   readonly skipStatementRule: Rule<SkipStmt> = this.RULE("skipStatementRule", (): SkipStmt => {

@@ -110,6 +110,7 @@ export const TableWord = contextual("table");
 export const TestWord = contextual("test");
 export const UseWord = contextual("use");
 export const UserWord = contextual("user");
+export const WarnWord = contextual("warn");
 export const WaitWord = contextual("wait");
 export const WhenWord = contextual("when");
 /** `litmus`, `device` and the like: read as far as needed to say that they come later. */
@@ -204,6 +205,7 @@ export const statementWords = [
   "fail",
   "skip",
   "info",
+  "warn",
   "on",
   "cpu",
   "user",
@@ -235,6 +237,7 @@ export const innerWords = [
   "target",
   "irq",
   "trap",
+  "log",
   "no",
   "ports",
   "setup",

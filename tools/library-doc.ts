@@ -12,7 +12,7 @@ import { INTRINSICS, type IntrinsicRow } from "../compiler/check/intrinsics.ts";
 /** The order of a reader; modules that are not listed follow, in that of the alphabet. */
 const ORDER = ["cpu", "time", "timer", "irq", "ipi", "trap", "cleanup", "heap", "console", "pci", "edu", "virtio"];
 /** What the compiler calls on its own; specs may read it, and should not build on it. */
-const INTERNAL = ["runtime", "report", "call_log", "format", "text"];
+const INTERNAL = ["runtime", "report", "call_log", "format", "text", "console_watch"];
 
 type Section = "functions" | "types" | "constants" | "variables";
 

@@ -16,10 +16,22 @@ export interface Attributes {
   readonly flags: Readonly<Record<string, string>>;
 }
 
-export const ATTRIBUTES: readonly string[] = ["slow", "very_slow", "isolated", "no_leaks", "module", "tags", "timeout", "covers", "exits", "deviates"];
+export const ATTRIBUTES: readonly string[] = [
+  "slow",
+  "very_slow",
+  "isolated",
+  "no_leaks",
+  "no_warnings",
+  "module",
+  "tags",
+  "timeout",
+  "covers",
+  "exits",
+  "deviates",
+];
 
 /** These are said of a test, for all its rows. */
-const TEST_ATTRIBUTES: readonly string[] = ["exits", "deviates", "no_leaks", "module"];
+const TEST_ATTRIBUTES: readonly string[] = ["exits", "deviates", "no_leaks", "no_warnings", "module"];
 const ROW_ATTRIBUTES: readonly string[] = ATTRIBUTES.filter((name) => !TEST_ATTRIBUTES.includes(name));
 
 export function checkAttributes(context: Context, attributes: readonly Attribute[], place: "test" | "row" = "test"): Attributes {
@@ -85,6 +97,7 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
         break;
       }
       case "no_leaks":
+      case "no_warnings":
         if (!refusesRow(context, attribute, place) && takesNothing(context, attribute)) flags[name] = "";
         break;
       case "module":

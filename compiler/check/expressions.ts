@@ -230,6 +230,7 @@ function checkName(context: Context, name: string, span: Span): HExpr {
 const WORDS: ReadonlyMap<string, string> = new Map([
   ["fail", 'it takes a message: `fail "why"`'],
   ["info", 'it takes a message: `info "what"`'],
+  ["warn", 'it takes a message: `warn "what"`'],
   ["skip", 'it takes a reason: `skip "why"`'],
   ["defer", "it takes a block: `defer { .. }`"],
 ]);

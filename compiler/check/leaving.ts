@@ -40,6 +40,7 @@ function statementLeaves(statement: HStmt): boolean {
     case "user":
     case "check":
     case "expect-trap":
+    case "expect-log":
     case "print":
     case "on-irq":
     case "asm":

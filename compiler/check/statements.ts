@@ -5,7 +5,7 @@ import type { Block, CpuStmt, Expr, Stmt, StringLiteral } from "../../grammar/as
 import { textOf, type Span } from "../../grammar/source.ts";
 import type { FunctionBody, HBlock, HExpr, HStmt, Local, Text, TrapFieldName } from "../hir.ts";
 import { checkAsm } from "./asm.ts";
-import { BOOL, ERROR, U32, U64, USIZE, VOID, elementOf, showType, type Type } from "../types.ts";
+import { BOOL, ERROR, STR, U32, U64, USIZE, VOID, elementOf, showType, type Type } from "../types.ts";
 import { evaluateInteger, intValue } from "./constants.ts";
 import { counted, errorExpr, fail, failTwice, listNames, nested, suggest, type Context } from "./context.ts";
 import { cast, coerce, defaultType, quote, settleLiterals } from "./convert.ts";
@@ -176,6 +176,9 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
     case "expect-trap":
       context.inferred.checks = true;
       return checkExpectTrap(context, statement);
+    case "expect-log":
+      context.inferred.checks = true;
+      return [checkExpectLog(context, statement)];
     case "word":
       if (statement.word === "fail") context.inferred.checks = true;
       return [{ kind: "word", word: statement.word, message: checkText(context, statement.message), span }];
@@ -416,7 +419,7 @@ function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-tra
     binding.inMemory = true;
     declareLocal(context, binding);
   }
-  const source = statement.span.source.text.slice(statement.span.start, statement.body.span.start).trim();
+  const source = statement.span.source.text.slice(statement.span.start + statement.word.length, statement.body.span.start).trim();
   return [
     {
       kind: "expect-trap",
@@ -431,6 +434,14 @@ function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-tra
       span,
     },
   ];
+}
+
+function checkExpectLog(context: Context, { word, negated, pattern, binding: name, body, message, span }: Stmt & { kind: "expect-log" }): HStmt {
+  const checked = checkAs(context, pattern, STR);
+  const closure = checkClosure(context, "log", body);
+  const binding = name === null ? null : createLocal(bodyOf(context), name.text, U32, name.span);
+  if (binding !== null) declareLocal(context, binding);
+  return { kind: "expect-log", word, negated, pattern: checked, binding, body: closure, message: textOrNull(context, message), span };
 }
 
 /** 0 is the inter-processor interrupt, 1 the timer; lines of the interrupt controller count from EXTERNAL_IRQ. */

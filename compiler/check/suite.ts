@@ -199,7 +199,7 @@ function checkTest(from: Context, item: TestItem, common: Common): HTest {
   // A test of another target speaks of that target's functions and registers; here it is only listed, with the reason why it is skipped.
   if (!isElsewhere) checkBody({ ...context, inferred }, body, item.body);
   const flags = { ...common.attributes.flags, ...attributes.flags };
-  if (!inferred.checks && !isElsewhere && flags.exits === undefined && flags.no_leaks === undefined)
+  if (!inferred.checks && !isElsewhere && flags.exits === undefined && flags.no_leaks === undefined && flags.no_warnings === undefined)
     fail(context, item.name.span, "W0701", "this test checks nothing", { label: "can only pass", help: "add an `expect`, or say with `skip` why it is empty" });
   const empty = sources.find(({ source }) => source.values.length === 0);
   const emptyReason =

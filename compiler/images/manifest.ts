@@ -118,7 +118,7 @@ export interface SiteOperand {
 }
 
 export interface Site {
-  readonly kind: "expect" | "assert" | "expect-trap" | "fail" | "skip" | "info" | "wait" | "xfail" | "alloc" | "release";
+  readonly kind: "expect" | "assert" | "expect-trap" | "fail" | "skip" | "info" | "wait" | "xfail" | "alloc" | "release" | "expect-log" | "warn";
   readonly file: number;
   readonly line: number;
   readonly column: number;

@@ -315,3 +315,52 @@ export function lowerExpectTrap(b: FunctionBuilder, statement: HStmt & { kind: "
   finishFailure(b, statement);
   b.close();
 }
+
+// ---- The console ----
+
+/** The block runs where it stands, as a function: whatever ends it, the library stops to watch. */
+export function lowerExpectLog(b: FunctionBuilder, statement: HStmt & { kind: "expect-log" }): void {
+  b.span = statement.span;
+  countCheck(b);
+  const pattern = lowerExpr(b, statement.pattern);
+  b.span = statement.span;
+  const [hits = 0] = b.callRuntime("runtime.watch_console", [closureAddress(b, statement.body), b.frameAddress(0), ...pattern], ["i32"]);
+  if (statement.binding !== null) {
+    declareLocal(b, statement.binding);
+    writePlace(b, statement.binding.type, placeOfLocal(b, statement.binding), [hits]);
+  }
+  const none = b.isZero(b.binary("ne", "i32", hits, b.constant("i32", 0n)));
+  b.open("if", statement.negated ? b.isZero(none) : none);
+  const text = oneLine(`${statement.negated ? "no " : ""}log ${textOf(statement.pattern.span)}`);
+  const operand = (name: string, type: ValueType): SiteOperand => ({
+    text: name,
+    type,
+    start: statement.span.start,
+    end: statement.span.start,
+    literal: false,
+  });
+  const operands = [operand("lines that matched", { kind: "int", signed: false, bits: 32 }), operand("the last line", { kind: "str" })];
+  const site = b.module.addSite({ ...siteAt(b, "expect-log", statement.span), text, operands });
+  b.callRuntime("report.failed", [b.constant("i32", BigInt(site))]);
+  b.callRuntime("report.value", [b.constant("i32", 0n), b.convert(hits, "i32", "i64", false)]);
+  b.callRuntime("report.bytes", [b.constant("i32", 1n), ...b.callRuntime("console_watch.told_line", [], ["addr", "addr"])]);
+  finishFailure(b, statement);
+  b.close();
+}
+
+/** The message is worked out once: it goes to the console, and from there into the report unless a watcher takes it. */
+export function lowerWarning(b: FunctionBuilder, statement: HStmt & { kind: "word" }): void {
+  b.span = statement.span;
+  b.callRuntime("console.lock", []);
+  b.callRuntime("console_watch.begin_warning", []);
+  lowerText(b, statement.message);
+  const [isExpected = 0] = b.callRuntime("console_watch.end_warning", [], ["i8"]);
+  b.callRuntime("console.unlock", []);
+  b.open("if", b.isZero(isExpected));
+  b.callRuntime("report.warned", [b.constant("i32", BigInt(b.module.addSite(siteAt(b, "warn", statement.span))))]);
+  b.callRuntime("report.begin_message", []);
+  b.callRuntime("console_watch.put_warning", []);
+  b.callRuntime("report.end_message", []);
+  b.callRuntime("report.end_failed", []);
+  b.close();
+}

@@ -215,6 +215,7 @@ class RuntimeTables {
         first_case: intValue(BigInt(first)),
         case_count: intValue(BigInt(test.cases.length)),
         cpus: intValue(BigInt(cpusNeeded(test.needs))),
+        no_warnings: intValue(test.attributes.no_warnings === undefined ? 0n : 1n),
         no_leaks: intValue(test.attributes.no_leaks === undefined ? 0n : 1n),
         parameterised: intValue(hasRows(test) ? 1n : 0n),
         table: intValue(test.table === null ? 0xffff_ffffn : BigInt(suite.tables.indexOf(test.table))),

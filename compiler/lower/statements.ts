@@ -6,7 +6,7 @@ import type { FunctionBody, HBlock, HExpr, HPlace, HStmt } from "../hir.ts";
 import { isAggregate, registersOf, scalarOf, sizeOf } from "../types.ts";
 import { evaluateInteger } from "../check/constants.ts";
 import { lowerAsm } from "./asm.ts";
-import { lowerCheck, lowerExpectTrap, lowerWord } from "./checks.ts";
+import { lowerCheck, lowerExpectLog, lowerExpectTrap, lowerWarning, lowerWord } from "./checks.ts";
 import { arithmetic, isSigned, lowerExpr, lowerInto, lowerScalar, lowerSequence } from "./expressions.ts";
 import type { FunctionBuilder } from "./function-builder.ts";
 import {
@@ -144,8 +144,12 @@ function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
     case "expect-trap":
       lowerExpectTrap(b, statement);
       return;
+    case "expect-log":
+      lowerExpectLog(b, statement);
+      return;
     case "word":
-      lowerWord(b, statement);
+      if (statement.word === "warn") lowerWarning(b, statement);
+      else lowerWord(b, statement);
       return;
     case "print":
       b.span = statement.span;

@@ -528,6 +528,11 @@ class SourcePrinter {
         const head = `${statement.word}${statement.negated ? " no" : ""} trap${trap}${fields}${statement.binding === null ? "" : ` as ${statement.binding.text}`}`;
         return this.#headed(head, statement.body, indent) + (statement.message === null ? "" : `, ${printString(context, statement.message)}`);
       }
+      case "expect-log": {
+        const head = `${statement.word}${statement.negated ? " no" : ""} log ${printString(context, statement.pattern)}`;
+        const body = this.#headed(`${head}${statement.binding === null ? "" : ` as ${statement.binding.text}`}`, statement.body, indent);
+        return body + (statement.message === null ? "" : `, ${printString(context, statement.message)}`);
+      }
       case "word":
         return this.#header(`${statement.word} ${printString(context, statement.message)}`, statement.span.end, indent);
       case "skip": {

@@ -89,7 +89,7 @@ interface Issued {
 }
 
 /** They are checks themselves. */
-const CHECKING_ATTRIBUTES = ["exits", "no_leaks"];
+const CHECKING_ATTRIBUTES = ["exits", "no_leaks", "no_warnings"];
 const CONSOLE_LIMIT = 64 * 1024;
 const EXCUSED: ReadonlySet<Verdict> = new Set(["crash", "hung", "timeout", "fail"]);
 
@@ -99,6 +99,13 @@ const decoder = new TextDecoder();
 export function verdictWithExcuse(verdict: Verdict): Verdict | null {
   if (EXCUSED.has(verdict)) return "xfail";
   return verdict === "pass" ? "xpass" : null;
+}
+
+function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(first.length + second.length);
+  joined.set(first);
+  joined.set(second, first.length);
+  return joined;
 }
 
 export function cutConsole(bytes: Uint8Array): string {
@@ -161,10 +168,10 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
   function raiseLevel(session: Session<State>, what: string, setup: Hook, teardown: ((from: State) => MaybePromise<Hook>) | null): MaybePromise<Level<State>> {
     const level = levelAfter(session, what, setup);
     if (level.ok || teardown === null || !setup.hasReturned) return level;
-    return after(teardown(session.keep()), ({ judgement }): Level<State> => {
-      if (judgement.failures.length === 0) return level;
+    return after(teardown(session.keep()), ({ judgement, text }): Level<State> => {
+      if (judgement.failures.length === 0) return { ...level, text: joinBytes(level.text, text) };
       const all = { verdict: worst([level.judgement.verdict, judgement.verdict]), failures: [...level.judgement.failures, ...judgement.failures] };
-      return { ...level, what: level.skip === null ? what : what.replace("setup", "teardown"), judgement: all, skip: null };
+      return { ...level, what: level.skip === null ? what : what.replace("setup", "teardown"), judgement: all, text: joinBytes(level.text, text), skip: null };
     });
   }
 
@@ -282,9 +289,11 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
       checks: transcript.checks ?? 0,
       failures: withLog(failures, result),
       infos: [
-        ...transcript.infos.flatMap(({ site, message }) => {
+        ...transcript.infos.flatMap(({ site, message, severity }) => {
           const place = manifest.sites[site];
-          return place === undefined ? [] : [{ file: manifest.files[place.file] ?? "?", line: place.line, text: messageOf(site, message) }];
+          return place === undefined
+            ? []
+            : [{ file: manifest.files[place.file] ?? "?", line: place.line, text: messageOf(site, message), ...(severity === undefined ? {} : { severity }) }];
         }),
         ...warningsOf(verdict, result, test, row),
       ],

@@ -170,6 +170,13 @@ function messageOf(context: ReportContext, site: Site, check: FailedCheck): stri
     }
     case "fail":
       return check.message === null || check.message === "" ? "failed" : check.message;
+    case "expect-log": {
+      const hits = check.values.get(0);
+      const count = hits?.kind === "number" ? Number(hits.value) : 0;
+      return `expected ${site.text}, but ${count === 0 ? "no line matched" : count === 1 ? "a line matched" : `${count} lines matched`}`;
+    }
+    case "warn":
+      return `unexpected warning: ${check.message ?? site.text}`;
     case "alloc":
       return `memory of ${site.text}: ${check.message ?? "misused"}`;
     case "release":
@@ -202,10 +209,12 @@ const SITE_KINDS: Readonly<Record<Site["kind"], Failure["kind"]>> = {
   xfail: "check",
   alloc: "check",
   release: "check",
+  "expect-log": "check",
+  warn: "check",
 };
 
 /** What the guest says of them is the message itself, not a note below it. */
-const TELLS_ITSELF: ReadonlySet<Site["kind"]> = new Set(["fail", "alloc", "release"]);
+const TELLS_ITSELF: ReadonlySet<Site["kind"]> = new Set(["fail", "warn", "alloc", "release"]);
 
 export function describeCheck(context: ReportContext, check: FailedCheck, phase: string): Failure {
   const site = context.manifest.sites[check.site];

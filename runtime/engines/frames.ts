@@ -18,6 +18,8 @@ export type Frame =
   /** `s site` / `i site`, each followed by a message. */
   | { readonly verb: "skip"; readonly site: number }
   | { readonly verb: "info"; readonly site: number }
+  /** `n site`, followed by a message: a `warn` that nobody expected and that fails nothing. */
+  | { readonly verb: "warning"; readonly site: number }
   /** `r class pc address access width value`: the trap that came where `expect trap` wanted another; class 0: none came. */
   | { readonly verb: "came"; readonly trap: FrameTrap }
   /** `t class pc address access width value cpu`: an unexpected trap ended the phase. */
@@ -142,6 +144,7 @@ const VERBS: ReadonlyMap<string, (args: string) => Frame | null> = new Map([
   ["w", readBytes],
   ["s", oneNumber((site) => ({ verb: "skip", site }))],
   ["i", oneNumber((site) => ({ verb: "info", site }))],
+  ["n", oneNumber((site) => ({ verb: "warning", site }))],
   [
     "r",
     (args) => {

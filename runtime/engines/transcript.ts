@@ -12,7 +12,7 @@ export type TranscriptEvent =
 export interface Transcript {
   readonly events: readonly TranscriptEvent[];
   readonly skip: { readonly site: number; readonly message: string | null } | null;
-  readonly infos: readonly { readonly site: number; readonly message: string | null }[];
+  readonly infos: readonly { readonly site: number; readonly message: string | null; readonly severity?: "warning" }[];
   /** Where the guest was when it stopped talking. */
   readonly phase: Phase;
   /** Null: the case never ended. */
@@ -27,13 +27,13 @@ interface OpenCheck extends FailedCheck {
 
 export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Transcript {
   const events: TranscriptEvent[] = [];
-  const infos: { site: number; message: string | null }[] = [];
+  const infos: { site: number; message: string | null; severity?: "warning" }[] = [];
   let skip: { site: number; message: string | null } | null = null;
   let phase: Phase = firstPhase;
   let checks: number | null = null;
   /** What following frames belong to. */
   let check: OpenCheck | null = null;
-  let remark: { site: number; message: string | null } | null = null;
+  let remark: { site: number; message: string | null; severity?: "warning" } | null = null;
 
   for (const frame of frames) {
     switch (frame.verb) {
@@ -66,6 +66,10 @@ export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Tra
       case "info":
         remark = { site: frame.site, message: null };
         infos.push(remark);
+        check = null;
+        break;
+      case "warning":
+        infos.push((remark = { site: frame.site, message: null, severity: "warning" as const }));
         check = null;
         break;
       case "trap":

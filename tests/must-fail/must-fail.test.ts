@@ -1,0 +1,79 @@
+// Tests that must fail, each in a known way: what a user sees of every one of them is compared as a whole, verdict, message, frame, values
+// and console. Times, addresses of code and accesses to the console's UART say nothing here and are left out. The specs themselves
+// say in a comment what is wrong with each test.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { interpreterFactory } from "../../runtime/cpus/bytecode/interpreter.ts";
+import { createMachine } from "../../runtime/machine/machine.ts";
+import { formatFailures } from "../../runtime/reporters/failure-block.ts";
+import { paintFor } from "../../runtime/reporters/paint.ts";
+import { formatInfos } from "../../runtime/reporters/result-line.ts";
+import { isGood, type TestFinished } from "../../runtime/events.ts";
+import { compileSpecs, specFiles } from "../fixtures/compile.ts";
+import { bytecodeVirt } from "../fixtures/machines.ts";
+import { goldenFolder } from "../goldens.ts";
+import { runImages, testsOf } from "../specs/run-all.ts";
+
+const FOLDER = "tests/must-fail";
+const paint = paintFor(false);
+
+/** As the report has it, but for what changes with every edit of the library. */
+function reportOf(finished: TestFinished): string {
+  const failures = finished.failures.map((failure) => ({ ...failure, accesses: [], interrupts: [] }));
+  const shown = { ...finished, failures, repro: "", wallMs: 0 };
+  const lines = isGood(shown.verdict)
+    ? [...(shown.reason === null ? [] : [`  ${shown.reason}`]), ...formatInfos(shown, paint)]
+    : formatFailures(shown, { paint, columns: 120, isFull: true });
+  const head = `${shown.verdict.toUpperCase()} ${shown.test}${shown.row === null ? "" : `[${shown.row}]`}, ${shown.checks} checks`;
+  return [head, ...lines].join("\n").replaceAll(/at pc 0x[0-9a-f_]+/g, "at pc [..]");
+}
+
+async function resultsOf(path: string): Promise<readonly TestFinished[]> {
+  return testsOf(await runImages(compileSpecs([path]), { executor: "interpreter" }));
+}
+
+goldenFolder({
+  name: "reports of tests that must fail",
+  folder: FOLDER,
+  inputs: [".gspec"],
+  expected: ".report",
+  produce: async ({ path }) => `${(await resultsOf(path)).map(reportOf).join("\n\n")}\n`,
+});
+
+/** A test says in its name if it is the one that is good beside those that fail. */
+const isMeantToPass = (name: string): boolean => /^(but|skipped):/.test(name);
+
+/** What an image that runs by itself does not have: limits. */
+const NEEDS_HOST: readonly string[] = [`${FOLDER}/timeouts.gspec`];
+
+for (const path of specFiles(FOLDER)) {
+  test(`${path}: what must fail does`, async () => {
+    const results = await resultsOf(path);
+    assert.deepEqual(
+      results.filter((finished) => isGood(finished.verdict) !== isMeantToPass(finished.test)).map((finished) => `${finished.verdict} ${finished.test}`),
+      [],
+    );
+  });
+  if (NEEDS_HOST.includes(path)) continue;
+  test(`${path}: an image that runs by itself says the same`, async () => {
+    const results = await resultsOf(path);
+    const [image] = compileSpecs([path]);
+    assert.ok(image !== undefined);
+    let text = "";
+    const machine = createMachine(bytecodeVirt, {
+      output: (bytes, device) => (device === "uart0" ? (text += Buffer.from(bytes).toString("utf8")) : undefined),
+    });
+    const outcome = interpreterFactory
+      .create(machine.loadImage(image.module), machine)
+      .call(image.manifest.entry.main, [], { deadline: 1e12, grace: 1, instructions: 1e9 });
+    machine.dispose();
+    assert.equal(outcome.kind === "exit" ? outcome.exit.code : outcome.kind, results.every(({ verdict }) => isGood(verdict)) ? 0 : 1, text);
+    // Results of tests and rows, not of what they belong to, in order.
+    const good = [...text.matchAll(/^ +(ok|not ok) \d+ (.*?)(?: # .*)?$/gm)].filter(([, , name]) => results.some((each) => (each.row ?? each.test) === name));
+    assert.deepEqual(
+      good.map(([, word, name]) => `${word} ${name}`),
+      results.map((each) => `${isGood(each.verdict) ? "ok" : "not ok"} ${each.row ?? each.test}`),
+    );
+  });
+}
