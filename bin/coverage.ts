@@ -55,6 +55,8 @@ function liveInstructions({ body }: BytecodeFunction): readonly number[] {
     else if (!isDead && at >= 0 && op !== "block" && op !== "loop") live.push(index);
     if (LEAVES.has(op)) isDead = true;
   });
+  // The end of a body without a value stands at the function's name, which is no line of its code.
+  if (live.at(-1) === body.length - 1 && body.at(-1)?.src.length === 0) live.pop();
   return live;
 }
 
@@ -178,10 +180,11 @@ function registersOf({ registers }: Tally, notes: CoverageNotes, isComplete: boo
   });
 }
 
-/** Images for other engines are left out: nobody counts there. */
+/** Machine code and images for other engines are left out: nobody counts there. */
 export async function openCoverage(given: readonly LoadedImage[]): Promise<Coverage> {
-  const images = given.filter((image) => engineOf(image) === "embedded");
-  if (images.length === 0) throw usageError("`--coverage` is measured by the embedded engine, and nothing runs on it");
+  const images = given.filter((image) => engineOf(image) === "embedded" && image.module !== undefined);
+  if (images.length === 0)
+    throw usageError("`--coverage` is measured where bytecode runs on the embedded engine, and none does", "leave out `--target` and `--engine`");
   const notes = createCoverageNotes();
   const words = await readProjectWords();
   // Images may come from the cache, which has no notes: they are taken by compiling once more.
