@@ -50,6 +50,18 @@ function resultsOf(events: readonly RunEvent[]): ReadonlyMap<string, TestFinishe
   return new Map(events.flatMap((event) => (event.type === "test-finished" ? [[event.test, event] as const] : [])));
 }
 
+/** Verdicts by test, out of the records of the HTML report. */
+function readPage(path: string): ReadonlyMap<string, string> {
+  const [, records = ""] = /id="records">\n([^]*?)(?:<\/script>|$)/.exec(readFileSync(path, "utf8")) ?? [];
+  return new Map(
+    records
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { readonly type: string; readonly test: string; readonly verdict: string })
+      .flatMap(({ type, test: name, verdict }) => (type === "test" ? [[name, verdict] as const] : [])),
+  );
+}
+
 async function until(what: string, isReached: () => boolean): Promise<void> {
   for (let tries = 0; tries < 1200 && !isReached(); tries++) await sleep(50);
   assert.ok(isReached(), what);
@@ -119,7 +131,8 @@ test("a second ^C leaves complete reports that say what has not run", timed, asy
   tool.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
   const closed = once(tool, "close");
   await until("the run begins", () => stdout !== "");
-  await sleep(200);
+  // Until a worker is at the test that does not end.
+  await sleep(3000);
   tool.kill("SIGINT");
   await sleep(200);
   tool.kill("SIGINT");
@@ -137,7 +150,7 @@ test("a killed runner leaves the events up to then, line by line", timed, async 
   const loops = Array.from({ length: 400 }, (_, index) => `@timeout(2s)\ntest "loop ${index}" { while true { } expect true }`);
   const folder = makeFolder(context, { "long.gspec": `suite "long"\n\n${loops.join("\n\n")}\n` });
   const events = join(folder, "out.ndjson");
-  const tool = startTool(["run", "-r", "ndjson=out.ndjson", "--jobs", "1"], { cwd: folder });
+  const tool = startTool(["run", "-r", "ndjson=out.ndjson", "-r", "html=out.html", "-r", "trace=out.trace", "--jobs", "1"], { cwd: folder });
   const exited = once(tool, "exit");
   await until("two results are written", () => existsSync(events) && readFileSync(events, "utf8").split("\n").length > 4);
   tool.kill("SIGKILL");
@@ -146,6 +159,10 @@ test("a killed runner leaves the events up to then, line by line", timed, async 
   assert.equal(written[0]?.type, "run-started");
   assert.ok(resultsOf(written).size >= 2);
   assert.notEqual(written.at(-1)?.type, "run-finished");
+  assert.ok(readPage(join(folder, "out.html")).size >= 2);
+  // Its last bracket is missing, which viewers do not mind.
+  const slices = JSON.parse(`${readFileSync(join(folder, "out.trace"), "utf8")}]`) as readonly { readonly ph: string }[];
+  assert.ok(slices.filter(({ ph }) => ph === "X").length >= 2);
 });
 
 test("NO_COLOR wins over FORCE_COLOR, and what people read is plain ASCII then", timed, async (context) => {
@@ -165,7 +182,15 @@ test("NO_COLOR wins over FORCE_COLOR, and what people read is plain ASCII then",
 
 // --- A crash in the middle of a suite
 
-const SEVERAL: readonly string[] = ["human", "ktap=out.ktap", "junit=out.xml", "ctrf=out.json", "ndjson=out.ndjson"].flatMap((wanted) => ["-r", wanted]);
+const SEVERAL: readonly string[] = [
+  "human",
+  "ktap=out.ktap",
+  "junit=out.xml",
+  "ctrf=out.json",
+  "html=out.html",
+  "trace=out.trace",
+  "ndjson=out.ndjson",
+].flatMap((wanted) => ["-r", wanted]);
 
 /** All reports of a run in which the test `blamed` crashed and the others had their results. */
 function checkReports(folder: string, stdout: string, blamed: string, message: RegExp): void {
@@ -185,6 +210,14 @@ function checkReports(folder: string, stdout: string, blamed: string, message: R
   assert.match(xml, new RegExp(`<testcase name="${blamed}"[^>]*>[^]*?<error type="crash"`));
   const ctrf = JSON.parse(readFileSync(join(folder, "out.json"), "utf8")) as { results: { tests: { name: string; rawStatus: string }[] } };
   assert.deepEqual(Object.fromEntries(ctrf.results.tests.map(({ name, rawStatus }) => [name, rawStatus])), verdicts);
+  assert.deepEqual(Object.fromEntries(readPage(join(folder, "out.html"))), verdicts);
+  const trace = JSON.parse(readFileSync(join(folder, "out.trace"), "utf8")) as readonly {
+    readonly cat?: string;
+    readonly args: { readonly verdict?: string };
+  }[];
+  const told = trace.flatMap(({ cat, args }) => (args.verdict === undefined ? [] : [cat]));
+  assert.deepEqual(told, ["pass", "crash", "fail", "pass"]);
+  assert.ok(trace.some(({ cat }) => cat === "boot"));
 }
 
 test("a crash on the embedded machine: its test has the blame, the rest runs, all reports are complete", timed, async (context) => {
