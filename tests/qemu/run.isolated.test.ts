@@ -1,4 +1,4 @@
-// The whole tool with real QEMU on riscv64: specs compiled, packed, booted, run and compared with the embedded machine. Skipped, with the
+// The whole tool on riscv64, with real QEMU and in this process: specs compiled, packed, booted, run and compared. QEMU's are skipped, with the
 // reason, where QEMU is missing, unless GUESTSPEC_REQUIRE=qemu says that it must be there.
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -23,6 +23,18 @@ suite setup { counter = 41 }
 test "counts {n}" for n in 1 as u32..40 {
   counter += 1
   expect counter == 42
+}
+`;
+const CPUS = `suite "cpus"
+
+shared var turns: u32
+
+test "four CPUs, run {n}" for n in 0 as u32..250 {
+  cpu 0 { for _i in 0..9 { atomic.add(&turns, 1) } }
+  cpu 1 { for _i in 0..9 { atomic.add(&turns, 1) } }
+  cpu 2 { for _i in 0..9 { atomic.add(&turns, 1) } }
+  cpu 3 { for _i in 0..9 { atomic.add(&turns, 1) } }
+  expect turns == 36
 }
 `;
 const BAD = `suite "bad"
@@ -93,35 +105,45 @@ function resultsOf({ stdout }: Outcome): ReadonlyMap<string, TestFinished> {
   );
 }
 
-test("each way to end costs one test", withQemu, async (context) => {
-  const folder = makeFolder(context, { "good.gspec": GOOD, "bad.gspec": BAD });
-  const outcome = await run(folder, ["--target", "riscv64", "--engine", "qemu", "-r", "ndjson"]);
-  assert.equal(outcome.stderr, "");
-  assert.equal(outcome.code, 1);
-  const results = resultsOf(outcome);
-  const verdicts = Object.fromEntries(
-    [...results].filter(([, { suite }]) => suite === "bad").map(([name, { verdict }]) => [name.replace("@qemu", ""), verdict]),
-  );
-  assert.deepEqual(verdicts, {
-    first: "pass",
-    "adds up": "fail",
-    "ends the machine as promised": "pass",
-    "ends the machine": "crash",
-    "resets the machine as promised": "pass",
-    "resets the machine": "crash",
-    traps: "crash",
-    "never ends": "timeout",
-    last: "pass",
+for (const engine of ["embedded", "qemu"]) {
+  test(`each way to end costs one test: ${engine}`, engine === "qemu" ? withQemu : {}, async (context) => {
+    const folder = makeFolder(context, { "good.gspec": GOOD, "bad.gspec": BAD });
+    const outcome = await run(folder, ["--target", "riscv64", "--engine", engine, "-r", "ndjson"]);
+    assert.equal(outcome.stderr, "");
+    assert.equal(outcome.code, 1);
+    const results = resultsOf(outcome);
+    const verdicts = Object.fromEntries(
+      [...results].filter(([, { suite }]) => suite === "bad").map(([name, { verdict }]) => [name.replace(`@${engine}`, ""), verdict]),
+    );
+    assert.deepEqual(verdicts, {
+      first: "pass",
+      "adds up": "fail",
+      "ends the machine as promised": "pass",
+      "ends the machine": "crash",
+      "resets the machine as promised": "pass",
+      "resets the machine": "crash",
+      traps: "crash",
+      "never ends": "timeout",
+      last: "pass",
+    });
+    assert.match(results.get(`ends the machine@${engine}`)?.failures[0]?.message ?? "", /^the guest powered the machine off with code 9/);
+    assert.match(results.get(`resets the machine@${engine}`)?.failures[0]?.message ?? "", /^the guest reset the machine/);
+    const trap = results.get(`traps@${engine}`)?.failures[0];
+    assert.match(trap?.message ?? "", /^unexpected trap access_fault.*: write of 8 bytes at 0x6_0000 in /);
+    assert.equal(trap?.frame?.path, "bad.gspec");
+    assert.match(trap?.frame?.lines.find(({ number }) => number === trap.frame?.line)?.text ?? "", /nowhere\.\* = 1/);
+    const good = [...results.values()].filter(({ suite }) => suite === "good");
+    assert.equal(good.length, 39);
+    assert.ok(good.every(({ verdict }) => verdict === "pass"));
   });
-  assert.match(results.get("ends the machine@qemu")?.failures[0]?.message ?? "", /^the guest powered the machine off with code 9/);
-  assert.match(results.get("resets the machine@qemu")?.failures[0]?.message ?? "", /^the guest reset the machine/);
-  const trap = results.get("traps@qemu")?.failures[0];
-  assert.match(trap?.message ?? "", /^unexpected trap access_fault.*: write of 8 bytes at 0x6_0000 in /);
-  assert.equal(trap?.frame?.path, "bad.gspec");
-  assert.match(trap?.frame?.lines.find(({ number }) => number === trap.frame?.line)?.text ?? "", /nowhere\.\* = 1/);
-  const good = [...results.values()].filter(({ suite }) => suite === "good");
-  assert.equal(good.length, 39);
-  assert.ok(good.every(({ verdict }) => verdict === "pass"));
+}
+
+test("the embedded machine says the same in every run, guest time included, for any number of workers", async (context) => {
+  const folder = makeFolder(context, { "good.gspec": GOOD, "cpus.gspec": CPUS });
+  const stable = ({ stdout }: Outcome): string => stdout.replace(/"(wall\w*|\w+At)":("[^"]*"|\[[^\]]*\]|[\d.e+-]+)/g, '"$1":0');
+  const first = stable(await run(folder, ["--target", "riscv64", "-r", "ndjson", "--seed", "7"]));
+  assert.match(first, /"verdict":"pass"/);
+  for (const jobs of ["1", "2"]) assert.ok(stable(await run(folder, ["--target", "riscv64", "-r", "ndjson", "--seed", "7", "--jobs", jobs])) === first);
 });
 
 test("two runs with one seed are the same, for any number of machines", withQemu, async (context) => {
