@@ -1,6 +1,6 @@
 // Programs on the whole machine: the built-in firmware call by call, resets that load everything again, and pacing with a host made of numbers.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import { assemble, formatProblem } from "../../isa/riscv64/assemble.ts";
 import { loadMachine } from "../../machines/load-machine.ts";
 import { riscvVirt } from "../../tests/fixtures/machines.ts";
@@ -10,6 +10,12 @@ import { runGuest, type ConsoleHost } from "./run-guest.ts";
 
 const loaded = loadMachine("riscv-virt-sbi");
 const sbiBoard = loaded?.ok === true ? loaded.machine : assert.fail("there is no riscv-virt-sbi");
+
+/** Their memory goes back to the pool. */
+const guests: Guest[] = [];
+afterEach(() => {
+  for (const guest of guests.splice(0)) guest.dispose();
+});
 
 interface Started {
   readonly guest: Guest;
@@ -29,6 +35,7 @@ function start(text: string, board = sbiBoard, cpus = 1): Started {
     output: (bytes) => void (output += Buffer.from(bytes).toString("latin1")),
   });
   if (!created.ok) assert.fail(created.problem);
+  guests.push(created.guest);
   return { guest: created.guest, console: () => output };
 }
 
@@ -222,9 +229,13 @@ function fakeHost(typed: readonly (readonly [at: number, text: string])[], stopA
   };
 }
 
+/** Looks at the UART now and then. */
 const ECHO = `
   li t0, 0x10000000
-wait: lbu t1, 5(t0)
+wait: li t3, 500
+pause: addi t3, t3, -1
+  bnez t3, pause
+  lbu t1, 5(t0)
   andi t1, t1, 1
   beqz t1, wait
   lbu t1, (t0)
@@ -252,6 +263,18 @@ test("wall time is held back to the host's clock, virtual time is not", async ()
     assert.equal(console(), "aq");
     if (time === "wall") assert.ok(Math.abs(guest.machine.now() / 1e6 - host.now()) < 6, `${guest.machine.now()} ns of the guest in ${host.now()} ms`);
     else assert.equal(host.waited(), 0);
+  }
+});
+
+test("a breakpoint at the first instruction is met, also after a reset", () => {
+  const { guest } = start(call("SRST", 0, 1, 0));
+  const first = sbiBoard.boot?.base ?? 0n;
+  guest.setBreakpoints([first]);
+  for (let round = 0; round < 2; round++) {
+    assert.deepEqual(guest.run(BUDGET), { kind: "breakpoint", cpu: 0, pc: first });
+    assert.equal(guest.processor.instructions(), 0);
+    assert.deepEqual(guest.run(BUDGET), { kind: "reset" });
+    guest.restart();
   }
 });
 

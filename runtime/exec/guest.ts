@@ -93,7 +93,7 @@ export function createGuest(options: GuestOptions): CreateGuest {
 
   let breakpoints: ReadonlySet<bigint> = new Set();
   /** Of each CPU the count of instructions at which a stop was told last: it stands there, and has not come there anew. */
-  const toldAt = new Float64Array(machine.cpuCount);
+  const toldAt = new Float64Array(machine.cpuCount).fill(-1);
 
   /** A CPU that has come to a breakpoint and that nobody was told of: the processor lets it pass when the next run begins. */
   function findArrival(): GuestStop | null {
@@ -140,7 +140,7 @@ export function createGuest(options: GuestOptions): CreateGuest {
       },
       restart() {
         const again = load();
-        toldAt.fill(0);
+        toldAt.fill(-1);
         if (!again.ok) throw new Error(`what was loaded once does not load again: ${again.problem}`);
       },
       receive: (bytes) => machine.receive(description.console, bytes),
