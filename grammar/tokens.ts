@@ -180,7 +180,7 @@ export const itemWords = ["suite", "use", "fn", "const", "var", "shared", "struc
 /** Declarations that the grammar knows of and that come later; each maps to what to write meanwhile. */
 export const laterWords: ReadonlyMap<string, string> = new Map([
   ["litmus", "write the CPUs' code in `cpu` blocks of a test and check the outcome after them"],
-  ["device", "the embedded machine's own device models can be tested now"],
+  ["device", "a struct that implements `model.Device` is a device model: `model.attach(&it)` puts it on the bus"],
   ["fault", "there is no fault injection yet"],
   ["link", "functions from object files cannot be linked yet"],
   ["extern", "functions from object files cannot be called yet"],

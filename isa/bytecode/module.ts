@@ -109,6 +109,11 @@ export function codeAddress(functionIndex: number, instruction: number): number 
   return (functionIndex + 1) * 0x1_0000 + instruction;
 }
 
+/** The function at a code address, -1 if none begins there. */
+export function functionOfAddress(address: bigint): number {
+  return (address & 0xffffn) === 0n ? Number(address >> 16n) - 1 : -1;
+}
+
 export function byteWidth(type: ScalarType, layout: DataLayout): 1 | 2 | 4 | 8 {
   switch (type) {
     case "i8":

@@ -27,6 +27,8 @@ export interface Region {
   readonly write: (offset: number, width: Width, value: number) => void;
   readonly read64?: (offset: number) => bigint;
   readonly write64?: (offset: number, value: bigint) => void;
+  /** Asked after an access: the model has refused it, which is a bus fault. */
+  readonly isRefused?: () => boolean;
 }
 
 /** Where an access to a window goes on. */
@@ -89,6 +91,17 @@ export interface DeviceEnv {
   readonly log: (message: string) => void;
   /** Seeded 32-bit unsigned random numbers; part of the machine's state. */
   readonly random: () => number;
+  /**
+   * Calls a function of the guest, on a stack of its own and in no guest time: for models that the guest brings along. Null where there is no
+   * code to call, or if the function did not return. A function without result gives 0.
+   */
+  readonly callGuest: (code: bigint, args: readonly bigint[], stack: GuestStack) => bigint | null;
+}
+
+/** The first address above a stack, and the lowest one in it. */
+export interface GuestStack {
+  readonly top: bigint;
+  readonly limit: bigint;
 }
 
 export interface Device {

@@ -7,6 +7,7 @@ import type { DeviceModel } from "./device.ts";
 import { edu } from "./edu.ts";
 import { fwCfg } from "./fw-cfg.ts";
 import { goldfishRtc } from "./goldfish-rtc.ts";
+import { guestModels } from "./guest-models.ts";
 import { msiFrame } from "./msi-frame.ts";
 import { pciHost } from "./pci-host.ts";
 import { pciTestdev } from "./pci-testdev.ts";
@@ -27,6 +28,7 @@ export const deviceModels: readonly AnyDeviceModel[] = [
   edu,
   fwCfg,
   goldfishRtc,
+  guestModels,
   msiFrame,
   pciHost,
   pciTestdev,

@@ -44,6 +44,12 @@ export function accessRead(region: Region, offset: number, width: Width): number
     if (target !== null) return accessRead(target.region, target.offset, width);
   }
   if (!accessValid(region, offset, width)) return null;
+  const value = readParts(region, offset, width);
+  return region.isRefused?.() === true ? null : value;
+}
+
+/** Reads in the widths that the model sees. */
+function readParts(region: Region, offset: number, width: Width): number | bigint {
   const step = implWidth(region, width);
   if (width === 8) {
     if (step === 8) return read64(region, offset);
@@ -65,6 +71,11 @@ export function accessWrite(region: Region, offset: number, width: Width, value:
     if (target !== null) return accessWrite(target.region, target.offset, width, value);
   }
   if (!accessValid(region, offset, width)) return false;
+  writeParts(region, offset, width, value);
+  return region.isRefused?.() !== true;
+}
+
+function writeParts(region: Region, offset: number, width: Width, value: number | bigint): void {
   const step = implWidth(region, width);
   if (width === 8) {
     const wide = BigInt.asUintN(64, BigInt(value));
@@ -75,7 +86,7 @@ export function accessWrite(region: Region, offset: number, width: Width, value:
         region.write(offset + i, step, Number(BigInt.asUintN(step * 8, wide >> BigInt(i * 8))));
       }
     }
-    return true;
+    return;
   }
   const narrow = truncate(typeof value === "bigint" ? Number(BigInt.asUintN(32, value)) : value, width);
   if (step === 8) {
@@ -85,5 +96,4 @@ export function accessWrite(region: Region, offset: number, width: Width, value:
   } else {
     for (let i = 0; i < width; i += step) region.write(offset + i, step, truncate(narrow >>> (i * 8), step));
   }
-  return true;
 }

@@ -24,6 +24,8 @@ export interface MachineOptions {
   readonly seed?: bigint | number;
   /** Bytes that a device sent out, with the device's name; `description.console` is the console. */
   readonly output?: (bytes: Uint8Array, device: string) => void;
+  /** Runs guest code for a device; absent: there is nobody to run it. */
+  readonly callGuest?: DeviceEnv["callGuest"];
   /** Where models come from; the built-in list if absent. */
   readonly findModel?: (name: string) => DeviceModel<Readonly<Record<string, unknown>>> | undefined;
 }
@@ -185,6 +187,7 @@ export function createMachine(description: MachineDescription, options: MachineO
         messages.push({ time: clock.now(), device: device.name, text });
       },
       random: () => deviceRandom.next(),
+      callGuest: (code, args, stack) => options.callGuest?.(code, args, stack) ?? null,
     };
   }
 

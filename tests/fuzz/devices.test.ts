@@ -38,6 +38,7 @@ const SUBJECTS: readonly Subject[] = [
   { model: "edu", config: { dmaMask: 0xffff_ffffn } },
   { model: "fw-cfg", config: { cpus: 2 } },
   { model: "goldfish-rtc", config: { epochNanoseconds: "1577836800000000000" } },
+  { model: "guest-models", config: { slots: 4, slotSize: 0x1000 } },
   { model: "msi-frame", config: { base: 32, count: 8 } },
   { model: "pci-host", config: { buses: 1 } },
   {
