@@ -66,7 +66,7 @@ export function openEmbeddedSession(image: EngineImage, cpus: number, seed: bigi
       modelCpus.set(stack.top, cpu);
     }
     const index = functionOfAddress(code);
-    if (index < 0 || index >= image.module.functions.length) return null;
+    if (index < 0 || index >= placed.module.functions.length) return null;
     const outcome = cpu.call(index, args, MODEL_LIMITS);
     return outcome.kind === "returned" ? BigInt(outcome.values[0] ?? 0) : null;
   }
