@@ -166,6 +166,7 @@ export const COMMANDS: readonly CommandRow[] = [
     options: [
       REPORTER,
       VERBOSE,
+      ...SHOW,
       { name: "again", help: "run what failed again, with the run's options and seed, and compare" },
       { name: "list", help: "list the runs that are kept" },
       { name: "path", help: "print the run's folder: what a report of a bug needs is in it" },
@@ -181,7 +182,7 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: "report several recorded runs as one: shards, or a run and the runs of its failures",
     usage: "FILE...",
     positionals: [1, MANY],
-    options: [REPORTER, VERBOSE, { name: "partial", help: "report although shards are missing; exit status 1 at best" }],
+    options: [REPORTER, VERBOSE, ...SHOW, { name: "partial", help: "report although shards are missing; exit status 1 at best" }],
     notes: ["FILE is what `guestspec run --reporter ndjson=FILE` has written. Of a test that several files have, the last one counts."],
     load: () => import("./merge.ts"),
   },
