@@ -104,7 +104,7 @@ function skipOthers(images: readonly LoadedImage[], placed: readonly PlannedCase
 }
 
 /** Throws when nothing is left: nothing is ever silently not run. */
-export async function selectTests(options: ParsedOptions, io: Io): Promise<Selection> {
+export async function selectTests(options: ParsedOptions, io: Io, onImages?: (images: readonly LoadedImage[]) => void): Promise<Selection> {
   const found = findSpecs(options.positionals);
   const { files } = found;
   if (files.length === 0) {
@@ -112,6 +112,7 @@ export async function selectTests(options: ParsedOptions, io: Io): Promise<Selec
     throw new CommandError(EXIT.nothingSelected, `there are no specs (*.gspec, *.gspec.yaml) ${where}`);
   }
   const { targets, images: loaded } = await loadImages(files, options, io);
+  onImages?.(loaded);
   let images = loaded;
   let universe: readonly PlannedCase[] = listCases(images);
   if (universe.length === 0)

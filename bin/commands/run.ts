@@ -22,7 +22,7 @@ import { duration, wholeNumber, type ParsedOptions } from "../options.ts";
 import { openReporters } from "../reporters.ts";
 import { appendHistory } from "../run-history.ts";
 import { readEngineOptions, readJobs, readRepeatOptions } from "../run-options.ts";
-import { applyFilter, selectTests } from "../select-tests.ts";
+import { applyFilter, selectTests, type Selection } from "../select-tests.ts";
 import { toolVersion } from "../version.ts";
 
 /** Runs that somebody may want to look at again. */
@@ -61,14 +61,33 @@ interface Round {
 export interface RunContext {
   /** Sees every event that reporters see. */
   readonly observe?: (event: RunEvent) => void;
+  /** The images of the files, before tests are selected from them. */
+  readonly onImages?: (images: readonly LoadedImage[]) => void;
+  /** Only tests that are made of one of these files; absolute paths. */
+  readonly touchedBy?: ReadonlySet<string>;
+  /** Only tests with these ids. */
+  readonly only?: ReadonlySet<string>;
+  /** The process goes on after the run: signals are its own again. */
+  readonly isFollowed?: boolean;
 }
 
-export async function run(options: ParsedOptions, io: Io, { observe }: RunContext = {}): Promise<ExitCode> {
+/** What a change has left of a selection. */
+async function selectTouched(selection: Selection, { touchedBy, only }: RunContext): Promise<Selection> {
+  if (only === undefined && touchedBy === undefined) return selection;
+  const touched = touchedBy === undefined ? null : (await import("../changed-files.ts")).imagesMadeOf(touchedBy, selection.images);
+  const selected = selection.selected.filter(({ id, image }) => only?.has(id) ?? touched?.has(image));
+  const whyNothing = selected.length > 0 ? null : only === undefined ? "no selected test is made of it" : "the tests that failed are no more";
+  return { ...selection, selected, narrowed: { ...selection.narrowed, whyNothing: selection.narrowed.whyNothing ?? whyNothing } };
+}
+
+export async function run(options: ParsedOptions, io: Io, context: RunContext = {}): Promise<ExitCode> {
+  if (options.has("watch") && context.isFollowed !== true) return (await import("../watch.ts")).watch(options, io);
+  const { observe } = context;
   const engine = readEngineOptions(options);
   const jobs = readJobs(options);
   const failFast = wholeNumber(options, "fail-fast", 1);
   const repeat = readRepeatOptions(options);
-  const { targets, images, universe, selected, narrowed } = await selectTests(options, io);
+  const { targets, images, universe, selected, narrowed } = await selectTouched(await selectTests(options, io, context.onImages), context);
   const judgement: Omit<Judgement, "brokenPromises"> = { flakyFails: repeat.flakyFails, outstanding: narrowed.outstanding.length };
   if (narrowed.whyNothing !== null) {
     io.err(`${narrowed.whyNothing}\n`);
@@ -227,6 +246,7 @@ export async function run(options: ParsedOptions, io: Io, { observe }: RunContex
     tellHeld();
     await reporters.finish();
     unsay();
+    if (context.isFollowed === true) for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, interrupt);
     if (comparison !== null) writeComparison(comparison, reporters.isForPeople, io);
     rememberRun();
   }

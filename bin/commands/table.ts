@@ -94,6 +94,7 @@ export const RUN_OPTIONS: readonly OptionRow[] = [
   { name: "shuffle", help: "shuffle suites, tests and rows by the seed; without --seed a random one is drawn" },
   ...NARROWING,
   { name: "failed-first", help: "run what failed last before everything else" },
+  { name: "watch", short: "w", help: "run again what a change of files touches, until q or ^C; on a terminal enter runs all, f what failed" },
   { name: "longest-first", help: "let workers begin with the suites that took longest before; results are told in their usual order" },
   { name: "times", value: "FILE", help: "longest-first by the times in FILE, which is written anew after the run" },
   { name: "repeat", value: "N", help: "run every test N times with one seed; a result that differs is `nondeterministic`, on QEMU `flaky`" },
