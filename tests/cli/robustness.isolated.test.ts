@@ -2,7 +2,7 @@
 // then; each promise has its test here. That a reporter throws is tested beside bin/reporters.ts.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -163,6 +163,23 @@ test("a killed runner leaves the events up to then, line by line", timed, async 
   // Its last bracket is missing, which viewers do not mind.
   const slices = JSON.parse(`${readFileSync(join(folder, "out.trace"), "utf8")}]`) as readonly { readonly ph: string }[];
   assert.ok(slices.filter(({ ph }) => ph === "X").length >= 2);
+});
+
+const hasScript = /util-linux/.test(spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "");
+
+test("a terminal that is closed ends the run as ^C does", { ...timed, skip: hasScript ? false : "needs util-linux script(1)" }, async (context) => {
+  const loops = Array.from({ length: 400 }, (_, index) => `test "loop ${index}" { while true { } expect true }`);
+  const folder = makeFolder(context, { "long.gspec": `suite "long"\n\n${loops.join("\n\n")}\n` });
+  const { words, cwd, env } = toolCommand(["run", "-r", "human", "-r", "ndjson=out.ndjson"], { cwd: folder });
+  const command = `exec ${[process.execPath, ...words].map((word) => `'${word}'`).join(" ")}`;
+  const terminal = spawn("script", ["-qec", command, "/dev/null"], { cwd, env: { ...env, TERM: "xterm-256color" }, stdio: ["pipe", "ignore", "ignore"] });
+  const events = join(folder, "out.ndjson");
+  await until("two results are written", () => existsSync(events) && readFileSync(events, "utf8").split("\n").length > 4);
+  terminal.kill("SIGKILL");
+  await until("the run has its end", () => readFileSync(events, "utf8").includes('"type":"run-finished"'));
+  const { interrupted, exitCode, notRun } = endOf(readEvents(events));
+  assert.deepEqual([interrupted, exitCode], [true, 130]);
+  assert.ok(notRun > 0 && notRun < 400);
 });
 
 test("NO_COLOR wins over FORCE_COLOR, and what people read is plain ASCII then", timed, async (context) => {
