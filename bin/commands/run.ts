@@ -309,6 +309,8 @@ function tellOutstanding(outstanding: readonly string[], io: Io): void {
 }
 
 async function openRunCoverage(options: ParsedOptions, images: readonly LoadedImage[]): Promise<Coverage> {
+  if (options.has("reuse")) throw usageError("`--coverage` counts in tests that run, and `--reuse` leaves tests out", "give one of them");
+  if (options.value("executor") === "wasm") throw usageError("`--coverage` is counted by the interpreter", "leave out `--executor wasm`");
   const { openCoverage, readCoverageLimits } = await import("../coverage.ts");
   readCoverageLimits(options);
   return openCoverage(images);

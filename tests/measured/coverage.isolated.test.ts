@@ -42,6 +42,7 @@ test("the summary tells totals, and limits that are missed cost the status", asy
   assert.equal(code, 1);
   assert.match(stderr, /coverage of registers is 50 %, the limit is 70 %\n$/);
   assert.match(stdout, /coverage: lines 6 of 21 \(28\.5 %\), branches 0 of 14 \(0\.0 %\), registers 2 of 4 \(50\.0 %\), fields 2 of 2 \(100\.0 %\)\n$/);
+  for (const other of ["--reuse", "--executor=wasm", "--target=riscv64"]) assert.equal((await run(context, ...only, "--coverage", other)).code, 2, other);
   const wrong = await run(context, "--coverage=functions:10");
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /what has a limit: lines, branches, registers, fields/);
