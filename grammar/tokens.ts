@@ -181,7 +181,7 @@ export const itemWords = ["suite", "use", "fn", "const", "var", "shared", "struc
 export const laterWords: ReadonlyMap<string, string> = new Map([
   ["litmus", "write the CPUs' code in `cpu` blocks of a test and check the outcome after them"],
   ["device", "a struct that implements `model.Device` is a device model: `model.attach(&it)` puts it on the bus"],
-  ["fault", "there is no fault injection yet"],
+  ["fault", "the library injects faults: `fault.refuse_read(address, 3)` makes the third read there a bus fault"],
   ["link", "functions from object files cannot be linked yet"],
   ["extern", "functions from object files cannot be called yet"],
 ]);

@@ -104,6 +104,9 @@ export interface GuestStack {
   readonly limit: bigint;
 }
 
+/** What becomes of an access on purpose: a bus fault, a write that does not arrive, or bits that change on the way. */
+export type Interception = { readonly kind: "refuse" } | { readonly kind: "drop" } | { readonly kind: "flip"; readonly bits: bigint };
+
 export interface Device {
   /** In the order that the machine file's `at:` list gives their bases. PCI functions have none here, but BARs in `pci`. */
   readonly regions: readonly Region[];
@@ -116,6 +119,8 @@ export interface Device {
   /** Input pin `pin` changed its level (interrupt controllers, PCI host). */
   readonly input?: (pin: number, level: boolean) => void;
   readonly counter?: TimeCounter;
+  /** Sees every access of a CPU to memory space before the device there does. Undefined: it waits for none; null: this one passes. */
+  readonly intercept?: (address: number, isWrite: boolean) => Interception | null | undefined;
   /** Bytes from the far end of the console. */
   readonly receive?: (bytes: Uint8Array) => void;
   /** The function's configuration space and BARs when this device sits on a PCI bus; see pci.ts. */

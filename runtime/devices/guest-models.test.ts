@@ -112,3 +112,22 @@ test("control has 8-byte registers only, which read back and survive a snapshot"
   device.load(state);
   assert.equal(busRead(control, SLOT * SLOT_BYTES + OBJECT, 8), 0x8000_0000n);
 });
+
+test("faults count the accesses that they are about, and act once", () => {
+  const { device, control } = makeModels();
+  const fault = (number: number, words: readonly bigint[]): void => {
+    for (const [i, word] of words.entries()) assert.ok(busWrite(control, 0x800 + 32 * number + 8 * i, 8, word));
+  };
+  const { intercept } = device;
+  assert.ok(intercept !== undefined);
+  assert.equal(intercept(0x1000, false), undefined);
+  fault(0, [0x1000n, 2n, 0n, 0n]);
+  fault(1, [0x1000n, 1n, 0x101n, 0xffn]);
+  fault(2, [0x1000n, 2n, 0x201n, 0n]);
+  assert.equal(intercept(0x1004, false), null);
+  assert.deepEqual(
+    [false, false, false, true, true, true].map((isWrite) => intercept(0x1000, isWrite)),
+    [null, { kind: "refuse" }, null, { kind: "flip", bits: 0xffn }, { kind: "drop" }, undefined],
+  );
+  assert.equal(busRead(control, 0x800, 8), 0x1000n);
+});

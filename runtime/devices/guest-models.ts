@@ -7,9 +7,11 @@
 // 0x18 OBJECT (the first argument of all), 0x20 STACK_TOP, 0x28 STACK_LIMIT, 0x30 LINE (bit 0 drives pin n),
 // 0x38 TIMER (ns until EVENT is called; all ones: never). Behind the slots, at 0xf00, REFUSE: written while an access is
 // answered, it makes that access a bus fault.
+// From 0x800 eight faults of 32 bytes, for accesses of CPUs to any device: 0x00 ADDRESS, 0x08 NTH (such an access from now on; counts down,
+// 0: none), 0x10 KIND (bit 0: of writes; bits 9:8: 0 bus fault, 1 the bits of DATA flip, 2 a write does not arrive), 0x18 DATA.
 
 import { defineDevice } from "./device.ts";
-import type { Device, DeviceEnv, Width } from "./device.ts";
+import type { Device, DeviceEnv, Interception, Width } from "./device.ts";
 
 const REGISTERS = 8;
 const SLOT_BYTES = 8 * REGISTERS;
@@ -24,6 +26,16 @@ const TIMER = 7;
 const CONTROL_SIZE = 0x1000;
 const REFUSE = 0xf00;
 const MAX_SLOTS = 16;
+const FAULTS = 0x800;
+const FAULT_COUNT = 8;
+/** Registers of a fault. */
+const FAULT_WORDS = 4;
+const ADDRESS = 0;
+const NTH = 1;
+const KIND = 2;
+const DATA = 3;
+const FLIP = 1n;
+const DROP = 2n;
 const NEVER = (1n << 64n) - 1n;
 /** Delays beyond are as good as never: guest time is exact below 2^53. */
 const MAX_DELAY = 1n << 50n;
@@ -37,7 +49,9 @@ export type GuestModelsConfig = {
 function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device {
   if (!Number.isInteger(slots) || slots < 1 || slots > MAX_SLOTS) throw new RangeError(`guest-models: ${String(slots)} slots; there are 1 to ${MAX_SLOTS}`);
   if (!Number.isInteger(slotSize) || slotSize < 8) throw new RangeError(`guest-models: a slot of ${String(slotSize)} bytes`);
-  let registers = new BigUint64Array(slots * REGISTERS);
+  const faultsAt = slots * REGISTERS;
+  const count = faultsAt + FAULT_COUNT * FAULT_WORDS;
+  let registers = new BigUint64Array(count);
   /** A slot that is being answered: its model may not access itself. */
   const isBusy = Array.from({ length: slots }, () => false);
   /** Of the accesses that are being answered, the innermost last: a model may use another one. */
@@ -74,6 +88,10 @@ function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device 
       refuse();
       return;
     }
+    if (offset >= FAULTS && offset < FAULTS + FAULT_COUNT * FAULT_WORDS * 8) {
+      registers[faultsAt + (offset - FAULTS) / 8] = value;
+      return;
+    }
     const slot = Math.floor(offset / SLOT_BYTES);
     const index = (offset % SLOT_BYTES) / 8;
     if (slot >= slots || !Number.isInteger(index)) {
@@ -87,8 +105,27 @@ function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device 
     else env.clock.schedule(slot, Number(value < MAX_DELAY ? value : MAX_DELAY));
   }
 
+  /** The faults in their order: each counts the accesses that it is about, and one of them at most acts. */
+  function intercept(address: number, isWrite: boolean): Interception | null | undefined {
+    let acting: Interception | null | undefined;
+    for (let at = faultsAt; at < count; at += FAULT_WORDS) {
+      const nth = registers[at + NTH] ?? 0n;
+      if (nth === 0n) continue;
+      acting ??= null;
+      const kind = registers[at + KIND] ?? 0n;
+      if (registers[at + ADDRESS] !== BigInt(address) || (kind & 1n) !== (isWrite ? 1n : 0n)) continue;
+      registers[at + NTH] = nth - 1n;
+      if (nth !== 1n || acting !== null) continue;
+      const action = (kind >> 8n) & 3n;
+      if (action === FLIP) acting = { kind: "flip", bits: registers[at + DATA] ?? 0n };
+      else acting = { kind: action === DROP ? "drop" : "refuse" };
+    }
+    return acting;
+  }
+
   function readControl(offset: number): bigint {
-    return offset % 8 === 0 && offset < slots * SLOT_BYTES ? (registers[offset / 8] ?? 0n) : 0n;
+    if (offset >= FAULTS && offset < FAULTS + FAULT_COUNT * FAULT_WORDS * 8) return registers[faultsAt + (offset - FAULTS) / 8] ?? 0n;
+    return offset < slots * SLOT_BYTES ? (registers[offset / 8] ?? 0n) : 0n;
   }
 
   return {
@@ -122,9 +159,10 @@ function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device 
         env.clock.cancel(slot);
       }
     },
+    intercept,
     save: () => [...registers],
     load(state) {
-      registers = new BigUint64Array(slots * REGISTERS);
+      registers = new BigUint64Array(count);
       if (Array.isArray(state)) for (const [i, value] of state.entries()) registers[i] = BigInt(value as bigint);
     },
     onEvent(slot) {

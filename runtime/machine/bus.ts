@@ -3,7 +3,7 @@
 // Windows (a PCI host's) are resolved here, so that the log names the function behind them and only that function counts as touched.
 // Base addresses are plain numbers: every region lies below 2^53, and a guest address above rounds to nothing mapped.
 
-import { isWindow, type Region, type Width, type WindowRegion } from "../devices/device.ts";
+import { isWindow, type Interception, type Region, type Width, type WindowRegion } from "../devices/device.ts";
 import { accessRead, accessWrite } from "./access.ts";
 import type { Bus, BusResult } from "./cpu-contract.ts";
 
@@ -43,6 +43,8 @@ export interface BusEnv {
   /** Device behind a region that a window resolved to, -1 if none is known. */
   readonly ownerOf: (region: Region) => number;
   readonly deviceName: (device: number) => string;
+  /** Faults that the guest has asked for; absent: there are none on this machine. */
+  readonly intercept?: (address: number, isWrite: boolean) => Interception | null;
 }
 
 export interface DeviceBus extends Bus {
@@ -54,6 +56,11 @@ export interface DeviceBus extends Bus {
 }
 
 const LOG_SIZE = 32;
+
+function flip(value: number | bigint, bits: bigint, width: Width): number | bigint {
+  const flipped = BigInt.asUintN(8 * width, BigInt(value) ^ bits);
+  return typeof value === "bigint" ? flipped : Number(flipped);
+}
 
 interface Slot {
   time: number;
@@ -201,8 +208,11 @@ export function createBus(mappings: readonly Mapping[], env: BusEnv): DeviceBus 
     slot.value = null;
     if (region === null) return null;
     const touched = device;
-    const value = accessRead(region, offset, width);
-    if (value === null) return null;
+    const intercepted = isPort ? null : (env.intercept?.(at, false) ?? null);
+    if (intercepted?.kind === "refuse") return null;
+    const answer = accessRead(region, offset, width);
+    if (answer === null) return null;
+    const value = intercepted?.kind === "flip" ? flip(answer, intercepted.bits, width) : answer;
     env.touch(touched);
     if (logged - serial < LOG_SIZE) {
       slot.isFault = false;
@@ -220,7 +230,12 @@ export function createBus(mappings: readonly Mapping[], env: BusEnv): DeviceBus 
     slot.value = value;
     if (region === null) return false;
     const touched = device;
-    if (!accessWrite(region, offset, width, value)) return false;
+    const intercepted = isDma || isPort ? null : (env.intercept?.(at, true) ?? null);
+    if (intercepted?.kind === "refuse") return false;
+    if (intercepted?.kind !== "drop") {
+      const arriving = intercepted?.kind === "flip" ? flip(value, intercepted.bits, width) : value;
+      if (!accessWrite(region, offset, width, arriving)) return false;
+    }
     env.touch(touched);
     if (logged - serial < LOG_SIZE) slot.isFault = false;
     return true;

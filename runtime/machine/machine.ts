@@ -226,6 +226,7 @@ export function createMachine(description: MachineDescription, options: MachineO
   });
 
   const mappings = mappingsOf(description.name, placed);
+  const interceptor = placed.findIndex(({ device }) => device.intercept !== undefined);
   const bus = createBus(mappings, {
     now: () => clock.now(),
     settle: () => clock.fire(),
@@ -234,6 +235,16 @@ export function createMachine(description: MachineDescription, options: MachineO
     },
     ownerOf: (region) => ownerOf.get(region) ?? -1,
     deviceName: nameOf,
+    ...(interceptor < 0
+      ? {}
+      : {
+          intercept(address, isWrite) {
+            const found = deviceAt(interceptor).intercept?.(address, isWrite);
+            // It counts.
+            if (found !== undefined) touched[interceptor] = 1;
+            return found ?? null;
+          },
+        }),
   });
 
   const counter = placed.find(({ device }) => device.counter !== undefined)?.device.counter;
