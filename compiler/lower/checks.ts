@@ -111,8 +111,10 @@ function lowerPolling(b: FunctionBuilder, condition: HExpr, deadline: number | n
 
 function lowerFailure(b: FunctionBuilder, statement: HStmt & { kind: "check" }, condition: HExpr, capture: Capture): void {
   const operands = failureOperands(b, condition, capture);
+  const place = siteAt(b, statement.waits ? "wait" : statement.word, condition.span);
   const site = b.module.addSite({
-    ...siteAt(b, statement.waits ? "wait" : statement.word, condition.span),
+    ...place,
+    text: statement.within === null ? place.text : `${place.text} within ${oneLine(textOf(statement.within.span))}`,
     operator: operatorOf(condition),
     operands: operands.map(siteOperand),
   });
