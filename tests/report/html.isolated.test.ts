@@ -151,6 +151,10 @@ test("light and dark, wide and narrow", inBrowser, async (context) => {
   for (const width of [320, 700, 1600]) {
     await page.send("Emulation.setDeviceMetricsOverride", { width, height: 800, deviceScaleFactor: 1, mobile: false });
     assert.ok(await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), `nothing sticks out at ${width}`);
+    assert.ok(
+      await page.evaluate("[...document.querySelectorAll('.workers canvas')].every((canvas) => canvas.clientWidth > 200)"),
+      `tracks are there at ${width}`,
+    );
   }
 });
 

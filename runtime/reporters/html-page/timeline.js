@@ -103,8 +103,9 @@ function showTimeline(data) {
   table.className = "workers";
   table.createTHead().innerHTML =
     '<tr><th scope="col">worker</th><th scope="col" class="number">tests</th><th scope="col" class="number">boots</th><th scope="col" class="number">busy</th><th scope="col">slices of wall time; boots in blue</th></tr>';
+  const body = table.createTBody();
   for (const lane of lanes) {
-    const row = table.insertRow();
+    const row = body.insertRow();
     const head = document.createElement("th");
     head.scope = "row";
     head.textContent = lane.name;
