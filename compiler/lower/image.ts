@@ -152,6 +152,13 @@ function rowAttributes(test: HTest, attributes: HTest["cases"][number]["attribut
   };
 }
 
+/** Modules of the library whose variables belong to the test that uses them. */
+const TEST_STATE: readonly string[] = ["model"].map((name) => `${LIBRARY_PREFIX}${name}.gspec`);
+
+function isTestState(path: string): boolean {
+  return !path.startsWith(LIBRARY_PREFIX) || TEST_STATE.includes(path);
+}
+
 /** Known only when everything is lowered. */
 const LATE_VARIABLES: readonly string[] = ["report.sites", "report.operand_texts", "report.texts", "runtime.variables"];
 
@@ -246,9 +253,12 @@ class RuntimeTables {
     this.set("report.texts", { kind: "bytes", bytes: this.texts.bytes() });
   }
 
-  /** The specs' own variables: an image that runs by itself has no snapshots and sets them back before every test. */
+  /**
+   * The specs' own variables, and those of library modules that hold what a test has made: an image that runs by itself has no snapshots and
+   * sets them back before every test.
+   */
   fillVariables(): void {
-    const own = this.builder.variables().filter((global) => !global.span.source.path.startsWith(LIBRARY_PREFIX));
+    const own = this.builder.variables().filter(({ span }) => isTestState(span.source.path));
     const ranges = own.map((global) =>
       this.record("runtime.variables", { start: { kind: "address", global }, length: intValue(BigInt(sizeOf(global.type, this.builder.layout).size)) }),
     );

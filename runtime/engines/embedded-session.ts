@@ -2,13 +2,12 @@
 // test dirtied. Which executor runs a call is chosen here: the interpreter is there at once and runs everything, the translation to
 // WebAssembly is loaded when it pays; results are the same.
 
-import { functionOfAddress } from "../../isa/bytecode/module.ts";
-import type { GuestStack } from "../devices/device.ts";
 import type { Executor, ExecutorFactory, RunLimits } from "../machine/cpu-contract.ts";
 import type { PlacedImage } from "../machine/load-image.ts";
 import { createMachine } from "../machine/machine.ts";
 import type { Snapshot } from "../machine/snapshot.ts";
 import { createFrameReader, type Phase } from "./frames.ts";
+import { createGuestCaller } from "./guest-caller.ts";
 import { HOOK_LIMITS, type CallLimits } from "./limits.ts";
 import { readMachineLog, type MachineLog } from "./machine-log.ts";
 import { after, type MaybePromise } from "./maybe-promise.ts";
@@ -29,8 +28,6 @@ const ALARMS = new Set(["f", "t"].map((verb) => verb.charCodeAt(0)));
 /** Errors of the translating executor that say nothing about the guest; by name, for its module is loaded late. */
 const REPEATABLE: ReadonlySet<string> = new Set(["NeedsInterpreterError", "HostStackError"]);
 
-/** A model that does not come back within this is broken; no time passes in it, so the test's own limit would never come. */
-const MODEL_LIMITS: RunLimits = { deadline: Infinity, grace: 0, instructions: 10_000_000 };
 
 /** Throws `ImageLoadError` if the image does not fit the machine. */
 export function openEmbeddedSession(image: EngineImage, cpus: number, seed: bigint, chooser: ExecutorChooser): Session<Snapshot> {
@@ -54,22 +51,7 @@ export function openEmbeddedSession(image: EngineImage, cpus: number, seed: bigi
   const placed: PlacedImage = machine.loadImage(bytecodeOf(image));
   const executors = new Map<string, Executor>();
   const { entry } = image.manifest;
-  /** By their stacks: what runs models of devices, each a CPU beside the machine's. */
-  const modelCpus = new Map<bigint, Executor>();
-
-  function callGuest(code: bigint, args: readonly bigint[], stack: GuestStack): bigint | null {
-    let cpu = modelCpus.get(stack.top);
-    if (cpu === undefined) {
-      // No time passes in it, and interrupts go elsewhere.
-      const core = { ...machine, cpuCount: 1, advance() {}, nextEvent: () => Infinity, fireEvents() {}, lines: () => 0 };
-      cpu = chooser.oracle.create({ ...placed, stacks: [stack] }, core);
-      modelCpus.set(stack.top, cpu);
-    }
-    const index = functionOfAddress(code);
-    if (index < 0 || index >= placed.module.functions.length) return null;
-    const outcome = cpu.call(index, args, MODEL_LIMITS);
-    return outcome.kind === "returned" ? BigInt(outcome.values[0] ?? 0) : null;
-  }
+  const callGuest = createGuestCaller(placed, machine, chooser.oracle);
 
   function executorOf(factory: ExecutorFactory): Executor {
     let executor = executors.get(factory.name);

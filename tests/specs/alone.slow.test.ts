@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Image } from "../../compiler/index.ts";
 import { interpreterFactory } from "../../runtime/cpus/bytecode/interpreter.ts";
+import { createGuestCaller } from "../../runtime/engines/guest-caller.ts";
 import { createMachine } from "../../runtime/machine/machine.ts";
 import { checkKtap, type KtapResult } from "../report/ktap-checker.ts";
 import { compileSpecs, specFiles } from "../fixtures/compile.ts";
@@ -16,8 +17,13 @@ const LIMITS = { deadline: 1e12, grace: 1, instructions: 1e9 };
 
 function runAlone(image: Image): { readonly ktap: string; readonly code: number | null } {
   let text = "";
-  const machine = createMachine(bytecodeVirt, { output: (bytes, device) => (device === "uart0" ? (text += Buffer.from(bytes).toString("utf8")) : undefined) });
-  const outcome = interpreterFactory.create(machine.loadImage(image.module), machine).call(image.manifest.entry.main, [], LIMITS);
+  const machine = createMachine(bytecodeVirt, {
+    output: (bytes, device) => (device === "uart0" ? (text += Buffer.from(bytes).toString("utf8")) : undefined),
+    callGuest: (code, args, stack) => callGuest(code, args, stack),
+  });
+  const placed = machine.loadImage(image.module);
+  const callGuest = createGuestCaller(placed, machine, interpreterFactory);
+  const outcome = interpreterFactory.create(placed, machine).call(image.manifest.entry.main, [], LIMITS);
   machine.dispose();
   // What tests print stands between the lines of KTAP; the format allows it.
   const ktap = text.split("\n").filter((line) => /^ *(KTAP version|1\.\.|ok |not ok |# )/.test(line));
