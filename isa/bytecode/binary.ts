@@ -3,7 +3,18 @@
 // than the input can fill. Whether the module makes sense is the verifier's question.
 
 import { BYTECODE_VERSION } from "./module.ts";
-import type { AssemblyBlock, BytecodeFunction, DataLayout, DataSymbol, Instruction, Module, Relocation, ScalarType, Signature, SourceLocation } from "./module.ts";
+import type {
+  AssemblyBlock,
+  BytecodeFunction,
+  DataLayout,
+  DataSymbol,
+  Instruction,
+  Module,
+  Relocation,
+  ScalarType,
+  Signature,
+  SourceLocation,
+} from "./module.ts";
 import { findInstruction, findOpcode, SYS_ISAS, type ImmediateKind, type InstructionRow } from "./instructions.ts";
 
 export class BytecodeFormatError extends Error {

@@ -3,7 +3,18 @@
 // instruction that may trap is then located at its own line of the text.
 
 import { BYTECODE_VERSION } from "./module.ts";
-import type { AssemblyBlock, BytecodeFunction, DataLayout, DataSymbol, Instruction, Module, Relocation, ScalarType, Signature, SourceLocation } from "./module.ts";
+import type {
+  AssemblyBlock,
+  BytecodeFunction,
+  DataLayout,
+  DataSymbol,
+  Instruction,
+  Module,
+  Relocation,
+  ScalarType,
+  Signature,
+  SourceLocation,
+} from "./module.ts";
 import { findInstruction, SYS_ISAS } from "./instructions.ts";
 import type { ImmediateKind, InstructionRow } from "./instructions.ts";
 import { IMMEDIATE_NAMES, TRAILING_IMMEDIATES } from "./text-print.ts";

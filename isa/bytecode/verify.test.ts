@@ -89,7 +89,10 @@ const INVALID: readonly (readonly [text: string, problems: readonly string[]])[]
   ],
   ["data @d size 8 align 1 readonly {\naddr 0 func #5\n}", ["module: symbol 0 (d): relocation at 0: no function 5"]],
   ["data @d size 8 align 1 readonly\ndata @d size 8 align 1 readonly", ["module: two symbols are named 'd'"]],
-  [`assembly asm0 riscv64 in "a0" out "a1", "a2" {\n}\n${returning("%1 = asm asm0, %0, %2")}`, [`${F} 0: asm has 1 results, expected 2`, `${F} 0: asm has 2 operands, expected 1`]],
+  [
+    `assembly asm0 riscv64 in "a0" out "a1", "a2" {\n}\n${returning("%1 = asm asm0, %0, %2")}`,
+    [`${F} 0: asm has 1 results, expected 2`, `${F} 0: asm has 2 operands, expected 1`],
+  ],
   [returning("asm asm0"), [`${F} 0: asm: assembly 0 does not exist`]],
   [
     'assembly asm0 riscv64 in "a0", "a0" {\nbytes "1300"\nline 0 0\nline 0 0\nline 2 5\n}\nfiles {\n"f"\n}\nlocations {\n0:1:1\n}',

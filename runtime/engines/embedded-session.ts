@@ -28,7 +28,6 @@ const ALARMS = new Set(["f", "t"].map((verb) => verb.charCodeAt(0)));
 /** Errors of the translating executor that say nothing about the guest; by name, for its module is loaded late. */
 const REPEATABLE: ReadonlySet<string> = new Set(["NeedsInterpreterError", "HostStackError"]);
 
-
 /** Throws `ImageLoadError` if the image does not fit the machine. */
 export function openEmbeddedSession(image: EngineImage, cpus: number, seed: bigint, chooser: ExecutorChooser): Session<Snapshot> {
   const reader = createFrameReader();

@@ -20,5 +20,11 @@ test("twenty mistakes in one file give twenty reports in one run", () => {
   assert.equal(diagnostics.length, 20);
 });
 
-goldenFolder({ name: "errors of the checker", folder: "tests/errors/check", inputs: [".gspec", ".gspec.yaml"], expected: ".txt", produce: reportFor("bytecode") });
+goldenFolder({
+  name: "errors of the checker",
+  folder: "tests/errors/check",
+  inputs: [".gspec", ".gspec.yaml"],
+  expected: ".txt",
+  produce: reportFor("bytecode"),
+});
 goldenFolder({ name: "errors for riscv64", folder: "tests/errors/riscv64", inputs: [".gspec"], expected: ".txt", produce: reportFor("riscv64") });
