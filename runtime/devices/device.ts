@@ -96,6 +96,8 @@ export interface DeviceEnv {
    * code to call, or if the function did not return. A function without result gives 0.
    */
   readonly callGuest: (code: bigint, args: readonly bigint[], stack: GuestStack) => bigint | null;
+  /** Raises a line at the interrupt controller, past the wire that leads there: what `interceptInterrupt` has held back comes late. */
+  readonly raiseLate: (line: number) => void;
 }
 
 /** The first address above a stack, and the lowest one in it. */
@@ -121,6 +123,8 @@ export interface Device {
   readonly counter?: TimeCounter;
   /** Sees every access of a CPU to memory space before the device there does. Undefined: it waits for none; null: this one passes. */
   readonly intercept?: (address: number, isWrite: boolean) => Interception | null | undefined;
+  /** Sees every change of a line on its way into the interrupt controller. True: the line stays as it was there. Undefined: nobody waits for one. */
+  readonly interceptInterrupt?: (line: number, level: boolean) => boolean | undefined;
   /** Bytes from the far end of the console. */
   readonly receive?: (bytes: Uint8Array) => void;
   /** The function's configuration space and BARs when this device sits on a PCI bus; see pci.ts. */

@@ -131,3 +131,36 @@ test("faults count the accesses that they are about, and act once", () => {
   );
   assert.equal(busRead(control, 0x800, 8), 0x1000n);
 });
+
+/** Fault 0: of line 9. */
+function askOfInterrupts(control: Region, nth: bigint, action: bigint, data: bigint): void {
+  const FAULT = 0x800;
+  assert.ok(busWrite(control, FAULT, 8, 9n) && busWrite(control, FAULT + 0x18, 8, data) && busWrite(control, FAULT + 0x10, 8, (action << 8n) | 2n));
+  assert.ok(busWrite(control, FAULT + 8, 8, nth));
+}
+
+test("the nth rise of a line is lost, and no other", () => {
+  const { device, control, env } = makeModels();
+  assert.equal(device.interceptInterrupt?.(9, true), undefined);
+  askOfInterrupts(control, 2n, 2n, 0n);
+  const seen = [true, false, true, false, true].map((level) => device.interceptInterrupt?.(9, level));
+  assert.deepEqual(seen, [false, false, true, undefined, undefined]);
+  assert.equal(device.interceptInterrupt?.(8, true), undefined);
+  assert.deepEqual(env.lateLines, []);
+});
+
+test("a rise comes late, also after a restore, and not if the line has fallen by then", () => {
+  const { device, control, env } = makeModels();
+  askOfInterrupts(control, 1n, 3n, 500n);
+  assert.equal(device.interceptInterrupt?.(9, true), true);
+  device.load(device.save());
+  env.advance(499);
+  assert.deepEqual(env.lateLines, []);
+  env.advance(1);
+  assert.deepEqual(env.lateLines, [9]);
+  askOfInterrupts(control, 1n, 3n, 500n);
+  assert.equal(device.interceptInterrupt?.(9, true), true);
+  assert.equal(device.interceptInterrupt?.(9, false), false);
+  env.advance(1000);
+  assert.deepEqual(env.lateLines, [9]);
+});

@@ -8,7 +8,9 @@
 // 0x38 TIMER (ns until EVENT is called; all ones: never). Behind the slots, at 0xf00, REFUSE: written while an access is
 // answered, it makes that access a bus fault.
 // From 0x800 eight faults of 32 bytes, for accesses of CPUs to any device: 0x00 ADDRESS, 0x08 NTH (such an access from now on; counts down,
-// 0: none), 0x10 KIND (bit 0: of writes; bits 9:8: 0 bus fault, 1 the bits of DATA flip, 2 a write does not arrive), 0x18 DATA.
+// 0: none), 0x10 KIND (bit 0: of writes; bits 9:8: 0 bus fault, 1 the bits of DATA flip, 2 a write does not arrive), 0x18 DATA. With KIND
+// bit 1 it is about the rises of line ADDRESS on its way into the interrupt controller: 2 one is lost, 3 it comes DATA ns late, if the line
+// is still high then; NTH is all ones meanwhile.
 
 import { defineDevice } from "./device.ts";
 import type { Device, DeviceEnv, Interception, Width } from "./device.ts";
@@ -36,6 +38,10 @@ const KIND = 2;
 const DATA = 3;
 const FLIP = 1n;
 const DROP = 2n;
+const DELAY = 3n;
+const OF_INTERRUPTS = 2n;
+/** NTH of a fault whose interrupt is on its way. */
+const LATE = (1n << 64n) - 1n;
 const NEVER = (1n << 64n) - 1n;
 /** Delays beyond are as good as never: guest time is exact below 2^53. */
 const MAX_DELAY = 1n << 50n;
@@ -111,8 +117,9 @@ function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device 
     for (let at = faultsAt; at < count; at += FAULT_WORDS) {
       const nth = registers[at + NTH] ?? 0n;
       if (nth === 0n) continue;
-      acting ??= null;
       const kind = registers[at + KIND] ?? 0n;
+      if ((kind & OF_INTERRUPTS) !== 0n) continue;
+      acting ??= null;
       if (registers[at + ADDRESS] !== BigInt(address) || (kind & 1n) !== (isWrite ? 1n : 0n)) continue;
       registers[at + NTH] = nth - 1n;
       if (nth !== 1n || acting !== null) continue;
@@ -121,6 +128,34 @@ function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device 
       else acting = { kind: action === DROP ? "drop" : "refuse" };
     }
     return acting;
+  }
+
+  /** The event of a fault, behind those of the slots. */
+  const eventOf = (at: number): number => slots + (at - faultsAt) / FAULT_WORDS;
+
+  function interceptInterrupt(line: number, level: boolean): boolean | undefined {
+    let isHeld: boolean | undefined;
+    for (let at = faultsAt; at < count; at += FAULT_WORDS) {
+      const nth = registers[at + NTH] ?? 0n;
+      const kind = registers[at + KIND] ?? 0n;
+      if (nth === 0n || (kind & OF_INTERRUPTS) === 0n || registers[at + ADDRESS] !== BigInt(line)) continue;
+      isHeld ??= false;
+      if (nth === LATE) {
+        // What went away before it came is not heard of.
+        if (!level) registers[at + NTH] = 0n;
+        if (!level) env.clock.cancel(eventOf(at));
+        continue;
+      }
+      if (!level) continue;
+      registers[at + NTH] = nth - 1n;
+      if (nth !== 1n || isHeld) continue;
+      isHeld = true;
+      if (((kind >> 8n) & 3n) !== DELAY) continue;
+      registers[at + NTH] = LATE;
+      const delay = registers[at + DATA] ?? 0n;
+      env.clock.schedule(eventOf(at), Number(delay < MAX_DELAY ? delay : MAX_DELAY));
+    }
+    return isHeld;
   }
 
   function readControl(offset: number): bigint {
@@ -158,14 +193,22 @@ function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device 
         env.irq(slot, false);
         env.clock.cancel(slot);
       }
+      for (let at = faultsAt; at < count; at += FAULT_WORDS) env.clock.cancel(eventOf(at));
     },
     intercept,
+    interceptInterrupt,
     save: () => [...registers],
     load(state) {
       registers = new BigUint64Array(count);
       if (Array.isArray(state)) for (const [i, value] of state.entries()) registers[i] = BigInt(value as bigint);
     },
     onEvent(slot) {
+      if (slot >= slots) {
+        const at = faultsAt + (slot - slots) * FAULT_WORDS;
+        registers[at + NTH] = 0n;
+        env.raiseLate(Number(registers[at + ADDRESS] ?? 0n));
+        return;
+      }
       registers[slot * REGISTERS + TIMER] = NEVER;
       ask(slot, EVENT, []);
     },

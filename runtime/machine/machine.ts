@@ -84,6 +84,7 @@ export interface Machine extends MachineCore {
 }
 
 const MESSAGE_LIMIT = 32;
+const CONTROLLER_MODEL = "plic";
 
 function toSeed(seed: bigint | number): bigint {
   return BigInt.asUintN(64, BigInt(seed));
@@ -135,14 +136,29 @@ export function createMachine(description: MachineDescription, options: MachineO
     device.onEvent(tag);
   });
 
+  function drive(index: number, pin: number, level: boolean): void {
+    const device = deviceAt(index);
+    if (device.input === undefined) throw new Error(`a wire leads to input ${pin} of ${nameOf(index)}, which has no inputs`);
+    touched[index] = 1;
+    device.input(pin, level);
+  }
+
+  /** Where lines of `on irq` are inputs. */
+  const controller = description.devices.findIndex(({ model }) => model === CONTROLLER_MODEL);
+  /** Set when the devices exist; wires may move before. */
+  let interceptor = -1;
+
   const fabric = createInterruptFabric(
     wiresOf(description, cpuCount, indexOf),
     cpuCount,
     (index, pin, level) => {
-      const device = deviceAt(index);
-      if (device.input === undefined) throw new Error(`a wire leads to input ${pin} of ${nameOf(index)}, which has no inputs`);
-      touched[index] = 1;
-      device.input(pin, level);
+      if (index === controller && interceptor >= 0) {
+        const isHeld = deviceAt(interceptor).interceptInterrupt?.(pin, level);
+        // It counts.
+        if (isHeld !== undefined) touched[interceptor] = 1;
+        if (isHeld === true) return;
+      }
+      drive(index, pin, level);
     },
     () => clock.now(),
   );
@@ -188,6 +204,9 @@ export function createMachine(description: MachineDescription, options: MachineO
       },
       random: () => deviceRandom.next(),
       callGuest: (code, args, stack) => options.callGuest?.(code, args, stack) ?? null,
+      raiseLate(line) {
+        if (controller >= 0) drive(controller, line, true);
+      },
     };
   }
 
@@ -226,7 +245,7 @@ export function createMachine(description: MachineDescription, options: MachineO
   });
 
   const mappings = mappingsOf(description.name, placed);
-  const interceptor = placed.findIndex(({ device }) => device.intercept !== undefined);
+  interceptor = placed.findIndex(({ device }) => device.intercept !== undefined);
   const bus = createBus(mappings, {
     now: () => clock.now(),
     settle: () => clock.fire(),
