@@ -58,7 +58,7 @@ test("the summary is the end of the human report", async () => {
   const text = await report("human", recordedRun);
   const [last, coverage] = text.trimEnd().split("\n").slice(-2);
   assert.match(coverage ?? "", /^ +coverage: lines 2 of 3 \(66\.6 %\), /);
-  assert.match(last ?? "", /^ +9 passed, 14 failed \(.*\), 4 skipped, 1 flaky, 2 expected failures, 5 deselected$/);
+  assert.match(last ?? "", /^ +9 passed, 14 failed \(.*\), 4 skipped, 1 flaky, 2 expected failures, 1 cached, 5 deselected$/);
 });
 
 test("an interrupted run says so, and how much is missing", async () => {
