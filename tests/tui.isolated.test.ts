@@ -82,16 +82,16 @@ const has =
     lines.some((line) => pattern.test(line));
 
 test("a run scrolls into history, and ends with its failures and summary and nothing else", { skip }, async (context) => {
-  const screen = start(context, "recorded", 170, 24);
-  await screen.until("progress is shown", has(/^ *\d+ % \[.*\] \d+\/27/));
+  const screen = start(context, "recorded", 190, 24);
+  await screen.until("progress is shown", has(/^ *\d+ % \[.*\] \d+\/30/));
   await screen.until("a running test is shown", has(/^#1 +\d\.\d s +/));
   assert.equal(await screen.ended, 1);
   const lines = screen.all();
   const text = lines.join("\n");
   assert.equal([...text.matchAll(/alu::add@virt\/wasm/g)].length, 1, "each result once");
-  assert.match(text, /13 failures:/);
+  assert.match(text, /14 failures:/);
   assert.match(text, /rerun {4}guestspec run 'edu::dma reads back' --seed 7f3a/);
-  assert.match(text.trimEnd(), / 8 passed, 13 failed .* 4 skipped, 2 expected failures, 5 deselected$/);
+  assert.match(text.trimEnd(), / 9 passed, 14 failed .* 4 skipped, 1 flaky, 2 expected failures, 1 cached, 5 deselected$/);
   assert.ok(!lines.some((line) => /\d+ % \[/.test(line) || line.startsWith("f failures")), "the live region is gone");
 });
 
@@ -101,7 +101,7 @@ test("^C stops the run, which still tells what it has, with the run's exit code 
   assert.ok(screen.visible().filter((line) => line !== "").length <= 20);
   screen.send("\x03");
   assert.equal(await screen.ended, 130);
-  assert.match(screen.all().join("\n"), /interrupted: 16 tests not run/);
+  assert.match(screen.all().join("\n"), /interrupted: 19 tests not run/);
   const raw = screen.raw();
   assert.ok(raw.lastIndexOf("\x1b[?25h") > raw.lastIndexOf("\x1b[?25l"), "the cursor is visible again");
 });
@@ -125,12 +125,12 @@ test("keys: help, status, filter with its error", { skip }, async (context) => {
 
 test("narrow and short terminals, and resizing while it runs", { skip }, async (context) => {
   const screen = start(context, "waiting", 34, 6);
-  await screen.until("a region of five lines", (lines) => has(/^ 40 % .*11\/27/)(lines) && has(/more running tests/)(lines));
+  await screen.until("a region of five lines", (lines) => has(/^ 36 % .*11\/30/)(lines) && has(/more running tests/)(lines));
   assert.ok(screen.visible().filter((line) => /^#\d|%|more running/.test(line)).length <= 5);
   screen.resize(100, 20);
   await screen.until("the wider region", has(/7 passed {2}2 failed {2}2 xfail {2}5 deselected {2}seed 7f3a/));
   screen.resize(20, 3);
-  await screen.until("two lines", (lines) => lines.filter((line) => line !== "").length <= 3 && has(/^ 40 %/)(lines));
+  await screen.until("two lines", (lines) => lines.filter((line) => line !== "").length <= 3 && has(/^ 36 %/)(lines));
   screen.send("q");
   assert.equal(await screen.ended, 130);
 });
@@ -152,7 +152,7 @@ test("ten thousand results pass in seconds, none lost, and the region does not g
 
 test("NO_COLOR leaves no colour, and CI does not turn the view off once it was asked for", { skip }, async (context) => {
   const screen = start(context, "recorded", 100, 24, { NO_COLOR: "1", CI: "1" });
-  await screen.until("progress is shown", has(/^ *\d+ % \[.*\] \d+\/27/));
+  await screen.until("progress is shown", has(/^ *\d+ % \[.*\] \d+\/30/));
   assert.equal(await screen.ended, 1);
   assert.doesNotMatch(screen.raw(), /\p{Cc}\[(3|9)\d(;\d+)*m/u);
 });
