@@ -13,7 +13,7 @@ import { loadMachineLanguage } from "../isa/machine-language.ts";
 import { loadMachineFile } from "../machines/load-machine.ts";
 import type { ParsedFiles } from "../compiler/program.ts";
 import { qemuBinary, qemuCommand } from "../machines/qemu-command.ts";
-import type { MachineDescription } from "../machines/description.ts";
+import { enginesOf, type MachineDescription } from "../machines/description.ts";
 import { compareProcesses, reportLine, timeProcess, type Cost, type ProcessComparison } from "./measure.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -108,21 +108,35 @@ try {
       "an empty image",
       ", target 1.2",
     );
-    report(
-      `${target}: spec to its verdict`,
-      compareProcesses(
-        7,
-        () => run("--target", target, one),
-        () => boot(machine, binary, empty),
-      ),
-      "an empty image",
-    );
+    for (const [when, ...options] of [["compiled before"], ["compiled now", "--no-cache"]]) {
+      report(
+        `${target}: spec to its verdict, ${when}`,
+        compareProcesses(
+          7,
+          () => run("--target", target, "--engine", "qemu", ...options, one),
+          () => boot(machine, binary, empty),
+        ),
+        "an empty image",
+        ", target 1.2",
+      );
+    }
+    if (enginesOf(machine).includes("embedded")) {
+      report(
+        `${target}: the same without QEMU, compiled before`,
+        compareProcesses(
+          7,
+          () => run("--target", target, "--engine", "embedded", one),
+          () => boot(machine, binary, empty),
+        ),
+        "an empty image in QEMU",
+      );
+    }
     report(
       `${target}: a boot for all tests`,
       compareProcesses(
         3,
-        () => run("--target", target, cases),
-        () => run("--target", target, "--isolate", "test", cases),
+        () => run("--target", target, "--engine", "qemu", cases),
+        () => run("--target", target, "--engine", "qemu", "--isolate", "test", cases),
       ),
       "a boot for each",
     );

@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 import { HARTS, makeBoard, RTC } from "./qtest/board.ts";
 import type { Board } from "./qtest/board.ts";
-import { qemuProblem, startQemu } from "./qtest/qemu.ts";
+import { OvershootError, qemuProblem, startQemu } from "./qtest/qemu.ts";
 import type { Qemu } from "./qtest/qemu.ts";
 import { describeStep } from "./qtest/script.ts";
 import type { QtestScript, Step, Watch } from "./qtest/script.ts";
@@ -123,6 +123,20 @@ async function play(script: QtestScript): Promise<void> {
   }
 }
 
+const ATTEMPTS = 3;
+
+/** A script is played anew where QEMU could not be stopped in time. */
+async function playWhole(script: QtestScript): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await play(script);
+      return;
+    } catch (error) {
+      if (!(error instanceof OvershootError) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
 const problem = qemuProblem();
 const required = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/).includes("qemu");
 const files = readdirSync(new URL("qtest/", import.meta.url))
@@ -137,5 +151,5 @@ for (const file of files) {
   const { scripts } = (await import(new URL(`qtest/${file}`, import.meta.url).href)) as {
     readonly scripts: readonly QtestScript[];
   };
-  for (const script of scripts) test(script.name, { skip: problem ?? false }, () => play(script));
+  for (const script of scripts) test(script.name, { skip: problem ?? false }, () => playWhole(script));
 }

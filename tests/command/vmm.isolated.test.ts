@@ -7,7 +7,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { delimiter, join } from "node:path";
 import { tmpdir } from "node:os";
 import { test, type TestContext } from "node:test";
-import type { RunEvent, TestFinished } from "../../runtime/events.ts";
+import { isGood, type RunEvent, type TestFinished } from "../../runtime/events.ts";
 import { root } from "../../tools/project.mjs";
 import { runTool } from "../cli/transcripts.ts";
 
@@ -84,6 +84,11 @@ for (const { engine, program, specs } of [
     const portable = new Set(there.results.filter(isPortable).map(nameOf));
     const verdicts = ({ results }: { readonly results: readonly TestFinished[] }): readonly string[] =>
       results.filter((result) => portable.has(nameOf(result))).map((result) => `${nameOf(result)} ${result.verdict}`);
+    const bad = there.results.filter(({ verdict }) => !isGood(verdict));
+    assert.deepEqual(
+      bad.map(({ id, failures }) => `${id}: ${failures[0]?.message}`),
+      [],
+    );
     assert.equal(there.code, 0, there.stderr);
     assert.ok(portable.size > 100);
     assert.deepEqual(verdicts(there), verdicts(here));

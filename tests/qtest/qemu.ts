@@ -52,6 +52,11 @@ export function qemuProblem(): string | null {
   return version === QEMU_SERIES ? null : `the models follow QEMU ${QEMU_SERIES}, found ${version ?? "an unknown version"}`;
 }
 
+/** QEMU was stopped too late, by the host's scheduler: this says nothing about the device. */
+export class OvershootError extends Error {
+  override readonly name = "OvershootError";
+}
+
 /** RV64 machine code: harts wait for ever, the first of them after `nops` instructions. */
 function idleProgram(nops: number): { readonly words: readonly number[]; readonly idlePc: number } {
   const CSRR_T0_MHARTID = 0xf140_22f3;
@@ -276,7 +281,7 @@ async function start(script: QtestScript, nops: number): Promise<Qemu> {
         await write(HELPER_MTIMECMP, 8, 0n);
         const reached = await read(MTIME, 8);
         if (reached !== target) {
-          throw new Error(`QEMU went on to ${reached} when ${target} was asked: a later timer was pending`);
+          throw new OvershootError(`QEMU went on to ${reached} when ${target} was asked: a later timer was pending`);
         }
       },
       async settle(count) {
