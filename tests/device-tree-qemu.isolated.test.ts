@@ -11,11 +11,9 @@ import { test } from "node:test";
 import { describeBoard } from "../runtime/machine/device-tree.ts";
 import { encodeValue, flattenTree, unflattenTree, type TreeNode } from "../runtime/machine/flattened-tree.ts";
 import { riscvVirt } from "./fixtures/machines.ts";
+import { skipWithoutQemu } from "./fixtures/riscv64-qemu.ts";
 
 const QEMU = "qemu-system-riscv64";
-const hasQemu = spawnSync(QEMU, ["--version"]).status === 0;
-const isRequired = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/).includes("qemu");
-const skip = hasQemu || isRequired ? false : `${QEMU} cannot be run (Debian package qemu-system-misc)`;
 
 /** By path of a node, or of a property behind its node. */
 const DIFFERENCES: readonly (readonly [path: RegExp, reason: string])[] = [
@@ -59,7 +57,7 @@ function dumpTree(cpus: number): TreeNode {
 }
 
 for (const cpus of [1, 3]) {
-  test(`the tree of riscv-virt with ${cpus} CPUs is QEMU's`, { skip }, () => {
+  test(`the tree of riscv-virt with ${cpus} CPUs is QEMU's`, { skip: skipWithoutQemu }, () => {
     const theirs = flattenPaths(dumpTree(cpus));
     const board = describeBoard(riscvVirt, {
       cpus,

@@ -11,6 +11,7 @@ import { OvershootError, qemuProblem, startQemu } from "./qtest/qemu.ts";
 import type { Qemu } from "./qtest/qemu.ts";
 import { describeStep } from "./qtest/script.ts";
 import type { QtestScript, Step, Watch } from "./qtest/script.ts";
+import { isRequired } from "./fixtures/required.ts";
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
@@ -138,12 +139,11 @@ async function playWhole(script: QtestScript): Promise<void> {
 }
 
 const problem = qemuProblem();
-const required = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/).includes("qemu");
 const files = readdirSync(new URL("qtest/", import.meta.url))
   .filter((name) => name.endsWith(".scripts.ts"))
   .toSorted();
 
-test("QEMU is there to compare with", { skip: problem !== null && !required ? problem : false }, () => {
+test("QEMU is there to compare with", { skip: problem !== null && !isRequired("qemu") ? problem : false }, () => {
   assert.equal(problem, null);
 });
 

@@ -14,6 +14,7 @@ import { findQemu } from "../bin/find-qemu.ts";
 import type { MachineDescription } from "../machines/description.ts";
 import { listMachines, loadMachine } from "../machines/load-machine.ts";
 import { qemuCommand } from "../machines/qemu-command.ts";
+import { isRequired } from "./fixtures/required.ts";
 
 const POLL_MS = 100;
 const DEADLINE_MS = 20_000;
@@ -127,8 +128,6 @@ function describedFunctions(machine: MachineDescription): readonly string[] {
 const isOpenSpace = (machine: MachineDescription, line: string): boolean =>
   machine.devices.some(({ model }) => model === "q35-mch" || model === "i440fx-pmc") && /^pci0\.(?:io|memory) /.test(line);
 
-const required = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/).includes("qemu");
-
 for (const name of listMachines()) {
   const loaded = loadMachine(name);
   if (loaded?.ok !== true || loaded.machine.qemu === null) continue;
@@ -136,7 +135,7 @@ for (const name of listMachines()) {
   test(`${name}: QEMU has what the file says`, async (context) => {
     const qemu = await findQemu(machine, process.env);
     if (qemu?.found !== true) {
-      assert.ok(!required, qemu?.problem);
+      assert.ok(!isRequired("qemu"), qemu?.problem);
       return context.skip(qemu?.problem);
     }
     for (const isDeterministic of [false, true]) {

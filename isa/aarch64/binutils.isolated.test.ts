@@ -24,6 +24,7 @@ import { decodeLogicalImmediate, encodeLogicalImmediate } from "./logical-immedi
 import { ALIASES } from "./pseudo.ts";
 import type { Alias } from "./pseudo.ts";
 import { SYSTEM_REGISTERS, systemRegisterNumber } from "./registers.ts";
+import { isRequired } from "../../tests/fixtures/required.ts";
 
 const PREFIX = "aarch64-linux-gnu-";
 // The newest set that Debian 12's binutils 2.40 knows, and what it does not include.
@@ -31,8 +32,7 @@ const ARCH = "armv8.8-a+sve+sme+crypto+memtag+sb+ssbs+predres+rng+flagm+profile"
 
 const version = spawnSync(`${PREFIX}as`, ["--version"], { encoding: "utf8" });
 const problem = version.error === undefined && version.status === 0 ? null : `${PREFIX}as cannot be run (Debian package binutils-aarch64-linux-gnu)`;
-const required = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/).includes("binutils");
-const options = { skip: problem !== null && !required ? problem : false };
+const options = { skip: problem !== null && !isRequired("binutils") ? problem : false };
 
 function run(program: string, args: readonly string[]): string {
   const result = spawnSync(PREFIX + program, args, { encoding: "utf8", maxBuffer: 1 << 28 });

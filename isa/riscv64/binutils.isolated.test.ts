@@ -20,6 +20,7 @@ import { INSTRUCTIONS } from "./instructions.ts";
 import type { Instruction } from "./instructions.ts";
 import { loadConstant, PSEUDO_INSTRUCTIONS } from "./pseudo.ts";
 import { CSRS, csrNameOf } from "./registers.ts";
+import { isRequired } from "../../tests/fixtures/required.ts";
 
 const PREFIX = "riscv64-linux-gnu-";
 // The newest set that Debian 12's binutils 2.40 knows.
@@ -27,8 +28,7 @@ const ARCH = "rv64imafdch_zicsr_zifencei_zihintpause_zicbom_zicbop_zicboz_zawrs_
 
 const version = spawnSync(`${PREFIX}as`, ["--version"], { encoding: "utf8" });
 const problem = version.error === undefined && version.status === 0 ? null : `${PREFIX}as cannot be run (Debian package binutils-riscv64-linux-gnu)`;
-const required = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/).includes("binutils");
-const options = { skip: problem !== null && !required ? problem : false };
+const options = { skip: problem !== null && !isRequired("binutils") ? problem : false };
 
 /** One instruction for GNU as. */
 interface Line {

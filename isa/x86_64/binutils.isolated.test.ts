@@ -20,6 +20,7 @@ import { INSTRUCTIONS, MNEMONIC_ALIASES, writeForm } from "./instructions.ts";
 import type { Instruction } from "./instructions.ts";
 import { valueOf } from "./operands.ts";
 import type { MemoryOperand, Mode, Operand, OperandClass, OperandPattern } from "./operands.ts";
+import { isRequired } from "../../tests/fixtures/required.ts";
 
 const MODES = [64, 32, 16] as const;
 
@@ -30,8 +31,7 @@ function findProblem(): string | null {
 }
 
 const problem = findProblem();
-const required = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/).includes("binutils");
-const options = { skip: problem !== null && !required ? problem : false };
+const options = { skip: problem !== null && !isRequired("binutils") ? problem : false };
 
 function run(program: string, args: readonly string[]): string {
   const result = spawnSync(program, args, { encoding: "utf8", maxBuffer: 1 << 29 });

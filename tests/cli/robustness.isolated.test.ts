@@ -10,6 +10,7 @@ import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunEvent, RunFinished, TestFinished } from "../../runtime/events.ts";
 import { runTool, startTool, toolCommand } from "./transcripts.ts";
+import { skipWithoutQemu } from "../fixtures/riscv64-qemu.ts";
 
 const MIXED = `suite "mixed"
 
@@ -246,7 +247,7 @@ test("a crash on the embedded machine: its test has the blame, the rest runs, al
 
 const withQemu = {
   ...timed,
-  skip: spawnSync("qemu-system-riscv64", ["--version"]).error === undefined ? false : "qemu-system-riscv64 is not installed (Debian: qemu-system-misc)",
+  skip: skipWithoutQemu,
 };
 
 test("a crash in QEMU: its test has the blame, the rest runs, all reports are complete", withQemu, async (context) => {

@@ -10,12 +10,11 @@ import { test, type TestContext } from "node:test";
 import { isGood, type RunEvent, type TestFinished } from "../../runtime/events.ts";
 import { root } from "../../tools/project.mjs";
 import { runTool } from "../cli/transcripts.ts";
-
-const required = (process.env.GUESTSPEC_REQUIRE ?? "").split(",");
+import { isRequired } from "../fixtures/required.ts";
 
 function missing(engine: string, program: string): string | false {
   const isThere = (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
-  return isThere || required.includes(engine) || required.includes("all") ? false : `${program} is not installed`;
+  return isThere || isRequired(engine) ? false : `${program} is not installed`;
 }
 
 /** The entries of the document, one file. */

@@ -10,10 +10,10 @@ import { after, before, test } from "node:test";
 import { assemble } from "../../isa/riscv64/assemble.ts";
 import { root } from "../../tools/project.mjs";
 import { runTool, toolCommand } from "../cli/transcripts.ts";
+import { isRequired } from "../fixtures/required.ts";
 
 const GDB = "gdb-multiarch";
-const isRequired = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/).includes("gdb");
-const skip = spawnSync(GDB, ["--version"]).status === 0 || isRequired ? false : `${GDB} cannot be run (Debian package gdb-multiarch)`;
+const skip = spawnSync(GDB, ["--version"]).status === 0 || isRequired("gdb") ? false : `${GDB} cannot be run (Debian package gdb-multiarch)`;
 
 let folder = "";
 before(() => {

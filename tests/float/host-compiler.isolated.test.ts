@@ -22,11 +22,11 @@ import {
   type Contents,
   type FloatOperation,
 } from "../../runtime/cpus/riscv64/softfloat/operations.ts";
+import { isRequired } from "../fixtures/required.ts";
 
 const hasCompiler = spawnSync("gcc", ["--version"]).status === 0;
-const isRequired = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/).includes("gcc");
 const skip =
-  process.arch !== "x64" ? "only x86-64 judges tininess as RISC-V does" : hasCompiler || isRequired ? false : "gcc cannot be run (Debian package gcc)";
+  process.arch !== "x64" ? "only x86-64 judges tininess as RISC-V does" : hasCompiler || isRequired("gcc") ? false : "gcc cannot be run (Debian package gcc)";
 
 /** In the order of the modes' numbers. */
 const MODES = [RNE, RTZ, RDN, RUP] as const;

@@ -2,6 +2,7 @@
 // it the test is skipped with the reason and the package, unless GUESTSPEC_REQUIRE names that package's word.
 
 import { spawnSync } from "node:child_process";
+import { isRequired } from "../fixtures/required.ts";
 
 interface OutsideTool {
   /** The word in GUESTSPEC_REQUIRE. */
@@ -33,11 +34,10 @@ function problemOf(name: OutsideToolName): string | null {
 
 /** Options for a test that needs these programs. */
 export function needsTools(...names: readonly OutsideToolName[]): { readonly skip: string | false; readonly timeout: number } {
-  const required = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/);
   const problems = names.flatMap((name) => {
     const problem = problemOf(name);
     if (problem === null) return [];
-    if (required.includes(TOOLS[name].word) || required.includes("all")) throw new Error(problem);
+    if (isRequired(TOOLS[name].word)) throw new Error(problem);
     return [problem];
   });
   return { skip: problems.length === 0 ? false : problems.join("; "), timeout: 60_000 };

@@ -5,14 +5,13 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import type { TargetName } from "../../compiler/targets/index.ts";
 import { openHost, type NativeHost } from "../fixtures/native-run.ts";
-
-const isRequired = (process.env["GUESTSPEC_REQUIRE"] ?? "").split(/[\s,]+/).includes("qemu");
+import { isRequired } from "../fixtures/required.ts";
 
 /** Null: the test is marked as skipped. */
 export async function requireHost(name: TargetName, context: TestContext): Promise<NativeHost | null> {
   const result = await openHost(name);
   if (result.ok) return result.host;
-  assert.ok(!isRequired, result.reason);
+  assert.ok(!isRequired("qemu"), result.reason);
   context.skip(result.reason);
   return null;
 }

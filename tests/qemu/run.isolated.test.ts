@@ -9,10 +9,10 @@ import { test, type TestContext } from "node:test";
 import type { RunEvent, TestFinished } from "../../runtime/events.ts";
 import { runTool, startTool, type Outcome } from "../cli/transcripts.ts";
 import { qemuProblem } from "../qtest/qemu.ts";
+import { isRequired } from "../fixtures/required.ts";
 
-const isRequired = (process.env.GUESTSPEC_REQUIRE ?? "").split(",").some((name) => name === "qemu" || name === "all");
 const problem = qemuProblem();
-const withQemu = { skip: problem === null || isRequired ? false : problem };
+const withQemu = { skip: problem === null || isRequired("qemu") ? false : problem };
 
 const GOOD = `suite "good"
 
