@@ -4,11 +4,12 @@
 
 import { createGuest, type Guest, type GuestState, type GuestStop } from "../exec/guest.ts";
 import type { EmbeddedTarget } from "../exec/processors.ts";
-import { createFrameReader, type Phase } from "./frames.ts";
+import type { Phase } from "./frames.ts";
+import { createGuestConsole } from "./guest-console.ts";
 import { HOOK_LIMITS, type CallLimits } from "./limits.ts";
-import { readMachineLog, type MachineLog } from "./machine-log.ts";
 import { after, type MaybePromise } from "./maybe-promise.ts";
 import { callLine, roundsOf } from "./serial/host-lines.ts";
+import { outcomeOfFarewell } from "./serial/farewell.ts";
 import { parseSerialFrame, PROTOCOL_VERSION, type SerialFrame } from "./serial/serial-frames.ts";
 import type { CallResult, EngineImage, Session } from "./session.ts";
 import { readTranscript } from "./transcript.ts";
@@ -20,10 +21,6 @@ import type { CallOutcome } from "./verdict.ts";
  */
 const INSTRUCTIONS_PER_ROUND = 16;
 const LATE_NS = 100_000_000;
-
-const RS = 0x1e;
-/** Frames that tell of something wrong. */
-const ALARMS = new Set(["f", "t"].map((verb) => verb.charCodeAt(0)));
 
 const utf8 = new TextEncoder();
 
@@ -38,29 +35,21 @@ export function openNativeSession(
   if (native === undefined) throw new Error(`an image for ${description.name} has no machine code`);
   let guest: Guest | null = null;
   let said: SerialFrame | null = null;
-  let lastByte = 0;
-  let start = 0;
-  let log: MachineLog | null = null;
 
-  const reader = createFrameReader((content) => {
-    const frame = parseSerialFrame(content);
-    if (frame === null) return false;
-    said ??= frame;
-    running().processor.requestStop();
-    return true;
-  });
+  const guestConsole = createGuestConsole(
+    () => running().machine,
+    (content) => {
+      const frame = parseSerialFrame(content);
+      if (frame === null) return false;
+      said ??= frame;
+      running().processor.requestStop();
+      return true;
+    },
+  );
 
   function running(): Guest {
     if (guest === null) throw new Error("the machine is called before it is switched on");
     return guest;
-  }
-
-  function onOutput(bytes: Uint8Array): void {
-    for (const byte of bytes) {
-      if (lastByte === RS && ALARMS.has(byte) && log === null) log = readMachineLog(running().machine, start);
-      lastByte = byte;
-    }
-    reader.push(bytes);
   }
 
   async function powerOn(): Promise<void> {
@@ -75,7 +64,7 @@ export function openNativeSession(
         commandLine: "host=serial",
         cpuProperties,
       },
-      output: onOutput,
+      output: (bytes) => guestConsole.push(bytes),
     });
     if (!created.ok) throw new Error(created.problem);
     ({ guest } = created);
@@ -90,11 +79,9 @@ export function openNativeSession(
     if (said !== null) {
       switch (said.verb) {
         case "unhandled":
-          return { kind: "told-trap", trap: said.trap, cpu: said.cpu, details: [] };
         case "double-fault":
-          return { kind: "told-double-fault", trap: said.trap, first: said.first, cpu: said.cpu, details: [] };
         case "gave-up":
-          return { kind: "lost", verdict: "crash", message: `the guest's run-time gave up: ${said.text}`, details: [] };
+          return outcomeOfFarewell(said);
         case "called":
           if (wanted === "called") return { kind: "returned", values: isHook ? [said.value] : [] };
           break;
@@ -125,28 +112,26 @@ export function openNativeSession(
 
   function execute(wanted: "ready" | "called", isHook: boolean, callLimits: CallLimits, phase: Phase): CallResult {
     const { machine, processor, run } = running();
+    const { start } = guestConsole;
     const { timeoutNs, instructions, graceNs } = callLimits;
     const rounds = roundsOf(instructions);
     const before = processor.instructions();
     const stop = run({ instructions: rounds * INSTRUCTIONS_PER_ROUND, until: start + timeoutNs + graceNs + LATE_NS });
     const outcome = toOutcome(stop, wanted, isHook);
-    const { frames, text } = reader.take(true);
+    const { frames, text } = guestConsole.take(true);
     const executed = processor.instructions() - before;
     return {
       outcome,
       transcript: readTranscript(frames, phase),
       text,
       limits: { timeoutNs, instructions: rounds, graceNs, elapsedNs: said?.verb === "called" ? said.ns : machine.now() - start, executed },
-      log: () => log ?? readMachineLog(machine, start),
+      log: () => guestConsole.log(),
     };
   }
 
   function prepare(): void {
-    reader.take(true);
     said = null;
-    lastByte = 0;
-    log = null;
-    start = running().machine.now();
+    guestConsole.begin();
   }
 
   return {

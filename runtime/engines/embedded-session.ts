@@ -6,10 +6,10 @@ import type { Executor, ExecutorFactory, RunLimits } from "../machine/cpu-contra
 import type { PlacedImage } from "../machine/load-image.ts";
 import { createMachine } from "../machine/machine.ts";
 import type { Snapshot } from "../machine/snapshot.ts";
-import { createFrameReader, type Phase } from "./frames.ts";
+import type { Phase } from "./frames.ts";
 import { createGuestCaller } from "./guest-caller.ts";
+import { createGuestConsole } from "./guest-console.ts";
 import { HOOK_LIMITS, type CallLimits } from "./limits.ts";
-import { readMachineLog, type MachineLog } from "./machine-log.ts";
 import { after, type MaybePromise } from "./maybe-promise.ts";
 import { bytecodeOf, type CallResult, type EngineImage, type Session } from "./session.ts";
 import { readTranscript } from "./transcript.ts";
@@ -21,30 +21,18 @@ export interface ExecutorChooser {
   count(factory: ExecutorFactory, executed: number): void;
 }
 
-const RS = 0x1e;
-/** Frames that tell of something wrong. */
-const ALARMS = new Set(["f", "t"].map((verb) => verb.charCodeAt(0)));
-
 /** Errors of the translating executor that say nothing about the guest; by name, for its module is loaded late. */
 const REPEATABLE: ReadonlySet<string> = new Set(["NeedsInterpreterError", "HostStackError"]);
 
 /** Throws `ImageLoadError` if the image does not fit the machine. */
 export function openEmbeddedSession(image: EngineImage, cpus: number, seed: bigint, chooser: ExecutorChooser): Session<Snapshot> {
-  const reader = createFrameReader();
-  let lastByte = 0;
-  let start = 0;
-  let log: MachineLog | null = null;
+  const guestConsole = createGuestConsole(() => machine);
   const machine = createMachine(image.machine, {
     cpus,
     seed,
     callGuest: (code, args, stack) => callGuest(code, args, stack),
     output(bytes, device) {
-      if (device !== image.machine.console) return;
-      for (const byte of bytes) {
-        if (lastByte === RS && ALARMS.has(byte) && log === null) log = readMachineLog(machine, start);
-        lastByte = byte;
-      }
-      reader.push(bytes);
+      if (device === image.machine.console) guestConsole.push(bytes);
     },
   });
   const placed: PlacedImage = machine.loadImage(bytecodeOf(image));
@@ -64,13 +52,11 @@ export function openEmbeddedSession(image: EngineImage, cpus: number, seed: bigi
   function execute(factory: ExecutorFactory, functionIndex: number, args: readonly number[], callLimits: CallLimits, phase: Phase): CallResult {
     const { timeoutNs, instructions, graceNs } = callLimits;
     const executor = executorOf(factory);
-    reader.take(true);
-    lastByte = 0;
-    log = null;
-    start = machine.now();
+    guestConsole.begin();
+    const { start } = guestConsole;
     const limits: RunLimits = { deadline: start + timeoutNs, grace: graceNs, instructions };
     const outcome = executor.call(functionIndex, args, limits);
-    const { frames, text } = reader.take(true);
+    const { frames, text } = guestConsole.take(true);
     const executed = executor.instructions();
     chooser.count(factory, executed);
     return {
@@ -78,7 +64,7 @@ export function openEmbeddedSession(image: EngineImage, cpus: number, seed: bigi
       transcript: readTranscript(frames, phase),
       text,
       limits: { timeoutNs, instructions, graceNs, elapsedNs: machine.now() - start, executed },
-      log: () => log ?? readMachineLog(machine, start),
+      log: () => guestConsole.log(),
     };
   }
 

@@ -1,6 +1,6 @@
 // How long a call may take: in guest time, in instructions, and what its cleanups get beyond that. The row's word goes before the
-// test's, the test's before the command line's, and that before the default; the last two are longer for tests marked as slow. Every engine takes its limits from here, each in the
-// unit in which it can count.
+// test's, the test's before the command line's, and that before the default; the last two are longer for tests marked as slow. Every
+// engine takes its limits from here, each in the unit in which it can count.
 
 import type { ManifestCase, ManifestTest } from "../../compiler/images/manifest.ts";
 import { speedOf } from "./speed.ts";

@@ -3,6 +3,7 @@
 // several that end QEMU, each with a rule of its own for what becomes of the guest's number.
 
 import type { CallOutcome } from "../verdict.ts";
+import { outcomeOfFarewell } from "../serial/farewell.ts";
 import type { Death } from "../serial/serial-link.ts";
 import { isMissingCommand } from "./guest-process.ts";
 
@@ -52,9 +53,7 @@ export function explainDeath(death: Death): CallOutcome {
     case "exited":
       return explainExit(death);
     case "said":
-      if (cause.frame.verb === "gave-up") return { kind: "lost", verdict: "crash", message: `the guest's run-time gave up: ${cause.frame.text}`, details: [] };
-      if (cause.frame.verb === "unhandled") return { kind: "told-trap", trap: cause.frame.trap, cpu: cause.frame.cpu, details: [] };
-      return { kind: "told-double-fault", trap: cause.frame.trap, first: cause.frame.first, cpu: cause.frame.cpu, details: [] };
+      return outcomeOfFarewell(cause.frame);
     case "silent":
       return { kind: "silent", afterMs: cause.afterMs, pcs: cause.pcs, details: stderrOf(death) };
     case "flooded":

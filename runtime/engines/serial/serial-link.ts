@@ -4,6 +4,7 @@
 // time, a flood, answers out of order.
 
 import { createFrameReader, type Frame } from "../frames.ts";
+import type { Farewell } from "./farewell.ts";
 import { parseSerialFrame, PROTOCOL_VERSION, type SerialFrame } from "./serial-frames.ts";
 
 /** The process of a machine as the link needs it. */
@@ -50,7 +51,7 @@ export interface Exchange {
 
 export type Cause =
   | { readonly kind: "exited" }
-  | { readonly kind: "said"; readonly frame: SerialFrame & { readonly verb: "unhandled" | "double-fault" | "gave-up" } }
+  | { readonly kind: "said"; readonly frame: Farewell }
   | { readonly kind: "silent"; readonly afterMs: number; readonly pcs: readonly bigint[] }
   | { readonly kind: "flooded"; readonly bytes: number }
   | { readonly kind: "disorder"; readonly what: string }
