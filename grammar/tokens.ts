@@ -254,3 +254,8 @@ export const innerWords = [
   "inout",
   "clobber",
 ] as const;
+
+/** The first token of a text: all of it, or what stands before its first value. */
+export function isText(token: Token): boolean {
+  return token.tokenType === Str || token.tokenType === StrHead;
+}
