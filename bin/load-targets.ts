@@ -31,7 +31,7 @@ export interface RunTarget {
 }
 
 /** What `--engine` takes beside the names of the project's engines. */
-const ENGINE_CHOICES = ["auto", "embedded", "qemu", "all"] as const;
+export const ENGINE_CHOICES = ["auto", "embedded", "qemu", "all"] as const;
 type EngineChoice = (typeof ENGINE_CHOICES)[number];
 
 function isProgram(path: string): boolean {

@@ -8,14 +8,16 @@ import { usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { TARGET_MACHINES } from "../load-native.ts";
+import { ENGINE_CHOICES } from "../load-targets.ts";
 import type { ParsedOptions } from "../options.ts";
+import { STAGES } from "./show.ts";
 import { COMMANDS } from "./table.ts";
 
 /** What commands take beside paths. */
 const WORDS: Readonly<Record<string, readonly string[]>> = {
   completions: Object.keys(COMPLETION_SCRIPTS),
   config: ["show"],
-  show: ["ast", "plan", "bytecode", "wasm", "asm", "symbols", "image"],
+  show: STAGES,
 };
 
 export function completionTable(): CompletionTable {
@@ -24,7 +26,7 @@ export function completionTable(): CompletionTable {
     values: {
       reporter: REPORTER_NAMES,
       target: [...Object.keys(TARGET_MACHINES), "all"],
-      engine: ["auto", "embedded", "qemu", "all"],
+      engine: ENGINE_CHOICES,
       machine: listMachines(),
       seed: ["random"],
       require: ["all"],

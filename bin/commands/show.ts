@@ -17,7 +17,7 @@ import { findMachine, isNative, loadNativeImages } from "../load-native.ts";
 import { LIB_FOLDER, printDiagnostics, readText, readProjectWords } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
 
-const STAGES = ["ast", "plan", "bytecode", "wasm", "asm", "symbols", "image"] as const;
+export const STAGES = ["ast", "plan", "bytecode", "wasm", "asm", "symbols", "image"] as const;
 type Stage = (typeof STAGES)[number];
 /** Those of the compiled bytecode, and those of machine code. */
 type BytecodeStage = "plan" | "bytecode" | "wasm";
