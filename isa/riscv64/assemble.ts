@@ -1,5 +1,5 @@
 // Assembler: the text of `asm riscv64 {}` blocks, of the guest library's entry and vector code and of tests, to bytes. It does
-// what is written: no compression, no relaxation, no branch is made longer. The passes, expressions, labels and common directives
+// what is written, for RV64 unless told otherwise: no compression, no relaxation, no branch is made longer. The passes, expressions, labels and common directives
 // are isa/assembly's; here are instructions, read by the table, and what RISC-V decides.
 // Directives beside the common ones: .half .word .dword .option (for what holds anyway). Left out: sections, strings, macros, %hi
 // and %lo (use `la`), `.option rvc`.
@@ -13,11 +13,11 @@ import type { Notation, Token, Value } from "../assembly/text.ts";
 import { checkOperand, encode, findOperandValue, packOperands } from "./encode.ts";
 import { MEMORY_ORDERS } from "./formats.ts";
 import type { FormatName, Operand, SyntaxPart } from "./formats.ts";
-import { findInstruction, INSTRUCTIONS } from "./instructions.ts";
-import type { Instruction } from "./instructions.ts";
-import { COMPUTED_PSEUDO_INSTRUCTIONS, loadConstant, PSEUDO_INSTRUCTIONS, TAIL_REGISTER } from "./pseudo.ts";
+import { findInstruction, instructionsOf } from "./instructions.ts";
+import type { Instruction, RegisterWidth } from "./instructions.ts";
+import { COMPUTED_PSEUDO_INSTRUCTIONS, loadConstant, pseudoInstructionsOf, TAIL_REGISTER } from "./pseudo.ts";
 import type { PseudoInstruction } from "./pseudo.ts";
-import { CSRS, findFRegister, findXRegister } from "./registers.ts";
+import { csrsOf, findFRegister, findXRegister } from "./registers.ts";
 import { applyRelocation, RELOCATION_REACHES } from "./relocations.ts";
 import type { RelocationKind } from "./relocations.ts";
 
@@ -31,7 +31,7 @@ const NOTATION: Notation = { hash: "comment", marks: "" };
 
 const isRegister = (name: string): boolean => findXRegister(name) !== undefined || findFRegister(name) !== undefined;
 
-const RULES: AssemblyRules<RelocationKind> = {
+const createRules = (width: RegisterWidth): AssemblyRules<RelocationKind> => ({
   notation: NOTATION,
   isRegister,
   addressAdvice: "`la` for addresses",
@@ -42,11 +42,13 @@ const RULES: AssemblyRules<RelocationKind> = {
   dataRelocations: { 4: "absolute32", 8: "absolute64" },
   pad,
   directives: { ".option": checkOption },
-  sizeInstruction: sizeStatement,
-};
+  sizeInstruction: (head, rest, _offset, scope) => sizeStatement(width, head, rest, scope),
+});
 
-export function assemble(text: string, options: AssembleOptions = {}): Assembly<RelocationKind> {
-  return assembleText(RULES, text, options);
+const RULES: Readonly<Record<RegisterWidth, AssemblyRules<RelocationKind>>> = { 32: createRules(32), 64: createRules(64) };
+
+export function assemble(text: string, options: AssembleOptions = {}, width: RegisterWidth = 64): Assembly<RelocationKind> {
+  return assembleText(RULES[width], text, options);
 }
 
 function checkOption(head: Token, [what]: readonly Token[]): undefined {
@@ -64,22 +66,23 @@ function pad(output: Output, offset: number, length: number): void {
   for (; at < offset + length; at += 4) putWord(output, at, 4, encode("addi", { rd: 0, rs1: 0, imm: 0 }));
 }
 
-function sizeStatement(head: Token, rest: readonly Token[], _offset: number, scope: Scope): SizedStatement {
+function sizeStatement(width: RegisterWidth, head: Token, rest: readonly Token[], scope: Scope): SizedStatement {
   const name = head.text.toLowerCase();
   const operands = splitOperands(rest);
-  const computed = sizeComputed(name, head, operands, scope);
+  const computed = sizeComputed(width, name, head, operands, scope);
   if (computed !== undefined) return computed;
 
-  const expansion = pseudoInstructions.get(name)?.find((row) => row.operands.length === operands.length);
+  const expansion = pseudoInstructions[width].get(name)?.find((row) => row.operands.length === operands.length);
   if (expansion !== undefined) {
     const [mnemonic, ...tokens] = expandPseudo(expansion, operands, head);
     if (mnemonic === undefined) throw new Error(`${name} expands to nothing`);
-    return sizeInstruction(mnemonic.text, head, tokens);
+    return sizeInstruction(width, mnemonic.text, head, tokens);
   }
-  return sizeInstruction(name, head, rest);
+  return sizeInstruction(width, name, head, rest);
 }
 
-const pseudoInstructions = Map.groupBy(PSEUDO_INSTRUCTIONS, (row) => row.mnemonic);
+const formsOf = (width: RegisterWidth): ReadonlyMap<string, readonly PseudoInstruction[]> => Map.groupBy(pseudoInstructionsOf(width), (row) => row.mnemonic);
+const pseudoInstructions = { 32: formsOf(32), 64: formsOf(64) } as const;
 
 function expandPseudo(row: PseudoInstruction, operands: readonly (readonly Token[])[], head: Token): readonly Token[] {
   const given = new Map(row.operands.map((name, index) => [name, operands[index] ?? []]));
@@ -87,32 +90,32 @@ function expandPseudo(row: PseudoInstruction, operands: readonly (readonly Token
   return (statement?.tokens ?? []).flatMap((token) => given.get(token.text) ?? [{ ...token, line: head.line, column: head.column }]);
 }
 
-function sizeInstruction(name: string, head: Token, tokens: readonly Token[]): SizedStatement {
-  const { row, order } = findMnemonic(name, head);
+function sizeInstruction(width: RegisterWidth, name: string, head: Token, tokens: readonly Token[]): SizedStatement {
+  const { row, order } = findMnemonic(width, name, head);
   return {
     length: row.length,
-    write: (output, offset) => writeInstruction(row, order, head, tokens, output, offset),
+    write: (output, offset) => writeInstruction(width, row, order, head, tokens, output, offset),
   };
 }
 
 /** Atomics carry their memory order behind the name: amoadd.w.aqrl. */
-function findMnemonic(name: string, head: Token): { readonly row: Instruction; readonly order: number } {
-  const row = findInstruction(name);
+function findMnemonic(width: RegisterWidth, name: string, head: Token): { readonly row: Instruction; readonly order: number } {
+  const row = findInstruction(name, width);
   if (row !== undefined) return { row, order: 0 };
   const suffix = /^(.*)\.(aq|rl|aqrl)$/.exec(name);
-  const ordered = suffix?.[1] === undefined ? undefined : findInstruction(suffix[1]);
+  const ordered = suffix?.[1] === undefined ? undefined : findInstruction(suffix[1], width);
   if (ordered?.operands.some(([, operand]) => operand.kind === "order") === true) {
     return { row: ordered, order: MEMORY_ORDERS.findIndex((order) => order === suffix?.[2]) };
   }
-  const forms = pseudoInstructions.get(name);
+  const forms = pseudoInstructions[width].get(name);
   if (forms !== undefined) {
     const written = forms.map((form) => `\`${[form.mnemonic, form.operands.join(", ")].join(" ").trim()}\``);
     throw new AssemblyError(head, `\`${name}\` does not take these operands`, `it is written ${written.join(" or ")}`);
   }
-  throw unknownName(head, "instruction", allMnemonics());
+  throw unknownName(head, "instruction", allMnemonics(width));
 }
 
-function writeInstruction(row: Instruction, order: number, head: Token, tokens: readonly Token[], output: Output, offset: number): void {
+function writeInstruction(width: RegisterWidth, row: Instruction, order: number, head: Token, tokens: readonly Token[], output: Output, offset: number): void {
   const values = new Map<string, number>();
   const kinds = new Map(row.operands);
   let at = 0;
@@ -163,7 +166,7 @@ function writeInstruction(row: Instruction, order: number, head: Token, tokens: 
   const readOperand = (name: string, operand: Operand): number => {
     const start = tokens[at];
     if (start === undefined) throw new AssemblyError(last, `${describeKind(operand)} is missing`, usage());
-    const named = start.kind === "name" || operand.kind === "fence" ? findOperandValue(operand, start.text) : undefined;
+    const named = start.kind === "name" || operand.kind === "fence" ? findOperandValue(operand, start.text, width) : undefined;
     if (named !== undefined) {
       take();
       return checked(name, operand, named, start);
@@ -181,7 +184,7 @@ function writeInstruction(row: Instruction, order: number, head: Token, tokens: 
           throw unknownName(
             start,
             "control and status register",
-            CSRS.map((csr) => csr.name),
+            csrsOf(width).map((csr) => csr.name),
           );
         }
         break;
@@ -283,7 +286,7 @@ function writeSyntax(parts: readonly SyntaxPart[]): string {
   return parts.map(write).join("");
 }
 
-function sizeComputed(name: string, head: Token, operands: readonly (readonly Token[])[], scope: Scope): SizedStatement | undefined {
+function sizeComputed(width: RegisterWidth, name: string, head: Token, operands: readonly (readonly Token[])[], scope: Scope): SizedStatement | undefined {
   if (!isComputed(name)) return undefined;
   const wanted = COMPUTED_PSEUDO_INSTRUCTIONS[name];
   if (operands.length !== wanted.length || operands.some((operand) => operand.length === 0)) {
@@ -294,10 +297,10 @@ function sizeComputed(name: string, head: Token, operands: readonly (readonly To
     case "li": {
       const rd = readXRegister(first);
       const value = readConstant(second, head, scope);
-      if (value < -(1n << 63n) || value >= 1n << 64n) {
-        throw new AssemblyError(second[0] ?? head, `value is ${value}, which does not fit 64 bits`);
+      if (value < -(1n << BigInt(width - 1)) || value >= 1n << BigInt(width)) {
+        throw new AssemblyError(second[0] ?? head, `value is ${value}, which does not fit ${width} bits`);
       }
-      const words = loadConstant(rd, value);
+      const words = loadConstant(rd, value, width);
       return {
         length: 4 * words.length,
         write: (output, offset) => {
@@ -343,6 +346,10 @@ function auipcPair(tokens: readonly Token[], head: Token, auipc: number, second:
   };
 }
 
-function allMnemonics(): readonly string[] {
-  return [...INSTRUCTIONS.map((row) => row.mnemonic), ...PSEUDO_INSTRUCTIONS.map((row) => row.mnemonic), ...Object.keys(COMPUTED_PSEUDO_INSTRUCTIONS)];
+function allMnemonics(width: RegisterWidth): readonly string[] {
+  return [
+    ...instructionsOf(width).map((row) => row.mnemonic),
+    ...pseudoInstructionsOf(width).map((row) => row.mnemonic),
+    ...Object.keys(COMPUTED_PSEUDO_INSTRUCTIONS),
+  ];
 }

@@ -2,8 +2,8 @@
 // that reserved encodings come back as undefined and the CPU can raise an illegal-instruction exception for them.
 
 import type { Operand } from "./formats.ts";
-import { INSTRUCTIONS } from "./instructions.ts";
-import type { Instruction } from "./instructions.ts";
+import { instructionsOf } from "./instructions.ts";
+import type { Instruction, RegisterWidth } from "./instructions.ts";
 
 export interface DecodedInstruction {
   readonly instruction: Instruction;
@@ -20,13 +20,15 @@ const countBits = (mask: number): number => {
   return count;
 };
 
-const candidates = new Map<number, Instruction[]>();
-for (const row of INSTRUCTIONS.toSorted((a, b) => countBits(b.mask) - countBits(a.mask))) {
-  const key = keyOf(row.match);
-  const rows = candidates.get(key) ?? [];
-  rows.push(row);
-  candidates.set(key, rows);
-}
+type Candidates = ReadonlyMap<number, readonly Instruction[]>;
+
+const sortRows = (width: RegisterWidth): Candidates =>
+  Map.groupBy(
+    instructionsOf(width).toSorted((a, b) => countBits(b.mask) - countBits(a.mask)),
+    ({ match }) => keyOf(match),
+  );
+
+const candidates: Readonly<Record<RegisterWidth, Candidates>> = { 32: sortRows(32), 64: sortRows(64) };
 
 /** Length in bytes of the instruction that starts with this halfword; 4 also for the reserved longer ones. */
 export function instructionLength(halfword: number): 2 | 4 {
@@ -34,9 +36,9 @@ export function instructionLength(halfword: number): 2 | 4 {
 }
 
 /** Takes 32 bits; the upper half of a compressed instruction does not matter. Undefined: the encoding is reserved or unknown. */
-export function decode(bits: number): DecodedInstruction | undefined {
+export function decode(bits: number, width: RegisterWidth = 64): DecodedInstruction | undefined {
   const word = instructionLength(bits) === 2 ? bits & 0xffff : bits >>> 0;
-  for (const instruction of candidates.get(keyOf(word)) ?? []) {
+  for (const instruction of candidates[width].get(keyOf(word)) ?? []) {
     if ((word & instruction.mask) >>> 0 !== instruction.match) continue;
     const operands = unpackOperands(instruction, word);
     if (operands !== undefined) return { instruction, operands };

@@ -102,3 +102,30 @@ test("reserved encodings do not decode", () => {
   assert.equal(decode(0x8000), undefined, "quadrant 0, funct3 4");
   assert.equal(decode(0x0000)?.instruction.mnemonic, "c.unimp");
 });
+
+test("RV32 has instructions of its own where RV64 has others, and shifts by five bits", () => {
+  const readings: readonly (readonly [bits: number, in32: string | undefined, in64: string | undefined])[] = [
+    [0x2001, "c.jal", undefined],
+    [0x2505, "c.jal", "c.addiw"],
+    [0x6108, "c.flw", "c.ld"],
+    [0xe108, "c.fsw", "c.sd"],
+    [0x6502, "c.flwsp", "c.ldsp"],
+    [0xe02a, "c.fswsp", "c.sdsp"],
+    [0x9d09, undefined, "c.subw"],
+    [0x1506, undefined, "c.slli"],
+    [0x0205_1513, undefined, "slli"],
+    [0x0000_3503, undefined, "ld"],
+    [0x0805_4533, "zext.h", undefined],
+    [0x0805_453b, undefined, "zext.h"],
+    [0x6985_5513, "rev8", undefined],
+    [0x6b85_5513, undefined, "rev8"],
+    [0xc205_3553, undefined, undefined],
+    [0xe205_0553, undefined, "fmv.x.d"],
+  ];
+  for (const [bits, ...expected] of readings) {
+    const found = ([32, 64] as const).map((width) => decode(bits, width)?.instruction.mnemonic);
+    assert.deepEqual(found, expected, bits.toString(16));
+  }
+  assert.equal(encode("rev8", { rd: "a0", rs1: "a0" }, 32), 0x6985_5513);
+  assert.throws(() => encode("slli", { rd: 1, rs1: 1, shamt: 32 }, 32), /^RangeError: slli: shamt is 32, must be 0\.\.31$/);
+});

@@ -5,7 +5,7 @@
 import { FENCE_LETTERS, MEMORY_ORDERS, ROUNDING_MODES } from "./formats.ts";
 import type { Operand } from "./formats.ts";
 import { findInstruction } from "./instructions.ts";
-import type { Instruction, Mnemonic, OperandsOf } from "./instructions.ts";
+import type { Instruction, Mnemonic, OperandsOf, RegisterWidth } from "./instructions.ts";
 import { F_REGISTERS, findCsr, findFRegister, findXRegister, X_REGISTERS } from "./registers.ts";
 
 export interface ValueRange {
@@ -93,7 +93,7 @@ function showValue(operand: Operand, value: number | bigint): string {
 }
 
 /** The number that a name stands for in an operand of this kind. */
-export function findOperandValue(operand: Operand, name: string): number | undefined {
+export function findOperandValue(operand: Operand, name: string, width: RegisterWidth = 64): number | undefined {
   switch (operand.kind) {
     case "x":
     case "x8":
@@ -102,7 +102,7 @@ export function findOperandValue(operand: Operand, name: string): number | undef
     case "f8":
       return findFRegister(name);
     case "csr":
-      return findCsr(name);
+      return findCsr(name, width);
     case "rounding":
       return orUndefined(ROUNDING_MODES.findIndex((mode) => mode === name));
     case "order":
@@ -142,15 +142,15 @@ export function packOperand(operand: Operand, value: number): number {
 }
 
 /** @throws {RangeError} when an operand is out of range, misaligned, not allowed or missing. */
-export function encode<M extends Mnemonic>(mnemonic: M, operands: OperandsOf<M>): number {
+export function encode<M extends Mnemonic>(mnemonic: M, operands: OperandsOf<M>, width: RegisterWidth = 64): number {
   const given: Readonly<Record<string, number | string | undefined>> = operands;
-  const row = findInstruction(mnemonic);
+  const row = findInstruction(mnemonic, width);
   if (row === undefined) throw new RangeError(`no instruction ${mnemonic}`);
   const values = new Map<string, number>();
   for (const [name, operand] of row.operands) {
     const raw = given[name] ?? operand.implied;
     if (raw === undefined) throw new RangeError(`${mnemonic}: ${name} is missing`);
-    const value = typeof raw === "string" ? findOperandValue(operand, raw) : raw;
+    const value = typeof raw === "string" ? findOperandValue(operand, raw, width) : raw;
     if (value === undefined) throw new RangeError(`${mnemonic}: ${name} cannot be "${raw}"`);
     const problem = checkOperand(operand, value);
     if (problem !== undefined) throw new RangeError(`${mnemonic}: ${name} ${problem}`);

@@ -45,11 +45,14 @@ const EXPANSIONS: Readonly<Partial<Record<Mnemonic, Expansion>>> = {
   "c.lw": row("lw", "rd", "rs1"),
   "c.ld": row("ld", "rd", "rs1"),
   "c.fsd": row("fsd", 0, "rs1", "rs2"),
+  "c.flw": row("flw", "rd", "rs1"),
   "c.sw": row("sw", 0, "rs1", "rs2"),
   "c.sd": row("sd", 0, "rs1", "rs2"),
+  "c.fsw": row("fsw", 0, "rs1", "rs2"),
   "c.nop": row("addi", 0, 0, 0, 0),
   "c.addi": row("addi", "rd", "rd"),
   "c.addiw": row("addiw", "rd", "rd"),
+  "c.jal": row("jal", RA, 0),
   "c.li": row("addi", "rd", 0),
   "c.addi16sp": row("addi", SP, SP),
   "c.lui": row("lui", "rd", 0),
@@ -72,6 +75,7 @@ const EXPANSIONS: Readonly<Partial<Record<Mnemonic, Expansion>>> = {
   "c.fldsp": row("fld", "rd", SP),
   "c.lwsp": row("lw", "rd", SP),
   "c.ldsp": row("ld", "rd", SP),
+  "c.flwsp": row("flw", "rd", SP),
   "c.jr": row("jalr", 0, "rs1", 0, 0),
   "c.mv": row("add", "rd", 0, "rs2"),
   "c.ebreak": row("ebreak", 0, 0),
@@ -80,6 +84,7 @@ const EXPANSIONS: Readonly<Partial<Record<Mnemonic, Expansion>>> = {
   "c.fsdsp": row("fsd", 0, SP, "rs2"),
   "c.swsp": row("sw", 0, SP, "rs2"),
   "c.sdsp": row("sd", 0, SP, "rs2"),
+  "c.fswsp": row("fsw", 0, SP, "rs2"),
 };
 
 const UPPER: ReadonlySet<FormatName> = new Set<FormatName>(["U", "C-lui"]);

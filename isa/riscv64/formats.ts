@@ -1,4 +1,4 @@
-// Instruction formats of RV64: which operands an instruction has, where their bits lie in the word, what values they may take
+// Instruction formats of RV64 and RV32: which operands an instruction has, where their bits lie in the word, what values they may take
 // and how they are written. A row of instructions.ts names one of these; encoder, decoder, assembler and disassembler know
 // nothing else about operands. Bit layouts: RISC-V Instruction Set Manual Volume I, 20191213, 2.2 (base formats), 2.3 (immediate
 // variants), 8 (A), 9.1 (Zicsr), 11 (F), 16.2 (compressed formats), 16.8 (compressed listings); Zicbop: CMO extensions 1.0, 4.
@@ -65,6 +65,8 @@ const immCI: readonly BitPiece[] = [
   [12, 1, 5],
   [2, 5, 0],
 ];
+/** Bit 12 has to be 0: what is shifted by 32 and more is reserved for custom extensions (Volume I, 16.5). */
+const shamtCI32: readonly BitPiece[] = [[2, 5, 0]];
 const offsetCLW = unsigned([
   [10, 3, 3],
   [6, 1, 2],
@@ -191,8 +193,10 @@ export const FORMATS = {
   "C-lw": { syntax: "rd, [imm](rs1)", operands: { rd: x8(2), rs1: x8(7), imm: offsetCLW } },
   "C-ld": { syntax: "rd, [imm](rs1)", operands: { rd: x8(2), rs1: x8(7), imm: offsetCLD } },
   "C-fld": { syntax: "rd, [imm](rs1)", operands: { rd: f8(2), rs1: x8(7), imm: offsetCLD } },
+  "C-flw": { syntax: "rd, [imm](rs1)", operands: { rd: f8(2), rs1: x8(7), imm: offsetCLW } },
   "C-sw": { syntax: "rs2, [imm](rs1)", operands: { rs2: x8(2), rs1: x8(7), imm: offsetCLW } },
   "C-sd": { syntax: "rs2, [imm](rs1)", operands: { rs2: x8(2), rs1: x8(7), imm: offsetCLD } },
+  "C-fsw": { syntax: "rs2, [imm](rs1)", operands: { rs2: f8(2), rs1: x8(7), imm: offsetCLW } },
   "C-fsd": { syntax: "rs2, [imm](rs1)", operands: { rs2: f8(2), rs1: x8(7), imm: offsetCLD } },
   "C-imm": { syntax: "rd, imm", operands: { rd: x(7), imm: signed(immCI) } },
   "C-addiw": { syntax: "rd, imm", operands: { rd: x(7, [0]), imm: signed(immCI) } },
@@ -213,6 +217,7 @@ export const FORMATS = {
   },
   "C-lui": { syntax: "rd, imm", operands: { rd: x(7, [2]), imm: { kind: "upper", bits: immCI, without: [0] } } },
   "C-shift": { syntax: "rd, shamt", operands: { rd: x8(7), shamt: unsigned(immCI, [0]) } },
+  "C-shift-w": { syntax: "rd, shamt", operands: { rd: x8(7), shamt: unsigned(shamtCI32, [0]) } },
   "C-shift64": { syntax: "rd", operands: { rd: x8(7) } },
   "C-andi": { syntax: "rd, imm", operands: { rd: x8(7), imm: signed(immCI) } },
   "C-arith": { syntax: "rd, rs2", operands: { rd: x8(7), rs2: x8(2) } },
@@ -245,18 +250,28 @@ export const FORMATS = {
     },
   },
   "C-slli": { syntax: "rd, shamt", operands: { rd: x(7), shamt: unsigned(immCI, [0]) } },
+  "C-slli-w": { syntax: "rd, shamt", operands: { rd: x(7), shamt: unsigned(shamtCI32, [0]) } },
   "C-slli64": { syntax: "rd", operands: { rd: x(7) } },
   "C-lwsp": { syntax: "rd, [imm](sp)", operands: { rd: x(7, [0]), imm: offsetLWSP } },
   "C-ldsp": { syntax: "rd, [imm](sp)", operands: { rd: x(7, [0]), imm: offsetLDSP } },
+  "C-flwsp": { syntax: "rd, [imm](sp)", operands: { rd: f(7), imm: offsetLWSP } },
   "C-fldsp": { syntax: "rd, [imm](sp)", operands: { rd: f(7), imm: offsetLDSP } },
   "C-swsp": { syntax: "rs2, [imm](sp)", operands: { rs2: x(2), imm: offsetSWSP } },
   "C-sdsp": { syntax: "rs2, [imm](sp)", operands: { rs2: x(2), imm: offsetSDSP } },
+  "C-fswsp": { syntax: "rs2, [imm](sp)", operands: { rs2: f(2), imm: offsetSWSP } },
   "C-fsdsp": { syntax: "rs2, [imm](sp)", operands: { rs2: f(2), imm: offsetSDSP } },
   "C-jr": { syntax: "rs1", operands: { rs1: x(7, [0]) } },
   "C-move": { syntax: "rd, rs2", operands: { rd: x(7), rs2: x(2, [0]) } },
 } as const satisfies Readonly<Record<string, Format>>;
 
 export type FormatName = keyof typeof FORMATS;
+
+/** RV32 shifts by five bits. */
+export const NARROW_FORMATS: Readonly<Partial<Record<FormatName, FormatName>>> = {
+  "I-shift": "I-shift-w",
+  "C-shift": "C-shift-w",
+  "C-slli": "C-slli-w",
+};
 
 export const ROUNDING_MODES = ["rne", "rtz", "rdn", "rup", "rmm", undefined, undefined, "dyn"] as const;
 export type RoundingMode = NonNullable<(typeof ROUNDING_MODES)[number]>;

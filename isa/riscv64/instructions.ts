@@ -1,17 +1,21 @@
-// The instruction table of RV64: one row an instruction, and everything that knows an encoding reads it (encode.ts, decode.ts,
+// The instruction table of RV64 and RV32: one row an instruction, and everything that knows an encoding reads it (encode.ts, decode.ts,
 // assemble.ts, disassemble.ts, the emulated CPU). A row's `match` gives the fixed bits; the mask follows from the format, since
 // every bit that no operand takes is fixed. Where two rows match a word, the one with more fixed bits means it (c.nop is a c.addi).
 //
 // Here: RV64I, M, A, F, D, C, Zicsr, Zifencei, Zihintpause, Zicond, Zawrs, Zba, Zbb, Zbc, Zbs, Zicbom, Zicbop, Zicboz, the
 // machine, supervisor and hypervisor instructions, Svinval. Left out: Q, Zfh, Zfa, V, Zacas, Zabha, Zcb, Zcmp, Zcmt, scalar
-// cryptography, Zihintntl's names, Smrnmi (mnret), Sdext (dret), and what RV64 does not have (c.jal, c.flw, rdcycleh ...).
+// cryptography, Zihintntl's names, Smrnmi (mnret), Sdext (dret). Rows without `only` are of both widths; where RV32 has one bit less
+// of a shift amount, the format says so.
 // Encodings: RISC-V Instruction Set Manual Volume I, 20191213, 24 (listings of I, M, A, F, D, Zicsr, Zifencei) and 16.8 (C);
 // Volume II, 20211203, 9 (privileged listings); Bit-Manipulation 1.0.0, 2 (Zba, Zbb, Zbc, Zbs); CMO extensions 1.0, 4 (Zicbo*);
 // Volume I, 20240411, chapters "Zicond", "Zawrs", "Zihintpause".
 
-import { FORMATS, parseSyntax } from "./formats.ts";
+import { FORMATS, NARROW_FORMATS, parseSyntax } from "./formats.ts";
 import type { Format, FormatName, MemoryOrder, Operand, RoundingMode, SyntaxPart } from "./formats.ts";
 import type { CsrName, FRegisterName, XRegisterName } from "./registers.ts";
+
+/** Bits of an integer register. */
+export type RegisterWidth = 32 | 64;
 
 export type Extension =
   | "I"
@@ -21,6 +25,7 @@ export type Extension =
   | "D"
   | "C"
   | "CD"
+  | "CF"
   | "Zicsr"
   | "Zifencei"
   | "Zihintpause"
@@ -43,6 +48,8 @@ interface Row {
   readonly extension: Extension;
   readonly format: FormatName;
   readonly match: number;
+  /** The width that has it, if the other one has not. */
+  readonly only?: RegisterWidth;
 }
 
 // Major opcodes (Volume I, 24, base opcode map).
@@ -97,14 +104,14 @@ const ROWS = [
   { mnemonic: "lb", extension: "I", format: "I-load", match: LOAD | f3(0) },
   { mnemonic: "lh", extension: "I", format: "I-load", match: LOAD | f3(1) },
   { mnemonic: "lw", extension: "I", format: "I-load", match: LOAD | f3(2) },
-  { mnemonic: "ld", extension: "I", format: "I-load", match: LOAD | f3(3) },
+  { mnemonic: "ld", extension: "I", format: "I-load", match: LOAD | f3(3), only: 64 },
   { mnemonic: "lbu", extension: "I", format: "I-load", match: LOAD | f3(4) },
   { mnemonic: "lhu", extension: "I", format: "I-load", match: LOAD | f3(5) },
-  { mnemonic: "lwu", extension: "I", format: "I-load", match: LOAD | f3(6) },
+  { mnemonic: "lwu", extension: "I", format: "I-load", match: LOAD | f3(6), only: 64 },
   { mnemonic: "sb", extension: "I", format: "S", match: STORE | f3(0) },
   { mnemonic: "sh", extension: "I", format: "S", match: STORE | f3(1) },
   { mnemonic: "sw", extension: "I", format: "S", match: STORE | f3(2) },
-  { mnemonic: "sd", extension: "I", format: "S", match: STORE | f3(3) },
+  { mnemonic: "sd", extension: "I", format: "S", match: STORE | f3(3), only: 64 },
   { mnemonic: "addi", extension: "I", format: "I", match: OP_IMM | f3(0) },
   { mnemonic: "slti", extension: "I", format: "I", match: OP_IMM | f3(2) },
   { mnemonic: "sltiu", extension: "I", format: "I", match: OP_IMM | f3(3) },
@@ -124,15 +131,15 @@ const ROWS = [
   { mnemonic: "sra", extension: "I", format: "R", match: OP | f3(5) | f7(0x20) },
   { mnemonic: "or", extension: "I", format: "R", match: OP | f3(6) },
   { mnemonic: "and", extension: "I", format: "R", match: OP | f3(7) },
-  { mnemonic: "addiw", extension: "I", format: "I", match: OP_IMM_32 | f3(0) },
-  { mnemonic: "slliw", extension: "I", format: "I-shift-w", match: OP_IMM_32 | f3(1) },
-  { mnemonic: "srliw", extension: "I", format: "I-shift-w", match: OP_IMM_32 | f3(5) },
-  { mnemonic: "sraiw", extension: "I", format: "I-shift-w", match: OP_IMM_32 | f3(5) | f7(0x20) },
-  { mnemonic: "addw", extension: "I", format: "R", match: OP_32 | f3(0) },
-  { mnemonic: "subw", extension: "I", format: "R", match: OP_32 | f3(0) | f7(0x20) },
-  { mnemonic: "sllw", extension: "I", format: "R", match: OP_32 | f3(1) },
-  { mnemonic: "srlw", extension: "I", format: "R", match: OP_32 | f3(5) },
-  { mnemonic: "sraw", extension: "I", format: "R", match: OP_32 | f3(5) | f7(0x20) },
+  { mnemonic: "addiw", extension: "I", format: "I", match: OP_IMM_32 | f3(0), only: 64 },
+  { mnemonic: "slliw", extension: "I", format: "I-shift-w", match: OP_IMM_32 | f3(1), only: 64 },
+  { mnemonic: "srliw", extension: "I", format: "I-shift-w", match: OP_IMM_32 | f3(5), only: 64 },
+  { mnemonic: "sraiw", extension: "I", format: "I-shift-w", match: OP_IMM_32 | f3(5) | f7(0x20), only: 64 },
+  { mnemonic: "addw", extension: "I", format: "R", match: OP_32 | f3(0), only: 64 },
+  { mnemonic: "subw", extension: "I", format: "R", match: OP_32 | f3(0) | f7(0x20), only: 64 },
+  { mnemonic: "sllw", extension: "I", format: "R", match: OP_32 | f3(1), only: 64 },
+  { mnemonic: "srlw", extension: "I", format: "R", match: OP_32 | f3(5), only: 64 },
+  { mnemonic: "sraw", extension: "I", format: "R", match: OP_32 | f3(5) | f7(0x20), only: 64 },
   { mnemonic: "fence", extension: "I", format: "fence", match: MISC_MEM | f3(0) },
   { mnemonic: "fence.tso", extension: "I", format: "none", match: MISC_MEM | f12(0x833) },
   { mnemonic: "pause", extension: "Zihintpause", format: "none", match: MISC_MEM | f12(0x010) },
@@ -166,13 +173,13 @@ const ROWS = [
   { mnemonic: "hlv.hu", extension: "hypervisor", format: "R-load", match: SYSTEM | f3(4) | f7(0x32) | rs2(1) },
   { mnemonic: "hlvx.hu", extension: "hypervisor", format: "R-load", match: SYSTEM | f3(4) | f7(0x32) | rs2(3) },
   { mnemonic: "hlv.w", extension: "hypervisor", format: "R-load", match: SYSTEM | f3(4) | f7(0x34) | rs2(0) },
-  { mnemonic: "hlv.wu", extension: "hypervisor", format: "R-load", match: SYSTEM | f3(4) | f7(0x34) | rs2(1) },
+  { mnemonic: "hlv.wu", extension: "hypervisor", format: "R-load", match: SYSTEM | f3(4) | f7(0x34) | rs2(1), only: 64 },
   { mnemonic: "hlvx.wu", extension: "hypervisor", format: "R-load", match: SYSTEM | f3(4) | f7(0x34) | rs2(3) },
-  { mnemonic: "hlv.d", extension: "hypervisor", format: "R-load", match: SYSTEM | f3(4) | f7(0x36) | rs2(0) },
+  { mnemonic: "hlv.d", extension: "hypervisor", format: "R-load", match: SYSTEM | f3(4) | f7(0x36) | rs2(0), only: 64 },
   { mnemonic: "hsv.b", extension: "hypervisor", format: "R-store", match: SYSTEM | f3(4) | f7(0x31) },
   { mnemonic: "hsv.h", extension: "hypervisor", format: "R-store", match: SYSTEM | f3(4) | f7(0x33) },
   { mnemonic: "hsv.w", extension: "hypervisor", format: "R-store", match: SYSTEM | f3(4) | f7(0x35) },
-  { mnemonic: "hsv.d", extension: "hypervisor", format: "R-store", match: SYSTEM | f3(4) | f7(0x37) },
+  { mnemonic: "hsv.d", extension: "hypervisor", format: "R-store", match: SYSTEM | f3(4) | f7(0x37), only: 64 },
   { mnemonic: "wrs.nto", extension: "Zawrs", format: "none", match: SYSTEM | f12(0x00d) },
   { mnemonic: "wrs.sto", extension: "Zawrs", format: "none", match: SYSTEM | f12(0x01d) },
 
@@ -194,11 +201,11 @@ const ROWS = [
   { mnemonic: "divu", extension: "M", format: "R", match: OP | f3(5) | f7(1) },
   { mnemonic: "rem", extension: "M", format: "R", match: OP | f3(6) | f7(1) },
   { mnemonic: "remu", extension: "M", format: "R", match: OP | f3(7) | f7(1) },
-  { mnemonic: "mulw", extension: "M", format: "R", match: OP_32 | f3(0) | f7(1) },
-  { mnemonic: "divw", extension: "M", format: "R", match: OP_32 | f3(4) | f7(1) },
-  { mnemonic: "divuw", extension: "M", format: "R", match: OP_32 | f3(5) | f7(1) },
-  { mnemonic: "remw", extension: "M", format: "R", match: OP_32 | f3(6) | f7(1) },
-  { mnemonic: "remuw", extension: "M", format: "R", match: OP_32 | f3(7) | f7(1) },
+  { mnemonic: "mulw", extension: "M", format: "R", match: OP_32 | f3(0) | f7(1), only: 64 },
+  { mnemonic: "divw", extension: "M", format: "R", match: OP_32 | f3(4) | f7(1), only: 64 },
+  { mnemonic: "divuw", extension: "M", format: "R", match: OP_32 | f3(5) | f7(1), only: 64 },
+  { mnemonic: "remw", extension: "M", format: "R", match: OP_32 | f3(6) | f7(1), only: 64 },
+  { mnemonic: "remuw", extension: "M", format: "R", match: OP_32 | f3(7) | f7(1), only: 64 },
 
   // A.
   { mnemonic: "lr.w", extension: "A", format: "lr", match: AMO | f3(2) | f5(0x02) },
@@ -212,51 +219,53 @@ const ROWS = [
   { mnemonic: "amomax.w", extension: "A", format: "amo", match: AMO | f3(2) | f5(0x14) },
   { mnemonic: "amominu.w", extension: "A", format: "amo", match: AMO | f3(2) | f5(0x18) },
   { mnemonic: "amomaxu.w", extension: "A", format: "amo", match: AMO | f3(2) | f5(0x1c) },
-  { mnemonic: "lr.d", extension: "A", format: "lr", match: AMO | f3(3) | f5(0x02) },
-  { mnemonic: "sc.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x03) },
-  { mnemonic: "amoswap.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x01) },
-  { mnemonic: "amoadd.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x00) },
-  { mnemonic: "amoxor.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x04) },
-  { mnemonic: "amoand.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x0c) },
-  { mnemonic: "amoor.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x08) },
-  { mnemonic: "amomin.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x10) },
-  { mnemonic: "amomax.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x14) },
-  { mnemonic: "amominu.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x18) },
-  { mnemonic: "amomaxu.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x1c) },
+  { mnemonic: "lr.d", extension: "A", format: "lr", match: AMO | f3(3) | f5(0x02), only: 64 },
+  { mnemonic: "sc.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x03), only: 64 },
+  { mnemonic: "amoswap.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x01), only: 64 },
+  { mnemonic: "amoadd.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x00), only: 64 },
+  { mnemonic: "amoxor.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x04), only: 64 },
+  { mnemonic: "amoand.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x0c), only: 64 },
+  { mnemonic: "amoor.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x08), only: 64 },
+  { mnemonic: "amomin.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x10), only: 64 },
+  { mnemonic: "amomax.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x14), only: 64 },
+  { mnemonic: "amominu.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x18), only: 64 },
+  { mnemonic: "amomaxu.d", extension: "A", format: "amo", match: AMO | f3(3) | f5(0x1c), only: 64 },
 
   // Zba, Zbb, Zbc, Zbs, Zicond.
-  { mnemonic: "add.uw", extension: "Zba", format: "R", match: OP_32 | f3(0) | f7(0x04) },
+  { mnemonic: "add.uw", extension: "Zba", format: "R", match: OP_32 | f3(0) | f7(0x04), only: 64 },
   { mnemonic: "sh1add", extension: "Zba", format: "R", match: OP | f3(2) | f7(0x10) },
   { mnemonic: "sh2add", extension: "Zba", format: "R", match: OP | f3(4) | f7(0x10) },
   { mnemonic: "sh3add", extension: "Zba", format: "R", match: OP | f3(6) | f7(0x10) },
-  { mnemonic: "sh1add.uw", extension: "Zba", format: "R", match: OP_32 | f3(2) | f7(0x10) },
-  { mnemonic: "sh2add.uw", extension: "Zba", format: "R", match: OP_32 | f3(4) | f7(0x10) },
-  { mnemonic: "sh3add.uw", extension: "Zba", format: "R", match: OP_32 | f3(6) | f7(0x10) },
-  { mnemonic: "slli.uw", extension: "Zba", format: "I-shift", match: OP_IMM_32 | f3(1) | f7(0x04) },
+  { mnemonic: "sh1add.uw", extension: "Zba", format: "R", match: OP_32 | f3(2) | f7(0x10), only: 64 },
+  { mnemonic: "sh2add.uw", extension: "Zba", format: "R", match: OP_32 | f3(4) | f7(0x10), only: 64 },
+  { mnemonic: "sh3add.uw", extension: "Zba", format: "R", match: OP_32 | f3(6) | f7(0x10), only: 64 },
+  { mnemonic: "slli.uw", extension: "Zba", format: "I-shift", match: OP_IMM_32 | f3(1) | f7(0x04), only: 64 },
   { mnemonic: "andn", extension: "Zbb", format: "R", match: OP | f3(7) | f7(0x20) },
   { mnemonic: "orn", extension: "Zbb", format: "R", match: OP | f3(6) | f7(0x20) },
   { mnemonic: "xnor", extension: "Zbb", format: "R", match: OP | f3(4) | f7(0x20) },
   { mnemonic: "clz", extension: "Zbb", format: "R-unary", match: OP_IMM | f3(1) | f12(0x600) },
   { mnemonic: "ctz", extension: "Zbb", format: "R-unary", match: OP_IMM | f3(1) | f12(0x601) },
   { mnemonic: "cpop", extension: "Zbb", format: "R-unary", match: OP_IMM | f3(1) | f12(0x602) },
-  { mnemonic: "clzw", extension: "Zbb", format: "R-unary", match: OP_IMM_32 | f3(1) | f12(0x600) },
-  { mnemonic: "ctzw", extension: "Zbb", format: "R-unary", match: OP_IMM_32 | f3(1) | f12(0x601) },
-  { mnemonic: "cpopw", extension: "Zbb", format: "R-unary", match: OP_IMM_32 | f3(1) | f12(0x602) },
+  { mnemonic: "clzw", extension: "Zbb", format: "R-unary", match: OP_IMM_32 | f3(1) | f12(0x600), only: 64 },
+  { mnemonic: "ctzw", extension: "Zbb", format: "R-unary", match: OP_IMM_32 | f3(1) | f12(0x601), only: 64 },
+  { mnemonic: "cpopw", extension: "Zbb", format: "R-unary", match: OP_IMM_32 | f3(1) | f12(0x602), only: 64 },
   { mnemonic: "max", extension: "Zbb", format: "R", match: OP | f3(6) | f7(0x05) },
   { mnemonic: "maxu", extension: "Zbb", format: "R", match: OP | f3(7) | f7(0x05) },
   { mnemonic: "min", extension: "Zbb", format: "R", match: OP | f3(4) | f7(0x05) },
   { mnemonic: "minu", extension: "Zbb", format: "R", match: OP | f3(5) | f7(0x05) },
   { mnemonic: "sext.b", extension: "Zbb", format: "R-unary", match: OP_IMM | f3(1) | f12(0x604) },
   { mnemonic: "sext.h", extension: "Zbb", format: "R-unary", match: OP_IMM | f3(1) | f12(0x605) },
-  { mnemonic: "zext.h", extension: "Zbb", format: "R-unary", match: OP_32 | f3(4) | f7(0x04) },
+  { mnemonic: "zext.h", extension: "Zbb", format: "R-unary", match: OP_32 | f3(4) | f7(0x04), only: 64 },
+  { mnemonic: "zext.h", extension: "Zbb", format: "R-unary", match: OP | f3(4) | f7(0x04), only: 32 },
   { mnemonic: "rol", extension: "Zbb", format: "R", match: OP | f3(1) | f7(0x30) },
-  { mnemonic: "rolw", extension: "Zbb", format: "R", match: OP_32 | f3(1) | f7(0x30) },
+  { mnemonic: "rolw", extension: "Zbb", format: "R", match: OP_32 | f3(1) | f7(0x30), only: 64 },
   { mnemonic: "ror", extension: "Zbb", format: "R", match: OP | f3(5) | f7(0x30) },
-  { mnemonic: "rorw", extension: "Zbb", format: "R", match: OP_32 | f3(5) | f7(0x30) },
+  { mnemonic: "rorw", extension: "Zbb", format: "R", match: OP_32 | f3(5) | f7(0x30), only: 64 },
   { mnemonic: "rori", extension: "Zbb", format: "I-shift", match: OP_IMM | f3(5) | f7(0x30) },
-  { mnemonic: "roriw", extension: "Zbb", format: "I-shift-w", match: OP_IMM_32 | f3(5) | f7(0x30) },
+  { mnemonic: "roriw", extension: "Zbb", format: "I-shift-w", match: OP_IMM_32 | f3(5) | f7(0x30), only: 64 },
   { mnemonic: "orc.b", extension: "Zbb", format: "R-unary", match: OP_IMM | f3(5) | f12(0x287) },
-  { mnemonic: "rev8", extension: "Zbb", format: "R-unary", match: OP_IMM | f3(5) | f12(0x6b8) },
+  { mnemonic: "rev8", extension: "Zbb", format: "R-unary", match: OP_IMM | f3(5) | f12(0x6b8), only: 64 },
+  { mnemonic: "rev8", extension: "Zbb", format: "R-unary", match: OP_IMM | f3(5) | f12(0x698), only: 32 },
   { mnemonic: "clmul", extension: "Zbc", format: "R", match: OP | f3(1) | f7(0x05) },
   { mnemonic: "clmulr", extension: "Zbc", format: "R", match: OP | f3(2) | f7(0x05) },
   { mnemonic: "clmulh", extension: "Zbc", format: "R", match: OP | f3(3) | f7(0x05) },
@@ -293,12 +302,12 @@ const ROWS = [
   { mnemonic: "feq.s", extension: "F", format: "F-compare", match: OP_FP | f5(0x14) | S | f3(2) },
   { mnemonic: "fcvt.w.s", extension: "F", format: "F-to-x-rm", match: OP_FP | f5(0x18) | S | rs2(0) },
   { mnemonic: "fcvt.wu.s", extension: "F", format: "F-to-x-rm", match: OP_FP | f5(0x18) | S | rs2(1) },
-  { mnemonic: "fcvt.l.s", extension: "F", format: "F-to-x-rm", match: OP_FP | f5(0x18) | S | rs2(2) },
-  { mnemonic: "fcvt.lu.s", extension: "F", format: "F-to-x-rm", match: OP_FP | f5(0x18) | S | rs2(3) },
+  { mnemonic: "fcvt.l.s", extension: "F", format: "F-to-x-rm", match: OP_FP | f5(0x18) | S | rs2(2), only: 64 },
+  { mnemonic: "fcvt.lu.s", extension: "F", format: "F-to-x-rm", match: OP_FP | f5(0x18) | S | rs2(3), only: 64 },
   { mnemonic: "fcvt.s.w", extension: "F", format: "F-from-x-rm", match: OP_FP | f5(0x1a) | S | rs2(0) },
   { mnemonic: "fcvt.s.wu", extension: "F", format: "F-from-x-rm", match: OP_FP | f5(0x1a) | S | rs2(1) },
-  { mnemonic: "fcvt.s.l", extension: "F", format: "F-from-x-rm", match: OP_FP | f5(0x1a) | S | rs2(2) },
-  { mnemonic: "fcvt.s.lu", extension: "F", format: "F-from-x-rm", match: OP_FP | f5(0x1a) | S | rs2(3) },
+  { mnemonic: "fcvt.s.l", extension: "F", format: "F-from-x-rm", match: OP_FP | f5(0x1a) | S | rs2(2), only: 64 },
+  { mnemonic: "fcvt.s.lu", extension: "F", format: "F-from-x-rm", match: OP_FP | f5(0x1a) | S | rs2(3), only: 64 },
   { mnemonic: "fmv.x.w", extension: "F", format: "F-to-x", match: OP_FP | f5(0x1c) | S | f3(0) },
   { mnemonic: "fclass.s", extension: "F", format: "F-to-x", match: OP_FP | f5(0x1c) | S | f3(1) },
   { mnemonic: "fmv.w.x", extension: "F", format: "F-from-x", match: OP_FP | f5(0x1e) | S | f3(0) },
@@ -327,28 +336,31 @@ const ROWS = [
   { mnemonic: "feq.d", extension: "D", format: "F-compare", match: OP_FP | f5(0x14) | D | f3(2) },
   { mnemonic: "fcvt.w.d", extension: "D", format: "F-to-x-rm", match: OP_FP | f5(0x18) | D | rs2(0) },
   { mnemonic: "fcvt.wu.d", extension: "D", format: "F-to-x-rm", match: OP_FP | f5(0x18) | D | rs2(1) },
-  { mnemonic: "fcvt.l.d", extension: "D", format: "F-to-x-rm", match: OP_FP | f5(0x18) | D | rs2(2) },
-  { mnemonic: "fcvt.lu.d", extension: "D", format: "F-to-x-rm", match: OP_FP | f5(0x18) | D | rs2(3) },
+  { mnemonic: "fcvt.l.d", extension: "D", format: "F-to-x-rm", match: OP_FP | f5(0x18) | D | rs2(2), only: 64 },
+  { mnemonic: "fcvt.lu.d", extension: "D", format: "F-to-x-rm", match: OP_FP | f5(0x18) | D | rs2(3), only: 64 },
   { mnemonic: "fcvt.d.w", extension: "D", format: "F-from-x-exact", match: OP_FP | f5(0x1a) | D | rs2(0) },
   { mnemonic: "fcvt.d.wu", extension: "D", format: "F-from-x-exact", match: OP_FP | f5(0x1a) | D | rs2(1) },
-  { mnemonic: "fcvt.d.l", extension: "D", format: "F-from-x-rm", match: OP_FP | f5(0x1a) | D | rs2(2) },
-  { mnemonic: "fcvt.d.lu", extension: "D", format: "F-from-x-rm", match: OP_FP | f5(0x1a) | D | rs2(3) },
-  { mnemonic: "fmv.x.d", extension: "D", format: "F-to-x", match: OP_FP | f5(0x1c) | D | f3(0) },
+  { mnemonic: "fcvt.d.l", extension: "D", format: "F-from-x-rm", match: OP_FP | f5(0x1a) | D | rs2(2), only: 64 },
+  { mnemonic: "fcvt.d.lu", extension: "D", format: "F-from-x-rm", match: OP_FP | f5(0x1a) | D | rs2(3), only: 64 },
+  { mnemonic: "fmv.x.d", extension: "D", format: "F-to-x", match: OP_FP | f5(0x1c) | D | f3(0), only: 64 },
   { mnemonic: "fclass.d", extension: "D", format: "F-to-x", match: OP_FP | f5(0x1c) | D | f3(1) },
-  { mnemonic: "fmv.d.x", extension: "D", format: "F-from-x", match: OP_FP | f5(0x1e) | D | f3(0) },
+  { mnemonic: "fmv.d.x", extension: "D", format: "F-from-x", match: OP_FP | f5(0x1e) | D | f3(0), only: 64 },
 
   // C. The all-zero halfword is illegal for ever (Volume I, 16.8 and 1.5): c.unimp traps.
   { mnemonic: "c.unimp", extension: "C", format: "none", match: 0 },
   { mnemonic: "c.addi4spn", extension: "C", format: "C-addi4spn", match: c(0, 0) },
   { mnemonic: "c.fld", extension: "CD", format: "C-fld", match: c(0, 1) },
   { mnemonic: "c.lw", extension: "C", format: "C-lw", match: c(0, 2) },
-  { mnemonic: "c.ld", extension: "C", format: "C-ld", match: c(0, 3) },
+  { mnemonic: "c.ld", extension: "C", format: "C-ld", match: c(0, 3), only: 64 },
+  { mnemonic: "c.flw", extension: "CF", format: "C-flw", match: c(0, 3), only: 32 },
   { mnemonic: "c.fsd", extension: "CD", format: "C-fsd", match: c(0, 5) },
   { mnemonic: "c.sw", extension: "C", format: "C-sw", match: c(0, 6) },
-  { mnemonic: "c.sd", extension: "C", format: "C-sd", match: c(0, 7) },
+  { mnemonic: "c.sd", extension: "C", format: "C-sd", match: c(0, 7), only: 64 },
+  { mnemonic: "c.fsw", extension: "CF", format: "C-fsw", match: c(0, 7), only: 32 },
   { mnemonic: "c.nop", extension: "C", format: "none", match: c(1, 0) },
   { mnemonic: "c.addi", extension: "C", format: "C-imm", match: c(1, 0) },
-  { mnemonic: "c.addiw", extension: "C", format: "C-addiw", match: c(1, 1) },
+  { mnemonic: "c.addiw", extension: "C", format: "C-addiw", match: c(1, 1), only: 64 },
+  { mnemonic: "c.jal", extension: "C", format: "C-j", match: c(1, 1), only: 32 },
   { mnemonic: "c.li", extension: "C", format: "C-imm", match: c(1, 2) },
   { mnemonic: "c.addi16sp", extension: "C", format: "C-addi16sp", match: c(1, 3) | rd(2) },
   { mnemonic: "c.lui", extension: "C", format: "C-lui", match: c(1, 3) },
@@ -362,8 +374,8 @@ const ROWS = [
   { mnemonic: "c.xor", extension: "C", format: "C-arith", match: c(1, 4) | (3 << 10) | (1 << 5) },
   { mnemonic: "c.or", extension: "C", format: "C-arith", match: c(1, 4) | (3 << 10) | (2 << 5) },
   { mnemonic: "c.and", extension: "C", format: "C-arith", match: c(1, 4) | (3 << 10) | (3 << 5) },
-  { mnemonic: "c.subw", extension: "C", format: "C-arith", match: c(1, 4) | (7 << 10) | (0 << 5) },
-  { mnemonic: "c.addw", extension: "C", format: "C-arith", match: c(1, 4) | (7 << 10) | (1 << 5) },
+  { mnemonic: "c.subw", extension: "C", format: "C-arith", match: c(1, 4) | (7 << 10) | (0 << 5), only: 64 },
+  { mnemonic: "c.addw", extension: "C", format: "C-arith", match: c(1, 4) | (7 << 10) | (1 << 5), only: 64 },
   { mnemonic: "c.j", extension: "C", format: "C-j", match: c(1, 5) },
   { mnemonic: "c.beqz", extension: "C", format: "C-branch", match: c(1, 6) },
   { mnemonic: "c.bnez", extension: "C", format: "C-branch", match: c(1, 7) },
@@ -371,7 +383,8 @@ const ROWS = [
   { mnemonic: "c.slli64", extension: "C", format: "C-slli64", match: c(2, 0) },
   { mnemonic: "c.fldsp", extension: "CD", format: "C-fldsp", match: c(2, 1) },
   { mnemonic: "c.lwsp", extension: "C", format: "C-lwsp", match: c(2, 2) },
-  { mnemonic: "c.ldsp", extension: "C", format: "C-ldsp", match: c(2, 3) },
+  { mnemonic: "c.ldsp", extension: "C", format: "C-ldsp", match: c(2, 3), only: 64 },
+  { mnemonic: "c.flwsp", extension: "CF", format: "C-flwsp", match: c(2, 3), only: 32 },
   { mnemonic: "c.jr", extension: "C", format: "C-jr", match: c(2, 4) },
   { mnemonic: "c.mv", extension: "C", format: "C-move", match: c(2, 4) },
   { mnemonic: "c.ebreak", extension: "C", format: "none", match: c(2, 4) | (1 << 12) },
@@ -379,7 +392,8 @@ const ROWS = [
   { mnemonic: "c.add", extension: "C", format: "C-move", match: c(2, 4) | (1 << 12) },
   { mnemonic: "c.fsdsp", extension: "CD", format: "C-fsdsp", match: c(2, 5) },
   { mnemonic: "c.swsp", extension: "C", format: "C-swsp", match: c(2, 6) },
-  { mnemonic: "c.sdsp", extension: "C", format: "C-sdsp", match: c(2, 7) },
+  { mnemonic: "c.sdsp", extension: "C", format: "C-sdsp", match: c(2, 7), only: 64 },
+  { mnemonic: "c.fswsp", extension: "CF", format: "C-fswsp", match: c(2, 7), only: 32 },
 ] as const satisfies readonly Row[];
 
 export type Mnemonic = (typeof ROWS)[number]["mnemonic"];
@@ -430,8 +444,9 @@ export type OperandsOf<M extends Mnemonic> = {
     : never;
 };
 
-function completeRow(row: (typeof ROWS)[number]): Instruction {
-  const format: Format = FORMATS[row.format];
+function completeRow(row: Row & (typeof ROWS)[number], width: RegisterWidth): Instruction {
+  const formatName = width === 32 ? (NARROW_FORMATS[row.format] ?? row.format) : row.format;
+  const format: Format = FORMATS[formatName];
   // The lowest two bits are 11 in every 32-bit instruction and in no shorter one (Volume I, 1.5).
   const length = (row.match & 3) === 3 ? 4 : 2;
   const operands = Object.entries(format.operands);
@@ -442,7 +457,7 @@ function completeRow(row: (typeof ROWS)[number]): Instruction {
   return {
     mnemonic: row.mnemonic,
     extension: row.extension,
-    format: row.format,
+    format: formatName,
     length,
     match: row.match >>> 0,
     mask: (~taken & (length === 4 ? -1 : 0xffff)) >>> 0,
@@ -451,10 +466,21 @@ function completeRow(row: (typeof ROWS)[number]): Instruction {
   };
 }
 
-export const INSTRUCTIONS: readonly Instruction[] = ROWS.map(completeRow);
+const ROWS_OF_BOTH: readonly (Row & (typeof ROWS)[number])[] = ROWS;
 
-const byMnemonic = new Map<string, Instruction>(INSTRUCTIONS.map((row) => [row.mnemonic, row]));
+const listRows = (width: RegisterWidth): readonly Instruction[] =>
+  ROWS_OF_BOTH.filter(({ only = width }) => only === width).map((row) => completeRow(row, width));
 
-export function findInstruction(mnemonic: string): Instruction | undefined {
-  return byMnemonic.get(mnemonic);
+const TABLES: Readonly<Record<RegisterWidth, readonly Instruction[]>> = { 32: listRows(32), 64: listRows(64) };
+
+export const instructionsOf = (width: RegisterWidth): readonly Instruction[] => TABLES[width];
+
+/** Those of RV64. */
+export const INSTRUCTIONS = TABLES[64];
+
+const mapByMnemonic = (rows: readonly Instruction[]): ReadonlyMap<string, Instruction> => new Map(rows.map((row) => [row.mnemonic, row]));
+const byMnemonic: Readonly<Record<RegisterWidth, ReadonlyMap<string, Instruction>>> = { 32: mapByMnemonic(TABLES[32]), 64: mapByMnemonic(TABLES[64]) };
+
+export function findInstruction(mnemonic: string, width: RegisterWidth = 64): Instruction | undefined {
+  return byMnemonic[width].get(mnemonic);
 }

@@ -4,6 +4,7 @@
 // Left out: loads and stores of a symbol (`lw a0, symbol`), `csrw` with a number (write `csrwi`).
 
 import { encode } from "./encode.ts";
+import type { RegisterWidth } from "./instructions.ts";
 import { findXRegister } from "./registers.ts";
 
 export interface PseudoInstruction {
@@ -11,22 +12,24 @@ export interface PseudoInstruction {
   readonly operands: readonly string[];
   /** A real instruction in which the operands' names stand for what was written. */
   readonly expansion: string;
+  /** The width that has it, if the other one has not. */
+  readonly only?: RegisterWidth;
 }
 
-const pseudo = (form: string, expansion: string): PseudoInstruction => {
+const pseudo = (form: string, expansion: string, only?: RegisterWidth): PseudoInstruction => {
   const [mnemonic = "", operands = ""] = form.split(/ (.*)/);
-  return { mnemonic, operands: operands.split(", ").filter((name) => name !== ""), expansion };
+  return { mnemonic, operands: operands.split(", ").filter((name) => name !== ""), expansion, ...(only && { only }) };
 };
 
-export const PSEUDO_INSTRUCTIONS: readonly PseudoInstruction[] = [
+const ROWS: readonly PseudoInstruction[] = [
   pseudo("nop", "addi zero, zero, 0"),
   pseudo("mv rd, rs", "addi rd, rs, 0"),
   pseudo("not rd, rs", "xori rd, rs, -1"),
   pseudo("neg rd, rs", "sub rd, zero, rs"),
-  pseudo("negw rd, rs", "subw rd, zero, rs"),
-  pseudo("sext.w rd, rs", "addiw rd, rs, 0"),
+  pseudo("negw rd, rs", "subw rd, zero, rs", 64),
+  pseudo("sext.w rd, rs", "addiw rd, rs, 0", 64),
   pseudo("zext.b rd, rs", "andi rd, rs, 255"),
-  pseudo("zext.w rd, rs", "add.uw rd, rs, zero"),
+  pseudo("zext.w rd, rs", "add.uw rd, rs, zero", 64),
   pseudo("seqz rd, rs", "sltiu rd, rs, 1"),
   pseudo("snez rd, rs", "sltu rd, zero, rs"),
   pseudo("sltz rd, rs", "slt rd, rs, zero"),
@@ -61,6 +64,9 @@ export const PSEUDO_INSTRUCTIONS: readonly PseudoInstruction[] = [
   pseudo("rdcycle rd", "csrrs rd, cycle, zero"),
   pseudo("rdtime rd", "csrrs rd, time, zero"),
   pseudo("rdinstret rd", "csrrs rd, instret, zero"),
+  pseudo("rdcycleh rd", "csrrs rd, cycleh, zero", 32),
+  pseudo("rdtimeh rd", "csrrs rd, timeh, zero", 32),
+  pseudo("rdinstreth rd", "csrrs rd, instreth, zero", 32),
   pseudo("frcsr rd", "csrrs rd, fcsr, zero"),
   pseudo("fscsr rs", "csrrw zero, fcsr, rs"),
   pseudo("frrm rd", "csrrs rd, frm, zero"),
@@ -90,6 +96,11 @@ export const PSEUDO_INSTRUCTIONS: readonly PseudoInstruction[] = [
   pseudo("fge.d rd, rs, rt", "fle.d rd, rt, rs"),
 ];
 
+export const pseudoInstructionsOf = (width: RegisterWidth): readonly PseudoInstruction[] => ROWS.filter(({ only = width }) => only === width);
+
+/** Those of RV64. */
+export const PSEUDO_INSTRUCTIONS = pseudoInstructionsOf(64);
+
 /** Worked out by the assembler: operands as written. */
 export const COMPUTED_PSEUDO_INSTRUCTIONS = {
   li: ["rd", "value"],
@@ -104,17 +115,18 @@ export const TAIL_REGISTER = findXRegister("t1") ?? 6;
 
 /**
  * The instructions that put a 64-bit constant into a register, shortest first found: lui and addiw up to 32 bits, beyond
- * that the upper part, a shift over its trailing zeros and an addi, since addi and lui both sign-extend.
+ * that the upper part, a shift over its trailing zeros and an addi, since addi and lui both sign-extend. RV32 takes the low 32 bits.
  */
-export function loadConstant(rd: number, value: bigint): readonly number[] {
-  const wanted = BigInt.asIntN(64, value);
+export function loadConstant(rd: number, value: bigint, width: RegisterWidth = 64): readonly number[] {
+  const wanted = BigInt.asIntN(width, value);
   const lower = Number(BigInt.asIntN(12, wanted));
   if (BigInt.asIntN(32, wanted) === wanted) {
     const upper = Number(BigInt.asUintN(20, (wanted - BigInt(lower)) >> 12n));
     if (upper === 0) return [encode("addi", { rd, rs1: 0, imm: lower })];
     const lui = encode("lui", { rd, imm: upper });
-    // addiw, not addi: 0x7fffffff is lui 0x80000, which is negative, minus 1, modulo 2^32.
-    return lower === 0 ? [lui] : [lui, encode("addiw", { rd, rs1: rd, imm: lower })];
+    if (lower === 0) return [lui];
+    // Of RV64 addiw, not addi: 0x7fffffff is lui 0x80000, which is negative, minus 1, modulo 2^32.
+    return [lui, encode(width === 64 ? "addiw" : "addi", { rd, rs1: rd, imm: lower })];
   }
   // Modulo 2^64, so that 0x7fff_ffff_ffff_ffff is the most negative number minus 1.
   let rest = BigInt.asIntN(64, wanted - BigInt(lower)) >> 12n;

@@ -1,8 +1,10 @@
-// Registers of RV64 by name and number: x0-x31 and f0-f31 with their ABI names, and the control and status registers.
+// Registers of RV64 and RV32 by name and number: x0-x31 and f0-f31 with their ABI names, and the control and status registers.
 // A CSR's number tells who may access it and whether it can be written, so the table holds no such columns.
 // Sources: RISC-V Instruction Set Manual Volume I, 20191213, 25 (register names, who saves them) and 11.2 (fcsr); Volume II,
 // 20211203, 2.1 (what the number tells) and 2.2 (listing); for the later ones Sstc, Smstateen, AIA 1.0 and Smrnmi.
-// Left out: vector, control-transfer-record and CLIC CSRs, sireg2-6 and their like, mcyclecfg, and the high halves of RV32.
+// Left out: vector, control-transfer-record and CLIC CSRs, sireg2-6 and their like, mcyclecfg, and of RV32's high halves those of registers that no emulated CPU has.
+
+import type { RegisterWidth } from "./instructions.ts";
 
 const X_NAMES = [
   "zero",
@@ -259,24 +261,62 @@ const CSR_FAMILIES = [
   ...family("pmpcfg", 0, 15, 0x3a0).filter(([, number]) => number % 2 === 0),
 ];
 
-export type CsrName = (typeof NAMED_CSRS)[number][0] | (typeof CSR_FAMILIES)[number][0];
+/** Upper halves of 64-bit registers, and the other half of the pmpcfg: RV32 alone has them. */
+const NAMED_CSRS_32 = [
+  ["mstatush", 0x310],
+  ["menvcfgh", 0x31a],
+  ["stimecmph", 0x15d],
+  ["mcycleh", 0xb80],
+  ["minstreth", 0xb82],
+  ["cycleh", 0xc80],
+  ["timeh", 0xc81],
+  ["instreth", 0xc82],
+] as const;
+/** `hpmcounter3h`. */
+const highFamily = <N extends string>(name: N, from: number, to: number, base: number): readonly (readonly [`${N}${number}h`, number])[] =>
+  family(name, from, to, base).map(([full, number]) => [`${full}h`, number] as const);
+
+const CSR_FAMILIES_32 = [
+  ...highFamily("hpmcounter", 3, 31, 0xc83),
+  ...highFamily("mhpmcounter", 3, 31, 0xb83),
+  ...family("pmpcfg", 0, 15, 0x3a0).filter(([, number]) => number % 2 === 1),
+];
+
+export type CsrName =
+  | (typeof NAMED_CSRS)[number][0]
+  | (typeof CSR_FAMILIES)[number][0]
+  | (typeof NAMED_CSRS_32)[number][0]
+  | (typeof CSR_FAMILIES_32)[number][0];
 
 export interface Csr {
   readonly name: CsrName;
   readonly number: number;
 }
 
-export const CSRS: readonly Csr[] = [...NAMED_CSRS, ...CSR_FAMILIES].map(([name, number]) => ({ name, number })).toSorted((a, b) => a.number - b.number);
+const listCsrs = (rows: readonly (readonly [CsrName, number])[]): readonly Csr[] =>
+  rows.map(([name, number]) => ({ name, number })).toSorted((a, b) => a.number - b.number);
 
-const csrNumbers = new Map<string, number>(CSRS.map(({ name, number }) => [name, number]));
-const csrNames = new Map<number, CsrName>(CSRS.map(({ name, number }) => [number, name]));
+const CSRS_BY_WIDTH: Readonly<Record<RegisterWidth, readonly Csr[]>> = {
+  32: listCsrs([...NAMED_CSRS, ...CSR_FAMILIES, ...NAMED_CSRS_32, ...CSR_FAMILIES_32]),
+  64: listCsrs([...NAMED_CSRS, ...CSR_FAMILIES]),
+};
 
-export function findCsr(name: string): number | undefined {
-  return csrNumbers.get(name);
+export const csrsOf = (width: RegisterWidth): readonly Csr[] => CSRS_BY_WIDTH[width];
+
+/** Those of RV64. */
+export const CSRS = CSRS_BY_WIDTH[64];
+
+const mapNumbers = (rows: readonly Csr[]): ReadonlyMap<string, number> => new Map(rows.map(({ name, number }) => [name, number]));
+const mapNames = (rows: readonly Csr[]): ReadonlyMap<number, CsrName> => new Map(rows.map(({ name, number }) => [number, name]));
+const csrNumbers = { 32: mapNumbers(CSRS_BY_WIDTH[32]), 64: mapNumbers(CSRS) } as const;
+const csrNames = { 32: mapNames(CSRS_BY_WIDTH[32]), 64: mapNames(CSRS) } as const;
+
+export function findCsr(name: string, width: RegisterWidth = 64): number | undefined {
+  return csrNumbers[width].get(name);
 }
 
-export function csrNameOf(number: number): CsrName | undefined {
-  return csrNames.get(number);
+export function csrNameOf(number: number, width: RegisterWidth = 64): CsrName | undefined {
+  return csrNames[width].get(number);
 }
 
 const PRIVILEGES = ["user", "supervisor", "hypervisor", "machine"] as const;
