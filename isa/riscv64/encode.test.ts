@@ -119,7 +119,7 @@ test("RV32 has instructions of its own where RV64 has others, and shifts by five
     [0x0805_453b, undefined, "zext.h"],
     [0x6985_5513, "rev8", undefined],
     [0x6b85_5513, undefined, "rev8"],
-    [0xc205_3553, undefined, undefined],
+    [0xc225_7553, undefined, "fcvt.l.d"],
     [0xe205_0553, undefined, "fmv.x.d"],
   ];
   for (const [bits, ...expected] of readings) {
