@@ -74,7 +74,7 @@ export interface MemoryAccess {
   readonly fetchPage: (hart: Hart, address: bigint) => number | null;
   /** Without a trace; null: nothing is there, or the mode may not. */
   readonly peek: (hart: Hart, address: bigint) => bigint | null;
-  /** Address of the caches that fit the hart's mode. */
+  /** The set of caches that fits the hart's mode. */
   readonly cachesFor: (hart: Hart) => number;
   readonly flush: (hart: Hart) => void;
   readonly flushWrites: () => void;
@@ -301,7 +301,7 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
       const set = setOf(hart);
       // What it holds may be of another previous mode.
       if (set === TLB_SETS.modified) clearSets(hart.index, set, 1);
-      return stateOffset + tlbOffset(hart.index, set);
+      return set;
     },
     flush(hart) {
       clearSets(hart.index, 0, TLB_SET_COUNT);

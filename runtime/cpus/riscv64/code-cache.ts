@@ -6,9 +6,11 @@
 import type { Mnemonic } from "../../../isa/riscv64/instructions.ts";
 import { decode, instructionLength } from "../../../isa/riscv64/decode.ts";
 import { expand, type ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
+import { csrNameOf } from "../../../isa/riscv64/registers.ts";
 import type { GuestMemory } from "../../machine/cpu-contract.ts";
 import { BRANCHES, COMPUTATIONS, hasOperation, operationNumber, type OperationName } from "./operations.ts";
 import { LOADS } from "./semantics/memory.ts";
+import { accessName, type CsrChange } from "./semantics/privileged.ts";
 import { ENTRIES_PER_PAGE, ENTRY, ENTRY_SHIFT, SLOT_BYTES, SLOTS, SLOTS_OFFSET } from "./state.ts";
 
 const PAGE_SHIFT = 12;
@@ -191,6 +193,32 @@ interface Encoded {
 /** Ordering needs nothing where harts take turns, and changed code is seen by itself. */
 const NOTHING: ReadonlySet<Mnemonic> = new Set<Mnemonic>(["fence", "fence.tso", "fence.i", "prefetch.i", "prefetch.r", "prefetch.w"]);
 
+interface CsrForm {
+  readonly change: CsrChange;
+  /** The operand is in `imm`, not in rs1. */
+  readonly isImmediate: boolean;
+}
+
+const CSR_FORMS: ReadonlyMap<Mnemonic, CsrForm> = new Map<Mnemonic, CsrForm>([
+  ["csrrw", { change: "write", isImmediate: false }],
+  ["csrrs", { change: "set", isImmediate: false }],
+  ["csrrc", { change: "clear", isImmediate: false }],
+  ["csrrwi", { change: "write", isImmediate: true }],
+  ["csrrsi", { change: "set", isImmediate: true }],
+  ["csrrci", { change: "clear", isImmediate: true }],
+]);
+
+function encodeAccess({ rd, rs1, imm, csr }: ExpandedInstruction, { change, isImmediate }: CsrForm): Encoded {
+  const csrName = csrNameOf(csr);
+  if (csrName === undefined) return { name: "cold" };
+  // A set or clear of nothing is no write (Volume I, 9.1).
+  const isRead = change !== "write" && (isImmediate ? imm : rs1) === 0;
+  const name = accessName(csrName, isRead ? "read" : change);
+  // A read into x0 may be illegal all the same.
+  if (!hasOperation(name) || (isRead && rd === 0)) return { name: "cold" };
+  return isImmediate ? { name, rd, imm } : { name, rd, rs1 };
+}
+
 /** How the interpreter gets an instruction at this offset of its page. */
 function encode(instruction: ExpandedInstruction, pageOffset: number): Encoded {
   const { mnemonic, rd, rs1, rs2, imm } = instruction;
@@ -204,6 +232,8 @@ function encode(instruction: ExpandedInstruction, pageOffset: number): Encoded {
   }
   if (mnemonic === "jalr") return { name: rd === 0 ? "jr" : "jalr", rd, rs1, imm };
   if (BRANCHES.has(mnemonic)) return { name: isNear ? mnemonic : `${mnemonic}.far`, rs1, rs2, imm: distance };
+  const access = CSR_FORMS.get(mnemonic);
+  if (access !== undefined) return encodeAccess(instruction, access);
   if (!hasOperation(mnemonic)) return { name: "cold" };
   // What is written to x0 goes nowhere.
   if (COMPUTATIONS.has(mnemonic) && rd === 0) return { name: "nothing" };

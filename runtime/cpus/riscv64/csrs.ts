@@ -4,8 +4,9 @@
 // Counters other than cycle, time and instret exist and stay 0.
 
 import { csrIsReadOnly, findCsr, type CsrName } from "../../../isa/riscv64/registers.ts";
-import { floatState, FS_SHIFT, MENVCFG, MODE, MPP_SHIFT, MSTATUS, PMP_ENTRIES, type CsrField, type Hart } from "./hart.ts";
+import { floatState, MENVCFG, MODE, MPP_SHIFT, MSTATUS, PMP_ENTRIES, type Hart } from "./hart.ts";
 import { hasLocks, isAddressLocked, isLocked } from "./protection.ts";
+import type { CsrField } from "./state.ts";
 import { isKnownMode } from "./translation.ts";
 
 /** What the registers need of the CPU around them. */
@@ -16,8 +17,6 @@ export interface CsrEnvironment {
   readonly time: () => bigint;
   /** Translations of the hart may have changed. */
   readonly flush: (hart: Hart) => void;
-  /** mstatus.FS may have changed. */
-  readonly floatStateChanged: (hart: Hart) => void;
   /** stimecmp, or whether it counts, may have changed. */
   readonly timerChanged: () => void;
   /** Instructions that the hart has executed before this one. */
@@ -42,7 +41,7 @@ const ALL_INTERRUPTS = SUPERVISOR_INTERRUPTS | INTERRUPT.MSI | INTERRUPT.MTI | I
 /** Exceptions 0 to 9, 12, 13 and 15: an environment call from M-mode is never delegated. */
 const DELEGABLE = 0xb3ffn;
 
-const MSTATUS_WRITABLE =
+export const MSTATUS_WRITABLE =
   MSTATUS.SIE |
   MSTATUS.MIE |
   MSTATUS.SPIE |
@@ -56,10 +55,10 @@ const MSTATUS_WRITABLE =
   MSTATUS.TVM |
   MSTATUS.TW |
   MSTATUS.TSR;
-const SSTATUS = MSTATUS.SIE | MSTATUS.SPIE | MSTATUS.SPP | MSTATUS.FS | MSTATUS.SUM | MSTATUS.MXR;
-const UXL = 2n << 32n;
-/** On these depends what a translation is. */
-const MSTATUS_TRANSLATION = MSTATUS.MPP | MSTATUS.MPRV | MSTATUS.SUM | MSTATUS.MXR;
+export const SSTATUS = MSTATUS.SIE | MSTATUS.SPIE | MSTATUS.SPP | MSTATUS.FS | MSTATUS.SUM | MSTATUS.MXR;
+export const UXL = 2n << 32n;
+/** On these depends what a translation is, and while MPRV is set on MPP. */
+export const MSTATUS_TRANSLATION = MSTATUS.MPRV | MSTATUS.SUM | MSTATUS.MXR;
 
 const PMPADDR_BITS = (1n << 54n) - 1n;
 const SATP_MODE_SHIFT = 60n;
@@ -86,8 +85,8 @@ export function writeMstatus(hart: Hart, value: bigint, env: CsrEnvironment): vo
   // There is no mode 2: the field keeps what it had.
   if ((written & MSTATUS.MPP) >> MPP_SHIFT === 2n) written = (written & ~MSTATUS.MPP) | (before & MSTATUS.MPP);
   hart.csr.mstatus = written;
-  if (((before ^ written) & MSTATUS_TRANSLATION) !== 0n) env.flush(hart);
-  if (((before ^ written) & MSTATUS.FS) !== 0n) env.floatStateChanged(hart);
+  const changed = before ^ written;
+  if ((changed & MSTATUS_TRANSLATION) !== 0n || ((changed & MSTATUS.MPP) !== 0n && (written & MSTATUS.MPRV) !== 0n)) env.flush(hart);
 }
 
 /** Modes 0 and 1 (direct, vectored); others are not written. */
@@ -161,18 +160,16 @@ const menvcfg: Csr = {
 function floatPart(shift: bigint, mask: bigint): Csr {
   return {
     read: (hart) => (hart.csr.fcsr >> shift) & mask,
-    write(hart, value, env) {
+    write(hart, value) {
       hart.csr.fcsr = (hart.csr.fcsr & ~(mask << shift)) | ((value & mask) << shift);
-      markFloatDirty(hart, env);
+      markFloatDirty(hart);
     },
     guard: (hart) => floatState(hart) !== 0,
   };
 }
 
-export function markFloatDirty(hart: Hart, env: CsrEnvironment): void {
-  if (floatState(hart) === 3) return;
-  hart.csr.mstatus |= 3n << FS_SHIFT;
-  env.floatStateChanged(hart);
+export function markFloatDirty(hart: Hart): void {
+  hart.csr.mstatus |= MSTATUS.FS;
 }
 
 /** Each of the modes above has to have opened the counter to those below (3.1.11, 4.1.5). */

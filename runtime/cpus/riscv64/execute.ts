@@ -1,6 +1,6 @@
 // The cold path: executes one instruction as a whole, in TypeScript, from the same description that the interpreter is generated from.
-// Every instruction can come here (one that lies across two pages, one whose load misses the translation cache), and some always do:
-// control registers, traps and their returns, waits, load-reserved and store-conditional, floating-point arithmetic.
+// Every instruction can come here (one that lies across two pages, one whose load misses the translation cache, one whose guard says
+// no), and some always do: most control registers, waits, fences of translations, floating-point arithmetic.
 // Manual: RISC-V Instruction Set Manual Volume I, 20191213; Volume II, 20211203, 3.3 and 4.2.
 
 import { csrNameOf } from "../../../isa/riscv64/registers.ts";
@@ -96,7 +96,7 @@ function computeFloat(name: string): Handler | undefined {
     hart.csr.fcsr |= BigInt(result.flags);
     if (operation.result === "integer") registers.setX(hart.index, rd, result.bits);
     else registers.setF(hart.index, rd, result.bits);
-    if (operation.result !== "integer" || result.flags !== 0) markFloatDirty(hart, env.csrs);
+    if (operation.result !== "integer" || result.flags !== 0) markFloatDirty(hart);
     return undefined;
   };
 }
@@ -113,7 +113,7 @@ function moveFromInteger(box: (bits: bigint) => bigint): Handler {
   return (env, hart, { rd, rs1 }, _pc, bits) => {
     requireFloat(hart, bits);
     env.registers.setF(hart.index, rd, box(env.registers.x(hart.index, rs1)));
-    markFloatDirty(hart, env.csrs);
+    markFloatDirty(hart);
     return undefined;
   };
 }
@@ -128,7 +128,7 @@ function load({ width, signed, isFloat = false }: LoadMeaning): Handler {
     const value = env.memory.read(hart, addressOf(env, hart, instruction), width);
     if (isFloat) {
       env.registers.setF(hart.index, instruction.rd, width === 4 ? boxSingle(value) : value);
-      markFloatDirty(hart, env.csrs);
+      markFloatDirty(hart);
     } else env.registers.setX(hart.index, instruction.rd, signed ? signExtend(value, width * 8) : value);
     return undefined;
   };

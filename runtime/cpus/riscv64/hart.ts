@@ -1,48 +1,21 @@
-// What a hart has besides the registers that generated code uses: mode, control registers, protection, counts. Plain data, which only
-// the cold path touches. Field names are the manual's (RISC-V Instruction Set Manual Volume II, 20211203, 2.2).
+// What a hart is besides its general registers: mode and control registers, which lie in the state memory since generated code uses them
+// too, and protection and counts, which only the cold path touches. Field names are the manual's (RISC-V Instruction Set Manual
+// Volume II, 20211203, 2.2).
 
 import type { ProcessorState, ProcessorStateValue } from "../../machine/processor.ts";
+import { nameCells, type ControlCells, type CsrRecord } from "./registers.ts";
+import { CSR_FIELDS } from "./state.ts";
 
 export const MODE = { user: 0, supervisor: 1, machine: 3 } as const;
 export type Mode = (typeof MODE)[keyof typeof MODE];
 
 export const PMP_ENTRIES = 16;
 
-/** 64-bit registers that are stored as they are read, their fixed bits apart. */
-const ZERO_CSRS = {
-  mstatus: 0n,
-  medeleg: 0n,
-  mideleg: 0n,
-  mie: 0n,
-  /** Bits that software wrote; those of devices are added when it is read. */
-  mip: 0n,
-  mtvec: 0n,
-  mcounteren: 0n,
-  mcountinhibit: 0n,
-  menvcfg: 0n,
-  mscratch: 0n,
-  mepc: 0n,
-  mcause: 0n,
-  mtval: 0n,
-  stvec: 0n,
-  scounteren: 0n,
-  senvcfg: 0n,
-  sscratch: 0n,
-  sepc: 0n,
-  scause: 0n,
-  stval: 0n,
-  stimecmp: 0n,
-  satp: 0n,
-  fcsr: 0n,
-} as const;
-
-export type CsrField = keyof typeof ZERO_CSRS;
-
 export interface Hart {
   readonly index: number;
   mode: Mode;
   run: "running" | "waiting" | "stopped";
-  readonly csr: Record<CsrField, bigint>;
+  readonly csr: CsrRecord;
   readonly pmpcfg: Uint8Array;
   readonly pmpaddr: BigUint64Array;
   /** Some entry binds M-mode too. Follows from pmpcfg. */
@@ -78,26 +51,43 @@ export const FS_SHIFT = 13n;
 
 export const MENVCFG = { FIOM: 1n, CBIE: 3n << 4n, CBCFE: 1n << 6n, CBZE: 1n << 7n, ADUE: 1n << 61n, STCE: 1n << 63n } as const;
 
-export function createHart(index: number): Hart {
-  const hart: Hart = {
-    index,
-    mode: MODE.machine,
-    run: "stopped",
-    csr: { ...ZERO_CSRS },
-    pmpcfg: new Uint8Array(PMP_ENTRIES),
-    pmpaddr: new BigUint64Array(PMP_ENTRIES),
-    hasLocks: false,
-    executed: 0,
-    cycleBase: 0n,
-    instretBase: 0n,
-  };
+class LiveHart implements Hart {
+  readonly index: number;
+  readonly control: ControlCells;
+  readonly csr: CsrRecord;
+  run: Hart["run"] = "stopped";
+  readonly pmpcfg = new Uint8Array(PMP_ENTRIES);
+  readonly pmpaddr = new BigUint64Array(PMP_ENTRIES);
+  hasLocks = false;
+  executed = 0;
+  cycleBase = 0n;
+  instretBase = 0n;
+
+  constructor(index: number, control: ControlCells) {
+    this.index = index;
+    this.control = control;
+    this.csr = nameCells(control);
+  }
+
+  get mode(): Mode {
+    // Only numbers of modes are ever written there.
+    return this.control.mode as Mode;
+  }
+
+  set mode(mode: Mode) {
+    this.control.mode = mode;
+  }
+}
+
+export function createHart(index: number, control: ControlCells): Hart {
+  const hart = new LiveHart(index, control);
   resetHart(hart);
   return hart;
 }
 
 /** Volume II, 3.4; what it leaves open is 0. Accessed and dirty bits are written by hardware until software says otherwise, as in QEMU. */
 export function resetHart(hart: Hart): void {
-  Object.assign(hart.csr, ZERO_CSRS);
+  for (const field of CSR_FIELDS) hart.csr[field] = 0n;
   hart.csr.mstatus = MSTATUS.XL;
   hart.csr.menvcfg = MENVCFG.ADUE;
   // Never: a comparison with time that nobody asked for must not become an interrupt.
@@ -116,11 +106,10 @@ export function floatState(hart: Hart): number {
   return Number((hart.csr.mstatus & MSTATUS.FS) >> FS_SHIFT);
 }
 
+/** What is not in the hart's block of the state memory. */
 export function saveHart(hart: Hart): ProcessorState {
   return {
-    mode: hart.mode,
     run: hart.run,
-    csr: { ...hart.csr },
     pmpcfg: hart.pmpcfg.slice(),
     pmpaddr: [...hart.pmpaddr],
     hasLocks: hart.hasLocks,
@@ -132,12 +121,10 @@ export function saveHart(hart: Hart): ProcessorState {
 
 export function loadHart(hart: Hart, state: ProcessorStateValue | undefined): void {
   const saved = state as ReturnType<typeof saveHart> &
-    Pick<Hart, "mode" | "run" | "csr" | "pmpcfg" | "hasLocks" | "executed" | "cycleBase" | "instretBase"> & {
+    Pick<Hart, "run" | "pmpcfg" | "hasLocks" | "executed" | "cycleBase" | "instretBase"> & {
       readonly pmpaddr: readonly bigint[];
     };
-  hart.mode = saved.mode;
   hart.run = saved.run;
-  Object.assign(hart.csr, saved.csr);
   hart.pmpcfg.set(saved.pmpcfg);
   hart.pmpaddr.set(saved.pmpaddr);
   hart.hasLocks = saved.hasLocks;

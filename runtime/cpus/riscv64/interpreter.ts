@@ -6,10 +6,12 @@
 // pc; `decode` fills an entry. Each door leaves pc and budget in their cells and reads them again afterwards: they may have changed.
 
 import { ByteWriter, EXTERNAL, I32, I64, OP, SECTION, VOID, writeHeader, writeLocals, writeSection, type ValueType } from "../wasm/encoder.ts";
+import { MSTATUS } from "./hart.ts";
 import { emitExpression, type Emitter } from "./emit-expression.ts";
 import { OPERATIONS, type Operation } from "./operations.ts";
-import type { Leaf } from "./semantics/expressions.ts";
-import { CELL, ENTRY, ENTRY_SHIFT, NO_RESERVATION, TLB } from "./state.ts";
+import type { Expression, Leaf } from "./semantics/expressions.ts";
+import type { Guarded } from "./semantics/guarded.ts";
+import { CELL, csrCell, ENTRY, ENTRY_SHIFT, isStateName, NO_RESERVATION, stateCell, TLB } from "./state.ts";
 
 /** What the generated code has baked in. */
 export interface InterpreterOptions {
@@ -47,7 +49,8 @@ const STORE_OPCODES = { 1: OP.i64_store8, 2: OP.i64_store16, 4: OP.i64_store32, 
 
 const PAGE_MASK = 0xfff;
 const RAM = 0;
-const FLOAT_STATE_DIRTY = 3;
+/** mstatus.FS: floating-point registers may be written without telling anybody. */
+const FLOAT_STATE_DIRTY = Number(MSTATUS.FS);
 /** Upper half of a boxed single. */
 const BOX = -0x1_0000_0000n;
 
@@ -109,6 +112,10 @@ function emitPc(w: ByteWriter, local: number): void {
 }
 
 function emitLeaf(w: ByteWriter, options: InterpreterOptions, leaf: Leaf): void {
+  if (isStateName(leaf)) {
+    const { cell, isWord } = stateCell(leaf);
+    return readCell(w, options, isWord ? OP.i32_load : OP.i64_load, cell);
+  }
   switch (leaf) {
     case "rs1":
       return readRegister(w, options, ENTRY.rs1);
@@ -183,9 +190,9 @@ interface Labels {
 }
 
 function requireFloatState({ w, options }: Body, coldLabel: number): void {
-  readCell(w, options, OP.i32_load, CELL.floatState);
-  w.i32Const(FLOAT_STATE_DIRTY);
-  w.byte(OP.i32_ne);
+  readCell(w, options, OP.i32_load, csrCell("mstatus"));
+  w.withConst(FLOAT_STATE_DIRTY, OP.i32_and);
+  w.withConst(FLOAT_STATE_DIRTY, OP.i32_ne);
   w.op(OP.br_if, coldLabel);
 }
 
@@ -357,8 +364,53 @@ function emitOperation(body: Body, operation: Operation, labels: Labels): void {
       w.op(OP.br_if, labels.jump);
       emitEntryOf(w, NEXT);
       break;
+    case "guarded":
+      emitGuarded(body, operation.meaning, labels);
+      return;
   }
   w.op(OP.br, labels.next);
+}
+
+/** An expression's value in a local, for as long as this instruction is written. */
+function hold(body: Body, value: Expression): number {
+  emitExpression(body, value);
+  const local = body.borrow(value.type);
+  body.w.localSet(local);
+  return local;
+}
+
+function emitGuarded(body: Body, { guard, result, writes = [], transfer }: Guarded, labels: Labels): void {
+  const { w, options } = body;
+  if (guard !== undefined) {
+    emitExpression(body, guard);
+    w.byte(OP.i32_eqz);
+    w.op(OP.br_if, labels.cold);
+  }
+  const held = writes.map(([name, value]) => ({ ...stateCell(name), local: hold(body, value) }));
+  if (transfer !== undefined) {
+    emitExpression(body, transfer.target);
+    w.localSet(PC);
+    const mode = hold(body, transfer.mode);
+    writeCell(w, options, OP.i32_store, CELL.mode, () => w.localGet(mode));
+    writeCell(w, options, OP.i32_store, CELL.tlb, () => {
+      // The sets of caches are in the order of the modes; the odd one out, with MPRV, is the cold path's.
+      w.localGet(mode);
+      w.withConst(TLB.bytes, OP.i32_mul);
+      readCell(w, options, OP.i32_load, CELL.caches);
+      w.byte(OP.i32_add);
+      w.localTee(TLB_BASE);
+    });
+    writeCell(w, options, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
+  }
+  if (result !== undefined) {
+    registerAddress(w, ENTRY.rd);
+    emitExpression(body, result.value);
+    w.memory(OP.i64_store, RAM, options.stateOffset + CELL.x);
+    // rd may be x0 where something else is written as well.
+    if (held.length > 0) writeCell(w, options, OP.i64_store, CELL.x, () => w.i64Const(0));
+  }
+  for (const { cell, isWord, local } of held) writeCell(w, options, isWord ? OP.i32_store : OP.i64_store, cell, () => w.localGet(local));
+  w.op(OP.br, transfer === undefined ? labels.next : labels.jump);
 }
 
 /** rd is 0 if the reservation is of this address and memory still holds what was read; the reservation is gone in any case. */

@@ -1,12 +1,15 @@
 // The operations of the interpreter: which instructions it carries out itself, and under which number a decoded entry names them. What
-// is not here (control registers, traps, floating-point arithmetic, what the code reaches seldom) is `cold` and executed by execute.ts.
+// is not here (floating-point arithmetic, what the code reaches seldom) is `cold` and executed by execute.ts, which also executes what a
+// guard turns away.
 // Branches and jumps have two forms: near ones stay in their page, where the distance in decoded entries is known beforehand.
 
 import type { Mnemonic } from "../../../isa/riscv64/instructions.ts";
 import { describeBranches } from "./semantics/control.ts";
 import type { Expression } from "./semantics/expressions.ts";
+import type { Guarded } from "./semantics/guarded.ts";
 import { describeInteger } from "./semantics/integer.ts";
 import { ATOMICS, LOADS, LOADS_RESERVED, STORES, STORES_CONDITIONAL, type AtomicMeaning, type LoadMeaning, type StoreMeaning } from "./semantics/memory.ts";
+import { CSR_ACCESSES, TRANSFERS, type accessName } from "./semantics/privileged.ts";
 
 export const COMPUTATIONS = describeInteger(64);
 export const BRANCHES = describeBranches(64);
@@ -28,12 +31,13 @@ export type Operation =
   | { readonly kind: "store-conditional"; readonly width: 4 | 8 }
   | { readonly kind: "branch"; readonly taken: Expression; readonly isNear: boolean }
   | { readonly kind: "jump"; readonly isNear: boolean; readonly hasLink: boolean }
-  | { readonly kind: "jump-register"; readonly hasLink: boolean };
+  | { readonly kind: "jump-register"; readonly hasLink: boolean }
+  | { readonly kind: "guarded"; readonly meaning: Guarded };
 
 const FIXED = ["undecoded", "page-end", "cold", "breakpoint", "nothing"] as const;
 type FixedName = (typeof FIXED)[number];
 
-export type OperationName = Mnemonic | FixedName | `${Mnemonic}.far` | "j" | "j.far" | "jr";
+export type OperationName = Mnemonic | FixedName | `${Mnemonic}.far` | "j" | "j.far" | "jr" | ReturnType<typeof accessName>;
 
 function listOperations(): readonly (readonly [OperationName, Operation])[] {
   return [
@@ -54,6 +58,7 @@ function listOperations(): readonly (readonly [OperationName, Operation])[] {
     ["j.far", { kind: "jump", isNear: false, hasLink: false }],
     ["jalr", { kind: "jump-register", hasLink: true }],
     ["jr", { kind: "jump-register", hasLink: false }],
+    ...[...CSR_ACCESSES, ...TRANSFERS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "guarded", meaning }]),
   ];
 }
 
@@ -62,7 +67,7 @@ if (LIST.length > 256) throw new Error("an operation's number has eight bits");
 
 export const OPERATIONS: readonly Operation[] = LIST.map(([, operation]) => operation);
 
-const numbers = new Map<OperationName, number>(LIST.map(([name], index) => [name, index]));
+const numbers = new Map<string, number>(LIST.map(([name], index) => [name, index]));
 
 export function operationNumber(name: OperationName): number {
   const number = numbers.get(name);
@@ -70,6 +75,6 @@ export function operationNumber(name: OperationName): number {
   return number;
 }
 
-export function hasOperation(name: Mnemonic): boolean {
+export function hasOperation(name: string): name is OperationName {
   return numbers.has(name);
 }

@@ -12,7 +12,7 @@ import { asTrap, createMemoryAccess } from "./access.ts";
 import { createCodeCache, decodeInstruction, type CodeCache } from "./code-cache.ts";
 import { INTERRUPT, type CsrEnvironment } from "./csrs.ts";
 import { execute, type ExecuteEnvironment } from "./execute.ts";
-import { createHart, floatState, loadHart, MENVCFG, MODE, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
+import { createHart, loadHart, MENVCFG, MODE, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
 import { INTERPRETER_IMPORTS, writeInterpreter, type Door, type InterpreterOptions } from "./interpreter.ts";
 import { createNamedRegisters } from "./named-registers.ts";
 import { createRegisterFile } from "./registers.ts";
@@ -53,8 +53,8 @@ function asRun(value: unknown): () => void {
 export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: ProcessorHooks = {}): Processor => {
   const { memory, cpuCount } = machine;
   if (cpuCount > MAX_HARTS) throw new RangeError(`${cpuCount} harts: at most ${MAX_HARTS}`);
-  const harts = Array.from({ length: cpuCount }, (_, index) => createHart(index));
-  const registers = createRegisterFile(memory, cpuCount);
+  const registers = createRegisterFile(memory, cpuCount, hooks.environmentCall === undefined ? 0 : 1 << MODE.supervisor);
+  const harts = Array.from({ length: cpuCount }, (_, index) => createHart(index, registers.control(index)));
 
   function hartAt(index: number): Hart {
     const hart = harts[index];
@@ -138,7 +138,6 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
       access.flush(hart);
       modeChanged(hart);
     },
-    floatStateChanged: (hart) => registers.setFloatState(hart.index, floatState(hart)),
     timerChanged: updateTimers,
     executed: (hart) => hart.executed,
   };
@@ -155,8 +154,8 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
   const named = createNamedRegisters(registers, csrs, modeChanged);
 
   function modeChanged(hart: Hart): void {
-    const caches = access.cachesFor(hart);
-    if (hart.index === registers.active()) registers.setTlb(caches);
+    const set = access.cachesFor(hart);
+    if (hart.index === registers.active()) registers.setTlb(set);
   }
 
   const environment: ExecuteEnvironment = {
@@ -261,7 +260,10 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
   }
 
   function takeInterrupt(hart: Hart): void {
-    if (hart.csr.mie === 0n || (machine.lines(hart.index) === 0 && hart.csr.mip === 0n && !isTimerDue(hart))) return;
+    const isPossible = hart.csr.mie !== 0n && (machine.lines(hart.index) !== 0 || hart.csr.mip !== 0n || isTimerDue(hart));
+    const isPending = isPossible && hasWakeup(hart, csrs);
+    registers.setQuiet(!isPending);
+    if (!isPending) return;
     const cause = dueInterrupt(hart, csrs);
     if (cause !== null) takeTrap(hart, cause, true, 0n);
   }
@@ -414,7 +416,6 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
     granted = 0;
     for (const hart of harts) {
       resetHart(hart);
-      registers.setFloatState(hart.index, floatState(hart));
       const setup = setups[hart.index] ?? (setups.length === 1 ? setups[0] : undefined);
       if (setup !== undefined) setUp(hart, setup);
     }

@@ -2,6 +2,34 @@
 // code and TypeScript share. The registers of the hart that runs are always at the same place, so that generated code addresses them
 // by constants; `parkedBlock` holds those of the others, and a change of turn copies one kilobyte each way.
 
+/** Control registers that are stored as they are read, their fixed bits apart (Volume II, 2.2); i64 each. Of mip those bits that software wrote. */
+export const CSR_FIELDS = [
+  "mstatus",
+  "medeleg",
+  "mideleg",
+  "mie",
+  "mip",
+  "mtvec",
+  "mcounteren",
+  "mcountinhibit",
+  "menvcfg",
+  "mscratch",
+  "mepc",
+  "mcause",
+  "mtval",
+  "stvec",
+  "scounteren",
+  "senvcfg",
+  "sscratch",
+  "sepc",
+  "scause",
+  "stval",
+  "stimecmp",
+  "satp",
+  "fcsr",
+] as const;
+export type CsrField = (typeof CSR_FIELDS)[number];
+
 /** Of the block of registers that is active. */
 export const CELL = {
   /** 32 integer registers; the first stays 0. */
@@ -14,12 +42,44 @@ export const CELL = {
   budget: 520,
   /** i32: address of the active hart's translation caches. */
   tlb: 524,
-  /** i32: 3 if floating-point registers may be written without telling anybody (mstatus.FS is Dirty). */
-  floatState: 528,
+  /** i32: address of the first of the hart's sets of translation caches. */
+  caches: 528,
   /** i64: address of the reservation, or `NO_RESERVATION`; beside it the value that was read. */
   reservation: 536,
   reserved: 544,
+  /** i32: the privilege mode, by its number in the manual. */
+  mode: 552,
+  /** i32: 1 if no interrupt that the hart has enabled is pending, so that no change of mode or status lets one in. TypeScript keeps it. */
+  quiet: 556,
+  /** i32: bit n is set if environment calls of mode n are answered by somebody outside, before they trap. */
+  answered: 560,
+  /** The control registers, in the order of `CSR_FIELDS`. */
+  csr: 576,
 } as const;
+
+export const csrCell = (field: CsrField): number => CELL.csr + CSR_FIELDS.indexOf(field) * 8;
+
+/** Cells of 32 bits by which descriptions of instructions name them; control registers are the others. */
+export const STATE_WORDS = ["mode", "quiet", "answered"] as const;
+export type StateName = CsrField | (typeof STATE_WORDS)[number];
+
+export interface StateCell {
+  readonly cell: number;
+  readonly isWord: boolean;
+}
+
+const STATE_CELLS: ReadonlyMap<string, StateCell> = new Map([
+  ...CSR_FIELDS.map((name): readonly [StateName, StateCell] => [name, { cell: csrCell(name), isWord: false }]),
+  ...STATE_WORDS.map((name): readonly [StateName, StateCell] => [name, { cell: CELL[name], isWord: true }]),
+]);
+
+export const isStateName = (name: string): name is StateName => STATE_CELLS.has(name);
+
+export function stateCell(name: StateName): StateCell {
+  const cell = STATE_CELLS.get(name);
+  if (cell === undefined) throw new Error(`no cell ${name}`);
+  return cell;
+}
 
 export const BLOCK_BYTES = 0x400;
 export const MAX_HARTS = 8;
@@ -46,7 +106,7 @@ export const TLB = {
 /** Every byte of an empty entry: no page has all ones as its tag, since the tag of an access has zeros below its page. */
 export const EMPTY_BYTE = 0xff;
 
-/** Sets of caches that a hart has, so that a change of mode empties none: U, S, M with MPRV, M. */
+/** Sets of caches that a hart has, so that a change of mode empties none: U, S, M with MPRV, M. But for the third they are modes. */
 export const TLB_SETS = { user: 0, supervisor: 1, modified: 2, machine: 3 } as const;
 export const TLB_SET_COUNT = 4;
 

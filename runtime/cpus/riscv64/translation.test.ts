@@ -3,14 +3,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RAM, startGuest } from "../../../tests/fixtures/riscv64.ts";
-import { createHart, MENVCFG, MODE } from "./hart.ts";
+import { acquireMemory } from "../../machine/memory.ts";
+import { createHart, MENVCFG, MODE, type Hart } from "./hart.ts";
 import { checkProtection, hasLocks } from "./protection.ts";
+import { createRegisterFile } from "./registers.ts";
 import { translate, type PhysicalMemory } from "./translation.ts";
 
 const TABLE = 0x1000n;
 const VALID_READ_WRITE = 7n;
 const ACCESSED = 0x40n;
 const DIRTY = 0x80n;
+
+function loneHart(): Hart {
+  const registers = createRegisterFile(acquireMemory(0n, 0x1_0000), 1);
+  registers.clear();
+  return createHart(0, registers.control(0));
+}
 
 /** One table of Sv39 whose first entry is a gigabyte from 0, and whose second is a table that is nowhere. */
 function world(flags: bigint) {
@@ -22,7 +30,7 @@ function world(flags: bigint) {
     read64: (address) => (address < 0x10_0000n ? (entries.get(address) ?? 0n) : null),
     write64: (address, value) => void entries.set(address, value),
   };
-  const hart = createHart(0);
+  const hart = loneHart();
   hart.csr.satp = (8n << 60n) | (TABLE >> 12n);
   hart.pmpcfg[0] = 0x1f;
   hart.pmpaddr[0] = (1n << 54n) - 1n;
@@ -56,7 +64,7 @@ test("a table outside of RAM, or that protection closes, is an access fault", ()
 });
 
 test("a locked entry binds machine mode, an open one does not", () => {
-  const hart = createHart(0);
+  const hart = loneHart();
   hart.pmpaddr[0] = (0x8000n >> 2n) | 0x1ffn;
   const may = (access: "read" | "write") => checkProtection(hart, 0x8000n, 8, access, MODE.machine).isAllowed;
   hart.pmpcfg[0] = 0x19;

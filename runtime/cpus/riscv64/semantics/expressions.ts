@@ -3,6 +3,7 @@
 // cold path and the tests use. One description, so that they cannot come to different meanings.
 
 import { I32, I64, type OP, type ValueType } from "../../wasm/encoder.ts";
+import { stateCell, type StateName } from "../state.ts";
 
 /** What a tree stands on; each reader knows where these are. */
 export type Leaf =
@@ -11,7 +12,9 @@ export type Leaf =
   | "imm"
   | "pc"
   /** Atomics: what memory held. */
-  | "old";
+  | "old"
+  /** A cell of the hart's state, by its name. */
+  | StateName;
 
 export type UnaryName = Extract<keyof typeof OP, `${"i32" | "i64"}_${"eqz" | "clz" | "ctz" | "popcnt" | `extend${string}` | "wrap_i64"}`>;
 export type BinaryName = Exclude<Extract<keyof typeof OP, `${"i32" | "i64"}_${string}`>, UnaryName | `${string}${"load" | "store" | "const"}${string}`>;
@@ -35,6 +38,10 @@ function resultType(name: UnaryName | BinaryName): ValueType {
 
 export function leaf(name: Leaf, type: ValueType): Expression {
   return { kind: "leaf", type, leaf: name };
+}
+
+export function state(name: StateName): Expression {
+  return leaf(name, stateCell(name).isWord ? I32 : I64);
 }
 
 export function constant(value: bigint | number, type: ValueType): Expression {
