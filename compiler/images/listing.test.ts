@@ -43,7 +43,7 @@ const TRAPS: Readonly<Record<TinyTarget, { readonly bytes: readonly number[]; re
     bytes: [0x73, 0x10, 0x00, 0xc0, PAYLOAD, 0, 0x53, 0x47, 0x13, 0, 0, 0],
     text: [/; trap: misaligned read of 4$/, /\.4byte 0x47530094$/, /addi zero, zero, 0$/],
   },
-  x86_64: { bytes: [0x0f, 0xb9, 0x80, PAYLOAD, 0, 0x53, 0x47, 0x90], text: [/ud1 .*; trap: misaligned read of 4$/, /nop$/] },
+  x86_64: { bytes: [0x0f, 0xb9, 0x65, PAYLOAD, 0x90], text: [/ud1 .*; trap: misaligned read of 4$/, /nop$/] },
   // brk #0xd794
   aarch64: { bytes: [0x80, 0xf2, 0x3a, 0xd4, 0x1f, 0x20, 0x03, 0xd5], text: [/brk .*; trap: misaligned read of 4$/, /nop$/] },
 };

@@ -36,11 +36,10 @@ const TRAP_READERS: Readonly<Record<string, (view: DataView, offset: number) => 
     const word = view.getUint32(offset + 4, true);
     return word >>> 16 === TRAP_MARK.word ? { payload: word & 0xffff, dataLength: 4 } : null;
   },
-  // ud1 eax, [rax + disp32]: 0f b9 80.
+  // ud1 esp, [rbp + disp8].
   x86_64: (view, offset) => {
-    if (offset + 7 > view.byteLength || (view.getUint32(offset, true) & 0xff_ffff) !== 0x80_b90f) return null;
-    const word = view.getUint32(offset + 3, true);
-    return word >>> 16 === TRAP_MARK.word ? { payload: word & 0xffff, dataLength: 0 } : null;
+    if (offset + 4 > view.byteLength || (view.getUint32(offset, true) & 0xff_ffff) !== 0x65_b90f) return null;
+    return { payload: view.getUint8(offset + 3), dataLength: 0 };
   },
   // brk #imm16.
   aarch64: (view, offset) => {

@@ -9,8 +9,15 @@ import type { ComputeItem, Item, Virtual } from "./items.ts";
 /** How far to look: what is farther apart is rare, and looking costs the square of it. */
 const REACH = 64;
 
+/** Addresses have 64 bits on all native layouts: they convert to and from i64 as they are. */
+const isWide = (type: ScalarType | undefined): boolean => type === "i64" || type === "addr";
+
+const isSameSize = (a: ScalarType | undefined, b: ScalarType | undefined): boolean => a === b || (isWide(a) && isWide(b));
+
+const CONVERSIONS: ReadonlySet<string> = new Set(["zext", "sext", "trunc"]);
+
 function isCopy(item: Item | undefined): item is ComputeItem {
-  return item?.kind === "op" && item.op === "copy";
+  return item?.kind === "op" && (item.op === "copy" || (CONVERSIONS.has(item.op) && isWide(item.type) && isWide(item.to)));
 }
 
 interface Uses {
@@ -42,7 +49,7 @@ function computeInPlace(items: (Item | null)[], types: readonly ScalarType[], is
     const [from = 0] = item.src;
     const [to = 0] = item.dst;
     const start = definition[from] ?? -1;
-    if (isLocal[from] !== true || counts[from] !== 1 || start < 0 || index - start > REACH || types[from] !== types[to]) return;
+    if (isLocal[from] !== true || counts[from] !== 1 || start < 0 || index - start > REACH || !isSameSize(types[from], types[to])) return;
     for (let i = start + 1; i < index; i++) {
       const between = items[i];
       if (between === null || between === undefined) continue;
@@ -74,7 +81,7 @@ function readSource(items: (Item | null)[], blocks: readonly Block[], types: rea
       const [from = 0] = renamed.src;
       const [to = 0] = renamed.dst;
       const wanted = last[to] ?? -1;
-      if (isLocal[to] !== true || wanted - index > REACH || types[from] !== types[to]) continue;
+      if (isLocal[to] !== true || wanted - index > REACH || !isSameSize(types[from], types[to])) continue;
       if (isLocal[from] !== true && isWrittenBetween(items, from, index + 1, wanted)) continue;
       source[to] = from;
       last[from] = Math.max(last[from] ?? -1, wanted);

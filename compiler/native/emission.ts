@@ -63,6 +63,9 @@ function createBuffer(size: number): CodeBuffer {
   return { bytes, view: new DataView(bytes.buffer) };
 }
 
+/** Bytes, on any target. */
+const LONGEST_JUMP = 5;
+
 export class Emission {
   readonly target: NativeTarget;
   readonly module: Module;
@@ -81,7 +84,12 @@ export class Emission {
   private readonly bound: number[] = [];
   private readonly uses: LabelUse[] = [];
   private nextLabel: number;
+  /** Where the frame is given back. */
+  private wayOut: Label | null = null;
   private branches = 0;
+  private flagsOf = -1;
+  /** The offset at which they are so. */
+  private flagsFrom = -1;
   /** Branches whose form is not the target's first choice. */
   private readonly flipped: ReadonlySet<number>;
   private colds: (() => void)[] = [];
@@ -143,11 +151,22 @@ export class Emission {
     this.size += bytes.length;
   }
 
+  /** The processor's flags tell of the value in this register; of no use for targets without flags. */
+  tellFlags(register: number): void {
+    this.flagsOf = register;
+    this.flagsFrom = this.size;
+  }
+
+  hasFlags(register: number): boolean {
+    return this.flagsFrom === this.size && this.flagsOf === register;
+  }
+
   label(): Label {
     return this.nextLabel++;
   }
 
   bind(label: Label): void {
+    this.flagsFrom = -1;
     this.bound[label] = this.size;
   }
 
@@ -185,11 +204,19 @@ export class Emission {
     this.frameEvents.push({ offset: this.size, kind: "kept", register, below });
   }
 
-  /** A return, whose code gives back what was taken. */
+  /** A return, whose code gives back what was taken. Where that is longer than any jump, the function's other returns go there. */
   leaving(write: () => void): void {
+    if (this.wayOut !== null) {
+      this.target.jump(this, this.wayOut);
+      return;
+    }
+    const start = this.size;
+    const label = this.label();
+    this.bind(label);
     this.frameEvents.push({ offset: this.size, kind: "leave" });
     write();
     this.frameEvents.push({ offset: this.size, kind: "stay" });
+    if (this.size - start > LONGEST_JUMP) this.wayOut = label;
   }
 
   /** Code for behind the function, reached by a label. It belongs to the place of the source where it is asked for. */

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseText } from "../../isa/bytecode/text.ts";
-import { prepareItems, type Item, type Items } from "./items.ts";
+import { describeItem } from "../../tests/fixtures/describe-item.ts";
+import { prepareItems, type Items } from "./items.ts";
 
 function prepare(text: string, findForeign: Parameters<typeof prepareItems>[1] = () => null): Items {
   const [fn] = parseText(`gbc 1 addr64 little\n${text}`, { fileName: "items" }).functions;
@@ -12,25 +13,7 @@ function prepare(text: string, findForeign: Parameters<typeof prepareItems>[1] =
   return prepareItems(fn, findForeign);
 }
 
-function describe(item: Item): string {
-  const registers = (list: readonly number[]): string => list.map((register) => `%${register}`).join(" ");
-  switch (item.kind) {
-    case "label":
-      return `${item.isLoop ? "loop " : ""}L${item.label}:`;
-    case "jump":
-      return `jump L${item.label}`;
-    case "branch":
-      return `${item.unless ? "unless" : "if"} %${item.condition} L${item.label}`;
-    case "compare-branch":
-      return `${item.comparison.op}.${item.comparison.type} %${item.comparison.left} %${item.comparison.right} L${item.label}`;
-    case "table":
-      return `table %${item.index} ${item.labels.map((label) => `L${label}`).join(" ")}`;
-    case "op":
-      return `${item.op} ${registers(item.dst)} <- ${registers(item.src)} ${item.imm.join(" ")}`.trim().replaceAll("  ", " ");
-  }
-}
-
-const lines = (items: Items): readonly string[] => items.items.map(describe);
+const lines = (items: Items): readonly string[] => items.items.map(describeItem);
 
 test("structure becomes labels and branches", () => {
   const code = prepare(`func @f (i8, i32) -> (i32) {

@@ -7,6 +7,7 @@ import type { BytecodeFunction, Instruction, ScalarType } from "../../isa/byteco
 import { coalesceCopies } from "./coalesce-copies.ts";
 import { ENDS, registersRead, registersWritten } from "./item-flow.ts";
 import { splitValues } from "./split-values.ts";
+import { threadJumps } from "./thread-jumps.ts";
 
 /** A virtual register is an index into `Items.types`. */
 export type Virtual = number;
@@ -244,18 +245,27 @@ function isPure(item: ComputeItem): boolean {
   return PURE.has(item.op) || (row !== undefined && row.traps !== true && row.types !== undefined && row.dst.length === 1 && !EFFECTS.has(item.op));
 }
 
+const OWN_MEMORY: ReadonlySet<string> = new Set(["symbol_addr", "frame_addr"]);
 const PURE: ReadonlySet<string> = new Set(["symbol_addr", "frame_addr", "func_addr", "cpu_id"]);
 const EFFECTS: ReadonlySet<string> = new Set(["port_in", "load", "load_volatile", "atomic_load", "atomic_rmw", "atomic_cas"]);
 
 /** Leaves out what computes values that nobody reads; backwards, so that chains fall in one go. */
 function dropUnused(items: readonly Item[], types: readonly ScalarType[], isLocal: readonly boolean[]): Item[] {
   const uses = new Uint32Array(types.length);
-  for (const item of items) for (const register of registersRead(item)) uses[register] = (uses[register] ?? 0) + 1;
+  const isOwn = new Uint8Array(types.length);
+  for (const item of items) {
+    for (const register of registersRead(item)) uses[register] = (uses[register] ?? 0) + 1;
+    if (item.kind !== "op" || !OWN_MEMORY.has(item.op)) continue;
+    const [result = 0] = item.dst;
+    if (isLocal[result] === true) isOwn[result] = 1;
+  }
+  // A pointer and a length are read together, and often one of them is wanted. Memory of the image itself is there.
+  const isOwnLoad = (item: ComputeItem): boolean => item.op === "load" && isOwn[item.src[0] ?? 0] === 1;
   const kept: Item[] = [];
   for (let i = items.length - 1; i >= 0; i--) {
     const item = items[i];
     if (item === undefined) continue;
-    if (item.kind === "op" && item.dst.length === 1 && isPure(item)) {
+    if (item.kind === "op" && item.dst.length === 1 && (isPure(item) || isOwnLoad(item))) {
       const [result = 0] = item.dst;
       if (isLocal[result] === true && uses[result] === 0) {
         for (const register of item.src) uses[register] = (uses[register] ?? 1) - 1;
@@ -269,7 +279,10 @@ function dropUnused(items: readonly Item[], types: readonly ScalarType[], isLoca
 
 export function prepareItems(fn: BytecodeFunction, findForeign: FindForeign): Items {
   const types = [...fn.registers];
-  const { items, labels } = flatten(fn, types, findForeign);
+  const flat = flatten(fn, types, findForeign);
+  const threaded = threadJumps(flat.items, types.length, flat.labels);
+  const items = [...threaded.items];
+  const { labels } = threaded;
   const { isLocal } = splitValues(types, items, fn.signature.params.length);
   const fused = dropUnused(fuseComparisons(coalesceCopies(items, types, isLocal), types, isLocal), types, isLocal);
   return { items: fused, types, params: fn.signature.params.length, labels, isLocal };

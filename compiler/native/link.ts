@@ -64,7 +64,8 @@ function layOut({ target, module, functions, addressed }: LoweredModule, entry: 
   let at = alignUp(entry.bytes.length, 16);
   const codeStart = at;
   const functionOffsets = functions.map(({ code }, index) => {
-    at = alignUp(addressed.has(index) ? at + 4 : at, Math.max(4, target.alignment));
+    // The word before a function whose address is taken is read as one.
+    at = addressed.has(index) ? alignUp(at + 4, Math.max(4, target.alignment)) : alignUp(at, target.alignment);
     const offset = at;
     at += code.length;
     return offset;

@@ -196,11 +196,11 @@ function intervalsToPlace(liveness: Liveness, isRemade: (register: Virtual) => b
 }
 
 function locate(code: Items, remade: readonly (Location | undefined)[], allocation: Allocation, frame: Frame): readonly Location[] {
-  return code.types.map((_type, register): Location => {
+  return code.types.map((type, register): Location => {
     const made = remade[register];
     if (made !== undefined) return inFrame(made, frame);
     const machine = allocation.registerOf.get(register);
-    if (machine !== undefined) return { kind: "register", register: machine };
+    if (machine !== undefined) return { kind: "register", register: machine, isNarrow: bitsOf(type) < 64 };
     const slot = allocation.slotOf.get(register);
     // A value that is never read has no place of its own; what writes it may write here.
     return slot === undefined ? { kind: "constant", value: 0n } : { kind: "slot", offset: frame.outgoing + 8 * slot };
@@ -255,11 +255,13 @@ function writeFunction(e: Emission, fn: BytecodeFunction, code: Items, liveness:
   e.at = code.items[0]?.at ?? -1;
   target.prologue(e, frame);
   const arriving: Move[] = [];
-  fn.signature.params.forEach((_type, index) => {
+  fn.signature.params.forEach((type, index) => {
     if (!isPlaced(index)) return;
     const to = asWritable(e.location(index));
     const register = registers.arguments[index];
-    if (to !== null) arriving.push({ to, from: register === undefined ? incomingSlot(e, index - registers.arguments.length) : { kind: "register", register } });
+    if (to === null) return;
+    const isNarrow = bitsOf(type) < 64;
+    arriving.push({ to, from: register === undefined ? incomingSlot(e, index - registers.arguments.length) : { kind: "register", register, isNarrow } });
   });
   orderMoves(arriving, registers.scratch, (to, from) => target.move(e, to, from));
   for (const register of liveness.zeroAtEntry) {
@@ -400,7 +402,8 @@ function takeResults(e: Emission, signature: Signature, results: readonly Virtua
     const to = asWritable(e.location(result));
     if (to === null) return [];
     const register = registers.results[index];
-    return [{ to, from: register === undefined ? { kind: "slot", offset: 8 * (first + index - registers.results.length) } : { kind: "register", register } }];
+    if (register === undefined) return [{ to, from: { kind: "slot", offset: 8 * (first + index - registers.results.length) } }];
+    return [{ to, from: { kind: "register", register, isNarrow: bitsOf(e.typeOf(result)) < 64 } }];
   });
   orderMoves(moves, registers.scratch, (to, from) => target.move(e, to, from));
 }

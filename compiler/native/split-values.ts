@@ -7,7 +7,7 @@ import { findBlocks, registersRead, registersWritten, type Block } from "./item-
 import type { Item, Virtual } from "./items.ts";
 
 /** Registers that some block reads before it writes them: only they hold a value from elsewhere. */
-interface Crossing {
+export interface Crossing {
   readonly registers: readonly Virtual[];
   /** By register, -1: it is none of them. */
   readonly indexOf: Int32Array;
@@ -17,7 +17,7 @@ interface Crossing {
   readonly liveOut: Uint8Array;
 }
 
-function findCrossing(items: readonly Item[], blocks: readonly Block[], count: number): Crossing {
+export function findCrossing(items: readonly Item[], blocks: readonly Block[], count: number): Crossing {
   const registers: Virtual[] = [];
   const indexOf = new Int32Array(count).fill(-1);
   /** The block, from 1, that has written it last. */

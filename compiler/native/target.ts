@@ -12,7 +12,12 @@ import type { TargetName } from "../targets/index.ts";
 
 /** Where a value is when code uses it. */
 export type Location =
-  | { readonly kind: "register"; readonly register: number }
+  | {
+      readonly kind: "register";
+      readonly register: number;
+      /** Of 32 bits or less: where it is kept zero-extended, half of the register is enough to move. */
+      readonly isNarrow?: boolean;
+    }
   /** Bytes from the stack pointer inside the function. */
   | { readonly kind: "slot"; readonly offset: number }
   /** As a register holds it. */
@@ -52,7 +57,7 @@ export interface NativeTarget {
   readonly branches: "short" | "long";
   /** Where the long form is tried first: whether the short one reaches this far, however instructions between shrink. */
   readonly isNear?: (distance: number) => boolean;
-  /** Bytes of an instruction word: functions are aligned to it, at least to 4. */
+  /** Bytes of the shortest instruction word: functions are aligned to it, those whose address is taken at least to 4. */
   readonly alignment: number;
   /** Instructions, as `op` or `op.type`, that are functions of the guest library here, beside those of docs/native.md, 2. */
   readonly libraryOperations: Readonly<Record<string, string>>;

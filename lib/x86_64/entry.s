@@ -343,8 +343,7 @@ guest_unwind:
     mov     rsp, rdx
     jmp     end_guard
 2:  mov     edx, eax
-    xor     eax, eax
-    ud1     eax, dword ptr [rax + 0x4753000d]
+    ud1     esp, dword ptr [rbp + 0xd]
 
 # ---- For compiled code ----
 
@@ -355,9 +354,8 @@ guest_enter:
     dec     r15
     js      guest_poll
     ret
-1:  xor     eax, eax
-    xor     edx, edx
-    ud1     eax, dword ptr [rax + 0x4753000c]
+1:  xor     edx, edx
+    ud1     esp, dword ptr [rbp + 0xc]
 
 # Fuel is used up. Every register is kept; the pc to blame is the return address.
 guest_poll:

@@ -1,7 +1,7 @@
 // `guestspec build` and `show` for machine code, from a spec to QEMU and gdb: what is written boots in every form, tells its verdict by
 // exit status and KTAP, and is known by its own lines and names.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -70,6 +70,21 @@ const BOARDS = {
   x86_64: "-M q35 -m 64 -bios qboot.rom -nodefaults -display none -serial none -device isa-debug-exit,iobase=0xf4",
   aarch64: "-M virt,gic-version=2 -cpu max -m 64 -nodefaults -display none -serial none -semihosting-config enable=on,target=native",
 } as const;
+
+/** Less than docs/native.md, 10, promises, so that what makes every image larger shows up here. */
+const ONE_TEST = 30 * 1024;
+
+for (const target of ["riscv64", "x86_64", "aarch64"] as const) {
+  test(`what is loaded for a suite of one test is small: ${target}`, async (context) => {
+    const cwd = mkdtempSync(join(tmpdir(), "guestspec-build-"));
+    context.after(() => rmSync(cwd, { recursive: true, force: true }));
+    writeFileSync(join(cwd, "one.gspec"), 'suite "one"\n\ntest "adds" { expect 1 as u32 + 1 == 2 }\n');
+    const { code, stderr } = await runTool(["build", "one.gspec", "--target", target, "--format", "flat", "-o", "."], { cwd });
+    assert.equal(code, 0, stderr);
+    const { size } = statSync(join(cwd, `one.${target}.bin`));
+    assert.ok(size <= ONE_TEST, `${size} bytes`);
+  });
+}
 
 for (const target of ["riscv64", "x86_64", "aarch64"] as const) {
   test(

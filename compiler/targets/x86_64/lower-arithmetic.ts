@@ -25,6 +25,7 @@ import {
   type AluForms,
   type Memory,
   type Opcode,
+  type Width,
 } from "./encoding.ts";
 import {
   apply,
@@ -91,7 +92,8 @@ function binary(op: AluForms, isCommutative: boolean, isCanonical: boolean): Low
     if (second.kind === "immediate" && (second.value === 1 || second.value === -1) && (op === OPCODES.add || op === OPCODES.sub)) {
       withOne(e, (op === OPCODES.add) === (second.value === 1) ? OPCODES.inc[width] : OPCODES.dec[width], rd);
     } else apply(e, op, width, rd, second);
-    if (!isCanonical) normalise(e, rd, type);
+    if (isCanonical) e.tellFlags(rd);
+    else normalise(e, rd, type);
     finish(e, dst(item), rd);
   };
 }
@@ -344,16 +346,27 @@ const MIRRORED: Readonly<Record<CompareOp, CompareOp>> = {
 export function compareValues(e: Emission, { op, type, left, right }: Comparison): number {
   // An immediate can only be the second operand.
   if (constantOf(e, left) !== null && constantOf(e, right) === null) {
-    setFlags(e, type, right, left);
+    setFlags(e, type, op.endsWith("_s"), right, left);
     return CONDITION_OF[MIRRORED[op]];
   }
-  setFlags(e, type, left, right);
+  setFlags(e, type, op.endsWith("_s"), left, right);
   return CONDITION_OF[op];
 }
 
+/**
+ * Narrow values are kept zero-extended, so that 32 bits compare as 8 or 16 do unless signs matter: those want no prefixes. An
+ * immediate of 8 bits is longer in 32 from 128 on.
+ */
+function widthToCompare(e: Emission, type: ScalarType, isSigned: boolean, right: Virtual): Width {
+  const bits = bitsOf(type);
+  if (bits >= 32 || isSigned) return bits;
+  const constant = constantOf(e, right);
+  return constant === null || (constant >= 0n && constant < 128n) ? 32 : bits;
+}
+
 /** By left - right. */
-function setFlags(e: Emission, type: ScalarType, left: Virtual, right: Virtual): void {
-  const width = bitsOf(type);
+function setFlags(e: Emission, type: ScalarType, isSigned: boolean, left: Virtual, right: Virtual): void {
+  const width = widthToCompare(e, type, isSigned, right);
   const second = operand(e, right, width, RCX);
   const first = e.location(left);
   if (first.kind === "slot" && second.kind !== "memory") {
@@ -362,8 +375,13 @@ function setFlags(e: Emission, type: ScalarType, left: Virtual, right: Virtual):
   }
   const register = read(e, left, RAX);
   // Against 0 a test sets the same flags.
-  if (second.kind === "immediate" && second.value === 0) withRegister(e, OPCODES.test[width], register, register);
+  if (second.kind === "immediate" && second.value === 0) testRegister(e, register, width, isSigned);
   else apply(e, OPCODES.cmp, width, register, second);
+}
+
+/** Logical operations have set the flags of their results as a test does, but for the sign of a value that has become wider since. */
+function testRegister(e: Emission, register: number, width: Width, isSigned: boolean): void {
+  if (isSigned || !e.hasFlags(register)) withRegister(e, OPCODES.test[width], register, register);
 }
 
 function compare(op: CompareOp): Lower {
@@ -384,7 +402,7 @@ export function testCondition(e: Emission, condition: ReturnType<Emission["locat
   let register = RAX;
   if (condition.kind === "register") register = condition.register;
   else bring(e, RAX, condition);
-  withRegister(e, OPCODES.test[8], register, register);
+  testRegister(e, register, 32, false);
 }
 
 const select: Lower = (e, item) => {

@@ -24,7 +24,7 @@ import {
   type Memory,
   type Width,
 } from "./encoding.ts";
-import { trapHere, trapWithValue } from "./lower-traps.ts";
+import { trapAtAccess, trapWithValue } from "./lower-traps.ts";
 import { address, apply, bring, finish, moveRegister, normalise, operand, R11, RAX, RCX, RDX, read, resultRegister, type Address } from "./values.ts";
 
 type Lower = (e: Emission, item: ComputeItem) => void;
@@ -42,7 +42,7 @@ const src = (item: ComputeItem, index: number): Virtual => item.src[index] ?? 0;
 /** Traps unless the address is a multiple of the width. rax is lost. */
 function checkAlignment(e: Emission, { at, alignment }: Address, width: number, access: number): void {
   if (alignment >= width) return;
-  const misaligned = e.cold(() => trapHere(e, { class: MISALIGNED, access, width }, at));
+  const misaligned = e.cold(() => trapAtAccess(e, { class: MISALIGNED, access, width }, at));
   let register = RAX;
   if (at.kind === "base" && at.offset % width === 0) register = at.base;
   else withMemory(e, OPCODES.lea[64], RAX, at);

@@ -30,7 +30,7 @@ import {
 } from "./encoding.ts";
 import { ARITHMETIC, compareValues, testCondition } from "./lower-arithmetic.ts";
 import { MEMORY } from "./lower-memory.ts";
-import { lowerTrap, trapHere, trapWithAddress } from "./lower-traps.ts";
+import { lowerTrap, trapAtAccess, trapHere } from "./lower-traps.ts";
 import { apply, bring, canonical, R11, R15, RAX, RDX, RSP, stackSlot, moveRegister, storeStack } from "./values.ts";
 
 function numberOf(name: string): number {
@@ -71,7 +71,7 @@ function prologue(e: Emission, frame: Frame): void {
   });
   const rest = frame.size - 8 * frame.saved.length;
   if (rest > LARGE_FRAME) {
-    const overflow = e.cold(() => trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 }));
+    const overflow = e.cold(() => trapHere(e, STACK_OVERFLOW));
     moveRegister(e, R11, RSP);
     apply(e, OPCODES.sub, 64, R11, { kind: "immediate", value: rest });
     jumpIf(e, BELOW, overflow);
@@ -86,7 +86,7 @@ function prologue(e: Emission, frame: Frame): void {
     jumpIf(
       e,
       BELOW,
-      e.cold(() => trapHere(e, { class: STACK_OVERFLOW, access: 0, width: 0 })),
+      e.cold(() => trapHere(e, STACK_OVERFLOW)),
     );
   }
 }
@@ -144,7 +144,7 @@ function checkCode(e: Emission, address: Location, signature: number): void {
   jumpIf(
     e,
     NOT_EQUAL,
-    e.cold(() => trapWithAddress(e, { class: ACCESS_FAULT, access: EXECUTE, width: 0 })),
+    e.cold(() => trapAtAccess(e, { class: ACCESS_FAULT, access: EXECUTE, width: 0 })),
   );
 }
 

@@ -27,6 +27,7 @@ export const RAX = 0;
 export const RCX = 1;
 export const RDX = 2;
 export const RSP = 4;
+export const RBP = 5;
 /** Only within one instruction's code, and for the moves around calls. */
 export const R11 = 11;
 /** Fuel. */
@@ -42,8 +43,9 @@ export function canonical(value: bigint, type: ScalarType): bigint {
   return bits === 64 ? BigInt.asIntN(64, value) : BigInt.asUintN(bits, value);
 }
 
-export function moveRegister(e: Emission, to: number, from: number): void {
-  if (to !== from) withRegister(e, OPCODES.mov.load[64], to, from);
+/** 32 bits are shorter to move for registers below 8, and clear the rest. */
+export function moveRegister(e: Emission, to: number, from: number, isNarrow = false): void {
+  if (to !== from) withRegister(e, OPCODES.mov.load[isNarrow ? 32 : 64], to, from);
 }
 
 export function clear(e: Emission, register: number): void {
@@ -81,11 +83,17 @@ export function loadAddress(e: Emission, register: number, to: Location & { kind
   e.word(0);
 }
 
+/** The address of an operand in memory. */
+export function addressOf(e: Emission, register: number, at: Memory): void {
+  if (at.kind === "base" && at.offset === 0) moveRegister(e, register, at.base);
+  else withMemory(e, OPCODES.lea[64], register, at);
+}
+
 /** Puts a value into this register. */
 export function bring(e: Emission, register: number, from: Location, keepsFlags = false): void {
   switch (from.kind) {
     case "register":
-      moveRegister(e, register, from.register);
+      moveRegister(e, register, from.register, from.isNarrow);
       return;
     case "slot":
       loadStack(e, register, from.offset);
@@ -94,7 +102,7 @@ export function bring(e: Emission, register: number, from: Location, keepsFlags 
       loadValue(e, register, from.value, keepsFlags);
       return;
     case "frame":
-      withMemory(e, OPCODES.lea[64], register, stackSlot(from.offset));
+      addressOf(e, register, stackSlot(from.offset));
       return;
     case "symbol":
     case "function":
@@ -178,7 +186,7 @@ export function resultRegister(e: Emission, register: Virtual, scratch = RAX): n
 export function finish(e: Emission, register: Virtual, from: number): void {
   const to = e.location(register);
   if (to.kind === "slot") storeStack(e, from, to.offset);
-  else if (to.kind === "register") moveRegister(e, to.register, from);
+  else if (to.kind === "register") moveRegister(e, to.register, from, to.isNarrow);
 }
 
 /** Makes the low bits of a register the canonical value of a type. What computed an i32 has done so. */
