@@ -32,7 +32,6 @@ const PAGE_FAULT: Readonly<Record<Access, number>> = { execute: CAUSE.instructio
 
 const PAGE_BYTES = 0x1000n;
 const PAGE_MASK = PAGE_BYTES - 1n;
-const BITS_64 = 64;
 
 /** Thrown out of an instruction that traps; one object, since there is one at a time. */
 export interface Trap {
@@ -91,13 +90,13 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
   let watchHit: WatchHit | null = null;
 
   const physical: PhysicalMemory = {
-    read64(address) {
-      const offset = ramOffset(memory, address, 8);
-      return offset < 0 ? null : view.getBigUint64(offset, true);
+    read(address, width) {
+      const offset = ramOffset(memory, address, width);
+      return offset < 0 ? null : readRam(offset, width);
     },
-    write64(address, value) {
-      const offset = ramOffset(memory, address, 8);
-      if (offset >= 0) writeRam(offset, 8, value);
+    write(address, width, value) {
+      const offset = ramOffset(memory, address, width);
+      if (offset >= 0) writeRam(offset, width, value);
     },
   };
 
@@ -225,7 +224,7 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
     const mode = dataMode(hart);
     const split = Number(PAGE_BYTES - (address & PAGE_MASK));
     const low = locate(hart, address, split, access, mode);
-    const next = BigInt.asUintN(BITS_64, address + BigInt(split));
+    const next = BigInt.asUintN(hart.width, address + BigInt(split));
     const high = locate(hart, next, width - split, access, mode);
     return Array.from({ length: width }, (_, n) => {
       const [part, at] = n < split ? [low, n] : [high, n - split];

@@ -3,12 +3,12 @@
 // into a write cache, so every store to it comes by `wrote`, and so does DMA; `compare` finds what a restored snapshot changed and
 // keeps what it did not. A slot remembers the bytes that it was decoded from.
 
-import type { Mnemonic } from "../../../isa/riscv64/instructions.ts";
+import type { Mnemonic, RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { decode, instructionLength } from "../../../isa/riscv64/decode.ts";
 import { expand, type ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import { csrNameOf } from "../../../isa/riscv64/registers.ts";
 import type { GuestMemory } from "../../machine/cpu-contract.ts";
-import { BRANCHES, COMPUTATIONS, hasOperation, operationNumber, type OperationName } from "./operations.ts";
+import { branchesOf, computationsOf, hasOperation, operationNumber, type OperationName } from "./operations.ts";
 import { LOADS } from "./semantics/memory.ts";
 import { accessName, type CsrChange } from "./semantics/privileged.ts";
 import { ENTRIES_PER_PAGE, ENTRY, ENTRY_SHIFT, SLOT_BYTES, SLOTS, SLOTS_OFFSET } from "./state.ts";
@@ -18,11 +18,12 @@ const PAGE_BYTES = 1 << PAGE_SHIFT;
 const REGISTER_BYTES = 8;
 
 /** Undefined: the encoding is illegal. */
-export function decodeInstruction(bits: number): ExpandedInstruction | undefined {
+export function decodeInstruction(bits: number, width: RegisterWidth = 64): ExpandedInstruction | undefined {
+  const decoded = DECODED[width];
   const key = instructionLength(bits) === 2 ? bits & 0xffff : bits >>> 0;
   let known = decoded.get(key);
   if (known === undefined) {
-    const found = decode(key);
+    const found = decode(key, width);
     known = (found && expand(found)) ?? null;
     if (decoded.size >= DECODED_LIMIT) decoded.clear();
     decoded.set(key, known);
@@ -31,7 +32,7 @@ export function decodeInstruction(bits: number): ExpandedInstruction | undefined
 }
 
 /** Words repeat: a table of them costs less than taking them apart again. */
-const decoded = new Map<number, ExpandedInstruction | null>();
+const DECODED: Readonly<Record<RegisterWidth, Map<number, ExpandedInstruction | null>>> = { 32: new Map(), 64: new Map() };
 const DECODED_LIMIT = 0x1_0000;
 
 export interface CodeCache {
@@ -54,7 +55,7 @@ export interface CodeCache {
 }
 
 /** `pageAdded`: no write cache may hold the page from now on; `pageDropped`: no cache of code may hold its slot any more. */
-export function createCodeCache(memory: GuestMemory, pageAdded: () => void, pageDropped: () => void): CodeCache {
+export function createCodeCache(memory: GuestMemory, pageAdded: () => void, pageDropped: () => void, width: RegisterWidth = 64): CodeCache {
   const { bytes, view } = memory;
   const first = memory.stateOffset + SLOTS_OFFSET;
   const slotOfPage = new Int16Array(memory.size >>> PAGE_SHIFT).fill(-1);
@@ -113,14 +114,14 @@ export function createCodeCache(memory: GuestMemory, pageAdded: () => void, page
   function operationOf(offset: number, instruction: ExpandedInstruction | undefined): Encoded {
     // What lies across the end of a page, or is illegal, is executed as a whole where all of it is known.
     if (instruction === undefined || (offset % PAGE_BYTES) + instruction.length > PAGE_BYTES) return { name: "cold" };
-    return encode(instruction, offset % PAGE_BYTES);
+    return encode(instruction, offset % PAGE_BYTES, width);
   }
 
   function decoding(entry: number): { readonly encoded: Encoded; readonly length: number } {
     const offset = offsetOf(entry);
     const low = view.getUint16(offset, true);
     const isWhole = instructionLength(low) === 2 || (offset % PAGE_BYTES) + 4 <= PAGE_BYTES;
-    const instruction = isWhole ? decodeInstruction(instructionLength(low) === 2 ? low : view.getUint32(offset, true)) : undefined;
+    const instruction = isWhole ? decodeInstruction(instructionLength(low) === 2 ? low : view.getUint32(offset, true), width) : undefined;
     return { encoded: operationOf(offset, instruction), length: instructionLength(low) };
   }
 
@@ -140,9 +141,9 @@ export function createCodeCache(memory: GuestMemory, pageAdded: () => void, page
       bytes[entry + ENTRY.rs2] = rs2 * REGISTER_BYTES;
       view.setInt32(entry + ENTRY.imm, (imm << 8) | (length << ENTRY_SHIFT), true);
       const isStop = stops.size > 0 && stops.has(offsetOf(entry) % PAGE_BYTES);
-      bytes[entry + ENTRY.operation] = isStop ? BREAKPOINT : operationNumber(name);
+      bytes[entry + ENTRY.operation] = isStop ? BREAKPOINT : operationNumber(name, width);
     },
-    operationUnder: (entry) => operationNumber(decoding(entry).encoded.name),
+    operationUnder: (entry) => operationNumber(decoding(entry).encoded.name, width),
     wrote(ramOffset, length) {
       const last = (ramOffset + length - 1) >>> PAGE_SHIFT;
       for (let page = ramOffset >>> PAGE_SHIFT; page <= last; page++) {
@@ -179,6 +180,7 @@ export function createCodeCache(memory: GuestMemory, pageAdded: () => void, page
   };
 }
 
+// The first operations are those of every width.
 const PAGE_END = operationNumber("page-end");
 const BREAKPOINT = operationNumber("breakpoint");
 
@@ -208,19 +210,19 @@ const CSR_FORMS: ReadonlyMap<Mnemonic, CsrForm> = new Map<Mnemonic, CsrForm>([
   ["csrrci", { change: "clear", isImmediate: true }],
 ]);
 
-function encodeAccess({ rd, rs1, imm, csr }: ExpandedInstruction, { change, isImmediate }: CsrForm): Encoded {
-  const csrName = csrNameOf(csr);
+function encodeAccess({ rd, rs1, imm, csr }: ExpandedInstruction, { change, isImmediate }: CsrForm, width: RegisterWidth): Encoded {
+  const csrName = csrNameOf(csr, width);
   if (csrName === undefined) return { name: "cold" };
   // A set or clear of nothing is no write (Volume I, 9.1).
   const isRead = change !== "write" && (isImmediate ? imm : rs1) === 0;
   const name = accessName(csrName, isRead ? "read" : change);
   // A read into x0 may be illegal all the same.
-  if (!hasOperation(name) || (isRead && rd === 0)) return { name: "cold" };
+  if (!hasOperation(name, width) || (isRead && rd === 0)) return { name: "cold" };
   return isImmediate ? { name, rd, imm } : { name, rd, rs1 };
 }
 
 /** How the interpreter gets an instruction at this offset of its page. */
-function encode(instruction: ExpandedInstruction, pageOffset: number): Encoded {
+function encode(instruction: ExpandedInstruction, pageOffset: number, width: RegisterWidth): Encoded {
   const { mnemonic, rd, rs1, rs2, imm } = instruction;
   if (NOTHING.has(mnemonic)) return { name: "nothing" };
   const target = pageOffset + imm;
@@ -231,12 +233,12 @@ function encode(instruction: ExpandedInstruction, pageOffset: number): Encoded {
     return { name: isNear ? "jal" : "jal.far", rd, imm: distance };
   }
   if (mnemonic === "jalr") return { name: rd === 0 ? "jr" : "jalr", rd, rs1, imm };
-  if (BRANCHES.has(mnemonic)) return { name: isNear ? mnemonic : `${mnemonic}.far`, rs1, rs2, imm: distance };
+  if (branchesOf(width).has(mnemonic)) return { name: isNear ? mnemonic : `${mnemonic}.far`, rs1, rs2, imm: distance };
   const access = CSR_FORMS.get(mnemonic);
-  if (access !== undefined) return encodeAccess(instruction, access);
-  if (!hasOperation(mnemonic)) return { name: "cold" };
+  if (access !== undefined) return encodeAccess(instruction, access, width);
+  if (!hasOperation(mnemonic, width)) return { name: "cold" };
   // What is written to x0 goes nowhere.
-  if (COMPUTATIONS.has(mnemonic) && rd === 0) return { name: "nothing" };
+  if (computationsOf(width).has(mnemonic) && rd === 0) return { name: "nothing" };
   const load = LOADS.get(mnemonic);
   if (load !== undefined && load.isFloat !== true && rd === 0) return { name: "cold" };
   return { name: mnemonic, rd, rs1, rs2, imm };

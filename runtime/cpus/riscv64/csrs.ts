@@ -1,10 +1,12 @@
-// Control and status registers: what reading and writing each means, by a table of its number. Manual: RISC-V Instruction Set Manual
+// Control and status registers: what reading and writing each means, by a table of its number. RV32 has registers of 64 bits as two
+// halves, of which each means a change of the whole. Manual: RISC-V Instruction Set Manual
 // Volume II, 20211203, 3.1 and 4.1; Sstc 1.0. A number that is not here is illegal to access, as are the hypervisor's, debug triggers and
-// what QEMU's rv64 has only by options. Who may access a register follows from its number (isa/riscv64/registers.ts) and from `guard`.
+// what QEMU's CPUs have only by options. Who may access a register follows from its number (isa/riscv64/registers.ts) and from `guard`.
 // Counters other than cycle, time and instret exist and stay 0.
 
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { csrIsReadOnly, findCsr, type CsrName } from "../../../isa/riscv64/registers.ts";
-import { floatState, MENVCFG, MODE, MPP_SHIFT, MSTATUS, PMP_ENTRIES, type Hart } from "./hart.ts";
+import { fixedStatus, floatState, MENVCFG, MODE, MPP_SHIFT, MSTATUS, PMP_ENTRIES, statusDirty, type Hart } from "./hart.ts";
 import { hasLocks, isAddressLocked, isLocked } from "./protection.ts";
 import type { CsrField } from "./state.ts";
 import { isKnownMode } from "./translation.ts";
@@ -30,10 +32,11 @@ interface Csr {
   readonly guard?: (hart: Hart) => boolean;
 }
 
+const BITS_32 = (1n << 32n) - 1n;
 const BITS_64 = (1n << 64n) - 1n;
 
-/** I, M, A, F, D, C, S, U with 64-bit registers. */
-const MISA = (2n << 62n) | ["A", "C", "D", "F", "I", "M", "S", "U"].reduce((bits, letter) => bits | (1n << BigInt(letter.charCodeAt(0) - 65)), 0n);
+/** I, M, A, F, D, C, S, U; the two bits above say how wide registers are. */
+const EXTENSIONS = ["A", "C", "D", "F", "I", "M", "S", "U"].reduce((bits, letter) => bits | (1n << BigInt(letter.charCodeAt(0) - 65)), 0n);
 
 export const INTERRUPT = { SSI: 1n << 1n, MSI: 1n << 3n, STI: 1n << 5n, MTI: 1n << 7n, SEI: 1n << 9n, MEI: 1n << 11n } as const;
 const SUPERVISOR_INTERRUPTS = INTERRUPT.SSI | INTERRUPT.STI | INTERRUPT.SEI;
@@ -60,8 +63,8 @@ export const UXL = 2n << 32n;
 /** On these depends what a translation is, and while MPRV is set on MPP. */
 export const MSTATUS_TRANSLATION = MSTATUS.MPRV | MSTATUS.SUM | MSTATUS.MXR;
 
-const PMPADDR_BITS = (1n << 54n) - 1n;
-const SATP_MODE_SHIFT = 60n;
+/** Bits 55 to 2 of an address, or 33 to 2. */
+const PMPADDR_BITS = { 32: BITS_32, 64: (1n << 54n) - 1n } as const;
 const COUNTER = { cycle: 0, time: 1, instret: 2 } as const;
 
 function plain(field: CsrField, mask: bigint): Csr {
@@ -76,12 +79,12 @@ function plain(field: CsrField, mask: bigint): Csr {
 const fixed = (value: bigint): Csr => ({ read: () => value, write: () => undefined });
 
 function readMstatus(hart: Hart): bigint {
-  return hart.csr.mstatus | (floatState(hart) === 3 ? MSTATUS.SD : 0n);
+  return hart.csr.mstatus | (floatState(hart) === 3 ? statusDirty(hart) : 0n);
 }
 
 export function writeMstatus(hart: Hart, value: bigint, env: CsrEnvironment): void {
   const before = hart.csr.mstatus;
-  let written = (value & MSTATUS_WRITABLE) | MSTATUS.XL;
+  let written = (value & MSTATUS_WRITABLE) | fixedStatus(hart);
   // There is no mode 2: the field keeps what it had.
   if ((written & MSTATUS.MPP) >> MPP_SHIFT === 2n) written = (written & ~MSTATUS.MPP) | (before & MSTATUS.MPP);
   hart.csr.mstatus = written;
@@ -132,7 +135,7 @@ const satp: Csr = {
   read: (hart) => hart.csr.satp,
   write(hart, value, env) {
     // A mode that is not there: nothing of the write happens (4.1.11).
-    if (!isKnownMode(Number(value >> SATP_MODE_SHIFT)) || value === hart.csr.satp) return;
+    if (!isKnownMode(hart.width, value) || value === hart.csr.satp) return;
     hart.csr.satp = value;
     env.flush(hart);
   },
@@ -212,12 +215,12 @@ const mcountinhibit: Csr = {
   },
 };
 
-function pmpConfig(group: number): Csr {
-  const first = group * 4;
+/** Entries from `first` on, as many as the register has bytes. */
+function pmpConfig(first: number, count: number): Csr {
   return {
-    read: (hart) => hart.pmpcfg.subarray(first, first + 8).reduceRight((value, config) => (value << 8n) | BigInt(config), 0n),
+    read: (hart) => hart.pmpcfg.subarray(first, first + count).reduceRight((value, config) => (value << 8n) | BigInt(config), 0n),
     write(hart, value, env) {
-      for (let n = 0; n < 8; n++) {
+      for (let n = 0; n < count; n++) {
         const config = Number((value >> BigInt(8 * n)) & 0xffn);
         // Writable but not readable is reserved (3.7.1); bits 6:5 are 0.
         const legal = (config & 3) === 2 ? config & 0x9c : config & 0x9f;
@@ -233,7 +236,7 @@ function pmpAddress(entry: number): Csr {
   return {
     read: (hart) => hart.pmpaddr[entry] ?? 0n,
     write(hart, value, env) {
-      if (!isAddressLocked(hart, entry)) hart.pmpaddr[entry] = value & PMPADDR_BITS;
+      if (!isAddressLocked(hart, entry)) hart.pmpaddr[entry] = value & PMPADDR_BITS[hart.width];
       env.flush(hart);
     },
   };
@@ -246,18 +249,67 @@ function counter(index: number, read: Csr["read"]): Csr {
 
 const HPM = Array.from({ length: 29 }, (_, n) => n + 3);
 
-const ROWS: readonly (readonly [CsrName, Csr])[] = [
+type Row = readonly [CsrName, Csr];
+
+/** Registers of 64 bits whatever the width, and the name of what RV32 has for the upper half. */
+const WIDE_ROWS: readonly (readonly [name: CsrName, high: CsrName, row: Csr])[] = [
+  ["cycle", "cycleh", counter(COUNTER.cycle, (hart, env) => readCount(hart, "cycleBase", env))],
+  ["time", "timeh", counter(COUNTER.time, (_hart, env) => env.time())],
+  ["instret", "instreth", counter(COUNTER.instret, (hart, env) => readCount(hart, "instretBase", env))],
+  ["stimecmp", "stimecmph", stimecmp],
+  ["menvcfg", "menvcfgh", menvcfg],
+  ["mcycle", "mcycleh", count("cycleBase")],
+  ["minstret", "minstreth", count("instretBase")],
+  ...HPM.map((n) => [`hpmcounter${n}` as CsrName, `hpmcounter${n}h` as CsrName, counter(n, () => 0n)] as const),
+  ...HPM.map((n) => [`mhpmcounter${n}` as CsrName, `mhpmcounter${n}h` as CsrName, fixed(0n)] as const),
+];
+
+function lowHalf({ read, write, guard }: Csr): Csr {
+  return {
+    read: (hart, env) => read(hart, env) & BITS_32,
+    ...(write && { write: (hart, value, env) => write(hart, (read(hart, env) & ~BITS_32) | value, env) }),
+    ...(guard && { guard }),
+  };
+}
+
+function highHalf({ read, write, guard }: Csr): Csr {
+  return {
+    read: (hart, env) => read(hart, env) >> 32n,
+    ...(write && { write: (hart, value, env) => write(hart, (value << 32n) | (read(hart, env) & BITS_32), env) }),
+    ...(guard && { guard }),
+  };
+}
+
+/** What one width has alone. */
+const ROWS_OF_WIDTH: Readonly<Record<RegisterWidth, readonly Row[]>> = {
+  32: [
+    ...WIDE_ROWS.flatMap(([name, high, row]): readonly Row[] => [
+      [name, lowHalf(row)],
+      [high, highHalf(row)],
+    ]),
+    // Byte order is little-endian, fixed.
+    ["mstatush", fixed(0n)],
+    ["misa", fixed((1n << 30n) | EXTENSIONS)],
+    ...[0, 1, 2, 3].map((n): Row => [`pmpcfg${n}` as CsrName, pmpConfig(4 * n, 4)]),
+  ],
+  64: [
+    ...WIDE_ROWS.map(([name, , row]): Row => [name, row]),
+    ["misa", fixed((2n << 62n) | EXTENSIONS)],
+    ["pmpcfg0", pmpConfig(0, 8)],
+    ["pmpcfg2", pmpConfig(8, 8)],
+  ],
+};
+
+/** Of either width: what is written has been cut to it. */
+const ROWS: readonly Row[] = [
   ["fflags", floatPart(0n, 0x1fn)],
   ["frm", floatPart(5n, 7n)],
   ["fcsr", floatPart(0n, 0xffn)],
-  ["cycle", counter(COUNTER.cycle, (hart, env) => readCount(hart, "cycleBase", env))],
-  ["time", counter(COUNTER.time, (_hart, env) => env.time())],
-  ["instret", counter(COUNTER.instret, (hart, env) => readCount(hart, "instretBase", env))],
 
   [
     "sstatus",
     {
-      read: (hart) => readMstatus(hart) & (SSTATUS | MSTATUS.SD | UXL),
+      read: (hart) => readMstatus(hart) & (SSTATUS | statusDirty(hart) | UXL),
       write: (hart, value, env) => writeMstatus(hart, (hart.csr.mstatus & ~SSTATUS) | (value & SSTATUS), env),
     },
   ],
@@ -270,69 +322,65 @@ const ROWS: readonly (readonly [CsrName, Csr])[] = [
   ["scause", plain("scause", BITS_64)],
   ["stval", plain("stval", BITS_64)],
   ["sip", sip],
-  ["stimecmp", stimecmp],
   ["satp", satp],
 
   ["mstatus", { read: readMstatus, write: writeMstatus }],
-  ["misa", fixed(MISA)],
   ["medeleg", plain("medeleg", DELEGABLE)],
   ["mideleg", plain("mideleg", SUPERVISOR_INTERRUPTS)],
   ["mie", plain("mie", ALL_INTERRUPTS)],
   ["mtvec", vectorBase("mtvec")],
   ["mcounteren", plain("mcounteren", 0xffff_ffffn)],
-  ["menvcfg", menvcfg],
   ["mcountinhibit", mcountinhibit],
   ["mscratch", plain("mscratch", BITS_64)],
   ["mepc", plain("mepc", BITS_64 - 1n)],
   ["mcause", plain("mcause", BITS_64)],
   ["mtval", plain("mtval", BITS_64)],
   ["mip", mip],
-  ["mcycle", count("cycleBase")],
-  ["minstret", count("instretBase")],
   ["mvendorid", fixed(0n)],
   ["marchid", fixed(0n)],
   ["mimpid", fixed(0n)],
   ["mhartid", { read: (hart) => BigInt(hart.index) }],
   ["mconfigptr", fixed(0n)],
-  ...HPM.map((n): readonly [CsrName, Csr] => [`hpmcounter${n}` as CsrName, counter(n, () => 0n)]),
-  ...HPM.map((n): readonly [CsrName, Csr] => [`mhpmcounter${n}` as CsrName, fixed(0n)]),
-  ...HPM.map((n): readonly [CsrName, Csr] => [`mhpmevent${n}` as CsrName, fixed(0n)]),
-  ["pmpcfg0", pmpConfig(0)],
-  ["pmpcfg2", pmpConfig(2)],
-  ...Array.from({ length: PMP_ENTRIES }, (_, n): readonly [CsrName, Csr] => [`pmpaddr${n}` as CsrName, pmpAddress(n)]),
+  ...HPM.map((n): Row => [`mhpmevent${n}` as CsrName, fixed(0n)]),
+  ...Array.from({ length: PMP_ENTRIES }, (_, n): Row => [`pmpaddr${n}` as CsrName, pmpAddress(n)]),
 ];
 
-const TABLE = new Map<number, Csr>(
-  ROWS.map(([name, row]) => {
-    const number = findCsr(name);
-    if (number === undefined) throw new Error(`no control and status register ${name}`);
-    return [number, row];
-  }),
-);
+type Table = ReadonlyMap<number, Csr>;
+
+const createTable = (width: RegisterWidth): Table =>
+  new Map(
+    [...ROWS, ...ROWS_OF_WIDTH[width]].map(([name, row]) => {
+      const number = findCsr(name, width);
+      if (number === undefined) throw new Error(`no control and status register ${name}`);
+      return [number, row];
+    }),
+  );
+
+const TABLES: Readonly<Record<RegisterWidth, Table>> = { 32: createTable(32), 64: createTable(64) };
 
 /** Least mode in bits 9:8 of the number (2.1); the hypervisor's, 2, is none of ours and its registers are not in the table. */
 const leastMode = (number: number): number => (number >> 8) & 3;
 
-export function hasCsr(number: number): boolean {
-  return TABLE.has(number);
+export function hasCsr(number: number, width: RegisterWidth = 64): boolean {
+  return TABLES[width].has(number);
 }
 
 /** True if the instruction that the hart is at may make this access. */
 export function mayAccess(hart: Hart, number: number, isWrite: boolean): boolean {
-  const csr = TABLE.get(number);
+  const csr = TABLES[hart.width].get(number);
   if (csr === undefined || hart.mode < leastMode(number) || (isWrite && csrIsReadOnly(number))) return false;
   return csr.guard === undefined || csr.guard(hart);
 }
 
 /** Without any check of mode: for instructions that were checked, and for debuggers. */
 export function readCsr(hart: Hart, number: number, env: CsrEnvironment): bigint {
-  const csr = TABLE.get(number);
+  const csr = TABLES[hart.width].get(number);
   if (csr === undefined) throw new RangeError(`no control and status register 0x${number.toString(16)}`);
   return csr.read(hart, env);
 }
 
 export function writeCsr(hart: Hart, number: number, value: bigint, env: CsrEnvironment): void {
-  const csr = TABLE.get(number);
+  const csr = TABLES[hart.width].get(number);
   if (csr === undefined) throw new RangeError(`no control and status register 0x${number.toString(16)}`);
-  csr.write?.(hart, BigInt.asUintN(64, value), env);
+  csr.write?.(hart, BigInt.asUintN(hart.width, value), env);
 }

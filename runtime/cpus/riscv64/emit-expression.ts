@@ -6,7 +6,8 @@ import type { Expression, Leaf } from "./semantics/expressions.ts";
 
 export interface Emitter {
   readonly w: ByteWriter;
-  readonly leaf: (leaf: Leaf) => void;
+  /** Of the type that the description wants: the low half of a register, where that has 64 bits. */
+  readonly leaf: (leaf: Leaf, type: ValueType) => void;
   /** A local that nothing else uses as long as this instruction is written. */
   readonly borrow: (type: ValueType) => number;
 }
@@ -15,7 +16,7 @@ export function emitExpression(e: Emitter, expression: Expression, bound: Readon
   const { w } = e;
   switch (expression.kind) {
     case "leaf":
-      e.leaf(expression.leaf);
+      e.leaf(expression.leaf, expression.type);
       return;
     case "constant":
       if (expression.type === I32) w.i32Const(Number(BigInt.asIntN(32, expression.value)));

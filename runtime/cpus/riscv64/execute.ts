@@ -3,12 +3,13 @@
 // no), and some always do: most control registers, waits, fences of translations, floating-point arithmetic.
 // Manual: RISC-V Instruction Set Manual Volume I, 20191213; Volume II, 20211203, 3.3 and 4.2.
 
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { csrNameOf } from "../../../isa/riscv64/registers.ts";
 import type { ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import { CAUSE, raise, type MemoryAccess } from "./access.ts";
 import { markFloatDirty, mayAccess, readCsr, writeCsr, type CsrEnvironment } from "./csrs.ts";
 import { floatState, MODE, MSTATUS, type Hart } from "./hart.ts";
-import { BRANCHES, COMPUTATIONS } from "./operations.ts";
+import { branchesOf, computationsOf } from "./operations.ts";
 import type { RegisterFile } from "./registers.ts";
 import { evaluate } from "./semantics/evaluate.ts";
 import { ATOMICS, LOADS, LOADS_RESERVED, STORES, STORES_CONDITIONAL, type LoadMeaning } from "./semantics/memory.ts";
@@ -30,7 +31,8 @@ export interface ExecuteEnvironment {
   readonly yieldTurn: () => void;
 }
 
-const wrap = (value: bigint): bigint => BigInt.asUintN(64, value);
+/** To what a register of the hart holds, an address among them. */
+const wrap = ({ width }: Hart, value: bigint): bigint => BigInt.asUintN(width, value);
 const signExtend = (value: bigint, bits: number): bigint => BigInt.asUintN(64, BigInt.asIntN(bits, value));
 
 type Handler = (env: ExecuteEnvironment, hart: Hart, instruction: ExpandedInstruction, pc: bigint, bits: number) => bigint | undefined;
@@ -39,7 +41,8 @@ function illegal(bits: number): never {
   return raise(CAUSE.illegalInstruction, BigInt(bits >>> 0));
 }
 
-const addressOf = (env: ExecuteEnvironment, hart: Hart, { rs1, imm }: ExpandedInstruction): bigint => wrap(env.registers.x(hart.index, rs1) + BigInt(imm));
+const addressOf = (env: ExecuteEnvironment, hart: Hart, { rs1, imm }: ExpandedInstruction): bigint =>
+  wrap(hart, env.registers.x(hart.index, rs1) + BigInt(imm));
 
 // ---------------------------------------------------------------------------------------------------------- control registers
 
@@ -56,7 +59,7 @@ function accessCsr(change: CsrChange, isImmediate: boolean, alwaysWrites: boolea
     if (isWrite) {
       // What devices hold of mip is not written back into the bits of software (Volume II, 3.1.9).
       const base = isPendingRegister(csr) ? hart.csr.mip : old;
-      writeCsr(hart, csr, wrap(change(base, operand)), env.csrs);
+      writeCsr(hart, csr, wrap(hart, change(base, operand)), env.csrs);
     }
     env.registers.setX(hart.index, rd, old);
     return undefined;
@@ -191,7 +194,7 @@ const SYSTEM: Readonly<Record<string, Handler>> = {
   csrrsi: accessCsr((old, operand) => old | operand, true, false),
   csrrci: accessCsr((old, operand) => old & ~operand, true, false),
   ecall(env, hart, { length }, pc) {
-    const answered = hart.mode === MODE.supervisor ? env.environmentCall(hart, wrap(pc + BigInt(length))) : null;
+    const answered = hart.mode === MODE.supervisor ? env.environmentCall(hart, wrap(hart, pc + BigInt(length))) : null;
     // Not thrown: of all traps this one is meant, and often.
     return answered ?? env.trap(hart, CAUSE.callFromUser + hart.mode, 0n);
   },
@@ -240,20 +243,20 @@ const SYSTEM: Readonly<Record<string, Handler>> = {
   "fmv.w.x": moveFromInteger((value) => boxSingle(low32(value))),
   "fmv.d.x": moveFromInteger((value) => value),
   jal(env, hart, { rd, imm, length }, pc) {
-    env.registers.setX(hart.index, rd, wrap(pc + BigInt(length)));
-    return wrap(pc + BigInt(imm));
+    env.registers.setX(hart.index, rd, wrap(hart, pc + BigInt(length)));
+    return wrap(hart, pc + BigInt(imm));
   },
   jalr(env, hart, instruction, pc) {
     const target = addressOf(env, hart, instruction) & ~1n;
-    env.registers.setX(hart.index, instruction.rd, wrap(pc + BigInt(instruction.length)));
+    env.registers.setX(hart.index, instruction.rd, wrap(hart, pc + BigInt(instruction.length)));
     return target;
   },
 };
 
 // ------------------------------------------------------------------------------------------------------------------- the table
 
-function findHandler(name: ExpandedInstruction["mnemonic"]): Handler | undefined {
-  const computation = COMPUTATIONS.get(name);
+function findHandler(name: ExpandedInstruction["mnemonic"], width: RegisterWidth): Handler | undefined {
+  const computation = computationsOf(width).get(name);
   if (computation !== undefined) {
     return (env, hart, { rd, rs1, rs2, imm }, pc) => {
       const { registers } = env;
@@ -262,34 +265,34 @@ function findHandler(name: ExpandedInstruction["mnemonic"]): Handler | undefined
       return undefined;
     };
   }
-  const taken = BRANCHES.get(name);
+  const taken = branchesOf(width).get(name);
   if (taken !== undefined) {
     return (env, hart, { rs1, rs2, imm }, pc) => {
       const leaves = { rs1: env.registers.x(hart.index, rs1), rs2: env.registers.x(hart.index, rs2) };
-      return evaluate(taken, leaves) !== 0n ? wrap(pc + BigInt(imm)) : undefined;
+      return evaluate(taken, leaves) !== 0n ? wrap(hart, pc + BigInt(imm)) : undefined;
     };
   }
   const loadMeaning = LOADS.get(name);
   if (loadMeaning !== undefined) return load(loadMeaning);
   const store = STORES.get(name);
   if (store !== undefined) {
-    const { width, isFloat = false } = store;
+    const { width: bytes, isFloat = false } = store;
     return (env, hart, instruction, _pc, bits) => {
       if (isFloat) requireFloat(hart, bits);
       const { registers } = env;
       const value = isFloat ? registers.f(hart.index, instruction.rs2) : registers.x(hart.index, instruction.rs2);
-      env.memory.write(hart, addressOf(env, hart, instruction), width, value);
+      env.memory.write(hart, addressOf(env, hart, instruction), bytes, value);
       return undefined;
     };
   }
   const atomic = ATOMICS.get(name);
   if (atomic !== undefined) {
-    const { width, stored } = atomic;
+    const { width: bytes, stored } = atomic;
     return (env, hart, { rd, rs1, rs2 }) => {
       const { registers } = env;
       const operand = registers.x(hart.index, rs2);
-      const old = env.memory.update(hart, registers.x(hart.index, rs1), width, (found) => evaluate(stored, { old: found, rs2: operand }));
-      registers.setX(hart.index, rd, signExtend(old, width * 8));
+      const old = env.memory.update(hart, registers.x(hart.index, rs1), bytes, (found) => evaluate(stored, { old: found, rs2: operand }));
+      registers.setX(hart.index, rd, signExtend(old, bytes * 8));
       return undefined;
     };
   }
@@ -300,13 +303,14 @@ function findHandler(name: ExpandedInstruction["mnemonic"]): Handler | undefined
   return SYSTEM[name] ?? computeFloat(name);
 }
 
-const handlers = new Map<string, Handler | null>();
+const HANDLERS: Readonly<Record<RegisterWidth, Map<string, Handler | null>>> = { 32: new Map(), 64: new Map() };
 
 /** Undefined for an instruction that this CPU does not have. */
-export function handlerOf(name: ExpandedInstruction["mnemonic"]): Handler | undefined {
+export function handlerOf(name: ExpandedInstruction["mnemonic"], width: RegisterWidth = 64): Handler | undefined {
+  const handlers = HANDLERS[width];
   let handler = handlers.get(name);
   if (handler === undefined) {
-    handler = findHandler(name) ?? null;
+    handler = findHandler(name, width) ?? null;
     handlers.set(name, handler);
   }
   return handler ?? undefined;
@@ -314,7 +318,7 @@ export function handlerOf(name: ExpandedInstruction["mnemonic"]): Handler | unde
 
 /** The pc behind the instruction; throws the trap that it takes. */
 export function execute(env: ExecuteEnvironment, hart: Hart, instruction: ExpandedInstruction | undefined, pc: bigint, bits: number): bigint {
-  const handler = instruction === undefined ? undefined : handlerOf(instruction.mnemonic);
+  const handler = instruction === undefined ? undefined : handlerOf(instruction.mnemonic, hart.width);
   if (instruction === undefined || handler === undefined) return illegal(bits);
-  return handler(env, hart, instruction, pc, bits) ?? wrap(pc + BigInt(instruction.length));
+  return handler(env, hart, instruction, pc, bits) ?? wrap(hart, pc + BigInt(instruction.length));
 }

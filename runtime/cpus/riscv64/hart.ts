@@ -2,6 +2,7 @@
 // too, and protection and counts, which only the cold path touches. Field names are the manual's (RISC-V Instruction Set Manual
 // Volume II, 20211203, 2.2).
 
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import type { ProcessorState, ProcessorStateValue } from "../../machine/processor.ts";
 import { nameCells, type ControlCells, type CsrRecord } from "./registers.ts";
 import { CSR_FIELDS } from "./state.ts";
@@ -13,6 +14,7 @@ export const PMP_ENTRIES = 16;
 
 export interface Hart {
   readonly index: number;
+  readonly width: RegisterWidth;
   mode: Mode;
   run: "running" | "waiting" | "stopped";
   readonly csr: CsrRecord;
@@ -42,10 +44,12 @@ export const MSTATUS = {
   TVM: 1n << 20n,
   TW: 1n << 21n,
   TSR: 1n << 22n,
-  /** UXL and SXL: 64 bits, fixed. */
+  /** UXL and SXL: 64 bits, fixed. RV32 has no such fields. */
   XL: (2n << 32n) | (2n << 34n),
-  SD: 1n << 63n,
 } as const;
+/** The highest bit of what mstatus and sstatus are read as. */
+export const statusDirty = ({ width }: Pick<Hart, "width">): bigint => 1n << BigInt(width - 1);
+export const fixedStatus = ({ width }: Pick<Hart, "width">): bigint => (width === 64 ? MSTATUS.XL : 0n);
 export const MPP_SHIFT = 11n;
 export const FS_SHIFT = 13n;
 
@@ -53,6 +57,7 @@ export const MENVCFG = { FIOM: 1n, CBIE: 3n << 4n, CBCFE: 1n << 6n, CBZE: 1n << 
 
 class LiveHart implements Hart {
   readonly index: number;
+  readonly width: RegisterWidth;
   readonly control: ControlCells;
   readonly csr: CsrRecord;
   run: Hart["run"] = "stopped";
@@ -63,8 +68,9 @@ class LiveHart implements Hart {
   cycleBase = 0n;
   instretBase = 0n;
 
-  constructor(index: number, control: ControlCells) {
+  constructor(index: number, width: RegisterWidth, control: ControlCells) {
     this.index = index;
+    this.width = width;
     this.control = control;
     this.csr = nameCells(control);
   }
@@ -79,8 +85,8 @@ class LiveHart implements Hart {
   }
 }
 
-export function createHart(index: number, control: ControlCells): Hart {
-  const hart = new LiveHart(index, control);
+export function createHart(index: number, control: ControlCells, width: RegisterWidth = 64): Hart {
+  const hart = new LiveHart(index, width, control);
   resetHart(hart);
   return hart;
 }
@@ -88,7 +94,7 @@ export function createHart(index: number, control: ControlCells): Hart {
 /** Volume II, 3.4; what it leaves open is 0. Accessed and dirty bits are written by hardware until software says otherwise, as in QEMU. */
 export function resetHart(hart: Hart): void {
   for (const field of CSR_FIELDS) hart.csr[field] = 0n;
-  hart.csr.mstatus = MSTATUS.XL;
+  hart.csr.mstatus = fixedStatus(hart);
   hart.csr.menvcfg = MENVCFG.ADUE;
   // Never: a comparison with time that nobody asked for must not become an interrupt.
   hart.csr.stimecmp = (1n << 64n) - 1n;

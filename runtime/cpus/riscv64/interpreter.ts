@@ -5,10 +5,11 @@
 // instruction at hand as a whole, faults, devices and misses of the translation caches included; `page` finds the page of code at
 // pc; `decode` fills an entry. Each door leaves pc and budget in their cells and reads them again afterwards: they may have changed.
 
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { ByteWriter, EXTERNAL, I32, I64, OP, SECTION, VOID, writeHeader, writeLocals, writeSection, type ValueType } from "../wasm/encoder.ts";
 import { MSTATUS } from "./hart.ts";
 import { emitExpression, type Emitter } from "./emit-expression.ts";
-import { OPERATIONS, type Operation } from "./operations.ts";
+import { operationsOf, type Operation } from "./operations.ts";
 import type { Expression, Leaf } from "./semantics/expressions.ts";
 import type { Guarded } from "./semantics/guarded.ts";
 import { CELL, csrCell, ENTRY, ENTRY_SHIFT, isStateName, NO_RESERVATION, stateCell, TLB } from "./state.ts";
@@ -17,6 +18,7 @@ import { CELL, csrCell, ENTRY, ENTRY_SHIFT, isStateName, NO_RESERVATION, stateCe
 export interface InterpreterOptions {
   readonly stateOffset: number;
   readonly dirtyOffset: number;
+  readonly width: RegisterWidth;
 }
 
 export const INTERPRETER_IMPORTS = "riscv64";
@@ -80,7 +82,7 @@ function createBody(w: ByteWriter, options: InterpreterOptions): Body {
       used = new Set();
     },
     locals: () => [...FIXED_LOCALS, ...lent],
-    leaf: (name) => emitLeaf(w, options, name),
+    leaf: (name, type) => emitLeaf(w, options, name, type),
   };
 }
 
@@ -93,6 +95,12 @@ function registerAddress(w: ByteWriter, field: number): void {
 function readRegister(w: ByteWriter, options: InterpreterOptions, field: number, cell: number = CELL.x): void {
   registerAddress(w, field);
   w.memory(OP.i64_load, RAM, options.stateOffset + cell);
+}
+
+/** The low half. */
+function readWord(w: ByteWriter, options: InterpreterOptions, field: number): void {
+  registerAddress(w, field);
+  w.memory(OP.i32_load, RAM, options.stateOffset + CELL.x);
 }
 
 function emitImmediate(w: ByteWriter): void {
@@ -111,23 +119,39 @@ function emitPc(w: ByteWriter, local: number): void {
   w.byte(OP.i64_add);
 }
 
-function emitLeaf(w: ByteWriter, options: InterpreterOptions, leaf: Leaf): void {
+function emitLeaf(w: ByteWriter, options: InterpreterOptions, leaf: Leaf, type: ValueType): void {
   if (isStateName(leaf)) {
     const { cell, isWord } = stateCell(leaf);
     return readCell(w, options, isWord ? OP.i32_load : OP.i64_load, cell);
   }
+  const isWord = type === I32;
   switch (leaf) {
     case "rs1":
-      return readRegister(w, options, ENTRY.rs1);
+      return (isWord ? readWord : readRegister)(w, options, ENTRY.rs1);
     case "rs2":
-      return readRegister(w, options, ENTRY.rs2);
+      return (isWord ? readWord : readRegister)(w, options, ENTRY.rs2);
     case "imm":
-      return emitImmediate(w);
+      emitImmediate(w);
+      break;
     case "pc":
-      return emitPc(w, CUR);
+      emitPc(w, CUR);
+      break;
     case "old":
       throw new Error("only atomics have an old value");
   }
+  if (isWord) w.byte(OP.i32_wrap_i64);
+}
+
+/** RV32: an address has 32 bits, and leaves zeros above them. */
+function wrapAddress(w: ByteWriter, { width }: InterpreterOptions): void {
+  if (width === 64) return;
+  w.byte(OP.i32_wrap_i64);
+  w.byte(OP.i64_extend_i32_u);
+}
+
+/** RV32: a register's cell holds its 32 bits sign-extended, as RV64 holds a word. */
+function extendWord(w: ByteWriter, { width }: InterpreterOptions): void {
+  if (width === 32) w.byte(OP.i64_extend32_s);
 }
 
 function writeCell(w: ByteWriter, options: InterpreterOptions, opcode: number, cell: number, value: () => void): void {
@@ -144,11 +168,12 @@ function readCell(w: ByteWriter, options: InterpreterOptions, opcode: number, ce
 /** rs1 + imm through a translation cache: AT becomes the offset in RAM, or control goes to the cold door. */
 function emitTranslation(body: Body, width: number, table: number, hasOffset: boolean, coldLabel: number): void {
   const { w } = body;
-  body.leaf("rs1");
+  body.leaf("rs1", I64);
   if (hasOffset) {
-    body.leaf("imm");
+    body.leaf("imm", I64);
     w.byte(OP.i64_add);
   }
+  wrapAddress(w, body.options);
   w.localTee(ADDRESS);
   w.byte(OP.i32_wrap_i64);
   w.localTee(AT);
@@ -206,6 +231,7 @@ function emitLink(body: Body): void {
   const { w, options } = body;
   registerAddress(w, ENTRY.rd);
   emitPc(w, NEXT);
+  extendWord(w, options);
   w.memory(OP.i64_store, RAM, options.stateOffset + CELL.x);
 }
 
@@ -220,9 +246,10 @@ function stepNear(w: ByteWriter): void {
 }
 
 function emitTarget(body: Body): void {
-  body.leaf("pc");
-  body.leaf("imm");
+  body.leaf("pc", I64);
+  body.leaf("imm", I64);
   body.w.byte(OP.i64_add);
+  wrapAddress(body.w, body.options);
 }
 
 /** Carries the operation out and branches away; `labels` hold at its level. */
@@ -242,6 +269,7 @@ function emitOperation(body: Body, operation: Operation, labels: Labels): void {
     case "page-end":
       refund(w);
       emitPc(w, CUR);
+      wrapAddress(w, options);
       goTo(w, labels);
       return;
     case "cold":
@@ -264,6 +292,7 @@ function emitOperation(body: Body, operation: Operation, labels: Labels): void {
     case "compute":
       registerAddress(w, ENTRY.rd);
       emitExpression(body, operation.value);
+      if (operation.value.type === I32) w.byte(OP.i64_extend_i32_s);
       w.memory(OP.i64_store, RAM, registers);
       break;
     case "load": {
@@ -298,7 +327,7 @@ function emitOperation(body: Body, operation: Operation, labels: Labels): void {
       w.memory(width === 4 ? OP.i32_load : OP.i64_load, RAM, 0);
       w.localSet(old);
       w.localGet(AT);
-      emitExpression({ ...body, leaf: (name) => (name === "old" ? w.localGet(old) : body.leaf(name)) }, stored);
+      emitExpression({ ...body, leaf: (name, type) => (name === "old" ? w.localGet(old) : body.leaf(name, type)) }, stored);
       w.memory(width === 4 ? OP.i32_store : OP.i64_store, RAM, 0);
       registerAddress(w, ENTRY.rd);
       w.localGet(old);
@@ -350,11 +379,12 @@ function emitOperation(body: Body, operation: Operation, labels: Labels): void {
       stepNear(w);
       break;
     case "jump-register":
-      body.leaf("rs1");
-      body.leaf("imm");
+      body.leaf("rs1", I64);
+      body.leaf("imm", I64);
       w.byte(OP.i64_add);
       w.i64Const(-2);
       w.byte(OP.i64_and);
+      wrapAddress(w, options);
       w.localSet(PC);
       if (operation.hasLink) emitLink(body);
       w.localGet(PC);
@@ -480,7 +510,8 @@ function open(w: ByteWriter, opcode: number): void {
 
 function emitRun(body: Body): void {
   const { w, options } = body;
-  const count = OPERATIONS.length;
+  const operations = operationsOf(options.width);
+  const count = operations.length;
   readCell(w, options, OP.i32_load, CELL.budget);
   w.localSet(BUDGET);
   readCell(w, options, OP.i32_load, CELL.tlb);
@@ -515,7 +546,10 @@ function emitRun(body: Body): void {
   w.localGet(BUDGET);
   w.byte(OP.i32_eqz);
   open(w, OP.if);
-  writeCell(w, options, OP.i64_store, CELL.pc, () => emitPc(w, NEXT));
+  writeCell(w, options, OP.i64_store, CELL.pc, () => {
+    emitPc(w, NEXT);
+    wrapAddress(w, options);
+  });
   // if, next, cold, jump, page, enter, out.
   w.op(OP.br, 6);
   w.byte(OP.end);
@@ -538,7 +572,7 @@ function emitRun(body: Body): void {
   w.byte(OP.br_table);
   w.u32(count - 1);
   for (let n = 0; n < count; n++) w.u32(n);
-  OPERATIONS.forEach((operation, index) => {
+  operations.forEach((operation, index) => {
     w.byte(OP.end);
     const dispatch = count - 1 - index;
     emitOperation(body, operation, { dispatch, next: dispatch + 1, cold: dispatch + 2, jump: dispatch + 3, out: dispatch + 6 });

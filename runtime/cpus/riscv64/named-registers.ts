@@ -1,6 +1,7 @@
 // Registers by name, for debuggers, firmware and tests: the manual's and the ABI's names, `pc`, `privilege`, and control registers, which are
 // read and written as M-mode could, whatever mode the hart is in.
 
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { findCsr, findFRegister, findXRegister } from "../../../isa/riscv64/registers.ts";
 import { hasCsr, readCsr, writeCsr, type CsrEnvironment } from "./csrs.ts";
 import { MODE, type Hart, type Mode } from "./hart.ts";
@@ -12,14 +13,14 @@ type Found =
   | { readonly kind: "pc" }
   | { readonly kind: "privilege" };
 
-function find(name: string): Found {
+function find(name: string, width: RegisterWidth): Found {
   if (name === "pc" || name === "privilege") return { kind: name };
   const x = findXRegister(name);
   if (x !== undefined) return { kind: "x", number: x };
   const f = findFRegister(name);
   if (f !== undefined) return { kind: "f", number: f };
-  const csr = findCsr(name);
-  if (csr !== undefined && hasCsr(csr)) return { kind: "csr", number: csr };
+  const csr = findCsr(name, width);
+  if (csr !== undefined && hasCsr(csr, width)) return { kind: "csr", number: csr };
   throw new RangeError(`no register ${name}`);
 }
 
@@ -31,7 +32,7 @@ export interface NamedRegisters {
 export function createNamedRegisters(registers: RegisterFile, csrs: CsrEnvironment, modeChanged: (hart: Hart) => void): NamedRegisters {
   return {
     read(hart, name) {
-      const found = find(name);
+      const found = find(name, hart.width);
       switch (found.kind) {
         case "x":
           return registers.x(hart.index, found.number);
@@ -46,8 +47,8 @@ export function createNamedRegisters(registers: RegisterFile, csrs: CsrEnvironme
       }
     },
     write(hart, name, value) {
-      const found = find(name);
-      const word = BigInt.asUintN(64, value);
+      const found = find(name, hart.width);
+      const word = BigInt.asUintN(found.kind === "f" ? 64 : hart.width, value);
       switch (found.kind) {
         case "x":
           return registers.setX(hart.index, found.number, word);

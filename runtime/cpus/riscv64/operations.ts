@@ -3,16 +3,25 @@
 // guard turns away.
 // Branches and jumps have two forms: near ones stay in their page, where the distance in decoded entries is known beforehand.
 
-import type { Mnemonic } from "../../../isa/riscv64/instructions.ts";
+import type { Mnemonic, RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { describeBranches } from "./semantics/control.ts";
 import type { Expression } from "./semantics/expressions.ts";
 import type { Guarded } from "./semantics/guarded.ts";
 import { describeInteger } from "./semantics/integer.ts";
 import { ATOMICS, LOADS, LOADS_RESERVED, STORES, STORES_CONDITIONAL, type AtomicMeaning, type LoadMeaning, type StoreMeaning } from "./semantics/memory.ts";
-import { CSR_ACCESSES, TRANSFERS, type accessName } from "./semantics/privileged.ts";
+import { describeAccesses, TRANSFERS, type accessName } from "./semantics/privileged.ts";
 
-export const COMPUTATIONS = describeInteger(64);
-export const BRANCHES = describeBranches(64);
+const DESCRIPTIONS = {
+  32: { computations: describeInteger(32), branches: describeBranches(32) },
+  64: { computations: describeInteger(64), branches: describeBranches(64) },
+} as const;
+
+export const computationsOf = (width: RegisterWidth): ReadonlyMap<Mnemonic, Expression> => DESCRIPTIONS[width].computations;
+export const branchesOf = (width: RegisterWidth): ReadonlyMap<Mnemonic, Expression> => DESCRIPTIONS[width].branches;
+
+/** Those of RV64. */
+export const COMPUTATIONS = computationsOf(64);
+export const BRANCHES = branchesOf(64);
 
 export type Operation =
   /** Not decoded yet. The number is 0, so that cleared memory means it. */
@@ -39,16 +48,16 @@ type FixedName = (typeof FIXED)[number];
 
 export type OperationName = Mnemonic | FixedName | `${Mnemonic}.far` | "j" | "j.far" | "jr" | ReturnType<typeof accessName>;
 
-function listOperations(): readonly (readonly [OperationName, Operation])[] {
+function listOperations(width: RegisterWidth): readonly (readonly [OperationName, Operation])[] {
   return [
     ...FIXED.map((kind): readonly [OperationName, Operation] => [kind, { kind }]),
-    ...[...COMPUTATIONS].map(([name, value]): readonly [OperationName, Operation] => [name, { kind: "compute", value }]),
+    ...[...computationsOf(width)].map(([name, value]): readonly [OperationName, Operation] => [name, { kind: "compute", value }]),
     ...[...LOADS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "load", meaning }]),
     ...[...STORES].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "store", meaning }]),
     ...[...ATOMICS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "atomic", meaning }]),
     ...[...LOADS_RESERVED].map(([name, width]): readonly [OperationName, Operation] => [name, { kind: "load-reserved", width }]),
     ...[...STORES_CONDITIONAL].map(([name, width]): readonly [OperationName, Operation] => [name, { kind: "store-conditional", width }]),
-    ...[...BRANCHES].flatMap(([name, taken]): readonly (readonly [OperationName, Operation])[] => [
+    ...[...branchesOf(width)].flatMap(([name, taken]): readonly (readonly [OperationName, Operation])[] => [
       [name, { kind: "branch", taken, isNear: true }],
       [`${name}.far`, { kind: "branch", taken, isNear: false }],
     ]),
@@ -58,23 +67,34 @@ function listOperations(): readonly (readonly [OperationName, Operation])[] {
     ["j.far", { kind: "jump", isNear: false, hasLink: false }],
     ["jalr", { kind: "jump-register", hasLink: true }],
     ["jr", { kind: "jump-register", hasLink: false }],
-    ...[...CSR_ACCESSES, ...TRANSFERS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "guarded", meaning }]),
+    ...[...describeAccesses(width), ...TRANSFERS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "guarded", meaning }]),
   ];
 }
 
-const LIST = listOperations();
-if (LIST.length > 256) throw new Error("an operation's number has eight bits");
+interface Numbered {
+  readonly operations: readonly Operation[];
+  readonly numbers: ReadonlyMap<string, number>;
+}
 
-export const OPERATIONS: readonly Operation[] = LIST.map(([, operation]) => operation);
+function numberOperations(width: RegisterWidth): Numbered {
+  const list = listOperations(width);
+  if (list.length > 256) throw new Error("an operation's number has eight bits");
+  return { operations: list.map(([, operation]) => operation), numbers: new Map(list.map(([name], index) => [name, index])) };
+}
 
-const numbers = new Map<string, number>(LIST.map(([name], index) => [name, index]));
+const NUMBERED: Readonly<Record<RegisterWidth, Numbered>> = { 32: numberOperations(32), 64: numberOperations(64) };
 
-export function operationNumber(name: OperationName): number {
-  const number = numbers.get(name);
+export const operationsOf = (width: RegisterWidth): readonly Operation[] => NUMBERED[width].operations;
+
+/** Those of RV64. */
+export const OPERATIONS = operationsOf(64);
+
+export function operationNumber(name: OperationName, width: RegisterWidth = 64): number {
+  const number = NUMBERED[width].numbers.get(name);
   if (number === undefined) throw new Error(`no operation ${name}`);
   return number;
 }
 
-export function hasOperation(name: string): name is OperationName {
-  return numbers.has(name);
+export function hasOperation(name: string, width: RegisterWidth = 64): name is OperationName {
+  return NUMBERED[width].numbers.has(name);
 }

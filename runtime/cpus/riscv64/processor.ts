@@ -1,12 +1,14 @@
-// The riscv64 CPUs of a machine: joins registers, caches, interpreter and cold path, and decides who runs for how long. The interpreter
+// The riscv64 or riscv32 CPUs of a machine: joins registers, caches, interpreter and cold path, and decides who runs for how long. The interpreter
 // gets a budget of instructions: up to the next event, the end of the hart's turn, the caller's limit. What it leaves of it becomes guest
 // time whenever somebody looks (`sync`); what happens on the cold path may make the budget another one (`settle`). A run with a trace
 // executes everything on the cold path: the same instructions from the same description without generated code, which tests compare.
-// RV64IMAFDC, Zicsr, Zifencei, Zba, Zbb, Zbs, Zicond, Zihintpause, Sstc, Svinval, Svadu; M, S and U modes. Left out: the hypervisor
+// Both widths are one source: what differs follows from `width` where it differs.
+// RV64IMAFDC or RV32IMAFDC, Zicsr, Zifencei, Zba, Zbb, Zbs, Zicond, Zihintpause, Sstc, Svinval, Svadu; M, S and U modes. Left out: the hypervisor
 // extension, debug triggers, Zbc, Zicbom and Zicboz, Zawrs, performance counters besides cycle and instret.
 
 import type { MachineCore } from "../../machine/cpu-contract.ts";
 import type { CreateProcessor, CpuSetup, Privilege, Processor, ProcessorHooks, ProcessorState, StopReason } from "../../machine/processor.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { instructionLength } from "../../../isa/riscv64/decode.ts";
 import { asTrap, createMemoryAccess } from "./access.ts";
 import { createCodeCache, decodeInstruction, type CodeCache } from "./code-cache.ts";
@@ -36,7 +38,7 @@ const PAGE_BYTES = 0x1000n;
 const modules = new Map<string, WebAssembly.Module>();
 
 function interpreterModule(options: InterpreterOptions): WebAssembly.Module {
-  const key = `${options.stateOffset},${options.dirtyOffset}`;
+  const key = `${options.stateOffset},${options.dirtyOffset},${options.width}`;
   let module = modules.get(key);
   if (module === undefined) {
     module = new WebAssembly.Module(writeInterpreter(options));
@@ -50,11 +52,11 @@ function asRun(value: unknown): () => void {
   return value as () => void;
 }
 
-export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: ProcessorHooks = {}): Processor => {
+const createRiscv = (width: RegisterWidth, machine: MachineCore, hooks: ProcessorHooks): Processor => {
   const { memory, cpuCount } = machine;
   if (cpuCount > MAX_HARTS) throw new RangeError(`${cpuCount} harts: at most ${MAX_HARTS}`);
-  const registers = createRegisterFile(memory, cpuCount, hooks.environmentCall === undefined ? 0 : 1 << MODE.supervisor);
-  const harts = Array.from({ length: cpuCount }, (_, index) => createHart(index, registers.control(index)));
+  const registers = createRegisterFile(memory, cpuCount, width, hooks.environmentCall === undefined ? 0 : 1 << MODE.supervisor);
+  const harts = Array.from({ length: cpuCount }, (_, index) => createHart(index, registers.control(index), width));
 
   function hartAt(index: number): Hart {
     const hart = harts[index];
@@ -150,7 +152,7 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
   }
 
   const access = createMemoryAccess(machine, harts, () => code, device);
-  const code: CodeCache = createCodeCache(memory, access.flushWrites, access.flushCode);
+  const code: CodeCache = createCodeCache(memory, access.flushWrites, access.flushCode, width);
   const named = createNamedRegisters(registers, csrs, modeChanged);
 
   function modeChanged(hart: Hart): void {
@@ -209,7 +211,7 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
     const pc = registers.pc(hart.index);
     try {
       const bits = instructionLength(low) === 2 ? low : (low | (high() << 16)) >>> 0;
-      registers.setPc(hart.index, execute(environment, hart, decodeInstruction(bits), pc, bits));
+      registers.setPc(hart.index, execute(environment, hart, decodeInstruction(bits, width), pc, bits));
     } catch (thrown) {
       const { cause, value } = asTrap(thrown);
       takeTrap(hart, cause, false, value);
@@ -218,7 +220,7 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
     if (hit !== null) stop ??= { kind: "watchpoint", cpu: hart.index, pc: registers.pc(hart.index), ...hit };
   }
 
-  const secondHalf = (hart: Hart): number => access.fetchHalf(hart, BigInt.asUintN(64, registers.pc(hart.index) + 2n));
+  const secondHalf = (hart: Hart): number => access.fetchHalf(hart, BigInt.asUintN(width, registers.pc(hart.index) + 2n));
 
   /** False: the page cannot be executed from, or protection cuts it, and no decoded page of it is kept. */
   function findPage(hart: Hart): boolean {
@@ -302,7 +304,7 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
   };
 
   let breakpoints: ReadonlySet<bigint> = new Set();
-  const options = { stateOffset: memory.stateOffset, dirtyOffset: memory.dirtyOffset };
+  const options = { stateOffset: memory.stateOffset, dirtyOffset: memory.dirtyOffset, width };
   const { exports } = new WebAssembly.Instance(interpreterModule(options), { [INTERPRETER_IMPORTS]: { ...doors, memory: memory.memory } });
   const interpret = asRun(exports["run"]);
   memory.onHostWrite = (offset, length) => code.wrote(offset, length);
@@ -397,7 +399,7 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
   }
 
   function setUp(hart: Hart, setup: CpuSetup): void {
-    registers.setPc(hart.index, BigInt.asUintN(64, setup.pc) & ~1n);
+    registers.setPc(hart.index, BigInt.asUintN(width, setup.pc) & ~1n);
     hart.mode = MODES[setup.privilege];
     for (const [name, value] of Object.entries(setup.registers ?? {})) named.write(hart, name, value);
     hart.run = setup.isStopped === true ? "stopped" : "running";
@@ -479,9 +481,9 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
       if (cpu === undefined) forgetCaches();
       else access.flush(hartAt(cpu));
     },
-    translate: (cpu, address) => access.peek(hartAt(cpu), BigInt.asUintN(64, address)),
+    translate: (cpu, address) => access.peek(hartAt(cpu), BigInt.asUintN(width, address)),
     setBreakpoints(addresses) {
-      breakpoints = new Set(addresses.map((address) => BigInt.asUintN(64, address)));
+      breakpoints = new Set(addresses.map((address) => BigInt.asUintN(width, address)));
       code.setStops(new Set([...breakpoints].map((address) => Number(address & (PAGE_BYTES - 1n)))));
     },
     setWatchpoints: access.setWatchpoints,
@@ -510,3 +512,6 @@ export const createRiscv64: CreateProcessor = (machine: MachineCore, hooks: Proc
     },
   };
 };
+
+export const createRiscv64: CreateProcessor = (machine, hooks = {}) => createRiscv(64, machine, hooks);
+export const createRiscv32: CreateProcessor = (machine, hooks = {}) => createRiscv(32, machine, hooks);

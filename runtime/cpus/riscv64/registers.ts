@@ -1,6 +1,7 @@
 // The registers that generated code uses, as TypeScript sees them: a view of the state memory in which the running hart's block is at
 // its fixed place and the others are parked (state.ts).
 
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import type { GuestMemory } from "../../machine/cpu-contract.ts";
 import { BLOCK_BYTES, CELL, CSR_FIELDS, csrCell, NO_RESERVATION, parkedBlock, TLB, tlbOffset, type CsrField } from "./state.ts";
 
@@ -8,6 +9,7 @@ export interface RegisterFile {
   /** The hart whose block is active. */
   readonly active: () => number;
   readonly activate: (hart: number) => void;
+  /** Unsigned, of the registers' width. */
   readonly x: (hart: number, register: number) => bigint;
   readonly setX: (hart: number, register: number, value: bigint) => void;
   readonly f: (hart: number, register: number) => bigint;
@@ -98,7 +100,7 @@ export function nameCells(cells: ControlCells): CsrRecord {
 }
 
 /** `answered`: the modes whose environment calls somebody answers, as `CELL.answered` has them. */
-export function createRegisterFile(memory: GuestMemory, hartCount: number, answered = 0): RegisterFile {
+export function createRegisterFile(memory: GuestMemory, hartCount: number, width: RegisterWidth = 64, answered = 0): RegisterFile {
   const { stateOffset, bytes } = memory;
   const wide = new BigUint64Array(memory.memory.buffer, stateOffset, ((hartCount + 1) * BLOCK_BYTES) / 8);
   const words = new Int32Array(memory.memory.buffer, stateOffset, ((hartCount + 1) * BLOCK_BYTES) / 4);
@@ -122,9 +124,10 @@ export function createRegisterFile(memory: GuestMemory, hartCount: number, answe
       turn.active = hart;
       bytes.copyWithin(stateOffset, stateOffset + parkedBlock(hart), stateOffset + parkedBlock(hart) + BLOCK_BYTES);
     },
-    x: (hart, register) => read(hart, CELL.x + register * 8),
+    x: (hart, register) => BigInt.asUintN(width, read(hart, CELL.x + register * 8)),
     setX(hart, register, value) {
-      if (register !== 0) write(hart, CELL.x + register * 8, value);
+      // RV32 keeps its words sign-extended, as RV64 does.
+      if (register !== 0) write(hart, CELL.x + register * 8, width === 64 ? value : BigInt.asUintN(64, BigInt.asIntN(width, value)));
     },
     f: (hart, register) => read(hart, CELL.f + register * 8),
     setF: (hart, register, value) => write(hart, CELL.f + register * 8, value),

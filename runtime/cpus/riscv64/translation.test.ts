@@ -27,8 +27,8 @@ function world(flags: bigint) {
     [TABLE + 8n, (1n << 40n) | 1n],
   ]);
   const memory: PhysicalMemory = {
-    read64: (address) => (address < 0x10_0000n ? (entries.get(address) ?? 0n) : null),
-    write64: (address, value) => void entries.set(address, value),
+    read: (address) => (address < 0x10_0000n ? (entries.get(address) ?? 0n) : null),
+    write: (address, _width, value) => void entries.set(address, value),
   };
   const hart = loneHart();
   hart.csr.satp = (8n << 60n) | (TABLE >> 12n);

@@ -1,24 +1,49 @@
-// Virtual to physical addresses: the walk of the page tables, Sv39, Sv48 and Sv57. Manual: RISC-V Instruction Set Manual Volume II,
-// 20211203, 4.3.2 (the algorithm), 4.4 to 4.6; Svadu (accessed and dirty bits written by hardware while menvcfg.ADUE is set, else a page
+// Virtual to physical addresses: the walk of the page tables, Sv32, Sv39, Sv48 and Sv57. Manual: RISC-V Instruction Set Manual Volume II,
+// 20211203, 4.3.2 (the algorithm), 4.3 to 4.6; Svadu (accessed and dirty bits written by hardware while menvcfg.ADUE is set, else a page
 // fault as Svade says). Called when a translation cache has no answer; debuggers walk without leaving a trace.
 
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { MENVCFG, MODE, MSTATUS, type Hart, type Mode } from "./hart.ts";
 import { checkProtection, type Access } from "./protection.ts";
 
-/** Levels of the tables by satp.MODE (table 4.3). */
-const LEVELS: Readonly<Record<number, number>> = { 8: 3, 9: 4, 10: 5 };
-export const isKnownMode = (mode: number): boolean => mode === 0 || mode in LEVELS;
+/** The shape of tables. */
+interface Scheme {
+  readonly levels: number;
+  /** Bits of an address that choose an entry, at each level. */
+  readonly indexBits: number;
+  readonly entryBytes: 4 | 8;
+}
+
+interface Schemes {
+  readonly modeShift: bigint;
+  readonly pageNumberBits: bigint;
+  /** By satp.MODE (table 4.3). */
+  readonly byMode: Readonly<Record<number, Scheme>>;
+}
+
+const wide = (levels: number): Scheme => ({ levels, indexBits: 9, entryBytes: 8 });
+
+const SCHEMES: Readonly<Record<RegisterWidth, Schemes>> = {
+  32: { modeShift: 31n, pageNumberBits: 22n, byMode: { 1: { levels: 2, indexBits: 10, entryBytes: 4 } } },
+  64: { modeShift: 60n, pageNumberBits: 44n, byMode: { 8: wide(3), 9: wide(4), 10: wide(5) } },
+};
+
+/** Whether satp can be written with the value. */
+export function isKnownMode(width: RegisterWidth, satp: bigint): boolean {
+  const { modeShift, byMode } = SCHEMES[width];
+  const mode = Number(satp >> modeShift);
+  return mode === 0 || mode in byMode;
+}
 
 const PTE = { V: 1n, R: 2n, W: 4n, X: 8n, U: 16n, A: 64n, D: 128n } as const;
-/** Bits that belong to extensions which are not here (N, PBMT, reserved): set, they are a page fault. */
+/** Bits that belong to extensions which are not here (N, PBMT, reserved): set, they are a page fault. Entries of 32 bits have none. */
 const PTE_RESERVED = 0xffc0_0000_0000_0000n;
 const PPN_SHIFT = 10n;
-const PPN_MASK = (1n << 44n) - 1n;
 
 export interface PhysicalMemory {
-  /** 8 bytes of RAM, or null where there is none. */
-  readonly read64: (address: bigint) => bigint | null;
-  readonly write64: (address: bigint, value: bigint) => void;
+  /** RAM, or null where there is none. */
+  readonly read: (address: bigint, width: 4 | 8) => bigint | null;
+  readonly write: (address: bigint, width: 4 | 8, value: bigint) => void;
 }
 
 export type Translation =
@@ -32,19 +57,21 @@ const ACCESS_FAULT: Translation = { kind: "access-fault" };
 
 export function translate(hart: Hart, memory: PhysicalMemory, address: bigint, access: Access, mode: Mode, isQuiet = false): Translation {
   const { satp, mstatus } = hart.csr;
-  const levels = LEVELS[Number(satp >> 60n)];
-  if (mode === MODE.machine || levels === undefined) return { kind: "physical", address, isWritable: true };
-  const bits = 12 + 9 * levels;
-  if (BigInt.asUintN(64, BigInt.asIntN(bits, address)) !== address) return PAGE_FAULT;
+  const { modeShift, pageNumberBits, byMode } = SCHEMES[hart.width];
+  const scheme = byMode[Number(satp >> modeShift)];
+  if (mode === MODE.machine || scheme === undefined) return { kind: "physical", address, isWritable: true };
+  const { levels, indexBits, entryBytes } = scheme;
+  if (BigInt.asUintN(hart.width, BigInt.asIntN(12 + indexBits * levels, address)) !== address) return PAGE_FAULT;
 
-  let table = (satp & PPN_MASK) << 12n;
+  const pageNumbers = (1n << pageNumberBits) - 1n;
+  let table = (satp & pageNumbers) << 12n;
   for (let level = levels - 1; level >= 0; level--) {
-    const shift = BigInt(12 + 9 * level);
-    const at = table + ((address >> shift) & 0x1ffn) * 8n;
-    const pte = memory.read64(at);
-    if (pte === null || !checkProtection(hart, at, 8, "read", MODE.supervisor).isAllowed) return ACCESS_FAULT;
+    const shift = BigInt(12 + indexBits * level);
+    const at = table + ((address >> shift) & ((1n << BigInt(indexBits)) - 1n)) * BigInt(entryBytes);
+    const pte = memory.read(at, entryBytes);
+    if (pte === null || !checkProtection(hart, at, entryBytes, "read", MODE.supervisor).isAllowed) return ACCESS_FAULT;
     if ((pte & PTE.V) === 0n || (pte & PTE_RESERVED) !== 0n || (pte & (PTE.R | PTE.W)) === PTE.W) return PAGE_FAULT;
-    const base = ((pte >> PPN_SHIFT) & PPN_MASK) << 12n;
+    const base = ((pte >> PPN_SHIFT) & pageNumbers) << 12n;
     if ((pte & (PTE.R | PTE.X)) === 0n) {
       if ((pte & (PTE.U | PTE.A | PTE.D)) !== 0n) return PAGE_FAULT;
       table = base;
@@ -55,8 +82,8 @@ export function translate(hart: Hart, memory: PhysicalMemory, address: bigint, a
     const wanted = pte | PTE.A | (access === "write" ? PTE.D : 0n);
     if (wanted !== pte && !isQuiet) {
       if ((hart.csr.menvcfg & MENVCFG.ADUE) === 0n) return PAGE_FAULT;
-      if (!checkProtection(hart, at, 8, "write", MODE.supervisor).isAllowed) return ACCESS_FAULT;
-      memory.write64(at, wanted);
+      if (!checkProtection(hart, at, entryBytes, "write", MODE.supervisor).isAllowed) return ACCESS_FAULT;
+      memory.write(at, entryBytes, wanted);
     }
     return { kind: "physical", address: base | offset, isWritable: (wanted & PTE.D) !== 0n };
   }

@@ -4,7 +4,6 @@
 import { INTERRUPT, readMip, type CsrEnvironment } from "./csrs.ts";
 import { MODE, MPP_SHIFT, MSTATUS, type Hart, type Mode } from "./hart.ts";
 
-const INTERRUPT_FLAG = 1n << 63n;
 const VECTORED = 1n;
 
 /** In the order in which they are taken (3.1.9). */
@@ -38,7 +37,7 @@ export function enterTrap(hart: Hart, cause: number, isInterrupt: boolean, value
   const { csr } = hart;
   const delegation = isInterrupt ? csr.mideleg : csr.medeleg;
   const toSupervisor = hart.mode <= MODE.supervisor && ((delegation >> BigInt(cause)) & 1n) !== 0n;
-  const number = BigInt(cause) | (isInterrupt ? INTERRUPT_FLAG : 0n);
+  const number = BigInt(cause) | (isInterrupt ? 1n << BigInt(hart.width - 1) : 0n);
   const status = csr.mstatus;
   let vector: bigint;
   if (toSupervisor) {
@@ -61,7 +60,7 @@ export function enterTrap(hart: Hart, cause: number, isInterrupt: boolean, value
     vector = csr.mtvec;
   }
   const base = vector & ~3n;
-  return isInterrupt && (vector & 3n) === VECTORED ? BigInt.asUintN(64, base + 4n * BigInt(cause)) : base;
+  return isInterrupt && (vector & 3n) === VECTORED ? BigInt.asUintN(hart.width, base + 4n * BigInt(cause)) : base;
 }
 
 function modeOf(field: bigint): Mode {

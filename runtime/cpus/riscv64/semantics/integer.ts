@@ -1,12 +1,11 @@
 // What the integer instructions compute: rd from rs1, rs2, imm and pc. Manual: RISC-V Instruction Set Manual Volume I, 20191213,
 // chapters 2, 5 and 7 (I, M); Bit-Manipulation ISA-extensions 1.0.0, 2 (Zba, Zbb, Zbs); Volume I, 20240411, "Zicond".
-// Parametrised by the width of the registers: RV32 has all rows but those named in ONLY_64, with the same meaning.
+// Parametrised by the width of the registers: RV32 has the rows that RV64 does not add, with the same meaning.
 
-import type { Mnemonic } from "../../../../isa/riscv64/instructions.ts";
+import type { Mnemonic, RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
 import { I32, I64, type ValueType } from "../../wasm/encoder.ts";
 import { binary, bind, choose, constant, leaf, unary, type BinaryName, type Expression, type UnaryName } from "./expressions.ts";
 
-export type RegisterWidth = 32 | 64;
 export type Computations = ReadonlyMap<Mnemonic, Expression>;
 
 type Two = (a: Expression, b: Expression) => Expression;

@@ -3,14 +3,16 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
 import { findCsr } from "../../../../isa/riscv64/registers.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds, type Random } from "../../../../tests/fixtures/random.ts";
 import { RAM, startGuest, type Guest } from "../../../../tests/fixtures/riscv64.ts";
+import { statusDirty } from "../hart.ts";
 import { CSR_FIELDS, stateCell } from "../state.ts";
 import { evaluate, type Leaves } from "./evaluate.ts";
 import type { Leaf } from "./expressions.ts";
 import type { Guarded } from "./guarded.ts";
-import { CSR_ACCESSES, TRANSFERS } from "./privileged.ts";
+import { describeAccesses, TRANSFERS } from "./privileged.ts";
 
 const RD = 10;
 const RS1 = 11;
@@ -23,7 +25,7 @@ const OPCODES = { read: CSRRS, write: CSRRW, set: CSRRS, clear: CSRRC } as const
 /** All modes may go everywhere. */
 const OPEN = { pmpaddr0: (1n << 54n) - 1n, pmpcfg0: 0x1fn };
 
-const ALL = [...CSR_ACCESSES, ...TRANSFERS];
+const WIDTHS = [32, 64] as const;
 /** Not among what a state is made of: it would interrupt by time. */
 const FIELDS = CSR_FIELDS.filter((field) => field !== "stimecmp" && field !== "menvcfg" && field !== "satp");
 
@@ -70,48 +72,59 @@ function stateOf({ processor }: Guest): Record<string, bigint> {
 }
 
 /** SD is no bit of the register: it follows from FS. */
-const withoutSummary = (state: Record<string, bigint>): Record<string, bigint> => ({ ...state, mstatus: (state["mstatus"] ?? 0n) & ~(1n << 63n) });
+const withoutSummary = (state: Record<string, bigint>, width: RegisterWidth): Record<string, bigint> => ({
+  ...state,
+  mstatus: (state["mstatus"] ?? 0n) & ~statusDirty({ width }),
+});
 
-function apply({ result, writes = [], transfer }: Guarded, leaves: Leaves, before: Record<string, bigint>, hasTarget: boolean): Record<string, bigint> {
+function apply(
+  { result, writes = [], transfer }: Guarded,
+  leaves: Leaves,
+  before: Record<string, bigint>,
+  hasTarget: boolean,
+  width: RegisterWidth,
+): Record<string, bigint> {
   const after: Record<string, bigint> = { ...before, pc: RAM + 4n };
   for (const [name, value] of writes) {
     assert.equal(stateCell(name).isWord, false);
     after[name] = evaluate(value, leaves);
   }
-  if (result !== undefined && hasTarget) after["a0"] = evaluate(result.value, leaves);
+  if (result !== undefined && hasTarget) after["a0"] = BigInt.asUintN(width, evaluate(result.value, leaves));
   if (transfer === undefined) return after;
   return { ...after, pc: evaluate(transfer.target, leaves), mode: evaluate(transfer.mode, leaves) };
 }
 
-test("control registers, calls and returns: generated code, cold path and description agree", () => {
-  const rounds = fuzzRounds(60);
-  const options = { setup: { registers: OPEN } };
-  const fast = startGuest(new Uint8Array(8), options);
-  const slow = startGuest(new Uint8Array(8), { ...options, trace: () => undefined });
-  for (const [name, meaning] of ALL) {
-    const random = createRandom(FUZZ_SEED);
-    let guarded = 0;
-    for (let round = 0; round < rounds; round++) {
-      const trial = drawTrial(random, name);
-      for (const guest of [fast, slow]) prepare(guest, trial);
-      const before = withoutSummary(stateOf(fast));
-      const isQuiet = ((before["mie"] ?? 0n) & (before["mip"] ?? 0n)) === 0n;
-      const leaves: Leaves = { ...trial.leaves, ...before, quiet: isQuiet ? 1n : 0n, answered: 0n } satisfies Partial<Record<Leaf | "a0" | "zero", bigint>>;
-      // An interrupt that the instruction lets in is taken before the next one, which may be after the limit.
-      for (const guest of [fast, slow]) guest.run(isQuiet ? 1 : 2);
-      const shown = `${name} 0x${trial.bits.toString(16)} in round ${round}`;
-      const after = withoutSummary(stateOf(fast));
-      assert.deepEqual(after, withoutSummary(stateOf(slow)), shown);
-      assert.equal(after["zero"], 0n, shown);
-      if (!isQuiet || (meaning.guard !== undefined && evaluate(meaning.guard, leaves) === 0n)) continue;
-      guarded++;
-      assert.deepEqual(after, apply(meaning, leaves, before, ((trial.bits >>> 7) & 31) === RD), shown);
+for (const width of WIDTHS) {
+  test(`RV${width}: control registers, calls and returns: generated code, cold path and description agree`, () => {
+    const rounds = fuzzRounds(60);
+    const options = { width, setup: { registers: OPEN } };
+    const fast = startGuest(new Uint8Array(8), options);
+    const slow = startGuest(new Uint8Array(8), { ...options, trace: () => undefined });
+    for (const [name, meaning] of [...describeAccesses(width), ...TRANSFERS]) {
+      const random = createRandom(FUZZ_SEED);
+      let guarded = 0;
+      for (let round = 0; round < rounds; round++) {
+        const trial = drawTrial(random, name);
+        for (const guest of [fast, slow]) prepare(guest, trial);
+        const before = withoutSummary(stateOf(fast), width);
+        const isQuiet = ((before["mie"] ?? 0n) & (before["mip"] ?? 0n)) === 0n;
+        const leaves: Leaves = { ...trial.leaves, ...before, quiet: isQuiet ? 1n : 0n, answered: 0n } satisfies Partial<Record<Leaf | "a0" | "zero", bigint>>;
+        // An interrupt that the instruction lets in is taken before the next one, which may be after the limit.
+        for (const guest of [fast, slow]) guest.run(isQuiet ? 1 : 2);
+        const shown = `${name} 0x${trial.bits.toString(16)} in round ${round}`;
+        const after = withoutSummary(stateOf(fast), width);
+        assert.deepEqual(after, withoutSummary(stateOf(slow), width), shown);
+        assert.equal(after["zero"], 0n, shown);
+        if (!isQuiet || (meaning.guard !== undefined && evaluate(meaning.guard, leaves) === 0n)) continue;
+        guarded++;
+        assert.deepEqual(after, apply(meaning, leaves, before, ((trial.bits >>> 7) & 31) === RD, width), shown);
+      }
+      assert.ok(guarded > rounds / 20, `${name}: the guard let ${guarded} of ${rounds} through`);
     }
-    assert.ok(guarded > rounds / 20, `${name}: the guard let ${guarded} of ${rounds} through`);
-  }
-  fast.machine.dispose();
-  slow.machine.dispose();
-});
+    fast.machine.dispose();
+    slow.machine.dispose();
+  });
+}
 
 test("a call is answered outside in supervisor mode, and an interrupt is taken behind the return that lets it in", () => {
   let calls = 0;

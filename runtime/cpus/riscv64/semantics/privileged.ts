@@ -1,12 +1,14 @@
 // Control registers, environment calls and returns from traps where they change nothing but cells: the registers have no effect beside
 // their value, no interrupt can become due by the change (cell `quiet`), translation is not touched, and nobody outside answers calls.
 // Manual: RISC-V Instruction Set Manual Volume I, 20191213, 9.1; Volume II, 20211203, 3.1.6, 3.1.7, 3.3.2, 4.1.1. Everything else, and
-// every access that is illegal, is the cold path's (csrs.ts, traps.ts), from which the masks come.
+// every access that is illegal, is the cold path's (csrs.ts, traps.ts), from which the masks come. Control registers have zeros above the
+// width of registers, which RV32's own cells of 64 bits have not.
 
+import type { RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
 import type { CsrName } from "../../../../isa/riscv64/registers.ts";
 import { I32, I64 } from "../../wasm/encoder.ts";
 import { MSTATUS_TRANSLATION, MSTATUS_WRITABLE, SSTATUS, UXL } from "../csrs.ts";
-import { MODE, MSTATUS } from "../hart.ts";
+import { fixedStatus, MODE, MSTATUS, statusDirty } from "../hart.ts";
 import type { CsrField, StateName } from "../state.ts";
 import { binary, choose, constant, leaf, state, unary, type BinaryName, type Expression } from "./expressions.ts";
 import type { Guarded } from "./guarded.ts";
@@ -46,7 +48,10 @@ const CHANGES = {
 export type CsrChange = keyof typeof CHANGES;
 
 /** One of rs1 and the immediate is 0: decoded entries have x0 beside an immediate, and 0 beside a register. */
-const OPERAND = or(leaf("rs1", I64), leaf("imm", I64));
+const operandOf = (width: RegisterWidth): Expression => cut(or(leaf("rs1", I64), leaf("imm", I64)), width);
+
+const cut = (value: Expression, width: RegisterWidth): Expression => (width === 64 ? value : and(value, wide(0xffff_ffffn)));
+const toRegister = (value: Expression, width: RegisterWidth): Expression => (width === 64 ? value : unary("i64_extend32_s", value));
 
 interface Row {
   readonly csr: CsrName;
@@ -71,18 +76,20 @@ const vectorOf =
     choose(isZero(and(value, wide(2n))), value, state(csr));
 
 /** mstatus as it is written: there is no mode 2, for which MPP keeps what it had. */
-function statusOf(value: Expression): Expression {
-  const isReserved = binary("i64_eq", and(value, wide(MSTATUS.MPP)), wide(2n << 11n));
-  const kept = choose(isReserved, or(without(value, MSTATUS.MPP), and(mstatus, wide(MSTATUS.MPP))), value);
-  return or(and(kept, wide(MSTATUS_WRITABLE)), wide(MSTATUS.XL));
-}
+const statusOf =
+  (width: RegisterWidth) =>
+  (value: Expression): Expression => {
+    const isReserved = binary("i64_eq", and(value, wide(MSTATUS.MPP)), wide(2n << 11n));
+    const kept = choose(isReserved, or(without(value, MSTATUS.MPP), and(mstatus, wide(MSTATUS.MPP))), value);
+    return or(and(kept, wide(MSTATUS_WRITABLE)), wide(fixedStatus({ width })));
+  };
 
 /** Neither translation nor interrupts change by it. */
 const isHarmless = (value: Expression): Expression =>
   both(isQuiet, isZero(and(or(binary("i64_xor", mstatus, value), and(mstatus, wide(MSTATUS.MPRV))), wide(MSTATUS_TRANSLATION))));
 
 const isDirty = binary("i64_eq", and(mstatus, wide(MSTATUS.FS)), wide(MSTATUS.FS));
-const SUMMARY = choose(isDirty, wide(MSTATUS.SD), wide(0n));
+const summary = (width: RegisterWidth): Expression => choose(isDirty, wide(statusDirty({ width })), wide(0n));
 
 function floatPart(csr: CsrName, shift: bigint, mask: bigint): Row {
   return {
@@ -96,7 +103,7 @@ function floatPart(csr: CsrName, shift: bigint, mask: bigint): Row {
   };
 }
 
-const ROWS: readonly Row[] = [
+const listRows = (width: RegisterWidth): readonly Row[] => [
   plain("sscratch", MODE.supervisor, anything),
   plain("sepc", MODE.supervisor, even),
   plain("scause", MODE.supervisor, anything),
@@ -111,15 +118,15 @@ const ROWS: readonly Row[] = [
     csr: "sstatus",
     changes: ["read", "write", "set", "clear"],
     least: MODE.supervisor,
-    read: or(and(mstatus, wide(SSTATUS | UXL)), SUMMARY),
+    read: or(and(mstatus, wide(SSTATUS | UXL)), summary(width)),
     write: { to: "mstatus", value: (value) => or(without(mstatus, SSTATUS), and(value, wide(SSTATUS))), guard: isHarmless },
   },
   {
     csr: "mstatus",
     changes: ["read", "write", "set", "clear"],
     least: MODE.machine,
-    read: or(mstatus, SUMMARY),
-    write: { to: "mstatus", value: statusOf, guard: isHarmless },
+    read: or(mstatus, summary(width)),
+    write: { to: "mstatus", value: statusOf(width), guard: isHarmless },
   },
   floatPart("fflags", 0n, 0x1fn),
   floatPart("frm", 5n, 7n),
@@ -128,9 +135,9 @@ const ROWS: readonly Row[] = [
 
 export const accessName = (csr: CsrName, change: CsrChange): `${CsrChange} ${CsrName}` => `${change} ${csr}`;
 
-function describeAccess({ least, guard, read, write }: Row, change: CsrChange): Guarded {
+function describeAccess({ least, guard, read, write }: Row, change: CsrChange, width: RegisterWidth): Guarded {
   const conditions = [...(least === MODE.user ? [] : [hasMode(least)]), ...(guard === undefined ? [] : [guard])];
-  const made = CHANGES[change]?.(read, OPERAND);
+  const made = CHANGES[change]?.(read, operandOf(width));
   const writes: (readonly [StateName, Expression])[] = [];
   if (made !== undefined && write !== undefined) {
     const value = write.value(made);
@@ -138,13 +145,14 @@ function describeAccess({ least, guard, read, write }: Row, change: CsrChange): 
     if (write.guard !== undefined) conditions.push(write.guard(value));
   }
   const [first, ...rest] = conditions;
-  return { ...(first === undefined ? {} : { guard: both(first, ...rest) }), result: { file: "x", value: read }, writes };
+  return { ...(first === undefined ? {} : { guard: both(first, ...rest) }), result: { file: "x", value: toRegister(read, width) }, writes };
 }
 
 /** By what the access does to which register; a decoded entry has the operand, and rd. */
-export const CSR_ACCESSES: ReadonlyMap<`${CsrChange} ${CsrName}`, Guarded> = new Map(
-  ROWS.flatMap((row) => row.changes.map((change): readonly [`${CsrChange} ${CsrName}`, Guarded] => [accessName(row.csr, change), describeAccess(row, change)])),
-);
+export function describeAccesses(width: RegisterWidth): ReadonlyMap<`${CsrChange} ${CsrName}`, Guarded> {
+  const accessesOf = (row: Row) => row.changes.map((change) => [accessName(row.csr, change), describeAccess(row, change, width)] as const);
+  return new Map(listRows(width).flatMap(accessesOf));
+}
 
 // ------------------------------------------------------------------------------------------------------------ traps and returns
 
