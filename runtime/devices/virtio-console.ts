@@ -5,10 +5,12 @@
 
 import { createChrTestdev } from "./chr-testdev.ts";
 import type { DeviceEnv, DeviceState, Width } from "./device.ts";
-import type { VirtioDevice, VirtioDeviceKind, VirtioTransport } from "./virtio-device.ts";
+import { readConfigBytes, readPieces, type VirtioDevice, type VirtioDeviceKind, type VirtioTransport } from "./virtio-device.ts";
 import type { DescriptorChain, Virtqueue } from "./virtqueue.ts";
 
-export type ConsoleBackendName = "chr-testdev" | "output";
+export type ConsoleConfig = {
+  readonly backend: "chr-testdev" | "output";
+};
 
 const VIRTIO_ID_CONSOLE = 3;
 const VIRTIO_CONSOLE_F_EMERG_WRITE = 1n << 2n;
@@ -21,8 +23,7 @@ const CONSOLE_CONFIG_SIZE = 12;
 const CONSOLE_CONFIG_MAX_NR_PORTS = 4;
 const CONSOLE_CONFIG_EMERG_WR = 8;
 
-/** Longest piece of guest memory that is copied at once. */
-const CHUNK = 4096;
+const PCI_CLASS_COMMUNICATION_OTHER = 0x0780;
 
 type State = {
   readonly config: Uint8Array;
@@ -37,7 +38,7 @@ interface Backend {
   readonly load: (state: DeviceState) => void;
 }
 
-function createBackend(name: ConsoleBackendName, env: DeviceEnv): Backend {
+function createBackend(name: ConsoleConfig["backend"], env: DeviceEnv): Backend {
   switch (name) {
     case "chr-testdev":
       return createChrTestdev(env);
@@ -59,23 +60,11 @@ function createConsole(backend: Backend, transport: VirtioTransport): VirtioDevi
     config[CONSOLE_CONFIG_MAX_NR_PORTS] = 1;
   }
 
-  /** Sends all readable bytes of a chain to the backend; false if some are not in memory. */
-  function transmitChain(chain: DescriptorChain): boolean {
-    for (const { address, length } of chain.readable) {
-      for (let done = 0; done < length; done += CHUNK) {
-        const bytes = new Uint8Array(Math.min(CHUNK, length - done));
-        if (!transport.dma.read(address + BigInt(done), bytes)) return false;
-        backend.write(bytes);
-      }
-    }
-    return true;
-  }
-
   function transmit(queue: Virtqueue): void {
     while (!transport.isBroken()) {
       const chain = transport.pop(queue);
       if (chain === null) break;
-      if (transmitChain(chain)) transport.push(queue, chain.head, 0);
+      if (readPieces(transport.dma, chain.readable, backend.write)) transport.push(queue, chain.head, 0);
       else transport.fail("a transmit buffer is not in memory");
     }
     // Also after a kick without buffers, and after a malformed one.
@@ -113,20 +102,13 @@ function createConsole(backend: Backend, transport: VirtioTransport): VirtioDevi
     if (delivered > 0 && !transport.isBroken()) transport.interrupt(queue);
   }
 
-  function readConfig(offset: number, width: Width): number {
-    if (offset + width > CONSOLE_CONFIG_SIZE) return width === 4 ? 0xffffffff : 2 ** (width * 8) - 1;
-    let value = 0;
-    for (let i = 0; i < width; i++) value |= (config[offset + i] ?? 0) << (i * 8);
-    return value >>> 0;
-  }
-
   /** Only emerg_wr keeps what is written, and any value but 0 in it is a byte for the console (5.3.4). */
   function writeConfig(offset: number, width: Width, value: number): void {
     if (offset + width > CONSOLE_CONFIG_SIZE) return;
     for (let i = 0; i < width; i++) {
       if (offset + i >= CONSOLE_CONFIG_EMERG_WR) config[offset + i] = value >>> (i * 8);
     }
-    if (readConfig(CONSOLE_CONFIG_EMERG_WR, 4) === 0) return;
+    if (readConfigBytes(config, CONSOLE_CONFIG_EMERG_WR, 4) === 0) return;
     backend.write(config.slice(CONSOLE_CONFIG_EMERG_WR, CONSOLE_CONFIG_EMERG_WR + 1));
     config.fill(0, CONSOLE_CONFIG_EMERG_WR);
   }
@@ -137,7 +119,7 @@ function createConsole(backend: Backend, transport: VirtioTransport): VirtioDevi
       else if (index === QUEUE_TRANSMIT) transmit(queue);
       else transport.log(`queue ${index} was kicked, but without multiport nothing is served there`);
     },
-    readConfig,
+    readConfig: (offset, width) => readConfigBytes(config, offset, width),
     writeConfig,
     receive(bytes) {
       const joined = new Uint8Array(pending.length + bytes.length);
@@ -161,12 +143,14 @@ function createConsole(backend: Backend, transport: VirtioTransport): VirtioDevi
   };
 }
 
-export function virtioConsole(backend: ConsoleBackendName, env: DeviceEnv): VirtioDeviceKind {
+export function virtioConsole({ backend }: ConsoleConfig, env: DeviceEnv): VirtioDeviceKind {
   const far = createBackend(backend, env);
   return {
     id: VIRTIO_ID_CONSOLE,
     features: VIRTIO_CONSOLE_F_EMERG_WRITE,
     queueSizes: QUEUE_SIZES,
+    pciClass: PCI_CLASS_COMMUNICATION_OTHER,
+    pciVectors: 2,
     create: (transport) => createConsole(far, transport),
   };
 }

@@ -251,7 +251,7 @@ test("features that were not offered are cut away, and none change after FEATURE
   const { env, device, write, start } = bench();
   start(0x40000000);
   assert.match(env.logs.join(), /features 0x40000000, which were not offered/);
-  const features = (): unknown => (device.save() as { readonly features: bigint }).features;
+  const features = (): unknown => (device.save() as { readonly core: { readonly features: bigint } }).core.features;
   assert.equal(features(), 1n << 32n);
   write(0x24, 0);
   write(0x20, 4);

@@ -1,16 +1,15 @@
-// Virtio over MMIO, version 2: the transport, with a console (virtio-console.ts) behind it or no device.
+// Virtio over MMIO, version 2: the transport, with one of the devices of virtio-kinds.ts behind it or none.
 // Manual: Virtual I/O Device (VIRTIO) Version 1.2, 4.2 (MMIO transport). Register behaviour as QEMU 7.2's virtio-mmio with
-// force-legacy=false. As in QEMU a kick is served before DRIVER_OK too.
+// force-legacy=false; what it shares with PCI is in virtio-transport.ts.
 // QueueReset, which QEMU offers but its MMIO transport lacks, works as specified once RING_RESET is negotiated.
-// Rings and buffers outside RAM are a device error (NEEDS_RESET); QEMU lets them read as zeros.
-// Left out: the legacy interface, shared memory regions.
+// Left out: the legacy interface (version 1), shared memory regions.
 
 import { defineDevice, type Device, type DeviceEnv, type DeviceState, type Region, type Width } from "./device.ts";
-import { virtioConsole, type ConsoleBackendName } from "./virtio-console.ts";
 import type { VirtioDeviceKind } from "./virtio-device.ts";
-import { createVirtqueue, type Virtqueue, type VirtqueueState } from "./virtqueue.ts";
+import { virtioKind, type VirtioKindConfig } from "./virtio-kinds.ts";
+import { createVirtioCore, STATUS_FEATURES_OK, VIRTIO_F_RING_RESET, VIRTIO_QUEUE_MAX, VIRTQUEUE_MAX_SIZE } from "./virtio-transport.ts";
 
-export type VirtioMmioConfig = { readonly device: "console"; readonly backend: ConsoleBackendName } | { readonly device: "none" };
+export type VirtioMmioConfig = VirtioKindConfig | { readonly device: "none" };
 
 const MAGIC_VALUE = 0x000;
 const VERSION = 0x004;
@@ -45,22 +44,6 @@ const VIRT_MAGIC = 0x74726976;
 const VIRT_VERSION = 2;
 /** "QEMU", read as little-endian bytes. */
 const VIRT_VENDOR = 0x554d4551;
-
-const STATUS_DRIVER_OK = 0x04;
-const STATUS_FEATURES_OK = 0x08;
-const STATUS_NEEDS_RESET = 0x40;
-const ISR_QUEUE = 0x1;
-const ISR_CONFIG = 0x2;
-
-const VIRTIO_RING_F_INDIRECT_DESC = 1n << 28n;
-const VIRTIO_RING_F_EVENT_IDX = 1n << 29n;
-const VIRTIO_F_VERSION_1 = 1n << 32n;
-const VIRTIO_F_RING_RESET = 1n << 40n;
-const TRANSPORT_FEATURES = VIRTIO_RING_F_INDIRECT_DESC | VIRTIO_RING_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET;
-
-/** Queue numbers that the transport can select, and the longest ring. */
-const VIRTIO_QUEUE_MAX = 1024;
-const VIRTQUEUE_MAX_SIZE = 1024;
 
 /** What the driver wrote for one queue, until QueueReady hands it to the queue. */
 type QueueSetup = {
@@ -113,15 +96,9 @@ type State = {
   readonly deviceFeaturesSel: number;
   readonly driverFeaturesSel: number;
   readonly driverFeatures: readonly number[];
-  readonly features: bigint;
   readonly queueSel: number;
-  readonly status: number;
-  readonly isr: number;
-  readonly generation: number;
-  readonly isBroken: boolean;
   readonly setups: readonly { readonly queue: number; readonly setup: QueueSetup }[];
-  readonly queues: readonly VirtqueueState[];
-  readonly device: DeviceState;
+  readonly core: DeviceState;
 };
 
 function createRegion(read: Region["read"], write: Region["write"]): Region {
@@ -150,120 +127,60 @@ function createEmptyTransport(): Device {
 }
 
 function createTransport(kind: VirtioDeviceKind, env: DeviceEnv): Device {
-  const hostFeatures = kind.features | TRANSPORT_FEATURES;
   let deviceFeaturesSel = 0;
   let driverFeaturesSel = 0;
   let driverFeatures = [0, 0];
-  let features = 0n;
   let queueSel = 0;
-  let status = 0;
-  let isr = 0;
-  let generation = 0;
-  /** Set by a malformed ring until the driver resets the device. */
-  let isBroken = false;
   const setups = new Map<number, QueueSetup>();
-
-  const hasEventIndex = (): boolean => (features & VIRTIO_RING_F_EVENT_IDX) !== 0n;
-  const queues = kind.queueSizes.map((size) => createVirtqueue(env.dma, size, hasEventIndex));
-  const device = kind.create({
-    queues,
-    dma: env.dma,
-    log,
-    interrupt: (queue) => {
-      if (queue.shouldNotify()) raise(ISR_QUEUE);
-    },
-    fail,
-    isBroken: () => isBroken,
-    pop(queue) {
-      const result = queue.pop();
-      if (result.kind === "chain") return result.chain;
-      if (result.kind === "error") fail(result.message);
-      return null;
-    },
-    push(queue, head, written) {
-      const message = queue.push(head, written);
-      if (message !== null) fail(message);
-    },
-  });
+  const core = createVirtioCore(kind, { dma: env.dma, log, interrupt: driveIrq });
+  const { device } = core;
 
   function log(message: string): void {
     env.log(`virtio-mmio: ${message}`);
   }
 
-  function raise(bits: number): void {
-    isr |= bits;
-    env.irq(0, isr !== 0);
-  }
-
-  function fail(message: string): void {
-    log(message);
-    isBroken = true;
-    if ((features & VIRTIO_F_VERSION_1) === 0n) return;
-    status |= STATUS_NEEDS_RESET;
-    if ((status & STATUS_DRIVER_OK) === 0) return;
-    generation = (generation + 1) >>> 0;
-    raise(ISR_QUEUE | ISR_CONFIG);
-  }
-
-  function notify(index: number): void {
-    const queue = queues[index];
-    if (queue !== undefined && !isBroken && queue.isPlaced()) device.notify(queue, index);
+  function driveIrq(): void {
+    env.irq(0, core.isr() !== 0);
   }
 
   /** The driver's reset, by writing 0 to Status. Selectors and what was written for the queues stay, as in QEMU. */
   function resetByDriver(): void {
-    features = 0n;
+    core.resetByDriver();
     queueSel = 0;
-    status = 0;
-    isr = 0;
-    isBroken = false;
-    for (const queue of queues) queue.reset();
     for (const [index, setup] of setups) setups.set(index, { ...setup, ready: false });
     env.irq(0, false);
   }
 
   function writeStatus(value: number): void {
-    if ((value & STATUS_FEATURES_OK) !== 0 && (status & STATUS_FEATURES_OK) === 0) {
-      const asked = (BigInt(driverFeatures[1] ?? 0) << 32n) | BigInt(driverFeatures[0] ?? 0);
-      features = asked & hostFeatures;
-      if (asked !== features) log(`the driver asked for features 0x${(asked & ~hostFeatures).toString(16)}, which were not offered`);
+    if ((value & STATUS_FEATURES_OK) !== 0 && (core.status() & STATUS_FEATURES_OK) === 0) {
+      core.agree((BigInt(driverFeatures[1] ?? 0) << 32n) | BigInt(driverFeatures[0] ?? 0));
     }
-    status = value & 0xff;
-    if (status === 0) resetByDriver();
+    if ((value & 0xff) === 0) resetByDriver();
+    else core.setStatus(value & 0xff);
   }
 
   function selectedSetup(): QueueSetup {
     return setups.get(queueSel) ?? NO_SETUP;
   }
 
-  function setQueueSize(queue: Virtqueue, size: number): void {
-    if (size > 0 && size <= VIRTQUEUE_MAX_SIZE) queue.setSize(size);
-    else log(`QueueNum ${size} of queue ${queueSel} is out of range; it keeps ${queue.size()} entries`);
-  }
-
   /** The size counts at once, for a ring in use too, and once more when the queue is made ready after a reset. */
   function writeQueueNum(value: number): void {
     setups.set(queueSel, { ...selectedSetup(), num: value });
-    const queue = queues[queueSel];
-    if (queue !== undefined) setQueueSize(queue, value);
+    core.setQueueSize(queueSel, value);
   }
 
   function writeQueueReady(value: number): void {
     const setup = selectedSetup();
     setups.set(queueSel, { ...setup, ready: value !== 0 });
-    const queue = queues[queueSel];
-    if (value === 0 || queue === undefined) return;
-    setQueueSize(queue, setup.num);
-    const message = queue.setRings({ desc: setup.desc, avail: setup.driver, used: setup.device });
-    if (message !== null) fail(message);
+    if (value !== 0) core.placeQueue(queueSel, setup.num, { desc: setup.desc, avail: setup.driver, used: setup.device });
   }
 
   function resetQueue(value: number): void {
-    if ((features & VIRTIO_F_RING_RESET) === 0n || value !== 1) {
+    if (!core.hasFeature(VIRTIO_F_RING_RESET) || value !== 1) {
       log("write to QueueReset without VIRTIO_F_RING_RESET, or of another value than 1");
       return;
     }
-    queues[queueSel]?.reset();
+    core.resetQueue(queueSel);
     setups.set(queueSel, { ...selectedSetup(), ready: false });
   }
 
@@ -278,17 +195,17 @@ function createTransport(kind: VirtioDeviceKind, env: DeviceEnv): Device {
       case VENDOR_ID:
         return VIRT_VENDOR;
       case DEVICE_FEATURES:
-        return Number((hostFeatures >> BigInt(32 * deviceFeaturesSel)) & 0xffffffffn);
+        return Number((core.hostFeatures >> BigInt(32 * deviceFeaturesSel)) & 0xffffffffn);
       case QUEUE_NUM_MAX:
-        return queues[queueSel] === undefined ? 0 : VIRTQUEUE_MAX_SIZE;
+        return core.hasQueue(queueSel) ? VIRTQUEUE_MAX_SIZE : 0;
       case QUEUE_READY:
         return selectedSetup().ready ? 1 : 0;
       case INTERRUPT_STATUS:
-        return isr;
+        return core.isr();
       case STATUS:
-        return status;
+        return core.status();
       case CONFIG_GENERATION:
-        return generation;
+        return core.generation();
       case SHM_LEN_LOW:
       case SHM_LEN_HIGH:
         // Length -1: the shared memory region does not exist (4.2.2).
@@ -331,11 +248,11 @@ function createTransport(kind: VirtioDeviceKind, env: DeviceEnv): Device {
         writeQueueReady(value);
         break;
       case QUEUE_NOTIFY:
-        notify(value);
+        core.notify(value);
         break;
       case INTERRUPT_ACK:
-        isr &= ~value;
-        env.irq(0, isr !== 0);
+        core.acknowledge(value);
+        driveIrq();
         break;
       case STATUS:
         writeStatus(value);
@@ -365,54 +282,38 @@ function createTransport(kind: VirtioDeviceKind, env: DeviceEnv): Device {
       ),
     ],
     reset(): void {
-      resetByDriver();
+      core.reset();
       deviceFeaturesSel = 0;
       driverFeaturesSel = 0;
       driverFeatures = [0, 0];
-      generation = 0;
+      queueSel = 0;
       setups.clear();
-      device.reset();
+      env.irq(0, false);
     },
-    receive: (bytes) => device.receive(bytes),
-    save: () => ({
+    ...(device.receive === undefined ? {} : { receive: device.receive }),
+    save: (): State => ({
       deviceFeaturesSel,
       driverFeaturesSel,
       driverFeatures: [...driverFeatures],
-      features,
       queueSel,
-      status,
-      isr,
-      generation,
-      isBroken,
       setups: [...setups].map(([queue, setup]) => ({ queue, setup })),
-      queues: queues.map((queue) => queue.save()),
-      device: device.save(),
+      core: core.save(),
     }),
     load(state: DeviceState): void {
       const saved = state as State;
-      ({ deviceFeaturesSel, driverFeaturesSel, features, queueSel, status, isr, generation, isBroken } = saved);
+      ({ deviceFeaturesSel, driverFeaturesSel, queueSel } = saved);
       driverFeatures = [...saved.driverFeatures];
       setups.clear();
       for (const { queue, setup } of saved.setups) setups.set(queue, setup);
-      saved.queues.forEach((queue, index) => queues[index]?.load(queue));
-      device.load(saved.device);
+      core.load(saved.core);
     },
   };
 }
 
 export const virtioMmio = defineDevice<VirtioMmioConfig>({
   name: "virtio-mmio",
-  summary: "virtio MMIO transport, version 2, with a console device (optionally carrying chr-testdev) or none",
-  manual: "Virtual I/O Device (VIRTIO) Version 1.2, 4.2 and 5.3",
+  summary: "virtio MMIO transport, version 2, with a console, rng, blk or net device, or none",
+  manual: "Virtual I/O Device (VIRTIO) Version 1.2, 4.2",
   describe: () => ({ node: "virtio_mmio", compatible: ["virtio,mmio"], aperture: 0x1000 }),
-  create(config, env): Device {
-    switch (config.device) {
-      case "none":
-        return createEmptyTransport();
-      case "console":
-        return createTransport(virtioConsole(config.backend, env), env);
-      default:
-        throw new RangeError(`virtio-mmio: device is ${JSON.stringify(config)}, expected console or none`);
-    }
-  },
+  create: (config, env) => (config.device === "none" ? createEmptyTransport() : createTransport(virtioKind(config, env), env)),
 });

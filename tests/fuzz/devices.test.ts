@@ -54,6 +54,7 @@ const SUBJECTS: readonly Subject[] = [
   { model: "virtio-mmio", config: { device: "console", backend: "chr-testdev" } },
   { model: "virtio-mmio", config: { device: "console", backend: "output" } },
   { model: "virtio-mmio", config: { device: "none" } },
+  { model: "virtio-mmio", config: { device: "rng" } },
 ];
 
 /** Functions on the bus are devices of their own, with worlds of their own; a snapshot of the host does not hold their state. */

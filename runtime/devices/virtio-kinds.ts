@@ -1,0 +1,20 @@
+// The devices that a virtio transport can carry, by the name that machine files give them (`config: { device: blk, .. }`). Both
+// transports ask here, so that a device that is added is on both.
+
+import type { DeviceEnv } from "./device.ts";
+import { virtioConsole, type ConsoleConfig } from "./virtio-console.ts";
+import type { VirtioDeviceKind } from "./virtio-device.ts";
+import { virtioRng } from "./virtio-rng.ts";
+
+export type VirtioKindConfig = ({ readonly device: "console" } & ConsoleConfig) | { readonly device: "rng" };
+
+export function virtioKind(config: VirtioKindConfig, env: DeviceEnv): VirtioDeviceKind {
+  switch (config.device) {
+    case "console":
+      return virtioConsole(config, env);
+    case "rng":
+      return virtioRng(env);
+    default:
+      throw new RangeError(`virtio: device is ${JSON.stringify(config)}, expected console or rng`);
+  }
+}
