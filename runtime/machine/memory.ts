@@ -10,7 +10,7 @@ export const PAGE_SIZE = 4096;
 const PAGE_SHIFT = 12;
 const WASM_PAGE = 0x1_0000;
 /** Room for the state of CPUs that run machine code. */
-export const STATE_BYTES = 0x48_0000;
+export const STATE_BYTES = 0x4a_0000;
 /** Idle memories kept per size. */
 const POOL_LIMIT = 4;
 

@@ -9,7 +9,7 @@ import { valueType } from "./translate-context.ts";
 import type { TranslationContext, TranslationOptions } from "./translate-context.ts";
 import { translateFunction } from "./translate-function.ts";
 import { SUPPORT_COUNT, supportIndex, supportTypes, writeEntry, writeSupport } from "./translate-support.ts";
-import { ByteWriter, EXTERNAL, I32, OP, SECTION, writeBranchHints, writeHeader, writeSection } from "../wasm/encoder.ts";
+import { ByteWriter, EXTERNAL, FUNCREF, I32, OP, SECTION, writeBranchHints, writeHeader, writeSection } from "../wasm/encoder.ts";
 import type { BranchHint, ValueType } from "../wasm/encoder.ts";
 import { FUNCTION_ENTRY_BYTES, IMPORTS, buildSignatures, callBytes, enterName, layOutState } from "./wasm-state.ts";
 
@@ -18,7 +18,6 @@ export type { TranslationOptions } from "./translate-context.ts";
 export const IMPORT_MODULE = "executor";
 export const LIMIT_EXPORT = "limit";
 
-const FUNCREF = 0x70;
 const FUNC_TYPE = 0x60;
 
 /** The types of the module, each once. */

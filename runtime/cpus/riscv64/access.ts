@@ -9,7 +9,7 @@ import type { Watchpoint } from "../../machine/processor.ts";
 import type { CodeCache } from "./code-cache.ts";
 import { MODE, MPP_SHIFT, MSTATUS, type Hart, type Mode } from "./hart.ts";
 import { checkProtection, type Access, type ProtectionAnswer } from "./protection.ts";
-import { EMPTY_BYTE, TLB, TLB_SET_COUNT, TLB_SETS, tlbOffset } from "./state.ts";
+import { EMPTY_BYTE, REGION_CACHE, TLB, TLB_SET_COUNT, TLB_SETS, tlbOffset } from "./state.ts";
 import { translate, type PhysicalMemory } from "./translation.ts";
 
 /** Exception codes (Volume II, table 3.6). */
@@ -78,6 +78,7 @@ export interface MemoryAccess {
   readonly flush: (hart: Hart) => void;
   readonly flushWrites: () => void;
   readonly flushCode: () => void;
+  readonly forgetRegions: () => void;
   readonly setWatchpoints: (watchpoints: readonly Watchpoint[]) => void;
   readonly takeWatchHit: () => WatchHit | null;
 }
@@ -306,7 +307,11 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
       clearSets(hart.index, 0, TLB_SET_COUNT);
     },
     flushWrites: () => clearEverywhere(TLB.write, TLB.entries),
-    flushCode: () => clearEverywhere(TLB.code, TLB.codeEntries),
+    flushCode() {
+      clearEverywhere(TLB.code, TLB.codeEntries);
+      access.forgetRegions();
+    },
+    forgetRegions: () => clearEverywhere(REGION_CACHE.start, REGION_CACHE.entries),
     setWatchpoints(points) {
       watchpoints = points;
       for (const hart of harts) access.flush(hart);

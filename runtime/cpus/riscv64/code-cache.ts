@@ -3,14 +3,12 @@
 // into a write cache, so every store to it comes by `wrote`, and so does DMA; `compare` finds what a restored snapshot changed and
 // keeps what it did not. A slot remembers the bytes that it was decoded from.
 
-import type { Mnemonic, RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { decode, instructionLength } from "../../../isa/riscv64/decode.ts";
 import { expand, type ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
-import { csrNameOf } from "../../../isa/riscv64/registers.ts";
 import type { GuestMemory } from "../../machine/cpu-contract.ts";
-import { branchesOf, computationsOf, hasOperation, operationNumber, type OperationName } from "./operations.ts";
-import { LOADS } from "./semantics/memory.ts";
-import { accessName, type CsrChange } from "./semantics/privileged.ts";
+import { encodeInstruction, type EncodedInstruction } from "./encode.ts";
+import { operationNumber } from "./operations.ts";
 import { ENTRIES_PER_PAGE, ENTRY, ENTRY_SHIFT, SLOT_BYTES, SLOTS, SLOTS_OFFSET } from "./state.ts";
 
 const PAGE_SHIFT = 12;
@@ -51,11 +49,26 @@ export interface CodeCache {
   readonly compare: () => void;
   /** Offsets within a page that a debugger wants to be asked about. */
   readonly setStops: (offsets: ReadonlySet<number>) => void;
+  /** Regions would run past the places where a debugger wants to be asked. */
+  readonly mayHaveRegions: () => boolean;
+  /** The entry at this RAM offset is decoded anew when it is needed. */
+  readonly forgetEntry: (ramOffset: number) => void;
   readonly clear: () => void;
 }
 
-/** `pageAdded`: no write cache may hold the page from now on; `pageDropped`: no cache of code may hold its slot any more. */
-export function createCodeCache(memory: GuestMemory, pageAdded: () => void, pageDropped: () => void, width: RegisterWidth = 64): CodeCache {
+export interface CodeCacheEvents {
+  /** No write cache may hold the page from now on. */
+  readonly pageAdded: () => void;
+  /** No cache of code may hold its slot any more. */
+  readonly pageDropped: () => void;
+  /** What was translated of this part of RAM is void. */
+  readonly changed: (ramOffset: number, length: number) => void;
+  readonly cleared: () => void;
+  /** A region begins here. */
+  readonly hasRegion: (ramOffset: number) => boolean;
+}
+
+export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, width: RegisterWidth = 64): CodeCache {
   const { bytes, view } = memory;
   const first = memory.stateOffset + SLOTS_OFFSET;
   const slotOfPage = new Int16Array(memory.size >>> PAGE_SHIFT).fill(-1);
@@ -96,13 +109,14 @@ export function createCodeCache(memory: GuestMemory, pageAdded: () => void, page
     const before = pageOfSlot[slot] ?? -1;
     if (before >= 0) {
       slotOfPage[before] = -1;
-      pageDropped();
+      events.pageDropped();
+      events.changed(before * PAGE_BYTES, PAGE_BYTES);
     }
     pageOfSlot[slot] = page;
     slotOfPage[page] = slot;
     takeSource(slot, page);
     emptySlot(slot);
-    pageAdded();
+    events.pageAdded();
     return slot;
   }
 
@@ -111,13 +125,13 @@ export function createCodeCache(memory: GuestMemory, pageAdded: () => void, page
     return (pageOfSlot[slot] ?? 0) * PAGE_BYTES + ((entry - slotAddress(slot)) >>> ENTRY_SHIFT);
   }
 
-  function operationOf(offset: number, instruction: ExpandedInstruction | undefined): Encoded {
+  function operationOf(offset: number, instruction: ExpandedInstruction | undefined): EncodedInstruction {
     // What lies across the end of a page, or is illegal, is executed as a whole where all of it is known.
     if (instruction === undefined || (offset % PAGE_BYTES) + instruction.length > PAGE_BYTES) return { name: "cold" };
-    return encode(instruction, offset % PAGE_BYTES, width);
+    return encodeInstruction(instruction, offset % PAGE_BYTES, width);
   }
 
-  function decoding(entry: number): { readonly encoded: Encoded; readonly length: number } {
+  function decoding(entry: number): { readonly encoded: EncodedInstruction; readonly length: number } {
     const offset = offsetOf(entry);
     const low = view.getUint16(offset, true);
     const isWhole = instructionLength(low) === 2 || (offset % PAGE_BYTES) + 4 <= PAGE_BYTES;
@@ -141,7 +155,8 @@ export function createCodeCache(memory: GuestMemory, pageAdded: () => void, page
       bytes[entry + ENTRY.rs2] = rs2 * REGISTER_BYTES;
       view.setInt32(entry + ENTRY.imm, (imm << 8) | (length << ENTRY_SHIFT), true);
       const isStop = stops.size > 0 && stops.has(offsetOf(entry) % PAGE_BYTES);
-      bytes[entry + ENTRY.operation] = isStop ? BREAKPOINT : operationNumber(name, width);
+      const isRegion = stops.size === 0 && events.hasRegion(offsetOf(entry));
+      bytes[entry + ENTRY.operation] = isStop ? BREAKPOINT : isRegion ? REGION : operationNumber(name, width);
     },
     operationUnder: (entry) => operationNumber(decoding(entry).encoded.name, width),
     wrote(ramOffset, length) {
@@ -156,6 +171,7 @@ export function createCodeCache(memory: GuestMemory, pageAdded: () => void, page
         const from = Math.max((start >>> 1) - 1, 0);
         const to = (end + 1) >>> 1;
         bytes.fill(0, slotAddress(slot) + from * ENTRY.bytes, slotAddress(slot) + to * ENTRY.bytes);
+        events.changed(page * PAGE_BYTES + start, end - start);
       }
     },
     compare() {
@@ -163,6 +179,7 @@ export function createCodeCache(memory: GuestMemory, pageAdded: () => void, page
         if (page < 0 || isUnchanged(slot, page)) return;
         takeSource(slot, page);
         emptySlot(slot);
+        events.changed(page * PAGE_BYTES, PAGE_BYTES);
       });
     },
     setStops(offsets) {
@@ -171,11 +188,17 @@ export function createCodeCache(memory: GuestMemory, pageAdded: () => void, page
         if (page >= 0) emptySlot(slot);
       });
     },
+    mayHaveRegions: () => stops.size === 0,
+    forgetEntry(ramOffset) {
+      const slot = slotOfPage[ramOffset >>> PAGE_SHIFT] ?? -1;
+      if (slot >= 0) bytes[slotAddress(slot) + ((ramOffset % PAGE_BYTES) << ENTRY_SHIFT) + ENTRY.operation] = 0;
+    },
     clear() {
       slotOfPage.fill(-1);
       pageOfSlot.fill(-1);
       nextSlot = 0;
-      pageDropped();
+      events.pageDropped();
+      events.cleared();
     },
   };
 }
@@ -183,63 +206,4 @@ export function createCodeCache(memory: GuestMemory, pageAdded: () => void, page
 // The first operations are those of every width.
 const PAGE_END = operationNumber("page-end");
 const BREAKPOINT = operationNumber("breakpoint");
-
-interface Encoded {
-  readonly name: OperationName;
-  readonly rd?: number;
-  readonly rs1?: number;
-  readonly rs2?: number;
-  readonly imm?: number;
-}
-
-/** Ordering needs nothing where harts take turns, and changed code is seen by itself. */
-const NOTHING: ReadonlySet<Mnemonic> = new Set<Mnemonic>(["fence", "fence.tso", "fence.i", "prefetch.i", "prefetch.r", "prefetch.w"]);
-
-interface CsrForm {
-  readonly change: CsrChange;
-  /** The operand is in `imm`, not in rs1. */
-  readonly isImmediate: boolean;
-}
-
-const CSR_FORMS: ReadonlyMap<Mnemonic, CsrForm> = new Map<Mnemonic, CsrForm>([
-  ["csrrw", { change: "write", isImmediate: false }],
-  ["csrrs", { change: "set", isImmediate: false }],
-  ["csrrc", { change: "clear", isImmediate: false }],
-  ["csrrwi", { change: "write", isImmediate: true }],
-  ["csrrsi", { change: "set", isImmediate: true }],
-  ["csrrci", { change: "clear", isImmediate: true }],
-]);
-
-function encodeAccess({ rd, rs1, imm, csr }: ExpandedInstruction, { change, isImmediate }: CsrForm, width: RegisterWidth): Encoded {
-  const csrName = csrNameOf(csr, width);
-  if (csrName === undefined) return { name: "cold" };
-  // A set or clear of nothing is no write (Volume I, 9.1).
-  const isRead = change !== "write" && (isImmediate ? imm : rs1) === 0;
-  const name = accessName(csrName, isRead ? "read" : change);
-  // A read into x0 may be illegal all the same.
-  if (!hasOperation(name, width) || (isRead && rd === 0)) return { name: "cold" };
-  return isImmediate ? { name, rd, imm } : { name, rd, rs1 };
-}
-
-/** How the interpreter gets an instruction at this offset of its page. */
-function encode(instruction: ExpandedInstruction, pageOffset: number, width: RegisterWidth): Encoded {
-  const { mnemonic, rd, rs1, rs2, imm } = instruction;
-  if (NOTHING.has(mnemonic)) return { name: "nothing" };
-  const target = pageOffset + imm;
-  const isNear = target >= 0 && target < PAGE_BYTES;
-  const distance = isNear ? imm << ENTRY_SHIFT : imm;
-  if (mnemonic === "jal") {
-    if (rd === 0) return { name: isNear ? "j" : "j.far", imm: distance };
-    return { name: isNear ? "jal" : "jal.far", rd, imm: distance };
-  }
-  if (mnemonic === "jalr") return { name: rd === 0 ? "jr" : "jalr", rd, rs1, imm };
-  if (branchesOf(width).has(mnemonic)) return { name: isNear ? mnemonic : `${mnemonic}.far`, rs1, rs2, imm: distance };
-  const access = CSR_FORMS.get(mnemonic);
-  if (access !== undefined) return encodeAccess(instruction, access, width);
-  if (!hasOperation(mnemonic, width)) return { name: "cold" };
-  // What is written to x0 goes nowhere.
-  if (computationsOf(width).has(mnemonic) && rd === 0) return { name: "nothing" };
-  const load = LOADS.get(mnemonic);
-  if (load !== undefined && load.isFloat !== true && rd === 0) return { name: "cold" };
-  return { name: mnemonic, rd, rs1, rs2, imm };
-}
+const REGION = operationNumber("region");

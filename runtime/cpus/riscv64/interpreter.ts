@@ -6,26 +6,32 @@
 // pc; `decode` fills an entry. Each door leaves pc and budget in their cells and reads them again afterwards: they may have changed.
 
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
-import { ByteWriter, EXTERNAL, I32, I64, OP, SECTION, VOID, writeHeader, writeLocals, writeSection, type ValueType } from "../wasm/encoder.ts";
+import { ByteWriter, EXTERNAL, FUNCREF, I32, I64, OP, SECTION, VOID, writeHeader, writeLocals, writeSection, type ValueType } from "../wasm/encoder.ts";
 import { MSTATUS } from "./hart.ts";
 import { emitExpression, type Emitter } from "./emit-expression.ts";
 import { operationsOf, type Operation } from "./operations.ts";
+import { emitRegionSlot, NESTED_CALLS } from "./regions/emit-region.ts";
 import type { Expression, Leaf } from "./semantics/expressions.ts";
 import type { Guarded } from "./semantics/guarded.ts";
-import { CELL, csrCell, ENTRY, ENTRY_SHIFT, isStateName, NO_RESERVATION, stateCell, TLB } from "./state.ts";
+import { CELL, csrCell, ENTRY, ENTRY_SHIFT, isStateName, NO_RESERVATION, REGION_CACHE, stateCell, TLB } from "./state.ts";
 
-/** What the generated code has baked in. */
-export interface InterpreterOptions {
+/** Where things are in the machine's memory, which generated code has baked in. */
+export interface MemoryLayout {
   readonly stateOffset: number;
   readonly dirtyOffset: number;
   readonly width: RegisterWidth;
 }
 
+export interface InterpreterOptions extends MemoryLayout {
+  /** What a jump adds to its count of eight bits; when that comes to 0 again, `hot` is told where it leads. */
+  readonly heat: number;
+}
+
 export const INTERPRETER_IMPORTS = "riscv64";
 
 /** All return 0 if the interpreter has to return; `breakpoint` returns the operation that is meant, or -1. */
-export type Door = "cold" | "page" | "decode" | "breakpoint";
-const DOORS: readonly Door[] = ["cold", "page", "decode", "breakpoint"];
+export type Door = "cold" | "page" | "decode" | "breakpoint" | "region" | "hot";
+const DOORS: readonly Door[] = ["cold", "page", "decode", "breakpoint", "region", "hot"];
 
 // Locals of the function.
 const CUR = 0;
@@ -39,7 +45,16 @@ const OPERATION = 7;
 const PAGE = 8;
 const ADDRESS = 9;
 const PC = 10;
-const FIXED_LOCALS: readonly ValueType[] = [I32, I32, I32, I32, I32, I32, I32, I32, I64, I64, I64];
+/** How many times the target of the jump at hand was reached since `hot` was told of it last; mostly 0. */
+const ARRIVALS = 11;
+const FIXED_LOCALS: readonly ValueType[] = [I32, I32, I32, I32, I32, I32, I32, I32, I64, I64, I64, I32];
+
+// Types of the module.
+const TYPE_DOOR = 0;
+const TYPE_PAGE = 1;
+const TYPE_RUN = 2;
+const TYPE_HOT = 3;
+const TYPE_REGION = 4;
 
 const LOAD_OPCODES = {
   1: { signed: OP.i64_load8_s, unsigned: OP.i64_load8_u },
@@ -287,6 +302,8 @@ function emitOperation(body: Body, operation: Operation, labels: Labels): void {
       refund(w);
       w.op(OP.br, labels.out);
       return;
+    case "region":
+      return emitRegion(body, labels);
     case "nothing":
       break;
     case "compute":
@@ -360,10 +377,15 @@ function emitOperation(body: Body, operation: Operation, labels: Labels): void {
         w.byte(OP.if);
         w.byte(VOID);
         stepNear(w);
+        w.withLocals(NEXT, CUR, OP.i32_le_u);
+        open(w, OP.if);
+        emitHeat(body, ENTRY.rd);
+        w.byte(OP.end);
         w.byte(OP.end);
       } else {
         w.byte(OP.i32_eqz);
         w.op(OP.br_if, labels.next);
+        countArrival(body, ENTRY.rd);
         emitTarget(body);
         goTo(w, labels);
         return;
@@ -372,11 +394,13 @@ function emitOperation(body: Body, operation: Operation, labels: Labels): void {
     case "jump":
       if (operation.hasLink) emitLink(body);
       if (!operation.isNear) {
+        countArrival(body, ENTRY.rs1);
         emitTarget(body);
         goTo(w, labels);
         return;
       }
       stepNear(w);
+      emitHeat(body, ENTRY.rs1);
       break;
     case "jump-register":
       body.leaf("rs1", I64);
@@ -387,12 +411,14 @@ function emitOperation(body: Body, operation: Operation, labels: Labels): void {
       wrapAddress(w, options);
       w.localSet(PC);
       if (operation.hasLink) emitLink(body);
+      countArrival(body, ENTRY.rs2);
       w.localGet(PC);
       w.i64Const(-(PAGE_MASK + 1));
       w.byte(OP.i64_and);
       w.withLocal(PAGE, OP.i64_ne);
       w.op(OP.br_if, labels.jump);
       emitEntryOf(w, NEXT);
+      tellArrivals(body);
       break;
     case "guarded":
       emitGuarded(body, operation.meaning, labels);
@@ -441,6 +467,118 @@ function emitGuarded(body: Body, { guard, result, writes = [], transfer }: Guard
   }
   for (const { cell, isWord, local } of held) writeCell(w, options, isWord ? OP.i32_store : OP.i64_store, cell, () => w.localGet(local));
   w.op(OP.br, transfer === undefined ? labels.next : labels.jump);
+}
+
+/** Counts in the entry at hand, in a field that its instruction does not use; ARRIVALS becomes 256 now and then. */
+function countArrival({ w, options }: Body, field: number): void {
+  w.localGet(CUR);
+  w.localGet(CUR);
+  w.memory(OP.i32_load8_u, RAM, field);
+  w.withConst(options.heat, OP.i32_add);
+  w.localTee(SLOT);
+  w.memory(OP.i32_store8, RAM, field);
+  w.localGet(SLOT);
+  w.withConst(COUNT_END, OP.i32_and);
+  w.localSet(ARRIVALS);
+}
+
+/** The count has eight bits, so the ninth of what is stored tells that it went round. */
+const COUNT_END = 0x100;
+
+/** Tells of NEXT, to which control goes, if it is time. */
+function tellArrivals({ w, options }: Body): void {
+  w.localGet(ARRIVALS);
+  open(w, OP.if);
+  writeCell(w, options, OP.i64_store, CELL.pc, () => emitPc(w, NEXT));
+  w.localGet(NEXT);
+  w.localGet(ARRIVALS);
+  w.call(DOORS.indexOf("hot"));
+  w.byte(OP.drop);
+  w.i32Const(0);
+  w.localSet(ARRIVALS);
+  w.byte(OP.end);
+}
+
+function emitHeat(body: Body, field: number): void {
+  countArrival(body, field);
+  tellArrivals(body);
+}
+
+/** The region's cache answers for PC: SLOT is its place there, and what is left on the stack is 0 if it does. */
+function emitRegionMiss(w: ByteWriter): void {
+  emitRegionSlot(w, PC, TLB_BASE);
+  w.localTee(SLOT);
+  w.memory(OP.i64_load, RAM, REGION_CACHE.start + REGION_CACHE.tag);
+  w.withLocal(PC, OP.i64_ne);
+}
+
+/**
+ * Regions run, one after the other, as long as each leads to another. The instruction at hand is executed here if the first of them cannot
+ * begin, or the last came back to it: something of it wants the interpreter, which must not go round in a circle.
+ */
+function emitRegion(body: Body, labels: Labels): void {
+  const { w, options } = body;
+  refund(w);
+  emitPc(w, CUR);
+  w.localSet(PC);
+  open(w, OP.block); // under
+  emitRegionMiss(w);
+  w.op(OP.br_if, 0);
+  open(w, OP.loop); // again
+  w.localGet(BUDGET);
+  w.i32Const(NESTED_CALLS);
+  w.localGet(SLOT);
+  w.memory(OP.i32_load, RAM, REGION_CACHE.start + REGION_CACHE.index);
+  w.op(OP.call_indirect, TYPE_REGION);
+  w.byte(0);
+  w.localSet(BUDGET);
+  w.localSet(PC);
+  readCell(w, options, OP.i32_load, CELL.tlb);
+  w.localSet(TLB_BASE);
+  w.localGet(PC);
+  w.byte(OP.i32_wrap_i64);
+  w.withConst(1, OP.i32_and);
+  open(w, OP.if);
+  w.localGet(PC);
+  w.i64Const(-2);
+  w.byte(OP.i64_and);
+  w.localTee(PC);
+  emitPc(w, CUR);
+  w.byte(OP.i64_eq);
+  // if, again, under.
+  w.op(OP.br_if, 2);
+  w.op(OP.br, labels.jump + 3);
+  w.byte(OP.end);
+  emitRegionMiss(w);
+  w.byte(OP.i32_eqz);
+  w.op(OP.br_if, 0);
+  w.i32Const(1);
+  w.localSet(ARRIVALS);
+  w.op(OP.br, labels.jump + 2);
+  w.byte(OP.end); // again
+  w.byte(OP.unreachable);
+  w.byte(OP.end); // under
+  w.localGet(BUDGET);
+  w.byte(OP.i32_eqz);
+  open(w, OP.if);
+  writeCell(w, options, OP.i64_store, CELL.pc, () => w.localGet(PC));
+  w.op(OP.br, labels.out + 1);
+  w.byte(OP.end);
+  writeCell(w, options, OP.i64_store, CELL.pc, () => w.localGet(PC));
+  w.localGet(BUDGET);
+  w.withConst(1, OP.i32_sub);
+  w.localSet(BUDGET);
+  emitRegionMiss(w);
+  w.byte(OP.if);
+  w.byte(I32);
+  w.localGet(CUR);
+  w.call(DOORS.indexOf("region"));
+  w.byte(OP.else);
+  w.localGet(SLOT);
+  w.memory(OP.i32_load, RAM, REGION_CACHE.start + REGION_CACHE.under);
+  w.byte(OP.end);
+  w.localSet(OPERATION);
+  w.op(OP.br, labels.dispatch);
 }
 
 /** rd is 0 if the reservation is of this address and memory still holds what was read; the reservation is gone in any case. */
@@ -539,6 +677,7 @@ function emitRun(body: Body): void {
   w.memory(OP.i32_load, RAM, TLB.code + TLB.addend);
   w.localSet(PAGE_BASE);
   emitEntryOf(w, NEXT);
+  tellArrivals(body);
 
   open(w, OP.block); // jump
   open(w, OP.block); // cold
@@ -598,7 +737,40 @@ function emitRun(body: Body): void {
   w.byte(OP.end);
 }
 
-/** The interpreter as a module: exports `run`, which executes until the budget is spent or a door says stop. */
+/** The function of an address that has no region: what was called goes on in the dispatcher, where the caller has written it. */
+function writeAbsent(options: InterpreterOptions): ByteWriter {
+  const w = new ByteWriter(0x40);
+  writeLocals(w, []);
+  readCell(w, options, OP.i64_load, CELL.pc);
+  w.localGet(0);
+  w.byte(OP.end);
+  return w;
+}
+
+function writeTypes(section: ByteWriter, types: readonly (readonly [params: readonly ValueType[], results: readonly ValueType[]])[]): void {
+  section.u32(types.length);
+  for (const [params, results] of types) {
+    section.byte(0x60);
+    for (const list of [params, results]) {
+      section.u32(list.length);
+      for (const type of list) section.byte(type);
+    }
+  }
+}
+
+const DOOR_TYPES: Readonly<Record<Door, number>> = {
+  cold: TYPE_DOOR,
+  page: TYPE_PAGE,
+  decode: TYPE_DOOR,
+  breakpoint: TYPE_DOOR,
+  region: TYPE_DOOR,
+  hot: TYPE_HOT,
+};
+
+/**
+ * The interpreter as a module: exports `run`, which executes until the budget is spent or a door says stop, and `absent`, for all places
+ * of the table of regions that have none.
+ */
 export function writeInterpreter(options: InterpreterOptions): Uint8Array<ArrayBuffer> {
   const code = new ByteWriter(0x8000);
   const body = createBody(code, options);
@@ -607,50 +779,60 @@ export function writeInterpreter(options: InterpreterOptions): Uint8Array<ArrayB
   const w = new ByteWriter(code.length + 0x400);
   writeHeader(w);
   writeSection(w, SECTION.type, (section) => {
-    section.u32(3);
-    const types: readonly (readonly [readonly ValueType[], readonly ValueType[]])[] = [
+    writeTypes(section, [
       [[I32], [I32]],
       [[], [I32]],
       [[], []],
-    ];
-    for (const [params, results] of types) {
-      section.byte(0x60);
-      section.u32(params.length);
-      for (const type of params) section.byte(type);
-      section.u32(results.length);
-      for (const type of results) section.byte(type);
-    }
+      [[I32, I32], [I32]],
+      [
+        [I32, I32],
+        [I64, I32],
+      ],
+    ]);
   });
   writeSection(w, SECTION.import, (section) => {
-    section.u32(DOORS.length + 1);
+    section.u32(DOORS.length + 2);
     for (const door of DOORS) {
       section.name(INTERPRETER_IMPORTS);
       section.name(door);
       section.byte(EXTERNAL.function);
-      section.u32(door === "page" ? 1 : 0);
+      section.u32(DOOR_TYPES[door]);
     }
     section.name(INTERPRETER_IMPORTS);
     section.name("memory");
     section.byte(EXTERNAL.memory);
     section.byte(0);
     section.u32(1);
+    section.name(INTERPRETER_IMPORTS);
+    section.name("regions");
+    section.byte(EXTERNAL.table);
+    section.byte(FUNCREF);
+    section.byte(0);
+    section.u32(1);
   });
   writeSection(w, SECTION.function, (section) => {
-    section.u32(1);
     section.u32(2);
+    section.u32(TYPE_RUN);
+    section.u32(TYPE_REGION);
   });
   writeSection(w, SECTION.export, (section) => {
-    section.u32(1);
+    section.u32(2);
     section.name("run");
     section.byte(EXTERNAL.function);
     section.u32(DOORS.length);
+    section.name("absent");
+    section.byte(EXTERNAL.function);
+    section.u32(DOORS.length + 1);
   });
   writeSection(w, SECTION.code, (section) => {
-    section.u32(1);
+    section.u32(2);
     const start = section.openSize();
     writeLocals(section, body.locals());
     section.append(code.view());
     section.closeSize(start);
+    const absent = section.openSize();
+    section.append(writeAbsent(options).view());
+    section.closeSize(absent);
   });
   return w.view();
 }

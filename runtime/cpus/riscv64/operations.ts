@@ -31,6 +31,8 @@ export type Operation =
   | { readonly kind: "cold" }
   /** A debugger may want to stop here; what is meant stands elsewhere. */
   | { readonly kind: "breakpoint" }
+  /** A region begins here; what is meant stands elsewhere. */
+  | { readonly kind: "region" }
   | { readonly kind: "nothing" }
   | { readonly kind: "compute"; readonly value: Expression }
   | { readonly kind: "load"; readonly meaning: LoadMeaning }
@@ -43,7 +45,7 @@ export type Operation =
   | { readonly kind: "jump-register"; readonly hasLink: boolean }
   | { readonly kind: "guarded"; readonly meaning: Guarded };
 
-const FIXED = ["undecoded", "page-end", "cold", "breakpoint", "nothing"] as const;
+const FIXED = ["undecoded", "page-end", "cold", "breakpoint", "region", "nothing"] as const;
 type FixedName = (typeof FIXED)[number];
 
 export type OperationName = Mnemonic | FixedName | `${Mnemonic}.far` | "j" | "j.far" | "jr" | ReturnType<typeof accessName>;

@@ -17,6 +17,7 @@ import { execute, type ExecuteEnvironment } from "./execute.ts";
 import { createHart, loadHart, MENVCFG, MODE, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
 import { INTERPRETER_IMPORTS, writeInterpreter, type Door, type InterpreterOptions } from "./interpreter.ts";
 import { createNamedRegisters } from "./named-registers.ts";
+import { createTranslator, EAGERNESS, REGIONS_BEGIN, type ColdSite, type EagernessName, type Translator } from "./regions/translator.ts";
 import { createRegisterFile } from "./registers.ts";
 import { MAX_HARTS } from "./state.ts";
 import { dueInterrupt, enterTrap, hasWakeup } from "./traps.ts";
@@ -38,7 +39,7 @@ const PAGE_BYTES = 0x1000n;
 const modules = new Map<string, WebAssembly.Module>();
 
 function interpreterModule(options: InterpreterOptions): WebAssembly.Module {
-  const key = `${options.stateOffset},${options.dirtyOffset},${options.width}`;
+  const key = `${options.stateOffset},${options.dirtyOffset},${options.width},${options.heat}`;
   let module = modules.get(key);
   if (module === undefined) {
     module = new WebAssembly.Module(writeInterpreter(options));
@@ -52,7 +53,18 @@ function asRun(value: unknown): () => void {
   return value as () => void;
 }
 
-const createRiscv = (width: RegisterWidth, machine: MachineCore, hooks: ProcessorHooks): Processor => {
+/** What else there is to choose; nothing of it shows in what a guest does. */
+export interface Riscv64Options {
+  readonly eagerness?: EagernessName;
+}
+
+export const createRiscv64: CreateProcessor = (machine, hooks) => createRiscv64With(machine, hooks);
+export const createRiscv64With = (machine: MachineCore, hooks: ProcessorHooks = {}, { eagerness = "normal" }: Riscv64Options = {}): Processor =>
+  createRiscv(64, machine, hooks, eagerness);
+/** Interpreted only: regions are written for registers of 64 bits. */
+export const createRiscv32: CreateProcessor = (machine, hooks = {}) => createRiscv(32, machine, hooks, "never");
+
+function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: ProcessorHooks, eagerness: EagernessName): Processor {
   const { memory, cpuCount } = machine;
   if (cpuCount > MAX_HARTS) throw new RangeError(`${cpuCount} harts: at most ${MAX_HARTS}`);
   const registers = createRegisterFile(memory, cpuCount, width, hooks.environmentCall === undefined ? 0 : 1 << MODE.supervisor);
@@ -145,17 +157,37 @@ const createRiscv = (width: RegisterWidth, machine: MachineCore, hooks: Processo
   };
 
   function device<T>(run: () => T): T {
+    touchedDevice = true;
     const result = run();
     // A write to mtime moves the harts' own timers.
     if (nextTimer !== Infinity) updateTimers();
     return result;
   }
 
+  /** The instruction at hand has accessed a device. */
+  let touchedDevice = false;
+  /** Counts whatever could make a region wrong that is under way: translations, code, the mode. */
+  let epoch = 0;
+
   const access = createMemoryAccess(machine, harts, () => code, device);
-  const code: CodeCache = createCodeCache(memory, access.flushWrites, access.flushCode, width);
+  const code: CodeCache = createCodeCache(
+    memory,
+    {
+      pageAdded() {
+        epoch += 1;
+        access.flushWrites();
+      },
+      pageDropped: access.flushCode,
+      changed: (offset, length) => translator.changed(offset, length),
+      cleared: () => translator.clear(),
+      hasRegion: (offset) => translator.hasRegion(offset),
+    },
+    width,
+  );
   const named = createNamedRegisters(registers, csrs, modeChanged);
 
   function modeChanged(hart: Hart): void {
+    epoch += 1;
     const set = access.cachesFor(hart);
     if (hart.index === registers.active()) registers.setTlb(set);
   }
@@ -208,10 +240,19 @@ const createRiscv = (width: RegisterWidth, machine: MachineCore, hooks: Processo
 
   /** Executes the instruction at the hart's pc; `low` are its first 16 bits. */
   function executeOne(hart: Hart, low: number, high: () => number): void {
-    const pc = registers.pc(hart.index);
-    try {
+    trapping(hart, () => {
       const bits = instructionLength(low) === 2 ? low : (low | (high() << 16)) >>> 0;
-      registers.setPc(hart.index, execute(environment, hart, decodeInstruction(bits, width), pc, bits));
+      executeDecoded(hart, decodeInstruction(bits, width), bits);
+    });
+  }
+
+  function executeDecoded(hart: Hart, instruction: ReturnType<typeof decodeInstruction>, bits: number): void {
+    registers.setPc(hart.index, execute(environment, hart, instruction, registers.pc(hart.index), bits));
+  }
+
+  function trapping(hart: Hart, run: () => void): void {
+    try {
+      run();
     } catch (thrown) {
       const { cause, value } = asTrap(thrown);
       takeTrap(hart, cause, false, value);
@@ -270,15 +311,17 @@ const createRiscv = (width: RegisterWidth, machine: MachineCore, hooks: Processo
     if (cause !== null) takeTrap(hart, cause, true, 0n);
   }
 
-  const doors: { readonly [door in Door]: (entry: number) => number } = {
+  const doors: { readonly [door in Door]: (entry: number, arrivals?: number) => number } = {
     cold(entry) {
       sync(1);
       const hart = activeHart();
       const offset = code.offsetOf(entry);
+      touchedDevice = false;
       executeOne(hart, memory.view.getUint16(offset, true), () => {
         const isInPage = (registers.pc(hart.index) & (PAGE_BYTES - 1n)) + 4n <= PAGE_BYTES;
         return isInPage ? memory.view.getUint16(offset + 2, true) : secondHalf(hart);
       });
+      if (touchedDevice) translator.noteDevice(offset);
       return settle() ? 1 : 0;
     },
     page() {
@@ -301,11 +344,53 @@ const createRiscv = (width: RegisterWidth, machine: MachineCore, hooks: Processo
       stop ??= { kind: "breakpoint", cpu: hart.index, pc };
       return -1;
     },
+    region(entry) {
+      const under = code.operationUnder(entry);
+      translator.remember(entry, under);
+      return under;
+    },
+    hot(entry, arrivals = 0) {
+      translator.hot(entry, arrivals);
+      return 0;
+    },
   };
+
+  /** An instruction within a region, which has its budget taken already; 1: the region may go on as if nothing had been. */
+  function executeCold({ instruction, bits }: ColdSite): number {
+    sync(1);
+    const hart = activeHart();
+    const before = epoch;
+    trapping(hart, () => executeDecoded(hart, instruction, bits));
+    if (settle()) return epoch === before ? 1 : 0;
+    granted = 0;
+    registers.setBudget(0);
+    return 0;
+  }
 
   let breakpoints: ReadonlySet<bigint> = new Set();
   const options = { stateOffset: memory.stateOffset, dirtyOffset: memory.dirtyOffset, width };
-  const { exports } = new WebAssembly.Instance(interpreterModule(options), { [INTERPRETER_IMPORTS]: { ...doors, memory: memory.memory } });
+  const regions = new WebAssembly.Table({ element: "anyfunc", initial: REGIONS_BEGIN });
+  const { exports } = new WebAssembly.Instance(interpreterModule({ ...options, heat: EAGERNESS[eagerness].heat }), {
+    [INTERPRETER_IMPORTS]: { ...doors, memory: memory.memory, regions },
+  });
+  const translator: Translator = createTranslator(
+    {
+      memory,
+      code,
+      table: regions,
+      absent: exports["absent"],
+      executeCold,
+      pc: () => registers.pc(registers.active()),
+      tlb: registers.tlb,
+      isBare: () => activeHart().mode === MODE.machine && !activeHart().hasLocks,
+      forgetRegions() {
+        epoch += 1;
+        access.forgetRegions();
+      },
+    },
+    options,
+    EAGERNESS[eagerness],
+  );
   const interpret = asRun(exports["run"]);
   memory.onHostWrite = (offset, length) => code.wrote(offset, length);
 
@@ -511,7 +596,4 @@ const createRiscv = (width: RegisterWidth, machine: MachineCore, hooks: Processo
       updateTimers();
     },
   };
-};
-
-export const createRiscv64: CreateProcessor = (machine, hooks = {}) => createRiscv(64, machine, hooks);
-export const createRiscv32: CreateProcessor = (machine, hooks = {}) => createRiscv(32, machine, hooks);
+}

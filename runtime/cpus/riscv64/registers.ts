@@ -24,6 +24,8 @@ export interface RegisterFile {
   readonly setQuiet: (value: boolean) => void;
   /** The set of translation caches (`TLB_SETS`) in which the active hart looks. */
   readonly setTlb: (set: number) => void;
+  /** Address of that set. */
+  readonly tlb: () => number;
   readonly reservation: () => { readonly address: bigint; readonly value: bigint };
   readonly reserve: (address: bigint, value: bigint) => void;
   readonly dropReservation: (hart: number) => void;
@@ -146,6 +148,7 @@ export function createRegisterFile(memory: GuestMemory, hartCount: number, width
       words[CELL.caches >>> 2] = caches;
       words[CELL.tlb >>> 2] = caches + set * TLB.bytes;
     },
+    tlb: () => words[CELL.tlb >>> 2] ?? 0,
     reservation: () => ({ address: wide[CELL.reservation >>> 3] ?? NO_RESERVATION, value: wide[CELL.reserved >>> 3] ?? 0n }),
     reserve(address, value) {
       wide[CELL.reservation >>> 3] = address;

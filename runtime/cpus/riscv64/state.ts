@@ -100,8 +100,14 @@ export const TLB = {
   /** Virtual page to decoded page: {tag i64, address i32, unused}. */
   code: 0x2000,
   codeEntries: 64,
-  bytes: 0x2400,
+  bytes: 0x4400,
 } as const;
+
+/**
+ * Within a set of translation caches, so that whatever empties those empties it: virtual pc to the region that begins there: {tag i64,
+ * index in the table of functions i32, the operation that stands under it i32}.
+ */
+export const REGION_CACHE = { start: 0x2400, entries: 512, entryBytes: 16, tag: 0, index: 8, under: 12 } as const;
 
 /** Every byte of an empty entry: no page has all ones as its tag, since the tag of an access has zeros below its page. */
 export const EMPTY_BYTE = 0xff;
@@ -121,6 +127,6 @@ export const ENTRY = { operation: 0, rd: 1, rs1: 2, rs2: 3, step: 4, imm: 4, byt
 export const ENTRIES_PER_PAGE = 2048;
 export const SLOT_BYTES = (ENTRIES_PER_PAGE + 4) * ENTRY.bytes;
 export const SLOTS = 256;
-export const SLOTS_OFFSET = 0x5_0000;
+export const SLOTS_OFFSET = 0x9_0000;
 /** Entry bytes per code byte, as a shift. */
 export const ENTRY_SHIFT = 2;

@@ -7,6 +7,8 @@
 export const I32 = 0x7f;
 export const I64 = 0x7e;
 export const VOID = 0x40;
+/** Elements of tables. */
+export const FUNCREF = 0x70;
 export type ValueType = typeof I32 | typeof I64;
 
 export const OP = {

@@ -1,0 +1,413 @@
+// Third step of translation, one instruction: registers are locals, addresses are checked against the page that the same base register
+// led to last, and what does not fit there, leaves the region before it has done anything. The meaning of instructions comes from the
+// descriptions that the interpreter is made of.
+
+import { I32, I64, OP, VOID, type ByteWriter, type ValueType } from "../../wasm/encoder.ts";
+import { emitExpression, type Emitter } from "../emit-expression.ts";
+import { MSTATUS } from "../hart.ts";
+import type { MemoryLayout } from "../interpreter.ts";
+import type { Expression, Leaf } from "../semantics/expressions.ts";
+import type { Guarded } from "../semantics/guarded.ts";
+import { CELL, csrCell, isStateName, NO_RESERVATION, stateCell, TLB, type StateName } from "../state.ts";
+import type { RegisterSet } from "./flow.ts";
+import type { RegionInstruction } from "./graph.ts";
+
+export const RAM = 0;
+const PAGE_MASK = 0xfff;
+const BOX = -0x1_0000_0000n;
+/** mstatus.FS is Dirty. */
+const FLOAT_STATE_DIRTY = Number(MSTATUS.FS);
+
+const LOAD_OPCODES = {
+  1: { signed: OP.i64_load8_s, unsigned: OP.i64_load8_u },
+  2: { signed: OP.i64_load16_s, unsigned: OP.i64_load16_u },
+  4: { signed: OP.i64_load32_s, unsigned: OP.i64_load32_u },
+  8: { signed: OP.i64_load, unsigned: OP.i64_load },
+} as const;
+const STORE_OPCODES = { 1: OP.i64_store8, 2: OP.i64_store16, 4: OP.i64_store32, 8: OP.i64_store } as const;
+
+/** The parameters of a region's function come first: the budget, and how many calls may still be nested. */
+export const BUDGET = 0;
+export const DEPTH = 1;
+const PARAMETERS = 2;
+
+/** Where the function keeps things. Locals are taken as they are asked for. */
+export interface Places {
+  readonly types: () => readonly ValueType[];
+  readonly take: (type: ValueType) => number;
+  readonly register: (register: number) => number;
+  /** The page that accesses by this base register have reached last: its tag, and what leads from its addresses to RAM. */
+  readonly page: (base: number, access: "read" | "write") => { readonly tag: number; readonly addend: number };
+  readonly forEachTag: (visit: (local: number) => void) => void;
+  readonly tlb: number;
+  readonly at: number;
+  readonly slot: number;
+  readonly address: number;
+  readonly wanted: number;
+  readonly pc: number;
+}
+
+export function createPlaces(): Places {
+  const types: ValueType[] = [];
+  const take = (type: ValueType): number => {
+    types.push(type);
+    return PARAMETERS + types.length - 1;
+  };
+  const registers = new Map<number, number>();
+  const pages = new Map<string, { readonly tag: number; readonly addend: number }>();
+  return {
+    types: () => types,
+    take,
+    register(register) {
+      const known = registers.get(register) ?? take(I64);
+      registers.set(register, known);
+      return known;
+    },
+    page(base, access) {
+      const key = `${base}${access}`;
+      const known = pages.get(key) ?? { tag: take(I64), addend: take(I32) };
+      pages.set(key, known);
+      return known;
+    },
+    forEachTag(visit) {
+      for (const { tag } of pages.values()) visit(tag);
+    },
+    tlb: take(I32),
+    at: take(I32),
+    slot: take(I32),
+    address: take(I64),
+    wanted: take(I64),
+    pc: take(I64),
+  };
+}
+
+export interface InstructionEmitter extends Emitter {
+  readonly options: MemoryLayout;
+  readonly places: Places;
+  /** Guest address of the region's entry. */
+  readonly pc: bigint;
+  /** Leaves the region in front of the instruction if the condition, which the function writes, holds. `depth`: levels opened since. */
+  readonly exitIf: (condition: () => void, depth: number) => void;
+}
+
+export interface Lender {
+  readonly borrow: (type: ValueType) => number;
+  readonly giveBack: () => void;
+}
+
+export function createLender(places: Places): Lender {
+  const lent: { readonly type: ValueType; readonly local: number; isUsed: boolean }[] = [];
+  return {
+    borrow(type) {
+      let free = lent.find((entry) => entry.type === type && !entry.isUsed);
+      if (free === undefined) {
+        free = { type, local: places.take(type), isUsed: false };
+        lent.push(free);
+      }
+      free.isUsed = true;
+      return free.local;
+    },
+    giveBack() {
+      for (const entry of lent) entry.isUsed = false;
+    },
+  };
+}
+
+export function emitLeaf(w: ByteWriter, options: MemoryLayout, places: Places, { rs1, rs2, imm, at }: RegionInstruction, entry: bigint, leaf: Leaf): void {
+  if (isStateName(leaf)) {
+    const { cell, isWord } = stateCell(leaf);
+    w.i32Const(0);
+    w.memory(isWord ? OP.i32_load : OP.i64_load, RAM, options.stateOffset + cell);
+    return;
+  }
+  switch (leaf) {
+    case "rs1":
+      return emitRegister(w, places, rs1);
+    case "rs2":
+      return emitRegister(w, places, rs2);
+    case "imm":
+      return w.i64Const(imm);
+    case "pc":
+      return w.i64Const(entry + BigInt(at));
+    case "old":
+      throw new Error("only atomics have an old value");
+  }
+}
+
+function emitRegister(w: ByteWriter, places: Places, register: number): void {
+  if (register === 0) w.i64Const(0);
+  else w.localGet(places.register(register));
+}
+
+export const registerCell = (options: MemoryLayout, register: number): number => options.stateOffset + CELL.x + 8 * register;
+
+export function emitSave(w: ByteWriter, options: MemoryLayout, places: Places, set: RegisterSet): void {
+  forEachRegister(set, (register) => {
+    w.i32Const(0);
+    w.localGet(places.register(register));
+    w.memory(OP.i64_store, RAM, registerCell(options, register));
+  });
+}
+
+export function emitLoad(w: ByteWriter, options: MemoryLayout, places: Places, set: RegisterSet): void {
+  forEachRegister(set, (register) => {
+    w.i32Const(0);
+    w.memory(OP.i64_load, RAM, registerCell(options, register));
+    w.localSet(places.register(register));
+  });
+}
+
+function forEachRegister(set: RegisterSet, visit: (register: number) => void): void {
+  for (let register = 1; register < 32; register++) if ((set & (1 << register)) !== 0) visit(register);
+}
+
+/** The place in the cache of translations for the address in `local`, as the interpreter computes it. */
+function emitTlbSlot(w: ByteWriter, places: Places): void {
+  w.localGet(places.address);
+  w.byte(OP.i32_wrap_i64);
+  w.localTee(places.at);
+  w.withConst(8, OP.i32_shr_u);
+  w.localGet(places.at);
+  w.withConst(16, OP.i32_shr_u);
+  w.byte(OP.i32_xor);
+  w.withConst((TLB.entries - 1) * TLB.entryBytes, OP.i32_and);
+  w.withLocal(places.tlb, OP.i32_add);
+  w.localSet(places.slot);
+}
+
+/** Leaves the offset in RAM of rs1 (+ imm) on the stack. */
+function emitAddress(e: InstructionEmitter, base: number, imm: number, width: number, access: "read" | "write"): void {
+  const { w, places } = e;
+  const page = places.page(base, access);
+  const table = access === "read" ? TLB.read : TLB.write;
+  emitRegister(w, places, base);
+  if (imm !== 0) {
+    w.i64Const(imm);
+    w.byte(OP.i64_add);
+  }
+  w.localTee(places.address);
+  w.i64Const(-(PAGE_MASK + 1) | (width - 1));
+  w.byte(OP.i64_and);
+  w.localTee(places.wanted);
+  w.withLocal(page.tag, OP.i64_ne);
+  w.byte(OP.if);
+  w.byte(VOID);
+  emitTlbSlot(w, places);
+  e.exitIf(() => {
+    w.localGet(places.slot);
+    w.memory(OP.i64_load, RAM, table + TLB.tag);
+    w.withLocal(places.wanted, OP.i64_ne);
+  }, 1);
+  w.localGet(places.slot);
+  w.memory(OP.i32_load, RAM, table + TLB.addend);
+  w.localSet(page.addend);
+  w.localGet(places.wanted);
+  w.localSet(page.tag);
+  if (access === "write") {
+    // Once for all stores that this page will get from here: nobody cleans the map while a region runs.
+    w.withLocals(places.at, page.addend, OP.i32_add);
+    w.withConst(12, OP.i32_shr_u);
+    w.i32Const(1);
+    w.memory(OP.i32_store8, RAM, e.options.dirtyOffset);
+  }
+  w.byte(OP.end);
+  w.localGet(places.address);
+  w.byte(OP.i32_wrap_i64);
+  w.withLocal(page.addend, OP.i32_add);
+}
+
+/** Floating-point registers may be written without telling anybody. */
+function requireFloatState(e: InstructionEmitter): void {
+  e.exitIf(() => {
+    readCell(e, OP.i32_load, csrCell("mstatus"));
+    e.w.withConst(FLOAT_STATE_DIRTY, OP.i32_and);
+    e.w.withConst(FLOAT_STATE_DIRTY, OP.i32_ne);
+  }, 0);
+}
+
+/** Keeps the value on the stack as rd. */
+function emitResult({ w, places }: InstructionEmitter, rd: number): void {
+  if (rd === 0) w.byte(OP.drop);
+  else w.localSet(places.register(rd));
+}
+
+function writeCell(e: InstructionEmitter, opcode: number, cell: number, value: () => void): void {
+  e.w.i32Const(0);
+  value();
+  e.w.memory(opcode, RAM, e.options.stateOffset + cell);
+}
+
+function readCell(e: InstructionEmitter, opcode: number, cell: number): void {
+  e.w.i32Const(0);
+  e.w.memory(opcode, RAM, e.options.stateOffset + cell);
+}
+
+/** Everything but what ends a block. */
+export function emitInstruction(e: InstructionEmitter, { instruction, operation, rd, rs1, rs2, imm }: RegionInstruction): void {
+  const { w, places, options } = e;
+  switch (operation.kind) {
+    case "nothing":
+      return;
+    case "compute":
+      if (rd === 0) return;
+      emitExpression(e, operation.value);
+      emitResult(e, rd);
+      return;
+    case "load": {
+      const { width, signed, isFloat = false } = operation.meaning;
+      if (isFloat) requireFloatState(e);
+      emitAddress(e, rs1, imm, width, "read");
+      w.localSet(places.at);
+      if (isFloat) w.i32Const(0);
+      w.localGet(places.at);
+      w.memory(LOAD_OPCODES[width][signed ? "signed" : "unsigned"], RAM, 0);
+      if (!isFloat) return emitResult(e, rd);
+      if (width === 4) {
+        w.i64Const(BOX);
+        w.byte(OP.i64_or);
+      }
+      w.memory(OP.i64_store, RAM, options.stateOffset + CELL.f + 8 * rd);
+      return;
+    }
+    case "store": {
+      const { width, isFloat = false } = operation.meaning;
+      if (isFloat) requireFloatState(e);
+      emitAddress(e, rs1, imm, width, "write");
+      if (isFloat) readCell(e, OP.i64_load, CELL.f + 8 * rs2);
+      else emitRegister(w, places, rs2);
+      w.memory(STORE_OPCODES[width], RAM, 0);
+      return;
+    }
+    case "atomic": {
+      const { width, stored } = operation.meaning;
+      const at = e.borrow(I32);
+      const old = e.borrow(width === 4 ? I32 : I64);
+      emitAddress(e, rs1, 0, width, "write");
+      w.localTee(at);
+      w.memory(width === 4 ? OP.i32_load : OP.i64_load, RAM, 0);
+      w.localSet(old);
+      w.localGet(at);
+      emitExpression({ ...e, leaf: (name, leafType) => (name === "old" ? w.localGet(old) : e.leaf(name, leafType)) }, stored);
+      w.memory(width === 4 ? OP.i32_store : OP.i64_store, RAM, 0);
+      w.localGet(old);
+      if (width === 4) w.byte(OP.i64_extend_i32_s);
+      emitResult(e, rd);
+      return;
+    }
+    case "load-reserved": {
+      const at = e.borrow(I32);
+      emitAddress(e, rs1, 0, operation.width, "read");
+      w.localSet(at);
+      writeCell(e, OP.i64_store, CELL.reservation, () => emitRegister(w, places, rs1));
+      writeCell(e, OP.i64_store, CELL.reserved, () => {
+        w.localGet(at);
+        w.memory(LOAD_OPCODES[operation.width].unsigned, RAM, 0);
+      });
+      w.localGet(at);
+      w.memory(LOAD_OPCODES[operation.width].signed, RAM, 0);
+      emitResult(e, rd);
+      return;
+    }
+    case "store-conditional":
+      return emitStoreConditional(e, operation.width, rd, rs1, rs2);
+    case "guarded": {
+      const { guard, result, writes = [] } = operation.meaning;
+      if (guard !== undefined) emitGuard(e, guard);
+      const held = holdWrites(e, writes);
+      if (result !== undefined && rd !== 0) {
+        emitExpression(e, result.value);
+        emitResult(e, rd);
+      }
+      emitHeld(e, held);
+      return;
+    }
+    case "undecoded":
+    case "page-end":
+    case "cold":
+    case "breakpoint":
+    case "region":
+    case "branch":
+    case "jump":
+    case "jump-register":
+      throw new Error(`${instruction.mnemonic} within a block`);
+  }
+}
+
+/** A guard that does not hold leaves before anything is done. */
+function emitGuard(e: InstructionEmitter, guard: Expression): void {
+  e.exitIf(() => {
+    emitExpression(e, guard);
+    e.w.byte(OP.i32_eqz);
+  }, 0);
+}
+
+type Held = readonly { readonly name: StateName; readonly local: number }[];
+
+function holdWrites(e: InstructionEmitter, writes: readonly (readonly [StateName, Expression])[]): Held {
+  return writes.map(([name, value]) => ({ name, local: hold(e, value) }));
+}
+
+function hold(e: InstructionEmitter, value: Expression): number {
+  emitExpression(e, value);
+  const local = e.borrow(value.type);
+  e.w.localSet(local);
+  return local;
+}
+
+function emitHeld(e: InstructionEmitter, held: Held): void {
+  for (const { name, local } of held) {
+    const { cell, isWord } = stateCell(name);
+    writeCell(e, isWord ? OP.i32_store : OP.i64_store, cell, () => e.w.localGet(local));
+  }
+}
+
+/** The end of a block that goes on in another mode: everything is written, and the target is in `places.pc`. */
+export function emitTransfer(e: InstructionEmitter, { guard, writes = [], transfer }: Guarded): void {
+  const { w, places, options } = e;
+  if (transfer === undefined) throw new Error("the instruction changes no mode");
+  if (guard !== undefined) emitGuard(e, guard);
+  const held = holdWrites(e, writes);
+  emitExpression(e, transfer.target);
+  w.localSet(places.pc);
+  const mode = hold(e, transfer.mode);
+  writeCell(e, OP.i32_store, CELL.mode, () => w.localGet(mode));
+  writeCell(e, OP.i32_store, CELL.tlb, () => {
+    // As in the interpreter: sets in the order of the modes.
+    w.localGet(mode);
+    w.withConst(TLB.bytes, OP.i32_mul);
+    w.i32Const(0);
+    w.memory(OP.i32_load, RAM, options.stateOffset + CELL.caches);
+    w.byte(OP.i32_add);
+  });
+  writeCell(e, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
+  emitHeld(e, held);
+}
+
+function emitStoreConditional(e: InstructionEmitter, width: 4 | 8, rd: number, rs1: number, rs2: number): void {
+  const { w, places } = e;
+  const at = e.borrow(I32);
+  const failed = e.borrow(I64);
+  emitAddress(e, rs1, 0, width, "write");
+  w.localSet(at);
+  w.i64Const(1);
+  w.localSet(failed);
+  readCell(e, OP.i64_load, CELL.reservation);
+  emitRegister(w, places, rs1);
+  w.byte(OP.i64_eq);
+  w.localGet(at);
+  w.memory(LOAD_OPCODES[width].unsigned, RAM, 0);
+  readCell(e, width === 4 ? OP.i64_load32_u : OP.i64_load, CELL.reserved);
+  w.byte(OP.i64_eq);
+  w.byte(OP.i32_and);
+  w.byte(OP.if);
+  w.byte(VOID);
+  w.localGet(at);
+  emitRegister(w, places, rs2);
+  w.memory(STORE_OPCODES[width], RAM, 0);
+  w.i64Const(0);
+  w.localSet(failed);
+  w.byte(OP.end);
+  writeCell(e, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
+  w.localGet(failed);
+  emitResult(e, rd);
+}

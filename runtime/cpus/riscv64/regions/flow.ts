@@ -1,0 +1,184 @@
+// Second step of translation: what the emitter has to know about registers and the budget at each place of a region's graph. Sets of
+// registers are bits of a number. Invariants that the emitter relies on: a local that is live holds the register's value; a register that
+// is dirty has its value in the local only, and its local is live wherever the region may be left.
+
+import type { Operation } from "../operations.ts";
+import { successorsOf, type Block, type RegionGraph, type RegionInstruction } from "./graph.ts";
+
+/** Bit n for register xn; x0 never. */
+export type RegisterSet = number;
+
+export interface BlockFlow {
+  /** Registers that only locals know of when the block begins. */
+  readonly dirtyIn: RegisterSet;
+  readonly liveIn: RegisterSet;
+  /** The budget must cover this many instructions before the block begins; 0: an earlier place has seen to it. */
+  readonly checkpoint: number;
+  readonly isLoopHead: boolean;
+}
+
+const bit = (register: number): RegisterSet => (register === 0 ? 0 : 1 << register);
+
+export function registersRead({ rs1, rs2, operation }: RegionInstruction): RegisterSet {
+  switch (operation.kind) {
+    case "store":
+      return bit(rs1) | (operation.meaning.isFloat === true ? 0 : bit(rs2));
+    case "nothing":
+    case "cold":
+    case "undecoded":
+    case "page-end":
+    case "breakpoint":
+    case "region":
+      return 0;
+    case "compute":
+    case "guarded":
+    case "load":
+    case "atomic":
+    case "load-reserved":
+    case "store-conditional":
+    case "branch":
+    case "jump":
+    case "jump-register":
+      return bit(rs1) | bit(rs2);
+  }
+}
+
+export function registerWritten({ rd, operation }: RegionInstruction): RegisterSet {
+  switch (operation.kind) {
+    case "compute":
+    case "atomic":
+    case "load-reserved":
+    case "store-conditional":
+    case "jump":
+    case "jump-register":
+      return bit(rd);
+    case "load":
+      return operation.meaning.isFloat === true ? 0 : bit(rd);
+    case "guarded":
+      return operation.meaning.result === undefined ? 0 : bit(rd);
+    case "store":
+    case "branch":
+    case "nothing":
+    case "cold":
+    case "undecoded":
+    case "page-end":
+    case "breakpoint":
+    case "region":
+      return 0;
+  }
+}
+
+/** It may leave the region before it has done anything. */
+export function mayExit({ operation }: RegionInstruction): boolean {
+  return EXITS.has(operation.kind) || (operation.kind === "guarded" && operation.meaning.guard !== undefined);
+}
+
+const EXITS: ReadonlySet<Operation["kind"]> = new Set(["load", "store", "atomic", "load-reserved", "store-conditional"]);
+
+function definitionsOf(block: Block): RegisterSet {
+  let set = 0;
+  for (const instruction of block.instructions) set |= registerWritten(instruction);
+  return set;
+}
+
+/** Registers that the ending takes from locals itself, those that it saves apart. */
+function endingReads({ ending }: Block): RegisterSet {
+  return ending.kind === "branch" || ending.kind === "jump-register" || ending.kind === "call" || ending.kind === "transfer" ? registersRead(ending.last) : 0;
+}
+
+/** What is written to cells when the region is left or interrupted behind the block. */
+const savesAll = ({ ending }: Block): boolean => ending.kind !== "jump" && ending.kind !== "branch";
+const leaves = (block: Block): boolean => savesAll(block) || successorsOf(block.ending).some((edge) => edge.kind === "leave");
+/** Behind it all locals are stale. */
+const forgets = ({ ending }: Block): boolean => ending.kind === "call" || ending.kind === "cold";
+
+function blockSuccessors(block: Block): readonly number[] {
+  return successorsOf(block.ending).flatMap((edge) => (edge.kind === "block" ? [edge.block] : []));
+}
+
+function findDirty(blocks: readonly Block[]): Int32Array {
+  const dirtyIn = new Int32Array(blocks.length);
+  for (let changed = true; changed;) {
+    changed = false;
+    blocks.forEach((block, index) => {
+      const out = forgets(block) ? 0 : (dirtyIn[index] ?? 0) | definitionsOf(block);
+      for (const next of blockSuccessors(block)) {
+        const merged = (dirtyIn[next] ?? 0) | out;
+        if (merged === dirtyIn[next]) continue;
+        dirtyIn[next] = merged;
+        changed = true;
+      }
+    });
+  }
+  return dirtyIn;
+}
+
+function liveBefore(block: Block, dirtyIn: RegisterSet, isCheckpoint: boolean, liveOut: RegisterSet): RegisterSet {
+  const dirtyOut = dirtyIn | definitionsOf(block);
+  let live = forgets(block) ? 0 : liveOut;
+  if (leaves(block)) live |= dirtyOut;
+  live |= endingReads(block);
+  let canExit = isCheckpoint;
+  for (let n = block.instructions.length - 1; n >= 0; n--) {
+    const instruction = block.instructions[n];
+    if (instruction === undefined) continue;
+    live = (live & ~registerWritten(instruction)) | registersRead(instruction);
+    canExit ||= mayExit(instruction);
+    // What is dirty here: dirtyIn at least, and that must be there; what this block defined, is.
+    if (mayExit(instruction)) live |= dirtyIn;
+  }
+  return canExit ? live | dirtyIn : live;
+}
+
+function findLive(blocks: readonly Block[], dirtyIn: Int32Array, isCheckpoint: (index: number) => boolean): Int32Array {
+  const liveIn = new Int32Array(blocks.length);
+  for (let changed = true; changed;) {
+    changed = false;
+    for (let index = blocks.length - 1; index >= 0; index--) {
+      const block = blocks[index];
+      if (block === undefined) continue;
+      let out = 0;
+      for (const next of blockSuccessors(block)) out |= liveIn[next] ?? 0;
+      const live = liveBefore(block, dirtyIn[index] ?? 0, isCheckpoint(index), out);
+      if (live === liveIn[index]) continue;
+      liveIn[index] = live;
+      changed = true;
+    }
+  }
+  return liveIn;
+}
+
+/** The most instructions from each checkpoint to the next, along any path. */
+function findLengths(blocks: readonly Block[], isCheckpoint: (index: number) => boolean): Int32Array {
+  const lengths = new Int32Array(blocks.length);
+  // Edges between checkpoints go forward, so that every successor is known before its predecessors.
+  for (let index = blocks.length - 1; index >= 0; index--) {
+    const block = blocks[index];
+    if (block === undefined) continue;
+    let longest = 0;
+    for (const next of blockSuccessors(block)) if (!isCheckpoint(next)) longest = Math.max(longest, lengths[next] ?? 0);
+    lengths[index] = block.length + longest;
+  }
+  return lengths;
+}
+
+export function analyse({ blocks }: RegionGraph): readonly BlockFlow[] {
+  const heads = new Set<number>();
+  const checkpoints = new Set([0]);
+  blocks.forEach((block, index) => {
+    for (const next of blockSuccessors(block)) {
+      if (next <= index) heads.add(next);
+      if (next <= index || forgets(block)) checkpoints.add(next);
+    }
+  });
+  const isCheckpoint = (index: number): boolean => checkpoints.has(index);
+  const dirtyIn = findDirty(blocks);
+  const liveIn = findLive(blocks, dirtyIn, isCheckpoint);
+  const lengths = findLengths(blocks, isCheckpoint);
+  return blocks.map((_, index) => ({
+    dirtyIn: dirtyIn[index] ?? 0,
+    liveIn: liveIn[index] ?? 0,
+    checkpoint: isCheckpoint(index) ? (lengths[index] ?? 0) : 0,
+    isLoopHead: heads.has(index),
+  }));
+}

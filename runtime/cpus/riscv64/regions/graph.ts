@@ -1,0 +1,254 @@
+// First step of translation: the control flow of the code that is reached from one pc. A region is a guest function or what is left of
+// one from a loop's head on: blocks of instructions with the edges between them. It knows no WebAssembly and no machine; code comes from
+// a function. Calls end a block and go on behind it. An edge out of the region, or into the middle of a loop (which structured
+// control flow cannot express), leaves: the dispatcher finds another region there, or the interpreter goes on.
+
+import type { ExpandedInstruction } from "../../../../isa/riscv64/expand.ts";
+import { encodeInstruction } from "../encode.ts";
+import { BRANCHES, OPERATIONS, operationNumber, type Operation } from "../operations.ts";
+import type { Expression } from "../semantics/expressions.ts";
+import type { Guarded } from "../semantics/guarded.ts";
+import { dominatorsOf, type Dominators } from "./dominators.ts";
+
+/** An instruction at its distance in bytes from the region's entry. */
+export interface RegionInstruction {
+  readonly at: number;
+  readonly instruction: ExpandedInstruction;
+  readonly bits: number;
+  readonly operation: Operation;
+  /** Operands as the operation takes them. */
+  readonly rd: number;
+  readonly rs1: number;
+  readonly rs2: number;
+  readonly imm: number;
+}
+
+/** Where control goes: a block of the region by its number, or out of it to a distance from the entry. */
+export type Edge = { readonly kind: "block"; readonly block: number } | { readonly kind: "leave"; readonly at: number };
+
+export type Ending =
+  | { readonly kind: "jump"; readonly target: Edge }
+  | { readonly kind: "branch"; readonly last: RegionInstruction; readonly taken: Expression; readonly target: Edge; readonly next: Edge }
+  /** `target` is a distance; undefined: it comes from a register. */
+  | { readonly kind: "call"; readonly last: RegionInstruction; readonly target: number | undefined; readonly next: Edge }
+  | { readonly kind: "jump-register"; readonly last: RegionInstruction }
+  /** To another mode: what addresses mean changes. */
+  | { readonly kind: "transfer"; readonly last: RegionInstruction; readonly meaning: Guarded }
+  /** TypeScript executes the instruction, then the region goes on. */
+  | { readonly kind: "cold"; readonly last: RegionInstruction; readonly next: Edge }
+  /** The interpreter executes it; where it leads, nobody knows. */
+  | { readonly kind: "exit"; readonly last: RegionInstruction };
+
+export interface Block {
+  readonly at: number;
+  /** Without the one that the ending names. */
+  readonly instructions: readonly RegionInstruction[];
+  readonly ending: Ending;
+  /** Instructions, that of the ending included. */
+  readonly length: number;
+}
+
+/** Blocks in reverse postorder, the entry first. */
+export interface RegionGraph {
+  readonly blocks: readonly Block[];
+  readonly dominators: Dominators;
+}
+
+export interface FetchedInstruction {
+  readonly instruction: ExpandedInstruction;
+  readonly bits: number;
+}
+
+export interface CodeSource {
+  /** Undefined: no instruction, or none that may be looked at. */
+  readonly fetch: (at: number) => FetchedInstruction | undefined;
+  /** The access at this distance goes to a device, as far as was seen. */
+  readonly isSlow: (at: number) => boolean;
+}
+
+const MAX_INSTRUCTIONS = 600;
+/** An exit says in eight bits how many instructions of its block were not begun. */
+const MAX_BLOCK = 200;
+
+/** What TypeScript executes without ending the region. All others of its kind change mode, translation or the hart's state. */
+const STAYS = /^(csr|f(?!ence))/;
+
+interface Found extends RegionInstruction {
+  readonly successors: readonly number[];
+  readonly endsBlock: boolean;
+}
+
+const linkOf = ({ at, instruction }: RegionInstruction): number => at + instruction.length;
+
+function isColdInstruction({ operation, instruction: { mnemonic }, at }: RegionInstruction, source: CodeSource): boolean {
+  if (operation.kind === "cold") return STAYS.test(mnemonic);
+  return (operation.kind === "load" || operation.kind === "store") && source.isSlow(at);
+}
+
+function find(at: number, source: CodeSource): Found | undefined {
+  const fetched = source.fetch(at);
+  if (fetched === undefined) return undefined;
+  const { instruction } = fetched;
+  const { mnemonic } = instruction;
+  const { name, rd = 0, rs1 = 0, rs2 = 0, imm = 0 } = encodeInstruction(instruction, 0, 64);
+  const operation = OPERATIONS[operationNumber(name)] ?? { kind: "cold" };
+  const found = { at, ...fetched, operation, rd, rs1, rs2, imm };
+  const next = at + instruction.length;
+  if (mnemonic === "jal") {
+    const target = at + instruction.imm;
+    return { ...found, successors: instruction.rd === 0 ? [target] : [next], endsBlock: true };
+  }
+  if (mnemonic === "jalr") return { ...found, successors: instruction.rd === 0 ? [] : [next], endsBlock: true };
+  if (BRANCHES.has(mnemonic)) return { ...found, successors: [next, at + instruction.imm], endsBlock: true };
+  if (isColdInstruction(found, source)) return { ...found, successors: [next], endsBlock: true };
+  const leaves = operation.kind === "cold" || (operation.kind === "guarded" && operation.meaning.transfer !== undefined);
+  if (leaves) return { ...found, successors: [], endsBlock: true };
+  return { ...found, successors: [next], endsBlock: false };
+}
+
+/** All instructions that are reached, nearest first, and where blocks begin. */
+function explore(source: CodeSource): { readonly found: ReadonlyMap<number, Found>; readonly leaders: Set<number> } {
+  const found = new Map<number, Found>();
+  const leaders = new Set([0]);
+  const queue = [0];
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    let at = next;
+    while (!found.has(at) && found.size < MAX_INSTRUCTIONS) {
+      const instruction = find(at, source);
+      if (instruction === undefined) break;
+      found.set(at, instruction);
+      if (instruction.endsBlock) {
+        for (const successor of instruction.successors) {
+          leaders.add(successor);
+          queue.push(successor);
+        }
+        break;
+      }
+      at += instruction.instruction.length;
+      // Where an earlier walk went on.
+      if (found.has(at)) leaders.add(at);
+    }
+  }
+  return { found, leaders };
+}
+
+interface Draft {
+  readonly at: number;
+  readonly instructions: readonly RegionInstruction[];
+  readonly last: Found;
+  readonly successors: readonly number[];
+}
+
+function draftBlock(at: number, found: ReadonlyMap<number, Found>, leaders: Set<number>): Draft | undefined {
+  const instructions: RegionInstruction[] = [];
+  for (let position = at; ;) {
+    const instruction = found.get(position);
+    if (instruction === undefined) return undefined;
+    if (instruction.endsBlock) return { at, instructions, last: instruction, successors: instruction.successors };
+    instructions.push(instruction);
+    position += instruction.instruction.length;
+    if (instructions.length === MAX_BLOCK) leaders.add(position);
+    if (leaders.has(position) || !found.has(position)) return { at, instructions, last: instruction, successors: [position] };
+  }
+}
+
+function endingOf({ last, successors }: Draft, edge: (at: number) => Edge, source: CodeSource): Ending {
+  const { instruction } = last;
+  const [next = 0, target = 0] = successors;
+  if (!last.endsBlock || (instruction.mnemonic === "jal" && instruction.rd === 0)) return { kind: "jump", target: edge(next) };
+  if (instruction.mnemonic === "jal") return { kind: "call", last, target: last.at + instruction.imm, next: edge(linkOf(last)) };
+  if (instruction.mnemonic === "jalr") {
+    return instruction.rd === 0 ? { kind: "jump-register", last } : { kind: "call", last, target: undefined, next: edge(linkOf(last)) };
+  }
+  const taken = BRANCHES.get(instruction.mnemonic);
+  if (taken !== undefined) return { kind: "branch", last, taken, target: edge(target), next: edge(next) };
+  if (last.operation.kind === "guarded") return { kind: "transfer", last, meaning: last.operation.meaning };
+  return isColdInstruction(last, source) ? { kind: "cold", last, next: edge(next) } : { kind: "exit", last };
+}
+
+/** Reverse postorder of the blocks that are reached by the edges that `isEdge` lets pass. */
+function orderBlocks(drafts: ReadonlyMap<number, Draft>, isEdge: (from: number, to: number) => boolean): number[] {
+  const seen = new Set([0]);
+  const order: number[] = [];
+  const path: { readonly at: number; readonly rest: number[] }[] = [];
+  const push = (at: number): void => {
+    // Reversed, so that the code that falls through comes right behind.
+    path.push({ at, rest: [...(drafts.get(at)?.successors ?? [])] });
+  };
+  push(0);
+  for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+    const next = top.rest.pop();
+    if (next === undefined) {
+      order.push(top.at);
+      path.pop();
+    } else if (drafts.has(next) && !seen.has(next) && isEdge(top.at, next)) {
+      seen.add(next);
+      push(next);
+    }
+  }
+  return order.reverse();
+}
+
+/** Undefined if there is no instruction at the entry, or only one that the region could not execute itself. */
+export function buildGraph(source: CodeSource): RegionGraph | undefined {
+  const { found, leaders } = explore(source);
+  const drafts = new Map<number, Draft>();
+  // A block that is too long makes a new leader behind it, which the iteration comes to as well.
+  for (const at of leaders) {
+    const draft = draftBlock(at, found, leaders);
+    if (draft !== undefined) drafts.set(at, draft);
+  }
+  const first = drafts.get(0);
+  if (first === undefined) return undefined;
+  if (first.instructions.length === 0 && endingOf(first, () => ({ kind: "leave", at: 0 }), source).kind === "exit") return undefined;
+
+  const cut = new Set<string>();
+  const isEdge = (from: number, to: number): boolean => !cut.has(`${from},${to}`);
+  for (;;) {
+    const order = orderBlocks(drafts, isEdge);
+    const numbers = new Map(order.map((at, index) => [at, index]));
+    const successors = order.map((at) =>
+      (drafts.get(at)?.successors ?? []).flatMap((to) => {
+        const number = numbers.get(to);
+        return number !== undefined && isEdge(at, to) ? [number] : [];
+      }),
+    );
+    const dominators = dominatorsOf(successors);
+    let isReducible = true;
+    successors.forEach((list, from) => {
+      for (const to of list) {
+        if (to > from || dominators.dominates(to, from)) continue;
+        cut.add(`${order[from]},${order[to]}`);
+        isReducible = false;
+      }
+    });
+    if (!isReducible) continue;
+    const blocks = order.flatMap((at): Block[] => {
+      const draft = drafts.get(at);
+      if (draft === undefined) return [];
+      const edge = (to: number): Edge => {
+        const block = numbers.get(to);
+        return block !== undefined && isEdge(at, to) ? { kind: "block", block } : { kind: "leave", at: to };
+      };
+      const ending = endingOf(draft, edge, source);
+      return [{ at, instructions: draft.instructions, ending, length: draft.instructions.length + (draft.last.endsBlock ? 1 : 0) }];
+    });
+    return { blocks, dominators };
+  }
+}
+
+export function successorsOf(ending: Ending): readonly Edge[] {
+  switch (ending.kind) {
+    case "jump":
+      return [ending.target];
+    case "branch":
+      return [ending.target, ending.next];
+    case "call":
+    case "cold":
+      return [ending.next];
+    case "jump-register":
+    case "transfer":
+    case "exit":
+      return [];
+  }
+}

@@ -1,0 +1,379 @@
+// Tier 1: decides what is translated, keeps what was, and takes it away again when its code changes. A jump whose target the interpreter
+// has reached often enough makes a region of it; the decoded entry there then says so (code-cache.ts), and the interpreter enters by
+// the cache of regions, which this file fills after it has seen that every page of the region is where it was when it was translated.
+// When a region comes to be never shows: it executes the same instructions, takes the same from the budget, and stops at the same place.
+
+import type { GuestMemory } from "../../../machine/cpu-contract.ts";
+import { instructionLength } from "../../../../isa/riscv64/decode.ts";
+import { decodeInstruction, type CodeCache } from "../code-cache.ts";
+import type { MemoryLayout } from "../interpreter.ts";
+import { REGION_CACHE, TLB } from "../state.ts";
+import { writeRegion } from "./emit-region.ts";
+import { buildGraph, type FetchedInstruction, type RegionGraph, type RegionInstruction } from "./graph.ts";
+import { REGION_IMPORTS, writeRegionModule } from "./region-module.ts";
+
+/** When regions are made. */
+export interface Eagerness {
+  /** See `InterpreterOptions.heat`. */
+  readonly heat: number;
+  /** Arrivals at a place until it is translated. */
+  readonly arrivals: (pc: bigint) => number;
+}
+
+/** `eager` and `mixed` exist for tests: nothing but time may depend on the choice. */
+export const EAGERNESS = {
+  normal: { heat: 1, arrivals: () => 1024 },
+  eager: { heat: 256, arrivals: () => 1 },
+  mixed: { heat: 100, arrivals: (pc) => Number((pc >> 1n) % 7n) * 300 },
+  never: { heat: 1, arrivals: () => Infinity },
+} as const satisfies Readonly<Record<string, Eagerness>>;
+export type EagernessName = keyof typeof EAGERNESS;
+
+/** Places that a table has to begin with. */
+export const REGIONS_BEGIN = 64;
+const PAGE_BYTES = 0x1000;
+const PAGE_MASK = BigInt(PAGE_BYTES - 1);
+/** Bytes on either side of the entry; within it pages of code never share a place in the translation cache. */
+const REACH = 0x8000;
+const SLOW_AFTER = 8;
+const MAX_REGIONS = 2048;
+/** Modules that are kept for machines to come. */
+const MAX_MODULES = 4096;
+
+export interface TranslatorHost {
+  readonly memory: GuestMemory;
+  readonly code: CodeCache;
+  readonly table: WebAssembly.Table;
+  readonly absent: unknown;
+  /** Executes the instruction at the pc, whose budget was taken; 1 if the region may go on behind it. */
+  readonly executeCold: (site: ColdSite) => number;
+  /** Pc of the hart that runs. */
+  readonly pc: () => bigint;
+  /** Address of the translation caches that are in force. */
+  readonly tlb: () => number;
+  /** Addresses are physical: nothing but the code itself decides what a call leads to. */
+  readonly isBare: () => boolean;
+  readonly forgetRegions: () => void;
+}
+
+/** An instruction that regions leave to TypeScript. */
+export interface ColdSite {
+  readonly instruction: FetchedInstruction["instruction"];
+  readonly bits: number;
+  readonly offset: number;
+}
+
+export interface Translator {
+  /** Control has come to the entry `arrivals` times more. */
+  readonly hot: (entry: number, arrivals: number) => void;
+  /** Whether the place in RAM is the entry of a region. */
+  readonly hasRegion: (ramOffset: number) => boolean;
+  /** Enters the region of this entry into the cache if it is valid as things are. */
+  readonly remember: (entry: number, under: number) => void;
+  /** A device answered an access of the instruction at this place. */
+  readonly noteDevice: (ramOffset: number) => void;
+  /** Code in RAM changed, or is not watched any more. */
+  readonly changed: (ramOffset: number, length: number) => void;
+  readonly clear: () => void;
+  readonly regionCount: () => number;
+}
+
+/** A page of the region: its distance from the entry's, and its place in RAM. */
+interface RegionPage {
+  readonly distance: bigint;
+  readonly offset: number;
+}
+
+interface Piece {
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Shared by machines: what was translated, from what. */
+interface Translation {
+  readonly module: WebAssembly.Module;
+  readonly pieces: readonly Piece[];
+  readonly coldInstructions: readonly RegionInstruction[];
+  readonly slow: string;
+}
+
+interface Region {
+  readonly pc: bigint;
+  readonly isBare: boolean;
+  readonly index: number;
+  readonly pages: readonly RegionPage[];
+  readonly pieces: readonly Piece[];
+}
+
+const translations = new Map<string, Translation[]>();
+let translationCount = 0;
+/** Places in the table, by the address that they are for; the same on all machines, so that modules can be shared. */
+const calleeIndexes = new Map<bigint, number>();
+let nextIndex = 0;
+
+function calleeIndex(pc: bigint): number {
+  let index = calleeIndexes.get(pc);
+  if (index === undefined) {
+    index = nextIndex++;
+    calleeIndexes.set(pc, index);
+  }
+  return index;
+}
+
+export function createTranslator(host: TranslatorHost, options: MemoryLayout, eagerness: Eagerness): Translator {
+  const { memory, code, table } = host;
+  const { view } = memory;
+  const regions = new Map<number, Region[]>();
+  const regionsOfPage = new Map<number, Set<Region>>();
+  const arrivalsAt = new Map<number, number>();
+  const devicesAt = new Map<number, number>();
+  const slow = new Set<number>();
+  const sites: ColdSite[] = [];
+  /** For regions whose calls look every target up, and which so need no place that others know. */
+  const freeIndexes: number[] = [];
+  let count = 0;
+  for (let n = 0; n < table.length; n++) table.set(n, host.absent);
+
+  /** Makes room for all places that any module may name. */
+  function growTable(): void {
+    const before = table.length;
+    if (nextIndex <= before) return;
+    table.grow(Math.max(nextIndex - before, before));
+    for (let n = before; n < table.length; n++) table.set(n, host.absent);
+  }
+
+  /** Where the page of code with this virtual address lies, if the hart may execute it and has done so. */
+  function pageAt(page: bigint): number {
+    const entry = host.tlb() + TLB.code + Number((page >> 12n) & BigInt(TLB.codeEntries - 1)) * TLB.entryBytes;
+    if (view.getBigUint64(entry + TLB.tag, true) !== page) return -1;
+    return code.offsetOf(view.getUint32(entry + TLB.addend, true));
+  }
+
+  /** Reads code by its distance from the entry. */
+  function createReader(pc: bigint): {
+    readonly half: (at: number) => number;
+    readonly offsetOf: (at: number) => number;
+    readonly pages: ReadonlyMap<bigint, number>;
+  } {
+    const pages = new Map<bigint, number>();
+    const offsetOf = (at: number): number => {
+      if (at < -REACH || at >= REACH) return -1;
+      const address = BigInt.asUintN(64, pc + BigInt(at));
+      const page = address & ~PAGE_MASK;
+      let start = pages.get(page);
+      if (start === undefined) {
+        start = pageAt(page);
+        if (start >= 0) pages.set(page, start);
+      }
+      return start < 0 ? -1 : start + Number(address & PAGE_MASK);
+    };
+    const half = (at: number): number => {
+      const offset = offsetOf(at);
+      return offset < 0 ? -1 : view.getUint16(offset, true);
+    };
+    return { half, offsetOf, pages };
+  }
+
+  type Reader = ReturnType<typeof createReader>;
+
+  function fetch({ half }: Reader, at: number): FetchedInstruction | undefined {
+    const low = half(at);
+    if (low < 0) return undefined;
+    const high = instructionLength(low) === 2 ? 0 : half(at + 2);
+    if (high < 0) return undefined;
+    const bits = (low | (high << 16)) >>> 0;
+    const instruction = decodeInstruction(bits);
+    return instruction === undefined ? undefined : { instruction, bits };
+  }
+
+  function piecesOf({ blocks }: RegionGraph, reader: Reader): readonly Piece[] {
+    return blocks.flatMap(({ at, instructions, ending }) => {
+      const last = "last" in ending ? ending.last : instructions.at(-1);
+      const end = last === undefined ? at : last.at + last.instruction.length;
+      // Of a jump nothing else is kept, but what it is.
+      const length = Math.max(end - at, ending.kind === "jump" ? end - at + 4 : 0);
+      const piece = new Uint8Array(length & ~1);
+      for (let n = 0; n < piece.length; n += 2) {
+        const half = Math.max(reader.half(at + n), 0);
+        piece[n] = half & 0xff;
+        piece[n + 1] = half >>> 8;
+      }
+      return [{ at, bytes: piece }];
+    });
+  }
+
+  function isSame(piece: Piece, reader: Reader): boolean {
+    for (let n = 0; n < piece.bytes.length; n += 2) {
+      const wanted = (piece.bytes[n] ?? 0) | ((piece.bytes[n + 1] ?? 0) << 8);
+      if (Math.max(reader.half(piece.at + n), 0) !== wanted) return false;
+    }
+    return true;
+  }
+
+  const slowAround = (reader: Reader, pieces: readonly Piece[]): string =>
+    pieces
+      .flatMap((piece) => Array.from({ length: piece.bytes.length / 2 }, (_, n) => piece.at + 2 * n))
+      .filter((at) => slow.has(reader.offsetOf(at)))
+      .join();
+
+  function translate(pc: bigint, isBare: boolean, reader: Reader): Translation | undefined {
+    const graph = buildGraph({ fetch: (at) => fetch(reader, at), isSlow: (at) => slow.has(reader.offsetOf(at)) });
+    if (graph === undefined) return undefined;
+    const coldInstructions: RegionInstruction[] = [];
+    const body = writeRegion(graph, {
+      ...options,
+      pc,
+      calleeOf: (target) => (target === pc ? "self" : isBare ? calleeIndex(target) : undefined),
+      siteOf: (instruction) => coldInstructions.push(instruction) - 1,
+    });
+    const pieces = piecesOf(graph, reader);
+    return { module: new WebAssembly.Module(writeRegionModule(body)), pieces, coldInstructions, slow: slowAround(reader, pieces) };
+  }
+
+  function findTranslation(pc: bigint, isBare: boolean, reader: Reader): Translation | undefined {
+    const key = `${options.stateOffset},${pc},${isBare ? 1 : 0}`;
+    const known = translations.get(key) ?? [];
+    const same = known.find((entry) => entry.pieces.every((piece) => isSame(piece, reader)) && entry.slow === slowAround(reader, entry.pieces));
+    if (same !== undefined) return same;
+    const made = translate(pc, isBare, reader);
+    if (made === undefined) return undefined;
+    if (translationCount >= MAX_MODULES) {
+      translations.clear();
+      translationCount = 0;
+    }
+    translations.set(key, [made, ...(translations.get(key) ?? [])]);
+    translationCount += 1;
+    return made;
+  }
+
+  function install(pc: bigint, isBare: boolean, entryOffset: number, reader: Reader, translation: Translation): void {
+    const first = sites.length;
+    for (const { at, instruction, bits } of translation.coldInstructions) sites.push({ instruction, bits, offset: reader.offsetOf(at) });
+    const { exports } = new WebAssembly.Instance(translation.module, {
+      [REGION_IMPORTS]: {
+        cold: (site: number) => {
+          const found = sites[site];
+          if (found === undefined) throw new RangeError(`no instruction ${site}`);
+          return host.executeCold(found);
+        },
+        memory: memory.memory,
+        regions: table,
+        sites: first,
+      },
+    });
+    const index = isBare ? calleeIndex(pc) : (freeIndexes.pop() ?? nextIndex++);
+    growTable();
+    table.set(index, exports["region"]);
+    const pages = [...reader.pages].map(([page, offset]) => ({ distance: page - (pc & ~PAGE_MASK), offset }));
+    const region: Region = { pc, isBare, index, pages, pieces: translation.pieces };
+    regions.set(entryOffset, [...(regions.get(entryOffset) ?? []), region]);
+    for (const { offset } of pages) {
+      const there = regionsOfPage.get(offset / PAGE_BYTES) ?? new Set();
+      there.add(region);
+      regionsOfPage.set(offset / PAGE_BYTES, there);
+    }
+    count += 1;
+  }
+
+  const isValid = (region: Region): boolean =>
+    region.pages.every(({ distance, offset }) => pageAt(BigInt.asUintN(64, (region.pc & ~PAGE_MASK) + distance)) === offset);
+
+  function drop(region: Region): void {
+    for (const { offset } of region.pages) regionsOfPage.get(offset / PAGE_BYTES)?.delete(region);
+    for (const [offset, list] of regions) {
+      if (!list.includes(region)) continue;
+      const rest = list.filter((other) => other !== region);
+      if (rest.length > 0) regions.set(offset, rest);
+      else {
+        regions.delete(offset);
+        code.forgetEntry(offset);
+      }
+    }
+    table.set(region.index, host.absent);
+    if (!region.isBare) freeIndexes.push(region.index);
+    count -= 1;
+  }
+
+  function clear(): void {
+    for (const list of regions.values()) for (const region of list) drop(region);
+    arrivalsAt.clear();
+    devicesAt.clear();
+    slow.clear();
+    sites.length = 0;
+    host.forgetRegions();
+  }
+
+  return {
+    hot(entry, arrivals) {
+      const offset = code.offsetOf(entry);
+      const total = (arrivalsAt.get(offset) ?? 0) + arrivals;
+      arrivalsAt.set(offset, total);
+      const pc = host.pc();
+      if (total < eagerness.arrivals(pc) || !code.mayHaveRegions()) return;
+      const isBare = host.isBare();
+      if (regions.get(offset)?.some((region) => region.pc === pc && region.isBare === isBare) === true) return;
+      // Whatever comes of it, it is not tried again at once.
+      arrivalsAt.set(offset, 0);
+      if (count >= MAX_REGIONS) clear();
+      const reader = createReader(pc);
+      const translation = findTranslation(pc, isBare, reader);
+      if (translation === undefined) return;
+      install(pc, isBare, offset, reader, translation);
+      code.forgetEntry(offset);
+    },
+    hasRegion: (ramOffset) => regions.has(ramOffset),
+    remember(entry, under) {
+      const pc = host.pc();
+      const isBare = host.isBare();
+      const region = regions.get(code.offsetOf(entry))?.find((other) => other.pc === pc && other.isBare === isBare && isValid(other));
+      if (region === undefined) return;
+      const low = Number(pc & 0xffff_ffffn);
+      const mask = (REGION_CACHE.entries - 1) * REGION_CACHE.entryBytes;
+      const at = host.tlb() + REGION_CACHE.start + (((low << 3) ^ (low >>> 6)) & mask);
+      view.setBigUint64(at + REGION_CACHE.tag, pc, true);
+      view.setUint32(at + REGION_CACHE.index, region.index, true);
+      view.setUint32(at + REGION_CACHE.under, under, true);
+    },
+    noteDevice(ramOffset) {
+      if (slow.has(ramOffset)) return;
+      const times = (devicesAt.get(ramOffset) ?? 0) + 1;
+      devicesAt.set(ramOffset, times);
+      const there = regionsOfPage.get(Math.floor(ramOffset / PAGE_BYTES));
+      if (times < SLOW_AFTER || there === undefined || there.size === 0) return;
+      slow.add(ramOffset);
+      let isTouched = false;
+      for (const region of there) {
+        if (!covers(region, ramOffset, 1)) continue;
+        drop(region);
+        isTouched = true;
+      }
+      if (isTouched) host.forgetRegions();
+    },
+    changed(ramOffset, length) {
+      const last = Math.floor((ramOffset + length - 1) / PAGE_BYTES);
+      let isTouched = false;
+      for (let page = Math.floor(ramOffset / PAGE_BYTES); page <= last; page++) {
+        for (const region of regionsOfPage.get(page) ?? []) {
+          if (!covers(region, ramOffset, length)) continue;
+          drop(region);
+          isTouched = true;
+        }
+      }
+      if (isTouched) host.forgetRegions();
+    },
+    clear,
+    regionCount: () => count,
+  };
+
+  function covers(region: Region, ramOffset: number, length: number): boolean {
+    return region.pieces.some((piece) => {
+      for (const { distance, offset } of region.pages) {
+        // The piece's place if its first byte's page is this one; what reaches beyond is taken with it.
+        const start = Number((region.pc & PAGE_MASK) - distance) + piece.at + offset;
+        if (start < ramOffset + length && start + piece.bytes.length > ramOffset && start + piece.bytes.length > offset && start < offset + PAGE_BYTES)
+          return true;
+      }
+      return false;
+    });
+  }
+}
