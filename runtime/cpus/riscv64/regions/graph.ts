@@ -61,7 +61,7 @@ export interface FetchedInstruction {
 
 export interface CodeSource {
   /** Undefined: no instruction, or none that may be looked at. */
-  readonly fetch: (at: number) => FetchedInstruction | undefined;
+  readonly instructionAt: (at: number) => FetchedInstruction | undefined;
   /** The access at this distance goes to a device, as far as was seen. */
   readonly isSlow: (at: number) => boolean;
 }
@@ -86,7 +86,7 @@ function isColdInstruction({ operation, instruction: { mnemonic }, at }: RegionI
 }
 
 function find(at: number, source: CodeSource): Found | undefined {
-  const fetched = source.fetch(at);
+  const fetched = source.instructionAt(at);
   if (fetched === undefined) return undefined;
   const { instruction } = fetched;
   const { mnemonic } = instruction;

@@ -176,7 +176,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
 
   type Reader = ReturnType<typeof createReader>;
 
-  function fetch({ half }: Reader, at: number): FetchedInstruction | undefined {
+  function instructionAt({ half }: Reader, at: number): FetchedInstruction | undefined {
     const low = half(at);
     if (low < 0) return undefined;
     const high = instructionLength(low) === 2 ? 0 : half(at + 2);
@@ -217,7 +217,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       .join();
 
   function translate(pc: bigint, isBare: boolean, reader: Reader): Translation | undefined {
-    const graph = buildGraph({ fetch: (at) => fetch(reader, at), isSlow: (at) => slow.has(reader.offsetOf(at)) });
+    const graph = buildGraph({ instructionAt: (at) => instructionAt(reader, at), isSlow: (at) => slow.has(reader.offsetOf(at)) });
     if (graph === undefined) return undefined;
     const coldInstructions: RegionInstruction[] = [];
     const body = writeRegion(graph, {
