@@ -33,7 +33,11 @@ test("the smallest board: no default devices, the console on stdio, exactly the 
     "-nodefaults -no-user-config -display none -no-reboot -M virt -accel tcg -cpu rv64 -smp 1 -m 64M -bios none" +
       " -rtc base=2026-01-01T00:00:00,clock=vm -chardev stdio,id=console,signal=off -global virtio-mmio.force-legacy=false" +
       " -serial chardev:console -chardev testdev,id=testdev -device virtio-serial-device,max_ports=1,bus=virtio-mmio-bus.0" +
-      " -device virtconsole,chardev=testdev -device virtio-rng-device,bus=virtio-mmio-bus.1 -device pci-testdev,addr=1 -device edu,addr=2,dma_mask=0xffffffff" +
+      " -device virtconsole,chardev=testdev -device virtio-rng-device,bus=virtio-mmio-bus.1" +
+      " -drive if=none,id=disk0,format=raw,file.driver=null-co,file.size=1M,file.read-zeroes=on,snapshot=on" +
+      " -device virtio-blk-device,drive=disk0,serial=guestspec-disk,bus=virtio-mmio-bus.2" +
+      " -drive if=none,id=disk1,format=raw,file.driver=null-co,file.size=64K,file.read-zeroes=on,readonly=on" +
+      " -device virtio-blk-device,drive=disk1,bus=virtio-mmio-bus.5 -device pci-testdev,addr=1 -device edu,addr=2,dma_mask=0xffffffff" +
       " -kernel a.elf -append host=serial seed=1",
   );
 });

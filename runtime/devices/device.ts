@@ -73,6 +73,16 @@ export interface DeviceClock {
   readonly cancel: (tag: number) => void;
 }
 
+/** Bytes that outlive a device: a disk's. Places are in range: who reads or writes has looked at `size`. */
+export interface ByteStore {
+  readonly size: number;
+  readonly read: (offset: number, into: Uint8Array) => void;
+  readonly write: (offset: number, from: Uint8Array) => void;
+  readonly fill: (offset: number, length: number) => void;
+  /** What was written is to be where it lasts. */
+  readonly flush: () => void;
+}
+
 export interface DeviceEnv {
   /** Drives output pin `pin` of the device (wired by the machine file). Levels; repeating a level is harmless. */
   readonly irq: (pin: number, level: boolean) => void;
@@ -96,6 +106,8 @@ export interface DeviceEnv {
    * code to call, or if the function did not return. A function without result gives 0.
    */
   readonly callGuest: (code: bigint, args: readonly bigint[], stack: GuestStack) => bigint | null;
+  /** Where the device keeps its bytes, if not in itself: what snapshots take is then not among them. */
+  readonly store: ByteStore | null;
   /** Raises a line at the interrupt controller, past the wire that leads there: what `interceptInterrupt` has held back comes late. */
   readonly raiseLate: (line: number) => void;
 }

@@ -2,11 +2,12 @@
 // transports ask here, so that a device that is added is on both.
 
 import type { DeviceEnv } from "./device.ts";
+import { virtioBlk, type BlkConfig } from "./virtio-blk.ts";
 import { virtioConsole, type ConsoleConfig } from "./virtio-console.ts";
 import type { VirtioDeviceKind } from "./virtio-device.ts";
 import { virtioRng } from "./virtio-rng.ts";
 
-export type VirtioKindConfig = ({ readonly device: "console" } & ConsoleConfig) | { readonly device: "rng" };
+export type VirtioKindConfig = ({ readonly device: "console" } & ConsoleConfig) | { readonly device: "rng" } | ({ readonly device: "blk" } & BlkConfig);
 
 export function virtioKind(config: VirtioKindConfig, env: DeviceEnv): VirtioDeviceKind {
   switch (config.device) {
@@ -14,7 +15,9 @@ export function virtioKind(config: VirtioKindConfig, env: DeviceEnv): VirtioDevi
       return virtioConsole(config, env);
     case "rng":
       return virtioRng(env);
+    case "blk":
+      return virtioBlk(config, env);
     default:
-      throw new RangeError(`virtio: device is ${JSON.stringify(config)}, expected console or rng`);
+      throw new RangeError(`virtio: device is ${JSON.stringify(config)}, expected console, rng or blk`);
   }
 }

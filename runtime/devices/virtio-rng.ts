@@ -1,7 +1,7 @@
 // The virtio entropy device: fills what the driver offers with random bytes, of the machine's seed like all chance here. Manual: Virtual
 // I/O Device (VIRTIO) Version 1.2, 5.4; behaviour as QEMU 7.2's `virtio-rng` without a rate limit: nothing before DRIVER_OK, buffers are
 // filled to their end, one interrupt for all that a kick finds. It has no configuration. A buffer that the device may not write
-// comes back empty at once; in QEMU it waits for the next one that it may.
+// comes back empty at once, and one of no bytes is a mistake at once; in QEMU both wait for the next one with room.
 
 import type { DeviceEnv } from "./device.ts";
 import { readConfigBytes, sizeOf, writePieces, type VirtioDevice, type VirtioDeviceKind, type VirtioTransport } from "./virtio-device.ts";

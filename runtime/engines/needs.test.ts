@@ -35,7 +35,10 @@ test("numbers are compared, not looked up", () => {
 test("words and ids are what the machine's file says", () => {
   assert.equal(unmetNeed(needing("virtio"), machine), null);
   assert.equal(unmetNeed(needing("virtio", "console"), machine), null);
-  assert.equal(unmetNeed(needing("virtio", "gpu"), machine), "needs virtio(gpu): bytecode-virt has virtio, virtio(console), virtio(rng)");
+  assert.equal(
+    unmetNeed(needing("virtio", "gpu"), machine),
+    "needs virtio(gpu): bytecode-virt has virtio, virtio(console), virtio(rng), virtio(blk), virtio(read_only_blk)",
+  );
   assert.equal(unmetNeed(needing("pci", "0x1234:0x11e8"), machine), null);
   assert.equal(unmetNeed(needing("mmu"), machine), "needs mmu: bytecode-virt has no mmu");
 });

@@ -4,7 +4,7 @@
 
 import type { Module } from "../../isa/bytecode/module.ts";
 import { CPU_LINES, type DeviceDescription, type DmaWindow, type MachineDescription } from "../../machines/description.ts";
-import type { Device, DeviceEnv, DeviceModel, DeviceState, MachineExit, PciFunction, Region } from "../devices/device.ts";
+import type { ByteStore, Device, DeviceEnv, DeviceModel, DeviceState, MachineExit, PciFunction, Region } from "../devices/device.ts";
 import { findDeviceModel } from "../devices/index.ts";
 import { createBus, type AccessRecord } from "./bus.ts";
 import { createClock } from "./clock.ts";
@@ -26,6 +26,8 @@ export interface MachineOptions {
   readonly output?: (bytes: Uint8Array, device: string) => void;
   /** Runs guest code for a device; absent: there is nobody to run it. */
   readonly callGuest?: DeviceEnv["callGuest"];
+  /** What devices keep their bytes in, by their names: others keep them in themselves. */
+  readonly stores?: ReadonlyMap<string, ByteStore>;
   /** Where models come from; the built-in list if absent. */
   readonly findModel?: (name: string) => DeviceModel<Readonly<Record<string, unknown>>> | undefined;
 }
@@ -204,6 +206,7 @@ export function createMachine(description: MachineDescription, options: MachineO
       },
       random: () => deviceRandom.next(),
       callGuest: (code, args, stack) => options.callGuest?.(code, args, stack) ?? null,
+      store: options.stores?.get(device.name) ?? null,
       raiseLate(line) {
         if (controller >= 0) drive(controller, line, true);
       },

@@ -55,6 +55,7 @@ const SUBJECTS: readonly Subject[] = [
   { model: "virtio-mmio", config: { device: "console", backend: "output" } },
   { model: "virtio-mmio", config: { device: "none" } },
   { model: "virtio-mmio", config: { device: "rng" } },
+  { model: "virtio-mmio", config: { device: "blk", size: 0x4000, serial: "fuzz" } },
 ];
 
 /** Functions on the bus are devices of their own, with worlds of their own; a snapshot of the host does not hold their state. */
