@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { packOperands, rangeOf } from "../../isa/riscv64/encode.ts";
 import { FORMATS, type Operand } from "../../isa/riscv64/formats.ts";
-import { findInstruction, INSTRUCTIONS, type Instruction } from "../../isa/riscv64/instructions.ts";
+import { findInstruction, instructionsOf, type Instruction, type RegisterWidth } from "../../isa/riscv64/instructions.ts";
 import { disassemble } from "../../isa/riscv64/disassemble.ts";
 import { findCsr } from "../../isa/riscv64/registers.ts";
 import { handlerOf } from "../../runtime/cpus/riscv64/execute.ts";
@@ -25,28 +25,31 @@ const LENGTH = 24;
 const FREE = Array.from({ length: 27 }, (_, n) => n + 5);
 const SP = 2;
 
-const PROLOGUE = `
-  ${FREE.map((n) => `ld x${n}, ${n * 8}(tp)`).join("\n")}
+/** A register's load and store; what RV32 has in a slot of 8 bytes is their lower half. */
+const MOVES = { 32: ["lw", "sw"], 64: ["ld", "sd"] } as const;
+
+const prologueOf = ([load]: readonly [string, string]): string => `
+  ${FREE.map((n) => `${load} x${n}, ${n * 8}(tp)`).join("\n")}
   ${Array.from({ length: 32 }, (_, n) => `fld f${n}, ${256 + n * 8}(tp)`).join("\n")}
   addi tp, tp, ${VALUES_BYTES}`;
-const EPILOGUE = `
-  ${FREE.map((n) => `sd x${n}, ${n * 8}(gp)`).join("\n")}
+const epilogueOf = ([, store]: readonly [string, string]): string => `
+  ${FREE.map((n) => `${store} x${n}, ${n * 8}(gp)`).join("\n")}
   ${Array.from({ length: 32 }, (_, n) => `fsd f${n}, ${256 + n * 8}(gp)`).join("\n")}
   csrr t0, fcsr
-  sd t0, 0(gp)
+  ${store} t0, 0(gp)
   csrw fcsr, zero
   addi gp, gp, ${VALUES_BYTES}`;
 
-const START = `
+const startOf = ([, store]: readonly [string, string]): string => `
   j start
   .align 2
   handler:
     csrr ra, mcause
-    sd ra, 0(gp)
+    ${store} ra, 0(gp)
     csrr ra, mtval
-    sd ra, 8(gp)
+    ${store} ra, 8(gp)
     csrr ra, mepc
-    sd ra, 16(gp)
+    ${store} ra, 16(gp)
     lhu ra, 0(ra)
     andi ra, ra, 3
     addi ra, ra, -3
@@ -77,11 +80,12 @@ const EXCLUDED = new Set(["ctzw", "ecall", "ebreak", "mret", "sret", "wfi", "sfe
 const EXCLUDED_EXTENSIONS = new Set(["Zicond", "Zicsr", "Zicbop", "Svinval"]);
 const CONTROL = new Set(["B", "J", "C-j", "C-branch", "C-jr"]);
 
-const CHOICES = INSTRUCTIONS.filter((row) => {
-  if (EXCLUDED.has(row.mnemonic) || EXCLUDED_EXTENSIONS.has(row.extension) || row.mnemonic === "c.ebreak" || row.mnemonic === "c.unimp") return false;
-  return row.length === 2 || handlerOf(row.mnemonic) !== undefined;
-});
-const MEMORY_FORMATS = new Set(["I-load", "S", "F-load", "F-store", "C-lw", "C-ld", "C-fld", "C-sw", "C-sd", "C-fsd", "lr", "amo"]);
+const listChoices = (width: RegisterWidth): readonly Instruction[] =>
+  instructionsOf(width).filter((row) => {
+    if (EXCLUDED.has(row.mnemonic) || EXCLUDED_EXTENSIONS.has(row.extension) || row.mnemonic === "c.ebreak" || row.mnemonic === "c.unimp") return false;
+    return row.length === 2 || handlerOf(row.mnemonic, width) !== undefined;
+  });
+const MEMORY_FORMATS = new Set(["I-load", "S", "F-load", "F-store", "C-lw", "C-ld", "C-fld", "C-flw", "C-sw", "C-sd", "C-fsd", "C-fsw", "lr", "amo"]);
 const SAFE_CSRS = ["fcsr", "fflags", "frm", "sscratch", "stval", "scause", "mtval", "mcause", "satp"] as const;
 
 const EDGES = [
@@ -168,10 +172,10 @@ function addressIn(random: Random, register: number, isAligned: boolean): Item {
   return [word(random, row("addi"), { rd: register, rs1: SP, imm: isAligned || random.chance(70) ? imm : imm + random.below(8) }), 4];
 }
 
-function sequence(random: Random): Item[] {
+function sequence(random: Random, choices: readonly Instruction[]): Item[] {
   const items: Item[] = [];
   while (items.length < LENGTH) {
-    const chosen = random.pick(CHOICES);
+    const chosen = random.pick(choices);
     const base = 8 + random.below(8);
     if (random.chance(8)) {
       const csr = findCsr(random.pick(SAFE_CSRS)) ?? 0;
@@ -199,51 +203,54 @@ function bytesOf(items: readonly Item[]): number[] {
   return items.flatMap(([bits, length]) => Array.from({ length }, (_, n) => (bits >>> (8 * n)) & 0xff));
 }
 
-test("generated instructions do what QEMU does", { skip: skipWithoutQemu }, () => {
-  const random = createRandom(FUZZ_SEED);
-  const count = fuzzRounds(300);
-  assert.ok(Object.keys(FORMATS).length > 0);
-  const memory = new Uint8Array(MEMORY);
-  const view = new DataView(memory.buffer);
-  for (let at = 0; at < 0x2000; at += 8) view.setBigUint64(SCRATCH + at, value(random, EDGES), true);
-  const parts: (Uint8Array | number[])[] = [assembleAt(START)];
-  const prologue = assembleAt(PROLOGUE);
-  const epilogue = assembleAt(EPILOGUE);
-  const sequences: (readonly Item[])[] = [];
-  for (let n = 0; n < count; n++) {
-    for (let register = 0; register < 32; register++) {
-      view.setBigUint64(VALUES + n * VALUES_BYTES + register * 8, value(random, EDGES), true);
-      view.setBigUint64(VALUES + n * VALUES_BYTES + 256 + register * 8, value(random, FLOAT_EDGES), true);
+for (const width of [32, 64] as const) {
+  test(`RV${width}: generated instructions do what QEMU does`, { skip: skipWithoutQemu }, () => {
+    const random = createRandom(FUZZ_SEED);
+    const choices = listChoices(width);
+    const count = fuzzRounds(300);
+    assert.ok(Object.keys(FORMATS).length > 0);
+    const memory = new Uint8Array(MEMORY);
+    const view = new DataView(memory.buffer);
+    for (let at = 0; at < 0x2000; at += 8) view.setBigUint64(SCRATCH + at, value(random, EDGES), true);
+    const parts: (Uint8Array | number[])[] = [assembleAt(startOf(MOVES[width]), RAM, width)];
+    const prologue = assembleAt(prologueOf(MOVES[width]), RAM, width);
+    const epilogue = assembleAt(epilogueOf(MOVES[width]), RAM, width);
+    const sequences: (readonly Item[])[] = [];
+    for (let n = 0; n < count; n++) {
+      for (let register = 0; register < 32; register++) {
+        view.setBigUint64(VALUES + n * VALUES_BYTES + register * 8, value(random, EDGES), true);
+        view.setBigUint64(VALUES + n * VALUES_BYTES + 256 + register * 8, value(random, FLOAT_EDGES), true);
+      }
+      const items = sequence(random, choices);
+      sequences.push(items);
+      parts.push(prologue, bytesOf(items), epilogue);
     }
-    const items = sequence(random);
-    sequences.push(items);
-    parts.push(prologue, bytesOf(items), epilogue);
-  }
-  parts.push(assembleAt(FINISH));
-  let at = 0;
-  const starts: number[] = [];
-  for (const [index, part] of parts.entries()) {
-    if (index % 3 === 2) starts.push(at);
-    memory.set(part, at);
-    at += part.length;
-  }
-  assert.ok(at <= SCRATCH);
+    parts.push(assembleAt(FINISH, RAM, width));
+    let at = 0;
+    const starts: number[] = [];
+    for (const [index, part] of parts.entries()) {
+      if (index % 3 === 2) starts.push(at);
+      memory.set(part, at);
+      at += part.length;
+    }
+    assert.ok(at <= SCRATCH);
 
-  const expected = runOnQemu(memory);
-  const got = runEmbedded(memory);
-  // Results first: they name the sequence.
-  const offsets = Array.from({ length: MEMORY / 8 }, (_, n) => (n * 8 + RESULTS) % MEMORY);
-  for (const offset of offsets) {
-    const [wanted, found] = [expected, got].map((bytes) => new DataView(bytes.buffer, bytes.byteOffset + offset, 8).getBigUint64(0, true));
-    if (wanted === found) continue;
-    assert.fail(
-      `seed ${FUZZ_SEED}: RAM + 0x${offset.toString(16)}: QEMU has 0x${wanted?.toString(16)}, the embedded machine 0x${found?.toString(16)}\n${explain(got, offset, sequences, starts)}`,
-    );
-  }
-});
+    const expected = runOnQemu(memory, width);
+    const got = runEmbedded(memory, width);
+    // Results first: they name the sequence.
+    const offsets = Array.from({ length: MEMORY / 8 }, (_, n) => (n * 8 + RESULTS) % MEMORY);
+    for (const offset of offsets) {
+      const [wanted, found] = [expected, got].map((bytes) => new DataView(bytes.buffer, bytes.byteOffset + offset, 8).getBigUint64(0, true));
+      if (wanted === found) continue;
+      assert.fail(
+        `seed ${FUZZ_SEED}: RAM + 0x${offset.toString(16)}: QEMU has 0x${wanted?.toString(16)}, the embedded machine 0x${found?.toString(16)}\n${explain(width, got, offset, sequences, starts)}`,
+      );
+    }
+  });
+}
 
 /** The sequence whose results hold the offset, with its code. */
-function explain(memory: Uint8Array, offset: number, sequences: readonly (readonly Item[])[], starts: readonly number[]): string {
+function explain(width: RegisterWidth, memory: Uint8Array, offset: number, sequences: readonly (readonly Item[])[], starts: readonly number[]): string {
   if (offset < RESULTS) return "(scratch memory, values or code)";
   const view = new DataView(memory.buffer, memory.byteOffset);
   let at = RESULTS;
@@ -254,7 +261,7 @@ function explain(memory: Uint8Array, offset: number, sequences: readonly (readon
     while (inSequence(view.getBigUint64(at + 16, true)) && view.getBigUint64(at, true) < 16n) at += 24;
     at += VALUES_BYTES;
     if (offset < at) {
-      const text = disassemble(Uint8Array.from(bytesOf(items)), { address: start }).map((line) => `  +${line.offset.toString(16)} ${line.text}`);
+      const text = disassemble(Uint8Array.from(bytesOf(items)), { address: start }, width).map((line) => `  +${line.offset.toString(16)} ${line.text}`);
       return `sequence ${index}, results at 0x${begun.toString(16)}, difference at +0x${(offset - begun).toString(16)} of them\n${text.join("\n")}`;
     }
   }

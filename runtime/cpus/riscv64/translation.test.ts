@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { RAM, startGuest } from "../../../tests/fixtures/riscv64.ts";
 import { acquireMemory } from "../../machine/memory.ts";
 import { createHart, MENVCFG, MODE, type Hart } from "./hart.ts";
@@ -14,10 +15,10 @@ const VALID_READ_WRITE = 7n;
 const ACCESSED = 0x40n;
 const DIRTY = 0x80n;
 
-function loneHart(): Hart {
-  const registers = createRegisterFile(acquireMemory(0n, 0x1_0000), 1);
+function loneHart(width: RegisterWidth = 64): Hart {
+  const registers = createRegisterFile(acquireMemory(0n, 0x1_0000), 1, width);
   registers.clear();
-  return createHart(0, registers.control(0));
+  return createHart(0, registers.control(0), width);
 }
 
 /** One table of Sv39 whose first entry is a gigabyte from 0, and whose second is a table that is nowhere. */
@@ -61,6 +62,36 @@ test("a table outside of RAM, or that protection closes, is an access fault", ()
   assert.equal(translate(hart, memory, 1n << 30n, "read", MODE.supervisor).kind, "access-fault");
   hart.pmpcfg[0] = 0;
   assert.equal(translate(hart, memory, 0n, "read", MODE.supervisor).kind, "access-fault");
+});
+
+test("Sv32 walks two levels of words to addresses of 34 bits", () => {
+  const entries = new Map([
+    [TABLE + 4n * 0x201n, (0x2n << 10n) | 1n],
+    [0x2000n + 4n * 3n, (0x3f_ffffn << 10n) | VALID_READ_WRITE | ACCESSED],
+    [TABLE + 4n, (0x10_0400n << 10n) | VALID_READ_WRITE | ACCESSED],
+    [TABLE + 8n, (0x10_0401n << 10n) | VALID_READ_WRITE | ACCESSED],
+  ]);
+  const widths = new Set<number>();
+  const memory: PhysicalMemory = {
+    read(address, width) {
+      widths.add(width);
+      return entries.get(address) ?? 0n;
+    },
+    write: (address, _width, value) => void entries.set(address, value),
+  };
+  const hart = loneHart(32);
+  hart.csr.satp = (1n << 31n) | (0x1ffn << 22n) | (TABLE >> 12n);
+  hart.pmpcfg[0] = 0x1f;
+  hart.pmpaddr[0] = (1n << 32n) - 1n;
+  const at = (address: bigint, access: "read" | "write" = "read") => translate(hart, memory, address, access, MODE.supervisor);
+  assert.deepEqual(at(0x8040_3123n), { kind: "physical", address: 0x3_ffff_f123n, isWritable: false });
+  // A page of 4 MiB, and one that does not begin where it could.
+  assert.deepEqual(at(0x7f_f004n, "write"), { kind: "physical", address: 0x1_007f_f004n, isWritable: true });
+  assert.equal(entries.get(TABLE + 4n), (0x10_0400n << 10n) | VALID_READ_WRITE | ACCESSED | DIRTY);
+  assert.equal(at(0x80_0000n).kind, "page-fault");
+  assert.deepEqual([...widths], [4]);
+  hart.csr.satp = TABLE >> 12n;
+  assert.deepEqual(at(0xffff_fffcn), { kind: "physical", address: 0xffff_fffcn, isWritable: true });
 });
 
 test("a locked entry binds machine mode, an open one does not", () => {

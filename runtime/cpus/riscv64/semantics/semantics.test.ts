@@ -45,20 +45,58 @@ const CASES: readonly (readonly [instruction: string, a1: bigint, a2: bigint, a0
   ["lui a0, 0x80000", 0n, 0n, LOWEST_WORD],
 ];
 
-test("instructions compute what the manuals say, in both readers", () => {
-  for (const trace of [undefined, () => undefined]) {
-    for (const [instruction, a1, a2, a0] of CASES) {
-      const guest = startGuest(`${instruction}\nj .`, { setup: { registers: { a1: BigInt.asUintN(64, a1), a2 } }, ...(trace && { trace }) });
-      guest.run(1);
-      assert.equal(
-        guest.register("a0"),
-        a0,
-        `${instruction}, a1 0x${a1.toString(16)}, a2 0x${a2.toString(16)}, ${trace === undefined ? "generated" : "evaluated"}`,
-      );
-      guest.machine.dispose();
+/** Of RV32: a0 from a1 and a2. */
+const CASES_32: typeof CASES = [
+  ["add a0, a1, a2", 0xffff_ffffn, 1n, 0n],
+  ["sub a0, a1, a2", 0n, 1n, 0xffff_ffffn],
+  ["sll a0, a1, a2", 1n, 63n, 1n << 31n],
+  ["srl a0, a1, a2", 0x8000_0000n, 32n, 0x8000_0000n],
+  ["srai a0, a1, 31", 0x8000_0000n, 0n, 0xffff_ffffn],
+  ["slt a0, a1, a2", 0x8000_0000n, 0n, 1n],
+  ["sltiu a0, a1, -1", 5n, 0n, 1n],
+  ["mulh a0, a1, a2", 0x8000_0000n, 0x8000_0000n, 0x4000_0000n],
+  ["mulhu a0, a1, a2", 0xffff_ffffn, 0xffff_ffffn, 0xffff_fffen],
+  ["mulhsu a0, a1, a2", 0xffff_ffffn, 0xffff_ffffn, 0xffff_ffffn],
+  ["div a0, a1, a2", 0x8000_0000n, 0xffff_ffffn, 0x8000_0000n],
+  ["rem a0, a1, a2", 0x8000_0000n, 0xffff_ffffn, 0n],
+  ["divu a0, a1, a2", 7n, 0n, 0xffff_ffffn],
+  ["clz a0, a1", 0n, 0n, 32n],
+  ["ctz a0, a1", 0n, 0n, 32n],
+  ["cpop a0, a1", 0xffff_ffffn, 0n, 32n],
+  ["rev8 a0, a1", 0x0102_0304n, 0n, 0x0403_0201n],
+  ["orc.b a0, a1", 0x0100_8000n, 0n, 0xff00_ff00n],
+  ["zext.h a0, a1", 0xffff_8001n, 0n, 0x8001n],
+  ["rori a0, a1, 1", 1n, 0n, 0x8000_0000n],
+  ["bseti a0, a1, 31", 0n, 0n, 0x8000_0000n],
+  ["bext a0, a1, a2", 0x8000_0000n, 63n, 1n],
+  ["sh3add a0, a1, a2", 0x2000_0000n, 5n, 5n],
+  ["czero.eqz a0, a1, a2", 5n, 0n, 0n],
+  ["czero.nez a0, a1, a2", 5n, 0n, 5n],
+  ["lui a0, 0x80000", 0n, 0n, 0x8000_0000n],
+  ["auipc a0, 0x80001", 0n, 0n, 0x1000n],
+  ["jal a0, . + 4", 0n, 0n, 0x8000_0004n],
+  ["jalr a0, 4(a1)", 0x7fff_fffcn, 0n, 0x8000_0004n],
+];
+
+for (const [width, cases] of [
+  [64, CASES],
+  [32, CASES_32],
+] as const) {
+  test(`RV${width}: instructions compute what the manuals say, in both readers`, () => {
+    for (const trace of [undefined, () => undefined]) {
+      for (const [instruction, a1, a2, a0] of cases) {
+        const guest = startGuest(`${instruction}\nj .`, { width, setup: { registers: { a1: BigInt.asUintN(64, a1), a2 } }, ...(trace && { trace }) });
+        guest.run(1);
+        assert.equal(
+          guest.register("a0"),
+          a0,
+          `${instruction}, a1 0x${a1.toString(16)}, a2 0x${a2.toString(16)}, ${trace === undefined ? "generated" : "evaluated"}`,
+        );
+        guest.machine.dispose();
+      }
     }
-  }
-});
+  });
+}
 
 test("atomics give the old value and store the new one; words are compared as words", () => {
   const cases: readonly (readonly [instruction: string, memory: bigint, operand: bigint, stored: bigint])[] = [

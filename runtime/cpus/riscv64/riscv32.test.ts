@@ -1,0 +1,174 @@
+// What registers of 32 bits make different, by small programs: addresses that wrap, control registers in two halves, causes and vectors.
+// In both ways of execution; tests/riscv64 compares instructions, page tables and protection with QEMU.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RAM, startGuest, type Guest } from "../../../tests/fixtures/riscv64.ts";
+
+const WAYS = [undefined, () => undefined];
+
+function runBoth(program: string, instructions: number, check: (guest: Guest, way: string) => void, registers: Readonly<Record<string, bigint>> = {}): void {
+  for (const trace of WAYS) {
+    const guest = startGuest(program, { width: 32, setup: { registers }, ...(trace && { trace }) });
+    guest.run(instructions);
+    check(guest, trace === undefined ? "generated" : "evaluated");
+    guest.machine.dispose();
+  }
+}
+
+test("addresses are 32 bits: sums wrap, and registers hold no more", () => {
+  const program = `
+    li s0, -0x7ff00000
+    li s1, 0x80000000
+    li a0, 0x89abcdef
+    sw a0, 8(s0)
+    lw a1, 8(s0)
+    addi s2, s0, 8
+    lw a2, (s2)
+    lbu a3, 11(s0)
+    jal ra, next
+    nop
+  next:
+    add a4, s1, s1
+    j .`;
+  runBoth(program, 20, (guest, way) => {
+    const found = ["a0", "a1", "a2", "a3", "a4", "ra", "pc"].map((name) => guest.register(name));
+    assert.deepEqual(found.slice(0, 5), [0x89ab_cdefn, 0x89ab_cdefn, 0x89ab_cdefn, 0x89n, 0n], way);
+    // Behind the jump lie a nop and an addition.
+    assert.equal(guest.register("ra"), guest.register("pc") - 8n, way);
+    assert.ok(guest.register("pc") > RAM);
+  });
+});
+
+test("a jump and a load across the end of the address space come back to its beginning", () => {
+  const program = `
+    la t0, handler
+    csrw mtvec, t0
+    li t1, -4
+    lw a0, 8(t1)
+  fault: j .
+    .align 2
+  handler:
+    csrr a1, mcause
+    csrr a2, mtval
+    bnez a3, second
+    li a3, 1
+    la t0, handler
+    jalr zero, 6(t1)
+  second:
+    csrr a4, mcause
+    csrr a5, mepc
+    j .`;
+  runBoth(program, 40, (guest, way) => {
+    assert.deepEqual([guest.register("a4"), guest.register("a5"), guest.register("a2")], [1n, 2n, 2n], way);
+  });
+});
+
+test("registers of 64 bits are two, and each half leaves the other alone", () => {
+  const program = `
+    li a0, 0x12345678
+    csrw stimecmp, a0
+    csrw stimecmph, a0
+    li a0, -1
+    csrw stimecmp, a0
+    csrr a1, stimecmph
+    csrr a2, stimecmp
+    csrw menvcfgh, a0
+    csrw menvcfg, zero
+    csrr a3, menvcfgh
+    csrr a4, menvcfg
+    csrw minstreth, a1
+    csrr a5, minstreth
+    csrr a6, instreth
+    csrr a7, mstatush
+    csrr s2, timeh
+    csrr s3, cycleh
+    csrr s4, misa
+    j .`;
+  runBoth(program, 40, (guest, way) => {
+    const names = ["a1", "a2", "a3", "a4", "a5", "a6", "a7", "s2", "s3", "s4"];
+    assert.deepEqual(
+      names.map((name) => guest.register(name).toString(16)),
+      ["12345678", "ffffffff", "a0000000", "0", "12345678", "12345678", "0", "0", "0", "4014112d"],
+      way,
+    );
+  });
+});
+
+test("a count of 64 bits goes on into its upper half", () => {
+  const program = "csrw minstreth, zero\n li a0, -3\n csrw minstret, a0\n nop\n nop\n nop\n nop\n csrr a1, minstret\n csrr a2, minstreth\n j .";
+  runBoth(program, 12, (guest, way) => assert.deepEqual([guest.register("a1"), guest.register("a2")], [1n, 1n], way));
+});
+
+test("what is illegal on RV32 traps, and so do RV32's own registers on RV64", () => {
+  const handler = "la t0, handler\n csrw mtvec, t0\n j main\n .align 2\nhandler: csrr a1, mcause\n csrr a2, mtval\n j .\nmain:";
+  for (const word of [0x0000_3503, 0x0205_1513, 0x0005_051b, 0x9d09, 0xe205_0553, 0x1005_252f + 0x1000]) {
+    runBoth(`${handler} li a0, 0\n .word ${word}\n j .`, 20, (guest, way) =>
+      assert.deepEqual([guest.register("a1"), guest.register("a2")], [2n, BigInt(word)], `${word.toString(16)} ${way}`),
+    );
+  }
+  const guest = startGuest(`${handler} csrrs a0, 0xc80, zero\n j .`);
+  guest.run(20);
+  assert.equal(guest.register("a1"), 2n);
+});
+
+test("an interrupt is the highest bit of its cause, and goes to its vector", () => {
+  const program = `
+    la t0, vectors
+    ori t0, t0, 1
+    csrw mtvec, t0
+    li t0, 8
+    csrw mie, t0
+    li t0, 0x2000000
+    li t1, 1
+    sw t1, (t0)
+    csrsi mstatus, 8
+    j .
+    .align 6
+  vectors:
+    j .
+    j .
+    j .
+    csrr a0, mcause
+    csrr a1, mtval
+    csrr a2, mstatus
+    j .`;
+  runBoth(program, 40, (guest, way) => {
+    assert.deepEqual([guest.register("a0"), guest.register("a1"), guest.register("a2")], [0x8000_0003n, 0n, 0x1880n], way);
+  });
+});
+
+test("protection has four registers of four entries", () => {
+  const program =
+    "li a0, 0x1f1b190f\n csrw pmpcfg0, a0\n csrw pmpcfg3, a0\n csrr a1, pmpcfg0\n csrr a2, pmpcfg1\n csrr a3, pmpcfg3\n csrw pmpaddr15, a0\n csrr a4, pmpaddr15\n j .";
+  runBoth(program, 20, (guest, way) => {
+    assert.deepEqual(
+      ["a1", "a2", "a3", "a4"].map((name) => guest.register(name)),
+      [0x1f1b_190fn, 0n, 0x1f1b_190fn, 0x1f1b_190fn],
+      way,
+    );
+  });
+});
+
+test("mstatus tells of dirty floating-point registers in bit 31, and doubles take all of an f register", () => {
+  const program = `
+    li t0, 0x6000
+    csrs mstatus, t0
+    li a0, 3
+    fcvt.d.w fa0, a0
+    fadd.d fa0, fa0, fa0
+    fcvt.w.d a1, fa0
+    li a2, -1
+    fcvt.s.wu fa1, a2
+    fcvt.wu.s a3, fa1
+    fmv.x.w a4, fa1
+    csrr a5, mstatus
+    j .`;
+  runBoth(program, 40, (guest, way) => {
+    assert.deepEqual(
+      ["a1", "a3", "a4", "a5", "fa0", "fa1"].map((name) => guest.register(name)),
+      [6n, 0xffff_ffffn, 0x4f80_0000n, 0x8000_6000n, 0x4018_0000_0000_0000n, 0xffff_ffff_4f80_0000n],
+      way,
+    );
+  });
+});
