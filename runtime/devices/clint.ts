@@ -18,6 +18,10 @@ const MTIME = 0x7ff8;
 const TICKS_PER_COUNT = 100;
 const MAX_HARTS = 4095;
 
+/** Counts and an offset of this size are exact in numbers. */
+const SMALL = 1n << 50n;
+const WORD = 2 ** 32;
+
 const softwarePin = (hart: number): number => 2 * hart;
 const timerPin = (hart: number): number => 2 * hart + 1;
 
@@ -53,7 +57,25 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
   let s = initialState(harts);
 
   const counts = (): bigint => BigInt(Math.floor(env.clock.now() / TICKS_PER_COUNT));
-  const mtime = (): bigint => BigInt.asUintN(64, counts() + s.timeOffset);
+
+  /** The offset as a signed number, if it is a small one; else NaN. Guests read mtime in loops, and a number costs them a tenth of a BigInt. */
+  let smallOffset = 0;
+
+  function noteOffset(): void {
+    const offset = BigInt.asIntN(64, s.timeOffset);
+    smallOffset = -SMALL <= offset && offset <= SMALL ? Number(offset) : NaN;
+  }
+
+  /** mtime, or -1 if it is no small number. */
+  function smallTime(): number {
+    const time = Math.floor(env.clock.now() / TICKS_PER_COUNT) + smallOffset;
+    return time >= 0 ? time : -1;
+  }
+
+  function mtime(): bigint {
+    const time = smallTime();
+    return time >= 0 ? BigInt(time) : BigInt.asUintN(64, counts() + s.timeOffset);
+  }
 
   function updateTimer(hart: number): void {
     const compare = s.mtimecmp[hart] ?? 0n;
@@ -81,6 +103,7 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
 
   function setMtime(value: bigint): void {
     s.timeOffset = BigInt.asUintN(64, value - counts());
+    noteOffset();
     updateTimers();
   }
 
@@ -134,6 +157,8 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
     size: MTIMER_SIZE,
     valid: { min: 4, max: 8 },
     read(offset) {
+      const time = (offset & ~7) === MTIME ? smallTime() : -1;
+      if (time >= 0) return (offset & 4) === 0 ? time % WORD : Math.floor(time / WORD);
       const register = read64(offset);
       if (register === null) {
         logNoRegister("MTIMER", "read", offset);
@@ -169,11 +194,12 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
     load(state) {
       const saved = state as State;
       s = { msip: saved.msip.slice(), mtimecmp: saved.mtimecmp.slice(), timeOffset: saved.timeOffset };
+      noteOffset();
     },
     onEvent(hart) {
       env.irq(timerPin(hart), true);
     },
-    counter: { read: mtime, nsPerCount: TICKS_PER_COUNT },
+    counter: { read: mtime, nsPerCount: TICKS_PER_COUNT, offset: () => s.timeOffset },
   };
 }
 

@@ -34,7 +34,7 @@ function write64(region: Region, offset: number, value: bigint): void {
 }
 
 function truncate(value: number, width: Width): number {
-  return width >= 4 ? value >>> 0 : value & (2 ** (width * 8) - 1);
+  return width >= 4 ? value >>> 0 : value & ((1 << (width * 8)) - 1);
 }
 
 /** Reads; 8-byte accesses give a bigint, narrower ones an unsigned number; null is a bus fault. */
@@ -43,6 +43,11 @@ export function accessRead(region: Region, offset: number, width: Width): number
     const target = region.resolve(offset);
     if (target !== null) return accessRead(target.region, target.offset, width);
   }
+  return readHere(region, offset, width);
+}
+
+/** The same for a region that is no window, or a window with nothing behind it there. */
+export function readHere(region: Region, offset: number, width: Width): number | bigint | null {
   if (!accessValid(region, offset, width)) return null;
   const value = readParts(region, offset, width);
   return region.isRefused?.() === true ? null : value;
@@ -70,6 +75,10 @@ export function accessWrite(region: Region, offset: number, width: Width, value:
     const target = region.resolve(offset);
     if (target !== null) return accessWrite(target.region, target.offset, width, value);
   }
+  return writeHere(region, offset, width, value);
+}
+
+export function writeHere(region: Region, offset: number, width: Width, value: number | bigint): boolean {
   if (!accessValid(region, offset, width)) return false;
   writeParts(region, offset, width, value);
   return region.isRefused?.() !== true;

@@ -4,7 +4,7 @@
 // Base addresses are plain numbers: every region lies below 2^53, and a guest address above rounds to nothing mapped.
 
 import { isWindow, type Interception, type Region, type Width, type WindowRegion } from "../devices/device.ts";
-import { accessRead, accessWrite } from "./access.ts";
+import { readHere, writeHere } from "./access.ts";
 import type { Bus, BusResult } from "./cpu-contract.ts";
 
 export interface Mapping {
@@ -68,7 +68,7 @@ interface Slot {
   isPort: boolean;
   isWrite: boolean;
   isFault: boolean;
-  address: bigint;
+  address: bigint | number;
   device: number;
   region: string | null;
   offset: number;
@@ -183,7 +183,7 @@ export function createBus(mappings: readonly Mapping[], env: BusEnv): DeviceBus 
     }
   }
 
-  function record(isDma: boolean, isPort: boolean, address: bigint, width: number): Slot {
+  function record(isDma: boolean, isPort: boolean, address: bigint | number, width: number): Slot {
     const slot = log[logged % LOG_SIZE];
     if (slot === undefined) throw new Error("the access log has no slots");
     logged++;
@@ -198,7 +198,7 @@ export function createBus(mappings: readonly Mapping[], env: BusEnv): DeviceBus 
     return slot;
   }
 
-  function read(isPort: boolean, address: bigint, at: number, width: Width): BusResult {
+  function read(isPort: boolean, address: bigint | number, at: number, width: Width): BusResult {
     locate(isPort ? findPort(at) : findMemory(at), at);
     // Logged before it is carried out: an access that the model makes meanwhile (DMA) comes after its cause.
     const slot = record(false, isPort, address, width);
@@ -210,7 +210,7 @@ export function createBus(mappings: readonly Mapping[], env: BusEnv): DeviceBus 
     const touched = device;
     const intercepted = isPort ? null : (env.intercept?.(at, false) ?? null);
     if (intercepted?.kind === "refuse") return null;
-    const answer = accessRead(region, offset, width);
+    const answer = readHere(region, offset, width);
     if (answer === null) return null;
     const value = intercepted?.kind === "flip" ? flip(answer, intercepted.bits, width) : answer;
     env.touch(touched);
@@ -221,7 +221,7 @@ export function createBus(mappings: readonly Mapping[], env: BusEnv): DeviceBus 
     return value;
   }
 
-  function write(isDma: boolean, isPort: boolean, address: bigint, at: number, width: Width, value: number | bigint): boolean {
+  function write(isDma: boolean, isPort: boolean, address: bigint | number, at: number, width: Width, value: number | bigint): boolean {
     locate(isPort ? findPort(at) : findMemory(at), at);
     const slot = record(isDma, isPort, address, width);
     const serial = logged;
@@ -234,7 +234,7 @@ export function createBus(mappings: readonly Mapping[], env: BusEnv): DeviceBus 
     if (intercepted?.kind === "refuse") return false;
     if (intercepted?.kind !== "drop") {
       const arriving = intercepted?.kind === "flip" ? flip(value, intercepted.bits, width) : value;
-      if (!accessWrite(region, offset, width, arriving)) return false;
+      if (!writeHere(region, offset, width, arriving)) return false;
     }
     env.touch(touched);
     if (logged - serial < LOG_SIZE) slot.isFault = false;
@@ -252,12 +252,12 @@ export function createBus(mappings: readonly Mapping[], env: BusEnv): DeviceBus 
     },
     portRead(port, width) {
       env.settle();
-      const value = read(true, BigInt(port), port, width);
+      const value = read(true, port, port, width);
       return value === null ? null : Number(value);
     },
     portWrite(port, width, value) {
       env.settle();
-      return write(false, true, BigInt(port), port, width, value);
+      return write(false, true, port, port, width, value);
     },
     dmaWrite: (address, width, value) => write(true, false, address, Number(address), width, value),
     accesses() {
@@ -269,7 +269,7 @@ export function createBus(mappings: readonly Mapping[], env: BusEnv): DeviceBus 
           time: slot.time,
           origin: slot.isDma ? "dma" : "cpu",
           space: slot.isPort ? "port" : "memory",
-          address: slot.address,
+          address: BigInt(slot.address),
           device: slot.device < 0 ? null : env.deviceName(slot.device),
           region: slot.region,
           offset: slot.offset,

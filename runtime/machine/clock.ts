@@ -55,9 +55,9 @@ function eventKey(device: number, tag: number): number {
 export function createClock(deliver: (device: number, tag: number) => void): VirtualClock {
   const heap: HeapEntry[] = [];
   const byKey = new Map<number, HeapEntry>();
-  let now = 0;
+  /** Fields of a record on purpose: variables that closures share would be boxed anew with every change. */
+  const current = { now: 0, next: Infinity };
   let order = 0;
-  let next = Infinity;
   let isFiring = false;
 
   function place(entry: HeapEntry, index: number): void {
@@ -97,7 +97,7 @@ export function createClock(deliver: (device: number, tag: number) => void): Vir
     heap.push(entry);
     byKey.set(eventKey(event.device, event.tag), entry);
     siftUp(entry);
-    next = heap[0]?.time ?? Infinity;
+    current.next = heap[0]?.time ?? Infinity;
   }
 
   function remove(entry: HeapEntry): void {
@@ -108,36 +108,36 @@ export function createClock(deliver: (device: number, tag: number) => void): Vir
       siftUp(last);
       siftDown(last);
     }
-    next = heap[0]?.time ?? Infinity;
+    current.next = heap[0]?.time ?? Infinity;
   }
 
   function clear(): void {
     heap.length = 0;
     byKey.clear();
-    next = Infinity;
+    current.next = Infinity;
   }
 
   function deliverDue(limit: number): void {
     let deliveries = 0;
     for (let first = heap[0]; first !== undefined && first.time <= limit; first = heap[0]) {
-      if (first.time > now) deliveries = 0;
+      if (first.time > current.now) deliveries = 0;
       if (++deliveries > MAX_EVENTS_AT_ONE_TIME) {
         throw new Error(`device ${first.device} schedules event ${first.tag} without end at time ${first.time}`);
       }
       remove(first);
-      now = first.time;
+      current.now = first.time;
       deliver(first.device, first.tag);
     }
   }
 
   return {
-    now: () => now,
+    now: () => current.now,
     advance(ns) {
-      now += ns;
+      current.now += ns;
     },
-    nextEvent: () => next,
+    nextEvent: () => current.next,
     schedule(device, tag, delay) {
-      const time = now + delay;
+      const time = current.now + delay;
       if (!Number.isSafeInteger(delay) || delay < 0 || !Number.isSafeInteger(time)) {
         throw new RangeError(`device ${device} schedules event ${tag} after ${delay} ticks`);
       }
@@ -151,31 +151,31 @@ export function createClock(deliver: (device: number, tag: number) => void): Vir
       if (pending !== undefined) remove(pending);
     },
     fire() {
-      if (next > now || isFiring) return;
-      const limit = now;
+      if (current.next > current.now || isFiring) return;
+      const limit = current.now;
       isFiring = true;
       try {
         // What is due was due at some time since the last call: deliveries start from the first of these times.
-        now = Math.min(now, next);
+        current.now = Math.min(current.now, current.next);
         deliverDue(limit);
       } finally {
         isFiring = false;
-        now = limit;
+        current.now = limit;
       }
     },
     save() {
       const events = heap.map(({ time, order: at, device, tag }) => ({ time, order: at, device, tag }));
-      return { now, order, events: events.sort((a, b) => a.time - b.time || a.order - b.order) };
+      return { now: current.now, order, events: events.sort((a, b) => a.time - b.time || a.order - b.order) };
     },
     load(state) {
       clear();
-      now = state.now;
+      current.now = state.now;
       order = state.order;
       for (const event of state.events) insert(event);
     },
     reset() {
       clear();
-      now = 0;
+      current.now = 0;
       order = 0;
     },
   };

@@ -30,8 +30,8 @@ export type BusResult = number | bigint | null;
 
 /** Everything that is not RAM. Values up to 4 bytes are numbers, 8 bytes bigint; null or false is a bus fault. */
 export interface Bus {
-  readonly read: (address: bigint, width: Width) => BusResult;
-  readonly write: (address: bigint, width: Width, value: number | bigint) => boolean;
+  readonly read: (address: bigint | number, width: Width) => BusResult;
+  readonly write: (address: bigint | number, width: Width, value: number | bigint) => boolean;
   readonly portRead: (port: number, width: 1 | 2 | 4) => number | null;
   readonly portWrite: (port: number, width: 1 | 2 | 4, value: number) => boolean;
 }

@@ -107,7 +107,7 @@ export function createTestMachine(options: TestMachineOptions): TestMachine {
     draws: () => draws,
     bus: {
       read(address, width) {
-        const offset = locate(address, width);
+        const offset = locate(BigInt(address), width);
         if (offset < 0) return null;
         if (offset >= 0x40 && offset !== TEST_REGISTERS.NOW) return null;
         const value = offset < 0x40 ? readBytes(storage, offset, width) : clock.now() >>> 0;
@@ -115,7 +115,7 @@ export function createTestMachine(options: TestMachineOptions): TestMachine {
         return value;
       },
       write(address, width, value) {
-        const offset = locate(address, width);
+        const offset = locate(BigInt(address), width);
         if (offset < 0) return false;
         if (offset < 0x40) writeBytes(storage, offset, width, value);
         else if (!writeRegister(offset, Number(value))) return false;

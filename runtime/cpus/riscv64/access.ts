@@ -9,7 +9,7 @@ import type { Watchpoint } from "../../machine/processor.ts";
 import type { CodeCache } from "./code-cache.ts";
 import { MODE, MPP_SHIFT, MSTATUS, type Hart, type Mode } from "./hart.ts";
 import { checkProtection, type Access, type ProtectionAnswer } from "./protection.ts";
-import { EMPTY_BYTE, REGION_CACHE, TLB, TLB_SET_COUNT, TLB_SETS, tlbOffset } from "./state.ts";
+import { DEVICE_TAG, EMPTY_BYTE, REGION_CACHE, TLB, TLB_SET_COUNT, TLB_SETS, tlbOffset } from "./state.ts";
 import { translate, type PhysicalMemory } from "./translation.ts";
 
 /** Exception codes (Volume II, table 3.6). */
@@ -181,6 +181,14 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
     enter(hart, access === "read" ? TLB.read : TLB.write, dataIndex(address), page, addend);
   }
 
+  /** The same for a page beside RAM, as device-access.ts finds it. */
+  function rememberDevice(hart: Hart, address: bigint, physicalAddress: bigint, access: "read" | "write"): void {
+    const page = address & ~PAGE_MASK;
+    const number = Number(physicalAddress >> 12n);
+    if (isWatchedPage(page) || number > 0xffff_ffff) return;
+    enter(hart, access === "read" ? TLB.read : TLB.write, dataIndex(address), page | BigInt(DEVICE_TAG), number);
+  }
+
   // ------------------------------------------------------------------------------------------------------------ translation
 
   function locate(
@@ -252,7 +260,10 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
         return locateBytes(hart, address, width, "read").reduceRight((value, place) => (value << 8n) | readPlace(place, 1, address), 0n);
       }
       const place = locate(hart, address, width, "read", dataMode(hart));
-      if (place.offset >= 0 && place.answer.isWholePage) remember(hart, address, place.offset, "read");
+      if (place.answer.isWholePage) {
+        if (place.offset >= 0) remember(hart, address, place.offset, "read");
+        else rememberDevice(hart, address, place.address, "read");
+      }
       return readPlace(place, width, address);
     },
     write(hart, address, width, value) {
@@ -262,7 +273,10 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
         return;
       }
       const place = locate(hart, address, width, "write", dataMode(hart));
-      if (place.offset >= 0 && place.answer.isWholePage && place.isWritable) remember(hart, address, place.offset, "write");
+      if (place.answer.isWholePage && place.isWritable) {
+        if (place.offset >= 0) remember(hart, address, place.offset, "write");
+        else rememberDevice(hart, address, place.address, "write");
+      }
       writePlace(place, width, value, address);
     },
     update(hart, address, width, combine) {

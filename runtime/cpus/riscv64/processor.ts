@@ -10,9 +10,10 @@ import type { MachineCore } from "../../machine/cpu-contract.ts";
 import type { CreateProcessor, CpuSetup, Privilege, Processor, ProcessorHooks, ProcessorState, StopReason } from "../../machine/processor.ts";
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { instructionLength } from "../../../isa/riscv64/decode.ts";
-import { asTrap, createMemoryAccess } from "./access.ts";
+import { asTrap, CAUSE, createMemoryAccess } from "./access.ts";
 import { createCodeCache, decodeInstruction, type CodeCache } from "./code-cache.ts";
 import { INTERRUPT, type CsrEnvironment } from "./csrs.ts";
+import { createDeviceAccess, type DeviceOutcome } from "./device-access.ts";
 import { execute, type ExecuteEnvironment } from "./execute.ts";
 import { createHart, loadHart, MENVCFG, MODE, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
 import { INTERPRETER_IMPORTS, writeInterpreter, type Door, type InterpreterOptions } from "./interpreter.ts";
@@ -80,13 +81,18 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
 
   // ------------------------------------------------------------------------------------------------------------ time and limits
 
-  /** The budget at the last `sync`: what is missing from it in the cell has been executed since. */
-  let granted = 0;
-  let total = 0;
-  let limitLeft = 0;
-  let until = 0;
-  /** Of the active hart; Infinity while it is the only one that runs. */
-  let turnLeft = 0;
+  /** Fields of a record on purpose: variables that closures share would be boxed anew with every change. */
+  const spending = {
+    /** The budget at the last `sync`: what is missing from it in the cell has been executed since. */
+    granted: 0,
+    total: 0,
+    limitLeft: 0,
+    until: 0,
+    /** Of the active hart; Infinity while it is the only one that runs. */
+    turnLeft: 0,
+    /** What the budget was granted for: the next event, and (below) interrupt lines as they were. */
+    event: 0,
+  };
   let stop: StopReason | null = null;
   let ignoresBreakpoints = false;
   /** Instructions of each hart when the run began. */
@@ -94,15 +100,17 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
   /** When each hart's own timer (Sstc) fires. */
   const timerDue = new Float64Array(cpuCount).fill(Infinity);
   let nextTimer = Infinity;
+  /** Of the machine's counter, when these times were worked out. */
+  let counterOffset = 0n;
 
   /** Brings time and counts up to the budget; `current` instructions of it have begun but are not done. */
   function sync(current: 0 | 1): void {
-    const executed = granted - registers.budget() - current;
+    const executed = spending.granted - registers.budget() - current;
     if (executed === 0) return;
-    granted -= executed;
-    total += executed;
-    limitLeft -= executed;
-    turnLeft -= executed;
+    spending.granted -= executed;
+    spending.total += executed;
+    spending.limitLeft -= executed;
+    spending.turnLeft -= executed;
     activeHart().executed += executed;
     machine.advance(executed);
   }
@@ -111,7 +119,7 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
   const time = (): bigint => machine.counter?.read() ?? BigInt(Math.floor(machine.now() / DEFAULT_COUNT_NS));
 
   function updateTimers(): void {
-    nextTimer = Infinity;
+    counterOffset = machine.counter?.offset() ?? 0n;
     for (const { index, csr } of harts) {
       const left = csr.stimecmp - time();
       const unit = countNs();
@@ -129,13 +137,30 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
   const isTimerDue = (hart: Hart): boolean => (timerDue[hart.index] ?? Infinity) <= machine.now();
   const nextEvent = (): number => Math.min(machine.nextEvent(), nextTimer);
 
+  const grantedLines = new Int32Array(cpuCount);
+
   /** Sets the budget to what may be executed until somebody has to look; false: nothing. */
   function grant(): boolean {
-    if (turnLeft === Infinity && hasOthers()) drawTurn();
-    const wanted = Math.min(limitLeft, until - machine.now(), nextEvent() - machine.now(), turnLeft, hooks.trace === undefined ? MAX_BUDGET : 1);
-    granted = Math.max(wanted, 0);
-    registers.setBudget(granted);
-    return granted > 0;
+    if (spending.turnLeft === Infinity && hasOthers()) drawTurn();
+    spending.event = nextEvent();
+    for (let cpu = 0; cpu < cpuCount; cpu++) grantedLines[cpu] = machine.lines(cpu);
+    const wanted = Math.min(
+      spending.limitLeft,
+      spending.until - machine.now(),
+      spending.event - machine.now(),
+      spending.turnLeft,
+      hooks.trace === undefined ? MAX_BUDGET : 1,
+    );
+    spending.granted = Math.max(wanted, 0);
+    registers.setBudget(spending.granted);
+    return spending.granted > 0;
+  }
+
+  /** Whether a device has done something since then that anybody has to act on. */
+  function hasConsequences(): boolean {
+    if (stop !== null || nextEvent() !== spending.event || machine.exitRequest() !== null) return true;
+    for (let cpu = 0; cpu < cpuCount; cpu++) if (machine.lines(cpu) !== grantedLines[cpu]) return true;
+    return false;
   }
 
   // -------------------------------------------------------------------------------------------------------------------- the parts
@@ -156,11 +181,15 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
     executed: (hart) => hart.executed,
   };
 
+  /** A write to mtime moves the harts' own timers. */
+  function followCounter(): void {
+    if (machine.counter !== undefined && machine.counter.offset() !== counterOffset) updateTimers();
+  }
+
   function device<T>(run: () => T): T {
     touchedDevice = true;
     const result = run();
-    // A write to mtime moves the harts' own timers.
-    if (nextTimer !== Infinity) updateTimers();
+    followCounter();
     return result;
   }
 
@@ -170,6 +199,7 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
   let epoch = 0;
 
   const access = createMemoryAccess(machine, harts, () => code, device);
+  const devices = createDeviceAccess(memory, machine.bus, width);
   const code: CodeCache = createCodeCache(
     memory,
     {
@@ -219,10 +249,10 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
     wait(hart) {
       hart.run = "waiting";
       // Firmware may wait in a loop with an interrupt pending that it never takes.
-      if (hasOthers()) turnLeft = 0;
+      if (hasOthers()) spending.turnLeft = 0;
     },
     yieldTurn() {
-      if (hasOthers()) turnLeft = 0;
+      if (hasOthers()) spending.turnLeft = 0;
     },
   };
 
@@ -295,7 +325,7 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
   function settle(): boolean {
     sync(0);
     const hart = activeHart();
-    if (stop !== null || hart.run !== "running" || machine.exitRequest() !== null || turnLeft <= 0 || nextEvent() <= machine.now()) return false;
+    if (stop !== null || hart.run !== "running" || machine.exitRequest() !== null || spending.turnLeft <= 0 || nextEvent() <= machine.now()) return false;
     takeInterrupt(hart);
     // What this hart did may wake others, which then share the time with it.
     wakeHarts();
@@ -311,11 +341,23 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
     if (cause !== null) takeTrap(hart, cause, true, 0n);
   }
 
+  function finishAccess(hart: Hart, outcome: Exclude<DeviceOutcome, "unknown">): 0 | 1 {
+    followCounter();
+    if (outcome === "done" && !hasConsequences()) return 1;
+    if (outcome !== "done") takeTrap(hart, outcome === "load-fault" ? CAUSE.loadAccess : CAUSE.storeAccess, false, devices.faultAddress());
+    return settle() ? 1 : 0;
+  }
+
   const doors: { readonly [door in Door]: (entry: number, arrivals?: number) => number } = {
     cold(entry) {
       sync(1);
       const hart = activeHart();
       const offset = code.offsetOf(entry);
+      const outcome = devices.runEntry(entry);
+      if (outcome !== "unknown") {
+        translator.noteDevice(offset);
+        return finishAccess(hart, outcome);
+      }
       touchedDevice = false;
       executeOne(hart, memory.view.getUint16(offset, true), () => {
         const isInPage = (registers.pc(hart.index) & (PAGE_BYTES - 1n)) + 4n <= PAGE_BYTES;
@@ -339,7 +381,7 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
       const hart = activeHart();
       const pc = registers.pc(hart.index);
       // The budget has been charged for the instruction already.
-      const executed = hart.executed + granted - registers.budget() - 1;
+      const executed = hart.executed + spending.granted - registers.budget() - 1;
       if (ignoresBreakpoints || executed === before[hart.index] || !breakpoints.has(pc)) return code.operationUnder(entry);
       stop ??= { kind: "breakpoint", cpu: hart.index, pc };
       return -1;
@@ -360,9 +402,15 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
     sync(1);
     const hart = activeHart();
     const before = epoch;
+    const outcome = devices.runInstruction(instruction);
+    if (outcome !== "unknown") return goOn(finishAccess(hart, outcome) === 1, before);
     trapping(hart, () => executeDecoded(hart, instruction, bits));
-    if (settle()) return epoch === before ? 1 : 0;
-    granted = 0;
+    return goOn(settle(), before);
+  }
+
+  function goOn(mayRun: boolean, before: number): number {
+    if (mayRun) return epoch === before ? 1 : 0;
+    spending.granted = 0;
     registers.setBudget(0);
     return 0;
   }
@@ -399,7 +447,7 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
   const hasOthers = (): boolean => harts.some((hart) => hart.run === "running" && hart.index !== registers.active());
 
   function drawTurn(): void {
-    turnLeft = TURN / 2 + (machine.scheduleRandom() % TURN);
+    spending.turnLeft = TURN / 2 + (machine.scheduleRandom() % TURN);
   }
 
   function activate(hart: Hart): void {
@@ -419,12 +467,12 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
   function chooseHart(): Hart | null {
     wakeHarts();
     const active = activeHart();
-    if (active.run === "running" && turnLeft > 0) return active;
+    if (active.run === "running" && spending.turnLeft > 0) return active;
     for (let n = 1; n <= cpuCount; n++) {
       const hart = hartAt((active.index + n) % cpuCount);
       if (hart.run !== "running") continue;
       activate(hart);
-      turnLeft = Infinity;
+      spending.turnLeft = Infinity;
       if (hasOthers()) drawTurn();
       return hart;
     }
@@ -435,7 +483,7 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
   function idle(): StopReason | null {
     const next = nextEvent();
     if (next === Infinity) return { kind: "idle" };
-    machine.advance(Math.max(Math.min(next, until) - machine.now(), 0));
+    machine.advance(Math.max(Math.min(next, spending.until) - machine.now(), 0));
     return null;
   }
 
@@ -464,7 +512,7 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
     }
     sync(0);
     registers.setBudget(0);
-    granted = 0;
+    spending.granted = 0;
   }
 
   /** What ends a run before anything else happens. */
@@ -472,12 +520,12 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
     const exit = machine.exitRequest();
     if (exit !== null) return { kind: "exit", exit };
     if (stop !== null) return stop;
-    return limitLeft <= 0 || machine.now() >= until ? { kind: "limit" } : null;
+    return spending.limitLeft <= 0 || machine.now() >= spending.until ? { kind: "limit" } : null;
   }
 
   function begin(instructions: number, end: number): void {
-    limitLeft = instructions;
-    until = end;
+    spending.limitLeft = instructions;
+    spending.until = end;
     stop = null;
     for (const hart of harts) before[hart.index] = hart.executed;
     updateTimers();
@@ -499,8 +547,8 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
     registers.clear();
     code.clear();
     forgetCaches();
-    total = 0;
-    granted = 0;
+    spending.total = 0;
+    spending.granted = 0;
     for (const hart of harts) {
       resetHart(hart);
       const setup = setups[hart.index] ?? (setups.length === 1 ? setups[0] : undefined);
@@ -508,7 +556,7 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
     }
     if (cpuCount > 1) activate(hartAt(machine.scheduleRandom() % cpuCount));
     else activate(hartAt(0));
-    turnLeft = 0;
+    spending.turnLeft = 0;
   }
 
   reset([]);
@@ -540,15 +588,15 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
       if (hart.run === "waiting" && hasWakeup(hart, csrs)) hart.run = "running";
       if (hart.run !== "running") return { kind: "idle" };
       activate(hart);
-      turnLeft = 1;
+      spending.turnLeft = 1;
       ignoresBreakpoints = true;
       runHart(hart);
       ignoresBreakpoints = false;
-      turnLeft = 0;
+      spending.turnLeft = 0;
       const reason = reasonToStop();
       return reason?.kind === "limit" ? null : reason;
     },
-    instructions: (cpu) => (cpu === undefined ? total : hartAt(cpu).executed),
+    instructions: (cpu) => (cpu === undefined ? spending.total : hartAt(cpu).executed),
     requestStop,
     readRegister: (cpu, name) => named.read(hartAt(cpu), name),
     writeRegister: (cpu, name, value) => named.write(hartAt(cpu), name, value),
@@ -575,8 +623,8 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
     invalidateCode: () => code.compare(),
     save: (): ProcessorState => ({
       active: registers.active(),
-      turnLeft: turnLeft === Infinity ? -1 : turnLeft,
-      total,
+      turnLeft: spending.turnLeft === Infinity ? -1 : spending.turnLeft,
+      total: spending.total,
       harts: harts.map(saveHart),
       blocks: harts.map((hart) => registers.save(hart.index)),
     }),
@@ -588,8 +636,8 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
         const block = saved.blocks[index];
         if (block !== undefined) registers.load(index, block);
       });
-      turnLeft = saved.turnLeft < 0 ? Infinity : saved.turnLeft;
-      total = saved.total;
+      spending.turnLeft = saved.turnLeft < 0 ? Infinity : saved.turnLeft;
+      spending.total = saved.total;
       code.compare();
       forgetCaches();
       activate(activeHart());

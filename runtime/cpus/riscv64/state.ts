@@ -109,6 +109,12 @@ export const TLB = {
  */
 export const REGION_CACHE = { start: 0x2400, entries: 512, entryBytes: 16, tag: 0, index: 8, under: 12 } as const;
 
+/**
+ * In the tag of a page that belongs to a device, whose addend is the physical page's number: no access of generated code compares equal,
+ * since none has this bit below its page (device-access.ts looks for it).
+ */
+export const DEVICE_TAG = 0x800;
+
 /** Every byte of an empty entry: no page has all ones as its tag, since the tag of an access has zeros below its page. */
 export const EMPTY_BYTE = 0xff;
 

@@ -1,0 +1,139 @@
+// The short way of loads and stores to devices: what the cold path does for one, when translation and protection have been settled before.
+// A page that lies beside RAM gets an entry in the translation caches like any other, with a tag that no access of generated code hits
+// (state.ts): whatever empties the caches forgets it too. Up to 4 bytes all is numbers, since one BigInt costs as much as the whole access.
+
+import type { ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { Width } from "../../devices/device.ts";
+import type { Bus, GuestMemory } from "../../machine/cpu-contract.ts";
+import { operationNumber, operationsOf, type Operation } from "./operations.ts";
+import { LOADS, STORES } from "./semantics/memory.ts";
+import { BLOCK_BYTES, CELL, DEVICE_TAG, ENTRY, ENTRY_SHIFT, TLB } from "./state.ts";
+
+interface Form {
+  readonly isStore: boolean;
+  readonly width: 1 | 2 | 4 | 8;
+  /** Of a load narrower than the register: how far its sign is from bit 31; -1 if zeros go above. */
+  readonly signShift: number;
+}
+
+interface Forms {
+  /** By the operation's number; null: not for here. */
+  readonly byNumber: readonly (Form | null)[];
+  readonly byMnemonic: ReadonlyMap<string, Form>;
+}
+
+/** Floating-point registers are seldom meant for devices. */
+function formOf(operation: Operation): Form | null {
+  if ((operation.kind !== "load" && operation.kind !== "store") || operation.meaning.isFloat === true) return null;
+  const { width } = operation.meaning;
+  const isSigned = width < 8 && operation.kind === "load" && operation.meaning.signed;
+  return { isStore: operation.kind === "store", width, signShift: isSigned ? 32 - 8 * width : -1 };
+}
+
+function listForms(width: RegisterWidth): Forms {
+  const operations = operationsOf(width);
+  const byMnemonic = new Map<string, Form>();
+  for (const mnemonic of [...LOADS.keys(), ...STORES.keys()]) {
+    const operation = operations[operationNumber(mnemonic, width)];
+    const form = operation && formOf(operation);
+    if (form) byMnemonic.set(mnemonic, form);
+  }
+  return { byNumber: operations.map(formOf), byMnemonic };
+}
+
+const FORMS: Readonly<Record<RegisterWidth, Forms>> = { 32: listForms(32), 64: listForms(64) };
+
+export type DeviceOutcome =
+  /** Not an access to a page that is known for a device's; nothing has happened. */
+  | "unknown"
+  | "done"
+  /** Nobody answered: an access fault. */
+  | "load-fault"
+  | "store-fault";
+
+const PAGE_MASK = 0xfff;
+const REGISTER_BYTES = 8;
+
+/** Of the sum that has `low` as its lower half, with a signed number. */
+const upperHalf = (high: number, low: number, added: number): number => (high + (added >> 31) + (low >>> 0 < added >>> 0 ? 1 : 0)) | 0;
+
+export interface DeviceAccess {
+  /** Carries out the load or store at the pc, a decoded entry, if it is to a device; the pc goes to the next instruction if it is done. */
+  readonly runEntry: (entry: number) => DeviceOutcome;
+  readonly runInstruction: (instruction: ExpandedInstruction) => DeviceOutcome;
+  /** The virtual address that faulted last. */
+  readonly faultAddress: () => bigint;
+}
+
+export function createDeviceAccess({ memory, stateOffset }: GuestMemory, bus: Bus, registerWidth: RegisterWidth): DeviceAccess {
+  const { byNumber, byMnemonic } = FORMS[registerWidth];
+  const state = new Int32Array(memory.buffer, stateOffset, BLOCK_BYTES / 4);
+  const wide = new BigUint64Array(memory.buffer, stateOffset, BLOCK_BYTES / 8);
+  const all = new Int32Array(memory.buffer);
+  const low = (cell: number): number => state[cell >>> 2] ?? 0;
+  const fault = { low: 0, high: 0 };
+
+  function stepOver(length: number): void {
+    const at = CELL.pc >>> 2;
+    const next = low(CELL.pc) + length;
+    state[at] = next;
+    if (registerWidth === 64 && (state[at] ?? 0) >>> 0 < length) state[at + 1] = (state[at + 1] ?? 0) + 1;
+  }
+
+  function store(register: number, physical: number, width: Width): boolean {
+    const rs2 = CELL.x + register;
+    if (width === 8) return bus.write(physical, width, wide[rs2 >>> 3] ?? 0n);
+    const value = low(rs2);
+    return bus.write(physical, width, width === 4 ? value >>> 0 : value & ((1 << (8 * width)) - 1));
+  }
+
+  function load(register: number, physical: number, { width, signShift }: Form): boolean {
+    const value = bus.read(physical, width);
+    const rd = CELL.x + register;
+    if (typeof value === "number") {
+      const word = signShift < 0 ? value | 0 : (value << signShift) >> signShift;
+      state[rd >>> 2] = word;
+      state[(rd >>> 2) + 1] = signShift < 0 ? 0 : word >> 31;
+    } else if (value !== null) wide[rd >>> 3] = value;
+    return value !== null;
+  }
+
+  /** Registers as byte offsets; `data` is the one that is loaded or stored. */
+  function run(form: Form, base: number, data: number, imm: number, length: number): DeviceOutcome {
+    const { isStore, width } = form;
+    const address = (low(CELL.x + base) + imm) | 0;
+    if ((address & (width - 1)) !== 0) return "unknown";
+    const high = registerWidth === 32 ? 0 : upperHalf(low(CELL.x + base + 4), address, imm);
+    const index = ((address >>> 12) ^ (address >>> 20)) & (TLB.entries - 1);
+    const slot = (low(CELL.tlb) + (isStore ? TLB.write : TLB.read) + index * TLB.entryBytes) >>> 2;
+    if (all[slot] !== ((address & ~PAGE_MASK) | DEVICE_TAG) || all[slot + 1] !== high) return "unknown";
+    const physical = ((all[slot + (TLB.addend >>> 2)] ?? 0) >>> 0) * (PAGE_MASK + 1) + (address & PAGE_MASK);
+
+    if (isStore ? store(data, physical, width) : load(data, physical, form)) {
+      stepOver(length);
+      return "done";
+    }
+    fault.low = address >>> 0;
+    fault.high = high >>> 0;
+    return isStore ? "store-fault" : "load-fault";
+  }
+
+  return {
+    runEntry(entry) {
+      const fields = all[entry >>> 2] ?? 0;
+      const form = byNumber[fields & 0xff] ?? null;
+      if (form === null) return "unknown";
+      const packed = all[(entry + ENTRY.imm) >>> 2] ?? 0;
+      const data = (fields >>> (8 * (form.isStore ? ENTRY.rs2 : ENTRY.rd))) & 0xff;
+      return run(form, (fields >>> (8 * ENTRY.rs1)) & 0xff, data, packed >> 8, (packed & 0xff) >>> ENTRY_SHIFT);
+    },
+    runInstruction({ mnemonic, rd, rs1, rs2, imm, length }) {
+      const form = byMnemonic.get(mnemonic);
+      // What is loaded into x0 goes nowhere.
+      if (form === undefined || (!form.isStore && rd === 0)) return "unknown";
+      return run(form, rs1 * REGISTER_BYTES, (form.isStore ? rs2 : rd) * REGISTER_BYTES, imm, length);
+    },
+    faultAddress: () => (BigInt(fault.high) << 32n) | BigInt(fault.low),
+  };
+}
