@@ -8,11 +8,14 @@ export class CommandError extends Error {
   readonly exitCode: ExitCode;
   /** Printed below the message. */
   readonly help: string | null;
+  /** What `guestspec explain` knows it by. */
+  readonly code: string | null;
 
-  constructor(exitCode: ExitCode, message: string, help: string | null = null) {
+  constructor(exitCode: ExitCode, message: string, help: string | null = null, code: string | null = null) {
     super(message);
     this.exitCode = exitCode;
     this.help = help;
+    this.code = code;
   }
 }
 

@@ -63,7 +63,7 @@ function reportError(error: unknown, io: Io): ExitCode {
   }
   if (isCommandError(error)) {
     // Without a message everything has been said, as after diagnostics.
-    if (error.message !== "") io.err(`error: ${error.message}\n`);
+    if (error.message !== "") io.err(`error${error.code === null ? "" : `[${error.code}]`}: ${error.message}\n`);
     if (error.help !== null) io.err(`  = help: ${error.help}\n`);
     return error.exitCode;
   }

@@ -2,17 +2,20 @@
 // files, and then only lends the host to runtime/exec: terminal, clock, signals. What the guest prints goes to standard output and
 // everything of ours to standard error, so that a guest's output can be piped.
 
-import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { nearestName } from "../../grammar/nearest-name.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import type { GdbOptions } from "../../runtime/debug/gdb-server.ts";
 import { describeAddress, describeCpus, describeInstruction } from "../../runtime/exec/describe-guest.ts";
 import { createGuest, type Guest } from "../../runtime/exec/guest.ts";
+import type { SnapshotFile, SnapshotInput } from "../../runtime/exec/snapshot-file.ts";
 import { EMBEDDED_TARGETS, type EmbeddedTarget } from "../../runtime/exec/processors.ts";
 import { runGuest, type ConsoleHost, type GuestEnd } from "../../runtime/exec/run-guest.ts";
 import type { NamedProgram } from "../../runtime/machine/boot.ts";
 import { readProgram, type ProgramSymbol } from "../../runtime/machine/read-program.ts";
 import { CommandError, describeHostError, usageError } from "../errors.ts";
+import { continueFrom, readSnapshotFile, requireMachine, writeSnapshotFile, type GuestSource } from "../exec-snapshots.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { loadMachineDescription } from "../load-specs.ts";
@@ -28,10 +31,12 @@ function readBytes(path: string): Uint8Array {
   }
 }
 
-function readNamedProgram(path: string): NamedProgram {
-  const read = readProgram(readBytes(path));
-  if (!read.ok) throw usageError(`${path} is ${read.problem}`);
-  return { name: path, program: read.program };
+const readInput = (path: string): SnapshotInput => ({ name: path, bytes: readBytes(path) });
+
+function programOf({ name, bytes }: SnapshotInput): NamedProgram {
+  const read = readProgram(bytes);
+  if (!read.ok) throw usageError(`${name} is ${read.problem}`);
+  return { name, program: read.program };
 }
 
 function readCount(options: ParsedOptions, name: string, least: number, most: number): number | null {
@@ -73,6 +78,45 @@ async function findTarget(machine: MachineDescription): Promise<EmbeddedTarget> 
   throw usageError(`${machine.name} ${what}`, `machines for programs: ${able.join(", ")}`);
 }
 
+/** What a snapshot says and the command line must not say again. */
+const OF_SNAPSHOT = ["firmware", "append", "initrd", "cpus", "seed"];
+
+function sourceOfOptions(options: ParsedOptions, machine: MachineDescription): GuestSource {
+  const [path] = options.positionals;
+  if (path === undefined) throw usageError("an argument is missing: IMAGE, or `--restore FILE`", "usage: guestspec exec [OPTION...] IMAGE");
+  const input = (name: string): SnapshotInput | null => {
+    const file = options.value(name);
+    return file === null ? null : readInput(file);
+  };
+  return {
+    machine: options.value("machine") ?? DEFAULT_MACHINE,
+    cpus: readCount(options, "cpus", machine.cpus.min, machine.cpus.max) ?? machine.cpus.default,
+    seed: readSeed(options.value("seed")),
+    image: readInput(path),
+    firmware: input("firmware"),
+    initrd: input("initrd"),
+    commandLine: options.value("append"),
+  };
+}
+
+function sourceOfSnapshot({ about, image, firmware, initrd }: SnapshotFile, options: ParsedOptions): GuestSource {
+  const [path] = options.positionals;
+  const given = OF_SNAPSHOT.find((name) => options.has(name));
+  if (path !== undefined) throw usageError(`\`--restore\` brings its image along, so \`${path}\` has no place`);
+  if (given !== undefined) throw usageError(`\`--${given}\` and \`--restore\` exclude each other: the snapshot says it`);
+  const { cpus, seed, commandLine } = about;
+  return { machine: options.value("machine") ?? about.machine, cpus, seed, image, firmware, initrd, commandLine };
+}
+
+/** Before the guest runs for an hour. */
+function requireWritable(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw new CommandError(EXIT.environment, `cannot write ${path}: ${describeHostError(error)}`);
+  }
+}
+
 interface Tracer {
   readonly write: (line: string) => void;
   readonly flush: () => void;
@@ -110,10 +154,13 @@ function openTrace(path: string): Tracer {
 // As in QEMU's `-nographic`: Ctrl-A begins a command, and twice is itself.
 const ESCAPE = 0x01;
 const QUIT = "x".charCodeAt(0);
+const SAVE = "s".charCodeAt(0);
 
 interface Terminal extends ConsoleHost {
   readonly close: () => void;
   readonly wasInterrupted: () => boolean;
+  /** Whether the user has asked for a snapshot since the last call. */
+  readonly takeSaveRequest: () => boolean;
 }
 
 /** Standard input as the far end of the guest's console; raw if it is a terminal, so that Ctrl-C reaches the guest. */
@@ -125,12 +172,14 @@ function openTerminal(): Terminal {
   let isOpen = true;
   let isStopped = false;
   let wasInterrupted = false;
+  let wantsSave = false;
   let wake: (() => void) | null = null;
 
   function take(byte: number): void {
     if (isTerminal && isEscaped) {
       isEscaped = false;
       if (byte === QUIT) isStopped = true;
+      else if (byte === SAVE) wantsSave = true;
       else if (byte === ESCAPE) typed.push(byte);
     } else if (isTerminal && byte === ESCAPE) isEscaped = true;
     else typed.push(byte);
@@ -171,6 +220,11 @@ function openTerminal(): Terminal {
     hasInput: () => isOpen,
     isStopped: () => isStopped,
     wasInterrupted: () => wasInterrupted,
+    takeSaveRequest() {
+      const taken = wantsSave;
+      wantsSave = false;
+      return taken;
+    },
     close() {
       if (isTerminal) stdin.setRawMode(false);
       stdin.off("data", onData).off("end", onEnd).off("error", onEnd).pause();
@@ -205,7 +259,13 @@ function tellEnd(end: GuestEnd, guest: Guest, target: EmbeddedTarget, wasInterru
   }
 }
 
-async function debug(guest: Guest, target: EmbeddedTarget, options: Pick<GdbOptions, "port" | "time">, terminal: Terminal, io: Io): Promise<GuestEnd> {
+async function debug(
+  guest: Guest,
+  target: EmbeddedTarget,
+  options: Pick<GdbOptions, "port" | "time" | "monitor">,
+  terminal: ConsoleHost,
+  io: Io,
+): Promise<GuestEnd> {
   const { debugGuest } = await import("../../runtime/debug/gdb-server.ts");
   const onListening = (port: number): void => io.err(`guestspec: the machine waits for a debugger: target remote localhost:${port}\n`);
   try {
@@ -216,53 +276,89 @@ async function debug(guest: Guest, target: EmbeddedTarget, options: Pick<GdbOpti
   }
 }
 
+/** Whether a machine that stopped so is one to go on with: not one that ended by itself, or that the user threw away. */
+function leavesMachine(end: GuestEnd, wasInterrupted: boolean): boolean {
+  return end.kind === "stopped" ? wasInterrupted : end.kind !== "poweroff";
+}
+
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
-  const { machine } = await loadMachineDescription(options.value("machine") ?? DEFAULT_MACHINE, null);
+  const restorePath = options.value("restore");
+  const restored = restorePath === null ? null : readSnapshotFile(restorePath);
+  const fromSnapshot = restored === null ? null : sourceOfSnapshot(restored, options);
+  const { machine } = await loadMachineDescription(fromSnapshot?.machine ?? options.value("machine") ?? DEFAULT_MACHINE, null);
+  if (restored !== null && restorePath !== null) requireMachine(restored, machine, restorePath);
   const target = await findTarget(machine);
   if (options.has("virtual-time") && options.has("wall-time")) throw usageError("`--virtual-time` and `--wall-time` exclude each other");
-  const [path = ""] = options.positionals;
-  const image = readNamedProgram(path);
-  const firmware = options.value("firmware");
-  const initrd = options.value("initrd");
-  const commandLine = options.value("append");
+  const source = fromSnapshot ?? sourceOfOptions(options, machine);
+  const { cpus, seed, image, firmware, initrd, commandLine } = source;
   const until = readCount(options, "until", 1, Number.MAX_SAFE_INTEGER);
   const port = readCount(options, "gdb", 0, 0xffff);
   if (port !== null && (until !== null || options.values("break").length > 0))
     throw usageError("with `--gdb` the debugger says where to stop, not `--until` or `--break`");
-  const cpus = readCount(options, "cpus", machine.cpus.min, machine.cpus.max) ?? machine.cpus.default;
+  const snapshotPath = options.value("snapshot");
+  if (snapshotPath !== null) requireWritable(snapshotPath);
 
   const tracePath = options.value("trace");
   const disassemble = tracePath === null ? null : await target.loadDisassembler();
   const tracer = tracePath === null ? null : openTrace(tracePath);
+  let consoleBytes = restored?.about.consoleBytes ?? 0;
   const created = createGuest({
     description: machine,
     cpus,
-    seed: readSeed(options.value("seed")),
+    seed,
     createProcessor: await target.load(),
     boot: {
-      image,
-      ...(firmware === null ? {} : { firmware: readNamedProgram(firmware) }),
-      ...(initrd === null ? {} : { initrd: { name: initrd, bytes: readBytes(initrd) } }),
+      image: programOf(image),
+      ...(firmware === null ? {} : { firmware: programOf(firmware) }),
+      ...(initrd === null ? {} : { initrd }),
       ...(commandLine === null ? {} : { commandLine }),
       cpuProperties: target.cpuProperties,
     },
-    output: (bytes) => void process.stdout.write(bytes),
+    output(bytes) {
+      consoleBytes += bytes.length;
+      process.stdout.write(bytes);
+    },
     ...(tracer === null || disassemble === null ? {} : { trace: (cpu, pc, bits) => tracer.write(describeInstruction(symbols, cpu, pc, disassemble(bits))) }),
   });
   if (!created.ok) throw usageError(created.problem);
   const { guest } = created;
   const { symbols } = guest;
+  if (restored !== null && restorePath !== null) continueFrom(restored, guest, restorePath);
   guest.setBreakpoints(options.values("break").map((text) => readPlace(text, symbols)));
 
+  const save = (path: string): string => writeSnapshotFile(path, guest, source, consoleBytes);
+  /** While the machine lives, a file that cannot be written does not end it. */
+  function trySave(): string {
+    if (snapshotPath === null) return "no file to write a snapshot to: start with --snapshot FILE";
+    try {
+      return save(snapshotPath);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      return error.message;
+    }
+  }
+
   const terminal = openTerminal();
+  const host: ConsoleHost = {
+    ...terminal,
+    atStandstill() {
+      if (terminal.takeSaveRequest()) io.err(`guestspec: ${trySave()}\n`);
+    },
+  };
   const isWallTime = options.has("wall-time") || (!options.has("virtual-time") && process.stdin.isTTY);
-  if (process.stdin.isTTY) io.err("guestspec: Ctrl-A x ends the machine\n");
+  if (process.stdin.isTTY) io.err(`guestspec: Ctrl-A x ends the machine${snapshotPath === null ? "" : `, Ctrl-A s writes ${snapshotPath}`}\n`);
   try {
     const time = isWallTime ? "wall" : "virtual";
     const end =
-      port === null ? await runGuest(guest, { time, instructions: until ?? Infinity }, terminal) : await debug(guest, target, { port, time }, terminal, io);
+      port === null
+        ? await runGuest(guest, { time, instructions: until ?? Infinity }, host)
+        : await debug(guest, target, { port, time, monitor: { snapshot: trySave } }, host, io);
     tracer?.flush();
-    return tellEnd(end, guest, target, terminal.wasInterrupted(), io);
+    const code = tellEnd(end, guest, target, terminal.wasInterrupted(), io);
+    if (snapshotPath === null) return code;
+    if (leavesMachine(end, terminal.wasInterrupted())) io.err(`guestspec: ${save(snapshotPath)}\n`);
+    else if (end.kind === "poweroff") io.err(`guestspec: no snapshot in ${snapshotPath}: the guest ended before it was stopped\n`);
+    return code;
   } finally {
     terminal.close();
     tracer?.close();

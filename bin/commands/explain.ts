@@ -1,11 +1,15 @@
 // `guestspec explain CODE`: the text behind a diagnostic. Without a code, the list of all.
 
-import { findCode, listCodes } from "../../compiler/diagnostics/codes.ts";
+import { listCodes as listSpecCodes } from "../../compiler/diagnostics/codes.ts";
 import { nearestName } from "../../grammar/nearest-name.ts";
+import { SNAPSHOT_CODES } from "../../runtime/exec/snapshot-codes.ts";
 import { usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import type { ParsedOptions } from "../options.ts";
+
+/** Warnings behind errors, as the compiler's table has them. */
+const listCodes = () => [...listSpecCodes(), ...SNAPSHOT_CODES].toSorted((a, b) => (a.code < b.code ? -1 : 1));
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const [written] = options.positionals;
@@ -14,7 +18,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     return EXIT.ok;
   }
   const code = written.toUpperCase();
-  const entry = findCode(code);
+  const entry = listCodes().find((known) => known.code === code);
   if (entry === undefined) {
     const nearest = nearestName(
       code,

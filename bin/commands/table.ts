@@ -263,8 +263,8 @@ export const COMMANDS: readonly CommandRow[] = [
   {
     name: "exec",
     summary: "boot a program on an embedded machine, its console on the terminal",
-    usage: "IMAGE",
-    positionals: [1, 1],
+    usage: "IMAGE | --restore FILE",
+    positionals: [0, 1],
     options: [
       { name: "machine", value: "NAME", help: "riscv-virt (machine mode, the default) or riscv-virt-sbi (supervisor mode, firmware built in)" },
       { name: "firmware", value: "FILE", help: "runs first, in machine mode, and starts IMAGE: OpenSBI and the like" },
@@ -274,6 +274,8 @@ export const COMMANDS: readonly CommandRow[] = [
       { name: "seed", value: "N", help: "of the interleaving of CPUs and of what the guest draws at random (default 0)" },
       { name: "until", value: "N", help: "stop after N instructions and tell where the CPUs are" },
       { name: "break", value: "PLACE", multiple: true, help: "stop in front of an address or a symbol and tell where the CPUs are" },
+      { name: "snapshot", value: "FILE", help: "when the run stops before the guest ends, write the whole machine there" },
+      { name: "restore", value: "FILE", help: "go on from a snapshot instead of booting an image; --until counts from there" },
       { name: "trace", value: "FILE", implied: "-", help: "write every instruction (default: to standard error)" },
       { name: "gdb", value: "PORT", help: "wait for a debugger on that port of this computer (0: one that is free)" },
       { name: "virtual-time", help: "as fast as it goes: waiting takes no time (default unless standard input is a terminal)" },

@@ -76,8 +76,18 @@ function describeTarget(architecture: string, features: readonly DebugFeature[])
 /** The access that each kind of watchpoint packet watches. */
 const WATCH_KINDS: Readonly<Record<string, Watchpoint["access"]>> = { 2: "write", 3: "read", 4: "both" };
 
-export function createGdbCommands(guest: Guest, architecture: string, features: readonly DebugFeature[]): GdbCommands {
+/** Words behind GDB's `monitor`: each does something and says what. */
+export type MonitorCommands = Readonly<Record<string, () => string>>;
+
+export function createGdbCommands(guest: Guest, architecture: string, features: readonly DebugFeature[], others: MonitorCommands = {}): GdbCommands {
   const { machine, processor } = guest;
+  const monitor: MonitorCommands = {
+    reset() {
+      guest.restart();
+      return "started again; the CPUs are at their first instructions";
+    },
+    ...others,
+  };
   const registers: readonly DebugRegister[] = features.flatMap(({ registers: ofFeature }) => ofFeature);
   /** What `g` holds: integer registers and pc. GDB asks for the others one by one. */
   const general = features[0]?.registers ?? [];
@@ -178,9 +188,8 @@ export function createGdbCommands(guest: Guest, architecture: string, features: 
   /** `monitor WORD`. */
   function command(text: string): GdbAnswer {
     const say = (words: string): GdbAnswer => reply(toHex(fromText(`${words}\n`)));
-    if (text !== "reset") return say(`no command ${text}; there is: reset`);
-    guest.restart();
-    return say("started again; the CPUs are at their first instructions");
+    const known = monitor[text];
+    return say(known === undefined ? `no command ${text}; there is: ${Object.keys(monitor).join(", ")}` : known());
   }
 
   function query(text: string): GdbAnswer {

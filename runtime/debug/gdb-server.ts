@@ -5,7 +5,7 @@
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { runGuest, type ConsoleHost, type GuestEnd, type RunOptions } from "../exec/run-guest.ts";
 import type { Guest, GuestStop } from "../exec/guest.ts";
-import { createGdbCommands } from "./gdb-commands.ts";
+import { createGdbCommands, type MonitorCommands } from "./gdb-commands.ts";
 import { createPacketReader, writePacket, type GdbInput } from "./gdb-packets.ts";
 import type { DebugFeature } from "./riscv64-registers.ts";
 
@@ -19,6 +19,7 @@ export interface GdbOptions {
   /** The port is open. */
   readonly onListening: (port: number) => void;
   readonly time: RunOptions["time"];
+  readonly monitor?: MonitorCommands;
 }
 
 /** The connection, as far as the guest's loop needs it. */
@@ -89,7 +90,7 @@ function describeStop(stop: GuestStop | GuestEnd, cpu: number): string {
 
 /** Serves one debugger until it goes; null: the guest is to go on without one. */
 async function serve(guest: Guest, connection: Debugger, options: GdbOptions, host: ConsoleHost): Promise<GuestEnd | null> {
-  const commands = createGdbCommands(guest, options.architecture, options.features);
+  const commands = createGdbCommands(guest, options.architecture, options.features, options.monitor);
   let acknowledges = true;
   let last = "";
 

@@ -8,7 +8,7 @@ import { createMachine, type Machine } from "../machine/machine.ts";
 import type { CreateProcessor, Processor, ProcessorHooks, ProcessorLimits, ProcessorState, StopReason } from "../machine/processor.ts";
 import type { ProgramSymbol } from "../machine/read-program.ts";
 import { createSbi, type Sbi, type SbiState } from "../machine/sbi.ts";
-import type { Snapshot } from "../machine/snapshot.ts";
+import type { MachineContents, Snapshot } from "../machine/snapshot.ts";
 
 export interface GuestOptions {
   readonly description: MachineDescription;
@@ -34,6 +34,15 @@ export interface GuestState {
   readonly firmware: SbiState | null;
 }
 
+/** The same for a guest of its own, in this process or another: plain data. */
+export interface GuestContents {
+  readonly machine: MachineContents;
+  readonly processor: ProcessorState;
+  readonly firmware: SbiState | null;
+  /** Of each CPU the count of instructions at which somebody was told that it stands at a breakpoint; -1: nowhere. */
+  readonly toldAt: readonly number[];
+}
+
 export interface Guest {
   readonly machine: Machine;
   readonly processor: Processor;
@@ -50,6 +59,9 @@ export interface Guest {
   readonly save: () => GuestState;
   /** `seed` begins the random streams anew. */
   readonly restore: (state: GuestState, seed: bigint) => void;
+  readonly contents: () => GuestContents;
+  /** Goes on from where another guest made of the same options was. */
+  readonly setContents: (contents: GuestContents) => void;
   readonly dispose: () => void;
 }
 
@@ -149,6 +161,13 @@ export function createGuest(options: GuestOptions): CreateGuest {
         machine.restore(state.machine, { seed: newSeed });
         processor.load(state.processor);
         if (state.firmware !== null) sbi?.load(state.firmware);
+      },
+      contents: () => ({ machine: machine.contents(), processor: processor.save(), firmware: sbi?.save() ?? null, toldAt: [...toldAt] }),
+      setContents(contents) {
+        machine.setContents(contents.machine);
+        processor.load(contents.processor);
+        if (contents.firmware !== null) sbi?.load(contents.firmware);
+        toldAt.set(contents.toldAt);
       },
       dispose: () => machine.dispose(),
     },

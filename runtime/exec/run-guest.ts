@@ -14,6 +14,8 @@ export interface ConsoleHost {
   readonly takeInput: () => Uint8Array;
   /** Whether more may come. */
   readonly hasInput: () => boolean;
+  /** Called between slices, when the guest stands still and can be looked at as a whole. */
+  readonly atStandstill?: () => void;
   /** The user wants to stop. */
   readonly isStopped: () => boolean;
 }
@@ -42,6 +44,7 @@ export async function runGuest(guest: Guest, options: RunOptions, host: ConsoleH
   const behind = (): number => (host.now() - origin) * NS_PER_MS;
 
   for (;;) {
+    host.atStandstill?.();
     if (host.isStopped()) return { kind: "stopped" };
     const typed = host.takeInput();
     if (typed.length > 0) guest.receive(typed);

@@ -12,10 +12,10 @@ import type { MachineCore } from "./cpu-contract.ts";
 import { createDma } from "./dma.ts";
 import { createInterruptFabric, type WireTarget } from "./interrupt-fabric.ts";
 import { placeImage, writeBootSeed, type PlacedImage } from "./load-image.ts";
-import { acquireMemory, markDirty, ramOffset, releaseMemory } from "./memory.ts";
+import { acquireMemory, copyPage, isZeroPage, markDirty, PAGE_SIZE, ramOffset, releaseMemory } from "./memory.ts";
 import { createRandomStream, STREAM_DEVICES, STREAM_SCHEDULER } from "./random.ts";
 import { mappingsOf, resolveConfig, wiresOf, type Placed } from "./wiring.ts";
-import { createPageTree, type MachineState, type Snapshot } from "./snapshot.ts";
+import { createPageTree, type MachineContents, type MachineState, type Snapshot } from "./snapshot.ts";
 
 export interface MachineOptions {
   /** Number of CPUs; the description's default if absent. */
@@ -68,6 +68,10 @@ export interface Machine extends MachineCore {
   readonly snapshot: () => Snapshot;
   /** Goes back; `seed` starts the random streams (and `boot_info.seed`) afresh. Empties the logs. */
   readonly restore: (snapshot: Snapshot, options?: { readonly seed?: bigint | number }) => void;
+  /** A copy of everything, for a machine of its own; not for machines that bytecode was placed in. */
+  readonly contents: () => MachineContents;
+  /** Becomes what another machine of the same description and number of CPUs was. Empties the logs. */
+  readonly setContents: (contents: MachineContents) => void;
   /** Bytes from the far end of a device's line. */
   readonly receive: (device: string, bytes: Uint8Array) => void;
   /** A copy of RAM, or null if any byte is not RAM. */
@@ -314,6 +318,16 @@ export function createMachine(description: MachineDescription, options: MachineO
     };
   }
 
+  /** Wires, time, chance: what is not in RAM, and not a device's own. */
+  function loadSurroundings(saved: MachineState): void {
+    clock.load(saved.clock);
+    fabric.load(saved.pins);
+    schedulerRandom.load(saved.schedulerRandom);
+    deviceRandom.load(saved.deviceRandom);
+    exit = saved.exit;
+    clearLogs();
+  }
+
   function targetName(target: WireTarget): string {
     if (target.kind === "device") return `${nameOf(target.device)}:${target.pin}`;
     return `cpu${target.cpu}.${CPU_LINES[target.line] ?? target.line}`;
@@ -369,16 +383,26 @@ export function createMachine(description: MachineDescription, options: MachineO
       // After the devices: a model that drove a pin while loading has no say in the levels.
       touched.fill(0);
       known = saved.devices;
-      clock.load(saved.clock);
-      fabric.load(saved.pins);
-      schedulerRandom.load(saved.schedulerRandom);
-      deviceRandom.load(saved.deviceRandom);
-      exit = saved.exit;
-      clearLogs();
+      loadSurroundings(saved);
       if (newSeed !== undefined) {
         reseed(toSeed(newSeed));
         if (image !== null) writeBootSeed(memory, image, seed);
       }
+    },
+    contents() {
+      if (image !== null) throw new Error(`${description.name} runs an image of bytecode, whose place is not part of its contents`);
+      const used = [...pages.usedPages()].filter((page) => !isZeroPage(memory, page));
+      return { state: stateWith(placed.map(({ device }) => device.save())), pages: used.map((page) => ({ page, bytes: copyPage(memory, page) })) };
+    },
+    setContents(contents) {
+      reset();
+      for (const { page, bytes } of contents.pages) {
+        memory.bytes.set(bytes, page * PAGE_SIZE);
+        markDirty(memory, page * PAGE_SIZE, PAGE_SIZE);
+      }
+      contents.state.devices.forEach((state, index) => deviceAt(index).load(state));
+      // After the devices, as in `restore`.
+      loadSurroundings(contents.state);
     },
     receive(name, bytes) {
       const index = indexOf(name);

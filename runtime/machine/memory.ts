@@ -57,6 +57,10 @@ export function zeroPage(memory: GuestMemory, page: number): void {
   memory.bytes.fill(0, start, start + PAGE_SIZE);
 }
 
+export function isZeroPage(memory: GuestMemory, page: number): boolean {
+  return new Int32Array(memory.memory.buffer, page * PAGE_SIZE, PAGE_SIZE >>> 2).every((word) => word === 0);
+}
+
 export function copyPage(memory: GuestMemory, page: number): Uint8Array {
   const start = page * PAGE_SIZE;
   return memory.bytes.slice(start, start + PAGE_SIZE);

@@ -20,6 +20,19 @@ export interface MachineState {
   readonly exit: MachineExit | null;
 }
 
+/** A page of RAM that is not all zeros. */
+export interface PageContents {
+  readonly page: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Everything of a machine, for another machine of the same description and number of CPUs, perhaps in another process. */
+export interface MachineContents {
+  readonly state: MachineState;
+  /** In ascending order. */
+  readonly pages: readonly PageContents[];
+}
+
 export interface PageSnapshot {
   readonly parent: PageSnapshot | null;
   readonly depth: number;
