@@ -55,6 +55,8 @@ function report(name: string, { cpu, wall }: ProcessComparison, peer: string, ta
 }
 
 async function compileAll(files: readonly string[], machine: MachineDescription, parsed: ParsedFiles): Promise<number> {
+  // Node strips the types of what it loads here, which the tool has behind it.
+  const language = await loadMachineLanguage(machine.target);
   const start = process.cpuUsage();
   const { images } = compileNative(files, {
     machine,
@@ -66,7 +68,7 @@ async function compileAll(files: readonly string[], machine: MachineDescription,
       }
     },
     libDirectory: join(root, "lib/"),
-    language: await loadMachineLanguage(machine.target),
+    language,
     parsed,
   });
   if (images.length === 0) throw new Error(`nothing was compiled for ${machine.target}`);

@@ -10,7 +10,7 @@ import type { FunctionBody, Global, HFunction, Local } from "../hir.ts";
 import { sizeOf, type Type } from "../types.ts";
 import type { ConstValue } from "../check/constants.ts";
 import { writeConst } from "./data.ts";
-import { addressedFunctions, reuseUnit, type LoweringCache, type Origin, type Request, type UnitLocation } from "./units.ts";
+import { addressedFunctions, orderRequests, reuseUnit, type LoweringCache, type Origin, type Request, type UnitLocation } from "./units.ts";
 
 /** Bytes as a key: each becomes one character, another one for another byte. */
 const latin1 = new TextDecoder("latin1");
@@ -71,8 +71,8 @@ export class ModuleBuilder {
   private readonly files: Source[] = [];
   private readonly fileIndices = new Map<Source, number>();
   private readonly locations: SourceLocation[] = [];
-  /** By file, then by offset in it. */
-  private readonly locationIndices: Map<number, number>[] = [];
+  /** By file, then by offset in it: its number from 1. */
+  private readonly locationIndices: Int32Array[] = [];
   /** Instructions come in rows from one place. */
   private lastSpan: Span | null = null;
   private lastLocation = 0;
@@ -115,7 +115,7 @@ export class ModuleBuilder {
   private realFunctionOf(body: FunctionBody): number {
     if (!this.stubs.has(body)) return this.functionOf(body);
     // Units know functions by their bodies, and this one's stands for the choice.
-    if (this.recording !== null) this.recording.isShareable = false;
+    this.keepForItself();
     const known = this.reals.get(body);
     if (known !== undefined) return known;
     const index = this.functions.length;
@@ -149,6 +149,7 @@ export class ModuleBuilder {
     const unit = {
       fn,
       requests: recording.requests,
+      requestOrder: orderRequests(recording.requests),
       locations,
       locationOrder: new Map(locations.map(({ number }, order) => [number, order])),
       addressed: addressedFunctions(fn),
@@ -169,6 +170,12 @@ export class ModuleBuilder {
   /** From here on all calls of the body's function go to what `choose` makes; it is given the number of the function itself. */
   addStub(body: FunctionBody, choose: (real: number) => BytecodeFunction): void {
     this.stubs.set(body, choose);
+  }
+
+  /** The function that is being lowered is no unit: what it asks for need not be noted any more. */
+  private keepForItself(): void {
+    if (this.recording !== null) this.recording.isShareable = false;
+    this.recording = null;
   }
 
   /** Makes something without noting what it asks for itself: that goes without saying. */
@@ -302,30 +309,33 @@ export class ModuleBuilder {
   location(span: Span): number {
     if (span === this.lastSpan) return this.lastLocation;
     const { source, start } = span;
-    const number = this.locationAt(source, start);
+    const number = this.locationAt(source, start, null);
     const { recording } = this;
     if (recording !== null && !recording.locations.has(number)) {
-      recording.locations.set(number, { number, source, start, position: positionAt(source, start) });
+      recording.locations.set(number, { number, source, start, position: positionAt(source, start), places: [] });
     }
     this.lastSpan = span;
     this.lastLocation = number;
     return number;
   }
 
-  /** `position`: if it is known. */
-  locationAt(source: Source, start: number, position?: Position): number {
+  /** A location that another image has had. */
+  locationAgain(location: UnitLocation): number {
+    return this.locationAt(location.source, location.start, location);
+  }
+
+  private locationAt(source: Source, start: number, again: UnitLocation | null): number {
     const file = source === this.lastSource ? this.lastFile : this.file(source);
     this.lastSource = source;
     this.lastFile = file;
     let known = this.locationIndices[file];
-    if (known === undefined) this.locationIndices[file] = known = new Map();
-    let number = known.get(start);
-    if (number === undefined) {
-      const { line, column } = position ?? positionAt(source, start);
-      number = this.locations.push({ file, line, column }) - 1;
-      known.set(start, number);
+    if (known === undefined) this.locationIndices[file] = known = new Int32Array(source.text.length + 1);
+    let number = known[start] ?? 0;
+    if (number === 0) {
+      number = this.locations.push(again === null ? { file, ...positionAt(source, start) } : placeIn(file, again));
+      known[start] = number;
     }
-    return number;
+    return number - 1;
   }
 
   addAssembly(block: AssemblyBlock): number {
@@ -336,7 +346,7 @@ export class ModuleBuilder {
 
   /** Its number is a constant in the code, so such code belongs to this image. */
   addSite(site: Site): number {
-    if (this.recording !== null) this.recording.isShareable = false;
+    this.keepForItself();
     this.sites.push(site);
     return this.sites.length - 1;
   }
@@ -372,6 +382,12 @@ export class ModuleBuilder {
   filePaths(): readonly string[] {
     return this.files.map((source) => source.path);
   }
+}
+
+function placeIn(file: number, { position: { line, column }, places }: UnitLocation): SourceLocation {
+  let place = places.find((other) => other.file === file);
+  if (place === undefined) places.push((place = { file, line, column }));
+  return place;
 }
 
 /** Closures and tests may share a name; in a module every function has its own. */

@@ -5,7 +5,7 @@
 import type { CoverageNotes } from "./coverage-notes.ts";
 import type { Position, Source } from "../../grammar/source.ts";
 import { findInstruction, type ImmediateKind } from "../../isa/bytecode/instructions.ts";
-import type { AssemblyBlock, BytecodeFunction, Instruction, Signature } from "../../isa/bytecode/module.ts";
+import type { AssemblyBlock, BytecodeFunction, Instruction, Signature, SourceLocation } from "../../isa/bytecode/module.ts";
 import type { ConstValue } from "../check/constants.ts";
 import type { FunctionBody, Global, HFunction, Local } from "../hir.ts";
 import type { Type } from "../types.ts";
@@ -13,11 +13,13 @@ import type { ModuleBuilder } from "./module-builder.ts";
 
 export type NumberedKind = "function" | "symbol" | "signature" | "assembly";
 
-/** What a number of the unit is in an image. */
-export interface Numbers extends Readonly<Record<NumberedKind, ReadonlyMap<number, number>>> {
-  /** By the unit's own order of its locations, which is by their numbers here. */
+/** What the numbers of a unit are in an image. */
+export interface Numbers {
+  readonly unit: Unit;
+  /** In the order of the unit's requests. */
+  readonly requests: Int32Array;
+  /** In the order of the unit's locations. */
   readonly locations: Int32Array;
-  readonly locationOrder: ReadonlyMap<number, number>;
 }
 
 /** What a unit asks of each image, with the number that it has in the first one. */
@@ -36,6 +38,8 @@ export interface UnitLocation {
   readonly source: Source;
   readonly start: number;
   readonly position: Position;
+  /** As images have it: one for each number that its file has somewhere. Filled in as images come. */
+  readonly places: SourceLocation[];
 }
 
 export interface Unit {
@@ -44,6 +48,8 @@ export interface Unit {
   /** By number, the place among them. */
   readonly locationOrder: ReadonlyMap<number, number>;
   readonly requests: readonly Request[];
+  /** By number, the place among them. */
+  readonly requestOrder: Readonly<Record<NumberedKind, ReadonlyMap<number, number>>>;
   /** Functions whose addresses it takes. */
   readonly addressed: readonly number[];
   /** What closures inside it look up: places of locals, of the environment, and spaces of register blocks. */
@@ -71,6 +77,26 @@ export function createLoweringCache(notes: CoverageNotes | null = null): Lowerin
   return { units: new Map(), langItems: new Map(), notes };
 }
 
+const KIND_OF_REQUEST: Readonly<Record<Request["kind"], NumberedKind>> = {
+  function: "function",
+  symbol: "symbol",
+  bytes: "symbol",
+  data: "symbol",
+  signature: "signature",
+  assembly: "assembly",
+};
+
+export function orderRequests(requests: readonly Request[]): Unit["requestOrder"] {
+  const order = {
+    function: new Map<number, number>(),
+    symbol: new Map<number, number>(),
+    signature: new Map<number, number>(),
+    assembly: new Map<number, number>(),
+  };
+  requests.forEach(({ kind, number }, index) => order[KIND_OF_REQUEST[kind]].set(number, index));
+  return order;
+}
+
 export function addressedFunctions({ body }: BytecodeFunction): readonly number[] {
   return body.flatMap(({ op, imm }) => (op === "func_addr" ? [Number(imm[0])] : []));
 }
@@ -88,9 +114,15 @@ function numberedKind(op: string): NumberedKind | undefined {
   return first === undefined ? undefined : NUMBERED[first];
 }
 
+/** A number of the unit in an image. */
+export function numberIn({ unit, requests }: Numbers, kind: NumberedKind, number: number): number {
+  const order = unit.requestOrder[kind].get(number);
+  return order === undefined ? number : (requests[order] ?? number);
+}
+
 /** A location of the unit in an image; -1 stays what it is. */
-export function locationIn({ locations, locationOrder }: Numbers, number: number): number {
-  const order = locationOrder.get(number);
+export function locationIn({ unit, locations }: Numbers, number: number): number {
+  const order = unit.locationOrder.get(number);
   return order === undefined ? number : (locations[order] ?? number);
 }
 
@@ -99,48 +131,40 @@ function renumber(instruction: Instruction, numbers: Numbers): Instruction {
   const at = locationIn(numbers, instruction.at);
   const kind = numberedKind(op);
   const [first, ...rest] = imm;
-  const renumbered = kind === undefined ? imm : [numbers[kind].get(Number(first)) ?? Number(first), ...rest];
+  const renumbered = kind === undefined ? imm : [numberIn(numbers, kind, Number(first)), ...rest];
   return { op, ...(type === undefined ? {} : { type }), ...(to === undefined ? {} : { to }), dst, src, imm: renumbered, at };
+}
+
+function askAgain(request: Request, numbers: Numbers, builder: ModuleBuilder): number {
+  switch (request.kind) {
+    case "function":
+      return builder.functionOf(request.body);
+    case "symbol":
+      return builder.symbolOf(request.global);
+    case "bytes":
+      return builder.bytesSymbol(request.bytes, request.align, request.key);
+    case "data":
+      return builder.dataSymbol(request.name, request.type, request.value);
+    case "signature":
+      return builder.signature(request.signature);
+    case "assembly": {
+      const { block } = request;
+      const lines = block.lines.map(({ offset, location }) => ({ offset, location: locationIn(numbers, location) }));
+      return builder.addAssembly({ ...block, lines });
+    }
+  }
 }
 
 /** The unit's function in another image. Its instructions are made when somebody looks: machine code has been made of the unit's. */
 export function reuseUnit(unit: Unit, builder: ModuleBuilder): { readonly fn: BytecodeFunction; readonly origin: Origin } {
   const locations = new Int32Array(unit.locations.length);
   unit.locations.forEach((location, order) => {
-    locations[order] = builder.locationAt(location.source, location.start, location.position);
+    locations[order] = builder.locationAgain(location);
   });
-  const numbers = {
-    function: new Map<number, number>(),
-    symbol: new Map<number, number>(),
-    signature: new Map<number, number>(),
-    assembly: new Map<number, number>(),
-    locations,
-    locationOrder: unit.locationOrder,
-  };
-  for (const request of unit.requests) {
-    switch (request.kind) {
-      case "function":
-        numbers.function.set(request.number, builder.functionOf(request.body));
-        break;
-      case "symbol":
-        numbers.symbol.set(request.number, builder.symbolOf(request.global));
-        break;
-      case "bytes":
-        numbers.symbol.set(request.number, builder.bytesSymbol(request.bytes, request.align, request.key));
-        break;
-      case "data":
-        numbers.symbol.set(request.number, builder.dataSymbol(request.name, request.type, request.value));
-        break;
-      case "signature":
-        numbers.signature.set(request.number, builder.signature(request.signature));
-        break;
-      case "assembly": {
-        const { block, number } = request;
-        const lines = block.lines.map(({ offset, location }) => ({ offset, location: locationIn(numbers, location) }));
-        numbers.assembly.set(number, builder.addAssembly({ ...block, lines }));
-      }
-    }
-  }
+  const numbers = { unit, requests: new Int32Array(unit.requests.length), locations };
+  unit.requests.forEach((request, order) => {
+    numbers.requests[order] = askAgain(request, numbers, builder);
+  });
   for (const [local, offset] of unit.frameOffsets) builder.frameOffsets.set(local, offset);
   for (const [body, slot] of unit.environmentSlots) builder.environmentSlots.set(body, slot);
   for (const [local, space] of unit.knownSpaces) builder.knownSpaces.set(local, space);

@@ -1,6 +1,8 @@
 // Numbers that compiled code, entry assembly and the guest library agree on (docs/native.md, 3 to 6). The library has them as
 // structs, assembly as constants; the linker refuses an image whose library says otherwise.
 
+import type { ScalarType, Signature } from "../../isa/bytecode/module.ts";
+
 /** Offsets in a CPU block. */
 export const CPU_BLOCK = { self: 0, id: 8, stackLimit: 16, guard: 24, trap: 32 } as const;
 export const CPU_BLOCK_SIZE = 256;
@@ -17,9 +19,23 @@ export const CODE_PER_INSTRUCTION = 16;
 /** How many loops and calls a CPU makes between two polls. */
 export const FUEL = 65536;
 
+/** Digits of a signature's number, from 1: the types, and what stands between parameters and results. */
+const SIGNATURE_DIGITS: Readonly<Record<ScalarType | ">", number>> = { i8: 1, i16: 2, i32: 3, i64: 4, addr: 5, ">": 6 };
+/** All signatures of up to five types have a number of their own, below this: six digits to the base of 6. */
+const LONG_SIGNATURES = 55_987;
+
+/** Of 16 bits, by the signature alone: code that has it in it is the same in every image. Longer ones share what is left. */
+export function signatureNumber({ params, results }: Signature): number {
+  const digits = [...params, ">" as const, ...results].map((type) => SIGNATURE_DIGITS[type]);
+  if (digits.length <= 6) return digits.reduce((number, digit) => 6 * number + digit, 0);
+  // FNV-1a.
+  const hash = digits.reduce((sum, digit) => Math.imul(sum ^ digit, 0x0100_0193) >>> 0, 0x811c_9dc5);
+  return LONG_SIGNATURES + (hash % (0x1_0000 - LONG_SIGNATURES));
+}
+
 /** The word before a function whose address is taken. */
-export function signatureWord(signature: number): number {
-  return (0x6a51_0000 | (signature & 0xffff)) >>> 0;
+export function signatureWord(signature: Signature): number {
+  return (0x6a51_0000 | signatureNumber(signature)) >>> 0;
 }
 
 /** What a trap instruction carries, of 8 bits; see `trapPayload`. */

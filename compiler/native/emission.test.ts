@@ -28,7 +28,7 @@ function makeContext(target: NativeTarget = riscv64): EmissionContext {
     trapVector: -1,
     interruptVector: -1,
   } as const;
-  return { target, module, frame, types: [], locations: [], labels: 1, isCompact: true, signatureNumber: () => 1 };
+  return { target, module, frame, types: [], locations: [], labels: 1, isCompact: true };
 }
 
 /** As lowering does it: again until every branch has a form that reaches. */

@@ -46,8 +46,6 @@ export interface EmissionContext {
   readonly labels: number;
   /** Code and constants of the whole image are less than `COMPACT_SIZE`. */
   readonly isCompact: boolean;
-  /** Number of a signature, for its word. */
-  readonly signatureNumber: (params: readonly ScalarType[], results: readonly ScalarType[]) => number;
 }
 
 interface CodeBuffer {
@@ -71,7 +69,6 @@ export class Emission {
   readonly module: Module;
   readonly frame: Frame;
   readonly isCompact: boolean;
-  readonly signatureNumber: EmissionContext["signatureNumber"];
   readonly relocations: CodeRelocation[] = [];
   readonly marks: LineMark[] = [];
   readonly frameEvents: FrameEvent[] = [];
@@ -101,7 +98,6 @@ export class Emission {
     this.isCompact = context.isCompact;
     this.types = context.types;
     this.locations = context.locations;
-    this.signatureNumber = context.signatureNumber;
     this.nextLabel = context.labels;
     this.flipped = flipped;
   }

@@ -281,8 +281,7 @@ export function prepareItems(fn: BytecodeFunction, findForeign: FindForeign): It
   const types = [...fn.registers];
   const flat = flatten(fn, types, findForeign);
   const threaded = threadJumps(flat.items, types.length, flat.labels);
-  const items = [...threaded.items];
-  const { labels } = threaded;
+  const { items, labels } = threaded;
   const { isLocal } = splitValues(types, items, fn.signature.params.length);
   const fused = dropUnused(fuseComparisons(coalesceCopies(items, types, isLocal), types, isLocal), types, isLocal);
   return { items: fused, types, params: fn.signature.params.length, labels, isLocal };

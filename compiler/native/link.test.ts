@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseText } from "../../isa/bytecode/text.ts";
 import { riscv64 } from "../targets/riscv64/target.ts";
-import { CPU_BLOCK_SIZE, signatureWord } from "./abi.ts";
+import type { ScalarType } from "../../isa/bytecode/module.ts";
+import { CPU_BLOCK_SIZE, signatureNumber, signatureWord } from "./abi.ts";
 import { assembleEntry, LinkError, MAX_CPUS, STACK_RESERVE, STACK_SIZE } from "./entry.ts";
 import { linkImage, type LinkOptions } from "./link.ts";
 import { lowerModule, type LoweredModule } from "./lower-module.ts";
@@ -115,17 +116,23 @@ test("functions whose address is taken, and no others, have their signature's wo
   const lowered = lower();
   const image = link({ lowered });
   const word = (name: string): number => viewAt(image, addressOf(image, name) - 4n).getUint32(0, true);
-  assert.equal(word("first"), signatureWord(lowered.signatureNumber(["i32", "i64"], ["i8"])));
-  assert.equal(word("second"), signatureWord(lowered.signatureNumber([], [])));
+  assert.equal(word("first"), signatureWord({ params: ["i32", "i64"], results: ["i8"] }));
+  assert.equal(word("second"), signatureWord({ params: [], results: [] }));
   assert.notEqual(word("third") >>> 16, 0x6a51);
   for (const name of ["first", "second"]) assert.equal(addressOf(image, name) % 4n, 0n);
 });
 
-test("equal signatures have one number, others another", () => {
-  const { signatureNumber } = lower();
-  const numbers = [signatureNumber(["i32"], []), signatureNumber([], ["i32"]), signatureNumber(["i32", "i32"], []), signatureNumber(["addr"], [])];
+test("signatures have numbers of 16 bits, all short ones their own", () => {
+  const types: readonly ScalarType[] = ["i8", "i16", "i32", "i64", "addr"];
+  const lists = (length: number): readonly (readonly ScalarType[])[] =>
+    length === 0 ? [[]] : lists(length - 1).flatMap((list) => types.map((type) => [...list, type]));
+  const numbers = [0, 1, 2, 3, 4, 5].flatMap((length) =>
+    lists(length).flatMap((list) => Array.from({ length: length + 1 }, (_, at) => signatureNumber({ params: list.slice(0, at), results: list.slice(at) }))),
+  );
   assert.equal(new Set(numbers).size, numbers.length);
-  assert.equal(signatureNumber(["i32"], []), numbers[0]);
+  const long = signatureNumber({ params: ["i64", "i64", "i64", "i64", "i64", "addr"], results: ["addr"] });
+  assert.ok(long <= 0xffff && !numbers.includes(long));
+  assert.notEqual(long, signatureNumber({ params: ["i64", "i64", "i64", "i64", "i64", "addr"], results: [] }));
 });
 
 test("what is written may be elsewhere", () => {

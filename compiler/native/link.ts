@@ -4,7 +4,7 @@
 
 import { TEXT_START } from "../../isa/assembly/instruction-set.ts";
 import type { DataSymbol } from "../../isa/bytecode/module.ts";
-import { locationIn, type Numbers } from "../lower/units.ts";
+import { locationIn, numberIn, type Numbers } from "../lower/units.ts";
 import { signatureWord } from "./abi.ts";
 import type { Reference } from "./emission.ts";
 import { LinkError, MAX_CPUS, STACK_RESERVE, STACK_SIZE, type AssembledEntry } from "./entry.ts";
@@ -132,7 +132,7 @@ export function imageSize(lowered: LoweredModule, entry: AssembledEntry): ImageS
 }
 
 export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAddress, writableBase: writableAddress, pack }: LinkOptions): NativeImage {
-  const { target, module, functions, numbers, addressed, signatureNumber } = lowered;
+  const { target, module, functions, numbers, addressed } = lowered;
   const layout = layOut(lowered, entry, pack === undefined);
   // Addresses of images are far below 2^53.
   const base = Number(baseAddress);
@@ -172,9 +172,9 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
   const addressOf = (to: Reference, shared: Numbers | null): number => {
     switch (to.kind) {
       case "function":
-        return functionAddress(shared?.function.get(to.function) ?? to.function);
+        return functionAddress(shared === null ? to.function : numberIn(shared, "function", to.function));
       case "symbol":
-        return symbolAddresses[shared?.symbol.get(to.symbol) ?? to.symbol] ?? 0;
+        return symbolAddresses[shared === null ? to.symbol : numberIn(shared, "symbol", to.symbol)] ?? 0;
       case "label":
         return named(to.name);
     }
@@ -193,7 +193,7 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
     const start = layout.functions[index] ?? 0;
     bytes.set(code, start);
     const { name = "", signature } = module.functions[index] ?? {};
-    if (addressed.has(index) && signature !== undefined) view.setUint32(start - 4, signatureWord(signatureNumber(signature.params, signature.results)), true);
+    if (addressed.has(index) && signature !== undefined) view.setUint32(start - 4, signatureWord(signature), true);
     for (const { offset, kind, to, addend } of relocations) patch(kind, start + offset, addressOf(to, numbers[index] ?? null), addend, name);
   });
   module.symbols.forEach((symbol, index) => {

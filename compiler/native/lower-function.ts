@@ -26,7 +26,6 @@ export interface LowerContext {
   readonly target: NativeTarget;
   readonly module: Module;
   readonly isCompact: boolean;
-  readonly signatureNumber: EmissionContext["signatureNumber"];
 }
 
 /** Values that are never in a register: each use makes them again. */
@@ -208,7 +207,7 @@ function locate(code: Items, remade: readonly (Location | undefined)[], allocati
 }
 
 export function lowerFunction(fn: BytecodeFunction, context: LowerContext): NativeFunction {
-  const { target, module, isCompact, signatureNumber } = context;
+  const { target, module, isCompact } = context;
   const { registers } = target;
   const code = prepareItems(fn, (instruction) => illegalValue(instruction, module, target.name));
   const liveness = findLiveness(code);
@@ -225,7 +224,7 @@ export function lowerFunction(fn: BytecodeFunction, context: LowerContext): Nati
   });
   const frame = makeFrame(fn, code, context, allocation, named);
   const locations = locate(code, remade, allocation, frame);
-  const emission: EmissionContext = { target, module, frame, types: code.types, locations, labels: code.labels, isCompact, signatureNumber };
+  const emission: EmissionContext = { target, module, frame, types: code.types, locations, labels: code.labels, isCompact };
   const flipped = new Set<number>();
   for (;;) {
     const e = new Emission(emission, flipped);
@@ -331,7 +330,7 @@ function writeOperation(e: Emission, fn: BytecodeFunction, item: ComputeItem): v
       const signature = signatureOf(module, item);
       if (signature === null) throw new Error(`${fn.name} names a signature that is not there`);
       const [callee = 0, ...args] = item.src;
-      target.checkCode(e, e.location(callee), e.signatureNumber(signature.params, signature.results));
+      target.checkCode(e, e.location(callee), signature);
       passArguments(e, signature, args);
       target.callChecked(e);
       takeResults(e, signature, item.dst);
@@ -339,7 +338,7 @@ function writeOperation(e: Emission, fn: BytecodeFunction, item: ComputeItem): v
     }
     case "guard": {
       const [callee = 0, argument = 0] = item.src;
-      target.checkCode(e, e.location(callee), e.signatureNumber(GUARDED.params, GUARDED.results));
+      target.checkCode(e, e.location(callee), GUARDED);
       const signature: Signature = { params: ["addr", "addr"], results: ["i32"] };
       const [first = 0, second = 0] = target.registers.arguments;
       const checked: Location = { kind: "register", register: target.codeRegister };

@@ -2,8 +2,8 @@
 // as often as somebody wants (link.ts): alone, or in a pack beside others. Functions that several images of a compilation share
 // (compiler/lower/units.ts) are lowered once.
 
-import type { Module, ScalarType } from "../../isa/bytecode/module.ts";
-import { addressedFunctions, type Numbers, type Origin, type Unit } from "../lower/units.ts";
+import type { Module } from "../../isa/bytecode/module.ts";
+import { addressedFunctions, numberIn, type Numbers, type Origin, type Unit } from "../lower/units.ts";
 import { CODE_PER_INSTRUCTION, COMPACT_SIZE } from "./abi.ts";
 import { lowerFunction, type NativeFunction } from "./lower-function.ts";
 import type { NativeTarget } from "./target.ts";
@@ -17,29 +17,17 @@ export interface LoweredModule {
   readonly numbers: readonly (Numbers | null)[];
   /** Functions whose addresses are taken, by code or by data. */
   readonly addressed: ReadonlySet<number>;
-  readonly signatureNumber: SignatureNumber;
 }
-
-export type SignatureNumber = (params: readonly ScalarType[], results: readonly ScalarType[]) => number;
 
 /** What the images of a compilation share. */
 export interface NativeCache {
-  readonly signatureNumber: SignatureNumber;
   /** Machine code with the numbers of the unit's first image: in compact images, and in others. */
   readonly compact: Map<Unit, NativeFunction>;
   readonly large: Map<Unit, NativeFunction>;
 }
 
-/** Numbers go by the signature itself, so that code with a number in it fits every image. */
 export function createNativeCache(): NativeCache {
-  const known = new Map<string, number>();
-  const signatureNumber: SignatureNumber = (params, results) => {
-    const key = `${params.join()}>${results.join()}`;
-    let number = known.get(key);
-    if (number === undefined) known.set(key, (number = known.size + 1));
-    return number;
-  };
-  return { signatureNumber, compact: new Map(), large: new Map() };
+  return { compact: new Map(), large: new Map() };
 }
 
 function allAddressed(module: Module, origins: readonly (Origin | null)[]): ReadonlySet<number> {
@@ -47,7 +35,7 @@ function allAddressed(module: Module, origins: readonly (Origin | null)[]): Read
   module.functions.forEach((fn, index) => {
     const origin = origins[index] ?? null;
     if (origin === null) for (const number of addressedFunctions(fn)) found.add(number);
-    else for (const number of origin.unit.addressed) found.add(origin.numbers?.function.get(number) ?? number);
+    else for (const number of origin.unit.addressed) found.add(origin.numbers === null ? number : numberIn(origin.numbers, "function", number));
   });
   for (const { relocations } of module.symbols) for (const relocation of relocations) if (relocation.kind === "function") found.add(relocation.function);
   return found;
@@ -66,7 +54,6 @@ export function lowerModule(
   origins: readonly (Origin | null)[] = [],
   cache: NativeCache = createNativeCache(),
 ): LoweredModule {
-  const { signatureNumber } = cache;
   const isCompact = isCompactModule(module, origins);
   const known = isCompact ? cache.compact : cache.large;
   const functions: NativeFunction[] = [];
@@ -74,11 +61,11 @@ export function lowerModule(
   module.functions.forEach((fn, index) => {
     const origin = origins[index] ?? null;
     const shared = origin === null ? undefined : known.get(origin.unit);
-    const made = shared ?? lowerFunction(fn, { target, module, isCompact, signatureNumber });
+    const made = shared ?? lowerFunction(fn, { target, module, isCompact });
     // What the first image of a unit had made in the other way is made with this image's numbers, and not kept.
     if (origin?.numbers === null) known.set(origin.unit, made);
     functions.push(made);
     numbers.push(shared === undefined ? null : (origin?.numbers ?? null));
   });
-  return { target, module, functions, numbers, addressed: allAddressed(module, origins), signatureNumber };
+  return { target, module, functions, numbers, addressed: allAddressed(module, origins) };
 }

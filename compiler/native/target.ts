@@ -3,7 +3,7 @@
 // instruction is encoded. docs/native.md, 3, has the conventions that all of them keep.
 
 import type { AssembleOptions, Assembly } from "../../isa/assembly/instruction-set.ts";
-import type { ScalarType } from "../../isa/bytecode/module.ts";
+import type { ScalarType, Signature } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import type { ComputeItem, Comparison, Label } from "./items.ts";
 import type { Emission } from "./emission.ts";
@@ -82,7 +82,7 @@ export interface NativeTarget {
    * Takes the code address in a location to where `callChecked` finds it, and traps `access_fault` (execute) unless a function of this
    * signature begins there.
    */
-  checkCode(e: Emission, address: Location, signature: number): void;
+  checkCode(e: Emission, address: Location, signature: Signature): void;
   /** The register that `checkCode` leaves the address in. */
   readonly codeRegister: number;
   callChecked(e: Emission): void;

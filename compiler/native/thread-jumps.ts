@@ -102,6 +102,17 @@ function factOf(item: ComputeItem, facts: Facts): boolean | undefined {
   return isNot(item) && facts.get(second) === true && first !== undefined ? !first : undefined;
 }
 
+/** Whether there may be something to follow: mostly not, and that is seen at once. */
+function leadsOn(items: readonly Item[], start: number): boolean {
+  for (let at = start; at < start + REACH; at++) {
+    const item = items[at];
+    if (item === undefined || (item.kind === "label" && item.isLoop)) return false;
+    if (item.kind === "branch" || item.kind === "jump") return true;
+    if (item.kind === "op" && item.op !== "const" && item.op !== "copy" && item.op !== "eq") return false;
+  }
+  return false;
+}
+
 /** For each branch and jump, the item where it can go at once. */
 function findShortcuts(items: readonly Item[], registers: number): Map<number, number> {
   const positions = new Map<Label, number>();
@@ -113,7 +124,7 @@ function findShortcuts(items: readonly Item[], registers: number): Map<number, n
   items.forEach((item, index) => {
     if (item.kind !== "branch" && item.kind !== "jump") return;
     const start = positions.get(item.label);
-    if (start === undefined || start < index) return;
+    if (start === undefined || start < index || !leadsOn(items, start)) return;
     const shortcut = follow(items, positions, start, item.kind === "jump" ? new Map() : factsBefore(items, index, item.condition, item.unless));
     if (shortcut === null) return;
     const { position, skipped } = shortcut;
@@ -140,7 +151,7 @@ function findWanted(items: readonly Item[], registers: number): (position: numbe
 }
 
 /** Drops labels that nobody goes to, and what nobody reaches. */
-function sweep(items: readonly Item[]): readonly Item[] {
+function sweep(items: readonly Item[]): Item[] {
   for (let left = items; ;) {
     const targets = new Set(left.flatMap(targetsOf));
     let isReached = true;
@@ -159,7 +170,7 @@ function sweep(items: readonly Item[]): readonly Item[] {
 }
 
 /** `registers` and `labels`: how many there are. */
-export function threadJumps(items: readonly Item[], registers: number, labels: number): { readonly items: readonly Item[]; readonly labels: number } {
+export function threadJumps(items: Item[], registers: number, labels: number): { readonly items: Item[]; readonly labels: number } {
   const shortcuts = findShortcuts(items, registers);
   if (shortcuts.size === 0) return { items, labels };
   let count = labels;

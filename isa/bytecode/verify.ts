@@ -262,7 +262,7 @@ class FunctionVerifier {
     this.verifyOperands(instruction, "result", instruction.dst, row.dst, variable?.results);
     this.verifyOperands(instruction, "operand", instruction.src, row.src, variable?.params);
     if (instruction.op === "asm") this.verifyAsm(instruction);
-    if (new Set(instruction.dst).size !== instruction.dst.length) this.report(`${instruction.op} writes a register twice`);
+    if (instruction.dst.length > 1 && new Set(instruction.dst).size !== instruction.dst.length) this.report(`${instruction.op} writes a register twice`);
   }
 
   /** As many registers as its block has; the types are free. */
@@ -295,16 +295,15 @@ class FunctionVerifier {
     variable: readonly ScalarType[] | undefined,
   ): void {
     const { op } = instruction;
-    const isVariable = row.includes("...");
-    const fixed = row.filter((kind) => kind !== "...");
-    const wanted = [...fixed.map((kind) => this.operandType(kind, instruction)), ...(isVariable ? (variable ?? []) : [])];
+    // `...` comes last.
+    const isVariable = row.at(-1) === "...";
+    const fixed = isVariable ? row.length - 1 : row.length;
+    const wanted = fixed + (isVariable ? (variable?.length ?? 0) : 0);
     const isOpen = isVariable && variable === undefined;
-    if (isOpen ? registers.length < wanted.length : registers.length !== wanted.length) {
-      this.report(`${op} has ${registers.length} ${what}s, expected ${wanted.length}`);
-    }
+    if (isOpen ? registers.length < wanted : registers.length !== wanted) this.report(`${op} has ${registers.length} ${what}s, expected ${wanted}`);
     registers.forEach((register, index) => {
       const type = Number.isInteger(register) ? this.fn.registers[register] : undefined;
-      const expected = wanted[index];
+      const expected = index < fixed ? this.operandType(row[index] ?? "", instruction) : variable?.[index - fixed];
       if (type === undefined) this.report(`${op}: no register %${register}`);
       else if (expected !== undefined && type !== expected) this.report(`${op}: %${register} is ${type}, expected ${expected}`);
     });

@@ -3,12 +3,13 @@
 // Architecture Reference Manual, DDI 0487 (I.a).
 
 import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
+import type { Signature } from "../../../isa/bytecode/module.ts";
 import { assemble } from "../../../isa/aarch64/assemble.ts";
 import { findRegister, registerName } from "../../../isa/aarch64/registers.ts";
 import { applyRelocation, type RelocationKind } from "../../../isa/aarch64/relocations.ts";
 import type { MachineDescription } from "../../../machines/description.ts";
 import { PORT_FUNCTIONS } from "../../native/target.ts";
-import { CPU_BLOCK } from "../../native/abi.ts";
+import { CPU_BLOCK, signatureNumber } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import { calling, outermost, type Frame } from "../../native/frame.ts";
 import type { Label } from "../../native/items.ts";
@@ -171,9 +172,9 @@ function call(e: Emission, callee: { readonly function: number } | { readonly la
 }
 
 /** `guest_check_code` compares the word before the address in x16 with signature x17, and leaves the address in x15 if it may be called. */
-function checkCode(e: Emission, address: Location, signature: number): void {
+function checkCode(e: Emission, address: Location, signature: Signature): void {
   bring(e, T0, address);
-  loadValue(e, T1, BigInt(signature));
+  loadValue(e, T1, BigInt(signatureNumber(signature)));
   call(e, { label: "guest_check_code" });
   branchOn(
     e,

@@ -2,6 +2,7 @@
 // moves, branches and calls; what instructions become is in the lower-*.ts files beside it.
 
 import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
+import type { Signature } from "../../../isa/bytecode/module.ts";
 import { assemble } from "../../../isa/riscv64/assemble.ts";
 import { encode } from "../../../isa/riscv64/encode.ts";
 import { findCsr, findXRegister, X_REGISTERS } from "../../../isa/riscv64/registers.ts";
@@ -100,7 +101,7 @@ function call(e: Emission, callee: { readonly function: number } | { readonly la
 }
 
 /** `guest_check_code` answers in t1 whether the word before the address in t0 is the one given in t1; t2 is the link. */
-function checkCode(e: Emission, address: Location, signature: number): void {
+function checkCode(e: Emission, address: Location, signature: Signature): void {
   bring(e, T0, address);
   loadValue(e, T1, BigInt.asIntN(32, BigInt(signatureWord(signature))));
   e.relocate("jal", { kind: "label", name: "guest_check_code" });

@@ -3,6 +3,7 @@
 // nothing from one instruction to the next: shifts, divisions, ports and cmpxchg want three of them by name.
 
 import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
+import type { Signature } from "../../../isa/bytecode/module.ts";
 import { assemble } from "../../../isa/x86_64/assemble.ts";
 import { findRegister, R64_NAMES } from "../../../isa/x86_64/registers.ts";
 import { applyRelocation, RELOCATION_REACHES, type RelocationKind } from "../../../isa/x86_64/relocations.ts";
@@ -136,7 +137,7 @@ function move(e: Emission, to: Writable, from: Location): void {
 }
 
 /** `guest_check_code` compares the word before the address in rax with edx: not zero when it is another or the address no code. */
-function checkCode(e: Emission, address: Location, signature: number): void {
+function checkCode(e: Emission, address: Location, signature: Signature): void {
   bring(e, RAX, address);
   beginMove32(e, RDX);
   e.word(signatureWord(signature));
