@@ -3,6 +3,7 @@
 import type { Image } from "../../compiler/index.ts";
 import type { EngineHost, ExecutorChoice } from "../../runtime/engines/embedded.ts";
 import { engineHost } from "../../runtime/engines/host.ts";
+import type { EngineImage } from "../../runtime/engines/session.ts";
 import type { RunEvent, TestFinished } from "../../runtime/events.ts";
 import { listCases, makePlan } from "../../runtime/runner/plan.ts";
 import { startRun } from "../../runtime/runner/runner.ts";
@@ -17,12 +18,26 @@ const host: EngineHost = {
   loadWasm: async () => (await import("../../runtime/cpus/bytecode/wasm-executor.ts")).wasmFactory,
 };
 
-/** The recorded events of a run over images in this process, fields of wall time left out. `texts`: sources that are no files. */
-export async function runImages(
-  images: readonly Image[],
-  options: { readonly executor: ExecutorChoice; readonly seed?: bigint; readonly texts?: Readonly<Record<string, string>> },
+export interface RunImagesOptions {
+  readonly executor: ExecutorChoice;
+  readonly seed?: bigint;
+  /** Sources that are no files. */
+  readonly texts?: Readonly<Record<string, string>>;
+}
+
+/** The recorded events of a run over images in this process, fields of wall time left out. */
+export function runImages(images: readonly Image[], options: RunImagesOptions): Promise<readonly RunEvent[]> {
+  return runEngineImages(
+    images.map(({ module, manifest }) => ({ module, manifest, machine: bytecodeVirt })),
+    options,
+  );
+}
+
+/** `loadTarget`: the CPUs of machine code, if they are to be other than usual. */
+export async function runEngineImages(
+  engineImages: readonly EngineImage[],
+  options: RunImagesOptions & { readonly loadTarget?: EngineHost["loadTarget"] },
 ): Promise<readonly RunEvent[]> {
-  const engineImages = images.map(({ module, manifest }) => ({ module, manifest, machine: bytecodeVirt }));
   const cases = listCases(engineImages);
   const events: RunEvent[] = [];
   const handle = startRun(
@@ -31,7 +46,7 @@ export async function runImages(
       plan: makePlan(engineImages, cases, null),
       deselected: 0,
       engine: { seed: options.seed ?? 0n, executor: options.executor, timeoutNs: null, maxInstructions: null, required: [], reproFlags: "" },
-      host: { ...host, readText: (path) => options.texts?.[path] ?? readText(path) },
+      host: { ...host, readText: (path) => options.texts?.[path] ?? readText(path), loadTarget: options.loadTarget ?? host.loadTarget },
       jobs: 1,
       failFast: null,
       tool: "guestspec",

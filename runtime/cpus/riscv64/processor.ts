@@ -54,18 +54,22 @@ function asRun(value: unknown): () => void {
   return value as () => void;
 }
 
-/** What else there is to choose; nothing of it shows in what a guest does. */
-export interface Riscv64Options {
+export interface RiscvOptions {
+  readonly width: RegisterWidth;
+  /** When code is translated, which shows in nothing but time. Regions are written for registers of 64 bits: others are interpreted. */
   readonly eagerness?: EagernessName;
 }
 
-export const createRiscv64: CreateProcessor = (machine, hooks) => createRiscv64With(machine, hooks);
-export const createRiscv64With = (machine: MachineCore, hooks: ProcessorHooks = {}, { eagerness = "normal" }: Riscv64Options = {}): Processor =>
-  createRiscv(64, machine, hooks, eagerness);
-/** Interpreted only: regions are written for registers of 64 bits. */
-export const createRiscv32: CreateProcessor = (machine, hooks = {}) => createRiscv(32, machine, hooks, "never");
+export interface RiscvProcessor extends Processor {
+  /** Regions of translated code that there are. */
+  readonly regions: () => number;
+}
 
-function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: ProcessorHooks, eagerness: EagernessName): Processor {
+export const createRiscv64: CreateProcessor = (machine, hooks = {}) => createRiscv(machine, hooks, { width: 64 });
+export const createRiscv32: CreateProcessor = (machine, hooks = {}) => createRiscv(machine, hooks, { width: 32 });
+
+export function createRiscv(machine: MachineCore, hooks: ProcessorHooks, { width, eagerness: wanted = "normal" }: RiscvOptions): RiscvProcessor {
+  const eagerness = EAGERNESS[width === 64 ? wanted : "never"];
   const { memory, cpuCount } = machine;
   if (cpuCount > MAX_HARTS) throw new RangeError(`${cpuCount} harts: at most ${MAX_HARTS}`);
   const registers = createRegisterFile(memory, cpuCount, width, hooks.environmentCall === undefined ? 0 : 1 << MODE.supervisor);
@@ -417,15 +421,15 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
 
   let breakpoints: ReadonlySet<bigint> = new Set();
   const options = { stateOffset: memory.stateOffset, dirtyOffset: memory.dirtyOffset, width };
-  const regions = new WebAssembly.Table({ element: "anyfunc", initial: REGIONS_BEGIN });
-  const { exports } = new WebAssembly.Instance(interpreterModule({ ...options, heat: EAGERNESS[eagerness].heat }), {
-    [INTERPRETER_IMPORTS]: { ...doors, memory: memory.memory, regions },
+  const table = new WebAssembly.Table({ element: "anyfunc", initial: REGIONS_BEGIN });
+  const { exports } = new WebAssembly.Instance(interpreterModule({ ...options, heat: eagerness.heat }), {
+    [INTERPRETER_IMPORTS]: { ...doors, memory: memory.memory, regions: table },
   });
   const translator: Translator = createTranslator(
     {
       memory,
       code,
-      table: regions,
+      table,
       absent: exports["absent"],
       executeCold,
       pc: () => registers.pc(registers.active()),
@@ -437,7 +441,7 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
       },
     },
     options,
-    EAGERNESS[eagerness],
+    eagerness,
   );
   const interpret = asRun(exports["run"]);
   memory.onHostWrite = (offset, length) => code.wrote(offset, length);
@@ -563,6 +567,7 @@ function createRiscv(width: RegisterWidth, machine: MachineCore, hooks: Processo
 
   return {
     cpuCount,
+    regions: translator.regionCount,
     reset,
     run(limits) {
       begin(limits.instructions, limits.until);

@@ -1,0 +1,48 @@
+// All specs of riscv64 on the embedded machine: the events, with their times and instruction counts, are the same whether code is only
+// interpreted, translated from the first jump on, or now and then.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { compileNative } from "../../compiler/native/index.ts";
+import { loadMachineLanguage } from "../../isa/machine-language.ts";
+import { createRiscv } from "../../runtime/cpus/riscv64/processor.ts";
+import type { EagernessName } from "../../runtime/cpus/riscv64/regions/translator.ts";
+import { isGood } from "../../runtime/events.ts";
+import { EMBEDDED_TARGETS } from "../../runtime/exec/processors.ts";
+import { readText, specFiles } from "../fixtures/compile.ts";
+import { riscvVirt } from "../fixtures/machines.ts";
+import { runEngineImages, testsOf } from "../specs/run-all.ts";
+
+test("all specs give the same events whenever their code is translated", async () => {
+  const language = await loadMachineLanguage("riscv64");
+  const { images } = compileNative(specFiles("specs"), { machine: riscvVirt, language, readFile: readText, libDirectory: "lib/" });
+  assert.ok(images.length > 30, `${images.length} images`);
+  const engineImages = images.map(({ manifest, native }) => ({ manifest, native, machine: riscvVirt }));
+  const target = EMBEDDED_TARGETS["riscv64"];
+  assert.ok(target !== undefined);
+  const run = (eagerness: EagernessName): ReturnType<typeof runEngineImages> =>
+    runEngineImages(engineImages, {
+      executor: "auto",
+      loadTarget: async () => ({
+        ...target,
+        load:
+          async () =>
+          (machine, hooks = {}) =>
+            createRiscv(machine, hooks, { width: 64, eagerness }),
+      }),
+    });
+  const expected = await run("never");
+  assert.ok(testsOf(expected).length > 1000, `${testsOf(expected).length} tests`);
+  assert.deepEqual(
+    testsOf(expected)
+      .filter(({ verdict }) => !isGood(verdict))
+      .map(({ id }) => id),
+    [],
+  );
+  for (const eagerness of ["eager", "mixed"] as const) {
+    const events = await run(eagerness);
+    assert.equal(events.length, expected.length, eagerness);
+    // One at a time: a report of all differences takes gigabytes.
+    events.forEach((event, index) => assert.deepEqual(event, expected[index], eagerness));
+  }
+});
