@@ -22,7 +22,12 @@ export type QemuFacts =
   | { readonly ok: false; readonly problem: string };
 
 /** Debian's packages, by the end of `qemu-system-..`; other systems have similar names. */
-export const QEMU_PACKAGES: Readonly<Record<string, string>> = { x86_64: "qemu-system-x86", aarch64: "qemu-system-arm", riscv64: "qemu-system-misc" };
+export const QEMU_PACKAGES: Readonly<Record<string, string>> = {
+  x86_64: "qemu-system-x86",
+  aarch64: "qemu-system-arm",
+  riscv64: "qemu-system-misc",
+  riscv32: "qemu-system-misc",
+};
 
 /** What QEMU calls the computer's own instruction set. */
 const HOST_ARCHITECTURES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64", riscv64: "riscv64" };

@@ -71,7 +71,7 @@ export const ENGINES = ["embedded", "qemu"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 /** Instruction sets with CPUs in this process. */
-const EMBEDDED_TARGETS: readonly string[] = ["bytecode", "riscv64"];
+const EMBEDDED_TARGETS: readonly string[] = ["bytecode", "riscv64", "riscv32"];
 
 /** The engines that can run the machine. */
 export function enginesOf(machine: MachineDescription): readonly EngineName[] {

@@ -18,8 +18,11 @@ interface EngineState {
 }
 
 async function stateOf(engine: string, machine: MachineDescription, env: Io["env"]): Promise<EngineState> {
+  if (machine.boot !== null && findNativeTarget(machine.target) === undefined) {
+    const state = engine === "embedded" ? "programs only, by `guestspec exec`" : "no compiler back end yet";
+    return { engine, isReady: false, state };
+  }
   if (engine === "embedded") return { engine, isReady: true, state: "ready" };
-  if (findNativeTarget(machine.target) === undefined) return { engine, isReady: false, state: `no compiler back end for ${machine.target} yet` };
   const qemu = await findQemu(machine, env);
   if (qemu === null || !qemu.found) return { engine, isReady: false, state: qemu?.problem ?? "QEMU has no such board" };
   return { engine, isReady: true, state: `ready, ${qemu.binary} ${qemu.version}` };

@@ -6,7 +6,7 @@
 import type { Watchpoint } from "../machine/processor.ts";
 import type { Guest } from "../exec/guest.ts";
 import { escapeBinary, unescapeBinary } from "./gdb-packets.ts";
-import type { DebugFeature, DebugRegister } from "./riscv64-registers.ts";
+import type { DebugFeature, DebugRegister } from "./riscv-registers.ts";
 
 export type GdbAnswer =
   | { readonly kind: "reply"; readonly text: string }

@@ -11,7 +11,7 @@ import { createGuest, type Guest } from "../exec/guest.ts";
 import type { ConsoleHost, GuestEnd } from "../exec/run-guest.ts";
 import { createPacketReader, writePacket } from "./gdb-packets.ts";
 import { debugGuest } from "./gdb-server.ts";
-import { RISCV64_ARCHITECTURE, riscv64Features } from "./riscv64-registers.ts";
+import { riscvArchitecture, riscvFeatures } from "./riscv-registers.ts";
 
 const host: ConsoleHost = {
   now: () => performance.now(),
@@ -48,7 +48,7 @@ function startGuest(text: string, cpus: number): Guest {
 async function debug(text: string, cpus = 1): Promise<Session> {
   const guest = startGuest(text, cpus);
   const { promise: port, resolve: onListening } = Promise.withResolvers<number>();
-  const end = debugGuest(guest, { port: 0, architecture: RISCV64_ARCHITECTURE, features: riscv64Features(hasCsr), onListening, time: "virtual" }, host);
+  const end = debugGuest(guest, { port: 0, architecture: riscvArchitecture(64), features: riscvFeatures(64, hasCsr), onListening, time: "virtual" }, host);
   const socket: Socket = connect(await port, "127.0.0.1");
   const read = createPacketReader();
   const answers: string[] = [];

@@ -7,7 +7,7 @@ import { runGuest, type ConsoleHost, type GuestEnd, type RunOptions } from "../e
 import type { Guest, GuestStop } from "../exec/guest.ts";
 import { createGdbCommands, type MonitorCommands } from "./gdb-commands.ts";
 import { createPacketReader, writePacket, type GdbInput } from "./gdb-packets.ts";
-import type { DebugFeature } from "./riscv64-registers.ts";
+import type { DebugFeature } from "./riscv-registers.ts";
 
 const LOOPBACK = "127.0.0.1";
 

@@ -34,7 +34,12 @@ function describeCpu(guest: Guest, target: EmbeddedTarget, cpu: number): readonl
   const mode = PRIVILEGES[MODE_NUMBERS.findIndex((number) => number === read("privilege"))] ?? "unknown";
   const head = `cpu${cpu}: ${describeAddress(symbols, read("pc"))}, ${mode} mode, ${processor.instructions(cpu)} instructions${STATE_TEXT[state]}`;
   if (state === "stopped") return [head];
-  const cells = [...target.registers, ...target.controlRegisters].map((name) => `${name.padEnd(7)} ${read(name).toString(16).padStart(16, "0")}`);
+  const cells = [...target.registers, ...target.controlRegisters].map(
+    (name) =>
+      `${name.padEnd(7)} ${read(name)
+        .toString(16)
+        .padStart(target.registerBits / 4, "0")}`,
+  );
   const lines = Array.from({ length: Math.ceil(cells.length / PER_LINE) }, (_, line) => `  ${cells.slice(line * PER_LINE, (line + 1) * PER_LINE).join("  ")}`);
   return [head, ...lines];
 }

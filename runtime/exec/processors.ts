@@ -1,6 +1,7 @@
 // The instruction sets whose machine code runs in process, and what their CPUs are in a device tree. A target that comes later is a row.
 
-import type { DebugFeature } from "../debug/riscv64-registers.ts";
+import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import type { DebugFeature } from "../debug/riscv-registers.ts";
 import type { TreeValue } from "../machine/flattened-tree.ts";
 import type { CreateProcessor } from "../machine/processor.ts";
 
@@ -18,25 +19,39 @@ export interface EmbeddedTarget {
   readonly loadDebugTarget: () => Promise<DebugTarget>;
   /** Registers of a CPU as people look at them, in this order. */
   readonly registers: readonly string[];
+  readonly registerBits: 32 | 64;
   readonly controlRegisters: readonly string[];
 }
 
 const X_REGISTERS = "ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6".split(" ");
 
-export const EMBEDDED_TARGETS: Readonly<Record<string, EmbeddedTarget>> = {
-  riscv64: {
-    load: async () => (await import("../cpus/riscv64/processor.ts")).createRiscv64,
-    cpuProperties: {
-      "riscv,isa": "rv64imafdc_zicsr_zifencei_zihintpause_zicond_zba_zbb_zbs_sstc_svadu_svinval",
-      "mmu-type": "riscv,sv57",
+/** Both widths have the same extensions. */
+function describeRiscv(width: RegisterWidth, mmu: string): EmbeddedTarget {
+  return {
+    async load() {
+      const { createRiscv32, createRiscv64 } = await import("../cpus/riscv64/processor.ts");
+      return width === 64 ? createRiscv64 : createRiscv32;
     },
-    loadDisassembler: async () => (await import("../../isa/riscv64/disassemble.ts")).disassembleWord,
+    cpuProperties: {
+      "riscv,isa": `rv${width}imafdc_zicsr_zifencei_zihintpause_zicond_zba_zbb_zbs_sstc_svadu_svinval`,
+      "mmu-type": mmu,
+    },
+    async loadDisassembler() {
+      const { disassembleWord } = await import("../../isa/riscv64/disassemble.ts");
+      return (bits) => disassembleWord(bits, undefined, width);
+    },
     async loadDebugTarget() {
-      const { riscv64Features, RISCV64_ARCHITECTURE } = await import("../debug/riscv64-registers.ts");
+      const { riscvArchitecture, riscvFeatures } = await import("../debug/riscv-registers.ts");
       const { hasCsr } = await import("../cpus/riscv64/csrs.ts");
-      return { architecture: RISCV64_ARCHITECTURE, features: riscv64Features(hasCsr) };
+      return { architecture: riscvArchitecture(width), features: riscvFeatures(width, (csr) => hasCsr(csr, width)) };
     },
     registers: X_REGISTERS,
+    registerBits: width,
     controlRegisters: "mstatus mepc mcause mtval sstatus sepc scause stval satp".split(" "),
-  },
+  };
+}
+
+export const EMBEDDED_TARGETS: Readonly<Record<string, EmbeddedTarget>> = {
+  riscv64: describeRiscv(64, "riscv,sv57"),
+  riscv32: describeRiscv(32, "riscv,sv32"),
 };

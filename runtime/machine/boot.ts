@@ -38,12 +38,24 @@ export interface PreparedBoot {
 export type BootResult = { readonly ok: true; readonly boot: PreparedBoot } | { readonly ok: false; readonly problem: string };
 
 const MEBIBYTE = 0x10_0000n;
-/** Kernels begin at the next multiple of this behind firmware, device trees at the last one that leaves them room. */
-const ALIGN = 2n * MEBIBYTE;
+/** Device trees begin at the last multiple of this that leaves them room. */
+const TREE_ALIGN = 2n * MEBIBYTE;
 /** Where QEMU puts the RAM disk, from the kernel on: half of RAM, at most this. */
 const INITRD_DISTANCE = 128n * MEBIBYTE;
-/** Firmware that is told nothing starts a kernel here (OpenSBI's FW_JUMP_ADDR for generic boards). */
-const KERNEL_OFFSET = 2n * MEBIBYTE;
+interface BootRules {
+  /** Of a register, an address, and a field of `fw_dynamic_info`. */
+  readonly bits: 32 | 64;
+  /**
+   * Kernels begin at the next multiple of this behind firmware: a page of the level above the lowest. So far into RAM firmware that is told
+   * nothing starts one (OpenSBI's FW_JUMP_ADDR for generic boards).
+   */
+  readonly kernelAlign: bigint;
+}
+
+const RULES: Readonly<Record<string, BootRules>> = {
+  riscv32: { bits: 32, kernelAlign: 4n * MEBIBYTE },
+  riscv64: { bits: 64, kernelAlign: 2n * MEBIBYTE },
+};
 
 // struct fw_dynamic_info (OpenSBI, include/sbi/fw_dynamic.h).
 const FW_DYNAMIC_MAGIC = 0x4942_534fn;
@@ -73,10 +85,10 @@ function piecesOf({ name, program }: NamedProgram, at: bigint, ramBase: bigint):
   }
 }
 
-function problemOfKind({ name, program }: NamedProgram): string | undefined {
+function problemOfKind({ name, program }: NamedProgram, { bits }: BootRules): string | undefined {
   if (program.kind !== "elf") return undefined;
   if (program.machine !== EM_RISCV) return `${name} is an ELF file for another CPU: machine ${program.machine}, RISC-V is ${EM_RISCV}`;
-  return program.addressBits === 64 ? undefined : `${name} is an ELF file for riscv32; this machine's CPUs are riscv64`;
+  return program.addressBits === bits ? undefined : `${name} is an ELF file for riscv${program.addressBits}; this machine's CPUs are riscv${bits}`;
 }
 
 /** The first piece that lies outside of RAM, or over another one. */
@@ -94,15 +106,19 @@ function problemOfPlace(pieces: readonly Piece[], machine: MachineDescription): 
   return undefined;
 }
 
-const alignUp = (value: bigint): bigint => ((value + ALIGN - 1n) / ALIGN) * ALIGN;
+const alignUp = (value: bigint, to: bigint): bigint => ((value + to - 1n) / to) * to;
 
 const lowest = (pieces: readonly Piece[]): bigint => pieces.reduce((least, { start }) => (start < least ? start : least), pieces[0]?.start ?? 0n);
 
 const highest = (pieces: readonly Piece[]): bigint => pieces.reduce((most, { start, size }) => (start + size > most ? start + size : most), 0n);
 
-function dynamicInfo(nextAddress: bigint): Uint8Array {
-  const view = new DataView(new ArrayBuffer(6 * 8));
-  [FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION, nextAddress, NEXT_MODE_SUPERVISOR, 0n, 0n].forEach((word, index) => view.setBigUint64(8 * index, word, true));
+function dynamicInfo(nextAddress: bigint, { bits }: BootRules): Uint8Array {
+  const words = [FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION, nextAddress, NEXT_MODE_SUPERVISOR, 0n, 0n];
+  const view = new DataView(new ArrayBuffer((words.length * bits) / 8));
+  for (const [index, word] of words.entries()) {
+    if (bits === 64) view.setBigUint64(8 * index, word, true);
+    else view.setUint32(4 * index, Number(word), true);
+  }
   return new Uint8Array(view.buffer);
 }
 
@@ -112,12 +128,16 @@ export function prepareBoot(machine: Machine, options: BootOptions): BootResult 
   const { image, firmware, initrd } = options;
   const { boot, ram } = description;
   if (boot === null) return { ok: false, problem: `${description.name} does not say where images start` };
-  const kindProblem = problemOfKind(image) ?? (firmware === undefined ? undefined : problemOfKind(firmware));
+  const rules = RULES[description.target];
+  if (rules === undefined)
+    return { ok: false, problem: `${description.name} has ${description.target} CPUs; programs are for ${Object.keys(RULES).join(" and ")}` };
+  const kindProblem = problemOfKind(image, rules) ?? (firmware === undefined ? undefined : problemOfKind(firmware, rules));
   if (kindProblem !== undefined) return { ok: false, problem: kindProblem };
 
   const firmwarePieces = firmware === undefined ? [] : piecesOf(firmware, ram.base, ram.base);
-  const firmwareEnd = alignUp(highest(firmwarePieces));
-  const kernelAt = firmware === undefined ? boot.base : firmwareEnd > ram.base + KERNEL_OFFSET ? firmwareEnd : ram.base + KERNEL_OFFSET;
+  const firmwareEnd = alignUp(highest(firmwarePieces), rules.kernelAlign);
+  const leastKernel = ram.base + rules.kernelAlign;
+  const kernelAt = firmware === undefined ? boot.base : firmwareEnd > leastKernel ? firmwareEnd : leastKernel;
   const imagePieces = piecesOf(image, kernelAt, ram.base);
   const kernelStart = lowest(imagePieces);
   const half = BigInt(ram.size / 2);
@@ -134,8 +154,8 @@ export function prepareBoot(machine: Machine, options: BootOptions): BootResult 
       seed: options.seed,
     }),
   );
-  const info = firmware === undefined ? new Uint8Array() : dynamicInfo(kernelStart);
-  const treeAt = ((ram.base + BigInt(ram.size) - BigInt(tree.length + info.length)) / ALIGN) * ALIGN;
+  const info = firmware === undefined ? new Uint8Array() : dynamicInfo(kernelStart, rules);
+  const treeAt = ((ram.base + BigInt(ram.size) - BigInt(tree.length + info.length)) / TREE_ALIGN) * TREE_ALIGN;
   const infoAt = treeAt + BigInt(tree.length);
   const pieces: readonly Piece[] = [
     ...firmwarePieces,
