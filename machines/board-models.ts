@@ -37,5 +37,4 @@ export const BOARD_MODELS: readonly BoardModel[] = [
   { name: "pl061", summary: "Arm PrimeCell GPIO; line 3 is the power button", manual: "Arm DDI 0190B" },
   { name: "port92", summary: "fast A20 gate and reset", manual: "IBM PS/2 Technical Reference, system control port A" },
   { name: "q35-mch", summary: "Q35 host bridge, configuration space also in memory", manual: "Intel 3 Series Express chipset (316966), 5" },
-  { name: "virtio-pci", summary: "virtio over PCI", manual: "VIRTIO 1.2, 4.1" },
 ];

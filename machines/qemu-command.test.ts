@@ -38,6 +38,10 @@ test("the smallest board: no default devices, the console on stdio, exactly the 
       " -device virtio-blk-device,drive=disk0,serial=guestspec-disk,bus=virtio-mmio-bus.2" +
       " -drive if=none,id=disk1,format=raw,file.driver=null-co,file.size=64K,file.read-zeroes=on,readonly=on" +
       " -device virtio-blk-device,drive=disk1,bus=virtio-mmio-bus.5 -device pci-testdev,addr=1 -device edu,addr=2,dma_mask=0xffffffff" +
+      " -chardev null,id=vserial -device virtio-serial-pci,id=vserial0,max_ports=1,addr=3,disable-legacy=on" +
+      " -device virtconsole,chardev=vserial,bus=vserial0.0 -device virtio-rng-pci,addr=4,disable-legacy=on" +
+      " -drive if=none,id=disk2,format=raw,file.driver=null-co,file.size=1M,file.read-zeroes=on,snapshot=on" +
+      " -device virtio-blk-pci,drive=disk2,serial=guestspec-disk,num-queues=1,addr=5,disable-legacy=on" +
       " -kernel a.elf -append host=serial seed=1",
   );
 });

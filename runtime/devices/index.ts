@@ -15,6 +15,7 @@ import { plic } from "./plic.ts";
 import { testFinisher } from "./test-finisher.ts";
 import { uart16550 } from "./uart-16550.ts";
 import { virtioMmio } from "./virtio-mmio.ts";
+import { virtioPci } from "./virtio-pci.ts";
 
 /** A model's config as a machine file gives it; each model checks its own values in `create`. */
 export type DeviceConfig = Readonly<Record<string, unknown>>;
@@ -36,6 +37,7 @@ export const deviceModels: readonly AnyDeviceModel[] = [
   testFinisher,
   uart16550,
   virtioMmio,
+  virtioPci,
 ];
 
 const byName: ReadonlyMap<string, AnyDeviceModel> = new Map(deviceModels.map((model) => [model.name, model]));

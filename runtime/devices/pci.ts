@@ -1,7 +1,7 @@
 // The configuration-space kit that every PCI function is built from: type-0 header, BARs, one MSI capability, INTx, bus-master DMA.
 // Source of truth: PCI Local Bus Specification 3.0, chapter 6 (configuration space, 6.2.5 base addresses, 6.8.1 MSI), with the write masks
 // that QEMU 7.2 shows (command 0x0507, cache line size and interrupt line writable, everything after the header that no
-// capability owns is plain storage). Left out: expansion ROM, MSI-X, MSI masking, PCI Express capabilities, power management;
+// capability owns is plain storage). MSI-X is in pci-msix.ts. Left out: expansion ROM, MSI masking, PCI Express capabilities, power management;
 // a DMA whose range is only partly RAM is done in aligned 4-byte pieces, unreadable ones as zeros.
 
 import type { DeviceEnv, DeviceState, PciBar, PciFunction, Width } from "./device.ts";
@@ -61,10 +61,30 @@ export interface PciFunctionOptions {
   readonly bars?: readonly (PciBar | null)[];
   /** `vectors` is a power of two, 1..32. */
   readonly msi?: { readonly offset: number; readonly vectors: number };
+  /** In the order of the list. */
+  readonly capabilities?: readonly PciCapability[];
+  /** Before a read, and after a write, of configuration space by the guest. */
+  readonly beforeConfigRead?: (offset: number, width: Width) => void;
+  readonly afterConfigWrite?: (offset: number, width: Width) => void;
+}
+
+/** Bytes of configuration space that a model owns; the kit links it to the others. */
+export interface PciCapability {
+  readonly offset: number;
+  /** Id first; the second byte is the link. */
+  readonly bytes: Uint8Array;
+  /** Bits that the guest may change, byte by byte; absent: none. */
+  readonly writable?: Uint8Array;
 }
 
 /** What the kit gives to the model of a function. */
 export interface PciFunctionKit {
+  /** Configuration space past its write masks, for capabilities that a model owns. */
+  readonly getConfig: (offset: number, width: Width) => number;
+  readonly setConfig: (offset: number, width: Width, value: number) => void;
+  readonly isBusMaster: () => boolean;
+  /** A message of MSI-X: a write of 4 bytes by the function. */
+  readonly sendMessage: (address: bigint, data: number) => void;
   readonly fn: PciFunction;
   /** The level of the function's INTx line; the pin follows unless the guest set INTX_DISABLE. */
   readonly setIntx: (level: boolean) => void;
@@ -149,9 +169,18 @@ export function createPciFunction(options: PciFunctionOptions, env: DeviceEnv): 
     if (bar.kind === "memory64") set(writable, register + 4, 4, Number(mask >> 32n));
   });
 
+  const capabilities = options.capabilities ?? [];
+  const listed = [...(msi === undefined ? [] : [msi.offset]), ...capabilities.map(({ offset }) => offset)];
+  if (listed.length > 0) set(powerOn, PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
+  set(powerOn, PCI_CAPABILITY_LIST, 1, listed[0] ?? 0);
+  for (const { offset, bytes, writable: mask } of capabilities) {
+    powerOn.set(bytes, offset);
+    writable.fill(0, offset, offset + bytes.length);
+    if (mask !== undefined) writable.set(mask, offset);
+  }
+  listed.forEach((offset, index) => set(powerOn, offset + 1, 1, listed[index + 1] ?? 0));
+
   if (msi !== undefined) {
-    set(powerOn, PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
-    set(powerOn, PCI_CAPABILITY_LIST, 1, msi.offset);
     set(powerOn, msi.offset, 1, PCI_CAP_ID_MSI);
     const flags = PCI_MSI_FLAGS_64BIT | (Math.log2(msi.vectors) << 1);
     set(powerOn, msi.offset + PCI_MSI_FLAGS, 2, flags);
@@ -197,6 +226,12 @@ export function createPciFunction(options: PciFunctionOptions, env: DeviceEnv): 
     return (command() & PCI_COMMAND_MASTER) !== 0;
   }
 
+  function sendMessage(address: bigint, data: number, what: string): void {
+    const message = new Uint8Array(4);
+    set(message, 0, 4, data);
+    if (!env.dma.write(address, message)) env.log(`${what} to 0x${address.toString(16)} found no target`);
+  }
+
   /** Runs `transfer` over the naturally aligned pieces of up to 4 bytes that make up the range. */
   function inPieces(address: bigint, length: number, transfer: (at: bigint, start: number, end: number) => boolean): boolean {
     let complete = true;
@@ -213,6 +248,7 @@ export function createPciFunction(options: PciFunctionOptions, env: DeviceEnv): 
     bars,
     interruptPin,
     readConfig(offset: number, width: Width): number {
+      options.beforeConfigRead?.(offset, width);
       return get(config, offset, width);
     },
     writeConfig(offset: number, width: Width, value: number): void {
@@ -227,6 +263,7 @@ export function createPciFunction(options: PciFunctionOptions, env: DeviceEnv): 
         if (intx) setIntx(false);
         clampMsiVectors(msi.offset);
       }
+      options.afterConfigWrite?.(offset, width);
     },
     barAddress(index: number): bigint | null {
       const bar = bars[index];
@@ -260,10 +297,15 @@ export function createPciFunction(options: PciFunctionOptions, env: DeviceEnv): 
       const allocated = 1 << ((get(config, offset + PCI_MSI_FLAGS, 2) & PCI_MSI_FLAGS_QSIZE) >> 4);
       const address = (BigInt(get(config, offset + PCI_MSI_ADDRESS_HI, 4)) << 32n) | BigInt(get(config, offset + PCI_MSI_ADDRESS_LO, 4));
       const data = (get(config, offset + PCI_MSI_DATA_64, 2) & ~(allocated - 1)) | (vector & (allocated - 1));
-      const message = new Uint8Array(4);
-      set(message, 0, 4, data);
-      if (!env.dma.write(address, message)) env.log(`MSI vector ${vector} to 0x${address.toString(16)} found no target`);
+      sendMessage(address, data, `MSI vector ${vector}`);
     },
+    sendMessage(address, data) {
+      if (busMaster()) sendMessage(address, data, "an MSI-X message");
+      else env.log("an MSI-X message is lost: bus mastering is off");
+    },
+    getConfig: (offset, width) => get(config, offset, width),
+    setConfig: (offset, width, value) => set(config, offset, width, value),
+    isBusMaster: busMaster,
     dmaRead(address: bigint, into: Uint8Array): boolean {
       if (!busMaster()) {
         env.log("DMA read lost: bus mastering is off");

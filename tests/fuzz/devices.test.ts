@@ -56,6 +56,9 @@ const SUBJECTS: readonly Subject[] = [
   { model: "virtio-mmio", config: { device: "none" } },
   { model: "virtio-mmio", config: { device: "rng" } },
   { model: "virtio-mmio", config: { device: "blk", size: 0x4000, serial: "fuzz" } },
+  { model: "virtio-pci", config: { device: "blk", size: 0x4000 } },
+  { model: "virtio-pci", config: { device: "console", backend: "output" } },
+  { model: "virtio-pci", config: { device: "rng" } },
 ];
 
 /** Functions on the bus are devices of their own, with worlds of their own; a snapshot of the host does not hold their state. */
