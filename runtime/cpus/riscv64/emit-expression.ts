@@ -1,8 +1,9 @@
 // Writes an expression as WebAssembly. Where leaves are is the caller's business: the interpreter finds them by the fields of a decoded
 // instruction, a region has them in locals. Names become locals, which the caller lends.
 
-import { I32, OP, type ByteWriter, type ValueType } from "../wasm/encoder.ts";
+import { F32, F64, I32, OP, type ByteWriter, type ValueType } from "../wasm/encoder.ts";
 import type { Expression, Leaf } from "./semantics/expressions.ts";
+import type { Shared } from "./semantics/guarded.ts";
 
 export interface Emitter {
   readonly w: ByteWriter;
@@ -12,6 +13,18 @@ export interface Emitter {
   readonly borrow: (type: ValueType) => number;
 }
 
+/** Computes the values into locals; their names are for `emitExpression`. */
+export function emitShared(e: Emitter, shared: readonly Shared[]): ReadonlyMap<symbol, number> {
+  const bound = new Map<symbol, number>();
+  for (const { name, value } of shared) {
+    emitExpression(e, value, bound);
+    const local = e.borrow(value.type);
+    e.w.localSet(local);
+    bound.set(name, local);
+  }
+  return bound;
+}
+
 export function emitExpression(e: Emitter, expression: Expression, bound: ReadonlyMap<symbol, number> = new Map()): void {
   const { w } = e;
   switch (expression.kind) {
@@ -19,6 +32,8 @@ export function emitExpression(e: Emitter, expression: Expression, bound: Readon
       e.leaf(expression.leaf, expression.type);
       return;
     case "constant":
+      // Numbers are written as the bits of integers, which is what they are in registers.
+      if (expression.type === F32 || expression.type === F64) throw new Error("a constant of a floating-point type");
       if (expression.type === I32) w.i32Const(Number(BigInt.asIntN(32, expression.value)));
       else w.i64Const(expression.value);
       return;

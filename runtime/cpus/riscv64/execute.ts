@@ -1,6 +1,6 @@
 // The cold path: executes one instruction as a whole, in TypeScript, from the same description that the interpreter is generated from.
 // Every instruction can come here (one that lies across two pages, one whose load misses the translation cache, one whose guard says
-// no), and some always do: most control registers, waits, fences of translations, floating-point arithmetic.
+// no), and some always do: most control registers, waits, fences of translations, floating-point arithmetic in odd rounding modes.
 // Manual: RISC-V Instruction Set Manual Volume I, 20191213; Volume II, 20211203, 3.3 and 4.2.
 
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";

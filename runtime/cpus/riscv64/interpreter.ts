@@ -8,7 +8,7 @@
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { ByteWriter, EXTERNAL, FUNCREF, I32, I64, OP, SECTION, VOID, writeHeader, writeLocals, writeSection, type ValueType } from "../wasm/encoder.ts";
 import { MSTATUS } from "./hart.ts";
-import { emitExpression, type Emitter } from "./emit-expression.ts";
+import { emitExpression, emitShared, type Emitter } from "./emit-expression.ts";
 import { operationsOf, type Operation } from "./operations.ts";
 import { emitRegionSlot, NESTED_CALLS } from "./regions/emit-region.ts";
 import type { Expression, Leaf } from "./semantics/expressions.ts";
@@ -151,6 +151,16 @@ function emitLeaf(w: ByteWriter, options: InterpreterOptions, leaf: Leaf, type: 
     case "pc":
       emitPc(w, CUR);
       break;
+    case "fs1":
+      return readRegister(w, options, ENTRY.rs1, CELL.f);
+    case "fs2":
+      return readRegister(w, options, ENTRY.rs2, CELL.f);
+    case "fs3":
+      // Above the three bits of the rounding mode, that is, as a byte offset.
+      w.localGet(CUR);
+      w.memory(OP.i32_load8_u, RAM, ENTRY.imm + 1);
+      w.withConst(0xf8, OP.i32_and);
+      return w.memory(OP.i64_load, RAM, options.stateOffset + CELL.f);
     case "old":
       throw new Error("only atomics have an old value");
   }
@@ -435,10 +445,11 @@ function hold(body: Body, value: Expression): number {
   return local;
 }
 
-function emitGuarded(body: Body, { guard, result, writes = [], transfer }: Guarded, labels: Labels): void {
+function emitGuarded(body: Body, { shared = [], guard, result, writes = [], transfer }: Guarded, labels: Labels): void {
   const { w, options } = body;
+  const bound = emitShared(body, shared);
   if (guard !== undefined) {
-    emitExpression(body, guard);
+    emitExpression(body, guard, bound);
     w.byte(OP.i32_eqz);
     w.op(OP.br_if, labels.cold);
   }
@@ -460,8 +471,8 @@ function emitGuarded(body: Body, { guard, result, writes = [], transfer }: Guard
   }
   if (result !== undefined) {
     registerAddress(w, ENTRY.rd);
-    emitExpression(body, result.value);
-    w.memory(OP.i64_store, RAM, options.stateOffset + CELL.x);
+    emitExpression(body, result.value, bound);
+    w.memory(OP.i64_store, RAM, options.stateOffset + (result.file === "f" ? CELL.f : CELL.x));
     // rd may be x0 where something else is written as well.
     if (held.length > 0) writeCell(w, options, OP.i64_store, CELL.x, () => w.i64Const(0));
   }

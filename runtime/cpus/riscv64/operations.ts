@@ -1,23 +1,24 @@
 // The operations of the interpreter: which instructions it carries out itself, and under which number a decoded entry names them. What
-// is not here (floating-point arithmetic, what the code reaches seldom) is `cold` and executed by execute.ts, which also executes what a
-// guard turns away.
+// is not here, or reached seldom, is `cold` and executed by execute.ts, which also executes what a guard turns away.
 // Branches and jumps have two forms: near ones stay in their page, where the distance in decoded entries is known beforehand.
 
 import type { Mnemonic, RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { describeBranches } from "./semantics/control.ts";
 import type { Expression } from "./semantics/expressions.ts";
 import type { Guarded } from "./semantics/guarded.ts";
+import { describeFloat, type FloatName } from "./semantics/float.ts";
 import { describeInteger } from "./semantics/integer.ts";
 import { ATOMICS, LOADS, LOADS_RESERVED, STORES, STORES_CONDITIONAL, type AtomicMeaning, type LoadMeaning, type StoreMeaning } from "./semantics/memory.ts";
 import { describeAccesses, TRANSFERS, type accessName } from "./semantics/privileged.ts";
 
 const DESCRIPTIONS = {
-  32: { computations: describeInteger(32), branches: describeBranches(32) },
-  64: { computations: describeInteger(64), branches: describeBranches(64) },
+  32: { computations: describeInteger(32), branches: describeBranches(32), floats: describeFloat(32) },
+  64: { computations: describeInteger(64), branches: describeBranches(64), floats: describeFloat(64) },
 } as const;
 
 export const computationsOf = (width: RegisterWidth): ReadonlyMap<Mnemonic, Expression> => DESCRIPTIONS[width].computations;
 export const branchesOf = (width: RegisterWidth): ReadonlyMap<Mnemonic, Expression> => DESCRIPTIONS[width].branches;
+export const floatsOf = (width: RegisterWidth): ReadonlyMap<string, Guarded> => DESCRIPTIONS[width].floats;
 
 /** Those of RV64. */
 export const COMPUTATIONS = computationsOf(64);
@@ -48,7 +49,7 @@ export type Operation =
 const FIXED = ["undecoded", "page-end", "cold", "breakpoint", "region", "nothing"] as const;
 type FixedName = (typeof FIXED)[number];
 
-export type OperationName = Mnemonic | FixedName | `${Mnemonic}.far` | "j" | "j.far" | "jr" | ReturnType<typeof accessName>;
+export type OperationName = Mnemonic | FixedName | `${Mnemonic}.far` | "j" | "j.far" | "jr" | FloatName | ReturnType<typeof accessName>;
 
 function listOperations(width: RegisterWidth): readonly (readonly [OperationName, Operation])[] {
   return [
@@ -69,7 +70,10 @@ function listOperations(width: RegisterWidth): readonly (readonly [OperationName
     ["j.far", { kind: "jump", isNear: false, hasLink: false }],
     ["jalr", { kind: "jump-register", hasLink: true }],
     ["jr", { kind: "jump-register", hasLink: false }],
-    ...[...describeAccesses(width), ...TRANSFERS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "guarded", meaning }]),
+    ...[...describeAccesses(width), ...TRANSFERS, ...DESCRIPTIONS[width].floats].map(([name, meaning]): readonly [OperationName, Operation] => [
+      name,
+      { kind: "guarded", meaning },
+    ]),
   ];
 }
 

@@ -3,7 +3,7 @@
 // descriptions that the interpreter is made of.
 
 import { I32, I64, OP, VOID, type ByteWriter, type ValueType } from "../../wasm/encoder.ts";
-import { emitExpression, type Emitter } from "../emit-expression.ts";
+import { emitExpression, emitShared, type Emitter } from "../emit-expression.ts";
 import { MSTATUS } from "../hart.ts";
 import type { MemoryLayout } from "../interpreter.ts";
 import type { Expression, Leaf } from "../semantics/expressions.ts";
@@ -129,9 +129,21 @@ export function emitLeaf(w: ByteWriter, options: MemoryLayout, places: Places, {
       return w.i64Const(imm);
     case "pc":
       return w.i64Const(entry + BigInt(at));
+    case "fs1":
+      return emitFloatRegister(w, options, rs1);
+    case "fs2":
+      return emitFloatRegister(w, options, rs2);
+    case "fs3":
+      return emitFloatRegister(w, options, (imm >> 3) & 31);
     case "old":
       throw new Error("only atomics have an old value");
   }
+}
+
+/** They stay in their cells. */
+function emitFloatRegister(w: ByteWriter, options: MemoryLayout, register: number): void {
+  w.i32Const(0);
+  w.memory(OP.i64_load, RAM, options.stateOffset + CELL.f + 8 * register);
 }
 
 function emitRegister(w: ByteWriter, places: Places, register: number): void {
@@ -311,11 +323,14 @@ export function emitInstruction(e: InstructionEmitter, { instruction, operation,
     case "store-conditional":
       return emitStoreConditional(e, operation.width, rd, rs1, rs2);
     case "guarded": {
-      const { guard, result, writes = [] } = operation.meaning;
-      if (guard !== undefined) emitGuard(e, guard);
+      const { shared = [], guard, result, writes = [] } = operation.meaning;
+      const bound = emitShared(e, shared);
+      if (guard !== undefined) emitGuard(e, guard, bound);
       const held = holdWrites(e, writes);
-      if (result !== undefined && rd !== 0) {
-        emitExpression(e, result.value);
+      if (result?.file === "f") {
+        writeCell(e, OP.i64_store, CELL.f + 8 * rd, () => emitExpression(e, result.value, bound));
+      } else if (result !== undefined && rd !== 0) {
+        emitExpression(e, result.value, bound);
         emitResult(e, rd);
       }
       emitHeld(e, held);
@@ -334,9 +349,9 @@ export function emitInstruction(e: InstructionEmitter, { instruction, operation,
 }
 
 /** A guard that does not hold leaves before anything is done. */
-function emitGuard(e: InstructionEmitter, guard: Expression): void {
+function emitGuard(e: InstructionEmitter, guard: Expression, bound?: ReadonlyMap<symbol, number>): void {
   e.exitIf(() => {
-    emitExpression(e, guard);
+    emitExpression(e, guard, bound);
     e.w.byte(OP.i32_eqz);
   }, 0);
 }

@@ -2,6 +2,7 @@
 // registers are bits of a number. Invariants that the emitter relies on: a local that is live holds the register's value; a register that
 // is dirty has its value in the local only, and its local is live wherever the region may be left.
 
+import { leavesOf } from "../semantics/guarded.ts";
 import type { Operation } from "../operations.ts";
 import { successorsOf, type Block, type RegionGraph, type RegionInstruction } from "./graph.ts";
 
@@ -30,8 +31,11 @@ export function registersRead({ rs1, rs2, operation }: RegionInstruction): Regis
     case "breakpoint":
     case "region":
       return 0;
+    case "guarded": {
+      const leaves = leavesOf(operation.meaning);
+      return (leaves.has("rs1") ? bit(rs1) : 0) | (leaves.has("rs2") ? bit(rs2) : 0);
+    }
     case "compute":
-    case "guarded":
     case "load":
     case "atomic":
     case "load-reserved":
@@ -55,7 +59,7 @@ export function registerWritten({ rd, operation }: RegionInstruction): RegisterS
     case "load":
       return operation.meaning.isFloat === true ? 0 : bit(rd);
     case "guarded":
-      return operation.meaning.result === undefined ? 0 : bit(rd);
+      return operation.meaning.result?.file === "x" ? bit(rd) : 0;
     case "store":
     case "branch":
     case "nothing":

@@ -1,8 +1,8 @@
-// The small language in which instructions say what they compute: trees over 32- and 64-bit integers whose operations are those of
+// The small language in which instructions say what they compute: trees over integers and numbers of 32 and 64 bits whose operations are those of
 // WebAssembly, by its names. Three readers: the generator of the interpreter, the generator of regions, and `evaluate`, which the
 // cold path and the tests use. One description, so that they cannot come to different meanings.
 
-import { I32, I64, type OP, type ValueType } from "../../wasm/encoder.ts";
+import { F32, F64, I32, I64, type OP, type ValueType } from "../../wasm/encoder.ts";
 import { stateCell, type StateName } from "../state.ts";
 
 /** What a tree stands on; each reader knows where these are. */
@@ -13,11 +13,17 @@ export type Leaf =
   | "pc"
   /** Atomics: what memory held. */
   | "old"
+  /** Floating-point registers, all 64 bits of them. */
+  | "fs1"
+  | "fs2"
+  | "fs3"
   /** A cell of the hart's state, by its name. */
   | StateName;
 
-export type UnaryName = Extract<keyof typeof OP, `${"i32" | "i64"}_${"eqz" | "clz" | "ctz" | "popcnt" | `extend${string}` | "wrap_i64"}`>;
-export type BinaryName = Exclude<Extract<keyof typeof OP, `${"i32" | "i64"}_${string}`>, UnaryName | `${string}${"load" | "store" | "const"}${string}`>;
+type Typed = `${"i32" | "i64" | "f32" | "f64"}_`;
+type Conversion = `${"extend" | "wrap" | "trunc" | "convert" | "promote" | "demote" | "reinterpret"}${string}`;
+export type UnaryName = Extract<keyof typeof OP, `${Typed}${"eqz" | "clz" | "ctz" | "popcnt" | "abs" | "neg" | "sqrt" | "nearest" | Conversion}`>;
+export type BinaryName = Exclude<Extract<keyof typeof OP, `${Typed}${string}`>, UnaryName | `${string}${"load" | "store" | "const"}${string}`>;
 
 export type Expression =
   | { readonly kind: "leaf"; readonly type: ValueType; readonly leaf: Leaf }
@@ -30,10 +36,11 @@ export type Expression =
   | { readonly kind: "bind"; readonly type: ValueType; readonly name: symbol; readonly value: Expression; readonly body: Expression }
   | { readonly kind: "bound"; readonly type: ValueType; readonly name: symbol };
 
-const COMPARISON = /_(eqz|eq|ne|lt_s|lt_u|gt_s|gt_u|le_s|le_u|ge_s|ge_u)$/;
+const COMPARISON = /_(eqz|eq|ne|[lg][te](_[su])?)$/;
+const TYPES: Readonly<Record<string, ValueType>> = { i32: I32, i64: I64, f32: F32, f64: F64 };
 
 function resultType(name: UnaryName | BinaryName): ValueType {
-  return name.startsWith("i32") || COMPARISON.test(name) ? I32 : I64;
+  return COMPARISON.test(name) ? I32 : (TYPES[name.slice(0, 3)] ?? I64);
 }
 
 export function leaf(name: Leaf, type: ValueType): Expression {
