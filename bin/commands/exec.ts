@@ -7,6 +7,8 @@ import { dirname } from "node:path";
 import { nearestName } from "../../grammar/nearest-name.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import type { GdbOptions } from "../../runtime/debug/gdb-server.ts";
+import type { ByteStore } from "../../runtime/devices/device.ts";
+import { attachDisks } from "../../runtime/exec/attach-disks.ts";
 import { describeAddress, describeCpus, describeInstruction } from "../../runtime/exec/describe-guest.ts";
 import { createGuest, type Guest } from "../../runtime/exec/guest.ts";
 import type { SnapshotFile, SnapshotInput } from "../../runtime/exec/snapshot-file.ts";
@@ -16,6 +18,7 @@ import type { NamedProgram } from "../../runtime/machine/boot.ts";
 import { readProgram, type ProgramSymbol } from "../../runtime/machine/read-program.ts";
 import { CommandError, describeHostError, usageError } from "../errors.ts";
 import { continueFrom, readSnapshotFile, requireMachine, writeSnapshotFile, type GuestSource } from "../exec-snapshots.ts";
+import { openDisks } from "../exec-disks.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { loadMachineDescription } from "../load-specs.ts";
@@ -289,6 +292,9 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (restored !== null && restorePath !== null) requireMachine(restored, machine, restorePath);
   const target = await findTarget(machine);
   if (options.has("virtual-time") && options.has("wall-time")) throw usageError("`--virtual-time` and `--wall-time` exclude each other");
+  const disks = options.values("disk");
+  const withDisk = disks.length === 0 ? undefined : ["snapshot", "restore"].find((name) => options.has(name));
+  if (withDisk !== undefined) throw usageError(`\`--disk\` and \`--${withDisk}\` exclude each other: a snapshot does not hold what is on disks`);
   const source = fromSnapshot ?? sourceOfOptions(options, machine);
   const { cpus, seed, image, firmware, initrd, commandLine } = source;
   const until = readCount(options, "until", 1, Number.MAX_SAFE_INTEGER);
@@ -298,12 +304,17 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const snapshotPath = options.value("snapshot");
   if (snapshotPath !== null) requireWritable(snapshotPath);
 
+  const { disks: opened, close: closeDisks } = openDisks(disks);
+  const attached = opened.length === 0 ? { ok: true as const, machine, stores: new Map<string, ByteStore>() } : attachDisks(machine, opened);
+  if (!attached.ok) throw usageError(attached.problem);
+
   const tracePath = options.value("trace");
   const disassemble = tracePath === null ? null : await target.loadDisassembler();
   const tracer = tracePath === null ? null : openTrace(tracePath);
   let consoleBytes = restored?.about.consoleBytes ?? 0;
   const created = createGuest({
-    description: machine,
+    description: attached.machine,
+    stores: attached.stores,
     cpus,
     seed,
     createProcessor: await target.load(),
@@ -363,5 +374,6 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     terminal.close();
     tracer?.close();
     guest.dispose();
+    closeDisks();
   }
 }

@@ -270,6 +270,7 @@ export const COMMANDS: readonly CommandRow[] = [
       { name: "firmware", value: "FILE", help: "runs first, in machine mode, and starts IMAGE: OpenSBI and the like" },
       { name: "append", value: "TEXT", help: "command line for the guest, in its device tree" },
       { name: "initrd", value: "FILE", help: "initial RAM disk" },
+      { name: "disk", value: "FILE[,ro|,save]", multiple: true, help: "a virtio disk; what the guest writes is kept in FILE with ,save only" },
       { name: "cpus", value: "N", help: "CPUs of the machine" },
       { name: "seed", value: "N", help: "of the interleaving of CPUs and of what the guest draws at random (default 0)" },
       { name: "until", value: "N", help: "stop after N instructions and tell where the CPUs are" },

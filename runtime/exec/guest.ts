@@ -3,6 +3,7 @@
 // paces it and feeds its console, the debugger's stub drives it by the same record.
 
 import type { MachineDescription } from "../../machines/description.ts";
+import type { ByteStore } from "../devices/device.ts";
 import { prepareBoot, type BootOptions } from "../machine/boot.ts";
 import { createMachine, type Machine } from "../machine/machine.ts";
 import type { CreateProcessor, Processor, ProcessorHooks, ProcessorLimits, ProcessorState, StopReason } from "../machine/processor.ts";
@@ -16,6 +17,8 @@ export interface GuestOptions {
   readonly seed: bigint;
   readonly createProcessor: CreateProcessor;
   readonly boot: Omit<BootOptions, "seed">;
+  /** Disks of the host, by their devices' names; snapshots do not hold what is in them. */
+  readonly stores?: ReadonlyMap<string, ByteStore>;
   /** What the console's device sends. */
   readonly output: (bytes: Uint8Array) => void;
   readonly trace?: NonNullable<ProcessorHooks["trace"]>;
@@ -72,6 +75,7 @@ export function createGuest(options: GuestOptions): CreateGuest {
   const machine = createMachine(description, {
     cpus: options.cpus,
     seed,
+    ...(options.stores === undefined ? {} : { stores: options.stores }),
     output: (bytes, device) => {
       if (device === description.console) options.output(bytes);
     },

@@ -152,3 +152,86 @@ test("mistakes are told in words", async () => {
     assert.ok(code === 2 || code === 75, `${code}: ${stderr}`);
   }
 });
+
+/** Copies sector 0 of the first disk to sector 1, with its first byte one up, and prints that byte. Polls; status or anything else is not looked at. */
+const COPY_SECTOR = `
+  li s0, 0x10003000
+  sw zero, 0x70(s0)
+  li t0, 3
+  sw t0, 0x70(s0)
+  li t0, 1
+  sw t0, 0x24(s0)
+  sw t0, 0x20(s0)
+  li t0, 0xb
+  sw t0, 0x70(s0)
+  sw zero, 0x30(s0)
+  li t0, 8
+  sw t0, 0x38(s0)
+  li t0, 0x80010000
+  sw t0, 0x80(s0)
+  li t0, 0x80011000
+  sw t0, 0x90(s0)
+  li t0, 0x80012000
+  sw t0, 0xa0(s0)
+  li t0, 1
+  sw t0, 0x44(s0)
+  li t0, 0xf
+  sw t0, 0x70(s0)
+  li s1, 0x80010000
+  li t0, 0x80020000
+  sd t0, 0(s1)
+  li t0, 0x0001000100000010
+  sd t0, 8(s1)
+  li t0, 0x80021000
+  sd t0, 16(s1)
+  li t0, 0x0002000300000200
+  sd t0, 24(s1)
+  li t0, 0x80022000
+  sd t0, 32(s1)
+  li t0, 0x0000000200000001
+  sd t0, 40(s1)
+  li s2, 0x80011000
+  li t0, 1
+  sh t0, 2(s2)
+  sw zero, 0x50(s0)
+  li s3, 0x80021000
+  lbu s4, (s3)
+  addi s4, s4, 1
+  sb s4, (s3)
+  li t1, 0x10000000
+  sb s4, (t1)
+  li t2, 0x80020000
+  sw t0, 0(t2)
+  sd t0, 8(t2)
+  li t0, 0x0002000100000200
+  sd t0, 24(s1)
+  li t0, 2
+  sh t0, 2(s2)
+  sw zero, 0x50(s0)
+${POWER_OFF(0)}`;
+
+test("a disk is read; what is written to it stays in memory, or in the file if it is asked for", async () => {
+  const image = program("copy-sector.bin", COPY_SECTOR);
+  const disk = join(folder, "disk.img");
+  const before = Buffer.alloc(1024);
+  before[0] = 0x41;
+  writeFileSync(disk, before);
+  for (const argument of [disk, `${disk},ro`]) {
+    assert.deepEqual(await exec([image, "--disk", argument]), { code: 0, stdout: "B", stderr: "" });
+    assert.deepEqual(readFileSync(disk), before);
+  }
+  assert.deepEqual(await exec([image, "--disk", `${disk},save`]), { code: 0, stdout: "B", stderr: "" });
+  assert.equal(readFileSync(disk)[512], 0x42);
+});
+
+test("disks that cannot be", async () => {
+  const image = program("off.bin", POWER_OFF(0));
+  const disk = join(folder, "odd.img");
+  writeFileSync(disk, Buffer.alloc(513));
+  const said = async (...args: readonly string[]): Promise<string> => (await exec([image, ...args])).stderr;
+  assert.match(await said("--disk", disk), /whole sectors of 512 bytes, and .*odd\.img has 513 bytes/);
+  assert.match(await said("--disk", join(folder, "missing.img")), /cannot open .*missing\.img/);
+  writeFileSync(disk, Buffer.alloc(512));
+  assert.match(await said("--disk", disk, "--snapshot", join(folder, "s")), /`--disk` and `--snapshot` exclude each other/);
+  assert.match(await said(...Array.from({ length: 9 }, () => ["--disk", disk]).flat()), /riscv-virt has room for \d disks, not for 9/);
+});
