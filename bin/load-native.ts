@@ -91,7 +91,8 @@ export async function loadRunImages(
   const { readNative, writeNative } = await import("../compiler/images/stored-native.ts");
   const known = cache === null ? null : readNative(cache, files, `${placing} ${machineKey}`);
   if (known !== null) return known.map((image) => ({ ...image, manifest: JSON.parse(image.manifest) as Manifest, isCached: true }));
-  const place = placing === "packed" ? (await import("../compiler/images/pack.ts")).placeInPack : (await import("../compiler/native/index.ts")).placeAlone;
+  const place =
+    placing === "packed" ? (await import("../compiler/images/place-in-pack.ts")).placeInPack : (await import("../compiler/native/index.ts")).placeAlone;
   const { images, isWarned } = await compileFor(files, machine, place, io);
   // Specs with warnings are compiled each time: a warning that shows up once only would look fixed.
   if (cache !== null && !isWarned) {

@@ -1,10 +1,10 @@
 // What the QEMU engine is told of a run: its command lines, from machine files and options, and the boot files of the images that a
-// machine takes. Loaded when a run has tests for QEMU.
+// machine takes. Loaded when a run has tests for QEMU. The compiler is not, unless a pack's loader has to be assembled: each machine's is
+// kept in the cache.
 
+import { hashBytes } from "../compiler/images/content-hash.ts";
 import { manifestText } from "../compiler/images/identity.ts";
-import { writePack } from "../compiler/images/pack.ts";
-import { entryConstants } from "../compiler/native/entry.ts";
-import { findNativeTarget } from "../compiler/targets/index.ts";
+import { writePack, type PackLoader } from "../compiler/images/pack.ts";
 import { ACCELERATORS, qemuCommand, type Accelerator } from "../machines/qemu-command.ts";
 import type { EngineImage } from "../runtime/engines/session.ts";
 import type { QemuOptions } from "../runtime/engines/qemu/qemu-machine.ts";
@@ -12,7 +12,9 @@ import { ImageLoadError } from "../runtime/machine/load-image.ts";
 import { ISOLATIONS, type Isolation } from "../runtime/engines/serial/serial-machine.ts";
 import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
-import { LIB_FOLDER, readText } from "./load-specs.ts";
+import { isNative, type NativeMachine } from "./load-native.ts";
+import { LIB_FOLDER, machineKeyOf, openImageCache, readText } from "./load-specs.ts";
+import type { Io } from "./io.ts";
 import { duration, type ParsedOptions } from "./options.ts";
 import type { RunTarget } from "./load-targets.ts";
 
@@ -48,20 +50,39 @@ export function readQemuOptions(options: ParsedOptions, targets: readonly RunTar
   };
 }
 
-/** A pack of the images, the first of which it starts. */
-export async function makeBootFile(images: readonly EngineImage[]): Promise<Uint8Array> {
-  const [first] = images;
-  const target = first === undefined ? undefined : findNativeTarget(first.machine.target);
-  if (first === undefined || target === undefined) throw new Error("no images for machine code");
-  const { machine } = first;
-  const file = `${LIB_FOLDER}${target.name}/pack.s`;
+/** Makes packs of images, the first of which they start. */
+export function bootFileMaker(options: ParsedOptions, targets: readonly RunTarget[], io: Io): (images: readonly EngineImage[]) => Promise<Uint8Array> {
+  return async (images) => {
+    const payloads = images.map(({ native, manifest, machine }) => {
+      if (native === undefined) throw new Error(`an image for ${machine.name} has no machine code`);
+      return { image: native, manifest: manifestText(manifest) };
+    });
+    const machine = images[0]?.machine;
+    const pack = payloads[0]?.image.pack ?? null;
+    if (machine === undefined || pack === null || !isNative(machine)) throw new Error("no images for a pack");
+    const source = targets.find((target) => target.machine.name === machine.name)?.source ?? machine.name;
+    const loader = await loadLoader(machine, pack.start, options.has("no-cache") ? null : machineKeyOf(source), io);
+    const result = writePack(payloads, { loader, ram: machine.ram });
+    if (!result.ok) throw new ImageLoadError(result.reason);
+    return result.file;
+  };
+}
+
+/** `machineKey`: changes with the machine's file; null: nothing is kept. */
+async function loadLoader(machine: NativeMachine, base: bigint, machineKey: string | null, io: Io): Promise<PackLoader> {
+  const file = `${LIB_FOLDER}${machine.target}/pack.s`;
+  const cache = machineKey === null ? null : openImageCache(io);
+  const key = ["pack loader", file, machineKey ?? "", base.toString(16)];
+  const [bytes, labels] = cache?.readParts(key)?.parts ?? [];
+  if (bytes !== undefined && labels !== undefined) return { bytes, labels: new Map(JSON.parse(Buffer.from(labels).toString("utf8")) as [string, number][]) };
   const text = readText(file);
   if (text === null) throw new CommandError(EXIT.environment, `${file} is missing: the installation is incomplete`);
-  const payloads = images.map(({ native, manifest }) => {
-    if (native === undefined) throw new Error(`an image for ${machine.name} has no machine code`);
-    return { image: native, manifest: manifestText(manifest) };
-  });
-  const pack = writePack(payloads, { target, loader: { file, text }, constants: entryConstants(target, machine), ram: machine.ram });
-  if (!pack.ok) throw new ImageLoadError(pack.reason);
-  return pack.file;
+  const { findNativeTarget } = await import("../compiler/targets/index.ts");
+  const { entryConstants } = await import("../compiler/native/entry.ts");
+  const { assembleLoader } = await import("../compiler/images/place-in-pack.ts");
+  const target = findNativeTarget(machine.target);
+  if (target === undefined) throw new Error(`there is no back end for ${machine.target}`);
+  const loader = assembleLoader(target, { file, text }, entryConstants(target, machine), base);
+  cache?.writeParts(key, { parts: [loader.bytes, JSON.stringify([...loader.labels])], paths: [] }, [{ path: file, hash: hashBytes(text) }]);
+  return loader;
 }

@@ -46,7 +46,7 @@ const leaves: readonly string[] = ["grammar/nearest-name.ts", "grammar/error-num
 
 /** Loaded with `import()` wherever they are used, because loading them costs more than a run may take. */
 const lazyFolders = ["runtime/tui", "runtime/engines/qemu", "runtime/engines/command/command-engine.ts", "runtime/engines/command/command-process.ts"];
-const lazyPackages = ["ink", "react", "execa"];
+const lazyPackages = ["ink", "react"];
 
 interface Import {
   readonly target: string;

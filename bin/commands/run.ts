@@ -94,7 +94,7 @@ export async function run(options: ParsedOptions, io: Io, context: RunContext = 
     tellOutstanding(narrowed.outstanding, io);
     return narrowed.outstanding.length > 0 ? EXIT.outstanding : EXIT.ok;
   }
-  const outside = await outsideRequest(options, targets);
+  const outside = await outsideRequest(options, targets, io);
   const known = await knownResults({ options, io, images, universe, selected, engine });
   const times = options.has("longest-first") || options.has("times") ? (await import("../expected-times.ts")).openTimes(options, io) : null;
 
@@ -331,13 +331,13 @@ async function knownResults(request: KnownRequest): Promise<KnownResults | null>
 }
 
 /** Only what the run needs is loaded. */
-async function outsideRequest(options: ParsedOptions, targets: readonly RunTarget[]): Promise<OutsideRequest> {
+async function outsideRequest(options: ParsedOptions, targets: readonly RunTarget[], io: Io): Promise<OutsideRequest> {
   if (options.has("append") && !targets.some(({ engine }) => engine === "qemu"))
     throw usageError("`--append` is for guests in QEMU, and none is", "the embedded machine has no command line");
   const request: { -readonly [Engine in keyof OutsideRequest]: OutsideRequest[Engine] } = {};
   if (targets.some(({ engine }) => engine === "qemu")) {
-    const { makeBootFile, readQemuOptions } = await import("../qemu-run.ts");
-    request.qemu = { qemu: readQemuOptions(options, targets), bootFile: makeBootFile };
+    const { bootFileMaker, readQemuOptions } = await import("../qemu-run.ts");
+    request.qemu = { qemu: readQemuOptions(options, targets), bootFile: bootFileMaker(options, targets, io) };
   }
   if (targets.some(({ command }) => command !== undefined)) request.command = (await import("../command-run.ts")).commandRequest(targets);
   return request;

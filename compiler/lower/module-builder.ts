@@ -2,7 +2,7 @@
 // lists. Lowering starts at the image's entry points; whatever they reach gets an index and a place in the queue, nothing else does.
 
 import type { CoverageNotes } from "./coverage-notes.ts";
-import { positionAt, type Position, type Source, type Span } from "../../grammar/source.ts";
+import { positionAt, type Source, type Span } from "../../grammar/source.ts";
 import type { AssemblyBlock, BytecodeFunction, DataLayout, DataSymbol, Module, Relocation, Signature, SourceLocation } from "../../isa/bytecode/module.ts";
 import { BYTECODE_VERSION } from "../../isa/bytecode/module.ts";
 import type { Site } from "../images/manifest.ts";

@@ -8,6 +8,7 @@ import { test, type TestContext } from "node:test";
 import { manifestText } from "../../compiler/images/identity.ts";
 import { readImageFile } from "../../compiler/images/image-file.ts";
 import { writePack, type PackResult } from "../../compiler/images/pack.ts";
+import { assembleLoader } from "../../compiler/images/place-in-pack.ts";
 import type { NativeImage, PackPlace } from "../../compiler/native/native-image.ts";
 import { assemble } from "../../isa/riscv64/assemble.ts";
 import { root } from "../../tools/project.mjs";
@@ -110,17 +111,14 @@ woken:
 
 function pack(images: readonly NativeImage[], ramSize = 128 << 20): PackResult {
   const file = "lib/riscv64/pack.s";
+  const constants = new Map([
+    ["IS_SUPERVISOR", 0n],
+    ["machine_finisher0_base", 0x10_0000n],
+  ]);
+  const loader = assembleLoader({ assemble }, { file, text: readFileSync(join(root, file), "utf8") }, constants, PACK.start);
   return writePack(
     images.map((image, index) => ({ image, manifest: manifestText(tinyManifest("riscv64", `suite ${index}`)) })),
-    {
-      target: { name: "riscv64", assemble },
-      loader: { file, text: readFileSync(join(root, file), "utf8") },
-      constants: new Map([
-        ["IS_SUPERVISOR", 0n],
-        ["machine_finisher0_base", 0x10_0000n],
-      ]),
-      ram: { base: BASE, size: ramSize },
-    },
+    { loader, ram: { base: BASE, size: ramSize } },
   );
 }
 

@@ -2,8 +2,8 @@
 // reports. It outlives nobody: it has its own process group, and a small shell beside it kills it when this process is gone, by whatever
 // end, also one that no handler of ours would see. Loaded only when such a machine is wanted.
 
+import { spawn, type ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import { execa, type ResultPromise } from "execa";
 import { quoteForShell } from "../case-id.ts";
 
 export interface ProcessExit {
@@ -50,19 +50,9 @@ export function describeCommand({ binary, args }: GuestCommand): string {
   return [binary, ...args].map(quoteForShell).join(" ");
 }
 
-function startProcess({ binary, args }: GuestCommand, folder: string): ResultPromise {
-  const hasShell = process.platform !== "win32";
-  const options = {
-    stdio: ["pipe", "pipe", "pipe", "pipe"],
-    buffer: false,
-    encoding: "buffer",
-    reject: false,
-    // The shell sees every end of this process, also by a signal, and removes the folder too: it must not be killed with the machine.
-    cleanup: !hasShell,
-    killDescendants: true,
-    stripFinalNewline: false,
-  } as const;
-  return hasShell ? execa("/bin/sh", ["-c", WATCHED, folder, binary, ...args], options) : execa(binary, [...args], options);
+/** A group of its own (`detached`), so that the machine and the shell beside it end together, and no ^C of a terminal reaches them. */
+function startProcess({ binary, args }: GuestCommand, folder: string): ChildProcess {
+  return spawn("/bin/sh", ["-c", WATCHED, folder, binary, ...args], { stdio: ["pipe", "pipe", "pipe", "pipe"], detached: true });
 }
 
 export function startGuestProcess(command: GuestCommand, options: GuestProcessOptions): GuestProcess {
@@ -81,19 +71,20 @@ export function startGuestProcess(command: GuestCommand, options: GuestProcessOp
   // Written to after its end, or ended with lines unread: the exit tells why.
   for (const stream of [stdin, stdout, stderr, lifeline]) stream.on("error", () => undefined);
   lifeline.resume();
-  child.nodeChildProcess.on("exit", () => {
+  child.on("exit", () => {
     isDead = true;
     lifeline.end("\n");
   });
 
-  async function waitForEnd(): Promise<ProcessExit> {
-    const { exitCode, signal, code, shortMessage } = await child;
-    const text = said.toString("utf8");
-    const { exitCode: status, signalCode } = child.nodeChildProcess;
-    const isMissing = child.pid === undefined;
-    const own = isMissing ? `${text}${shortMessage ?? code ?? "it did not start"}\n` : text;
-    return { code: exitCode ?? status, signal: signal ?? signalCode, stderr: own };
-  }
+  const exited = new Promise<ProcessExit>((resolve) => {
+    let problem = "";
+    // Without a process there is no exit.
+    child.on("error", (error) => {
+      problem = `${error.message}\n`;
+      if (child.pid === undefined) resolve({ code: null, signal: null, stderr: problem });
+    });
+    child.on("close", (code, signal) => resolve({ code, signal, stderr: `${said.toString("utf8")}${problem}` }));
+  });
 
   return {
     command: describeCommand(command),
@@ -102,9 +93,15 @@ export function startGuestProcess(command: GuestCommand, options: GuestProcessOp
       if (!isDead) stdin.write(text);
     },
     kill() {
-      child.kill("SIGKILL");
+      if (child.pid === undefined || isDead) return;
+      try {
+        process.kill(-child.pid, "SIGKILL");
+      } catch (error) {
+        // It has ended, and nobody has told us yet.
+        if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+      }
     },
-    exited: waitForEnd(),
+    exited,
   };
 }
 
