@@ -1,5 +1,5 @@
-// Native images: what booting one costs beside a QEMU that starts an image which ends at once, what a whole run costs beside that, one boot for
-// all tests beside a boot for each, how long the compiler takes for all of specs/ on three targets, and how large images are. Targets without
+// Native images: what booting one costs beside a QEMU that starts an image which ends at once, what a whole run costs beside that, and
+// beside that with an empty Node before it, which nothing that runs in Node can be below; one boot for all tests beside a boot for each, how long the compiler takes for all of specs/ on three targets, and how large images are. Targets without
 // their QEMU are left out, and say so. CPU times of whole processes, QEMU's included.
 
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -48,6 +48,12 @@ function boot(machine: MachineDescription, binary: string, image: string): Cost 
   const result = qemuCommand(machine, { image, binary, isDeterministic: true });
   if (!result.ok) throw new Error(result.problem);
   return timeProcess("bash", ["-c", ANY_STATUS, "bash", result.command.binary, ...result.command.args]);
+}
+
+const emptyNode = (): Cost => timeProcess(process.execPath, ["-e", "0"]);
+
+function sum(...costs: readonly Cost[]): Cost {
+  return { cpu: costs.reduce((total, { cpu }) => total + cpu, 0), wall: costs.reduce((total, { wall }) => total + wall, 0) };
 }
 
 function report(name: string, { cpu, wall }: ProcessComparison, peer: string, target = ""): void {
@@ -122,6 +128,16 @@ try {
         ", target 1.2",
       );
     }
+    report(
+      `${target}: an empty Node before an empty image`,
+      compareProcesses(
+        7,
+        () => sum(emptyNode(), boot(machine, binary, empty)),
+        () => boot(machine, binary, empty),
+      ),
+      "an empty image",
+      ", the floor of what Node runs",
+    );
     if (enginesOf(machine).includes("embedded")) {
       report(
         `${target}: the same without QEMU, compiled before`,
