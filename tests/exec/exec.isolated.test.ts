@@ -127,6 +127,63 @@ test("our own images run in machine mode, in supervisor mode, and over OpenSBI",
   }
 });
 
+/** An ELF file of 32 bits with one segment, whose bytes are behind the headers. */
+function elf32(code: Uint8Array): Buffer {
+  const base = 0x8000_0000;
+  const at = 52 + 32;
+  const bytes = Buffer.alloc(at + code.length);
+  Buffer.from([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]).copy(bytes);
+  // e_type EXEC, e_machine, e_phentsize, e_phnum.
+  for (const [place, value] of [
+    [16, 2],
+    [18, 243],
+    [42, 32],
+    [44, 1],
+  ] as const)
+    bytes.writeUInt16LE(value, place);
+  // e_entry, e_phoff; PT_LOAD: type, offset, virtual and physical address, sizes.
+  for (const [place, value] of [
+    [24, base],
+    [28, 52],
+  ] as const)
+    bytes.writeUInt32LE(value, place);
+  [1, at, base, base, code.length, code.length + 64].forEach((value, index) => bytes.writeUInt32LE(value, 52 + 4 * index));
+  Buffer.from(code).copy(bytes, at);
+  return bytes;
+}
+
+test("programs for riscv32: raw and ELF, traced, stopped, over firmware, and not on CPUs of 64 bits", async () => {
+  const assembled = (text: string): Uint8Array => {
+    const assembly = assemble(text, { origin: 0x8000_0000n }, 32);
+    return assembly.ok ? assembly.bytes : assert.fail(assembly.problems.map(formatProblem).join("\n"));
+  };
+  const file = (name: string, bytes: Uint8Array): string => {
+    writeFileSync(join(folder, name), bytes);
+    return join(folder, name);
+  };
+  const on32 = ["--machine", "riscv32-virt"];
+  const code = assembled(`c.jal next\n j .\nnext: li a0, -1\n li a1, 0x10000000\n li a2, 0x33\n sb a2, (a1)\n ${POWER_OFF(0)}`);
+  const raw = file("raw32", code);
+  const elf = file("elf32", elf32(code));
+  for (const path of [raw, elf]) assert.deepEqual(await exec([path, ...on32]), { code: 0, stdout: "3", stderr: "" });
+  const traced = await exec([elf, ...on32, "--trace"]);
+  assert.deepEqual(traced.stderr.split("\n").slice(0, 2), ["cpu0 0x80000000: c.jal . + 6", "cpu0 0x80000006: addi a0, zero, -1"]);
+  const stopped = await exec([elf, ...on32, "--break", "0x8000000a"]);
+  assert.match(stopped.stderr, /^guestspec: cpu0 is at 0x8000000a\n/);
+  assert.match(stopped.stderr, / ra {6}80000002 .* a0 {6}ffffffff /s);
+  // The kernel 4 MiB into RAM, where `fw_dynamic_info` says that it is.
+  const firmware = file(
+    "firmware32",
+    assembled(
+      "lw t0, 8(a2)\n li t1, 0x1800\n csrc mstatus, t1\n li t1, 0x800\n csrs mstatus, t1\n csrw mepc, t0\n li t0, -1\n csrw pmpaddr0, t0\n li t0, 0x1f\n csrw pmpcfg0, t0\n mret",
+    ),
+  );
+  assert.deepEqual(await exec([raw, ...on32, "--firmware", firmware]), { code: 0, stdout: "3", stderr: "" });
+  const wrong = await exec([elf]);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /is an ELF file for riscv32; this machine's CPUs are riscv64/);
+});
+
 test("OpenSBI boots to its banner, as an ELF file and as raw bytes", { skip }, async () => {
   for (const file of ["fw_jump.elf", "fw_jump.bin"]) {
     const { stdout, stderr } = await exec([`${OPENSBI}/${file}`, "--until", "40000000"]);

@@ -26,8 +26,9 @@ async function debug(
   image: string,
   commands: readonly string[],
   symbols: readonly string[] = [],
+  options: readonly string[] = [],
 ): Promise<{ readonly said: string; readonly code: number | null }> {
-  const { words, cwd, env } = toolCommand(["exec", image, "--gdb", "0"], { cwd: folder });
+  const { words, cwd, env } = toolCommand(["exec", image, "--gdb", "0", ...options], { cwd: folder });
   const tool = spawn(process.execPath, words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve) => tool.on("close", resolve));
   const port = await new Promise<string>((resolve, reject) => {
@@ -107,6 +108,58 @@ test("a program without symbols: breakpoints, watchpoints, steps, registers, mem
   ];
   for (const pattern of expected) assert.match(said, pattern);
   assert.equal(code, 1, "the guest's code was 5");
+});
+
+test("CPUs of 32 bits: GDB takes their width from us, registers and addresses alike", { skip }, async () => {
+  const assembly = assemble(
+    `
+    la a1, word
+    li a0, -2
+  loop: addi a0, a0, 1
+    sw a0, (a1)
+    c.jal next
+  next: bltz a0, loop
+    li t0, 0x100000
+    li t1, 0x5555
+    sw t1, (t0)
+    j .
+    .align 3
+  word: .word 0`,
+    { origin: 0x8000_0000n },
+    32,
+  );
+  assert.ok(assembly.ok);
+  const image = join(folder, "program32");
+  writeFileSync(image, assembly.bytes);
+  const { said, code } = await debug(
+    image,
+    [
+      "break *0x80000010",
+      "continue",
+      'printf "a0 is %#x in %d bytes, pc %#x, misa %#x, mepc in %d\\n", $a0, sizeof($a0), $pc, $misa, sizeof($mepc)',
+      "x/i $pc",
+      "stepi",
+      "x/i $pc",
+      "stepi",
+      'printf "ra is %#x\\n", $ra',
+      "set var $a0 = 0x7fffffff",
+      "delete",
+      "print $cycleh",
+      "continue",
+    ],
+    [],
+    ["--machine", "riscv32-virt"],
+  );
+  const expected = [
+    /Breakpoint 1, 0x80000010 in/,
+    /a0 is 0xffffffff in 4 bytes, pc 0x80000010, misa 0x4014112d, mepc in 4/,
+    /=> 0x80000010:\s+sw\s+a0,0\(a1\)/,
+    /=> 0x80000014:\s+jal\s+0x80000016/,
+    /ra is 0x80000016/,
+    /exited normally\]/,
+  ];
+  for (const pattern of expected) assert.match(said, pattern);
+  assert.equal(code, 0);
 });
 
 test("an image of ours: its functions and lines by name", { skip }, async () => {
