@@ -65,7 +65,8 @@ export const MSTATUS_TRANSLATION = MSTATUS.MPRV | MSTATUS.SUM | MSTATUS.MXR;
 
 /** Bits 55 to 2 of an address, or 33 to 2. */
 const PMPADDR_BITS = { 32: BITS_32, 64: (1n << 54n) - 1n } as const;
-const COUNTER = { cycle: 0, time: 1, instret: 2 } as const;
+/** Bits of mcounteren, scounteren and mcountinhibit. */
+export const COUNTER = { cycle: 0, time: 1, instret: 2 } as const;
 
 function plain(field: CsrField, mask: bigint): Csr {
   return {

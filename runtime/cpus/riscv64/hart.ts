@@ -5,7 +5,7 @@
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import type { ProcessorState, ProcessorStateValue } from "../../machine/processor.ts";
 import { nameCells, type ControlCells, type CsrRecord } from "./registers.ts";
-import { CSR_FIELDS } from "./state.ts";
+import { CELL, CSR_FIELDS } from "./state.ts";
 
 export const MODE = { user: 0, supervisor: 1, machine: 3 } as const;
 export type Mode = (typeof MODE)[keyof typeof MODE];
@@ -24,7 +24,7 @@ export interface Hart {
   hasLocks: boolean;
   /** Instructions since reset. */
   executed: number;
-  /** mcycle and minstret count from here; while inhibited they stand still at it. */
+  /** As the cells of these names. */
   cycleBase: bigint;
   instretBase: bigint;
 }
@@ -65,14 +65,28 @@ class LiveHart implements Hart {
   readonly pmpaddr = new BigUint64Array(PMP_ENTRIES);
   hasLocks = false;
   executed = 0;
-  cycleBase = 0n;
-  instretBase = 0n;
 
   constructor(index: number, width: RegisterWidth, control: ControlCells) {
     this.index = index;
     this.width = width;
     this.control = control;
     this.csr = nameCells(control);
+  }
+
+  get cycleBase(): bigint {
+    return this.control.get(CELL.cycleBase);
+  }
+
+  set cycleBase(value: bigint) {
+    this.control.set(CELL.cycleBase, value);
+  }
+
+  get instretBase(): bigint {
+    return this.control.get(CELL.instretBase);
+  }
+
+  set instretBase(value: bigint) {
+    this.control.set(CELL.instretBase, value);
   }
 
   get mode(): Mode {
@@ -120,14 +134,12 @@ export function saveHart(hart: Hart): ProcessorState {
     pmpaddr: [...hart.pmpaddr],
     hasLocks: hart.hasLocks,
     executed: hart.executed,
-    cycleBase: hart.cycleBase,
-    instretBase: hart.instretBase,
   };
 }
 
 export function loadHart(hart: Hart, state: ProcessorStateValue | undefined): void {
   const saved = state as ReturnType<typeof saveHart> &
-    Pick<Hart, "run" | "pmpcfg" | "hasLocks" | "executed" | "cycleBase" | "instretBase"> & {
+    Pick<Hart, "run" | "pmpcfg" | "hasLocks" | "executed"> & {
       readonly pmpaddr: readonly bigint[];
     };
   hart.run = saved.run;
@@ -135,6 +147,4 @@ export function loadHart(hart: Hart, state: ProcessorStateValue | undefined): vo
   hart.pmpaddr.set(saved.pmpaddr);
   hart.hasLocks = saved.hasLocks;
   hart.executed = saved.executed;
-  hart.cycleBase = saved.cycleBase;
-  hart.instretBase = saved.instretBase;
 }

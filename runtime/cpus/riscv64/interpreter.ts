@@ -151,6 +151,10 @@ function emitLeaf(w: ByteWriter, options: InterpreterOptions, leaf: Leaf, type: 
     case "pc":
       emitPc(w, CUR);
       break;
+    case "remaining":
+      w.localGet(BUDGET);
+      w.withConst(1, OP.i32_add);
+      return w.byte(OP.i64_extend_i32_u);
     case "fs1":
       return readRegister(w, options, ENTRY.rs1, CELL.f);
     case "fs2":

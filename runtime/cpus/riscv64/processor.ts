@@ -157,6 +157,8 @@ export function createRiscv(machine: MachineCore, hooks: ProcessorHooks, { width
     );
     spending.granted = Math.max(wanted, 0);
     registers.setBudget(spending.granted);
+    const { executed } = activeHart();
+    registers.setCounts(executed + spending.granted, machine.now() + spending.granted, counterOffset, countNs());
     return spending.granted > 0;
   }
 
@@ -446,6 +448,12 @@ export function createRiscv(machine: MachineCore, hooks: ProcessorHooks, { width
   const interpret = asRun(exports["run"]);
   memory.onHostWrite = (offset, length) => code.wrote(offset, length);
 
+  function fireEvents(): void {
+    machine.fireEvents();
+    // A device may have written mtime.
+    followCounter();
+  }
+
   // ------------------------------------------------------------------------------------------------------------------ whose turn
 
   const hasOthers = (): boolean => harts.some((hart) => hart.run === "running" && hart.index !== registers.active());
@@ -574,7 +582,7 @@ export function createRiscv(machine: MachineCore, hooks: ProcessorHooks, { width
       for (;;) {
         const reason = reasonToStop();
         if (reason !== null) return reason;
-        if (machine.nextEvent() <= machine.now()) machine.fireEvents();
+        if (machine.nextEvent() <= machine.now()) fireEvents();
         else {
           if (nextTimer <= machine.now()) findNextTimer();
           const hart = chooseHart();
@@ -589,7 +597,7 @@ export function createRiscv(machine: MachineCore, hooks: ProcessorHooks, { width
     step(cpu) {
       const hart = hartAt(cpu);
       begin(1, Infinity);
-      if (machine.nextEvent() <= machine.now()) machine.fireEvents();
+      if (machine.nextEvent() <= machine.now()) fireEvents();
       if (hart.run === "waiting" && hasWakeup(hart, csrs)) hart.run = "running";
       if (hart.run !== "running") return { kind: "idle" };
       activate(hart);

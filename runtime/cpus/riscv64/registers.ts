@@ -22,6 +22,8 @@ export interface RegisterFile {
   readonly budget: () => number;
   readonly setBudget: (value: number) => void;
   readonly setQuiet: (value: boolean) => void;
+  /** What counters are read from (`CELL.instructionsEnd` and those after it). */
+  readonly setCounts: (instructionsEnd: number, timeEnd: number, timeOffset: bigint, countLength: number) => void;
   /** The set of translation caches (`TLB_SETS`) in which the active hart looks. */
   readonly setTlb: (set: number) => void;
   /** Address of that set. */
@@ -114,6 +116,11 @@ export function createRegisterFile(memory: GuestMemory, hartCount: number, width
     wide[(blockOf(hart) + cell) >>> 3] = value;
   };
 
+  /** Of the active block: a whole number as 64 bits, without a BigInt on the way. */
+  const setLong = (cell: number, value: number): void => {
+    words[cell >>> 2] = value;
+    words[(cell >>> 2) + 1] = Math.floor(value / 0x1_0000_0000);
+  };
   const setWord = (hart: number, cell: number, value: number): void => {
     words[(blockOf(hart) + cell) >>> 2] = value;
   };
@@ -142,6 +149,12 @@ export function createRegisterFile(memory: GuestMemory, hartCount: number, width
     },
     setQuiet(value) {
       words[CELL.quiet >>> 2] = value ? 1 : 0;
+    },
+    setCounts(instructionsEnd, timeEnd, timeOffset, countLength) {
+      setLong(CELL.instructionsEnd, instructionsEnd);
+      setLong(CELL.timeEnd, timeEnd);
+      wide[CELL.timeOffset >>> 3] = timeOffset;
+      setLong(CELL.countLength, countLength);
     },
     setTlb(set) {
       const caches = stateOffset + tlbOffset(turn.active, 0);

@@ -55,13 +55,23 @@ export const CELL = {
   answered: 560,
   /** The control registers, in the order of `CSR_FIELDS`. */
   csr: 576,
+  /** i64: mcycle and minstret count from here; while inhibited they stand still at it. */
+  cycleBase: 768,
+  instretBase: 776,
+  /** i64: instructions of the hart, and guest time, when the budget will be spent: less by what is left of it is how things are. */
+  instructionsEnd: 784,
+  timeEnd: 792,
+  /** i64: what is to be added to counts of guest time for the time that CPUs read, and the length of a count in ns. */
+  timeOffset: 800,
+  countLength: 808,
 } as const;
 
 export const csrCell = (field: CsrField): number => CELL.csr + CSR_FIELDS.indexOf(field) * 8;
 
-/** Cells of 32 bits by which descriptions of instructions name them; control registers are the others. */
+/** Cells of 32 and of 64 bits, by which descriptions of instructions name them; control registers are the others. */
 export const STATE_WORDS = ["mode", "quiet", "answered"] as const;
-export type StateName = CsrField | (typeof STATE_WORDS)[number];
+export const STATE_LONGS = ["cycleBase", "instretBase", "instructionsEnd", "timeEnd", "timeOffset", "countLength"] as const;
+export type StateName = CsrField | (typeof STATE_WORDS)[number] | (typeof STATE_LONGS)[number];
 
 export interface StateCell {
   readonly cell: number;
@@ -70,6 +80,7 @@ export interface StateCell {
 
 const STATE_CELLS: ReadonlyMap<string, StateCell> = new Map([
   ...CSR_FIELDS.map((name): readonly [StateName, StateCell] => [name, { cell: csrCell(name), isWord: false }]),
+  ...STATE_LONGS.map((name): readonly [StateName, StateCell] => [name, { cell: CELL[name], isWord: false }]),
   ...STATE_WORDS.map((name): readonly [StateName, StateCell] => [name, { cell: CELL[name], isWord: true }]),
 ]);
 

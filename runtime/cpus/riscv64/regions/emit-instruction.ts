@@ -113,7 +113,14 @@ export function createLender(places: Places): Lender {
   };
 }
 
-export function emitLeaf(w: ByteWriter, options: MemoryLayout, places: Places, { rs1, rs2, imm, at }: RegionInstruction, entry: bigint, leaf: Leaf): void {
+export function emitLeaf(
+  w: ByteWriter,
+  options: MemoryLayout,
+  places: Places,
+  { rs1, rs2, imm, at }: RegionInstruction,
+  { pc: entry, refund }: { readonly pc: bigint; readonly refund: number },
+  leaf: Leaf,
+): void {
   if (isStateName(leaf)) {
     const { cell, isWord } = stateCell(leaf);
     w.i32Const(0);
@@ -129,6 +136,11 @@ export function emitLeaf(w: ByteWriter, options: MemoryLayout, places: Places, {
       return w.i64Const(imm);
     case "pc":
       return w.i64Const(entry + BigInt(at));
+    case "remaining":
+      // The block has taken from the budget what it will execute.
+      w.localGet(BUDGET);
+      w.withConst(refund, OP.i32_add);
+      return w.byte(OP.i64_extend_i32_u);
     case "fs1":
       return emitFloatRegister(w, options, rs1);
     case "fs2":

@@ -342,7 +342,7 @@ function emitterOf(r: RegionEmitter, instruction: RegionInstruction, dirty: Regi
     options,
     pc: options.pc,
     borrow: lender.borrow,
-    leaf: (leaf) => emitLeaf(w, options, places, instruction, options.pc, leaf),
+    leaf: (leaf) => emitLeaf(w, options, places, instruction, { pc: options.pc, refund }, leaf),
     exitIf: (condition, extraDepth) => emitExitIf(r, dirty, packExit(instruction.at, refund), extraDepth, condition),
   };
 }

@@ -17,6 +17,8 @@ export type Leaf =
   | "fs1"
   | "fs2"
   | "fs3"
+  /** Instructions that may still be executed, this one among them: what is left of the budget. */
+  | "remaining"
   /** A cell of the hart's state, by its name. */
   | StateName;
 

@@ -71,6 +71,20 @@ function stateOf({ processor }: Guest): Record<string, bigint> {
   return { ...Object.fromEntries(names.map((name) => [name, processor.readRegister(0, name)])), mode: processor.readRegister(0, "privilege") };
 }
 
+/** As cells have them for a run of one instruction; while a counter is inhibited nobody asks where it counts from. */
+function countsOf({ machine, processor }: Guest): Partial<Record<Leaf, bigint>> {
+  const executed = BigInt(processor.instructions());
+  return {
+    cycleBase: processor.readRegister(0, "mcycle") - executed,
+    instretBase: processor.readRegister(0, "minstret") - executed,
+    instructionsEnd: executed + 1n,
+    timeEnd: BigInt(machine.now()) + 1n,
+    timeOffset: 0n,
+    countLength: 100n,
+    remaining: 1n,
+  };
+}
+
 /** SD is no bit of the register: it follows from FS. */
 const withoutSummary = (state: Record<string, bigint>, width: RegisterWidth): Record<string, bigint> => ({
   ...state,
@@ -108,7 +122,9 @@ for (const width of WIDTHS) {
         for (const guest of [fast, slow]) prepare(guest, trial);
         const before = withoutSummary(stateOf(fast), width);
         const isQuiet = ((before["mie"] ?? 0n) & (before["mip"] ?? 0n)) === 0n;
-        const leaves: Leaves = { ...trial.leaves, ...before, quiet: isQuiet ? 1n : 0n, answered: 0n } satisfies Partial<Record<Leaf | "a0" | "zero", bigint>>;
+        const leaves: Leaves = { ...trial.leaves, ...before, ...countsOf(fast), quiet: isQuiet ? 1n : 0n, answered: 0n } satisfies Partial<
+          Record<Leaf | "a0" | "zero", bigint>
+        >;
         // An interrupt that the instruction lets in is taken before the next one, which may be after the limit.
         for (const guest of [fast, slow]) guest.run(isQuiet ? 1 : 2);
         const shown = `${name} 0x${trial.bits.toString(16)} in round ${round}`;
@@ -145,5 +161,49 @@ test("a call is answered outside in supervisor mode, and an interrupt is taken b
     other.run(20);
     assert.equal(other.register("mcause"), (1n << 63n) | 1n);
     assert.equal(other.register("privilege"), 3n);
+  }
+});
+
+test("counters in loops that get hot are exact to the instruction: inhibited, moved, and of harts in turns", () => {
+  const program = `
+    li s0, 0x200bff8
+    li s3, 2500
+  loop:
+    csrr t0, instret
+    add s1, s1, t0
+    andi t1, s3, 3
+    csrr t2, time
+    bnez t1, 1f
+    csrr t3, mcycle
+    xor s2, s2, t3
+    csrr t4, minstret
+    add s2, s2, t4
+  1:
+    add s4, s4, t2
+    csrr t5, cycle
+    add s5, s5, t5
+    andi t1, s3, 255
+    bnez t1, 2f
+    csrw minstret, s3
+    slli t6, s3, 4
+    sd t6, 0(s0)
+    andi t1, s3, 256
+    srli t1, t1, 8
+    csrw mcountinhibit, t1
+  2:
+    addi s3, s3, -1
+    bnez s3, loop
+    j .`;
+  for (const cpus of [1, 2]) {
+    const guests = [startGuest(program, { cpus }), startGuest(program, { cpus, trace: () => undefined })];
+    const [first, second] = guests.map((guest) => {
+      for (const limit of [999, 1, 20_000, 60_000]) guest.run(limit);
+      return Array.from({ length: cpus }, (_, cpu) =>
+        ["pc", "s1", "s2", "s3", "s4", "s5", "minstret", "mcycle", "time"].map((name) => guest.processor.readRegister(cpu, name)),
+      );
+    });
+    assert.deepEqual(first, second, `${cpus} harts`);
+    assert.ok((first?.[0]?.[5] ?? 0n) > 0n);
+    for (const guest of guests) guest.machine.dispose();
   }
 });

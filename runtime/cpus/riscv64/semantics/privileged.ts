@@ -7,7 +7,7 @@
 import type { RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
 import type { CsrName } from "../../../../isa/riscv64/registers.ts";
 import { I32, I64 } from "../../wasm/encoder.ts";
-import { MSTATUS_TRANSLATION, MSTATUS_WRITABLE, SSTATUS, UXL } from "../csrs.ts";
+import { COUNTER, MSTATUS_TRANSLATION, MSTATUS_WRITABLE, SSTATUS, UXL } from "../csrs.ts";
 import { fixedStatus, MODE, MSTATUS, statusDirty } from "../hart.ts";
 import type { CsrField, StateName } from "../state.ts";
 import { binary, choose, constant, leaf, state, unary, type BinaryName, type Expression } from "./expressions.ts";
@@ -22,6 +22,7 @@ const all =
 const and = all("i64_and");
 const or = all("i64_or");
 const both = all("i32_and");
+const either = all("i32_or");
 const shiftLeft = (a: Expression, count: bigint): Expression => binary("i64_shl", a, wide(count));
 const shiftRight = (a: Expression, count: bigint): Expression => binary("i64_shr_u", a, wide(count));
 const without = (a: Expression, mask: bigint): Expression => and(a, wide(~mask));
@@ -131,6 +132,31 @@ const listRows = (width: RegisterWidth): readonly Row[] => [
   floatPart("fflags", 0n, 0x1fn),
   floatPart("frm", 5n, 7n),
   floatPart("fcsr", 0n, 0xffn),
+  ...COUNTERS,
+];
+
+/** Each of the modes above has to have opened a counter to those below (Volume II, 3.1.11, 4.1.5). */
+function isOpen(bit: number): Expression {
+  const flag = (csr: "mcounteren" | "scounteren"): Expression => narrow(and(shiftRight(state(csr), BigInt(bit)), wide(1n)));
+  const isOpenToUser = either(binary("i32_ne", mode, word(MODE.user)), flag("scounteren"));
+  return either(isMode("machine"), both(flag("mcounteren"), isOpenToUser));
+}
+
+const isCounting = (bit: number): Expression => isZero(and(state("mcountinhibit"), wide(1n << BigInt(bit))));
+const remaining = leaf("remaining", I64);
+const countFrom = (base: "cycleBase" | "instretBase"): Expression => binary("i64_add", state(base), binary("i64_sub", state("instructionsEnd"), remaining));
+const counts = binary("i64_div_u", binary("i64_sub", state("timeEnd"), remaining), state("countLength"));
+
+function counter(csr: CsrName, least: number, guard: Expression, read: Expression): Row {
+  return { csr, changes: ["read"], least, guard, read };
+}
+
+const COUNTERS: readonly Row[] = [
+  counter("cycle", MODE.user, both(isOpen(COUNTER.cycle), isCounting(COUNTER.cycle)), countFrom("cycleBase")),
+  counter("time", MODE.user, isOpen(COUNTER.time), binary("i64_add", counts, state("timeOffset"))),
+  counter("instret", MODE.user, both(isOpen(COUNTER.instret), isCounting(COUNTER.instret)), countFrom("instretBase")),
+  counter("mcycle", MODE.machine, isCounting(COUNTER.cycle), countFrom("cycleBase")),
+  counter("minstret", MODE.machine, isCounting(COUNTER.instret), countFrom("instretBase")),
 ];
 
 export const accessName = (csr: CsrName, change: CsrChange): `${CsrChange} ${CsrName}` => `${change} ${csr}`;
