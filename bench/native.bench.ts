@@ -1,6 +1,7 @@
 // Native images: what booting one costs beside a QEMU that starts an image which ends at once, what a whole run costs beside that, and
-// beside that with an empty Node before it, which nothing that runs in Node can be below; one boot for all tests beside a boot for each, how long the compiler takes for all of specs/ on three targets, and how large images are. Targets without
-// their QEMU are left out, and say so. CPU times of whole processes, QEMU's included.
+// beside that with an empty Node before it, which nothing that runs in Node can be below; one boot for all tests beside a boot for each,
+// how long the compiler takes for all of specs/ on three targets, and how large images are. Targets without their QEMU are left out, and
+// say so. CPU times of whole processes, QEMU's included.
 
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -173,3 +173,19 @@ test("the line table has no empty stretches and no repetitions", () => {
     { offset: 16, location: -1 },
   ]);
 });
+
+test("returns go to where the frame is given back already, unless that is as short as going there", () => {
+  const leave = (words: number): { readonly length: number; readonly events: readonly string[] } => {
+    let events: readonly string[] = [];
+    const { code, problem } = emit(makeContext(), (e) => {
+      for (let i = 0; i < 3; i++) e.leaving(() => Array.from({ length: words }, () => e.word(NOP)));
+      events = e.frameEvents.map(({ kind }) => kind);
+    });
+    assert.equal(problem, undefined);
+    return { length: code.length, events };
+  };
+  const { length, events } = leave(8);
+  assert.ok(length > 32 && length <= 32 + 2 * 4, `${length} bytes`);
+  assert.deepEqual(events, ["leave", "stay"]);
+  assert.deepEqual(leave(1), { length: 12, events: ["leave", "stay", "leave", "stay", "leave", "stay"] });
+});
