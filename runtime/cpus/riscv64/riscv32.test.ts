@@ -172,3 +172,42 @@ test("mstatus tells of dirty floating-point registers in bit 31, and doubles tak
     );
   });
 });
+
+test("eight harts count by lr.w and sc.w and by an atomic, and a snapshot of them goes on", () => {
+  const program = `
+    la s0, counts
+    li s1, 1000
+  again:
+    lr.w a1, (s0)
+    addi a1, a1, 1
+    sc.w a2, a1, (s0)
+    bnez a2, again
+    addi a3, s0, 4
+    li a4, -1
+    amoadd.w zero, a4, (a3)
+    addi s1, s1, -1
+    bnez s1, again
+    fence
+    li a4, 1
+    addi a3, s0, 8
+    amoadd.w a5, a4, (a3)
+  wait:
+    wfi
+    j wait
+    .align 3
+  counts: .word 0, 0, 0, 0`;
+  const guest = startGuest(program, { width: 32, cpus: 8, seed: 3n });
+  assert.deepEqual(guest.run(20_000), { kind: "limit" });
+  const half = { machine: guest.machine.snapshot(), processor: guest.processor.save() };
+  const finish = (): readonly number[] => {
+    assert.deepEqual(guest.run(), { kind: "idle" });
+    const bytes = guest.machine.readMemory(guest.register("s0"), 12) ?? assert.fail("no memory");
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    return [view.getUint32(0, true), view.getInt32(4, true), view.getUint32(8, true), guest.processor.instructions()];
+  };
+  const first = finish();
+  assert.deepEqual(first.slice(0, 3), [8000, -8000, 8]);
+  guest.machine.restore(half.machine);
+  guest.processor.load(half.processor);
+  assert.deepEqual(finish(), first);
+});
