@@ -11,12 +11,8 @@ import { generateProgram } from "../fixtures/generate-riscv64.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds } from "../fixtures/random.ts";
 import { assembleAt, RAM, startGuest, type Guest } from "../fixtures/riscv64.ts";
 
-const NAMES = [
-  "pc",
-  "privilege",
-  ...Array.from({ length: 31 }, (_, n) => `x${n + 1}`),
-  ...["mstatus", "mcause", "mepc", "mtval", "mscratch", "mip", "mie", "fcsr", "minstret"],
-];
+const CONTROL = ["mstatus", "mcause", "mepc", "mtval", "mscratch", "mip", "mie", "fcsr", "minstret"];
+const NAMES = ["pc", "privilege", ...Array.from({ length: 31 }, (_, n) => `x${n + 1}`), ...CONTROL];
 
 const EAGERNESS_NAMES = Object.keys(EAGERNESS) as readonly EagernessName[];
 

@@ -46,7 +46,11 @@ export async function runEngineImages(
       plan: makePlan(engineImages, cases, null),
       deselected: 0,
       engine: { seed: options.seed ?? 0n, executor: options.executor, timeoutNs: null, maxInstructions: null, required: [], reproFlags: "" },
-      host: { ...host, readText: (path) => options.texts?.[path] ?? readText(path), loadTarget: options.loadTarget ?? host.loadTarget },
+      host: {
+        ...host,
+        readText: (path) => options.texts?.[path] ?? readText(path),
+        loadTarget: (target) => options.loadTarget?.(target) ?? host.loadTarget(target),
+      },
       jobs: 1,
       failFast: null,
       tool: "guestspec",
