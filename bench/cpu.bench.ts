@@ -1,0 +1,100 @@
+// The embedded riscv64 CPU beside QEMU: images of bench/cpu, each run to its end here (in a fresh process, translation included), by QEMU's
+// TCG, and by QEMU with -icount, which counts instructions as exactly as we do. Speed is QEMU's CPU time by ours: more is better, 1 is
+// QEMU. What QEMU needs to start is taken off; so is what Node needs. All have to end with the same status.
+// A ratio far below the recorded one (bench/cpu/recorded.json) fails: `npm run bench:cpu`, with --record to record anew.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { median, reportLine, timeProcess } from "./measure.ts";
+
+const folder = fileURLToPath(new URL("cpu/", import.meta.url));
+const recordedPath = join(folder, "recorded.json");
+const QEMU = process.env["QEMU_riscv64"] ?? "qemu-system-riscv64";
+const ROUNDS = 3;
+/** Machines differ, and are busy: only what is slower than by half is a regression. */
+const MARGIN = 0.5;
+
+/** Each with what the design wants of its ratio to TCG. */
+const WORKLOADS = [
+  { name: "alu", what: "xorshift, no memory", target: 1.5 },
+  { name: "sieve", what: "byte sieve", target: 1.2 },
+  { name: "copy", what: "1 MiB copy", target: 1.7 },
+  { name: "calls", what: "recursive calls", target: 3 },
+  { name: "mix", what: "list, matrix, states, CRC", target: 1.7 },
+  { name: "reads", what: "UART and CLINT reads", target: 6 },
+  { name: "ecalls", what: "ecall round trips", target: 20 },
+] as const;
+
+interface Embedded {
+  readonly status: number;
+  readonly instructions: number;
+  readonly cpu: number;
+  readonly warm: number;
+}
+
+function runEmbedded(image: string): Embedded {
+  const result = spawnSync(process.execPath, [...process.execArgv, join(folder, "run-image.ts"), image], { encoding: "utf8" });
+  if (result.status !== 0) throw new Error(`${image}: ${result.stderr}`);
+  return JSON.parse(result.stdout) as Embedded;
+}
+
+const BARE = ["-M", "virt", "-bios", "none", "-display", "none", "-serial", "none", "-monitor", "none", "-nodefaults", "-no-user-config"];
+/** The guest's status is no failure; it goes to standard output. */
+const TELL_STATUS = '"$@" >/dev/null; echo $? >"$STATUS"';
+
+const scratch = mkdtempSync(join(tmpdir(), "guestspec-bench-"));
+const statusFile = join(scratch, "status");
+
+function runQemu(image: string, ...more: readonly string[]): { readonly status: number; readonly cpu: number } {
+  const { cpu } = timeProcess("bash", ["-c", TELL_STATUS, "bash", QEMU, ...BARE, ...more, "-kernel", image], { env: { STATUS: statusFile } });
+  return { status: Number(readFileSync(statusFile, "utf8")), cpu };
+}
+
+/** li t0, 0x100000; li t1, 0x5555; sw t1, 0(t0): the finisher says pass. */
+function writeEmpty(): string {
+  const path = join(scratch, "empty.bin");
+  writeFileSync(path, Uint8Array.from([0x0010_02b7, 0x0000_5337, 0x5553_0313, 0x0062_a023].flatMap((word) => [word & 255, (word >>> 8) & 255, (word >>> 16) & 255, word >>> 24])));
+  return path;
+}
+
+try {
+  if (spawnSync(QEMU, ["--version"]).status !== 0) {
+    reportLine("riscv64 CPU", `left out: no ${QEMU} here`);
+  } else {
+    const empty = writeEmpty();
+    const start = median(Array.from({ length: 5 }, () => runQemu(empty).cpu));
+    const recorded = existsSync(recordedPath) ? (JSON.parse(readFileSync(recordedPath, "utf8")) as Record<string, number>) : {};
+    const ratios: Record<string, number> = {};
+    for (const { name, what, target } of WORKLOADS) {
+      const image = join(folder, `${name}.elf`);
+      const rounds = Array.from({ length: ROUNDS }, () => {
+        const ours = runEmbedded(image);
+        const tcg = runQemu(image);
+        const counted = runQemu(image, "-icount", "shift=0,sleep=off");
+        if (tcg.status !== (ours.status & 0xff) || counted.status !== tcg.status) throw new Error(`${name} ends with ${ours.status} here, with ${tcg.status} in QEMU`);
+        return { ours, tcg: tcg.cpu - start, counted: counted.cpu - start };
+      });
+      const of = (value: (round: (typeof rounds)[number]) => number): number => median(rounds.map(value));
+      const ratio = of((round) => round.tcg / round.ours.cpu);
+      ratios[name] = Number(ratio.toFixed(2));
+      const mips = of(({ ours }) => ours.instructions / ours.cpu / 1000);
+      reportLine(
+        `${name}: ${what}`,
+        `${ratio.toFixed(2)}x TCG (target ${target}), ${of((round) => round.counted / round.ours.cpu).toFixed(2)}x with -icount; ` +
+          `${of(({ ours }) => ours.cpu).toFixed(0)} ms to ${of((round) => round.tcg).toFixed(0)}, ${mips.toFixed(0)} MIPS, ` +
+          `translation ${of(({ ours }) => Math.max(ours.cpu - ours.warm, 0)).toFixed(0)} ms`,
+      );
+      const least = (recorded[name] ?? 0) * MARGIN;
+      if (ratio < least) {
+        reportLine("", `regression: ${ratio.toFixed(2)} is less than half of the recorded ${recorded[name]}`);
+        process.exitCode = 1;
+      }
+    }
+    if (process.argv.includes("--record")) writeFileSync(recordedPath, `${JSON.stringify(ratios, null, 2)}\n`);
+  }
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
