@@ -9,7 +9,7 @@ import type { GuestMemory } from "./cpu-contract.ts";
 export const PAGE_SIZE = 4096;
 const PAGE_SHIFT = 12;
 const WASM_PAGE = 0x1_0000;
-/** Room for the state of CPUs that run machine code. */
+/** Room for the state of CPUs that run machine code, and for a byte for each page of RAM behind it. */
 export const STATE_BYTES = 0x4a_0000;
 /** Idle memories kept per size. */
 const POOL_LIMIT = 4;
@@ -27,7 +27,7 @@ export function acquireMemory(base: bigint, size: number): GuestMemory {
   }
   if (base < 0n || base % BigInt(PAGE_SIZE) !== 0n) throw new RangeError(`RAM at ${base}: expected a page-aligned address`);
   const stateOffset = Math.ceil((size + size / PAGE_SIZE) / PAGE_SIZE) * PAGE_SIZE;
-  const pages = Math.ceil((stateOffset + STATE_BYTES) / WASM_PAGE);
+  const pages = Math.ceil((stateOffset + STATE_BYTES + size / PAGE_SIZE) / WASM_PAGE);
   const memory = pool.get(size)?.pop() ?? new WebAssembly.Memory({ initial: pages, maximum: pages });
   return {
     memory,

@@ -80,6 +80,7 @@ export interface MemoryAccess {
   readonly flushCode: () => void;
   readonly forgetRegions: () => void;
   readonly setWatchpoints: (watchpoints: readonly Watchpoint[]) => void;
+  readonly isWatching: () => boolean;
   readonly takeWatchHit: () => WatchHit | null;
 }
 
@@ -330,6 +331,7 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
       watchpoints = points;
       for (const hart of harts) access.flush(hart);
     },
+    isWatching: () => watchpoints.length > 0,
     takeWatchHit() {
       const hit = watchHit;
       watchHit = null;

@@ -58,7 +58,7 @@ export interface CodeCache {
 
 export interface CodeCacheEvents {
   /** No write cache may hold the page from now on. */
-  readonly pageAdded: () => void;
+  readonly pageAdded: (ramOffset: number) => void;
   /** No cache of code may hold its slot any more. */
   readonly pageDropped: () => void;
   /** What was translated of this part of RAM is void. */
@@ -116,7 +116,7 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
     slotOfPage[page] = slot;
     takeSource(slot, page);
     emptySlot(slot);
-    events.pageAdded();
+    events.pageAdded(page * PAGE_BYTES);
     return slot;
   }
 

@@ -15,12 +15,12 @@ import { createCodeCache, decodeInstruction, type CodeCache } from "./code-cache
 import { INTERRUPT, type CsrEnvironment } from "./csrs.ts";
 import { createDeviceAccess, type DeviceOutcome } from "./device-access.ts";
 import { execute, type ExecuteEnvironment } from "./execute.ts";
-import { createHart, loadHart, MENVCFG, MODE, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
+import { createHart, loadHart, MENVCFG, MODE, MSTATUS, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
 import { INTERPRETER_IMPORTS, writeInterpreter, type Door, type InterpreterOptions } from "./interpreter.ts";
 import { createNamedRegisters } from "./named-registers.ts";
 import { createTranslator, EAGERNESS, REGIONS_BEGIN, type ColdSite, type EagernessName, type Translator } from "./regions/translator.ts";
 import { createRegisterFile } from "./registers.ts";
-import { MAX_HARTS } from "./state.ts";
+import { MAX_HARTS, STORABLE_OFFSET } from "./state.ts";
 import { dueInterrupt, enterTrap, hasWakeup } from "./traps.ts";
 
 /** Instructions of a turn, on average: half of it to one and a half. */
@@ -199,6 +199,7 @@ export function createRiscv(machine: MachineCore, hooks: ProcessorHooks, { width
     return result;
   }
 
+  const storable = memory.stateOffset + STORABLE_OFFSET;
   /** The instruction at hand has accessed a device. */
   let touchedDevice = false;
   /** Counts whatever could make a region wrong that is under way: translations, code, the mode. */
@@ -209,9 +210,10 @@ export function createRiscv(machine: MachineCore, hooks: ProcessorHooks, { width
   const code: CodeCache = createCodeCache(
     memory,
     {
-      pageAdded() {
+      pageAdded(ramOffset) {
         epoch += 1;
         access.flushWrites();
+        memory.bytes[storable + ramOffset / Number(PAGE_BYTES)] = 0;
       },
       pageDropped: access.flushCode,
       changed: (offset, length) => translator.changed(offset, length),
@@ -421,6 +423,11 @@ export function createRiscv(machine: MachineCore, hooks: ProcessorHooks, { width
     return 0;
   }
 
+  function isBare(): boolean {
+    const hart = activeHart();
+    return hart.mode === MODE.machine && !hart.hasLocks && (hart.csr.mstatus & MSTATUS.MPRV) === 0n && !access.isWatching();
+  }
+
   let breakpoints: ReadonlySet<bigint> = new Set();
   const options = { stateOffset: memory.stateOffset, dirtyOffset: memory.dirtyOffset, width };
   const table = new WebAssembly.Table({ element: "anyfunc", initial: REGIONS_BEGIN });
@@ -436,7 +443,7 @@ export function createRiscv(machine: MachineCore, hooks: ProcessorHooks, { width
       executeCold,
       pc: () => registers.pc(registers.active()),
       tlb: registers.tlb,
-      isBare: () => activeHart().mode === MODE.machine && !activeHart().hasLocks,
+      isBare,
       forgetRegions() {
         epoch += 1;
         access.forgetRegions();
@@ -536,6 +543,8 @@ export function createRiscv(machine: MachineCore, hooks: ProcessorHooks, { width
   }
 
   function begin(instructions: number, end: number): void {
+    // Between runs somebody may have begun to look for pages that become dirty.
+    memory.bytes.fill(0, storable, storable + memory.size / Number(PAGE_BYTES));
     spending.limitLeft = instructions;
     spending.until = end;
     stop = null;

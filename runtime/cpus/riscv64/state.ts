@@ -145,5 +145,10 @@ export const ENTRIES_PER_PAGE = 2048;
 export const SLOT_BYTES = (ENTRIES_PER_PAGE + 4) * ENTRY.bytes;
 export const SLOTS = 256;
 export const SLOTS_OFFSET = 0x9_0000;
+/**
+ * Behind all else a byte for each page of RAM, of which 1 says that translated code may store there without asking anybody: no code lies
+ * there, and the page is known to be dirty. Only for code that addresses RAM physically.
+ */
+export const STORABLE_OFFSET = SLOTS_OFFSET + Math.ceil((SLOTS * SLOT_BYTES) / 0x1000) * 0x1000;
 /** Entry bytes per code byte, as a shift. */
 export const ENTRY_SHIFT = 2;

@@ -8,7 +8,7 @@ import { MSTATUS } from "../hart.ts";
 import type { MemoryLayout } from "../interpreter.ts";
 import type { Expression, Leaf } from "../semantics/expressions.ts";
 import type { Guarded } from "../semantics/guarded.ts";
-import { CELL, csrCell, isStateName, NO_RESERVATION, stateCell, TLB, type StateName } from "../state.ts";
+import { CELL, csrCell, isStateName, NO_RESERVATION, stateCell, STORABLE_OFFSET, TLB, type StateName } from "../state.ts";
 import type { RegisterSet } from "./flow.ts";
 import type { RegionInstruction } from "./graph.ts";
 
@@ -81,7 +81,14 @@ export function createPlaces(): Places {
   };
 }
 
+/** RAM for code whose addresses are physical. */
+export interface BareRam {
+  readonly base: bigint;
+  readonly size: number;
+}
+
 export interface InstructionEmitter extends Emitter {
+  readonly bareRam: BareRam | undefined;
   readonly options: MemoryLayout;
   readonly places: Places;
   /** Guest address of the region's entry. */
@@ -200,7 +207,85 @@ function emitTlbSlot(w: ByteWriter, places: Places): void {
 }
 
 /** Leaves the offset in RAM of rs1 (+ imm) on the stack. */
-function emitAddress(e: InstructionEmitter, base: number, imm: number, width: number, access: "read" | "write"): void {
+function emitAddress(e: InstructionEmitter, base: number, imm: number, width: number, access: Access): void {
+  if (e.bareRam !== undefined) emitBareAddress(e, e.bareRam, base, imm, width, access);
+  else emitTranslatedAddress(e, base, imm, width, access === "write" ? "write" : "read");
+}
+
+/** `aligned`: a read that does not do with less. */
+type Access = "read" | "aligned" | "write";
+
+/**
+ * Addresses are physical, and RAM is all that there is to know of: one comparison for reads. Writes must be aligned, so that they touch one
+ * page, and that page must be one to which code may store; bits that the alignment forbids come to the top and fail the comparison too.
+ */
+function emitBareAddress(e: InstructionEmitter, ram: BareRam, base: number, imm: number, width: number, access: Access): void {
+  const { w, places, options } = e;
+  if (base === 0) w.i64Const(BigInt(imm) - ram.base);
+  else {
+    w.localGet(places.register(base));
+    w.i64Const(BigInt(imm) - ram.base);
+    w.byte(OP.i64_add);
+  }
+  w.localSet(places.address);
+  e.exitIf(() => {
+    w.localGet(places.address);
+    if (access === "read" || width === 1) w.i64Const(ram.size - width);
+    else {
+      w.i64Const(Math.log2(width));
+      w.byte(OP.i64_rotr);
+      w.i64Const(ram.size / width - 1);
+    }
+    w.byte(OP.i64_gt_u);
+  }, 0);
+  w.localGet(places.address);
+  w.byte(OP.i32_wrap_i64);
+  w.localSet(places.at);
+  if (access === "write") {
+    w.localGet(places.at);
+    w.withConst(12, OP.i32_shr_u);
+    w.memory(OP.i32_load8_u, RAM, options.stateOffset + STORABLE_OFFSET);
+    w.byte(OP.i32_eqz);
+    w.byte(OP.if);
+    w.byte(VOID);
+    emitMakeStorable(e, ram);
+    w.byte(OP.end);
+  }
+  w.localGet(places.at);
+}
+
+/** The first store to a page: whatever else is to be known of it, the cache of translations knows. */
+function emitMakeStorable(e: InstructionEmitter, ram: BareRam): void {
+  const { w, places, options } = e;
+  w.localGet(places.address);
+  w.i64Const(ram.base);
+  w.byte(OP.i64_add);
+  w.localSet(places.address);
+  emitTlbSlot(w, places);
+  e.exitIf(() => {
+    w.localGet(places.slot);
+    w.memory(OP.i64_load, RAM, TLB.write + TLB.tag);
+    w.localGet(places.address);
+    w.i64Const(-(PAGE_MASK + 1));
+    w.byte(OP.i64_and);
+    w.byte(OP.i64_ne);
+  }, 1);
+  w.localGet(places.address);
+  w.i64Const(ram.base);
+  w.byte(OP.i64_sub);
+  w.byte(OP.i32_wrap_i64);
+  w.localTee(places.at);
+  w.withConst(12, OP.i32_shr_u);
+  w.localTee(places.slot);
+  w.i32Const(1);
+  w.memory(OP.i32_store8, RAM, options.stateOffset + STORABLE_OFFSET);
+  w.localGet(places.slot);
+  w.i32Const(1);
+  w.memory(OP.i32_store8, RAM, options.dirtyOffset);
+}
+
+/** The page that this base register has led to last is kept in locals; another one is looked up as the interpreter does. */
+function emitTranslatedAddress(e: InstructionEmitter, base: number, imm: number, width: number, access: "read" | "write"): void {
   const { w, places } = e;
   const page = places.page(base, access);
   const table = access === "read" ? TLB.read : TLB.write;
@@ -320,7 +405,7 @@ export function emitInstruction(e: InstructionEmitter, { instruction, operation,
     }
     case "load-reserved": {
       const at = e.borrow(I32);
-      emitAddress(e, rs1, 0, operation.width, "read");
+      emitAddress(e, rs1, 0, operation.width, "aligned");
       w.localSet(at);
       writeCell(e, OP.i64_store, CELL.reservation, () => emitRegister(w, places, rs1));
       writeCell(e, OP.i64_store, CELL.reserved, () => {

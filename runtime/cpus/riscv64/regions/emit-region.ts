@@ -20,6 +20,7 @@ import {
   emitTransfer,
   RAM,
   registerCell,
+  type BareRam,
   type InstructionEmitter,
   type Places,
 } from "./emit-instruction.ts";
@@ -37,6 +38,7 @@ export const SITES_GLOBAL = 0;
 
 export interface RegionOptions extends MemoryLayout {
   readonly pc: bigint;
+  readonly bareRam: BareRam | undefined;
   /** Whose function a call to this address may use without looking whether the address still leads there; or none. */
   readonly calleeOf: (pc: bigint) => "self" | number | undefined;
   /** Number of the instruction among those that TypeScript executes. */
@@ -340,6 +342,7 @@ function emitterOf(r: RegionEmitter, instruction: RegionInstruction, dirty: Regi
     w,
     places,
     options,
+    bareRam: options.bareRam,
     pc: options.pc,
     borrow: lender.borrow,
     leaf: (leaf) => emitLeaf(w, options, places, instruction, { pc: options.pc, refund }, leaf),

@@ -51,7 +51,7 @@ export interface TranslatorHost {
   readonly pc: () => bigint;
   /** Address of the translation caches that are in force. */
   readonly tlb: () => number;
-  /** Addresses are physical: nothing but the code itself decides what a call leads to. */
+  /** Addresses are physical and nothing protects or watches them: only the code itself decides what it does. */
   readonly isBare: () => boolean;
   readonly forgetRegions: () => void;
 }
@@ -223,6 +223,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     const body = writeRegion(graph, {
       ...options,
       pc,
+      bareRam: isBare ? memory : undefined,
       calleeOf: (target) => (target === pc ? "self" : isBare ? calleeIndex(target) : undefined),
       siteOf: (instruction) => coldInstructions.push(instruction) - 1,
     });
@@ -231,7 +232,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   }
 
   function findTranslation(pc: bigint, isBare: boolean, reader: Reader): Translation | undefined {
-    const key = `${options.stateOffset},${pc},${isBare ? 1 : 0}`;
+    const key = `${memory.base},${options.stateOffset},${pc},${isBare ? 1 : 0}`;
     const known = translations.get(key) ?? [];
     const same = known.find((entry) => entry.pieces.every((piece) => isSame(piece, reader)) && entry.slow === slowAround(reader, entry.pieces));
     if (same !== undefined) return same;
