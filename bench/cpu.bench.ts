@@ -56,7 +56,10 @@ function runQemu(image: string, ...more: readonly string[]): { readonly status: 
 /** li t0, 0x100000; li t1, 0x5555; sw t1, 0(t0): the finisher says pass. */
 function writeEmpty(): string {
   const path = join(scratch, "empty.bin");
-  writeFileSync(path, Uint8Array.from([0x0010_02b7, 0x0000_5337, 0x5553_0313, 0x0062_a023].flatMap((word) => [word & 255, (word >>> 8) & 255, (word >>> 16) & 255, word >>> 24])));
+  writeFileSync(
+    path,
+    Uint8Array.from([0x0010_02b7, 0x0000_5337, 0x5553_0313, 0x0062_a023].flatMap((word) => [word & 255, (word >>> 8) & 255, (word >>> 16) & 255, word >>> 24])),
+  );
   return path;
 }
 
@@ -74,7 +77,8 @@ try {
         const ours = runEmbedded(image);
         const tcg = runQemu(image);
         const counted = runQemu(image, "-icount", "shift=0,sleep=off");
-        if (tcg.status !== (ours.status & 0xff) || counted.status !== tcg.status) throw new Error(`${name} ends with ${ours.status} here, with ${tcg.status} in QEMU`);
+        if (tcg.status !== (ours.status & 0xff) || counted.status !== tcg.status)
+          throw new Error(`${name} ends with ${ours.status} here, with ${tcg.status} in QEMU`);
         return { ours, tcg: tcg.cpu - start, counted: counted.cpu - start };
       });
       const of = (value: (round: (typeof rounds)[number]) => number): number => median(rounds.map(value));

@@ -9,6 +9,7 @@ import type { MemoryLayout } from "../interpreter.ts";
 import type { Expression, Leaf } from "../semantics/expressions.ts";
 import type { Guarded } from "../semantics/guarded.ts";
 import { CELL, csrCell, isStateName, NO_RESERVATION, stateCell, STORABLE_OFFSET, TLB, type StateName } from "../state.ts";
+import type { AccessGroup } from "./access-groups.ts";
 import type { RegisterSet } from "./flow.ts";
 import type { RegionInstruction } from "./graph.ts";
 
@@ -38,6 +39,7 @@ export interface Places {
   readonly register: (register: number) => number;
   /** The page that accesses by this base register have reached last: its tag, and what leads from its addresses to RAM. */
   readonly page: (base: number, access: "read" | "write") => { readonly tag: number; readonly addend: number };
+  readonly group: (group: AccessGroup) => number;
   readonly forEachTag: (visit: (local: number) => void) => void;
   readonly tlb: number;
   readonly at: number;
@@ -54,6 +56,7 @@ export function createPlaces(): Places {
     return PARAMETERS + types.length - 1;
   };
   const registers = new Map<number, number>();
+  const groups = new Map<AccessGroup, number>();
   const pages = new Map<string, { readonly tag: number; readonly addend: number }>();
   return {
     types: () => types,
@@ -67,6 +70,11 @@ export function createPlaces(): Places {
       const key = `${base}${access}`;
       const known = pages.get(key) ?? { tag: take(I64), addend: take(I32) };
       pages.set(key, known);
+      return known;
+    },
+    group(group) {
+      const known = groups.get(group) ?? take(I32);
+      groups.set(group, known);
       return known;
     },
     forEachTag(visit) {
@@ -88,6 +96,9 @@ export interface BareRam {
 }
 
 export interface InstructionEmitter extends Emitter {
+  readonly groups: ReadonlyMap<RegionInstruction, AccessGroup>;
+  /** The local with the place in RAM of the group's lowest byte. */
+  readonly groupPlace: (group: AccessGroup) => number;
   readonly bareRam: BareRam | undefined;
   readonly options: MemoryLayout;
   readonly places: Places;
@@ -192,13 +203,12 @@ function forEachRegister(set: RegisterSet, visit: (register: number) => void): v
   for (let register = 1; register < 32; register++) if ((set & (1 << register)) !== 0) visit(register);
 }
 
-/** The place in the cache of translations for the address in `local`, as the interpreter computes it. */
+/** The place in the cache of translations for the address on the stack, as the interpreter computes it. */
 function emitTlbSlot(w: ByteWriter, places: Places): void {
-  w.localGet(places.address);
   w.byte(OP.i32_wrap_i64);
-  w.localTee(places.at);
+  w.localTee(places.slot);
   w.withConst(8, OP.i32_shr_u);
-  w.localGet(places.at);
+  w.localGet(places.slot);
   w.withConst(16, OP.i32_shr_u);
   w.byte(OP.i32_xor);
   w.withConst((TLB.entries - 1) * TLB.entryBytes, OP.i32_and);
@@ -220,47 +230,87 @@ type Access = "read" | "aligned" | "write";
  * page, and that page must be one to which code may store; bits that the alignment forbids come to the top and fail the comparison too.
  */
 function emitBareAddress(e: InstructionEmitter, ram: BareRam, base: number, imm: number, width: number, access: Access): void {
-  const { w, places, options } = e;
-  if (base === 0) w.i64Const(BigInt(imm) - ram.base);
-  else {
-    w.localGet(places.register(base));
-    w.i64Const(BigInt(imm) - ram.base);
-    w.byte(OP.i64_add);
-  }
+  const { w, places } = e;
+  emitBareCheck(e, ram, { base, low: imm, span: width, width: access === "read" ? 1 : width });
+  if (access === "write") emitStorable(e, ram, 0);
+  w.localGet(places.at);
+}
+
+interface BareRange {
+  readonly base: number;
+  /** Offset from the base register. */
+  readonly low: number;
+  /** Bytes from there. */
+  readonly span: number;
+  /** How it must be aligned. */
+  readonly width: number;
+}
+
+/** The place in RAM of the range's first byte, in `places.at`; `places.address` has it as 64 bits. */
+function emitBareCheck(e: InstructionEmitter, ram: BareRam, { base, low, span, width }: BareRange): void {
+  const { w, places } = e;
+  emitRegister(w, places, base);
+  w.i64Const(BigInt(low) - ram.base);
+  w.byte(OP.i64_add);
   w.localSet(places.address);
   e.exitIf(() => {
     w.localGet(places.address);
-    if (access === "read" || width === 1) w.i64Const(ram.size - width);
-    else {
+    if (width > 1) {
       w.i64Const(Math.log2(width));
       w.byte(OP.i64_rotr);
-      w.i64Const(ram.size / width - 1);
     }
+    w.i64Const(Math.floor((ram.size - span) / width));
     w.byte(OP.i64_gt_u);
   }, 0);
   w.localGet(places.address);
   w.byte(OP.i32_wrap_i64);
   w.localSet(places.at);
-  if (access === "write") {
+}
+
+/** The pages of the byte at `places.at` and of the one `further` behind it may be stored to. */
+function emitStorable(e: InstructionEmitter, ram: BareRam, further: number): void {
+  const { w, places, options } = e;
+  const load = (distance: number): void => {
     w.localGet(places.at);
+    if (distance > 0) w.withConst(distance, OP.i32_add);
     w.withConst(12, OP.i32_shr_u);
     w.memory(OP.i32_load8_u, RAM, options.stateOffset + STORABLE_OFFSET);
-    w.byte(OP.i32_eqz);
-    w.byte(OP.if);
-    w.byte(VOID);
-    emitMakeStorable(e, ram);
-    w.byte(OP.end);
+  };
+  load(0);
+  if (further > 0) {
+    load(further);
+    w.byte(OP.i32_and);
   }
-  w.localGet(places.at);
+  w.byte(OP.i32_eqz);
+  w.byte(OP.if);
+  w.byte(VOID);
+  emitMakeStorable(e, ram, 0);
+  if (further > 0) emitMakeStorable(e, ram, further);
+  w.byte(OP.end);
+}
+
+/** Leaves the place of the group's lowest byte on the stack: the check of all accesses is in front of the first. */
+function emitGroupAddress(e: InstructionEmitter, ram: BareRam, group: AccessGroup, instruction: RegionInstruction): void {
+  const { w, places } = e;
+  const local = e.groupPlace(group);
+  if (group.first === instruction) {
+    const span = group.high - group.low;
+    emitBareCheck(e, ram, { base: group.base, low: group.low, span, width: group.isWrite ? group.width : 1 });
+    if (group.isWrite) emitStorable(e, ram, span - 1);
+    w.localGet(places.at);
+    w.localSet(local);
+  }
+  w.localGet(local);
 }
 
 /** The first store to a page: whatever else is to be known of it, the cache of translations knows. */
-function emitMakeStorable(e: InstructionEmitter, ram: BareRam): void {
+function emitMakeStorable(e: InstructionEmitter, ram: BareRam, further: number): void {
   const { w, places, options } = e;
-  w.localGet(places.address);
-  w.i64Const(ram.base);
+  w.localGet(places.at);
+  w.byte(OP.i64_extend_i32_u);
+  w.i64Const(ram.base + BigInt(further));
   w.byte(OP.i64_add);
-  w.localSet(places.address);
+  w.localTee(places.address);
   emitTlbSlot(w, places);
   e.exitIf(() => {
     w.localGet(places.slot);
@@ -270,11 +320,8 @@ function emitMakeStorable(e: InstructionEmitter, ram: BareRam): void {
     w.byte(OP.i64_and);
     w.byte(OP.i64_ne);
   }, 1);
-  w.localGet(places.address);
-  w.i64Const(ram.base);
-  w.byte(OP.i64_sub);
-  w.byte(OP.i32_wrap_i64);
-  w.localTee(places.at);
+  w.localGet(places.at);
+  if (further > 0) w.withConst(further, OP.i32_add);
   w.withConst(12, OP.i32_shr_u);
   w.localTee(places.slot);
   w.i32Const(1);
@@ -301,6 +348,7 @@ function emitTranslatedAddress(e: InstructionEmitter, base: number, imm: number,
   w.withLocal(page.tag, OP.i64_ne);
   w.byte(OP.if);
   w.byte(VOID);
+  w.localGet(places.address);
   emitTlbSlot(w, places);
   e.exitIf(() => {
     w.localGet(places.slot);
@@ -314,7 +362,9 @@ function emitTranslatedAddress(e: InstructionEmitter, base: number, imm: number,
   w.localSet(page.tag);
   if (access === "write") {
     // Once for all stores that this page will get from here: nobody cleans the map while a region runs.
-    w.withLocals(places.at, page.addend, OP.i32_add);
+    w.localGet(places.address);
+    w.byte(OP.i32_wrap_i64);
+    w.withLocal(page.addend, OP.i32_add);
     w.withConst(12, OP.i32_shr_u);
     w.i32Const(1);
     w.memory(OP.i32_store8, RAM, e.options.dirtyOffset);
@@ -323,6 +373,17 @@ function emitTranslatedAddress(e: InstructionEmitter, base: number, imm: number,
   w.localGet(places.address);
   w.byte(OP.i32_wrap_i64);
   w.withLocal(page.addend, OP.i32_add);
+}
+
+/** The address of a load or store on the stack; what is to be added to it is returned. */
+function emitMemberAddress(e: InstructionEmitter, one: RegionInstruction, width: number, access: "read" | "write"): number {
+  const group = e.groups.get(one);
+  if (group === undefined || e.bareRam === undefined) {
+    emitAddress(e, one.rs1, one.imm, width, access);
+    return 0;
+  }
+  emitGroupAddress(e, e.bareRam, group, one);
+  return one.imm - group.low;
 }
 
 /** Floating-point registers may be written without telling anybody. */
@@ -352,8 +413,9 @@ function readCell(e: InstructionEmitter, opcode: number, cell: number): void {
 }
 
 /** Everything but what ends a block. */
-export function emitInstruction(e: InstructionEmitter, { instruction, operation, rd, rs1, rs2, imm }: RegionInstruction): void {
+export function emitInstruction(e: InstructionEmitter, one: RegionInstruction): void {
   const { w, places, options } = e;
+  const { instruction, operation, rd, rs1, rs2, imm } = one;
   switch (operation.kind) {
     case "nothing":
       return;
@@ -365,11 +427,11 @@ export function emitInstruction(e: InstructionEmitter, { instruction, operation,
     case "load": {
       const { width, signed, isFloat = false } = operation.meaning;
       if (isFloat) requireFloatState(e);
-      emitAddress(e, rs1, imm, width, "read");
+      const distance = emitMemberAddress(e, one, width, "read");
       w.localSet(places.at);
       if (isFloat) w.i32Const(0);
       w.localGet(places.at);
-      w.memory(LOAD_OPCODES[width][signed ? "signed" : "unsigned"], RAM, 0);
+      w.memory(LOAD_OPCODES[width][signed ? "signed" : "unsigned"], RAM, distance);
       if (!isFloat) return emitResult(e, rd);
       if (width === 4) {
         w.i64Const(BOX);
@@ -381,10 +443,10 @@ export function emitInstruction(e: InstructionEmitter, { instruction, operation,
     case "store": {
       const { width, isFloat = false } = operation.meaning;
       if (isFloat) requireFloatState(e);
-      emitAddress(e, rs1, imm, width, "write");
+      const distance = emitMemberAddress(e, one, width, "write");
       if (isFloat) readCell(e, OP.i64_load, CELL.f + 8 * rs2);
       else emitRegister(w, places, rs2);
-      w.memory(STORE_OPCODES[width], RAM, 0);
+      w.memory(STORE_OPCODES[width], RAM, distance);
       return;
     }
     case "atomic": {

@@ -24,6 +24,7 @@ import {
   type InstructionEmitter,
   type Places,
 } from "./emit-instruction.ts";
+import { groupAccesses, type AccessGroup } from "./access-groups.ts";
 import { analyse, mayExit, registerWritten, type BlockFlow, type RegisterSet } from "./flow.ts";
 import type { Block, Edge, Ending, RegionGraph, RegionInstruction } from "./graph.ts";
 
@@ -336,9 +337,19 @@ function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: Regist
   }
 }
 
-function emitterOf(r: RegionEmitter, instruction: RegionInstruction, dirty: RegisterSet, refund: number): InstructionEmitter {
+const NO_GROUPS: ReadonlyMap<RegionInstruction, AccessGroup> = new Map();
+
+function emitterOf(
+  r: RegionEmitter,
+  instruction: RegionInstruction,
+  dirty: RegisterSet,
+  refund: number,
+  groups: ReadonlyMap<RegionInstruction, AccessGroup> = NO_GROUPS,
+): InstructionEmitter {
   const { w, places, options, lender } = r;
   return {
+    groups,
+    groupPlace: places.group,
     w,
     places,
     options,
@@ -367,8 +378,9 @@ function emitBlock(r: RegionEmitter, index: number): void {
     w.withConst(block.length, OP.i32_sub);
     w.localSet(BUDGET);
   }
+  const groups = r.options.bareRam === undefined ? NO_GROUPS : groupAccesses(block.instructions);
   block.instructions.forEach((instruction, position) => {
-    emitInstruction(emitterOf(r, instruction, dirty, block.length - position), instruction);
+    emitInstruction(emitterOf(r, instruction, dirty, block.length - position, groups), instruction);
     lender.giveBack();
     dirty |= registerWritten(instruction);
   });
