@@ -73,6 +73,6 @@ export function groupAccesses(instructions: readonly RegionInstruction[]): Reado
       close(keyOf(register, true));
     }
   }
-  for (const key of [...open.keys()]) close(key);
+  for (const key of open.keys()) close(key);
   return groups;
 }

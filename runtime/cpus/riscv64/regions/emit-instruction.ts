@@ -415,7 +415,7 @@ function readCell(e: InstructionEmitter, opcode: number, cell: number): void {
 /** Everything but what ends a block. */
 export function emitInstruction(e: InstructionEmitter, one: RegionInstruction): void {
   const { w, places, options } = e;
-  const { instruction, operation, rd, rs1, rs2, imm } = one;
+  const { instruction, operation, rd, rs1, rs2 } = one;
   switch (operation.kind) {
     case "nothing":
       return;
