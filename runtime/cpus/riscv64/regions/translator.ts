@@ -336,11 +336,12 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       view.setUint32(at + REGION_CACHE.under, under, true);
     },
     noteDevice(ramOffset) {
-      if (slow.has(ramOffset)) return;
+      // Counted where there is a region to be made anew: an access from interpreted code costs not much more than this look-up.
+      const there = regionsOfPage.get(Math.floor(ramOffset / PAGE_BYTES));
+      if (there === undefined || there.size === 0 || slow.has(ramOffset)) return;
       const times = (devicesAt.get(ramOffset) ?? 0) + 1;
       devicesAt.set(ramOffset, times);
-      const there = regionsOfPage.get(Math.floor(ramOffset / PAGE_BYTES));
-      if (times < SLOW_AFTER || there === undefined || there.size === 0) return;
+      if (times < SLOW_AFTER) return;
       slow.add(ramOffset);
       let isTouched = false;
       for (const region of there) {
