@@ -16,7 +16,8 @@ interface Scheme {
 
 interface Schemes {
   readonly modeShift: bigint;
-  readonly pageNumberBits: bigint;
+  /** Of a table or page, in satp and in entries. */
+  readonly pageNumberMask: bigint;
   /** By satp.MODE (table 4.3). */
   readonly byMode: Readonly<Record<number, Scheme>>;
 }
@@ -24,8 +25,8 @@ interface Schemes {
 const wide = (levels: number): Scheme => ({ levels, indexBits: 9, entryBytes: 8 });
 
 const SCHEMES: Readonly<Record<RegisterWidth, Schemes>> = {
-  32: { modeShift: 31n, pageNumberBits: 22n, byMode: { 1: { levels: 2, indexBits: 10, entryBytes: 4 } } },
-  64: { modeShift: 60n, pageNumberBits: 44n, byMode: { 8: wide(3), 9: wide(4), 10: wide(5) } },
+  32: { modeShift: 31n, pageNumberMask: (1n << 22n) - 1n, byMode: { 1: { levels: 2, indexBits: 10, entryBytes: 4 } } },
+  64: { modeShift: 60n, pageNumberMask: (1n << 44n) - 1n, byMode: { 8: wide(3), 9: wide(4), 10: wide(5) } },
 };
 
 /** Whether satp can be written with the value. */
@@ -57,21 +58,21 @@ const ACCESS_FAULT: Translation = { kind: "access-fault" };
 
 export function translate(hart: Hart, memory: PhysicalMemory, address: bigint, access: Access, mode: Mode, isQuiet = false): Translation {
   const { satp, mstatus } = hart.csr;
-  const { modeShift, pageNumberBits, byMode } = SCHEMES[hart.width];
+  const { modeShift, pageNumberMask, byMode } = SCHEMES[hart.width];
   const scheme = byMode[Number(satp >> modeShift)];
   if (mode === MODE.machine || scheme === undefined) return { kind: "physical", address, isWritable: true };
   const { levels, indexBits, entryBytes } = scheme;
   if (BigInt.asUintN(hart.width, BigInt.asIntN(12 + indexBits * levels, address)) !== address) return PAGE_FAULT;
 
-  const pageNumbers = (1n << pageNumberBits) - 1n;
-  let table = (satp & pageNumbers) << 12n;
+  const indexMask = (1n << BigInt(indexBits)) - 1n;
+  let table = (satp & pageNumberMask) << 12n;
   for (let level = levels - 1; level >= 0; level--) {
     const shift = BigInt(12 + indexBits * level);
-    const at = table + ((address >> shift) & ((1n << BigInt(indexBits)) - 1n)) * BigInt(entryBytes);
+    const at = table + ((address >> shift) & indexMask) * BigInt(entryBytes);
     const pte = memory.read(at, entryBytes);
     if (pte === null || !checkProtection(hart, at, entryBytes, "read", MODE.supervisor).isAllowed) return ACCESS_FAULT;
     if ((pte & PTE.V) === 0n || (pte & PTE_RESERVED) !== 0n || (pte & (PTE.R | PTE.W)) === PTE.W) return PAGE_FAULT;
-    const base = ((pte >> PPN_SHIFT) & pageNumbers) << 12n;
+    const base = ((pte >> PPN_SHIFT) & pageNumberMask) << 12n;
     if ((pte & (PTE.R | PTE.X)) === 0n) {
       if ((pte & (PTE.U | PTE.A | PTE.D)) !== 0n) return PAGE_FAULT;
       table = base;
