@@ -73,6 +73,8 @@ const MAX_BLOCK = 200;
 /** What TypeScript executes without ending the region. All others of its kind change mode, translation or the hart's state. */
 const STAYS = /^(csr|f(?!ence))/;
 
+const UPPER_SHIFT = 12;
+
 interface Found extends RegionInstruction {
   readonly successors: readonly number[];
   readonly endsBlock: boolean;
@@ -152,13 +154,21 @@ function draftBlock(at: number, found: ReadonlyMap<number, Found>, leaders: Set<
   }
 }
 
-function endingOf({ last, successors }: Draft, edge: (at: number) => Edge, source: CodeSource): Ending {
+/** `auipc` and `jalr` as a pair lead to one place. */
+function farTarget({ instruction }: RegionInstruction, before: RegionInstruction | undefined): number | undefined {
+  if (before === undefined || before.instruction.mnemonic !== "auipc" || before.rd !== instruction.rs1) return undefined;
+  return before.at + (before.instruction.imm << UPPER_SHIFT) + instruction.imm;
+}
+
+function endingOf({ instructions, last, successors }: Draft, edge: (at: number) => Edge, source: CodeSource): Ending {
   const { instruction } = last;
   const [next = 0, target = 0] = successors;
   if (!last.endsBlock || (instruction.mnemonic === "jal" && instruction.rd === 0)) return { kind: "jump", target: edge(next) };
   if (instruction.mnemonic === "jal") return { kind: "call", last, target: last.at + instruction.imm, next: edge(linkOf(last)) };
   if (instruction.mnemonic === "jalr") {
-    return instruction.rd === 0 ? { kind: "jump-register", last } : { kind: "call", last, target: undefined, next: edge(linkOf(last)) };
+    return instruction.rd === 0
+      ? { kind: "jump-register", last }
+      : { kind: "call", last, target: farTarget(last, instructions.at(-1)), next: edge(linkOf(last)) };
   }
   const taken = BRANCHES.get(instruction.mnemonic);
   if (taken !== undefined) return { kind: "branch", last, taken, target: edge(target), next: edge(next) };

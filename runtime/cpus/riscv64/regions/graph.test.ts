@@ -1,0 +1,89 @@
+// The control flow that regions are made of, from code in assembly text.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { assembleAt } from "../../../../tests/fixtures/riscv64.ts";
+import { instructionLength } from "../../../../isa/riscv64/decode.ts";
+import { decodeInstruction } from "../code-cache.ts";
+import { groupAccesses } from "./access-groups.ts";
+import { analyse } from "./flow.ts";
+import { buildGraph, successorsOf, type RegionGraph } from "./graph.ts";
+
+function graphOf(text: string, isSlow: (at: number) => boolean = () => false): RegionGraph | undefined {
+  const code = assembleAt(`.option norvc\n${text}`);
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
+  return buildGraph({
+    instructionAt(at) {
+      if (at < 0 || at + 4 > code.length) return undefined;
+      const low = view.getUint16(at, true);
+      const bits = instructionLength(low) === 2 ? low : view.getUint32(at, true);
+      const instruction = decodeInstruction(bits);
+      return instruction === undefined ? undefined : { instruction, bits };
+    },
+    isSlow,
+  });
+}
+
+/** A line a block: where it begins, how it ends, where to. */
+function shapeOf(graph: RegionGraph | undefined): readonly string[] {
+  return (graph?.blocks ?? []).map(({ at, ending, length }) => {
+    const to = successorsOf(ending).map((edge) => (edge.kind === "block" ? `b${edge.block}` : `out ${edge.at}`));
+    return [`${at}+${length} ${ending.kind}`, ...to].join(" ");
+  });
+}
+
+describe("the graph of a region", () => {
+  test("a loop: its head is a block of its own, and what is behind it returns", () => {
+    assert.deepEqual(shapeOf(graphOf("li a0, 0\nloop: addi a0, a0, 1\nbne a0, a1, loop\nret")), ["0+1 jump b1", "4+2 branch b1 b2", "12+1 jump-register"]);
+  });
+
+  test("a call ends a block and goes on behind it; a jump out of sight leaves", () => {
+    const graph = graphOf("call 0x80200010\njal 0x80000010\nadd a0, a0, a1\nj 0x80080000");
+    assert.deepEqual(shapeOf(graph), ["0+2 call b1", "8+1 call b2", "12+2 jump out 524288"]);
+    const targets = graph?.blocks.map(({ ending }) => (ending.kind === "call" ? ending.target : undefined));
+    assert.deepEqual(targets, [0x20_0010, 0x10, undefined]);
+  });
+
+  test("an edge into the middle of a loop leaves instead", () => {
+    // Two heads, neither of which dominates the other.
+    const shape = shapeOf(graphOf("beqz a0, second\nfirst: addi a1, a1, 1\nsecond: addi a2, a2, 1\nbnez a2, first\nret"));
+    const leaving = shape.filter((line) => line.includes("out"));
+    assert.equal(leaving.length, 1, shape.join("\n"));
+  });
+
+  test("what changes mode ends the region; what TypeScript executes does not", () => {
+    assert.deepEqual(shapeOf(graphOf("addi a0, a0, 1\nwfi")), ["0+2 exit"]);
+    assert.deepEqual(shapeOf(graphOf("addi a0, a0, 1\nmret")), ["0+2 transfer"]);
+    assert.deepEqual(shapeOf(graphOf("addi a0, a0, 1\ncsrw satp, a0\nret")), ["0+2 cold b1", "8+1 jump-register"]);
+    assert.deepEqual(shapeOf(graphOf("lw a0, 0(a1)\nret", (at) => at === 0)), ["0+1 cold b1", "4+1 jump-register"]);
+  });
+
+  test("there is none where nothing could be executed", () => {
+    assert.equal(graphOf("wfi"), undefined);
+    assert.equal(graphOf(".word 0"), undefined);
+  });
+});
+
+describe("what the emitter is told", () => {
+  test("a loop's head asks for the budget of one turn, and every register that it has not saved is live there", () => {
+    const graph = graphOf("li a0, 0\nloop: addi a0, a0, 1\nld a2, 0(a3)\nbne a0, a1, loop\nret");
+    assert.ok(graph !== undefined);
+    const [entry, head] = analyse(graph);
+    assert.equal(entry?.checkpoint, 1);
+    assert.equal(head?.checkpoint, 3 + 1);
+    assert.equal(head?.isLoopHead, true);
+    const [a0, a1, a2, a3] = [10, 11, 12, 13].map((register) => 1 << register);
+    assert.equal(head?.dirtyIn, a0! | a2!);
+    assert.equal((head?.liveIn ?? 0) & (a0! | a1! | a2! | a3!), a0! | a1! | a2! | a3!);
+  });
+
+  test("accesses by one value of a base register are one group, writes apart", () => {
+    const graph = graphOf("sd ra, 24(sp)\nsd s0, 16(sp)\nld a0, 0(sp)\nld a1, 8(sp)\nld a2, 0(a0)\naddi sp, sp, 32\nld a3, 0(sp)\nret");
+    const instructions = graph?.blocks[0]?.instructions ?? [];
+    const groups = groupAccesses(instructions);
+    const list = instructions
+      .map((one) => groups.get(one))
+      .map((group) => (group === undefined ? "-" : `${group.isWrite ? "w" : "r"}${group.low}..${group.high}`));
+    assert.deepEqual(list, ["w16..32", "w16..32", "r0..16", "r0..16", "-", "-", "-"]);
+  });
+});
