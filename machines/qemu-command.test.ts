@@ -36,12 +36,16 @@ test("the smallest board: no default devices, the console on stdio, exactly the 
       " -device virtconsole,chardev=testdev -device virtio-rng-device,bus=virtio-mmio-bus.1" +
       " -drive if=none,id=disk0,format=raw,file.driver=null-co,file.size=1M,file.read-zeroes=on,snapshot=on" +
       " -device virtio-blk-device,drive=disk0,serial=guestspec-disk,bus=virtio-mmio-bus.2" +
+      " -netdev hubport,id=net0,hubid=0 -device virtio-net-device,netdev=net0,mac=52:54:00:12:34:56,bus=virtio-mmio-bus.3" +
+      " -netdev hubport,id=net1,hubid=0 -device virtio-net-device,netdev=net1,mac=52:54:00:12:34:57,bus=virtio-mmio-bus.4" +
       " -drive if=none,id=disk1,format=raw,file.driver=null-co,file.size=64K,file.read-zeroes=on,readonly=on" +
       " -device virtio-blk-device,drive=disk1,bus=virtio-mmio-bus.5 -device pci-testdev,addr=1 -device edu,addr=2,dma_mask=0xffffffff" +
       " -chardev null,id=vserial -device virtio-serial-pci,id=vserial0,max_ports=1,addr=3,disable-legacy=on" +
       " -device virtconsole,chardev=vserial,bus=vserial0.0 -device virtio-rng-pci,addr=4,disable-legacy=on" +
       " -drive if=none,id=disk2,format=raw,file.driver=null-co,file.size=1M,file.read-zeroes=on,snapshot=on" +
       " -device virtio-blk-pci,drive=disk2,serial=guestspec-disk,num-queues=1,addr=5,disable-legacy=on" +
+      " -netdev hubport,id=net2,hubid=1 -device virtio-net-pci,netdev=net2,mac=52:54:00:12:34:58,romfile=,addr=6,disable-legacy=on" +
+      " -netdev hubport,id=net3,hubid=1 -device virtio-net-pci,netdev=net3,mac=52:54:00:12:34:59,romfile=,addr=7,disable-legacy=on" +
       " -kernel a.elf -append host=serial seed=1",
   );
 });

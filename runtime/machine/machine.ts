@@ -14,7 +14,7 @@ import { createInterruptFabric, type WireTarget } from "./interrupt-fabric.ts";
 import { placeImage, writeBootSeed, type PlacedImage } from "./load-image.ts";
 import { acquireMemory, copyPage, isZeroPage, markDirty, PAGE_SIZE, ramOffset, releaseMemory } from "./memory.ts";
 import { createRandomStream, STREAM_DEVICES, STREAM_SCHEDULER } from "./random.ts";
-import { mappingsOf, resolveConfig, wiresOf, type Placed } from "./wiring.ts";
+import { hubPeersOf, mappingsOf, resolveConfig, wiresOf, type Placed } from "./wiring.ts";
 import { createPageTree, type MachineContents, type MachineState, type Snapshot } from "./snapshot.ts";
 
 export interface MachineOptions {
@@ -189,6 +189,8 @@ export function createMachine(description: MachineDescription, options: MachineO
     };
   }
 
+  const hubPeers = hubPeersOf(description);
+
   function envOf(index: number, device: DeviceDescription): DeviceEnv {
     const host = device.pci === null ? undefined : description.devices[indexOf(device.pci.bus)];
     return {
@@ -199,7 +201,14 @@ export function createMachine(description: MachineDescription, options: MachineO
         cancel: (tag) => clock.cancel(index, tag),
       },
       dma: dmaOf(host?.dma ?? null),
-      output: (bytes) => options.output?.(bytes, device.name),
+      output(bytes) {
+        const peers = hubPeers[index] ?? null;
+        if (peers === null) options.output?.(bytes, device.name);
+        for (const peer of peers ?? []) {
+          touched[peer] = 1;
+          deviceAt(peer).receive?.(bytes);
+        }
+      },
       exit(request) {
         // The first request counts: whatever comes after it belongs to the same instruction.
         exit ??= request;

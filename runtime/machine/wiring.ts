@@ -86,3 +86,9 @@ export function mappingsOf(machine: string, placed: readonly Placed[]): readonly
     });
   });
 }
+
+/** By device: the others on its hub, which hear what it sends; null for one on none. A hub is a number in the configs of network devices. */
+export function hubPeersOf(description: MachineDescription): readonly (readonly number[] | null)[] {
+  const hubs = description.devices.map(({ config }) => config["hub"]);
+  return hubs.map((hub, index) => (hub === undefined ? null : hubs.flatMap((other, peer) => (other === hub && peer !== index ? [peer] : []))));
+}

@@ -59,6 +59,8 @@ const SUBJECTS: readonly Subject[] = [
   { model: "virtio-pci", config: { device: "blk", size: 0x4000 } },
   { model: "virtio-pci", config: { device: "console", backend: "output" } },
   { model: "virtio-pci", config: { device: "rng" } },
+  { model: "virtio-mmio", config: { device: "net", mac: "52:54:00:12:34:56", hub: 0 } },
+  { model: "virtio-pci", config: { device: "net", mac: "52:54:00:12:34:56", hub: 0 } },
 ];
 
 /** Functions on the bus are devices of their own, with worlds of their own; a snapshot of the host does not hold their state. */

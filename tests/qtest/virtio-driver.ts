@@ -1,5 +1,5 @@
-// A driver's steps for scripts of virtio devices over MMIO: set-up, descriptors, kicks. Rings lie in RAM from 0x1_0000 on, a queue every
-// 0x4000 bytes; virtio-mmio.scripts.ts takes the same steps one by one.
+// A driver's steps for scripts of virtio devices over MMIO: set-up, descriptors, kicks. Rings lie in RAM from 0x1_0000 on unless
+// said otherwise, a queue every 0x4000 bytes; virtio-mmio.scripts.ts takes the same steps one by one.
 
 import { RAM } from "./board.ts";
 import { read, write, type Step } from "./script.ts";
@@ -34,12 +34,12 @@ export interface RingDriver {
 
 const RING_SIZE = 8;
 
-const ring = (queue: number) => {
-  const desc = RAM + 0x1_0000 + queue * 0x4000;
-  return { desc, avail: desc + 0x1000, used: desc + 0x2000 };
-};
-
-export function createMmioDriver(base: number): RingDriver {
+/** `rings`: where the first queue's lie. */
+export function createMmioDriver(base: number, rings = RAM + 0x1_0000): RingDriver {
+  const ring = (queue: number): { readonly desc: number; readonly avail: number; readonly used: number } => {
+    const desc = rings + queue * 0x4000;
+    return { desc, avail: desc + 0x1000, used: desc + 0x2000 };
+  };
   const set = (offset: number, value: number): Step => write(base + offset, value);
 
   function place(queue: number, size: number): Step[] {
