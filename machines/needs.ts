@@ -62,7 +62,9 @@ export function checkNeed(need: Need, machine: MachineDescription): NeedReport {
   const found = capabilitiesOf(machine).filter(({ capability }) => capability.name === need.name);
   if (met) return report(`provided by ${found.find(({ capability }) => isMetBy(need, capability))?.device ?? machine.name}`);
   if (found.length === 0) return report(`${machine.name} has no ${need.name}`);
-  return report(`${machine.name} has ${found.map(({ capability }) => formatCapability(capability)).join(", ")}`);
+  // Several devices of a kind are told once.
+  const texts = new Set(found.map(({ capability }) => formatCapability(capability)));
+  return report(`${machine.name} has ${[...texts].join(", ")}`);
 }
 
 /** The reason of a skip, or null. */

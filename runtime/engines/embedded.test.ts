@@ -176,7 +176,11 @@ test("what cannot run here is skipped with the reason, and a promise is kept tra
   const cases: readonly (readonly [Partial<GuestTest>, string])[] = [
     [need("cpus", "9"), "needs cpus(9): bytecode-virt has up to 8 CPUs"],
     [need("mmu"), "needs mmu: bytecode-virt has no mmu"],
-    [need("pci", "0x1b36:0x9999"), "needs pci(0x1b36:0x9999): bytecode-virt has pci, pci(0x1b36:0x0008), pci(0x1b36:0x0005), pci(0x1234:0x11e8)"],
+    [
+      need("pci", "0x1b36:0x9999"),
+      "needs pci(0x1b36:0x9999): bytecode-virt has pci, pci(0x1b36:0x0008), pci(0x1b36:0x0005), pci(0x1234:0x11e8), " +
+        "pci(0x1af4:0x1043), pci(0x1af4:0x1044), pci(0x1af4:0x1042), pci(0x1af4:0x1041)",
+    ],
     [{ on: ["x86_64"] }, "is for x86_64, this is bytecode"],
   ];
   for (const [rest, reason] of cases) {

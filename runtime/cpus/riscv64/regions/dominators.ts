@@ -5,6 +5,8 @@ export interface Dominators {
   readonly parent: readonly number[];
   readonly children: readonly (readonly number[])[];
   readonly predecessors: readonly (readonly number[])[];
+  /** Several edges lead forward to it. */
+  readonly merges: readonly boolean[];
   readonly dominates: (a: number, b: number) => boolean;
 }
 
@@ -45,6 +47,7 @@ export function dominatorsOf(successors: readonly (readonly number[])[]): Domina
     parent,
     children,
     predecessors,
+    merges: predecessors.map((list, node) => list.reduce((count, from) => count + (from < node ? 1 : 0), 0) > 1),
     dominates(a, b) {
       let node = b;
       while (node > a) node = parent[node] ?? 0;

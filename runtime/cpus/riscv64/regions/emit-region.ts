@@ -127,12 +127,7 @@ function emitExitIf({ w, frames }: RegionEmitter, dirty: RegisterSet, packed: nu
 
 /** A block's place in the code is a label that encloses this one, or it follows right here. */
 function isLabel(r: RegionEmitter, from: number, edge: Edge): boolean {
-  return edge.kind === "block" && (edge.block <= from || isMerge(r, edge.block));
-}
-
-function isMerge({ graph }: RegionEmitter, block: number): boolean {
-  const forward = (graph.dominators.predecessors[block] ?? []).filter((from) => from < block);
-  return forward.length > 1;
+  return edge.kind === "block" && (edge.block <= from || r.graph.dominators.merges[edge.block] === true);
 }
 
 function labelDepth({ frames }: RegionEmitter, from: number, block: number): number {
@@ -396,7 +391,7 @@ function emitTree(r: RegionEmitter, index: number): void {
     w.byte(VOID);
     frames.push({ kind: "loop", block: index });
   }
-  const merges = (graph.dominators.children[index] ?? []).filter((child) => isMerge(r, child)).sort((a, b) => b - a);
+  const merges = (graph.dominators.children[index] ?? []).filter((child) => graph.dominators.merges[child] === true).sort((a, b) => b - a);
   for (const merge of merges) {
     w.byte(OP.block);
     w.byte(VOID);

@@ -96,17 +96,34 @@ const leaves = (block: Block): boolean => savesAll(block) || successorsOf(block.
 /** Behind it all locals are stale. */
 const forgets = ({ ending }: Block): boolean => ending.kind === "call" || ending.kind === "cold";
 
-function blockSuccessors(block: Block): readonly number[] {
-  return successorsOf(block.ending).flatMap((edge) => (edge.kind === "block" ? [edge.block] : []));
+/** A block as the iterations see it: everything about its instructions in a few sets. */
+interface BlockFacts {
+  readonly successors: readonly number[];
+  readonly defined: RegisterSet;
+  /** Registers that stay dirty behind it if they are before: all, or none. */
+  readonly keepsDirty: RegisterSet;
+  readonly length: number;
 }
 
-function findDirty(blocks: readonly Block[]): Int32Array {
-  const dirtyIn = new Int32Array(blocks.length);
+function factsOf(block: Block): BlockFacts {
+  return {
+    successors: successorsOf(block.ending).flatMap((edge) => (edge.kind === "block" ? [edge.block] : [])),
+    defined: definitionsOf(block),
+    keepsDirty: forgets(block) ? NONE : ALL,
+    length: block.length,
+  };
+}
+
+const ALL: RegisterSet = -1;
+const NONE: RegisterSet = 0;
+
+function findDirty(facts: readonly BlockFacts[]): Int32Array {
+  const dirtyIn = new Int32Array(facts.length);
   for (let changed = true; changed;) {
     changed = false;
-    blocks.forEach((block, index) => {
-      const out = forgets(block) ? 0 : (dirtyIn[index] ?? 0) | definitionsOf(block);
-      for (const next of blockSuccessors(block)) {
+    facts.forEach(({ successors, defined, keepsDirty }, index) => {
+      const out = ((dirtyIn[index] ?? 0) | defined) & keepsDirty;
+      for (const next of successors) {
         const merged = (dirtyIn[next] ?? 0) | out;
         if (merged === dirtyIn[next]) continue;
         dirtyIn[next] = merged;
@@ -117,33 +134,35 @@ function findDirty(blocks: readonly Block[]): Int32Array {
   return dirtyIn;
 }
 
-function liveBefore(block: Block, dirtyIn: RegisterSet, isCheckpoint: boolean, liveOut: RegisterSet): RegisterSet {
-  const dirtyOut = dirtyIn | definitionsOf(block);
-  let live = forgets(block) ? 0 : liveOut;
-  if (leaves(block)) live |= dirtyOut;
-  live |= endingReads(block);
-  let canExit = isCheckpoint;
+/** What is live before a block: `own`, and of what is live behind it that which `passes`. */
+interface Liveness {
+  readonly own: RegisterSet;
+  readonly passes: RegisterSet;
+}
+
+function livenessOf(block: Block, dirtyIn: RegisterSet, isCheckpoint: boolean): Liveness {
+  let own = endingReads(block) | (leaves(block) ? dirtyIn | definitionsOf(block) : NONE);
+  let passes = forgets(block) ? NONE : ALL;
   for (let n = block.instructions.length - 1; n >= 0; n--) {
     const instruction = block.instructions[n];
     if (instruction === undefined) continue;
-    live = (live & ~registerWritten(instruction)) | registersRead(instruction);
-    canExit ||= mayExit(instruction);
-    // What is dirty here: dirtyIn at least, and that must be there; what this block defined, is.
-    if (mayExit(instruction)) live |= dirtyIn;
+    const written = registerWritten(instruction);
+    // Where the region may be left, what was dirty when the block began must be there; what the block defined, is.
+    own = (own & ~written) | registersRead(instruction) | (mayExit(instruction) ? dirtyIn : NONE);
+    passes &= ~written;
   }
-  return canExit ? live | dirtyIn : live;
+  return { own: isCheckpoint ? own | dirtyIn : own, passes };
 }
 
-function findLive(blocks: readonly Block[], dirtyIn: Int32Array, isCheckpoint: (index: number) => boolean): Int32Array {
-  const liveIn = new Int32Array(blocks.length);
+function findLive(facts: readonly BlockFacts[], liveness: readonly Liveness[]): Int32Array {
+  const liveIn = new Int32Array(facts.length);
   for (let changed = true; changed;) {
     changed = false;
-    for (let index = blocks.length - 1; index >= 0; index--) {
-      const block = blocks[index];
-      if (block === undefined) continue;
-      let out = 0;
-      for (const next of blockSuccessors(block)) out |= liveIn[next] ?? 0;
-      const live = liveBefore(block, dirtyIn[index] ?? 0, isCheckpoint(index), out);
+    for (let index = facts.length - 1; index >= 0; index--) {
+      let out = NONE;
+      for (const next of facts[index]?.successors ?? []) out |= liveIn[next] ?? 0;
+      const { own = NONE, passes = NONE } = liveness[index] ?? {};
+      const live = own | (out & passes);
       if (live === liveIn[index]) continue;
       liveIn[index] = live;
       changed = true;
@@ -153,36 +172,35 @@ function findLive(blocks: readonly Block[], dirtyIn: Int32Array, isCheckpoint: (
 }
 
 /** The most instructions from each checkpoint to the next, along any path. */
-function findLengths(blocks: readonly Block[], isCheckpoint: (index: number) => boolean): Int32Array {
-  const lengths = new Int32Array(blocks.length);
+function findLengths(facts: readonly BlockFacts[], checkpoints: ReadonlySet<number>): Int32Array {
+  const lengths = new Int32Array(facts.length);
   // Edges between checkpoints go forward, so that every successor is known before its predecessors.
-  for (let index = blocks.length - 1; index >= 0; index--) {
-    const block = blocks[index];
-    if (block === undefined) continue;
+  for (let index = facts.length - 1; index >= 0; index--) {
     let longest = 0;
-    for (const next of blockSuccessors(block)) if (!isCheckpoint(next)) longest = Math.max(longest, lengths[next] ?? 0);
-    lengths[index] = block.length + longest;
+    for (const next of facts[index]?.successors ?? []) if (!checkpoints.has(next)) longest = Math.max(longest, lengths[next] ?? 0);
+    lengths[index] = (facts[index]?.length ?? 0) + longest;
   }
   return lengths;
 }
 
 export function analyse({ blocks }: RegionGraph): readonly BlockFlow[] {
+  const facts = blocks.map(factsOf);
   const heads = new Set<number>();
   const checkpoints = new Set([0]);
-  blocks.forEach((block, index) => {
-    for (const next of blockSuccessors(block)) {
+  facts.forEach(({ successors, keepsDirty }, index) => {
+    for (const next of successors) {
       if (next <= index) heads.add(next);
-      if (next <= index || forgets(block)) checkpoints.add(next);
+      if (next <= index || keepsDirty === NONE) checkpoints.add(next);
     }
   });
-  const isCheckpoint = (index: number): boolean => checkpoints.has(index);
-  const dirtyIn = findDirty(blocks);
-  const liveIn = findLive(blocks, dirtyIn, isCheckpoint);
-  const lengths = findLengths(blocks, isCheckpoint);
+  const dirtyIn = findDirty(facts);
+  const liveness = blocks.map((block, index) => livenessOf(block, dirtyIn[index] ?? 0, checkpoints.has(index)));
+  const liveIn = findLive(facts, liveness);
+  const lengths = findLengths(facts, checkpoints);
   return blocks.map((_, index) => ({
     dirtyIn: dirtyIn[index] ?? 0,
     liveIn: liveIn[index] ?? 0,
-    checkpoint: isCheckpoint(index) ? (lengths[index] ?? 0) : 0,
+    checkpoint: checkpoints.has(index) ? (lengths[index] ?? 0) : 0,
     isLoopHead: heads.has(index),
   }));
 }
