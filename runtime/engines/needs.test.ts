@@ -37,7 +37,7 @@ test("words and ids are what the machine's file says", () => {
   assert.equal(unmetNeed(needing("virtio", "console"), machine), null);
   assert.equal(
     unmetNeed(needing("virtio", "gpu"), machine),
-    "needs virtio(gpu): bytecode-virt has virtio, virtio(console), virtio(rng), virtio(blk), virtio(net), virtio(net), virtio(read_only_blk)",
+    "needs virtio(gpu): bytecode-virt has virtio, virtio(console), virtio(rng), virtio(blk), virtio(net), virtio(read_only_blk)",
   );
   assert.equal(unmetNeed(needing("pci", "0x1234:0x11e8"), machine), null);
   assert.equal(unmetNeed(needing("mmu"), machine), "needs mmu: bytecode-virt has no mmu");
