@@ -162,16 +162,25 @@ image > "$work/image" || fail ${STANDALONE_STATUS.environment} "cannot unpack th
 
 [ -z "$verbose" ] || printf '+ %s\\n' "$(printf '%q ' "$qemu" "\${args[@]}")" >&2
 mkfifo "$work/console" || fail ${STANDALONE_STATUS.environment} "cannot make a pipe in $work"
+mkfifo "$work/errors" || fail ${STANDALONE_STATUS.environment} "cannot make a pipe in $work"
 tee "$work/log" < "$work/console" &
 reader=$!
+# Network devices that only reach each other are meant so.
+while IFS= read -r line; do
+  case $line in
+    *': warning: hub '*' is not connected to host network') ;;
+    *) printf '%s\\n' "$line" >&2 ;;
+  esac
+done < "$work/errors" &
+errors=$!
 SECONDS=0
 # In the background, because a trap waits for whatever runs in the foreground.
-timeout -k 5 "$timeout" "$qemu" "\${args[@]}" < /dev/null > "$work/console" &
+timeout -k 5 "$timeout" "$qemu" "\${args[@]}" < /dev/null > "$work/console" 2> "$work/errors" &
 guest=$!
 wait "$guest"
 status=$?
 guest=
-wait "$reader"
+wait "$reader" "$errors"
 
 # 137 is also what a QEMU ends with that somebody else has killed.
 if [ $status -eq 124 ] || { [ $status -eq 137 ] && [ $SECONDS -ge "$timeout" ]; }; then

@@ -42,9 +42,10 @@ const SHELL_EXITS: ReadonlySet<number> = new Set([126, 127]);
 
 /**
  * Descriptor 3 is a pipe whose other end this process holds. A line on it says that the machine has ended; its end without a line, that
- * this process is gone. The machine takes the shell's place, so its pid and exit status are the child's own.
+ * this process is gone. The machine takes the shell's place, so its pid and exit status are the child's own. What is being killed
+ * may still make a file in the folder, which then cannot be removed at once.
  */
-const WATCHED = `(read -r line <&3 || { kill -9 $$; rm -rf "$0"; }) </dev/null >/dev/null 2>&1 & exec "$@" 3<&-`;
+const WATCHED = `(read -r line <&3 || { kill -9 $$; rm -rf "$0" || { sleep 1; rm -rf "$0"; }; }) </dev/null >/dev/null 2>&1 & exec "$@" 3<&-`;
 
 export function describeCommand({ binary, args }: GuestCommand): string {
   return [binary, ...args].map(quoteForShell).join(" ");
