@@ -1,7 +1,6 @@
 // The QEMUs of this computer: which there are, their versions, accelerators and firmware. Asked by `doctor` and `targets` only; an
 // engine starts what `qemuBinary` names and reports what comes of it. Each question is one short process, and all of them run at once.
 
-import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { arch } from "node:os";
 import { join } from "node:path";
@@ -39,7 +38,9 @@ const ANSWER_TIMEOUT_MS = 20_000;
 
 type Answer = { readonly ok: true; readonly stdout: string } | { readonly ok: false; readonly problem: string };
 
-function ask(binary: string, args: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<Answer> {
+async function ask(binary: string, args: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<Answer> {
+  // Its modules cost more to load than a test without QEMU takes.
+  const { execFile } = await import("node:child_process");
   return new Promise((resolve) => {
     execFile(binary, [...args], { env: { ...env }, timeout: ANSWER_TIMEOUT_MS }, (error, stdout) => {
       if (error === null) resolve({ ok: true, stdout });

@@ -22,7 +22,7 @@ export interface Eagerness {
 
 /** `eager` and `mixed` exist for tests: nothing but time may depend on the choice. */
 export const EAGERNESS = {
-  normal: { heat: 1, arrivals: () => 1024 },
+  normal: { heat: 1, arrivals: () => 4096 },
   eager: { heat: 256, arrivals: () => 1 },
   mixed: { heat: 100, arrivals: (pc) => Number((pc >> 1n) % 7n) * 300 },
   never: { heat: 1, arrivals: () => Infinity },
