@@ -7,7 +7,7 @@
 
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { ByteWriter, EXTERNAL, FUNCREF, I32, I64, OP, SECTION, VOID, writeHeader, writeLocals, writeSection, type ValueType } from "../wasm/encoder.ts";
-import { MSTATUS } from "./hart.ts";
+import { BOX, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell } from "./emit-memory.ts";
 import { emitExpression, emitShared, type Emitter } from "./emit-expression.ts";
 import { operationsOf, type Operation } from "./operations.ts";
 import { emitRegionSlot, NESTED_CALLS } from "./regions/emit-region.ts";
@@ -55,21 +55,6 @@ const TYPE_PAGE = 1;
 const TYPE_RUN = 2;
 const TYPE_HOT = 3;
 const TYPE_REGION = 4;
-
-const LOAD_OPCODES = {
-  1: { signed: OP.i64_load8_s, unsigned: OP.i64_load8_u },
-  2: { signed: OP.i64_load16_s, unsigned: OP.i64_load16_u },
-  4: { signed: OP.i64_load32_s, unsigned: OP.i64_load32_u },
-  8: { signed: OP.i64_load, unsigned: OP.i64_load },
-} as const;
-const STORE_OPCODES = { 1: OP.i64_store8, 2: OP.i64_store16, 4: OP.i64_store32, 8: OP.i64_store } as const;
-
-const PAGE_MASK = 0xfff;
-const RAM = 0;
-/** mstatus.FS: floating-point registers may be written without telling anybody. */
-const FLOAT_STATE_DIRTY = Number(MSTATUS.FS);
-/** Upper half of a boxed single. */
-const BOX = -0x1_0000_0000n;
 
 interface Body extends Emitter {
   readonly options: InterpreterOptions;
@@ -181,17 +166,6 @@ function wrapAddress(w: ByteWriter, { width }: InterpreterOptions): void {
 /** RV32: a register's cell holds its 32 bits sign-extended, as RV64 holds a word. */
 function extendWord(w: ByteWriter, { width }: InterpreterOptions): void {
   if (width === 32) w.byte(OP.i64_extend32_s);
-}
-
-function writeCell(w: ByteWriter, options: InterpreterOptions, opcode: number, cell: number, value: () => void): void {
-  w.i32Const(0);
-  value();
-  w.memory(opcode, RAM, options.stateOffset + cell);
-}
-
-function readCell(w: ByteWriter, options: InterpreterOptions, opcode: number, cell: number): void {
-  w.i32Const(0);
-  w.memory(opcode, RAM, options.stateOffset + cell);
 }
 
 /** rs1 + imm through a translation cache: AT becomes the offset in RAM, or control goes to the cold door. */

@@ -4,7 +4,7 @@
 
 import { I32, I64, OP, VOID, type ByteWriter, type ValueType } from "../../wasm/encoder.ts";
 import { emitExpression, emitShared, type Emitter } from "../emit-expression.ts";
-import { MSTATUS } from "../hart.ts";
+import { BOX, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell } from "../emit-memory.ts";
 import type { MemoryLayout } from "../interpreter.ts";
 import type { Expression, Leaf } from "../semantics/expressions.ts";
 import type { Guarded } from "../semantics/guarded.ts";
@@ -12,20 +12,6 @@ import { CELL, csrCell, isStateName, NO_RESERVATION, stateCell, STORABLE_OFFSET,
 import type { AccessGroup } from "./access-groups.ts";
 import type { RegisterSet } from "./flow.ts";
 import type { RegionInstruction } from "./graph.ts";
-
-export const RAM = 0;
-const PAGE_MASK = 0xfff;
-const BOX = -0x1_0000_0000n;
-/** mstatus.FS is Dirty. */
-const FLOAT_STATE_DIRTY = Number(MSTATUS.FS);
-
-const LOAD_OPCODES = {
-  1: { signed: OP.i64_load8_s, unsigned: OP.i64_load8_u },
-  2: { signed: OP.i64_load16_s, unsigned: OP.i64_load16_u },
-  4: { signed: OP.i64_load32_s, unsigned: OP.i64_load32_u },
-  8: { signed: OP.i64_load, unsigned: OP.i64_load },
-} as const;
-const STORE_OPCODES = { 1: OP.i64_store8, 2: OP.i64_store16, 4: OP.i64_store32, 8: OP.i64_store } as const;
 
 /** The parameters of a region's function come first: the budget, and how many calls may still be nested. */
 export const BUDGET = 0;
@@ -141,9 +127,7 @@ export function emitLeaf(
 ): void {
   if (isStateName(leaf)) {
     const { cell, isWord } = stateCell(leaf);
-    w.i32Const(0);
-    w.memory(isWord ? OP.i32_load : OP.i64_load, RAM, options.stateOffset + cell);
-    return;
+    return readCell(w, options, isWord ? OP.i32_load : OP.i64_load, cell);
   }
   switch (leaf) {
     case "rs1":
@@ -389,7 +373,7 @@ function emitMemberAddress(e: InstructionEmitter, one: RegionInstruction, width:
 /** Floating-point registers may be written without telling anybody. */
 function requireFloatState(e: InstructionEmitter): void {
   e.exitIf(() => {
-    readCell(e, OP.i32_load, csrCell("mstatus"));
+    readCell(e.w, e.options, OP.i32_load, csrCell("mstatus"));
     e.w.withConst(FLOAT_STATE_DIRTY, OP.i32_and);
     e.w.withConst(FLOAT_STATE_DIRTY, OP.i32_ne);
   }, 0);
@@ -399,17 +383,6 @@ function requireFloatState(e: InstructionEmitter): void {
 function emitResult({ w, places }: InstructionEmitter, rd: number): void {
   if (rd === 0) w.byte(OP.drop);
   else w.localSet(places.register(rd));
-}
-
-function writeCell(e: InstructionEmitter, opcode: number, cell: number, value: () => void): void {
-  e.w.i32Const(0);
-  value();
-  e.w.memory(opcode, RAM, e.options.stateOffset + cell);
-}
-
-function readCell(e: InstructionEmitter, opcode: number, cell: number): void {
-  e.w.i32Const(0);
-  e.w.memory(opcode, RAM, e.options.stateOffset + cell);
 }
 
 /** Everything but what ends a block. */
@@ -444,7 +417,7 @@ export function emitInstruction(e: InstructionEmitter, one: RegionInstruction): 
       const { width, isFloat = false } = operation.meaning;
       if (isFloat) requireFloatState(e);
       const distance = emitMemberAddress(e, one, width, "write");
-      if (isFloat) readCell(e, OP.i64_load, CELL.f + 8 * rs2);
+      if (isFloat) readCell(e.w, e.options, OP.i64_load, CELL.f + 8 * rs2);
       else emitRegister(w, places, rs2);
       w.memory(STORE_OPCODES[width], RAM, distance);
       return;
@@ -469,8 +442,8 @@ export function emitInstruction(e: InstructionEmitter, one: RegionInstruction): 
       const at = e.borrow(I32);
       emitAddress(e, rs1, 0, operation.width, "aligned");
       w.localSet(at);
-      writeCell(e, OP.i64_store, CELL.reservation, () => emitRegister(w, places, rs1));
-      writeCell(e, OP.i64_store, CELL.reserved, () => {
+      writeCell(e.w, e.options, OP.i64_store, CELL.reservation, () => emitRegister(w, places, rs1));
+      writeCell(e.w, e.options, OP.i64_store, CELL.reserved, () => {
         w.localGet(at);
         w.memory(LOAD_OPCODES[operation.width].unsigned, RAM, 0);
       });
@@ -487,7 +460,7 @@ export function emitInstruction(e: InstructionEmitter, one: RegionInstruction): 
       if (guard !== undefined) emitGuard(e, guard, bound);
       const held = holdWrites(e, writes);
       if (result?.file === "f") {
-        writeCell(e, OP.i64_store, CELL.f + 8 * rd, () => emitExpression(e, result.value, bound));
+        writeCell(e.w, e.options, OP.i64_store, CELL.f + 8 * rd, () => emitExpression(e, result.value, bound));
       } else if (result !== undefined && rd !== 0) {
         emitExpression(e, result.value, bound);
         emitResult(e, rd);
@@ -531,7 +504,7 @@ function hold(e: InstructionEmitter, value: Expression): number {
 function emitHeld(e: InstructionEmitter, held: Held): void {
   for (const { name, local } of held) {
     const { cell, isWord } = stateCell(name);
-    writeCell(e, isWord ? OP.i32_store : OP.i64_store, cell, () => e.w.localGet(local));
+    writeCell(e.w, e.options, isWord ? OP.i32_store : OP.i64_store, cell, () => e.w.localGet(local));
   }
 }
 
@@ -544,16 +517,15 @@ export function emitTransfer(e: InstructionEmitter, { guard, writes = [], transf
   emitExpression(e, transfer.target);
   w.localSet(places.pc);
   const mode = hold(e, transfer.mode);
-  writeCell(e, OP.i32_store, CELL.mode, () => w.localGet(mode));
-  writeCell(e, OP.i32_store, CELL.tlb, () => {
+  writeCell(e.w, e.options, OP.i32_store, CELL.mode, () => w.localGet(mode));
+  writeCell(e.w, e.options, OP.i32_store, CELL.tlb, () => {
     // As in the interpreter: sets in the order of the modes.
     w.localGet(mode);
     w.withConst(TLB.bytes, OP.i32_mul);
-    w.i32Const(0);
-    w.memory(OP.i32_load, RAM, options.stateOffset + CELL.caches);
+    readCell(w, options, OP.i32_load, CELL.caches);
     w.byte(OP.i32_add);
   });
-  writeCell(e, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
+  writeCell(e.w, e.options, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
   emitHeld(e, held);
 }
 
@@ -565,12 +537,12 @@ function emitStoreConditional(e: InstructionEmitter, width: 4 | 8, rd: number, r
   w.localSet(at);
   w.i64Const(1);
   w.localSet(failed);
-  readCell(e, OP.i64_load, CELL.reservation);
+  readCell(e.w, e.options, OP.i64_load, CELL.reservation);
   emitRegister(w, places, rs1);
   w.byte(OP.i64_eq);
   w.localGet(at);
   w.memory(LOAD_OPCODES[width].unsigned, RAM, 0);
-  readCell(e, width === 4 ? OP.i64_load32_u : OP.i64_load, CELL.reserved);
+  readCell(e.w, e.options, width === 4 ? OP.i64_load32_u : OP.i64_load, CELL.reserved);
   w.byte(OP.i64_eq);
   w.byte(OP.i32_and);
   w.byte(OP.if);
@@ -581,7 +553,7 @@ function emitStoreConditional(e: InstructionEmitter, width: 4 | 8, rd: number, r
   w.i64Const(0);
   w.localSet(failed);
   w.byte(OP.end);
-  writeCell(e, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
+  writeCell(e.w, e.options, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
   w.localGet(failed);
   emitResult(e, rd);
 }

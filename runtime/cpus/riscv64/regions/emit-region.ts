@@ -5,6 +5,7 @@
 // registers are in their cells at every such border.
 
 import { I32, OP, VOID, ByteWriter, writeLocals } from "../../wasm/encoder.ts";
+import { RAM, readCell, writeCell } from "../emit-memory.ts";
 import { emitExpression } from "../emit-expression.ts";
 import type { MemoryLayout } from "../interpreter.ts";
 import { CELL, REGION_CACHE } from "../state.ts";
@@ -18,7 +19,6 @@ import {
   emitLoad,
   emitSave,
   emitTransfer,
-  RAM,
   registerCell,
   type BareRam,
   type InstructionEmitter,
@@ -225,9 +225,7 @@ function emitCall(r: RegionEmitter, index: number, ending: Extract<Ending, { kin
   if (callee === undefined) emitLookup(r);
   else if (callee !== "self") {
     // The function of an address that has no region yet returns what it finds here.
-    w.i32Const(0);
-    w.localGet(places.pc);
-    w.memory(OP.i64_store, RAM, options.stateOffset + CELL.pc);
+    writeCell(w, options, OP.i64_store, CELL.pc, () => w.localGet(places.pc));
   }
   w.localGet(BUDGET);
   w.localGet(DEPTH);
@@ -259,20 +257,14 @@ function emitContinuation(r: RegionEmitter, from: number, next: Edge): void {
 function emitCold(r: RegionEmitter, index: number, { last, next }: Extract<Ending, { kind: "cold" }>, dirty: RegisterSet): void {
   const { w, options, places } = r;
   emitSave(w, options, places, dirty);
-  w.i32Const(0);
-  w.i64Const(options.pc + BigInt(last.at));
-  w.memory(OP.i64_store, RAM, options.stateOffset + CELL.pc);
-  w.i32Const(0);
-  w.localGet(BUDGET);
-  w.memory(OP.i32_store, RAM, options.stateOffset + CELL.budget);
+  writeCell(w, options, OP.i64_store, CELL.pc, () => w.i64Const(options.pc + BigInt(last.at)));
+  writeCell(w, options, OP.i32_store, CELL.budget, () => w.localGet(BUDGET));
   w.op(OP.global_get, SITES_GLOBAL);
   w.withConst(options.siteOf(last), OP.i32_add);
   w.call(COLD_DOOR);
-  w.i32Const(0);
-  w.memory(OP.i32_load, RAM, options.stateOffset + CELL.budget);
+  readCell(w, options, OP.i32_load, CELL.budget);
   w.localSet(BUDGET);
-  w.i32Const(0);
-  w.memory(OP.i64_load, RAM, options.stateOffset + CELL.pc);
+  readCell(w, options, OP.i64_load, CELL.pc);
   w.localSet(places.pc);
   w.byte(OP.i32_eqz);
   w.localGet(places.pc);
@@ -422,8 +414,7 @@ export function writeRegion(graph: RegionGraph, options: RegionOptions): Uint8Ar
     w.byte(I32);
     r.frames.push({ kind: "exit", dirty });
   }
-  w.i32Const(0);
-  w.memory(OP.i32_load, RAM, options.stateOffset + CELL.tlb);
+  readCell(w, options, OP.i32_load, CELL.tlb);
   w.localSet(places.tlb);
   emitLoad(w, options, places, flow[0]?.liveIn ?? 0);
   emitTree(r, 0);

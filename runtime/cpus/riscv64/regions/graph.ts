@@ -46,6 +46,8 @@ export interface Block {
   readonly ending: Ending;
   /** Instructions, that of the ending included. */
   readonly length: number;
+  /** The distance behind its last byte. */
+  readonly end: number;
 }
 
 /** Blocks in reverse postorder, the entry first. */
@@ -241,7 +243,7 @@ export function buildGraph(source: CodeSource): RegionGraph | undefined {
         return block !== undefined && isEdge(at, to) ? { kind: "block", block } : { kind: "leave", at: to };
       };
       const ending = endingOf(draft, edge, source);
-      return [{ at, instructions: draft.instructions, ending, length: draft.instructions.length + (draft.last.endsBlock ? 1 : 0) }];
+      return [{ at, instructions: draft.instructions, ending, length: draft.instructions.length + (draft.last.endsBlock ? 1 : 0), end: linkOf(draft.last) }];
     });
     return { blocks, dominators };
   }

@@ -100,6 +100,8 @@ interface Translation {
 interface Region {
   readonly pc: bigint;
   readonly isBare: boolean;
+  /** Where its first instruction lies in RAM. */
+  readonly entry: number;
   readonly index: number;
   readonly pages: readonly RegionPage[];
   readonly pieces: readonly Piece[];
@@ -187,25 +189,18 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   }
 
   function piecesOf({ blocks }: RegionGraph, reader: Reader): readonly Piece[] {
-    return blocks.flatMap(({ at, instructions, ending }) => {
-      const last = "last" in ending ? ending.last : instructions.at(-1);
-      const end = last === undefined ? at : last.at + last.instruction.length;
-      // Of a jump nothing else is kept, but what it is.
-      const length = Math.max(end - at, ending.kind === "jump" ? end - at + 4 : 0);
-      const piece = new Uint8Array(length & ~1);
-      for (let n = 0; n < piece.length; n += 2) {
-        const half = Math.max(reader.half(at + n), 0);
-        piece[n] = half & 0xff;
-        piece[n + 1] = half >>> 8;
-      }
-      return [{ at, bytes: piece }];
+    return blocks.map(({ at, end }) => {
+      const bytes = new Uint8Array(end - at);
+      const view = new DataView(bytes.buffer);
+      for (let n = 0; n < bytes.length; n += 2) view.setUint16(n, reader.half(at + n), true);
+      return { at, bytes };
     });
   }
 
   function isSame(piece: Piece, reader: Reader): boolean {
     for (let n = 0; n < piece.bytes.length; n += 2) {
       const wanted = (piece.bytes[n] ?? 0) | ((piece.bytes[n + 1] ?? 0) << 8);
-      if (Math.max(reader.half(piece.at + n), 0) !== wanted) return false;
+      if (reader.half(piece.at + n) !== wanted) return false;
     }
     return true;
   }
@@ -266,7 +261,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     growTable();
     table.set(index, exports["region"]);
     const pages = [...reader.pages].map(([page, offset]) => ({ distance: page - (pc & ~PAGE_MASK), offset }));
-    const region: Region = { pc, isBare, index, pages, pieces: translation.pieces };
+    const region: Region = { pc, isBare, entry: entryOffset, index, pages, pieces: translation.pieces };
     regions.set(entryOffset, [...(regions.get(entryOffset) ?? []), region]);
     for (const { offset } of pages) {
       const there = regionsOfPage.get(offset / PAGE_BYTES) ?? new Set();
@@ -281,14 +276,11 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
 
   function drop(region: Region): void {
     for (const { offset } of region.pages) regionsOfPage.get(offset / PAGE_BYTES)?.delete(region);
-    for (const [offset, list] of regions) {
-      if (!list.includes(region)) continue;
-      const rest = list.filter((other) => other !== region);
-      if (rest.length > 0) regions.set(offset, rest);
-      else {
-        regions.delete(offset);
-        code.forgetEntry(offset);
-      }
+    const rest = (regions.get(region.entry) ?? []).filter((other) => other !== region);
+    if (rest.length > 0) regions.set(region.entry, rest);
+    else {
+      regions.delete(region.entry);
+      code.forgetEntry(region.entry);
     }
     table.set(region.index, host.absent);
     if (!region.isBare) freeIndexes.push(region.index);

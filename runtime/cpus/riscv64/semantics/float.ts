@@ -5,26 +5,14 @@
 // TAOCP 4.2.2; the error of a sum, and rounding to odd before a second rounding, as in softfloat/host-arithmetic.ts.
 
 import type { Mnemonic, RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
-import { I32, I64 } from "../../wasm/encoder.ts";
+import { I64 } from "../../wasm/encoder.ts";
 import { MSTATUS } from "../hart.ts";
-import { binary, choose, constant, leaf, state, unary, type BinaryName, type Expression, type UnaryName } from "./expressions.ts";
+import { binary, choose, leaf, state, unary, type Expression, type UnaryName } from "./expressions.ts";
 import type { Guarded, Shared } from "./guarded.ts";
+import { and, both, either, isZero, narrow, or, wide, word } from "./terms.ts";
 
 export type FloatName = Mnemonic | `${Mnemonic}.rtz`;
 type Row = readonly [name: FloatName, meaning: Guarded];
-
-const wide = (value: bigint): Expression => constant(value, I64);
-const word = (value: number): Expression => constant(value, I32);
-const all =
-  (name: BinaryName) =>
-  (first: Expression, ...rest: readonly Expression[]): Expression =>
-    rest.reduce((a, b) => binary(name, a, b), first);
-const both = all("i32_and");
-const either = all("i32_or");
-const and = all("i64_and");
-const or = all("i64_or");
-const isZero = (a: Expression): Expression => unary("i64_eqz", a);
-const narrow = (a: Expression): Expression => unary("i32_wrap_i64", a);
 
 // Everything that is a number is computed in doubles but for what rounds to a single.
 const add = (a: Expression, b: Expression): Expression => binary("f64_add", a, b);

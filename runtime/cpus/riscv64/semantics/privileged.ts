@@ -6,29 +6,18 @@
 
 import type { RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
 import type { CsrName } from "../../../../isa/riscv64/registers.ts";
-import { I32, I64 } from "../../wasm/encoder.ts";
+import { I64 } from "../../wasm/encoder.ts";
 import { COUNTER, MSTATUS_TRANSLATION, MSTATUS_WRITABLE, SSTATUS, UXL } from "../csrs.ts";
 import { fixedStatus, MODE, MSTATUS, statusDirty } from "../hart.ts";
 import type { CsrField, StateName } from "../state.ts";
-import { binary, choose, constant, leaf, state, unary, type BinaryName, type Expression } from "./expressions.ts";
+import { binary, choose, leaf, state, unary, type Expression } from "./expressions.ts";
 import type { Guarded } from "./guarded.ts";
+import { and, both, either, isZero, narrow, or, wide, word } from "./terms.ts";
 
-const wide = (value: bigint): Expression => constant(value, I64);
-const word = (value: number): Expression => constant(value, I32);
-const all =
-  (name: BinaryName) =>
-  (first: Expression, ...rest: readonly Expression[]): Expression =>
-    rest.reduce((a, b) => binary(name, a, b), first);
-const and = all("i64_and");
-const or = all("i64_or");
-const both = all("i32_and");
-const either = all("i32_or");
 const shiftLeft = (a: Expression, count: bigint): Expression => binary("i64_shl", a, wide(count));
 const shiftRight = (a: Expression, count: bigint): Expression => binary("i64_shr_u", a, wide(count));
 const without = (a: Expression, mask: bigint): Expression => and(a, wide(~mask));
-const isZero = (a: Expression): Expression => unary("i64_eqz", a);
 const widen = (a: Expression): Expression => unary("i64_extend_i32_u", a);
-const narrow = (a: Expression): Expression => unary("i32_wrap_i64", a);
 
 const mstatus = state("mstatus");
 const mode = state("mode");

@@ -1,0 +1,33 @@
+// What the generators of the interpreter and of regions share about the machine's memory: instructions that load and store by width, and
+// the cells of the hart's state (state.ts), which both address by constants.
+
+import { OP, type ByteWriter } from "../wasm/encoder.ts";
+import { MSTATUS } from "./hart.ts";
+import type { MemoryLayout } from "./interpreter.ts";
+
+/** Index of the memory. */
+export const RAM = 0;
+export const PAGE_MASK = 0xfff;
+/** mstatus.FS: floating-point registers may be written without telling anybody. */
+export const FLOAT_STATE_DIRTY = Number(MSTATUS.FS);
+/** Upper half of a boxed single. */
+export const BOX = -0x1_0000_0000n;
+
+export const LOAD_OPCODES = {
+  1: { signed: OP.i64_load8_s, unsigned: OP.i64_load8_u },
+  2: { signed: OP.i64_load16_s, unsigned: OP.i64_load16_u },
+  4: { signed: OP.i64_load32_s, unsigned: OP.i64_load32_u },
+  8: { signed: OP.i64_load, unsigned: OP.i64_load },
+} as const;
+export const STORE_OPCODES = { 1: OP.i64_store8, 2: OP.i64_store16, 4: OP.i64_store32, 8: OP.i64_store } as const;
+
+export function writeCell(w: ByteWriter, layout: MemoryLayout, opcode: number, cell: number, value: () => void): void {
+  w.i32Const(0);
+  value();
+  w.memory(opcode, RAM, layout.stateOffset + cell);
+}
+
+export function readCell(w: ByteWriter, layout: MemoryLayout, opcode: number, cell: number): void {
+  w.i32Const(0);
+  w.memory(opcode, RAM, layout.stateOffset + cell);
+}
