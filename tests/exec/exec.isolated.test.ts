@@ -10,6 +10,7 @@ import { after, before, test } from "node:test";
 import { assemble, formatProblem } from "../../isa/riscv64/assemble.ts";
 import { root } from "../../tools/project.mjs";
 import { runTool, toolCommand, type Outcome } from "../cli/transcripts.ts";
+import { runExec, writeProgram } from "./exec-tool.ts";
 
 const OPENSBI = "/usr/lib/riscv64-linux-gnu/opensbi/generic";
 const skip = existsSync(OPENSBI) ? false : `there is no ${OPENSBI} (Debian package opensbi)`;
@@ -20,26 +21,11 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-async function exec(args: readonly string[], input = ""): Promise<Outcome> {
-  const { words, cwd, env } = toolCommand(["exec", ...args], { cwd: folder });
-  const child = spawn(process.execPath, words, { cwd, env, stdio: ["pipe", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
-  child.stdin.end(input);
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", resolve);
-  });
-  return { code, stdout, stderr };
-}
+const exec = (args: readonly string[], input = ""): Promise<Outcome> => runExec(folder, args, input);
 
 function program(name: string, text: string): string {
-  const assembly = assemble(text, { origin: 0x8000_0000n });
-  if (!assembly.ok) assert.fail(assembly.problems.map(formatProblem).join("\n"));
   const path = join(folder, name);
-  writeFileSync(path, assembly.bytes);
+  writeProgram(path, text);
   return path;
 }
 

@@ -11,6 +11,7 @@ import { assemble } from "../../isa/riscv64/assemble.ts";
 import { root } from "../../tools/project.mjs";
 import { runTool, toolCommand } from "../cli/transcripts.ts";
 import { isRequired } from "../fixtures/required.ts";
+import { debuggerPort } from "./exec-tool.ts";
 
 const GDB = "gdb-multiarch";
 const skip = spawnSync(GDB, ["--version"]).status === 0 || isRequired("gdb") ? false : `${GDB} cannot be run (Debian package gdb-multiarch)`;
@@ -31,15 +32,7 @@ async function debug(
   const { words, cwd, env } = toolCommand(["exec", image, "--gdb", "0", ...options], { cwd: folder });
   const tool = spawn(process.execPath, words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve) => tool.on("close", resolve));
-  const port = await new Promise<string>((resolve, reject) => {
-    let told = "";
-    tool.stderr.setEncoding("utf8").on("data", (text: string) => {
-      told += text;
-      const found = /localhost:(\d+)/.exec(told);
-      if (found !== null) resolve(found[1] ?? "");
-    });
-    tool.on("close", () => reject(new Error(`the tool ended: ${told}`)));
-  });
+  const port = await debuggerPort(tool);
   const script = ["set confirm off", "set pagination off", `target remote localhost:${port}`, ...commands].flatMap((line) => ["-ex", line]);
   const gdb = spawn(GDB, ["-nx", "-batch", ...symbols, ...script], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";

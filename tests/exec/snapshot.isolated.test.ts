@@ -7,10 +7,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { assemble, formatProblem } from "../../isa/riscv64/assemble.ts";
 import { SNAPSHOT_CODES } from "../../runtime/exec/snapshot-codes.ts";
 import { runTool, toolCommand, type Outcome } from "../cli/transcripts.ts";
 import { compareGolden } from "../goldens.ts";
+import { debuggerPort, runExec, writeProgram } from "./exec-tool.ts";
 
 const FW_JUMP = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.elf";
 
@@ -23,26 +23,11 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const at = (name: string): string => join(folder, name);
 
 function program(name: string, text: string): string {
-  const assembly = assemble(text, { origin: 0x8000_0000n });
-  if (!assembly.ok) assert.fail(assembly.problems.map(formatProblem).join("\n"));
-  writeFileSync(at(name), assembly.bytes);
+  writeProgram(at(name), text);
   return name;
 }
 
-async function exec(args: readonly string[], input = ""): Promise<Outcome> {
-  const { words, cwd, env } = toolCommand(["exec", ...args], { cwd: folder });
-  const child = spawn(process.execPath, words, { cwd, env, stdio: ["pipe", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
-  child.stdin.end(input);
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", resolve);
-  });
-  return { code, stdout, stderr };
-}
+const exec = (args: readonly string[], input = ""): Promise<Outcome> => runExec(folder, args, input);
 
 /** The last line of a run that wrote one. */
 const withoutNotice = (text: string): string => text.replace(/^guestspec: snapshot after .*\n/m, "");
@@ -201,15 +186,7 @@ test(
     const { words, cwd, env } = toolCommand(["exec", "--restore", "alphabet.snap", "--gdb", "0", "--snapshot", "gdb.snap"], { cwd: folder });
     const tool = spawn(process.execPath, words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
     const ended = new Promise<number | null>((resolve) => tool.on("close", resolve));
-    const port = await new Promise<string>((resolve, reject) => {
-      let told = "";
-      tool.stderr.setEncoding("utf8").on("data", (text: string) => {
-        told += text;
-        const found = /localhost:(\d+)/.exec(told);
-        if (found !== null) resolve(found[1] ?? "");
-      });
-      tool.on("close", () => reject(new Error(`the tool ended: ${told}`)));
-    });
+    const port = await debuggerPort(tool);
     const commands = [`target remote localhost:${port}`, 'printf "t1 is %d at %#lx\\n", $t1, $pc', "stepi", "monitor snapshot", "kill"];
     const gdb = spawnSync(GDB, ["-nx", "-batch", ...["set confirm off", ...commands].flatMap((line) => ["-ex", line])], { cwd: folder, encoding: "utf8" });
     const said = gdb.stdout + gdb.stderr;
