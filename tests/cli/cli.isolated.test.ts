@@ -85,20 +85,24 @@ test("^C finishes the running test, writes the reports and exits with 130", { ti
 
 test("a second ^C ends at once", { timeout: 60_000 }, async (context) => {
   const folder = makeProject(context);
-  // One test that nothing ends within this test's time.
+  // Behind a short test, whose result says that the run has begun, one that nothing ends within this test's time.
   writeFileSync(
     join(folder, "endless.gspec"),
-    `suite "endless"\n\n@timeout(100s)\ntest "loops" { while true { } expect true }\n\n@timeout(100s)\ntest "loops too" { while true { } expect true }\n`,
+    `suite "endless"\n\ntest "short" { expect true }\n\n@timeout(100s)\ntest "loops" { while true { } expect true }\n\n@timeout(100s)\ntest "loops too" { while true { } expect true }\n`,
   );
-  const child = startTool(["run", "endless.gspec", "--reporter", "human", "--executor", "interpreter"], { cwd: folder });
-  let isStarted = false;
-  child.stdout.setEncoding("utf8").on("data", () => {
-    if (isStarted) return;
-    isStarted = true;
-    child.kill("SIGINT");
-    setTimeout(() => child.kill("SIGINT"), 200);
+  const child = startTool(["run", "endless.gspec", "--reporter", "ndjson", "--executor", "interpreter", "--jobs", "1"], { cwd: folder });
+  let stdout = "";
+  let isLooping = false;
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    stdout += chunk;
+    if (isLooping || !stdout.includes("test-finished")) return;
+    isLooping = true;
+    // A signal between two tests would end the run by itself, and the next one then meets a process that is leaving.
+    setTimeout(() => child.kill("SIGINT"), 300);
+    setTimeout(() => child.kill("SIGINT"), 600);
   });
   assert.equal(await new Promise((resolve) => child.on("close", (code, signal) => resolve(signal ?? code))), 130);
+  assert.match(stdout, /"type":"run-finished".*"interrupted":true/);
 });
 
 test("reports go to the files they are asked for, folders made", { timeout: 60_000 }, async (context) => {

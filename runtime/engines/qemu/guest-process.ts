@@ -30,7 +30,7 @@ export interface GuestCommand {
 }
 
 export interface GuestProcessOptions {
-  /** Removed by the shell if this process vanishes. */
+  /** Also for the machine's own temporary files. Removed by the shell if this process vanishes. */
   readonly folder: string;
   onOutput(bytes: Uint8Array): void;
 }
@@ -51,9 +51,12 @@ export function describeCommand({ binary, args }: GuestCommand): string {
   return [binary, ...args].map(quoteForShell).join(" ");
 }
 
-/** A group of its own (`detached`), so that the machine and the shell beside it end together, and no ^C of a terminal reaches them. */
+/**
+ * A group of its own (`detached`), so that the machine and the shell beside it end together, and no ^C of a terminal reaches them. A QEMU
+ * killed while it opens a `snapshot=on` drive leaves the overlay behind, which it makes in $TMPDIR.
+ */
 function startProcess({ binary, args }: GuestCommand, folder: string): ChildProcess {
-  return spawn("/bin/sh", ["-c", WATCHED, folder, binary, ...args], { stdio: ["pipe", "pipe", "pipe", "pipe"], detached: true });
+  return spawn("/bin/sh", ["-c", WATCHED, folder, binary, ...args], { stdio: ["pipe", "pipe", "pipe", "pipe"], detached: true, env: { ...process.env, TMPDIR: folder } });
 }
 
 export function startGuestProcess(command: GuestCommand, options: GuestProcessOptions): GuestProcess {
