@@ -1,5 +1,5 @@
 // Reporter for node:test: a line for each file, failures with their cause where they happen and by name at the end, then `N passed, N failed` (and `, N skipped`) as the last line. Under tools/test.mjs, which adds up several runs,
-// the counts go to descriptor 3 as JSON instead, and the caller prints the line.
+// counts and names go to descriptor 3 as JSON instead, and the caller prints them.
 import { writeSync } from "node:fs";
 import { relative } from "node:path";
 import { inspect } from "node:util";
@@ -90,7 +90,10 @@ export default async function* closingLineReporter(source) {
     }
   }
   yield fileLine();
+  if (countsDescriptor > 0) {
+    writeSync(countsDescriptor, JSON.stringify({ counts, failures }));
+    return;
+  }
   if (failures.length > 1) yield `\n${failures.length} failures:\n${failures.join("")}\n`;
-  if (countsDescriptor > 0) writeSync(countsDescriptor, JSON.stringify(counts));
-  else yield `${closingLine(counts)}\n`;
+  yield `${closingLine(counts)}\n`;
 }

@@ -12,7 +12,7 @@ import { memoryCases } from "./conformance/memory.ts";
 import { operationCases } from "./conformance/operations.ts";
 import { timeCases } from "./conformance/time.ts";
 import { trapCases } from "./conformance/traps.ts";
-import { createTestMachine, loadTestImage, readSymbol, type TestMachine } from "./test-machine.ts";
+import { createTestMachine, loadTestImage, readSymbol, releaseTestMachine, type TestMachine } from "./test-machine.ts";
 
 export { LAYOUTS } from "./conformance/case.ts";
 export type { ConformanceCase } from "./conformance/case.ts";
@@ -25,9 +25,14 @@ export function layoutName(layout: DataLayout): string {
   return `addr${layout.addressBytes * 8} ${layout.endian}`;
 }
 
+const parsed = new Map<string, Module>();
+
+/** Each text is read once: the cases run with several seeds and on several executors. */
 export function parseProgram(program: ConformanceCase["program"], layout: DataLayout): Module {
-  const text = typeof program === "string" ? program : program(layout);
-  return parseText(`gbc 1 ${layoutName(layout)}\n${text}`, { fileName: "conformance" });
+  const text = `gbc 1 ${layoutName(layout)}\n${typeof program === "string" ? program : program(layout)}`;
+  const module = parsed.get(text) ?? parseText(text, { fileName: "conformance" });
+  parsed.set(text, module);
+  return module;
 }
 
 /** Short form of much memory (FNV-1a, 32 bits), for comparing. */
@@ -133,6 +138,7 @@ function runOnce(factory: ExecutorFactory, test: ConformanceCase, layout: DataLa
     compare(`memory of ${name}`, hexOf(readSymbol(image, machine, name)), hexOf(encodeCells(cells, layout)));
   }
   problems.push(...checkDirtyPages(image, machine, expected));
+  releaseTestMachine(machine);
   return problems.map((problem) => `${test.name} [${layoutName(layout)}${test.seeds === undefined ? "" : ` seed ${seed}`}]: ${problem}`);
 }
 

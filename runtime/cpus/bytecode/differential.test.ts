@@ -2,15 +2,16 @@
 // device access with its time must be equal. A difference is a bug of one of them, or a hole in docs/bytecode.md.
 
 import assert from "node:assert/strict";
+import { hash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { generateModule, type GenerateOptions } from "../../../tests/fixtures/generate-module.ts";
 import { fuzzRounds } from "../../../tests/fixtures/random.ts";
 import type { Module } from "../../../isa/bytecode/module.ts";
 import type { ExecutorFactory, RunLimits } from "../../machine/cpu-contract.ts";
-import { formatOutcome, hexDigest, LAYOUTS, layoutName } from "./conformance.ts";
+import { formatOutcome, LAYOUTS, layoutName } from "./conformance.ts";
 import { interpreterFactory } from "./interpreter.ts";
-import { createTestMachine, DEVICE_BASE, loadTestImage, TEST_REGISTERS } from "./test-machine.ts";
+import { createTestMachine, DEVICE_BASE, loadTestImage, releaseTestMachine, TEST_REGISTERS } from "./test-machine.ts";
 import { wasmFactory } from "./wasm-executor.ts";
 
 const DEVICE: GenerateOptions["device"] = { base: DEVICE_BASE, storageBytes: 64, timer: TEST_REGISTERS.TIMER, lower: TEST_REGISTERS.LOWER };
@@ -29,12 +30,14 @@ function observe(factory: ExecutorFactory, module: Module, limits: RunLimits): u
     time: machine.now(),
   }));
   const { bytes, size } = machine.memory;
-  return {
+  const seen = {
     runs,
     log: machine.log,
-    ram: hexDigest(bytes.subarray(0, size)),
+    ram: hash("sha1", bytes.subarray(0, size)),
     dirty: [...bytes.subarray(size, size + size / 4096)].flatMap((mark, page) => (mark === 0 ? [] : [page])),
   };
+  releaseTestMachine(machine);
+  return seen;
 }
 
 function compare(module: Module, limits: RunLimits = NO_LIMITS): void {

@@ -2,6 +2,7 @@
 // preemption at any instruction, decided by the seed alone.
 
 import assert from "node:assert/strict";
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -14,7 +15,7 @@ import { conformanceCases, formatOutcome, LAYOUTS, layoutName, parseProgram, run
 import { exampleCases } from "./conformance/examples.ts";
 import { implementedInstructions } from "./interpreter-operations.ts";
 import { interpreterFactory } from "./interpreter.ts";
-import { createTestMachine, DEVICE_BASE, loadTestImage, TEST_REGISTERS } from "./test-machine.ts";
+import { createTestMachine, DEVICE_BASE, loadTestImage, releaseTestMachine, TEST_REGISTERS } from "./test-machine.ts";
 
 test("every instruction of the table is implemented, and no other", () => {
   assert.deepEqual([...implementedInstructions()].sort(), INSTRUCTIONS.map((row) => row.name).sort());
@@ -63,7 +64,8 @@ interface Trace {
   readonly outcome: string;
   readonly instructions: number;
   readonly time: number;
-  readonly ram: Uint8Array;
+  /** A digest. */
+  readonly ram: string;
   readonly log: readonly string[];
 }
 
@@ -76,13 +78,15 @@ function run(module: Module, seed = 1n, cpuCount = 1): Trace {
     [],
     LIMITS,
   );
-  return {
+  const trace = {
     outcome: formatOutcome(outcome, image, machine),
     instructions: executor.instructions(),
     time: machine.now(),
-    ram: machine.memory.bytes.slice(0, machine.memory.size),
+    ram: hash("sha1", machine.memory.bytes.subarray(0, machine.memory.size)),
     log: machine.log,
   };
+  releaseTestMachine(machine);
+  return trace;
 }
 
 test("generated modules end, and twice in the same way", () => {
