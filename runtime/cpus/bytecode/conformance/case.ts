@@ -1,7 +1,6 @@
 // The shape of a conformance case, and how its texts are written: programs without their header line, expected memory as typed cells
 // (so that one case serves every layout), and the pieces that most trap cases share.
 
-import { hexBytes } from "../../../../isa/hex.ts";
 import { byteWidth, type DataLayout, type ScalarType } from "../../../../isa/bytecode/module.ts";
 import { TRAP_CLASSES, type TrapClass } from "../../../../isa/bytecode/instructions.ts";
 import type { LoadedImage, RunLimits } from "../../../machine/cpu-contract.ts";
@@ -57,20 +56,27 @@ export interface ConformanceCase {
 }
 
 export function encodeCells(cells: readonly Cells[], layout: DataLayout): Uint8Array {
-  const bytes: number[] = [];
+  const widths = cells.map(({ type, values }) => byteWidth(type, layout) * values.length);
+  const view = new DataView(new ArrayBuffer(widths.reduce((sum, width) => sum + width, 0)));
+  const isLittle = layout.endian === "little";
+  let at = 0;
   for (const { type, values } of cells) {
     const width = byteWidth(type, layout);
     for (const value of values) {
-      const bits = BigInt.asUintN(width * 8, BigInt(value));
-      const little = Array.from({ length: width }, (_, index) => Number((bits >> BigInt(8 * index)) & 0xffn));
-      bytes.push(...(layout.endian === "little" ? little : little.reverse()));
+      const bits = BigInt(value);
+      const low = Number(BigInt.asUintN(32, bits));
+      if (width === 8) view.setBigUint64(at, bits, isLittle);
+      else if (width === 4) view.setUint32(at, low, isLittle);
+      else if (width === 2) view.setUint16(at, low, isLittle);
+      else view.setUint8(at, low);
+      at += width;
     }
   }
-  return Uint8Array.from(bytes);
+  return new Uint8Array(view.buffer);
 }
 
 export function hexOf(bytes: Uint8Array): string {
-  return hexBytes(bytes).join("");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex");
 }
 
 /** A trap vector that stores the whole record as seven i64 into @info and gives status 77. It executes 17 instructions. */
