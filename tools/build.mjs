@@ -6,7 +6,7 @@
 // Sources name other files of the package by `new URL("<relative path>", import.meta.url)`. The bundle lies elsewhere, so
 // these are rewritten here: `./x.worker.ts` becomes an entry point of its own, everything else (lib/, machines/, schemas/,
 // package.json) points at the same file of the package, one level above dist/.
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { makeCoreScript, primeCodeCache } from "./core-script.mjs";
 import { bundledFolders, listFiles, modified, root } from "./project.mjs";
@@ -21,6 +21,8 @@ function isStale() {
     ...listFiles(["generated/validators"]),
     "tools/build.mjs",
     "tools/core-script.mjs",
+    "tools/write-interpreters.ts",
+    ...listFiles(["machines"], (path) => path.endsWith(".yaml")),
     "package-lock.json",
   ];
   return inputs.some((path) => modified(path) > built);
@@ -78,6 +80,16 @@ const withoutDevtools = {
   },
 };
 
+/** What the bundle reads and would otherwise write in each process. Gives the paths. */
+async function shipInterpreters() {
+  if (!existsSync(join(root, "tools", "write-interpreters.ts"))) return [];
+  const { writeInterpreters } = await import("./write-interpreters.ts");
+  return [...writeInterpreters()].map(([file, bytes]) => {
+    writeFileSync(join(root, "dist", file), bytes);
+    return `dist/${file}`;
+  });
+}
+
 async function bundle() {
   const { build } = await import("esbuild");
   const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -115,7 +127,7 @@ async function bundle() {
     process.exit(1);
   }
   const { added, removed, stub } = makeCoreScript(root, metafile);
-  const outputs = new Set([...Object.keys(metafile.outputs), ...added]);
+  const outputs = new Set([...Object.keys(metafile.outputs), ...added, ...(await shipInterpreters())]);
   for (const path of removed) outputs.delete(path);
   // Chunks of earlier builds go only now, so that there is never a moment without a bundle.
   for (const path of listFiles(["dist"])) if (!outputs.has(path)) rmSync(join(root, path));

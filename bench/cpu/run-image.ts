@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { riscvVirt } from "../../tests/fixtures/machines.ts";
-import { createRiscv64 } from "../../runtime/cpus/riscv64/processor.ts";
+import { riscvProcessor } from "../../runtime/exec/riscv-processor.ts";
 import { prepareBoot } from "../../runtime/machine/boot.ts";
 import { createMachine } from "../../runtime/machine/machine.ts";
 import { readProgram } from "../../runtime/machine/read-program.ts";
@@ -17,7 +17,7 @@ function run(): { readonly status: number; readonly instructions: number; readon
   const machine = createMachine(riscvVirt, { cpus: 1, output: () => undefined });
   const prepared = prepareBoot(machine, { image: { name: path, program }, cpuProperties: {}, seed: 0n });
   if (!prepared.ok) throw new Error(prepared.problem);
-  const processor = createRiscv64(machine);
+  const processor = riscvProcessor(64)(machine);
   processor.reset(prepared.boot.setups);
   const start = process.cpuUsage();
   const reason = processor.run({ instructions: Number.MAX_SAFE_INTEGER, until: Infinity });

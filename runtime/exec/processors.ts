@@ -29,8 +29,8 @@ const X_REGISTERS = "ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4
 function describeRiscv(width: RegisterWidth, mmu: string): EmbeddedTarget {
   return {
     async load() {
-      const { createRiscv32, createRiscv64 } = await import("../cpus/riscv64/processor.ts");
-      return width === 64 ? createRiscv64 : createRiscv32;
+      const { riscvProcessor } = await import("./riscv-processor.ts");
+      return riscvProcessor(width);
     },
     cpuProperties: {
       "riscv,isa": `rv${width}imafdc_zicsr_zifencei_zihintpause_zicond_zba_zbb_zbs_sstc_svadu_svinval`,

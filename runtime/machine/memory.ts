@@ -20,20 +20,25 @@ export function pageCount(memory: GuestMemory): number {
   return memory.size >>> PAGE_SHIFT;
 }
 
+/** Where things lie in the memory of a machine with so much RAM, which generated code has baked in. */
+export function memoryLayout(size: number): Pick<GuestMemory, "dirtyOffset" | "stateOffset"> {
+  return { dirtyOffset: size, stateOffset: Math.ceil((size + size / PAGE_SIZE) / PAGE_SIZE) * PAGE_SIZE };
+}
+
 /** RAM of `size` bytes at guest address `base`, all zero, all clean. Give it back with `releaseMemory`. */
 export function acquireMemory(base: bigint, size: number): GuestMemory {
   if (!Number.isInteger(size) || size <= 0 || size % WASM_PAGE !== 0 || size > 0x4000_0000) {
     throw new RangeError(`RAM of ${size} bytes: expected a multiple of 64 KiB up to 1 GiB`);
   }
   if (base < 0n || base % BigInt(PAGE_SIZE) !== 0n) throw new RangeError(`RAM at ${base}: expected a page-aligned address`);
-  const stateOffset = Math.ceil((size + size / PAGE_SIZE) / PAGE_SIZE) * PAGE_SIZE;
+  const { dirtyOffset, stateOffset } = memoryLayout(size);
   const pages = Math.ceil((stateOffset + STATE_BYTES + size / PAGE_SIZE) / WASM_PAGE);
   const memory = pool.get(size)?.pop() ?? new WebAssembly.Memory({ initial: pages, maximum: pages });
   return {
     memory,
     base,
     size,
-    dirtyOffset: size,
+    dirtyOffset,
     stateOffset,
     bytes: new Uint8Array(memory.buffer),
     view: new DataView(memory.buffer),

@@ -39,11 +39,15 @@ const PAGE_BYTES = 0x1000n;
 
 const modules = new Map<string, WebAssembly.Module>();
 
-function interpreterModule(options: InterpreterOptions): WebAssembly.Module {
+type CompileInterpreter = (options: InterpreterOptions) => WebAssembly.Module;
+
+const writeAndCompile: CompileInterpreter = (options) => new WebAssembly.Module(writeInterpreter(options));
+
+function interpreterModule(options: InterpreterOptions, compile: CompileInterpreter): WebAssembly.Module {
   const key = `${options.stateOffset},${options.dirtyOffset},${options.width},${options.heat}`;
   let module = modules.get(key);
   if (module === undefined) {
-    module = new WebAssembly.Module(writeInterpreter(options));
+    module = compile(options);
     modules.set(key, module);
   }
   return module;
@@ -58,6 +62,8 @@ export interface RiscvOptions {
   readonly width: RegisterWidth;
   /** When code is translated, which shows in nothing but time. Regions are written for registers of 64 bits: others are interpreted. */
   readonly eagerness?: EagernessName;
+  /** How the interpreter is made, of which a process keeps one for each size of memory: a host knows better ways than to write it anew. */
+  readonly compileInterpreter?: CompileInterpreter;
 }
 
 export interface RiscvProcessor extends Processor {
@@ -68,7 +74,11 @@ export interface RiscvProcessor extends Processor {
 export const createRiscv64: CreateProcessor = (machine, hooks = {}) => createRiscv(machine, hooks, { width: 64 });
 export const createRiscv32: CreateProcessor = (machine, hooks = {}) => createRiscv(machine, hooks, { width: 32 });
 
-export function createRiscv(machine: MachineCore, hooks: ProcessorHooks, { width, eagerness: wanted = "normal" }: RiscvOptions): RiscvProcessor {
+export function createRiscv(
+  machine: MachineCore,
+  hooks: ProcessorHooks,
+  { width, eagerness: wanted = "normal", compileInterpreter = writeAndCompile }: RiscvOptions,
+): RiscvProcessor {
   const eagerness = EAGERNESS[width === 64 ? wanted : "never"];
   const { memory, cpuCount } = machine;
   if (cpuCount > MAX_HARTS) throw new RangeError(`${cpuCount} harts: at most ${MAX_HARTS}`);
@@ -431,7 +441,7 @@ export function createRiscv(machine: MachineCore, hooks: ProcessorHooks, { width
   let breakpoints: ReadonlySet<bigint> = new Set();
   const options = { stateOffset: memory.stateOffset, dirtyOffset: memory.dirtyOffset, width };
   const table = new WebAssembly.Table({ element: "anyfunc", initial: REGIONS_BEGIN });
-  const { exports } = new WebAssembly.Instance(interpreterModule({ ...options, heat: eagerness.heat }), {
+  const { exports } = new WebAssembly.Instance(interpreterModule({ ...options, heat: eagerness.heat }, compileInterpreter), {
     [INTERPRETER_IMPORTS]: { ...doors, memory: memory.memory, regions: table },
   });
   const translator: Translator = createTranslator(
