@@ -39,8 +39,8 @@ export interface CodeCache {
   readonly hasPage: (ramOffset: number) => boolean;
   /** The RAM offset of an entry's instruction. */
   readonly offsetOf: (entry: number) => number;
-  /** Fills the entry in. */
-  readonly decodeEntry: (entry: number) => void;
+  /** Fills the entry in; the number of the operation that it stands for. */
+  readonly decodeEntry: (entry: number) => number;
   /** The operation of an entry that stands under a breakpoint. */
   readonly operationUnder: (entry: number) => number;
   /** RAM changed. */
@@ -156,7 +156,9 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
       view.setInt32(entry + ENTRY.imm, (imm << 8) | (length << ENTRY_SHIFT), true);
       const isStop = stops.size > 0 && stops.has(offsetOf(entry) % PAGE_BYTES);
       const isRegion = stops.size === 0 && events.hasRegion(offsetOf(entry));
-      bytes[entry + ENTRY.operation] = isStop ? BREAKPOINT : isRegion ? REGION : operationNumber(name, width);
+      const number = operationNumber(name, width);
+      bytes[entry + ENTRY.operation] = isStop ? BREAKPOINT : isRegion ? REGION : number;
+      return number;
     },
     operationUnder: (entry) => operationNumber(decoding(entry).encoded.name, width),
     wrote(ramOffset, length) {

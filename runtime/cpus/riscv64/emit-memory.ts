@@ -1,9 +1,16 @@
 // What the generators of the interpreter and of regions share about the machine's memory: instructions that load and store by width, and
 // the cells of the hart's state (state.ts), which both address by constants.
 
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { OP, type ByteWriter } from "../wasm/encoder.ts";
 import { MSTATUS } from "./hart.ts";
-import type { MemoryLayout } from "./interpreter.ts";
+
+/** Where things are in the machine's memory, which generated code has baked in. */
+export interface MemoryLayout {
+  readonly stateOffset: number;
+  readonly dirtyOffset: number;
+  readonly width: RegisterWidth;
+}
 
 /** Index of the memory. */
 export const RAM = 0;

@@ -16,11 +16,13 @@ import { INTERRUPT, type CsrEnvironment } from "./csrs.ts";
 import { createDeviceAccess, type DeviceOutcome } from "./device-access.ts";
 import { execute, type ExecuteEnvironment } from "./execute.ts";
 import { createHart, loadHart, MENVCFG, MODE, MSTATUS, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
-import { INTERPRETER_IMPORTS, writeInterpreter, type Door, type InterpreterOptions } from "./interpreter.ts";
+import { isApart, type Door, type InterpreterOptions } from "./emit-operation.ts";
+import { INTERPRETER_IMPORTS, writeInterpreter, writeOperation } from "./interpreter.ts";
 import { createNamedRegisters } from "./named-registers.ts";
 import { createTranslator, EAGERNESS, REGIONS_BEGIN, type ColdSite, type EagernessName, type Translator } from "./regions/translator.ts";
+import { operationsOf } from "./operations.ts";
 import { createRegisterFile } from "./registers.ts";
-import { MAX_HARTS, STORABLE_OFFSET } from "./state.ts";
+import { ENTRY, MAX_HARTS, STORABLE_OFFSET } from "./state.ts";
 import { dueInterrupt, enterTrap, hasWakeup } from "./traps.ts";
 
 /** Instructions of a turn, on average: half of it to one and a half. */
@@ -37,17 +39,18 @@ const LINE_BITS = [INTERRUPT.MSI, INTERRUPT.MTI, INTERRUPT.MEI, INTERRUPT.SEI] a
 
 const PAGE_BYTES = 0x1000n;
 
+/** Modules of machines with the same layout are the same. */
 const modules = new Map<string, WebAssembly.Module>();
 
 type CompileInterpreter = (options: InterpreterOptions) => WebAssembly.Module;
 
 const writeAndCompile: CompileInterpreter = (options) => new WebAssembly.Module(writeInterpreter(options));
 
-function interpreterModule(options: InterpreterOptions, compile: CompileInterpreter): WebAssembly.Module {
-  const key = `${options.stateOffset},${options.dirtyOffset},${options.width},${options.heat}`;
+function moduleOf({ stateOffset, dirtyOffset, width, heat }: InterpreterOptions, part: string, compile: () => WebAssembly.Module): WebAssembly.Module {
+  const key = `${stateOffset},${dirtyOffset},${width},${heat},${part}`;
   let module = modules.get(key);
   if (module === undefined) {
-    module = compile(options);
+    module = compile();
     modules.set(key, module);
   }
   return module;
@@ -392,7 +395,8 @@ export function createRiscv(
       return settle() ? 1 : 0;
     },
     decode(entry) {
-      code.decodeEntry(entry);
+      prepareOperation(code.decodeEntry(entry));
+      prepareOperation(memory.view.getUint8(entry + ENTRY.operation));
       return 1;
     },
     breakpoint(entry) {
@@ -439,11 +443,24 @@ export function createRiscv(
   }
 
   let breakpoints: ReadonlySet<bigint> = new Set();
-  const options = { stateOffset: memory.stateOffset, dirtyOffset: memory.dirtyOffset, width };
+  const options = { stateOffset: memory.stateOffset, dirtyOffset: memory.dirtyOffset, width, heat: eagerness.heat };
+  const operations = operationsOf(width);
   const table = new WebAssembly.Table({ element: "anyfunc", initial: REGIONS_BEGIN });
-  const { exports } = new WebAssembly.Instance(interpreterModule({ ...options, heat: eagerness.heat }, compileInterpreter), {
-    [INTERPRETER_IMPORTS]: { ...doors, memory: memory.memory, regions: table },
-  });
+  const apart = new WebAssembly.Table({ element: "anyfunc", initial: operations.length });
+  const { exports } = new WebAssembly.Instance(
+    moduleOf(options, "run", () => compileInterpreter(options)),
+    { [INTERPRETER_IMPORTS]: { ...doors, memory: memory.memory, regions: table, apart } },
+  );
+
+  /** No entry names an operation before its function is there. */
+  function prepareOperation(number: number): void {
+    const operation = operations[number];
+    if (operation === undefined || !isApart(operation) || apart.get(number) !== null) return;
+    const module = moduleOf(options, `${number}`, () => new WebAssembly.Module(writeOperation(options, number)));
+    const { exports } = new WebAssembly.Instance(module, { [INTERPRETER_IMPORTS]: { memory: memory.memory, regions: table } });
+    apart.set(number, exports["operation"]);
+  }
+
   const translator: Translator = createTranslator(
     {
       memory,

@@ -4,8 +4,7 @@
 
 import { I32, I64, OP, VOID, type ByteWriter, type ValueType } from "../../wasm/encoder.ts";
 import { emitExpression, emitShared, type Emitter } from "../emit-expression.ts";
-import { BOX, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell } from "../emit-memory.ts";
-import type { MemoryLayout } from "../interpreter.ts";
+import { BOX, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "../emit-memory.ts";
 import type { Expression, Leaf } from "../semantics/expressions.ts";
 import type { Guarded } from "../semantics/guarded.ts";
 import { CELL, csrCell, isStateName, NO_RESERVATION, stateCell, STORABLE_OFFSET, TLB, type StateName } from "../state.ts";

@@ -5,9 +5,8 @@
 // registers are in their cells at every such border.
 
 import { I32, OP, VOID, ByteWriter, writeLocals } from "../../wasm/encoder.ts";
-import { RAM, readCell, writeCell } from "../emit-memory.ts";
+import { RAM, readCell, writeCell, type MemoryLayout } from "../emit-memory.ts";
 import { emitExpression } from "../emit-expression.ts";
-import type { MemoryLayout } from "../interpreter.ts";
 import { CELL, REGION_CACHE } from "../state.ts";
 import {
   BUDGET,

@@ -6,7 +6,7 @@
 import type { GuestMemory } from "../../../machine/cpu-contract.ts";
 import { instructionLength } from "../../../../isa/riscv64/decode.ts";
 import { decodeInstruction, type CodeCache } from "../code-cache.ts";
-import type { MemoryLayout } from "../interpreter.ts";
+import type { MemoryLayout } from "../emit-memory.ts";
 import { REGION_CACHE, TLB } from "../state.ts";
 import { writeRegion } from "./emit-region.ts";
 import { buildGraph, type FetchedInstruction, type RegionGraph, type RegionInstruction } from "./graph.ts";

@@ -1,0 +1,674 @@
+// What the interpreter does for one decoded entry (state.ts): the code of each operation, out of the description that everything else is
+// generated from too. Most stand in the interpreter's one function (interpreter.ts); those that are long or seldom, without which that
+// function is a third as long, become functions of their own, which are written when an entry first names them.
+
+import { ByteWriter, I32, I64, OP, VOID, writeLocals, type ValueType } from "../wasm/encoder.ts";
+import { BOX, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "./emit-memory.ts";
+import { emitExpression, emitShared, type Emitter } from "./emit-expression.ts";
+import { operationNumber, type Operation } from "./operations.ts";
+import { emitRegionSlot, NESTED_CALLS } from "./regions/emit-region.ts";
+import type { Expression, Leaf } from "./semantics/expressions.ts";
+import type { Guarded } from "./semantics/guarded.ts";
+import { CELL, csrCell, ENTRY, ENTRY_SHIFT, isStateName, NO_RESERVATION, REGION_CACHE, stateCell, TLB } from "./state.ts";
+
+export interface InterpreterOptions extends MemoryLayout {
+  /** What a jump adds to its count of eight bits; when that comes to 0 again, `hot` is told where it leads. */
+  readonly heat: number;
+}
+
+/** All return 0 if the interpreter has to return; `breakpoint` returns the operation that is meant, or -1. */
+export const DOORS = ["cold", "page", "decode", "breakpoint", "region", "hot"] as const;
+export type Door = (typeof DOORS)[number];
+
+/** Functions of the interpreter's module by their indexes, the doors first. */
+export const FUNCTION = { cold: 0, page: 1, decode: 2, breakpoint: 3, region: 4, hot: 5, run: 6, absent: 7 } as const satisfies Readonly<
+  Record<Door | "run" | "absent", number>
+>;
+
+/** Types and tables of the module. */
+export const TYPE = { door: 0, page: 1, run: 2, hot: 3, region: 4, enter: 5, apart: 6 } as const;
+export const TABLE = { regions: 0, apart: 1 } as const;
+
+// Locals of the function; those that operations apart take as their parameters come first.
+export const CUR = 0;
+export const NEXT = 1;
+export const BUDGET = 2;
+export const PAGE_BASE = 3;
+export const TLB_BASE = 4;
+const AT = 5;
+export const SLOT = 6;
+export const OPERATION = 7;
+export const PAGE = 8;
+const ADDRESS = 9;
+export const PC = 10;
+/** How many times the target of the jump at hand was reached since `hot` was told of it last; mostly 0. */
+const ARRIVALS = 11;
+const FIXED_LOCALS: readonly ValueType[] = [I32, I32, I32, I32, I32, I32, I32, I32, I64, I64, I64, I32];
+
+export interface Body extends Emitter {
+  readonly options: InterpreterOptions;
+  /** Locals that the instruction at hand has borrowed are given back. */
+  readonly giveBack: () => void;
+  readonly locals: () => readonly ValueType[];
+}
+
+export function createBody(w: ByteWriter, options: InterpreterOptions): Body {
+  const lent: ValueType[] = [];
+  let used = new Set<number>();
+  return {
+    w,
+    options,
+    borrow(type) {
+      let index = lent.findIndex((other, n) => other === type && !used.has(n));
+      if (index < 0) {
+        index = lent.length;
+        lent.push(type);
+      }
+      used.add(index);
+      return FIXED_LOCALS.length + index;
+    },
+    giveBack() {
+      used = new Set();
+    },
+    locals: () => [...FIXED_LOCALS, ...lent],
+    leaf: (name, type) => emitLeaf(w, options, name, type),
+  };
+}
+
+/** The byte offset of a register that the entry names, as an address to which the block's place is added by the access. */
+function registerAddress(w: ByteWriter, field: number): void {
+  w.localGet(CUR);
+  w.memory(OP.i32_load8_u, RAM, field);
+}
+
+function readRegister(w: ByteWriter, options: InterpreterOptions, field: number, cell: number = CELL.x): void {
+  registerAddress(w, field);
+  w.memory(OP.i64_load, RAM, options.stateOffset + cell);
+}
+
+/** The low half. */
+function readWord(w: ByteWriter, options: InterpreterOptions, field: number): void {
+  registerAddress(w, field);
+  w.memory(OP.i32_load, RAM, options.stateOffset + CELL.x);
+}
+
+function emitImmediate(w: ByteWriter): void {
+  w.localGet(CUR);
+  w.memory(OP.i64_load32_s, RAM, ENTRY.imm);
+  w.i64Const(8);
+  w.byte(OP.i64_shr_s);
+}
+
+/** The guest address of the entry in `local`. */
+export function emitPc(w: ByteWriter, local: number): void {
+  w.localGet(PAGE);
+  w.withLocals(local, PAGE_BASE, OP.i32_sub);
+  w.withConst(ENTRY_SHIFT, OP.i32_shr_u);
+  w.byte(OP.i64_extend_i32_u);
+  w.byte(OP.i64_add);
+}
+
+function emitLeaf(w: ByteWriter, options: InterpreterOptions, leaf: Leaf, type: ValueType): void {
+  if (isStateName(leaf)) {
+    const { cell, isWord } = stateCell(leaf);
+    return readCell(w, options, isWord ? OP.i32_load : OP.i64_load, cell);
+  }
+  const isWord = type === I32;
+  switch (leaf) {
+    case "rs1":
+      return (isWord ? readWord : readRegister)(w, options, ENTRY.rs1);
+    case "rs2":
+      return (isWord ? readWord : readRegister)(w, options, ENTRY.rs2);
+    case "imm":
+      emitImmediate(w);
+      break;
+    case "pc":
+      emitPc(w, CUR);
+      break;
+    case "remaining":
+      w.localGet(BUDGET);
+      w.withConst(1, OP.i32_add);
+      return w.byte(OP.i64_extend_i32_u);
+    case "fs1":
+      return readRegister(w, options, ENTRY.rs1, CELL.f);
+    case "fs2":
+      return readRegister(w, options, ENTRY.rs2, CELL.f);
+    case "fs3":
+      // Above the three bits of the rounding mode, that is, as a byte offset.
+      w.localGet(CUR);
+      w.memory(OP.i32_load8_u, RAM, ENTRY.imm + 1);
+      w.withConst(0xf8, OP.i32_and);
+      return w.memory(OP.i64_load, RAM, options.stateOffset + CELL.f);
+    case "old":
+      throw new Error("only atomics have an old value");
+  }
+  if (isWord) w.byte(OP.i32_wrap_i64);
+}
+
+/** RV32: an address has 32 bits, and leaves zeros above them. */
+export function wrapAddress(w: ByteWriter, { width }: InterpreterOptions): void {
+  if (width === 64) return;
+  w.byte(OP.i32_wrap_i64);
+  w.byte(OP.i64_extend_i32_u);
+}
+
+/** RV32: a register's cell holds its 32 bits sign-extended, as RV64 holds a word. */
+function extendWord(w: ByteWriter, { width }: InterpreterOptions): void {
+  if (width === 32) w.byte(OP.i64_extend32_s);
+}
+
+/** rs1 + imm through a translation cache: AT becomes the offset in RAM, or control goes to the cold door. */
+function emitTranslation(body: Body, width: number, table: number, hasOffset: boolean, coldLabel: number): void {
+  const { w } = body;
+  body.leaf("rs1", I64);
+  if (hasOffset) {
+    body.leaf("imm", I64);
+    w.byte(OP.i64_add);
+  }
+  wrapAddress(w, body.options);
+  w.localTee(ADDRESS);
+  w.byte(OP.i32_wrap_i64);
+  w.localTee(AT);
+  // The page number, its upper half folded in: streams a megabyte apart must not share an entry.
+  w.withConst(8, OP.i32_shr_u);
+  w.localGet(AT);
+  w.withConst(16, OP.i32_shr_u);
+  w.byte(OP.i32_xor);
+  w.withConst((TLB.entries - 1) * TLB.entryBytes, OP.i32_and);
+  w.withLocal(TLB_BASE, OP.i32_add);
+  w.localTee(SLOT);
+  w.memory(OP.i64_load, RAM, table + TLB.tag);
+  w.localGet(ADDRESS);
+  w.i64Const(-(PAGE_MASK + 1) | (width - 1));
+  w.byte(OP.i64_and);
+  w.byte(OP.i64_ne);
+  w.op(OP.br_if, coldLabel);
+  w.localGet(AT);
+  w.localGet(SLOT);
+  w.memory(OP.i32_load, RAM, table + TLB.addend);
+  w.byte(OP.i32_add);
+  w.localSet(AT);
+}
+
+function emitDirty({ w, options }: Body): void {
+  w.localGet(AT);
+  w.withConst(12, OP.i32_shr_u);
+  w.i32Const(1);
+  w.memory(OP.i32_store8, RAM, options.dirtyOffset);
+}
+
+/** Labels, as seen from a handler's first block level. */
+interface Labels {
+  readonly next: number;
+  readonly jump: number;
+  readonly cold: number;
+  readonly out: number;
+  readonly dispatch: number;
+}
+
+function requireFloatState({ w, options }: Body, coldLabel: number): void {
+  readCell(w, options, OP.i32_load, csrCell("mstatus"));
+  w.withConst(FLOAT_STATE_DIRTY, OP.i32_and);
+  w.withConst(FLOAT_STATE_DIRTY, OP.i32_ne);
+  w.op(OP.br_if, coldLabel);
+}
+
+/** Target in PC and control to it, by way of the page's lookup. */
+function goTo(w: ByteWriter, labels: Labels): void {
+  w.localSet(PC);
+  w.op(OP.br, labels.jump);
+}
+
+function emitLink(body: Body): void {
+  const { w, options } = body;
+  registerAddress(w, ENTRY.rd);
+  emitPc(w, NEXT);
+  extendWord(w, options);
+  w.memory(OP.i64_store, RAM, options.stateOffset + CELL.x);
+}
+
+/** NEXT = CUR + distance in entries. */
+function stepNear(w: ByteWriter): void {
+  w.localGet(CUR);
+  w.localGet(CUR);
+  w.memory(OP.i32_load, RAM, ENTRY.imm);
+  w.withConst(8, OP.i32_shr_s);
+  w.byte(OP.i32_add);
+  w.localSet(NEXT);
+}
+
+function emitTarget(body: Body): void {
+  body.leaf("pc", I64);
+  body.leaf("imm", I64);
+  body.w.byte(OP.i64_add);
+  wrapAddress(body.w, body.options);
+}
+
+/** Carries the operation out and branches away; `labels` hold at its level. */
+export function emitOperation(body: Body, operation: Operation, labels: Labels): void {
+  const { w, options } = body;
+  const registers = options.stateOffset + CELL.x;
+  switch (operation.kind) {
+    case "undecoded":
+      // The step beyond this entry was a guess.
+      w.localGet(CUR);
+      w.call(FUNCTION.decode);
+      w.byte(OP.drop);
+      w.localGet(CUR);
+      w.localSet(NEXT);
+      refund(w);
+      break;
+    case "page-end":
+      refund(w);
+      emitPc(w, CUR);
+      wrapAddress(w, options);
+      goTo(w, labels);
+      return;
+    case "cold":
+      w.op(OP.br, labels.cold);
+      return;
+    case "breakpoint":
+      writeCell(w, options, OP.i64_store, CELL.pc, () => emitPc(w, CUR));
+      writeCell(w, options, OP.i32_store, CELL.budget, () => w.localGet(BUDGET));
+      w.localGet(CUR);
+      w.call(FUNCTION.breakpoint);
+      w.localTee(OPERATION);
+      w.i32Const(0);
+      w.byte(OP.i32_ge_s);
+      w.op(OP.br_if, labels.dispatch);
+      refund(w);
+      w.op(OP.br, labels.out);
+      return;
+    case "region":
+      return emitRegion(body, labels);
+    case "nothing":
+      break;
+    case "compute":
+      registerAddress(w, ENTRY.rd);
+      emitExpression(body, operation.value);
+      if (operation.value.type === I32) w.byte(OP.i64_extend_i32_s);
+      w.memory(OP.i64_store, RAM, registers);
+      break;
+    case "load": {
+      const { width, signed, isFloat = false } = operation.meaning;
+      if (isFloat) requireFloatState(body, labels.cold);
+      emitTranslation(body, width, TLB.read, true, labels.cold);
+      registerAddress(w, ENTRY.rd);
+      w.localGet(AT);
+      w.memory(LOAD_OPCODES[width][signed ? "signed" : "unsigned"], RAM, 0);
+      if (isFloat && width === 4) {
+        w.i64Const(BOX);
+        w.byte(OP.i64_or);
+      }
+      w.memory(OP.i64_store, RAM, options.stateOffset + (isFloat ? CELL.f : CELL.x));
+      break;
+    }
+    case "store": {
+      const { width, isFloat = false } = operation.meaning;
+      if (isFloat) requireFloatState(body, labels.cold);
+      emitTranslation(body, width, TLB.write, true, labels.cold);
+      w.localGet(AT);
+      readRegister(w, options, ENTRY.rs2, isFloat ? CELL.f : CELL.x);
+      w.memory(STORE_OPCODES[width], RAM, 0);
+      emitDirty(body);
+      break;
+    }
+    case "atomic": {
+      const { width, stored } = operation.meaning;
+      emitTranslation(body, width, TLB.write, false, labels.cold);
+      const old = body.borrow(width === 4 ? I32 : I64);
+      w.localGet(AT);
+      w.memory(width === 4 ? OP.i32_load : OP.i64_load, RAM, 0);
+      w.localSet(old);
+      w.localGet(AT);
+      emitExpression({ ...body, leaf: (name, type) => (name === "old" ? w.localGet(old) : body.leaf(name, type)) }, stored);
+      w.memory(width === 4 ? OP.i32_store : OP.i64_store, RAM, 0);
+      registerAddress(w, ENTRY.rd);
+      w.localGet(old);
+      if (width === 4) w.byte(OP.i64_extend_i32_s);
+      w.memory(OP.i64_store, RAM, registers);
+      // rd is often x0.
+      writeCell(w, options, OP.i64_store, CELL.x, () => w.i64Const(0));
+      emitDirty(body);
+      break;
+    }
+    case "load-reserved":
+      emitTranslation(body, operation.width, TLB.read, false, labels.cold);
+      registerAddress(w, ENTRY.rd);
+      w.localGet(AT);
+      w.memory(LOAD_OPCODES[operation.width].signed, RAM, 0);
+      w.memory(OP.i64_store, RAM, registers);
+      writeCell(w, options, OP.i64_store, CELL.reservation, () => w.localGet(ADDRESS));
+      writeCell(w, options, OP.i64_store, CELL.reserved, () => {
+        w.localGet(AT);
+        w.memory(LOAD_OPCODES[operation.width].unsigned, RAM, 0);
+      });
+      writeCell(w, options, OP.i64_store, CELL.x, () => w.i64Const(0));
+      break;
+    case "store-conditional":
+      emitStoreConditional(body, operation.width, labels);
+      break;
+    case "branch":
+      emitExpression(body, operation.taken);
+      if (operation.isNear) {
+        w.byte(OP.if);
+        w.byte(VOID);
+        stepNear(w);
+        w.withLocals(NEXT, CUR, OP.i32_le_u);
+        open(w, OP.if);
+        emitHeat(body, ENTRY.rd);
+        w.byte(OP.end);
+        w.byte(OP.end);
+      } else {
+        w.byte(OP.i32_eqz);
+        w.op(OP.br_if, labels.next);
+        countArrival(body, ENTRY.rd);
+        emitTarget(body);
+        goTo(w, labels);
+        return;
+      }
+      break;
+    case "jump":
+      if (operation.hasLink) emitLink(body);
+      if (!operation.isNear) {
+        countArrival(body, ENTRY.rs1);
+        emitTarget(body);
+        goTo(w, labels);
+        return;
+      }
+      stepNear(w);
+      emitHeat(body, ENTRY.rs1);
+      break;
+    case "jump-register":
+      body.leaf("rs1", I64);
+      body.leaf("imm", I64);
+      w.byte(OP.i64_add);
+      w.i64Const(-2);
+      w.byte(OP.i64_and);
+      wrapAddress(w, options);
+      w.localSet(PC);
+      if (operation.hasLink) emitLink(body);
+      countArrival(body, ENTRY.rs2);
+      w.localGet(PC);
+      w.i64Const(-(PAGE_MASK + 1));
+      w.byte(OP.i64_and);
+      w.withLocal(PAGE, OP.i64_ne);
+      w.op(OP.br_if, labels.jump);
+      emitEntryOf(w, NEXT);
+      tellArrivals(body);
+      break;
+    case "guarded":
+      emitGuarded(body, operation.meaning, labels);
+      return;
+  }
+  w.op(OP.br, labels.next);
+}
+
+/** An expression's value in a local, for as long as this instruction is written. */
+function hold(body: Body, value: Expression): number {
+  emitExpression(body, value);
+  const local = body.borrow(value.type);
+  body.w.localSet(local);
+  return local;
+}
+
+function emitGuarded(body: Body, { shared = [], guard, result, writes = [], transfer }: Guarded, labels: Labels): void {
+  const { w, options } = body;
+  const bound = emitShared(body, shared);
+  if (guard !== undefined) {
+    emitExpression(body, guard, bound);
+    w.byte(OP.i32_eqz);
+    w.op(OP.br_if, labels.cold);
+  }
+  const held = writes.map(([name, value]) => ({ ...stateCell(name), local: hold(body, value) }));
+  if (transfer !== undefined) {
+    emitExpression(body, transfer.target);
+    w.localSet(PC);
+    const mode = hold(body, transfer.mode);
+    writeCell(w, options, OP.i32_store, CELL.mode, () => w.localGet(mode));
+    writeCell(w, options, OP.i32_store, CELL.tlb, () => {
+      // The sets of caches are in the order of the modes; the odd one out, with MPRV, is the cold path's.
+      w.localGet(mode);
+      w.withConst(TLB.bytes, OP.i32_mul);
+      readCell(w, options, OP.i32_load, CELL.caches);
+      w.byte(OP.i32_add);
+      w.localTee(TLB_BASE);
+    });
+    writeCell(w, options, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
+  }
+  if (result !== undefined) {
+    registerAddress(w, ENTRY.rd);
+    emitExpression(body, result.value, bound);
+    w.memory(OP.i64_store, RAM, options.stateOffset + (result.file === "f" ? CELL.f : CELL.x));
+    // rd may be x0 where something else is written as well.
+    if (held.length > 0) writeCell(w, options, OP.i64_store, CELL.x, () => w.i64Const(0));
+  }
+  for (const { cell, isWord, local } of held) writeCell(w, options, isWord ? OP.i32_store : OP.i64_store, cell, () => w.localGet(local));
+  w.op(OP.br, transfer === undefined ? labels.next : labels.jump);
+}
+
+/** Counts in the entry at hand, in a field that its instruction does not use; ARRIVALS becomes 256 now and then. */
+function countArrival({ w, options }: Body, field: number): void {
+  w.localGet(CUR);
+  w.localGet(CUR);
+  w.memory(OP.i32_load8_u, RAM, field);
+  w.withConst(options.heat, OP.i32_add);
+  w.localTee(SLOT);
+  w.memory(OP.i32_store8, RAM, field);
+  w.localGet(SLOT);
+  w.withConst(COUNT_END, OP.i32_and);
+  w.localSet(ARRIVALS);
+}
+
+/** The count has eight bits, so the ninth of what is stored tells that it went round. */
+const COUNT_END = 0x100;
+
+/** Tells of NEXT, to which control goes, if it is time. */
+export function tellArrivals({ w, options }: Body): void {
+  w.localGet(ARRIVALS);
+  open(w, OP.if);
+  writeCell(w, options, OP.i64_store, CELL.pc, () => emitPc(w, NEXT));
+  w.localGet(NEXT);
+  w.localGet(ARRIVALS);
+  w.call(FUNCTION.hot);
+  w.byte(OP.drop);
+  w.i32Const(0);
+  w.localSet(ARRIVALS);
+  w.byte(OP.end);
+}
+
+function emitHeat(body: Body, field: number): void {
+  countArrival(body, field);
+  tellArrivals(body);
+}
+
+/** The region's cache answers for the pc: `slot` becomes its place there, and what is left on the stack is 0 if it does. */
+export function emitRegionMiss(w: ByteWriter, { pc, tlb, slot }: { readonly pc: number; readonly tlb: number; readonly slot: number }): void {
+  emitRegionSlot(w, pc, tlb);
+  w.localTee(slot);
+  w.memory(OP.i64_load, RAM, REGION_CACHE.start + REGION_CACHE.tag);
+  w.withLocal(pc, OP.i64_ne);
+}
+
+/**
+ * Regions run, one after the other, as long as each leads to another. The instruction at hand is executed here if the first of them cannot
+ * begin, or the last came back to it: something of it wants the interpreter, which must not go round in a circle.
+ */
+function emitRegion(body: Body, labels: Labels): void {
+  const { w, options } = body;
+  refund(w);
+  emitPc(w, CUR);
+  w.localGet(BUDGET);
+  w.i32Const(operationNumber("region"));
+  w.op(OP.call_indirect, TYPE.enter);
+  w.byte(TABLE.apart);
+  w.localSet(BUDGET);
+  w.localSet(PC);
+  readCell(w, options, OP.i32_load, CELL.tlb);
+  w.localSet(TLB_BASE);
+  w.localGet(PC);
+  w.byte(OP.i32_wrap_i64);
+  w.withConst(1, OP.i32_and);
+  w.byte(OP.i32_eqz);
+  w.localSet(ARRIVALS);
+  w.localGet(PC);
+  w.i64Const(-2);
+  w.byte(OP.i64_and);
+  w.localTee(PC);
+  emitPc(w, CUR);
+  w.byte(OP.i64_ne);
+  w.op(OP.br_if, labels.jump);
+  w.i32Const(0);
+  w.localSet(ARRIVALS);
+  writeCell(w, options, OP.i64_store, CELL.pc, () => w.localGet(PC));
+  w.localGet(BUDGET);
+  w.byte(OP.i32_eqz);
+  w.op(OP.br_if, labels.out);
+  w.localGet(BUDGET);
+  w.withConst(1, OP.i32_sub);
+  w.localSet(BUDGET);
+  emitRegionMiss(w, { pc: PC, tlb: TLB_BASE, slot: SLOT });
+  w.byte(OP.if);
+  w.byte(I32);
+  w.localGet(CUR);
+  w.call(FUNCTION.region);
+  w.byte(OP.else);
+  w.localGet(SLOT);
+  w.memory(OP.i32_load, RAM, REGION_CACHE.start + REGION_CACHE.under);
+  w.byte(OP.end);
+  w.localSet(OPERATION);
+  w.op(OP.br, labels.dispatch);
+}
+
+/** rd is 0 if the reservation is of this address and memory still holds what was read; the reservation is gone in any case. */
+function emitStoreConditional(body: Body, width: 4 | 8, labels: Labels): void {
+  const { w, options } = body;
+  emitTranslation(body, width, TLB.write, false, labels.cold);
+  const failed = body.borrow(I64);
+  w.i64Const(1);
+  w.localSet(failed);
+  readCell(w, options, OP.i64_load, CELL.reservation);
+  w.withLocal(ADDRESS, OP.i64_eq);
+  w.localGet(AT);
+  w.memory(LOAD_OPCODES[width].unsigned, RAM, 0);
+  readCell(w, options, width === 4 ? OP.i64_load32_u : OP.i64_load, CELL.reserved);
+  w.byte(OP.i64_eq);
+  w.byte(OP.i32_and);
+  open(w, OP.if);
+  w.localGet(AT);
+  readRegister(w, options, ENTRY.rs2);
+  w.memory(STORE_OPCODES[width], RAM, 0);
+  emitDirty(body);
+  w.i64Const(0);
+  w.localSet(failed);
+  w.byte(OP.end);
+  writeCell(w, options, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
+  registerAddress(w, ENTRY.rd);
+  w.localGet(failed);
+  w.memory(OP.i64_store, RAM, options.stateOffset + CELL.x);
+  writeCell(w, options, OP.i64_store, CELL.x, () => w.i64Const(0));
+}
+
+/** What was begun is no instruction. */
+function refund(w: ByteWriter): void {
+  w.localGet(BUDGET);
+  w.withConst(1, OP.i32_add);
+  w.localSet(BUDGET);
+}
+
+/** The entry of PC in the page at hand. */
+export function emitEntryOf(w: ByteWriter, into: number): void {
+  w.localGet(PC);
+  w.byte(OP.i32_wrap_i64);
+  w.withConst(PAGE_MASK, OP.i32_and);
+  w.withConst(ENTRY_SHIFT, OP.i32_shl);
+  w.withLocal(PAGE_BASE, OP.i32_add);
+  w.localSet(into);
+}
+
+/** Calls a door: budget out, call, budget in; leaves by `out` if it says so, or goes to `enter`. */
+export function emitDoor({ w, options }: Body, door: "cold" | "page", outLabel: number, enterLabel: number): void {
+  writeCell(w, options, OP.i32_store, CELL.budget, () => w.localGet(BUDGET));
+  if (door === "cold") w.localGet(CUR);
+  w.call(FUNCTION[door]);
+  readCell(w, options, OP.i32_load, CELL.budget);
+  w.localSet(BUDGET);
+  readCell(w, options, OP.i32_load, CELL.tlb);
+  w.localSet(TLB_BASE);
+  w.byte(OP.i32_eqz);
+  w.op(OP.br_if, outLabel);
+  w.op(OP.br, enterLabel);
+}
+
+export function open(w: ByteWriter, opcode: number): void {
+  w.byte(opcode);
+  w.byte(VOID);
+}
+
+/** What an operation apart takes, of the locals: CUR, NEXT, BUDGET. It returns 0 for the cold path. */
+export const APART_PARAMETERS = FIXED_LOCALS.slice(0, BUDGET + 1);
+
+const APART: ReadonlySet<Operation["kind"]> = new Set(["region", "guarded", "atomic", "load-reserved", "store-conditional"]);
+
+/**
+ * Whether the operation has a function of its own. Those that change the mode have none, since they change the interpreter's locals. That of
+ * "region" is the loop over regions, which V8 is to compile well even where it does not so the interpreter.
+ */
+export function isApart(operation: Operation): boolean {
+  return APART.has(operation.kind) && !(operation.kind === "guarded" && operation.meaning.transfer !== undefined);
+}
+
+/** Regions, one after the other: (pc, budget) to (pc, budget). */
+export function writeEnter(options: InterpreterOptions): ByteWriter {
+  const [pc, budget, tlb, slot] = [0, 1, 2, 3];
+  const w = new ByteWriter(0x100);
+  writeLocals(w, [I32, I32]);
+  open(w, OP.loop);
+  readCell(w, options, OP.i32_load, CELL.tlb);
+  w.localSet(tlb);
+  emitRegionMiss(w, { pc, tlb, slot });
+  open(w, OP.if);
+  w.localGet(pc);
+  w.localGet(budget);
+  w.byte(OP.return);
+  w.byte(OP.end);
+  w.localGet(budget);
+  w.i32Const(NESTED_CALLS);
+  w.localGet(slot);
+  w.memory(OP.i32_load, RAM, REGION_CACHE.start + REGION_CACHE.index);
+  w.op(OP.call_indirect, TYPE.region);
+  w.byte(TABLE.regions);
+  w.localSet(budget);
+  w.localTee(pc);
+  w.byte(OP.i32_wrap_i64);
+  w.withConst(1, OP.i32_and);
+  w.byte(OP.i32_eqz);
+  w.op(OP.br_if, 0);
+  w.byte(OP.end);
+  w.localGet(pc);
+  w.localGet(budget);
+  w.byte(OP.end);
+  return w;
+}
+
+/** The function of another operation apart: locals and code. */
+export function writeApart(options: InterpreterOptions, operation: Operation): ByteWriter {
+  const code = new ByteWriter(0x400);
+  const body = createBody(code, options);
+  readCell(code, options, OP.i32_load, CELL.tlb);
+  code.localSet(TLB_BASE);
+  open(code, OP.block); // cold
+  open(code, OP.block); // next
+  const nowhere = Number.NaN;
+  emitOperation(body, operation, { next: 0, cold: 1, jump: nowhere, out: nowhere, dispatch: nowhere });
+  code.byte(OP.end);
+  code.i32Const(1);
+  code.byte(OP.return);
+  code.byte(OP.end);
+  code.i32Const(0);
+  code.byte(OP.end);
+  const w = new ByteWriter(code.length + 0x40);
+  writeLocals(w, body.locals().slice(APART_PARAMETERS.length));
+  w.append(code.view());
+  return w;
+}
