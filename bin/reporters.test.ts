@@ -42,7 +42,7 @@ function follower(name: string, at: (event: RunEvent) => void = () => undefined,
 
 async function follow(followers: readonly Follower[], isDebug = false): Promise<{ readonly said: string; readonly fault: number | null }> {
   let said = "";
-  const reporters = followRun(followers, (text) => void (said += text), isDebug);
+  const reporters = followRun(followers, (text) => void (said += text), { isDebug });
   for (const event of recordedRun) reporters.handle(event);
   await reporters.finish();
   return { said, fault: reporters.fault };
@@ -100,4 +100,40 @@ test("when the process ends by a bug, reports are closed once and nothing comes 
   await saveAll();
   unsay();
   assert.deepEqual([one.seen, one.isFinished], [[first], true]);
+});
+
+test("a document is drafted while results come, and its end takes the draft's place", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const written: string[] = [];
+  const one = follower("document");
+  const reporter: Reporter = { ...one.reporter, draft: () => `${one.seen.length} events`, finish: () => void written.push("the end") };
+  const reporters = followRun([{ ...one, reporter, writeDraft: (text) => void written.push(text) }], assert.fail, { draftMs: 50 });
+  const [first, second] = recordedRun;
+  assert.ok(first !== undefined && second !== undefined);
+  context.mock.timers.tick(60);
+  reporters.handle(first);
+  context.mock.timers.tick(40);
+  reporters.handle(second);
+  context.mock.timers.tick(60);
+  reporters.handle(second);
+  await reporters.finish();
+  context.mock.timers.tick(100_000);
+  assert.deepEqual(written, ["2 events", "the end"]);
+});
+
+test("a draft that cannot be written costs its report", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const one = follower("junit");
+  let said = "";
+  const writeDraft = (): void => {
+    throw full;
+  };
+  const reporters = followRun([{ ...one, reporter: { ...one.reporter, draft: () => "" }, writeDraft }], (text) => void (said += text), { draftMs: 50 });
+  const [first] = recordedRun;
+  assert.ok(first !== undefined);
+  reporters.handle(first);
+  context.mock.timers.tick(60);
+  await reporters.finish();
+  assert.equal(said, "error: cannot write out.xml: no space left on device; this report is not complete, all else goes on\n");
+  assert.deepEqual([reporters.fault, one.isFinished, one.isClosed], [EXIT.environment, false, true]);
 });

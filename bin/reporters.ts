@@ -1,8 +1,8 @@
 // Which reporters follow a run, and where each writes. `--reporter NAME[=FILE]`; by default the live view on a terminal and lines
-// elsewhere. Files are written as results come, so that an interrupted run leaves what it had. A report that cannot be written costs
-// that report and the exit status, never the run or another report.
+// elsewhere. Files are written as results come, documents as drafts now and then, so that an interrupted or killed run leaves what it
+// had. A report that cannot be written costs that report and the exit status, never the run or another report.
 
-import { appendFileSync, closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { nearestName } from "../grammar/nearest-name.ts";
 import type { RunEvent } from "../runtime/events.ts";
@@ -82,7 +82,15 @@ function environmentError(file: string, error: unknown): CommandError {
   return new CommandError(EXIT.environment, `cannot write ${file}: ${describeHostError(error)}`);
 }
 
-function openFile(file: string): { readonly sink: Sink; close(): void } {
+/** Where a reporter writes. */
+interface Output {
+  readonly sink: Sink;
+  /** Text that whatever is written next takes the place of; null where that cannot be. */
+  readonly writeDraft: ((text: string) => void) | null;
+  close(): void;
+}
+
+function openFile(file: string): Output {
   let descriptor: number;
   try {
     mkdirSync(dirname(file), { recursive: true });
@@ -90,22 +98,30 @@ function openFile(file: string): { readonly sink: Sink; close(): void } {
   } catch (error) {
     throw environmentError(file, error);
   }
-  return {
-    sink: {
-      write(text) {
-        try {
-          const bytes = Buffer.from(text);
-          for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
-        } catch (error) {
-          throw environmentError(file, error);
-        }
-      },
-      columns: Infinity,
-      color: false,
-      isTty: false,
-    },
-    close: () => closeSync(descriptor),
-  };
+  const isRegular = fstatSync(descriptor).isFile();
+  let end = 0;
+  let isDraft = false;
+  function write(text: string): void {
+    if (isDraft) end = 0;
+    try {
+      const bytes = Buffer.from(text);
+      for (let at = 0; at < bytes.length;) {
+        const count = writeSync(descriptor, bytes, at, null, isRegular ? end : null);
+        at += count;
+        end += count;
+      }
+      // A draft is written over before its rest goes, so that at no time the file is empty.
+      if (isDraft) ftruncateSync(descriptor, end);
+    } catch (error) {
+      throw environmentError(file, error);
+    }
+    isDraft = false;
+  }
+  function writeDraft(text: string): void {
+    write(text);
+    isDraft = true;
+  }
+  return { sink: { write, columns: Infinity, color: false, isTty: false }, writeDraft: isRegular ? writeDraft : null, close: () => closeSync(descriptor) };
 }
 
 function outputSink(io: Io): Sink {
@@ -137,16 +153,21 @@ function summaryOf(io: Io): { write(text: string): void } | undefined {
 interface Open {
   readonly name: string;
   readonly reporter: Reporter;
+  readonly writeDraft?: Output["writeDraft"];
   close(): void;
   /** No: it has failed, and what follows would make no sense to it. */
   isGood: boolean;
 }
 
-/** Gives each event to each of the reporters that still work. `say`: where faults are told. */
+const DRAFT_MS = 1000;
+/** Time between drafts, in units of what one takes. */
+const DRAFT_COST = 20;
+
+/** Gives each event to each of the reporters that still work. `say`: where faults are told. `draftMs`: how old a draft may become. */
 export function followRun(
-  opened: readonly Pick<Open, "name" | "reporter" | "close">[],
+  opened: readonly Omit<Open, "isGood">[],
   say: (text: string) => void,
-  isDebug = false,
+  { isDebug = false, draftMs = DRAFT_MS }: { readonly isDebug?: boolean; readonly draftMs?: number } = {},
 ): Pick<Reporters, "handle" | "finish" | "fault"> {
   const all: Open[] = opened.map((each) => ({ ...each, isGood: true }));
   let fault: ExitCode | null = null;
@@ -161,7 +182,25 @@ export function followRun(
     say(`${message}; this report is not complete, all else goes on${trace}\n`);
   }
 
+  const drafted = all.filter(({ reporter, writeDraft }) => reporter.draft !== undefined && typeof writeDraft === "function");
+  let clock: NodeJS.Timeout | null = null;
+  let waitMs = draftMs;
+  function writeDrafts(): void {
+    const start = performance.now();
+    for (const one of drafted) {
+      try {
+        if (one.isGood && one.reporter.draft !== undefined) one.writeDraft?.(one.reporter.draft());
+      } catch (error) {
+        drop(one, error);
+      }
+    }
+    clock = null;
+    // Documents grow with the run, and what drafts cost must not.
+    waitMs = Math.max(draftMs, DRAFT_COST * (performance.now() - start));
+  }
+
   async function finishAll(): Promise<void> {
+    if (clock !== null) clearTimeout(clock);
     for (const one of all) {
       try {
         if (one.isGood) await one.reporter.finish();
@@ -179,6 +218,7 @@ export function followRun(
   return {
     handle(event) {
       if (finishing !== null) return;
+      if (drafted.length > 0) clock ??= setTimeout(writeDrafts, waitMs).unref();
       for (const one of all) {
         if (!one.isGood) continue;
         try {
@@ -198,9 +238,9 @@ export function followRun(
 /** `actions`: null where nothing runs that could be asked for any. */
 export async function openReporters(options: ParsedOptions, io: Io, actions: RunActions | null): Promise<Reporters> {
   const wanted = readWanted(options, io, actions !== null);
-  const opened: Pick<Open, "name" | "reporter" | "close">[] = [];
+  const opened: Omit<Open, "isGood">[] = [];
   for (const { name, file } of wanted) {
-    const output = file === null ? { sink: outputSink(io), close: () => undefined } : openFile(file);
+    const output: Output = file === null ? { sink: outputSink(io), writeDraft: null, close: () => undefined } : openFile(file);
     const summary = name === "github" ? summaryOf(io) : undefined;
     const reporter = await createReporter(name, output.sink, {
       verbose: options.has("verbose"),
@@ -209,7 +249,7 @@ export async function openReporters(options: ParsedOptions, io: Io, actions: Run
       ...(summary === undefined ? {} : { summary }),
     });
     if (reporter === null) throw new Error(`reporter ${name} is listed and does not exist`);
-    opened.push({ name, reporter, close: () => output.close() });
+    opened.push({ name, reporter, writeDraft: output.writeDraft, close: () => output.close() });
   }
   const isLive = wanted.some(({ name }) => name === "tui");
   /** Said below a live view, not into it. */
@@ -220,7 +260,7 @@ export async function openReporters(options: ParsedOptions, io: Io, actions: Run
       if (isLive) unsaid += text;
       else io.err(text);
     },
-    io.env.GUESTSPEC_DEBUG === "1",
+    { isDebug: io.env.GUESTSPEC_DEBUG === "1" },
   );
   return {
     isLive,

@@ -1,5 +1,5 @@
-// Common Test Report Format (ctrf.io), specification 0.1.0: one JSON document, so it is held until `finish`. Its schema forbids
-// unknown keys except below `extra`, where target, seed and guest times go. An expected failure has the status `other`: neither a
+// Common Test Report Format (ctrf.io), specification 0.1.0: one JSON document, so it is held until `finish` and for drafts. Its
+// schema forbids unknown keys except below `extra`, where target, seed and guest times go. An expected failure has the status `other`: neither a
 // pass nor a failure, and visible; `rawStatus` always tells our own verdict.
 import { createHash } from "node:crypto";
 import { VERDICTS, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
@@ -117,50 +117,53 @@ export function createCtrfReporter(sink: Sink): Reporter {
   let finished: RunFinished | null = null;
   let tests: TestFinished[] = [];
 
+  const formatDocument = (): string => {
+    const counts = createCounts();
+    for (const { verdict } of tests) counts[verdict]++;
+    const wallMs = finished?.wallMs ?? tests.reduce((sum, test) => sum + test.wallMs, 0);
+    const start = started === null ? 0 : Date.parse(started.startedAt);
+    const stop = finished === null ? start + Math.round(wallMs) : Date.parse(finished.finishedAt);
+    const report = {
+      reportFormat: "CTRF",
+      specVersion: SPEC_VERSION,
+      ...(started === null ? {} : { reportId: uuidOf(`${started.startedAt} ${started.seed}`) }),
+      ...(finished === null ? {} : { timestamp: finished.finishedAt }),
+      generatedBy: started?.tool ?? "guestspec",
+      results: {
+        tool: describeTool(started?.tool ?? "guestspec"),
+        summary: {
+          tests: totalOf(counts),
+          passed: sumOf(counts, "passed"),
+          failed: sumOf(counts, "failed"),
+          skipped: sumOf(counts, "skipped"),
+          pending: 0,
+          other: sumOf(counts, "other"),
+          flaky: counts.flaky,
+          suites: new Set(tests.map(suiteKey)).size,
+          start,
+          stop,
+          duration: Math.round(wallMs),
+          extra: {
+            notRun: finished?.notRun ?? Math.max(0, (started?.tests ?? tests.length) - tests.length),
+            deselected: started?.deselected ?? 0,
+            interrupted: finished === null || finished.interrupted,
+            exitCode: finished?.exitCode ?? null,
+          },
+        },
+        tests: tests.map((test) => describeTest(test, start)),
+        ...(started === null ? {} : { extra: { seed: started.seed, targets: started.targets } }),
+      },
+    };
+    return `${JSON.stringify(report, null, 2)}\n`;
+  };
+
   return {
     handle(event: RunEvent): void {
       if (event.type === "run-started") [started, finished, tests] = [event, null, []];
       else if (event.type === "test-finished") tests.push(event);
       else if (event.type === "run-finished") finished = event;
     },
-    finish(): void {
-      const counts = createCounts();
-      for (const { verdict } of tests) counts[verdict]++;
-      const wallMs = finished?.wallMs ?? tests.reduce((sum, test) => sum + test.wallMs, 0);
-      const start = started === null ? 0 : Date.parse(started.startedAt);
-      const stop = finished === null ? start + Math.round(wallMs) : Date.parse(finished.finishedAt);
-      const report = {
-        reportFormat: "CTRF",
-        specVersion: SPEC_VERSION,
-        ...(started === null ? {} : { reportId: uuidOf(`${started.startedAt} ${started.seed}`) }),
-        ...(finished === null ? {} : { timestamp: finished.finishedAt }),
-        generatedBy: started?.tool ?? "guestspec",
-        results: {
-          tool: describeTool(started?.tool ?? "guestspec"),
-          summary: {
-            tests: totalOf(counts),
-            passed: sumOf(counts, "passed"),
-            failed: sumOf(counts, "failed"),
-            skipped: sumOf(counts, "skipped"),
-            pending: 0,
-            other: sumOf(counts, "other"),
-            flaky: counts.flaky,
-            suites: new Set(tests.map(suiteKey)).size,
-            start,
-            stop,
-            duration: Math.round(wallMs),
-            extra: {
-              notRun: finished?.notRun ?? Math.max(0, (started?.tests ?? tests.length) - tests.length),
-              deselected: started?.deselected ?? 0,
-              interrupted: finished === null || finished.interrupted,
-              exitCode: finished?.exitCode ?? null,
-            },
-          },
-          tests: tests.map((test) => describeTest(test, start)),
-          ...(started === null ? {} : { extra: { seed: started.seed, targets: started.targets } }),
-        },
-      };
-      sink.write(`${JSON.stringify(report, null, 2)}\n`);
-    },
+    finish: () => sink.write(formatDocument()),
+    draft: formatDocument,
   };
 }

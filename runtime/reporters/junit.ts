@@ -1,6 +1,6 @@
 // JUnit XML, in the dialect that Jenkins, GitLab and Azure read alike: testsuites / testsuite / testcase with failure, error or skipped.
-// The head carries the counts, so everything is held until `finish`; a run that broke off still leaves a valid document, with an
-// error in it. An expected failure is written as skipped, with its reason, because JUnit has no word for it.
+// The head carries the counts, so everything is held until `finish`, and told as a whole in drafts; a run that broke off still leaves
+// a valid document, with an error in it. An expected failure is written as skipped, with its reason, because JUnit has no word for it.
 import { isGood, type Attempt, type RunEvent, type RunFinished, type RunStarted, type SuiteFinished, type TestFinished, type Verdict } from "../events.ts";
 import { formatFailures, summariseFailure } from "./failure-block.ts";
 import { paintFor } from "./paint.ts";
@@ -191,6 +191,30 @@ export function createJunitReporter(sink: Sink): Reporter {
     ];
   };
 
+  const formatDocument = (): string => {
+    const reports = [...suites.values()];
+    const tests = reports.flatMap((suite) => suite.tests);
+    const isSingleTarget = new Set(reports.map(({ target, engine }) => `${target}/${engine}`)).size <= 1;
+    const broken = formatBreak();
+    const extra = broken.length > 0 ? 1 : 0;
+    const head = attributes({
+      name: "guestspec",
+      tests: tests.length + extra,
+      failures: countElements(tests, "failure"),
+      errors: countElements(tests, "error") + extra,
+      skipped: countElements(tests, "skipped"),
+      time: seconds(finished?.wallMs ?? tests.reduce((sum, { wallMs }) => sum + wallMs, 0)),
+    });
+    const lines = [
+      '<?xml version="1.0" encoding="UTF-8"?>',
+      `<testsuites${head}>`,
+      ...reports.flatMap((suite) => formatSuite(suite, isSingleTarget)),
+      ...broken,
+      "</testsuites>",
+    ];
+    return `${lines.join("\n")}\n`;
+  };
+
   return {
     handle(event: RunEvent): void {
       switch (event.type) {
@@ -215,25 +239,7 @@ export function createJunitReporter(sink: Sink): Reporter {
           return;
       }
     },
-    finish(): void {
-      const reports = [...suites.values()];
-      const tests = reports.flatMap((suite) => suite.tests);
-      const isSingleTarget = new Set(reports.map(({ target, engine }) => `${target}/${engine}`)).size <= 1;
-      const broken = formatBreak();
-      const extra = broken.length > 0 ? 1 : 0;
-      const head = attributes({
-        name: "guestspec",
-        tests: tests.length + extra,
-        failures: countElements(tests, "failure"),
-        errors: countElements(tests, "error") + extra,
-        skipped: countElements(tests, "skipped"),
-        time: seconds(finished?.wallMs ?? tests.reduce((sum, { wallMs }) => sum + wallMs, 0)),
-      });
-      sink.write('<?xml version="1.0" encoding="UTF-8"?>\n');
-      sink.write(`<testsuites${head}>\n`);
-      for (const suite of reports) sink.write(`${formatSuite(suite, isSingleTarget).join("\n")}\n`);
-      if (extra > 0) sink.write(`${broken.join("\n")}\n`);
-      sink.write("</testsuites>\n");
-    },
+    finish: () => sink.write(formatDocument()),
+    draft: formatDocument,
   };
 }

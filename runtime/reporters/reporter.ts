@@ -6,6 +6,8 @@ export interface Reporter {
   readonly handle: (event: RunEvent) => void;
   /** Called once, also after an interruption and when the stream broke off without `run-finished`. */
   readonly finish: () => void | Promise<void>;
+  /** Of one document that `finish` writes at once: the same if the run broke off now, so that a killed runner leaves one too. */
+  readonly draft?: () => string;
 }
 
 export interface Sink {

@@ -147,13 +147,15 @@ test("a second ^C leaves complete reports that say what has not run", timed, asy
   assert.equal(ctrf.results.summary.extra.interrupted, true);
 });
 
-test("a killed runner leaves the events up to then, line by line", timed, async (context) => {
+test("a killed runner leaves what it had: the events line by line, documents as of a run that broke off", timed, async (context) => {
   const loops = Array.from({ length: 400 }, (_, index) => `@timeout(2s)\ntest "loop ${index}" { while true { } expect true }`);
   const folder = makeFolder(context, { "long.gspec": `suite "long"\n\n${loops.join("\n\n")}\n` });
   const events = join(folder, "out.ndjson");
-  const tool = startTool(["run", "-r", "ndjson=out.ndjson", "-r", "html=out.html", "-r", "trace=out.trace", "--jobs", "1"], { cwd: folder });
+  const reports = ["ndjson=out.ndjson", "html=out.html", "trace=out.trace", "junit=out.xml", "ctrf=out.json"].flatMap((report) => ["-r", report]);
+  const tool = startTool(["run", ...reports, "--jobs", "1"], { cwd: folder });
   const exited = once(tool, "exit");
   await until("two results are written", () => existsSync(events) && readFileSync(events, "utf8").split("\n").length > 4);
+  await until("a draft has one", () => /"failed": [1-9]/.test(readFileSync(join(folder, "out.json"), "utf8")));
   tool.kill("SIGKILL");
   await exited;
   const written = readEvents(events);
@@ -164,6 +166,13 @@ test("a killed runner leaves the events up to then, line by line", timed, async 
   // Its last bracket is missing, which viewers do not mind.
   const slices = JSON.parse(`${readFileSync(join(folder, "out.trace"), "utf8")}]`) as readonly { readonly ph: string }[];
   assert.ok(slices.filter(({ ph }) => ph === "X").length >= 2);
+  assert.match(
+    readFileSync(join(folder, "out.xml"), "utf8"),
+    /^<\?xml [^]*<testcase name="loop 0"[^]*<error type="interrupted" message="the run broke off: 3\d\d tests not run"\/>[^]*<\/testsuites>\n$/,
+  );
+  const { summary } = (JSON.parse(readFileSync(join(folder, "out.json"), "utf8")) as { results: { summary: { failed: number; extra: object } } }).results;
+  assert.ok(summary.failed >= 1);
+  assert.deepEqual({ ...summary.extra, notRun: 0 }, { notRun: 0, deselected: 0, interrupted: true, exitCode: null });
 });
 
 const hasScript = /util-linux/.test(spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "");
