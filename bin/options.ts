@@ -145,15 +145,27 @@ export function parseOptions(
   return createOptions(args, positionals, new Map([...found].map(([name, values]) => [name, { values, origin: origins.get(name) ?? "command line" }])));
 }
 
-/** A whole number at least `least`, or an error that names the option. */
-export function wholeNumber(options: ParsedOptions, name: string, least: number): number | null {
+/** As the language writes numbers: `1_000`, `0x10`. Null: it is none. */
+function parseNumber(text: string): bigint | null {
+  const digits = text.replaceAll("_", "");
+  return /^(\d+|0x[0-9a-f]+)$/i.test(digits) ? BigInt(digits) : null;
+}
+
+/** A whole number from `least` to `most`, or an error that names the option. */
+export function wholeNumber(options: ParsedOptions, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number | null {
   const text = options.value(name);
   if (text === null) return null;
-  const digits = text.replaceAll("_", "");
-  const value = Number(digits);
-  if (!/^(\d+|0x[0-9a-f]+)$/i.test(digits) || !Number.isSafeInteger(value) || value < least) {
-    throw usageError(`\`--${name}\` takes a whole number from ${least}, not \`${text}\``);
+  const value = parseNumber(text);
+  if (value === null || value < least || value > most) {
+    throw usageError(`\`--${name}\` takes a whole number from ${least}${most === Number.MAX_SAFE_INTEGER ? "" : ` to ${most}`}, not \`${text}\``);
   }
+  return Number(value);
+}
+
+/** `--seed`; `words`: what else it takes. */
+export function parseSeed(text: string, words = ""): bigint {
+  const value = parseNumber(text);
+  if (value === null || value >= 1n << 64n) throw usageError(`\`--seed\` takes a number of at most 64 bits${words}, not \`${text}\``);
   return value;
 }
 

@@ -6,7 +6,7 @@ import { EXECUTOR_CHOICES, type EngineOptions } from "../runtime/engines/embedde
 import { quoteForShell } from "../runtime/engines/case-id.ts";
 import { usageError } from "./errors.ts";
 import { DEFAULT_MACHINE } from "./load-specs.ts";
-import { duration, wholeNumber, type ParsedOptions } from "./options.ts";
+import { duration, parseSeed, wholeNumber, type ParsedOptions } from "./options.ts";
 
 /** Fixed, so that two runs are the same unless somebody asks for another one. */
 const DEFAULT_SEED = 0n;
@@ -22,10 +22,7 @@ export function readSeed(options: ParsedOptions): bigint {
   // Shuffling the same way every time would find nothing.
   if (text === null) return options.has("shuffle") ? randomSeed() : DEFAULT_SEED;
   if (text === "random") return randomSeed();
-  const digits = text.replaceAll("_", "");
-  if (!/^(\d+|0x[0-9a-f]+)$/i.test(digits) || BigInt(digits) >= 1n << 64n)
-    throw usageError(`\`--seed\` takes a number of at most 64 bits or \`random\`, not \`${text}\``);
-  return BigInt(digits);
+  return parseSeed(text, " or `random`");
 }
 
 /** Flags that a single test's result depends on; order and number of tests do not matter to it. */

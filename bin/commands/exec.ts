@@ -22,7 +22,7 @@ import { openDisks } from "../exec-disks.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { loadMachineDescription } from "../load-specs.ts";
-import type { ParsedOptions } from "../options.ts";
+import { parseSeed, wholeNumber, type ParsedOptions } from "../options.ts";
 
 const DEFAULT_MACHINE = "riscv-virt";
 
@@ -40,20 +40,6 @@ function programOf({ name, bytes }: SnapshotInput): NamedProgram {
   const read = readProgram(bytes);
   if (!read.ok) throw usageError(`${name} is ${read.problem}`);
   return { name, program: read.program };
-}
-
-function readCount(options: ParsedOptions, name: string, least: number, most: number): number | null {
-  const text = options.value(name);
-  if (text === null) return null;
-  const value = Number(text.replaceAll(/(?<=\d)[,_](?=\d)/g, ""));
-  if (!Number.isSafeInteger(value) || value < least || value > most) throw usageError(`\`--${name}\` takes a number from ${least} to ${most}, not \`${text}\``);
-  return value;
-}
-
-function readSeed(text: string | null): bigint {
-  if (text === null) return 0n;
-  if (!/^(0x[0-9a-f]+|\d+)$/i.test(text)) throw usageError(`\`--seed\` takes a 64-bit number, not \`${text}\``);
-  return BigInt.asUintN(64, BigInt(text));
 }
 
 /** An address as it is written, or that of a symbol. */
@@ -93,8 +79,8 @@ function sourceOfOptions(options: ParsedOptions, machine: MachineDescription): G
   };
   return {
     machine: options.value("machine") ?? DEFAULT_MACHINE,
-    cpus: readCount(options, "cpus", machine.cpus.min, machine.cpus.max) ?? machine.cpus.default,
-    seed: readSeed(options.value("seed")),
+    cpus: wholeNumber(options, "cpus", machine.cpus.min, machine.cpus.max) ?? machine.cpus.default,
+    seed: parseSeed(options.value("seed") ?? "0"),
     image: readInput(path),
     firmware: input("firmware"),
     initrd: input("initrd"),
@@ -297,8 +283,8 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (withDisk !== undefined) throw usageError(`\`--disk\` and \`--${withDisk}\` exclude each other: a snapshot does not hold what is on disks`);
   const source = fromSnapshot ?? sourceOfOptions(options, machine);
   const { cpus, seed, image, firmware, initrd, commandLine } = source;
-  const until = readCount(options, "until", 1, Number.MAX_SAFE_INTEGER);
-  const port = readCount(options, "gdb", 0, 0xffff);
+  const until = wholeNumber(options, "until", 1);
+  const port = wholeNumber(options, "gdb", 0, 0xffff);
   if (port !== null && (until !== null || options.values("break").length > 0))
     throw usageError("with `--gdb` the debugger says where to stop, not `--until` or `--break`");
   const snapshotPath = options.value("snapshot");

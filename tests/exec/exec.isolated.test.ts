@@ -185,8 +185,9 @@ test("mistakes are told in words", async () => {
     [[path, "--machine", "x86-pc"], /x86-pc has x86_64 CPUs, which only QEMU has\n.*machines for programs: riscv-virt, riscv-virt-sbi/],
     [[path, "--machine", "bytecode-virt"], /bytecode-virt runs bytecode, which `guestspec run` does/],
     [[path, "--break", "main"], /`--break main` names a symbol, and the image has none/],
-    [[path, "--cpus", "9"], /`--cpus` takes a number from 1 to 8, not `9`/],
-    [[path, "--until", "soon"], /`--until` takes a number from 1 to/],
+    [[path, "--cpus", "9"], /`--cpus` takes a whole number from 1 to 8, not `9`/],
+    [[path, "--seed", "0x1_0000_0000_0000_0000"], /`--seed` takes a number of at most 64 bits, not/],
+    [[path, "--until", "soon"], /`--until` takes a whole number from 1, not `soon`/],
     [[path, "--virtual-time", "--wall-time"], /exclude each other/],
   ];
   for (const [args, expected] of rows) {
