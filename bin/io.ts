@@ -6,6 +6,8 @@ import { fstatSync, writeSync } from "node:fs";
 export interface Io {
   out(text: string): void;
   err(text: string): void;
+  /** What takes a moment, on one line of a terminal that somebody watches, until something else is said on it or the text is null. */
+  status(text: string | null): void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdoutIsTty: boolean;
   readonly outColor: boolean;
@@ -61,6 +63,14 @@ function writeAll(descriptor: number, text: string): void {
   }
 }
 
+/** A terminal without a size says 0. */
+function columnsOf({ columns }: NodeJS.WriteStream): number {
+  return columns > 0 ? columns : 80;
+}
+
+/** ECMA-48: carriage return, then EL. */
+const CLEAR_LINE = "\r\x1b[K";
+
 export function processIo(): Io {
   const { env } = process;
   const outMayBeTty = mayBeTerminal(1);
@@ -68,10 +78,25 @@ export function processIo(): Io {
   const outIsTty = outMayBeTty && process.stdout.isTTY === true;
   // A terminal that was closed under us: the run ends by SIGHUP, and its reports are still written.
   if (outIsTty) process.stdout.on("error", () => undefined);
+  const isCi = isSet(env.CI) && env.CI !== "false";
+  let hasStatus = false;
+  function status(text: string | null): void {
+    if (!hasStatus && (text === null || isCi || env.TERM === "dumb" || !errMayBeTty || process.stderr.isTTY !== true)) return;
+    // A line that wraps cannot be taken back.
+    process.stderr.write(`${CLEAR_LINE}${text === null ? "" : text.slice(0, columnsOf(process.stderr) - 1)}`);
+    hasStatus = text !== null;
+  }
+  function over(write: (text: string) => void): (text: string) => void {
+    return (text) => {
+      status(null);
+      write(text);
+    };
+  }
   return {
     // Ink writes to the same stream.
-    out: outIsTty ? (text) => void process.stdout.write(text) : (text) => writeAll(1, text),
-    err: errMayBeTty ? (text) => void process.stderr.write(text) : (text) => writeAll(2, text),
+    out: over(outIsTty ? (text) => void process.stdout.write(text) : (text) => writeAll(1, text)),
+    err: over(errMayBeTty ? (text) => void process.stderr.write(text) : (text) => writeAll(2, text)),
+    status,
     env,
     stdoutIsTty: outIsTty,
     outColor: wantsColor(env, outIsTty),
@@ -79,7 +104,7 @@ export function processIo(): Io {
     get errColor() {
       return wantsColor(env, errMayBeTty && process.stderr.isTTY === true);
     },
-    isCi: isSet(env.CI) && env.CI !== "false",
-    columns: () => (outIsTty ? (process.stdout.columns ?? 80) : 80),
+    isCi,
+    columns: () => (outIsTty ? columnsOf(process.stdout) : 80),
   };
 }

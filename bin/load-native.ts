@@ -13,7 +13,16 @@ import type { BootDescription, MachineDescription } from "../machines/descriptio
 import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
-import { createReader, DEFAULT_MACHINE, LIB_FOLDER, loadMachineDescription, PROJECT_FILE, printDiagnostics, readProjectWords } from "./load-specs.ts";
+import {
+  createReader,
+  DEFAULT_MACHINE,
+  LIB_FOLDER,
+  loadMachineDescription,
+  PROJECT_FILE,
+  printDiagnostics,
+  readProjectWords,
+  tellCompiling,
+} from "./load-specs.ts";
 
 /** The machine of a target that `--target` means. */
 export const TARGET_MACHINES: Readonly<Record<string, string>> = {
@@ -54,11 +63,13 @@ interface Compiled {
 async function compileFor(files: readonly string[], machine: NativeMachine, place: PlaceImages, io: Io): Promise<Compiled> {
   const { findNativeTarget } = await import("../compiler/targets/index.ts");
   if (findNativeTarget(machine.target) === undefined) throw new CommandError(EXIT.environment, `this guestspec has no compiler for ${machine.target}`);
+  tellCompiling(files.length, machine, io);
   const { compileNative } = await import("../compiler/native/index.ts");
   const { loadMachineLanguage } = await import("../isa/machine-language.ts");
   const language = await loadMachineLanguage(machine.target);
   const options = { machine, readFile: reader.read, libDirectory: LIB_FOLDER, ...(await readProjectWords()), language, parsed };
   const { diagnostics, images } = compileNative(files, options, place);
+  io.status(null);
   await printDiagnostics(diagnostics, io);
   if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
   return { images, isWarned: diagnostics.length > 0 };

@@ -10,6 +10,7 @@ import type { Manifest } from "../compiler/images/manifest.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import type { MachineDescription } from "../machines/description.ts";
 import type { EngineImage } from "../runtime/engines/session.ts";
+import { countNoun } from "../runtime/reporters/quantities.ts";
 import { CommandError, describeHostError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
@@ -115,6 +116,11 @@ export async function printDiagnostics(diagnostics: readonly Diagnostic[], io: I
   io.err(`${text.trimEnd()}\n`);
 }
 
+/** All of a project takes seconds. */
+export function tellCompiling(files: number, machine: MachineDescription, io: Io): void {
+  io.status(`compiling ${countNoun(files, "spec")} for ${machine.target}`);
+}
+
 /** Reads files for the compiler and remembers which, found or not. */
 export function createReader(): { readonly read: (path: string) => string | null; readonly asked: ReadonlyMap<string, string | null> } {
   const asked = new Map<string, string | null>();
@@ -151,9 +157,11 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
       loaded.set(path, { path, module: entry.module, manifest: JSON.parse(entry.manifest) as Manifest, machine, isCached: true, madeOf: madeOf(path, entry) });
   }
   if (missing.length > 0) {
+    tellCompiling(missing.length, machine, io);
     const { compile } = await import("../compiler/index.ts");
     const { read, asked } = createReader();
     const { diagnostics, images } = compile(missing, { machine, readFile: read, libDirectory: LIB_FOLDER, ...(await readProjectWords()) });
+    io.status(null);
     await printDiagnostics(diagnostics, io);
     if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
     const warned = warnedPaths(diagnostics);

@@ -176,13 +176,27 @@ test("a killed runner leaves what it had: the events line by line, documents as 
 });
 
 const hasScript = /util-linux/.test(spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "");
+const onTerminal = { ...timed, skip: hasScript ? false : "needs util-linux script(1)" };
 
-test("a terminal that is closed ends the run as ^C does", { ...timed, skip: hasScript ? false : "needs util-linux script(1)" }, async (context) => {
+function terminalCommand(words: readonly string[]): readonly string[] {
+  return ["-qec", `exec ${[process.execPath, ...words].map((word) => `'${word}'`).join(" ")}`, "/dev/null"];
+}
+
+test("compiling is told on a terminal, and taken back before anything else is said", onTerminal, (context) => {
+  const folder = makeFolder(context, { "mixed.gspec": MIXED, "wrong.gspec": 'suite "wrong"\n\ntest "names nothing" { expect nothing }\n' });
+  const onTerminalOf = (env: Readonly<Record<string, string>>): string => {
+    const tool = toolCommand(["run", "-r", "human"], { cwd: folder, env: { TERM: "xterm-256color", ...env } });
+    return spawnSync("script", terminalCommand(tool.words), { cwd: folder, env: tool.env, encoding: "utf8" }).stdout;
+  };
+  assert.match(onTerminalOf({ NO_COLOR: "1" }), new RegExp(`^\\r${ESCAPE}\\[Kcompiling 2 specs for bytecode\\r${ESCAPE}\\[K.*E0`));
+  for (const name of ["CI", "TERM"]) assert.doesNotMatch(onTerminalOf({ [name]: "dumb" }), /compiling/);
+});
+
+test("a terminal that is closed ends the run as ^C does", onTerminal, async (context) => {
   const loops = Array.from({ length: 400 }, (_, index) => `test "loop ${index}" { while true { } expect true }`);
   const folder = makeFolder(context, { "long.gspec": `suite "long"\n\n${loops.join("\n\n")}\n` });
   const { words, cwd, env } = toolCommand(["run", "-r", "human", "-r", "ndjson=out.ndjson"], { cwd: folder });
-  const command = `exec ${[process.execPath, ...words].map((word) => `'${word}'`).join(" ")}`;
-  const terminal = spawn("script", ["-qec", command, "/dev/null"], { cwd, env: { ...env, TERM: "xterm-256color" }, stdio: ["pipe", "ignore", "ignore"] });
+  const terminal = spawn("script", terminalCommand(words), { cwd, env: { ...env, TERM: "xterm-256color" }, stdio: ["pipe", "ignore", "ignore"] });
   const events = join(folder, "out.ndjson");
   await until("two results are written", () => existsSync(events) && readFileSync(events, "utf8").split("\n").length > 4);
   terminal.kill("SIGKILL");
