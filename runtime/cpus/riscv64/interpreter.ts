@@ -17,7 +17,6 @@ import {
   emitEntryOf,
   emitOperation,
   emitPc,
-  emitRegionMiss,
   FUNCTION,
   isApart,
   NEXT,
@@ -39,8 +38,7 @@ import {
   type InterpreterOptions,
 } from "./emit-operation.ts";
 import { operationsOf, type Operation } from "./operations.ts";
-import { NESTED_CALLS } from "./regions/emit-region.ts";
-import { CELL, ENTRY, REGION_CACHE, TLB } from "./state.ts";
+import { CELL, ENTRY, TLB } from "./state.ts";
 
 export const INTERPRETER_IMPORTS = "riscv64";
 const FUNCTION_TYPE = 0x60;
