@@ -126,6 +126,7 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
       if (level === undefined) logNoRegister("MSWI", "read", offset);
       return level === true ? 1 : 0;
     },
+    pureRead: (offset) => (offset >> 2 < harts ? "constant" : null),
     write(offset, _width, value) {
       const hart = offset >> 2;
       if (hart >= harts) {
@@ -170,6 +171,10 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
       const register = read64(offset);
       if (register === null) logNoRegister("MTIMER", "write", offset);
       else write64(offset, (offset & 4) === 0 ? withLow(register, value) : withHigh(register, value));
+    },
+    pureRead(offset, width) {
+      if ((offset & ~7) !== MTIME) return hartAt(offset) === null ? null : "constant";
+      return width === 4 && (offset & 4) !== 0 ? "counter-high" : "counter";
     },
     read64(offset) {
       const register = read64(offset);

@@ -12,6 +12,9 @@ export interface Widths {
   readonly max: Width;
 }
 
+/** What a read that changes nothing gives: the same until the device is heard of again, or the device's counter (`TimeCounter`), or its upper word. */
+export type PureRead = "constant" | "counter" | "counter-high";
+
 /**
  * A window of registers on a bus. The bus checks an access against `valid` (outside it: a bus fault, nothing reaches the model),
  * then splits or widens it to `impl` (little-endian), as QEMU's MemoryRegionOps do; an absent `impl` equals `valid`.
@@ -27,6 +30,11 @@ export interface Region {
   readonly write: (offset: number, width: Width, value: number) => void;
   readonly read64?: (offset: number) => bigint;
   readonly write64?: (offset: number, value: bigint) => void;
+  /**
+   * Whether a read changes nothing as the device is now: no state, no pin, no event, no message; null: it does, or might. Its value may
+   * depend on the device's own state alone. CPUs then need not ask again until something has reached the device.
+   */
+  readonly pureRead?: (offset: number, width: Width) => PureRead | null;
   /** Asked after an access: the model has refused it, which is a bus fault. */
   readonly isRefused?: () => boolean;
 }
@@ -137,6 +145,8 @@ export interface Device {
   readonly counter?: TimeCounter;
   /** Sees every access of a CPU to memory space before the device there does. Undefined: it waits for none; null: this one passes. */
   readonly intercept?: (address: number, isWrite: boolean) => Interception | null | undefined;
+  /** Whether it waits for any. */
+  readonly isIntercepting?: () => boolean;
   /** Sees every change of a line on its way into the interrupt controller. True: the line stays as it was there. Undefined: nobody waits for one. */
   readonly interceptInterrupt?: (line: number, level: boolean) => boolean | undefined;
   /** Bytes from the far end of the console. */

@@ -66,6 +66,16 @@ function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device 
     if (refusals.length > 0) refusals[refusals.length - 1] = true;
   };
 
+  /** Some fault waits for an access. */
+  let isWaiting = false;
+
+  function noteFaults(): void {
+    isWaiting = false;
+    for (let at = faultsAt; at < count; at += FAULT_WORDS) {
+      if (registers[at + NTH] !== 0n && ((registers[at + KIND] ?? 0n) & OF_INTERRUPTS) === 0n) isWaiting = true;
+    }
+  }
+
   const register = (slot: number, index: number): bigint => registers[slot * REGISTERS + index] ?? 0n;
 
   /** Null: nobody answers, or it did not come back. */
@@ -96,6 +106,7 @@ function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device 
     }
     if (offset >= FAULTS && offset < FAULTS + FAULT_COUNT * FAULT_WORDS * 8) {
       registers[faultsAt + (offset - FAULTS) / 8] = value;
+      noteFaults();
       return;
     }
     const slot = Math.floor(offset / SLOT_BYTES);
@@ -113,6 +124,7 @@ function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device 
 
   /** The faults in their order: each counts the accesses that it is about, and one of them at most acts. */
   function intercept(address: number, isWrite: boolean): Interception | null | undefined {
+    if (!isWaiting) return undefined;
     let acting: Interception | null | undefined;
     for (let at = faultsAt; at < count; at += FAULT_WORDS) {
       const nth = registers[at + NTH] ?? 0n;
@@ -127,6 +139,7 @@ function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device 
       if (action === FLIP) acting = { kind: "flip", bits: registers[at + DATA] ?? 0n };
       else acting = { kind: action === DROP ? "drop" : "refuse" };
     }
+    noteFaults();
     return acting;
   }
 
@@ -187,6 +200,7 @@ function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device 
     ],
     reset() {
       registers.fill(0n);
+      noteFaults();
       refusals = [];
       for (let slot = 0; slot < slots; slot++) {
         registers[slot * REGISTERS + TIMER] = NEVER;
@@ -196,11 +210,13 @@ function create({ slots, slotSize }: GuestModelsConfig, env: DeviceEnv): Device 
       for (let at = faultsAt; at < count; at += FAULT_WORDS) env.clock.cancel(eventOf(at));
     },
     intercept,
+    isIntercepting: () => isWaiting,
     interceptInterrupt,
     save: () => [...registers],
     load(state) {
       registers = new BigUint64Array(count);
       if (Array.isArray(state)) for (const [i, value] of state.entries()) registers[i] = BigInt(value as bigint);
+      noteFaults();
     },
     onEvent(slot) {
       if (slot >= slots) {

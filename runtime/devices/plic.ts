@@ -194,6 +194,10 @@ function create(config: PlicConfig, env: DeviceEnv): Device {
         valid: { min: 4, max: 4 },
         read,
         write: (offset, _width, value) => write(offset, value),
+        pureRead(offset) {
+          const register = locate(offset);
+          return register === null || register.kind === "claim" ? null : "constant";
+        },
       },
     ],
     reset() {

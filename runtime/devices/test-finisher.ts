@@ -35,6 +35,7 @@ function create(_config: TestFinisherConfig, env: DeviceEnv): Device {
         size: 0x1000,
         valid: { min: 2, max: 4 },
         read: () => 0,
+        pureRead: () => "constant",
         write(offset, _width, value) {
           const exit = offset === FINISHER ? decode(value) : null;
           if (exit !== null) env.exit(exit);

@@ -8,7 +8,7 @@
 // disconnected). The receive time-out interrupt comes 4 character times after the last FIFO access, by the divisor and `baudBase`.
 
 import { defineDevice } from "./device.ts";
-import type { Device, DeviceEnv, DeviceState } from "./device.ts";
+import type { Device, DeviceEnv, DeviceState, PureRead } from "./device.ts";
 
 // Offsets, with the DLAB = 1 name where there are two.
 const RBR_THR_DLL = 0;
@@ -307,6 +307,22 @@ function create(config: Uart16550Config, env: DeviceEnv): Device {
     }
   }
 
+  /** Which of these reads has an effect is told by the functions above. */
+  function pureRead(offset: number): PureRead | null {
+    switch (offset) {
+      case RBR_THR_DLL:
+        return (s.lcr & LCR_DLAB) !== 0 ? "constant" : null;
+      case IIR_FCR:
+        return (s.iir & IIR_ID_MASK) !== IIR_THRI ? "constant" : null;
+      case LSR:
+        return (s.lsr & (LSR_BI | LSR_OE)) === 0 ? "constant" : null;
+      case MSR:
+        return (s.mcr & MCR_LOOP) !== 0 || (s.msr & MSR_DELTAS) === 0 ? "constant" : null;
+      default:
+        return "constant";
+    }
+  }
+
   function write(offset: number, value: number): void {
     switch (offset) {
       case RBR_THR_DLL:
@@ -349,6 +365,7 @@ function create(config: Uart16550Config, env: DeviceEnv): Device {
         valid: { min: 1, max: 8 },
         read: (offset) => read(offset),
         write: (offset, _width, value) => write(offset, value & 0xff),
+        pureRead,
         read64: (offset) => BigInt(read(offset)),
         write64: (offset, value) => write(offset, Number(value & 0xffn)),
       },

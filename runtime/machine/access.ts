@@ -4,7 +4,7 @@
 // (QEMU documentation, "The memory API", section "MMIO Operations"): refuse by `valid`, then split or widen to `impl`.
 // `null` and `false` mean that nobody answered: the bus turns that into a fault, and the model has seen nothing.
 
-import { isWindow, type Region, type Width } from "../devices/device.ts";
+import { isWindow, type PureRead, type Region, type Width } from "../devices/device.ts";
 
 /** True if the bus lets an access of this shape through to the region. */
 function accessValid(region: Region, offset: number, width: Width): boolean {
@@ -51,6 +51,12 @@ export function readHere(region: Region, offset: number, width: Width): number |
   if (!accessValid(region, offset, width)) return null;
   const value = readParts(region, offset, width);
   return region.isRefused?.() === true ? null : value;
+}
+
+/** What the model says of such a read; null also where it would see another one than the guest makes. */
+export function pureReadHere(region: Region, offset: number, width: Width): PureRead | null {
+  if (region.pureRead === undefined || !accessValid(region, offset, width) || implWidth(region, width) !== width) return null;
+  return region.pureRead(offset, width);
 }
 
 /** Reads in the widths that the model sees. */

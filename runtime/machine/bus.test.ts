@@ -3,7 +3,8 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import type { Region, Width, WindowRegion } from "../devices/device.ts";
-import { createBus, type Mapping } from "./bus.ts";
+import { ACCESS_LOG_BYTES, createAccessLog } from "./access-log.ts";
+import { createBus, type BusEnv, type Mapping } from "./bus.ts";
 
 function createRegion(name: string, size: number, seen: string[], valid: { min: Width; max: Width } = { min: 1, max: 4 }): Region {
   return {
@@ -24,12 +25,12 @@ function createRegion(name: string, size: number, seen: string[], valid: { min: 
   };
 }
 
-function setUp(mappings: (seen: string[]) => readonly Mapping[], owners: ReadonlyMap<Region, number> = new Map()) {
+function setUp(mappings: (seen: string[]) => readonly Mapping[], owners: ReadonlyMap<Region, number> = new Map(), more: Partial<BusEnv> = {}) {
   const seen: string[] = [];
   const touched: number[] = [];
   let time = 0;
   let settled = 0;
-  const bus = createBus(mappings(seen), {
+  const bus = createBus(mappings(seen), createAccessLog(new ArrayBuffer(ACCESS_LOG_BYTES), 0), {
     now: () => time,
     settle() {
       settled++;
@@ -38,6 +39,7 @@ function setUp(mappings: (seen: string[]) => readonly Mapping[], owners: Readonl
     touch: (device) => touched.push(device),
     ownerOf: (region) => owners.get(region) ?? -1,
     deviceName: (device) => `dev${device}`,
+    ...more,
   });
   return { bus, seen, touched, settled: () => settled };
 }
@@ -151,6 +153,40 @@ test("the log holds the last 32 accesses as they were made, faults too", () => {
   });
   bus.clearLog();
   assert.deepEqual(bus.accesses(), []);
+});
+
+test("what a read would give is told of reads that change nothing, without an access", () => {
+  const seen: string[] = [];
+  const pure: Region = {
+    ...createRegion("a", 0x10, seen, { min: 1, max: 8 }),
+    impl: { min: 1, max: 4 },
+    pureRead: (offset) => (offset === 0 ? "constant" : offset === 4 ? "counter" : null),
+  };
+  const plain = createRegion("b", 0x10, seen);
+  const bar = { ...createRegion("bar0", 0x10, seen), pureRead: () => "constant" as const };
+  const window: WindowRegion = { ...createRegion("window", 0x1000, seen), resolve: (offset) => (offset < 0x10 ? { region: bar, offset } : null) };
+  let isIntercepting = false;
+  const { bus, touched, settled } = setUp(() => [memory(0, 0x1000, pure), memory(1, 0x2000, plain), memory(2, 0x3000, window)], new Map([[bar, 7]]), {
+    isIntercepting: () => isIntercepting,
+    counterDevice: 0,
+  });
+  assert.deepEqual([bus.foresee(0x1000, 4)?.kind, bus.foresee(0x1000, 4)?.value], ["constant", 0x10]);
+  assert.equal(bus.foresee(0x1004, 4)?.kind, "counter");
+  assert.equal(bus.foresee(0x3008, 4)?.value, 0x18);
+  // With an effect, split by the bus, misaligned, of a device that says nothing, of a window's own, and of nobody.
+  assert.deepEqual(
+    [bus.foresee(0x1008, 4), bus.foresee(0x1000, 8), bus.foresee(0x1001, 4), bus.foresee(0x2000, 4), bus.foresee(0x3010, 4), bus.foresee(0x4000, 4)],
+    [null, null, null, null, null, null],
+  );
+  isIntercepting = true;
+  assert.equal(bus.foresee(0x1000, 4), null);
+  assert.deepEqual([bus.accesses(), touched, settled()], [[], [], 0]);
+  assert.deepEqual(new Set(seen), new Set(["r4 a+0", "r4 bar0+8"]));
+});
+
+test("a counter is the machine's or nobody's", () => {
+  const counting: Region = { ...createRegion("a", 8, []), pureRead: () => "counter" };
+  assert.equal(setUp(() => [memory(0, 0x1000, counting)], new Map(), { counterDevice: 1 }).bus.foresee(0x1000, 4), null);
 });
 
 test("regions that overlap are refused", () => {

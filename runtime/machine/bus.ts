@@ -3,9 +3,10 @@
 // Windows (a PCI host's) are resolved here, so that the log names the function behind them and only that function counts as touched.
 // Base addresses are plain numbers: every region lies below 2^53, and a guest address above rounds to nothing mapped.
 
-import { isWindow, type Interception, type Region, type Width, type WindowRegion } from "../devices/device.ts";
-import { readHere, writeHere } from "./access.ts";
-import type { Bus, BusResult } from "./cpu-contract.ts";
+import { isWindow, type Interception, type PureRead, type Region, type Width, type WindowRegion } from "../devices/device.ts";
+import { pureReadHere, readHere, writeHere } from "./access.ts";
+import { WHAT, type AccessLog, type Target } from "./access-log.ts";
+import type { Bus, BusResult, Foreseen } from "./cpu-contract.ts";
 
 export interface Mapping {
   readonly space: "memory" | "port";
@@ -45,6 +46,10 @@ export interface BusEnv {
   readonly deviceName: (device: number) => string;
   /** Faults that the guest has asked for; absent: there are none on this machine. */
   readonly intercept?: (address: number, isWrite: boolean) => Interception | null;
+  /** Somebody wants to see every access. */
+  readonly isIntercepting?: () => boolean;
+  /** The device whose counter CPUs know, -1 if there is none. */
+  readonly counterDevice?: number;
 }
 
 export interface DeviceBus extends Bus {
@@ -55,32 +60,15 @@ export interface DeviceBus extends Bus {
   readonly clearLog: () => void;
 }
 
-const LOG_SIZE = 32;
-
 function flip(value: number | bigint, bits: bigint, width: Width): number | bigint {
   const flipped = BigInt.asUintN(8 * width, BigInt(value) ^ bits);
   return typeof value === "bigint" ? flipped : Number(flipped);
 }
 
-interface Slot {
-  time: number;
-  isDma: boolean;
-  isPort: boolean;
-  isWrite: boolean;
-  isFault: boolean;
-  address: bigint | number;
-  device: number;
-  region: string | null;
-  offset: number;
-  width: number;
-  value: number | bigint | null;
-}
-
 interface Place {
   readonly start: number;
   readonly end: number;
-  readonly device: number;
-  readonly region: Region;
+  readonly target: Target;
   readonly window: WindowRegion | null;
 }
 
@@ -89,25 +77,28 @@ function asWindow(region: Region): WindowRegion | null {
 }
 
 /** A space as a sorted list with a last-hit cache; `find` gives the place that holds the address, or null. */
-function createSpace(name: string, mappings: readonly Mapping[], deviceName: (device: number) => string): (address: number) => Place | null {
+function createSpace(
+  name: string,
+  mappings: readonly Mapping[],
+  targetOf: (region: Region, device: number) => Target,
+  deviceName: (device: number) => string,
+): (address: number) => Place | null {
   const places = mappings
     .map(({ base, device, region }): Place => ({
       start: base,
       end: base + region.size,
-      device,
-      region,
+      target: targetOf(region, device),
       window: asWindow(region),
     }))
     .sort((a, b) => a.start - b.start);
+  const describe = ({ device, region }: Target): string => `${deviceName(device)}.${region.name}`;
   places.forEach((place, index) => {
     if (!Number.isSafeInteger(place.start) || place.start < 0 || !Number.isSafeInteger(place.end)) {
-      throw new RangeError(`${deviceName(place.device)}.${place.region.name}: base ${place.start} does not fit the ${name} space`);
+      throw new RangeError(`${describe(place.target)}: base ${place.start} does not fit the ${name} space`);
     }
     const before = places[index - 1];
     if (before !== undefined && before.end > place.start) {
-      throw new Error(
-        `${deviceName(before.device)}.${before.region.name} and ${deviceName(place.device)}.${place.region.name} overlap in ${name} space at 0x${place.start.toString(16)}`,
-      );
+      throw new Error(`${describe(before.target)} and ${describe(place.target)} overlap in ${name} space at 0x${place.start.toString(16)}`);
     }
   });
   let last: Place | null = null;
@@ -129,116 +120,109 @@ function createSpace(name: string, mappings: readonly Mapping[], deviceName: (de
   };
 }
 
-export function createBus(mappings: readonly Mapping[], env: BusEnv): DeviceBus {
-  const findMemory = createSpace(
-    "memory",
-    mappings.filter((mapping) => mapping.space === "memory"),
-    (device) => env.deviceName(device),
-  );
-  const findPort = createSpace(
-    "port",
-    mappings.filter((mapping) => mapping.space === "port"),
-    (device) => env.deviceName(device),
-  );
+export function createBus(mappings: readonly Mapping[], log: AccessLog, env: BusEnv): DeviceBus {
+  /** By their numbers; those behind windows as they are met. */
+  const targets: (Target | null)[] = [null];
+  const targetsByRegion = new Map<Region, Target>();
 
-  const log: Slot[] = Array.from({ length: LOG_SIZE }, () => ({
-    time: 0,
-    isDma: false,
-    isPort: false,
-    isWrite: false,
-    isFault: false,
-    address: 0n,
-    device: -1,
-    region: null,
-    offset: 0,
-    width: 0,
-    value: null,
-  }));
-  let logged = 0;
+  function targetOf(region: Region, device: number): Target {
+    let target = targetsByRegion.get(region);
+    if (target === undefined) {
+      target = { number: targets.length, device, region };
+      targets.push(target);
+      targetsByRegion.set(region, target);
+    }
+    return target;
+  }
 
-  // Where the access under way goes; set by `locate`, so that the hot path allocates nothing.
-  let device = -1;
-  let region: Region | null = null;
-  let offset = 0;
+  const spaceOf = (space: "memory" | "port"): ((address: number) => Place | null) =>
+    createSpace(
+      space,
+      mappings.filter((mapping) => mapping.space === space),
+      targetOf,
+      (device) => env.deviceName(device),
+    );
+  const findMemory = spaceOf("memory");
+  const findPort = spaceOf("port");
+
+  /** Where the access under way goes; set by `locate`, so that the hot path allocates nothing. */
+  const here: { target: Target | null; offset: number } = { target: null, offset: 0 };
 
   function locate(place: Place | null, address: number): void {
     if (place === null) {
-      device = -1;
-      region = null;
-      offset = 0;
+      here.target = null;
+      here.offset = 0;
       return;
     }
-    device = place.device;
-    region = place.region;
-    offset = address - place.start;
-    let window = place.window;
-    while (window !== null) {
-      const target = window.resolve(offset);
-      if (target === null) return;
-      region = target.region;
-      offset = target.offset;
-      const owner = env.ownerOf(region);
-      if (owner >= 0) device = owner;
-      window = asWindow(region);
-    }
+    here.target = place.target;
+    here.offset = address - place.start;
+    if (place.window !== null) lookThrough(place.window, place.target.device);
   }
 
-  function record(isDma: boolean, isPort: boolean, address: bigint | number, width: number): Slot {
-    const slot = log[logged % LOG_SIZE];
-    if (slot === undefined) throw new Error("the access log has no slots");
-    logged++;
-    slot.time = env.now();
-    slot.isDma = isDma;
-    slot.isPort = isPort;
-    slot.address = address;
-    slot.device = device;
-    slot.region = region === null ? null : region.name;
-    slot.offset = offset;
-    slot.width = width;
-    return slot;
+  function lookThrough(window: WindowRegion, host: number): void {
+    const found = window.resolve(here.offset);
+    if (found === null) return;
+    const owner = env.ownerOf(found.region);
+    here.target = targetOf(found.region, owner >= 0 ? owner : host);
+    here.offset = found.offset;
+    const inner = asWindow(found.region);
+    if (inner !== null) lookThrough(inner, here.target.device);
   }
+
+  const begin = (flags: number, address: bigint | number, width: number, value: number | bigint): number =>
+    log.begin(flags | width | ((here.target?.number ?? 0) << WHAT.targetShift), env.now(), address, here.offset, value);
 
   function read(isPort: boolean, address: bigint | number, at: number, width: Width): BusResult {
     locate(isPort ? findPort(at) : findMemory(at), at);
-    // Logged before it is carried out: an access that the model makes meanwhile (DMA) comes after its cause.
-    const slot = record(false, isPort, address, width);
-    const serial = logged;
-    slot.isWrite = false;
-    slot.isFault = true;
-    slot.value = null;
-    if (region === null) return null;
-    const touched = device;
+    const serial = begin(isPort ? WHAT.port : 0, address, width, 0);
+    const { target, offset } = here;
+    if (target === null) return null;
     const intercepted = isPort ? null : (env.intercept?.(at, false) ?? null);
     if (intercepted?.kind === "refuse") return null;
-    const answer = readHere(region, offset, width);
+    const answer = readHere(target.region, offset, width);
     if (answer === null) return null;
     const value = intercepted?.kind === "flip" ? flip(answer, intercepted.bits, width) : answer;
-    env.touch(touched);
-    if (logged - serial < LOG_SIZE) {
-      slot.isFault = false;
-      slot.value = value;
-    }
+    env.touch(target.device);
+    log.answer(serial, value);
     return value;
   }
 
   function write(isDma: boolean, isPort: boolean, address: bigint | number, at: number, width: Width, value: number | bigint): boolean {
     locate(isPort ? findPort(at) : findMemory(at), at);
-    const slot = record(isDma, isPort, address, width);
-    const serial = logged;
-    slot.isWrite = true;
-    slot.isFault = true;
-    slot.value = value;
-    if (region === null) return false;
-    const touched = device;
+    const serial = begin(WHAT.write | (isDma ? WHAT.dma : 0) | (isPort ? WHAT.port : 0), address, width, value);
+    const { target, offset } = here;
+    if (target === null) return false;
     const intercepted = isDma || isPort ? null : (env.intercept?.(at, true) ?? null);
     if (intercepted?.kind === "refuse") return false;
     if (intercepted?.kind !== "drop") {
       const arriving = intercepted?.kind === "flip" ? flip(value, intercepted.bits, width) : value;
-      if (!writeHere(region, offset, width, arriving)) return false;
+      if (!writeHere(target.region, offset, width, arriving)) return false;
     }
-    env.touch(touched);
-    if (logged - serial < LOG_SIZE) slot.isFault = false;
+    env.touch(target.device);
+    log.accept(serial);
     return true;
+  }
+
+  const foreseen: { kind: PureRead; value: number | bigint; what: number; offset: number } = { kind: "constant", value: 0, what: 0, offset: 0 };
+
+  function foresee(address: number, width: Width): Foreseen | null {
+    if (env.isIntercepting?.() === true) return null;
+    locate(findMemory(address), address);
+    const { target, offset } = here;
+    const kind = target === null ? null : pureReadHere(target.region, offset, width);
+    if (target === null || kind === null || (kind !== "constant" && target.device !== env.counterDevice)) return null;
+    const value = kind === "constant" ? readHere(target.region, offset, width) : 0;
+    if (value === null) return null;
+    foreseen.kind = kind;
+    foreseen.value = value;
+    foreseen.what = width | (target.number << WHAT.targetShift);
+    foreseen.offset = offset;
+    return foreseen;
+  }
+
+  function valueOf(value: bigint, what: number): number | bigint | null {
+    if ((what & (WHAT.fault | WHAT.write)) === WHAT.fault) return null;
+    return (what & WHAT.width) === 8 ? value : Number(value);
   }
 
   return {
@@ -260,28 +244,24 @@ export function createBus(mappings: readonly Mapping[], env: BusEnv): DeviceBus 
       return write(false, true, port, port, width, value);
     },
     dmaWrite: (address, width, value) => write(true, false, address, Number(address), width, value),
-    accesses() {
-      const count = Math.min(logged, LOG_SIZE);
-      return Array.from({ length: count }, (_, index): AccessRecord => {
-        const slot = log[(logged - count + index) % LOG_SIZE];
-        if (slot === undefined) throw new Error("the access log has no slots");
+    foresee,
+    accesses: () =>
+      log.records().map(({ time, address, value, offset, what }): AccessRecord => {
+        const target = targets[what >>> WHAT.targetShift] ?? null;
         return {
-          time: slot.time,
-          origin: slot.isDma ? "dma" : "cpu",
-          space: slot.isPort ? "port" : "memory",
-          address: BigInt(slot.address),
-          device: slot.device < 0 ? null : env.deviceName(slot.device),
-          region: slot.region,
-          offset: slot.offset,
-          width: slot.width,
-          direction: slot.isWrite ? "write" : "read",
-          value: slot.value,
-          fault: slot.isFault,
+          time,
+          origin: (what & WHAT.dma) !== 0 ? "dma" : "cpu",
+          space: (what & WHAT.port) !== 0 ? "port" : "memory",
+          address,
+          device: target === null ? null : env.deviceName(target.device),
+          region: target === null ? null : target.region.name,
+          offset,
+          width: what & WHAT.width,
+          direction: (what & WHAT.write) !== 0 ? "write" : "read",
+          value: valueOf(value, what),
+          fault: (what & WHAT.fault) !== 0,
         };
-      });
-    },
-    clearLog() {
-      logged = 0;
-    },
+      }),
+    clearLog: () => log.clear(),
   };
 }

@@ -4,7 +4,7 @@
 
 import type { Module } from "../../isa/bytecode/module.ts";
 import type { TrapClass } from "../../isa/bytecode/instructions.ts";
-import type { MachineExit, TimeCounter, Width } from "../devices/device.ts";
+import type { MachineExit, PureRead, TimeCounter, Width } from "../devices/device.ts";
 
 /**
  * RAM, in one fixed WebAssembly.Memory so that translated code addresses it directly: byte i of RAM is byte i of the memory.
@@ -15,6 +15,8 @@ export interface GuestMemory {
   readonly base: bigint;
   readonly size: number;
   readonly dirtyOffset: number;
+  /** The last accesses to devices (access-log.ts). */
+  readonly logOffset: number;
   /** Bytes that belong to whoever runs machine code (memory.ts); their contents are left over from earlier machines. */
   readonly stateOffset: number;
   readonly bytes: Uint8Array;
@@ -34,6 +36,21 @@ export interface Bus {
   readonly write: (address: bigint | number, width: Width, value: number | bigint) => boolean;
   readonly portRead: (port: number, width: 1 | 2 | 4) => number | null;
   readonly portWrite: (port: number, width: 1 | 2 | 4, value: number) => boolean;
+  /**
+   * What a read of memory space would give, if that changes nothing at all and nobody waits for it; the access is not made. Holds until
+   * `changes` moves. One object, which the next call fills anew.
+   */
+  readonly foresee: (address: number, width: Width) => Foreseen | null;
+}
+
+/** A read that changes nothing: whoever makes it without the bus has to note it in the log. */
+export interface Foreseen {
+  readonly kind: PureRead;
+  /** Of a constant: 8 bytes as a bigint, less as a number. */
+  readonly value: number | bigint;
+  /** For the record in the access log: `WHAT`, and the offset within the region. */
+  readonly what: number;
+  readonly offset: number;
 }
 
 /** Time and interrupts as executors see them. */
@@ -49,6 +66,8 @@ export interface MachineCore {
   readonly nextEvent: () => number;
   /** Fires every event due at or before now. */
   readonly fireEvents: () => void;
+  /** Moves whenever a device may have come to answer otherwise than before. */
+  readonly changes: () => number;
   /** Interrupt lines of a CPU, bit n = cause n. */
   readonly lines: (cpu: number) => number;
   /** Set when a device ended the machine; executors stop at the end of the current instruction. */

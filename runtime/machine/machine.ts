@@ -6,6 +6,7 @@ import type { Module } from "../../isa/bytecode/module.ts";
 import { CPU_LINES, type DeviceDescription, type DmaWindow, type MachineDescription } from "../../machines/description.ts";
 import type { ByteStore, Device, DeviceEnv, DeviceModel, DeviceState, MachineExit, PciFunction, Region } from "../devices/device.ts";
 import { findDeviceModel } from "../devices/index.ts";
+import { createAccessLog } from "./access-log.ts";
 import { createBus, type AccessRecord } from "./bus.ts";
 import { createClock } from "./clock.ts";
 import type { MachineCore } from "./cpu-contract.ts";
@@ -105,6 +106,7 @@ export function createMachine(description: MachineDescription, options: MachineO
   const owner = Symbol(description.name);
   const names = description.devices.map((device) => device.name);
   const touched = new Uint8Array(names.length);
+  const heard = { count: 0 };
   const memory = acquireMemory(description.ram.base, description.ram.size);
   const pages = createPageTree(memory);
   const placed: Placed[] = [];
@@ -135,17 +137,28 @@ export function createMachine(description: MachineDescription, options: MachineO
     return entry.device;
   }
 
+  /** Something has reached the device: what it says of itself may be another thing now. */
+  function touch(index: number): void {
+    touched[index] = 1;
+    heard.count += 1;
+  }
+
+  function touchAll(): void {
+    touched.fill(1);
+    heard.count += 1;
+  }
+
   const clock = createClock((index, tag) => {
     const device = deviceAt(index);
     if (device.onEvent === undefined) throw new Error(`${nameOf(index)} scheduled event ${tag}, but takes none`);
-    touched[index] = 1;
+    touch(index);
     device.onEvent(tag);
   });
 
   function drive(index: number, pin: number, level: boolean): void {
     const device = deviceAt(index);
     if (device.input === undefined) throw new Error(`a wire leads to input ${pin} of ${nameOf(index)}, which has no inputs`);
-    touched[index] = 1;
+    touch(index);
     device.input(pin, level);
   }
 
@@ -161,7 +174,7 @@ export function createMachine(description: MachineDescription, options: MachineO
       if (index === controller && interceptor >= 0) {
         const isHeld = deviceAt(interceptor).interceptInterrupt?.(pin, level);
         // It counts.
-        if (isHeld !== undefined) touched[interceptor] = 1;
+        if (isHeld !== undefined) touch(interceptor);
         if (isHeld === true) return;
       }
       drive(index, pin, level);
@@ -205,7 +218,7 @@ export function createMachine(description: MachineDescription, options: MachineO
         const peers = hubPeers[index] ?? null;
         if (peers === null) options.output?.(bytes, device.name);
         for (const peer of peers ?? []) {
-          touched[peer] = 1;
+          touch(peer);
           deviceAt(peer).receive?.(bytes);
         }
       },
@@ -249,11 +262,11 @@ export function createMachine(description: MachineDescription, options: MachineO
       interruptPin: pci.interruptPin,
       barAddress: (bar) => pci.barAddress(bar),
       readConfig(offset, width) {
-        touched[index] = 1;
+        touch(index);
         return pci.readConfig(offset, width);
       },
       writeConfig(offset, width, value) {
-        touched[index] = 1;
+        touch(index);
         pci.writeConfig(offset, width, value);
       },
     };
@@ -262,27 +275,28 @@ export function createMachine(description: MachineDescription, options: MachineO
 
   const mappings = mappingsOf(description.name, placed);
   interceptor = placed.findIndex(({ device }) => device.intercept !== undefined);
-  const bus = createBus(mappings, {
+  const counterDevice = placed.findIndex(({ device }) => device.counter !== undefined);
+  const bus = createBus(mappings, createAccessLog(memory.memory.buffer, memory.logOffset), {
     now: () => clock.now(),
     settle: () => clock.fire(),
-    touch(index) {
-      touched[index] = 1;
-    },
+    touch,
     ownerOf: (region) => ownerOf.get(region) ?? -1,
     deviceName: nameOf,
+    counterDevice,
     ...(interceptor < 0
       ? {}
       : {
           intercept(address, isWrite) {
             const found = deviceAt(interceptor).intercept?.(address, isWrite);
             // It counts.
-            if (found !== undefined) touched[interceptor] = 1;
+            if (found !== undefined) touch(interceptor);
             return found ?? null;
           },
+          isIntercepting: () => deviceAt(interceptor).isIntercepting?.() !== false,
         }),
   });
 
-  const counter = placed.find(({ device }) => device.counter !== undefined)?.device.counter;
+  const counter = placed[counterDevice]?.device.counter;
 
   function clearLogs(): void {
     bus.clearLog();
@@ -306,7 +320,7 @@ export function createMachine(description: MachineDescription, options: MachineO
     clock.reset();
     fabric.reset();
     reseed(toSeed(newSeed));
-    touched.fill(1);
+    touchAll();
     for (const { device } of placed) device.reset();
     clearLogs();
   }
@@ -355,6 +369,7 @@ export function createMachine(description: MachineDescription, options: MachineO
     advance: (ns) => clock.advance(ns),
     nextEvent: () => clock.nextEvent(),
     fireEvents: () => clock.fire(),
+    changes: () => heard.count,
     lines: (cpu) => fabric.lines(cpu),
     exitRequest: () => exit,
     ...(counter === undefined ? {} : { counter }),
@@ -391,6 +406,7 @@ export function createMachine(description: MachineDescription, options: MachineO
       }
       // After the devices: a model that drove a pin while loading has no say in the levels.
       touched.fill(0);
+      heard.count += 1;
       known = saved.devices;
       loadSurroundings(saved);
       if (newSeed !== undefined) {
@@ -410,6 +426,7 @@ export function createMachine(description: MachineDescription, options: MachineO
         markDirty(memory, page * PAGE_SIZE, PAGE_SIZE);
       }
       contents.state.devices.forEach((state, index) => deviceAt(index).load(state));
+      touchAll();
       // After the devices, as in `restore`.
       loadSurroundings(contents.state);
     },
@@ -418,7 +435,7 @@ export function createMachine(description: MachineDescription, options: MachineO
       const device = deviceAt(index);
       if (device.receive === undefined) throw new Error(`${name} takes no bytes from outside`);
       clock.fire();
-      touched[index] = 1;
+      touch(index);
       device.receive(bytes);
     },
     readMemory(address, length) {

@@ -1,9 +1,10 @@
 // Guest RAM with its dirty map in one WebAssembly.Memory of fixed size, so that translated code, the interpreter, DMA and restore
 // all work on the same bytes. Layout: [0, size) RAM; [dirtyOffset, dirtyOffset + size / 4096) one byte per page, 1 = written since
-// the last `takeDirtyPages`; [stateOffset, stateOffset + STATE_BYTES) for CPUs that keep registers and caches beside RAM, where generated
+// the last `takeDirtyPages`; from logOffset the last accesses to devices; [stateOffset, stateOffset + STATE_BYTES) for CPUs that keep registers and caches beside RAM, where generated
 // code reaches them by the same base; the host gives it no memory before somebody writes there.
 // Memories are pooled by size: a fresh 16 MiB costs milliseconds of page faults, zeroing a few used pages nothing.
 
+import { ACCESS_LOG_BYTES } from "./access-log.ts";
 import type { GuestMemory } from "./cpu-contract.ts";
 
 export const PAGE_SIZE = 4096;
@@ -21,8 +22,9 @@ export function pageCount(memory: GuestMemory): number {
 }
 
 /** Where things lie in the memory of a machine with so much RAM, which generated code has baked in. */
-export function memoryLayout(size: number): Pick<GuestMemory, "dirtyOffset" | "stateOffset"> {
-  return { dirtyOffset: size, stateOffset: Math.ceil((size + size / PAGE_SIZE) / PAGE_SIZE) * PAGE_SIZE };
+export function memoryLayout(size: number): Pick<GuestMemory, "dirtyOffset" | "logOffset" | "stateOffset"> {
+  const logOffset = Math.ceil((size + size / PAGE_SIZE) / PAGE_SIZE) * PAGE_SIZE;
+  return { dirtyOffset: size, logOffset, stateOffset: logOffset + Math.ceil(ACCESS_LOG_BYTES / PAGE_SIZE) * PAGE_SIZE };
 }
 
 /** RAM of `size` bytes at guest address `base`, all zero, all clean. Give it back with `releaseMemory`. */
@@ -31,7 +33,7 @@ export function acquireMemory(base: bigint, size: number): GuestMemory {
     throw new RangeError(`RAM of ${size} bytes: expected a multiple of 64 KiB up to 1 GiB`);
   }
   if (base < 0n || base % BigInt(PAGE_SIZE) !== 0n) throw new RangeError(`RAM at ${base}: expected a page-aligned address`);
-  const { dirtyOffset, stateOffset } = memoryLayout(size);
+  const { dirtyOffset, logOffset, stateOffset } = memoryLayout(size);
   const pages = Math.ceil((stateOffset + STATE_BYTES + size / PAGE_SIZE) / WASM_PAGE);
   const memory = pool.get(size)?.pop() ?? new WebAssembly.Memory({ initial: pages, maximum: pages });
   return {
@@ -39,6 +41,7 @@ export function acquireMemory(base: bigint, size: number): GuestMemory {
     base,
     size,
     dirtyOffset,
+    logOffset,
     stateOffset,
     bytes: new Uint8Array(memory.buffer),
     view: new DataView(memory.buffer),

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { pureReadHere } from "../../runtime/machine/access.ts";
 import type { Device, Region, Width } from "../../runtime/devices/device.ts";
 import { edu } from "../../runtime/devices/edu.ts";
 import { deviceModels, findDeviceModel } from "../../runtime/devices/index.ts";
@@ -86,6 +87,8 @@ function makeInstance(subject: Subject, env: TestEnv): Instance {
   const bars = device.pci?.bars.flatMap((bar) => (bar === null ? [] : [bar.region])) ?? [];
   return { env, device, regions: [...device.regions, ...bars] };
 }
+
+const POLLED: ReadonlySet<string> = new Set(["clint", "plic", "test-finisher", "uart-16550", "virtio-mmio"]);
 
 interface Operation {
   readonly text: string;
@@ -206,6 +209,53 @@ function copyOf(subject: Subject, original: Instance): Instance {
   return copy;
 }
 
+interface PureReads {
+  readonly values: readonly string[];
+  readonly count: number;
+}
+
+/** What all reads give that change nothing by the model's own word, each made twice; `places` are regions, widths and offsets. */
+function readPure({ device, regions }: Instance, places: readonly (readonly [region: number, width: Width, offset: number])[]): PureReads {
+  let count = 0;
+  const values = places.map(([index, width, offset]) => {
+    const region = regions[index];
+    const kind = region === undefined ? null : pureReadHere(region, offset, width);
+    if (region === undefined || kind === null) return "";
+    count += 1;
+    const where = `${region.name}+0x${offset.toString(16)}, ${width} bytes`;
+    const value = busRead(region, offset, width);
+    assert.notEqual(value, null, `${where}: a fault`);
+    assert.equal(busRead(region, offset, width), value, where);
+    if (kind === "constant") return `${where}: ${value}`;
+    const time = device.counter?.read() ?? -1n;
+    assert.equal(value, BigInt.asUintN(8 * width, kind === "counter" ? time : time >> 32n), where);
+    return kind;
+  });
+  return { values, count };
+}
+
+/** Pure reads change nothing, and what they give stays, whatever happens elsewhere, until something reaches the device. */
+function checkPureReads(subject: Subject, original: Instance, random: Random): number {
+  const instance = copyOf(subject, original);
+  const { env, regions } = instance;
+  const places = regions.flatMap((region, index) =>
+    region.pureRead === undefined
+      ? []
+      : Array.from({ length: 200 }, (_, n) => {
+          const width = random.pick(WIDTHS);
+          return [index, width, n < 100 ? (n * width) % region.size : randomOffset(region.size, width, random)] as const;
+        }),
+  );
+  if (places.length === 0) return 0;
+  const before = observe(instance);
+  const first = readPure(instance, places);
+  assert.deepEqual(observe(instance), before, "a pure read has an effect");
+  env.ram.fill(random.below(256));
+  env.advance(Math.min(env.nextEvent() ?? Infinity, random.below(1e10) + 1) - 1);
+  assert.deepEqual(readPure(instance, places).values, first.values, "a pure read gives something else, and nothing has reached the device");
+  return first.count;
+}
+
 function fuzz(subject: Subject, seed: number): void {
   const random = createRandom(seed);
   const env = makeTestEnv({ ramBase: RAM_BASE, ramSize: RAM_SIZE, busWindow: MSI_WINDOW, seed });
@@ -220,6 +270,7 @@ function fuzz(subject: Subject, seed: number): void {
         instance = copyOf(subject, instance);
         done.push("save, load");
       }
+      if (i % 10 === 0 && subject.populate === undefined) checkPureReads(subject, instance, random);
       const operation = randomOperation(subject, instance, random);
       done.push(operation.text);
       const seen = operation.run(instance);
@@ -255,6 +306,15 @@ for (const subject of SUBJECTS) {
     for (let round = 0; round < ROUNDS; round++) fuzz(subject, FUZZ_SEED * 7919 + round * 104_729);
   });
 }
+
+test("models that guests poll have reads that change nothing", () => {
+  for (const { model, config } of SUBJECTS.filter((subject) => POLLED.has(subject.model))) {
+    const subject = { model, config };
+    const instance = makeInstance(subject, makeTestEnv({ ramBase: RAM_BASE, ramSize: RAM_SIZE, busWindow: MSI_WINDOW }));
+    instance.device.reset();
+    assert.ok(checkPureReads(subject, instance, createRandom(FUZZ_SEED)) > 0, model);
+  }
+});
 
 test("a reset device is a new device, pins included", () => {
   for (const subject of SUBJECTS) {

@@ -12,6 +12,7 @@ import { loadMachine } from "../../machines/load-machine.ts";
 import { createRiscv, createRiscv64, type RiscvProcessor } from "../../runtime/cpus/riscv64/processor.ts";
 import type { EagernessName } from "../../runtime/cpus/riscv64/regions/translator.ts";
 import { createGuest, type Guest } from "../../runtime/exec/guest.ts";
+import { ACCESS_LOG_BYTES } from "../../runtime/machine/access-log.ts";
 import { pageCount, STATE_BYTES } from "../../runtime/machine/memory.ts";
 import type { CreateProcessor } from "../../runtime/machine/processor.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds, type Random } from "../fixtures/random.ts";
@@ -222,10 +223,14 @@ function scatter({ processor, machine }: Guest, { mode, harts, space, base, isPa
   }
 }
 
-/** Bytes of a machine's memory that nobody has any business with: between the dirty map and the CPUs' state, and behind that. */
+/** Bytes of a machine's memory that nobody has any business with: around the log of accesses, and behind the CPUs' state. */
 function outside({ machine: { memory } }: Guest): readonly Uint8Array[] {
-  const { bytes, dirtyOffset, stateOffset } = memory;
-  return [bytes.subarray(dirtyOffset + pageCount(memory), stateOffset), bytes.subarray(stateOffset + STATE_BYTES)];
+  const { bytes, dirtyOffset, logOffset, stateOffset } = memory;
+  return [
+    bytes.subarray(dirtyOffset + pageCount(memory), logOffset),
+    bytes.subarray(logOffset + ACCESS_LOG_BYTES, stateOffset),
+    bytes.subarray(stateOffset + STATE_BYTES),
+  ];
 }
 const CANARY = 0xa5;
 

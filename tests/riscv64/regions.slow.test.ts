@@ -19,7 +19,8 @@ const EAGERNESS_NAMES = Object.keys(EAGERNESS) as readonly EagernessName[];
 /** Text, since a failure shows two of them side by side. */
 function registersOf({ machine, processor }: Guest, cpus: number): string {
   const values = Array.from({ length: cpus }, (_, cpu) => NAMES.map((name) => `${cpu} ${name} ${processor.readRegister(cpu, name).toString(16)}`));
-  return [...values.flat(), `now ${machine.now()}`, `instructions ${processor.instructions()}`].join("\n");
+  const accesses = machine.accesses().map((access) => Object.values(access).join(" "));
+  return [...values.flat(), ...accesses, `now ${machine.now()}`, `instructions ${processor.instructions()}`].join("\n");
 }
 
 interface Recording {

@@ -135,11 +135,13 @@ export function createTestMachine(options: TestMachineOptions): TestMachine {
         log.push(`out${width} ${hex(port)}=${hex(value)} @${clock.now()}`);
         return true;
       },
+      foresee: () => null,
     },
     now: clock.now,
     advance: clock.advance,
     nextEvent: clock.nextEvent,
     fireEvents: clock.fire,
+    changes: () => 0,
     lines: (cpu) => lines[cpu] ?? 0,
     exitRequest: () => exit,
     scheduleRandom() {

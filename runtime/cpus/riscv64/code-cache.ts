@@ -8,7 +8,7 @@ import { decode, instructionLength } from "../../../isa/riscv64/decode.ts";
 import { expand, type ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import type { GuestMemory } from "../../machine/cpu-contract.ts";
 import { encodeInstruction, type EncodedInstruction } from "./encode.ts";
-import { operationNumber } from "./operations.ts";
+import { deviceForm, operationNumber, operationsOf } from "./operations.ts";
 import { ENTRIES_PER_PAGE, ENTRY, ENTRY_SHIFT, SLOT_BYTES, SLOTS, SLOTS_OFFSET } from "./state.ts";
 
 const PAGE_SHIFT = 12;
@@ -66,10 +66,13 @@ export interface CodeCacheEvents {
   readonly cleared: () => void;
   /** A region begins here. */
   readonly hasRegion: (ramOffset: number) => boolean;
+  /** The load or store here was seen to meet devices. */
+  readonly isDevice: (ramOffset: number) => boolean;
 }
 
 export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, width: RegisterWidth = 64): CodeCache {
   const { bytes, view } = memory;
+  const operations = operationsOf(width);
   const first = memory.stateOffset + SLOTS_OFFSET;
   const slotOfPage = new Int16Array(memory.size >>> PAGE_SHIFT).fill(-1);
   const pageOfSlot = new Int32Array(SLOTS).fill(-1);
@@ -131,12 +134,24 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
     return encodeInstruction(instruction, offset % PAGE_BYTES, width);
   }
 
-  function decoding(entry: number): { readonly encoded: EncodedInstruction; readonly length: number } {
+  interface Decoding {
+    readonly number: number;
+    readonly operands: Omit<EncodedInstruction, "name">;
+    readonly length: number;
+    /** See `deviceForm`. */
+    readonly form: number | undefined;
+  }
+
+  function decoding(entry: number): Decoding {
     const offset = offsetOf(entry);
     const low = view.getUint16(offset, true);
     const isWhole = instructionLength(low) === 2 || (offset % PAGE_BYTES) + 4 <= PAGE_BYTES;
     const instruction = isWhole ? decodeInstruction(instructionLength(low) === 2 ? low : view.getUint32(offset, true), width) : undefined;
-    return { encoded: operationOf(offset, instruction), length: instructionLength(low) };
+    const { name, ...operands } = operationOf(offset, instruction);
+    const number = operationNumber(name, width);
+    const operation = operations[number];
+    const form = operation !== undefined && events.isDevice(offset) ? deviceForm(operation) : undefined;
+    return { number: form === undefined ? number : DEVICE_LOAD, operands, length: instructionLength(low), form };
   }
 
   return {
@@ -148,19 +163,18 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
     hasPage: (ramOffset) => (slotOfPage[ramOffset >>> PAGE_SHIFT] ?? -1) >= 0,
     offsetOf,
     decodeEntry(entry) {
-      const { encoded, length } = decoding(entry);
-      const { name, rd = 0, rs1 = 0, rs2 = 0, imm = 0 } = encoded;
+      const { number, operands, length, form } = decoding(entry);
+      const { rd = 0, rs1 = 0, rs2 = 0, imm = 0 } = operands;
       bytes[entry + ENTRY.rd] = rd * REGISTER_BYTES;
       bytes[entry + ENTRY.rs1] = rs1 * REGISTER_BYTES;
-      bytes[entry + ENTRY.rs2] = rs2 * REGISTER_BYTES;
+      bytes[entry + ENTRY.rs2] = form ?? rs2 * REGISTER_BYTES;
       view.setInt32(entry + ENTRY.imm, (imm << 8) | (length << ENTRY_SHIFT), true);
       const isStop = stops.size > 0 && stops.has(offsetOf(entry) % PAGE_BYTES);
       const isRegion = stops.size === 0 && events.hasRegion(offsetOf(entry));
-      const number = operationNumber(name, width);
       bytes[entry + ENTRY.operation] = isStop ? BREAKPOINT : isRegion ? REGION : number;
       return number;
     },
-    operationUnder: (entry) => operationNumber(decoding(entry).encoded.name, width),
+    operationUnder: (entry) => decoding(entry).number,
     wrote(ramOffset, length) {
       const last = (ramOffset + length - 1) >>> PAGE_SHIFT;
       for (let page = ramOffset >>> PAGE_SHIFT; page <= last; page++) {
@@ -209,3 +223,4 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
 const PAGE_END = operationNumber("page-end");
 const BREAKPOINT = operationNumber("breakpoint");
 const REGION = operationNumber("region");
+const DEVICE_LOAD = operationNumber("device-load");

@@ -6,7 +6,7 @@ import type { ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import type { Width } from "../../devices/device.ts";
 import type { Bus, GuestMemory } from "../../machine/cpu-contract.ts";
-import { operationNumber, operationsOf, type Operation } from "./operations.ts";
+import { deviceForm, operationNumber, operationsOf, type Operation } from "./operations.ts";
 import { LOADS, STORES } from "./semantics/memory.ts";
 import { BLOCK_BYTES, CELL, DEVICE_TAG, ENTRY, ENTRY_SHIFT, TLB } from "./state.ts";
 
@@ -20,6 +20,8 @@ interface Form {
 interface Forms {
   /** By the operation's number; null: not for here. */
   readonly byNumber: readonly (Form | null)[];
+  /** By the `deviceForm` of a `device-load`. */
+  readonly byDeviceForm: ReadonlyMap<number, Form>;
   readonly byMnemonic: ReadonlyMap<string, Form>;
 }
 
@@ -39,9 +41,16 @@ function listForms(width: RegisterWidth): Forms {
     const form = operation && formOf(operation);
     if (form) byMnemonic.set(mnemonic, form);
   }
-  return { byNumber: operations.map(formOf), byMnemonic };
+  const byDeviceForm = new Map<number, Form>();
+  for (const operation of operations) {
+    const [number, form] = [deviceForm(operation), formOf(operation)];
+    if (number !== undefined && form !== null) byDeviceForm.set(number, form);
+  }
+  return { byNumber: operations.map(formOf), byDeviceForm, byMnemonic };
 }
 
+/** The same number for both widths. */
+const DEVICE_LOAD = operationNumber("device-load");
 const FORMS: Readonly<Record<RegisterWidth, Forms>> = { 32: listForms(32), 64: listForms(64) };
 
 export type DeviceOutcome =
@@ -66,8 +75,14 @@ export interface DeviceAccess {
   readonly faultAddress: () => bigint;
 }
 
-export function createDeviceAccess({ memory, stateOffset }: GuestMemory, bus: Bus, registerWidth: RegisterWidth): DeviceAccess {
-  const { byNumber, byMnemonic } = FORMS[registerWidth];
+/** `noteRead` hears of reads that were answered. */
+export function createDeviceAccess(
+  { memory, stateOffset }: GuestMemory,
+  bus: Bus,
+  registerWidth: RegisterWidth,
+  noteRead: (physical: number, width: Width) => void,
+): DeviceAccess {
+  const { byNumber, byDeviceForm, byMnemonic } = FORMS[registerWidth];
   const state = new Int32Array(memory.buffer, stateOffset, BLOCK_BYTES / 4);
   const wide = new BigUint64Array(memory.buffer, stateOffset, BLOCK_BYTES / 8);
   const all = new Int32Array(memory.buffer);
@@ -96,7 +111,9 @@ export function createDeviceAccess({ memory, stateOffset }: GuestMemory, bus: Bu
       state[rd >>> 2] = word;
       state[(rd >>> 2) + 1] = signShift < 0 ? 0 : word >> 31;
     } else if (value !== null) wide[rd >>> 3] = value;
-    return value !== null;
+    if (value === null) return false;
+    noteRead(physical, width);
+    return true;
   }
 
   /** Registers as byte offsets; `data` is the one that is loaded or stored. */
@@ -122,7 +139,8 @@ export function createDeviceAccess({ memory, stateOffset }: GuestMemory, bus: Bu
   return {
     runEntry(entry) {
       const fields = all[entry >>> 2] ?? 0;
-      const form = byNumber[fields & 0xff] ?? null;
+      const operation = fields & 0xff;
+      const form = (operation === DEVICE_LOAD ? byDeviceForm.get((fields >>> (8 * ENTRY.rs2)) & 0xff) : byNumber[operation]) ?? null;
       if (form === null) return "unknown";
       const packed = all[(entry + ENTRY.imm) >>> 2] ?? 0;
       const data = (fields >>> (8 * (form.isStore ? ENTRY.rs2 : ENTRY.rd))) & 0xff;

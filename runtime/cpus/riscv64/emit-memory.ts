@@ -9,6 +9,8 @@ import { MSTATUS } from "./hart.ts";
 export interface MemoryLayout {
   readonly stateOffset: number;
   readonly dirtyOffset: number;
+  /** The machine's log of accesses (access-log.ts). */
+  readonly logOffset: number;
   readonly width: RegisterWidth;
 }
 

@@ -5,7 +5,8 @@
 import { ByteWriter, I32, I64, OP, VOID, writeLocals, type ValueType } from "../wasm/encoder.ts";
 import { BOX, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "./emit-memory.ts";
 import { emitExpression, emitShared, type Emitter } from "./emit-expression.ts";
-import { operationNumber, type Operation } from "./operations.ts";
+import { emitDevicePage, emitExtended, emitMirroredRead, emitMirrorEntry, emitMirrorTable } from "./emit-mirror.ts";
+import { DEVICE_FORM, operationNumber, type Operation } from "./operations.ts";
 import { emitRegionSlot, NESTED_CALLS } from "./regions/emit-region.ts";
 import type { Expression, Leaf } from "./semantics/expressions.ts";
 import type { Guarded } from "./semantics/guarded.ts";
@@ -160,6 +161,23 @@ function extendWord(w: ByteWriter, { width }: InterpreterOptions): void {
 /** rs1 + imm through a translation cache: AT becomes the offset in RAM, or control goes to the cold door. */
 function emitTranslation(body: Body, width: number, table: number, hasOffset: boolean, coldLabel: number): void {
   const { w } = body;
+  emitTlbSlot(body, hasOffset);
+  w.memory(OP.i64_load, RAM, table + TLB.tag);
+  w.localGet(ADDRESS);
+  w.i64Const(-(PAGE_MASK + 1) | (width - 1));
+  w.byte(OP.i64_and);
+  w.byte(OP.i64_ne);
+  w.op(OP.br_if, coldLabel);
+  w.localGet(AT);
+  w.localGet(SLOT);
+  w.memory(OP.i32_load, RAM, table + TLB.addend);
+  w.byte(OP.i32_add);
+  w.localSet(AT);
+}
+
+/** rs1 + imm in ADDRESS, its lower half in AT, its place in the translation caches in SLOT and on the stack. */
+function emitTlbSlot(body: Body, hasOffset: boolean): void {
+  const { w } = body;
   body.leaf("rs1", I64);
   if (hasOffset) {
     body.leaf("imm", I64);
@@ -177,17 +195,6 @@ function emitTranslation(body: Body, width: number, table: number, hasOffset: bo
   w.withConst((TLB.entries - 1) * TLB.entryBytes, OP.i32_and);
   w.withLocal(TLB_BASE, OP.i32_add);
   w.localTee(SLOT);
-  w.memory(OP.i64_load, RAM, table + TLB.tag);
-  w.localGet(ADDRESS);
-  w.i64Const(-(PAGE_MASK + 1) | (width - 1));
-  w.byte(OP.i64_and);
-  w.byte(OP.i64_ne);
-  w.op(OP.br_if, coldLabel);
-  w.localGet(AT);
-  w.localGet(SLOT);
-  w.memory(OP.i32_load, RAM, table + TLB.addend);
-  w.byte(OP.i32_add);
-  w.localSet(AT);
 }
 
 function emitDirty({ w, options }: Body): void {
@@ -303,6 +310,9 @@ export function emitOperation(body: Body, operation: Operation, labels: Labels):
       w.memory(OP.i64_store, RAM, options.stateOffset + (isFloat ? CELL.f : CELL.x));
       break;
     }
+    case "device-load":
+      emitDeviceLoad(body, labels);
+      break;
     case "store": {
       const { width, isFloat = false } = operation.meaning;
       if (isFloat) requireFloatState(body, labels.cold);
@@ -402,6 +412,27 @@ export function emitOperation(body: Body, operation: Operation, labels: Labels):
       return;
   }
   w.op(OP.br, labels.next);
+}
+
+/** From the device's mirror; what it does not have is the cold path's. */
+function emitDeviceLoad(body: Body, labels: Labels): void {
+  const { w, options } = body;
+  const form = body.borrow(I32);
+  const locals = { physical: body.borrow(I64), value: body.borrow(I64), entry: AT, record: body.borrow(I32) };
+  w.localGet(CUR);
+  w.memory(OP.i32_load8_u, RAM, ENTRY.rs2);
+  w.localTee(form);
+  w.withConst(DEVICE_FORM.isThere, OP.i32_and);
+  w.byte(OP.i32_eqz);
+  w.op(OP.br_if, labels.cold);
+  emitTlbSlot(body, true);
+  w.byte(OP.drop);
+  emitDevicePage(w, { address: ADDRESS, slot: SLOT, physical: locals.physical }, labels.cold);
+  emitMirrorEntry(w, options, locals, () => emitMirrorTable(w, form), labels.cold);
+  emitMirroredRead(w, options, locals, () => body.leaf("remaining", I64));
+  registerAddress(w, ENTRY.rd);
+  emitExtended(w, locals.value, form);
+  w.memory(OP.i64_store, RAM, options.stateOffset + CELL.x);
 }
 
 /** An expression's value in a local, for as long as this instruction is written. */
@@ -608,7 +639,7 @@ export function open(w: ByteWriter, opcode: number): void {
 /** What an operation apart takes, of the locals: CUR, NEXT, BUDGET. It returns 0 for the cold path. */
 export const APART_PARAMETERS = FIXED_LOCALS.slice(0, BUDGET + 1);
 
-const APART: ReadonlySet<Operation["kind"]> = new Set(["region", "guarded", "atomic", "load-reserved", "store-conditional"]);
+const APART: ReadonlySet<Operation["kind"]> = new Set(["region", "device-load", "guarded", "atomic", "load-reserved", "store-conditional"]);
 
 /**
  * Whether the operation has a function of its own. Those that change the mode have none, since they change the interpreter's locals. That of

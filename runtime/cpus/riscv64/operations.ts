@@ -35,6 +35,8 @@ export type Operation =
   /** A region begins here; what is meant stands elsewhere. */
   | { readonly kind: "region" }
   | { readonly kind: "nothing" }
+  /** A load into an integer register that was seen to meet devices: the entry has a `deviceForm` where other instructions have rs2. */
+  | { readonly kind: "device-load" }
   | { readonly kind: "compute"; readonly value: Expression }
   | { readonly kind: "load"; readonly meaning: LoadMeaning }
   | { readonly kind: "store"; readonly meaning: StoreMeaning }
@@ -46,7 +48,7 @@ export type Operation =
   | { readonly kind: "jump-register"; readonly hasLink: boolean }
   | { readonly kind: "guarded"; readonly meaning: Guarded };
 
-const FIXED = ["undecoded", "page-end", "cold", "breakpoint", "region", "nothing"] as const;
+const FIXED = ["undecoded", "page-end", "cold", "breakpoint", "region", "nothing", "device-load"] as const;
 type FixedName = (typeof FIXED)[number];
 
 export type OperationName = Mnemonic | FixedName | `${Mnemonic}.far` | "j" | "j.far" | "jr" | FloatName | ReturnType<typeof accessName>;
@@ -91,6 +93,16 @@ function numberOperations(width: RegisterWidth): Numbered {
 const NUMBERED: Readonly<Record<RegisterWidth, Numbered>> = { 32: numberOperations(32), 64: numberOperations(64) };
 
 export const operationsOf = (width: RegisterWidth): readonly Operation[] => NUMBERED[width].operations;
+
+/** What `device-load` has to know of a load: the power of its width above a bit for its sign, and a bit that says that it is there. */
+export const DEVICE_FORM = { isSigned: 1, powerShift: 1, power: 0x06, isThere: 0x80 } as const;
+
+/** Undefined: no load, or none into an integer register. */
+export function deviceForm(operation: Operation): number | undefined {
+  if (operation.kind !== "load" || operation.meaning.isFloat === true) return undefined;
+  const { width, signed } = operation.meaning;
+  return DEVICE_FORM.isThere | (Math.log2(width) << DEVICE_FORM.powerShift) | (signed ? DEVICE_FORM.isSigned : 0);
+}
 
 /** Those of RV64. */
 export const OPERATIONS = operationsOf(64);

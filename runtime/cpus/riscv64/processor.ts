@@ -14,19 +14,22 @@ import { asTrap, CAUSE, createMemoryAccess } from "./access.ts";
 import { createCodeCache, decodeInstruction, type CodeCache } from "./code-cache.ts";
 import { INTERRUPT, type CsrEnvironment } from "./csrs.ts";
 import { createDeviceAccess, type DeviceOutcome } from "./device-access.ts";
+import { createDeviceMirror } from "./device-mirror.ts";
 import { execute, type ExecuteEnvironment } from "./execute.ts";
 import { createHart, loadHart, MENVCFG, MODE, MSTATUS, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
 import { isApart, type Door, type InterpreterOptions } from "./emit-operation.ts";
 import { INTERPRETER_IMPORTS, writeInterpreter, writeOperation } from "./interpreter.ts";
 import { createNamedRegisters } from "./named-registers.ts";
 import { createTranslator, EAGERNESS, REGIONS_BEGIN, type ColdSite, type EagernessName, type Translator } from "./regions/translator.ts";
-import { operationsOf } from "./operations.ts";
+import { operationsOf, type Operation } from "./operations.ts";
 import { createRegisterFile } from "./registers.ts";
 import { ENTRY, MAX_HARTS, STORABLE_OFFSET } from "./state.ts";
 import { dueInterrupt, enterTrap, hasWakeup } from "./traps.ts";
 
 /** Instructions of a turn, on average: half of it to one and a half. */
 const TURN = 10_000;
+/** Accesses of an instruction to devices until it is one of those that meet devices. */
+const DEVICE_AFTER = 8;
 /** V8 takes better code for a function only when it is entered anew. */
 const MAX_BUDGET = 1_000_000;
 /** One count of mtime on `virt`, if the machine has no timer that says otherwise. */
@@ -82,6 +85,7 @@ export function createRiscv(
   hooks: ProcessorHooks,
   { width, eagerness: wanted = "normal", compileInterpreter = writeAndCompile }: RiscvOptions,
 ): RiscvProcessor {
+  const operations = operationsOf(width);
   const eagerness = EAGERNESS[width === 64 ? wanted : "never"];
   const { memory, cpuCount } = machine;
   if (cpuCount > MAX_HARTS) throw new RangeError(`${cpuCount} harts: at most ${MAX_HARTS}`);
@@ -170,6 +174,7 @@ export function createRiscv(
     );
     spending.granted = Math.max(wanted, 0);
     registers.setBudget(spending.granted);
+    mirror.refresh();
     const { executed } = activeHart();
     registers.setCounts(executed + spending.granted, machine.now() + spending.granted, counterOffset, countNs());
     return spending.granted > 0;
@@ -200,9 +205,11 @@ export function createRiscv(
     executed: (hart) => hart.executed,
   };
 
-  /** A write to mtime moves the harts' own timers. */
-  function followCounter(): void {
-    if (machine.counter !== undefined && machine.counter.offset() !== counterOffset) updateTimers();
+  /** A write to mtime moves the harts' own timers, and what they read as time; true: there was one. */
+  function followCounter(): boolean {
+    if (machine.counter === undefined || machine.counter.offset() === counterOffset) return false;
+    updateTimers();
+    return true;
   }
 
   function device<T>(run: () => T): T {
@@ -219,7 +226,8 @@ export function createRiscv(
   let epoch = 0;
 
   const access = createMemoryAccess(machine, harts, () => code, device);
-  const devices = createDeviceAccess(memory, machine.bus, width);
+  const mirror = createDeviceMirror(machine);
+  const devices = createDeviceAccess(memory, machine.bus, width, mirror.note);
   const code: CodeCache = createCodeCache(
     memory,
     {
@@ -232,6 +240,7 @@ export function createRiscv(
       changed: (offset, length) => translator.changed(offset, length),
       cleared: () => translator.clear(),
       hasRegion: (offset) => translator.hasRegion(offset),
+      isDevice: (offset) => translator.isDevice(offset),
     },
     width,
   );
@@ -363,10 +372,34 @@ export function createRiscv(
   }
 
   function finishAccess(hart: Hart, outcome: Exclude<DeviceOutcome, "unknown">): 0 | 1 {
-    followCounter();
-    if (outcome === "done" && !hasConsequences()) return 1;
+    const isMoved = followCounter();
+    if (outcome === "done" && !isMoved && !hasConsequences()) {
+      mirror.refresh();
+      return 1;
+    }
     if (outcome !== "done") takeTrap(hart, outcome === "load-fault" ? CAUSE.loadAccess : CAUSE.storeAccess, false, devices.faultAddress());
     return settle() ? 1 : 0;
+  }
+
+  /** Of the instruction itself. */
+  function kindOf(entry: number): Operation["kind"] | undefined {
+    const operation = operations[memory.bytes[entry + ENTRY.operation] ?? 0];
+    const isCover = operation?.kind === "region" || operation?.kind === "breakpoint";
+    return isCover ? operations[code.operationUnder(entry)]?.kind : operation?.kind;
+  }
+
+  /**
+   * The load or store of the entry was one to a device. It is counted in the entry, where loads have no rs2 and stores no rd; before that
+   * field is full, the place is known for it.
+   */
+  function noteDevice(entry: number, offset: number): void {
+    const { bytes } = memory;
+    const kind = kindOf(entry);
+    if (kind !== "load" && kind !== "store") return;
+    const field = entry + (kind === "load" ? ENTRY.rs2 : ENTRY.rd);
+    const times = (bytes[field] ?? 0) + 1;
+    bytes[field] = times;
+    if (times === DEVICE_AFTER) translator.learnDevice(offset);
   }
 
   const doors: { readonly [door in Door]: (entry: number, arrivals?: number) => number } = {
@@ -376,7 +409,7 @@ export function createRiscv(
       const offset = code.offsetOf(entry);
       const outcome = devices.runEntry(entry);
       if (outcome !== "unknown") {
-        translator.noteDevice(offset);
+        noteDevice(entry, offset);
         return finishAccess(hart, outcome);
       }
       touchedDevice = false;
@@ -384,7 +417,8 @@ export function createRiscv(
         const isInPage = (registers.pc(hart.index) & (PAGE_BYTES - 1n)) + 4n <= PAGE_BYTES;
         return isInPage ? memory.view.getUint16(offset + 2, true) : secondHalf(hart);
       });
-      if (touchedDevice) translator.noteDevice(offset);
+      if (touchedDevice) noteDevice(entry, offset);
+      else if (kindOf(entry) === "device-load") translator.forgetDevice(offset);
       return settle() ? 1 : 0;
     },
     page() {
@@ -443,8 +477,7 @@ export function createRiscv(
   }
 
   let breakpoints: ReadonlySet<bigint> = new Set();
-  const options = { stateOffset: memory.stateOffset, dirtyOffset: memory.dirtyOffset, width, heat: eagerness.heat };
-  const operations = operationsOf(width);
+  const options = { stateOffset: memory.stateOffset, dirtyOffset: memory.dirtyOffset, logOffset: memory.logOffset, width, heat: eagerness.heat };
   const table = new WebAssembly.Table({ element: "anyfunc", initial: REGIONS_BEGIN });
   const apart = new WebAssembly.Table({ element: "anyfunc", initial: operations.length });
   const { exports } = new WebAssembly.Instance(
@@ -593,6 +626,7 @@ export function createRiscv(
 
   function reset(setups: readonly CpuSetup[]): void {
     registers.clear();
+    mirror.clear();
     code.clear();
     forgetCaches();
     spending.total = 0;

@@ -100,6 +100,25 @@ export const NO_RESERVATION = 1n;
 
 export const parkedBlock = (hart: number): number => (hart + 1) * BLOCK_BYTES;
 
+/**
+ * Registers of devices whose reads change nothing (device-mirror.ts), by physical address; a table of `perWidth` entries for each width:
+ * {address i64, value i64, offset f64, what i32, shift i32}. `offset` and `what` are for the access log; a `shift` of 0 or more
+ * says that the value is a mask for the counter of time, shifted so far to the right.
+ */
+export const MIRROR = { start: 0x2400, end: 0x2c00, perWidth: 16, entries: 64, entryBytes: 32, address: 0, value: 8, offset: 16, what: 24, shift: 28 } as const;
+
+/** Where the table for accesses of 2 ** `power` bytes begins. */
+export const mirrorTable = (power: number): number => MIRROR.start + power * MIRROR.perWidth * MIRROR.entryBytes;
+
+/** Of a physical address, below 2^53; as generated code computes it. */
+export function mirrorEntry(address: number, width: 1 | 2 | 4 | 8): number {
+  const low = address | 0;
+  return mirrorTable(31 - Math.clz32(width)) + ((low ^ (low >>> 2) ^ (low >>> 12)) & (MIRROR.perWidth - 1)) * MIRROR.entryBytes;
+}
+
+/** An address that leads to another entry than this. */
+export const emptyMirrorAddress = (entry: number): number => ((entry - MIRROR.start) % (MIRROR.perWidth * MIRROR.entryBytes) === 0 ? 1 : 0);
+
 /** Virtual page to RAM offset, for reads and for writes: {tag i64, addend i32, unused}. Hit: page and alignment equal the tag. */
 export const TLB = {
   entries: 256,

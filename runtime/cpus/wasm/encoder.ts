@@ -45,6 +45,7 @@ export const OP = {
   i64_load32_u: 0x35,
   i32_store: 0x36,
   i64_store: 0x37,
+  f64_store: 0x39,
   i32_store8: 0x3a,
   i32_store16: 0x3b,
   i64_store8: 0x3c,

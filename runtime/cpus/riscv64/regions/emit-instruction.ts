@@ -5,9 +5,10 @@
 import { I32, I64, OP, VOID, type ByteWriter, type ValueType } from "../../wasm/encoder.ts";
 import { emitExpression, emitShared, type Emitter } from "../emit-expression.ts";
 import { BOX, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "../emit-memory.ts";
+import { emitDevicePage, emitMirroredRead, emitMirrorEntry } from "../emit-mirror.ts";
 import type { Expression, Leaf } from "../semantics/expressions.ts";
 import type { Guarded } from "../semantics/guarded.ts";
-import { CELL, csrCell, isStateName, NO_RESERVATION, stateCell, STORABLE_OFFSET, TLB, type StateName } from "../state.ts";
+import { CELL, csrCell, isStateName, mirrorTable, NO_RESERVATION, stateCell, STORABLE_OFFSET, TLB, type StateName } from "../state.ts";
 import type { AccessGroup } from "./access-groups.ts";
 import type { RegisterSet } from "./flow.ts";
 import type { RegionInstruction } from "./graph.ts";
@@ -198,6 +199,35 @@ function emitTlbSlot(w: ByteWriter, places: Places): void {
   w.withLocal(places.tlb, OP.i32_add);
   w.localSet(places.slot);
 }
+
+/**
+ * A load that was seen to meet a device, from the device's mirror: the value in rd, or control goes to the label. Where addresses are
+ * physical no cache has to be asked.
+ */
+export function emitMirroredLoad(e: InstructionEmitter, { operation, rd, rs1, imm }: RegionInstruction, missLabel: number): void {
+  if (operation.kind !== "load") throw new Error("not a load");
+  const { w, places } = e;
+  const { width, signed } = operation.meaning;
+  const locals = { physical: places.address, value: places.register(rd), entry: places.at, record: places.slot };
+  emitRegister(w, places, rs1);
+  w.i64Const(imm);
+  w.byte(OP.i64_add);
+  w.localSet(places.address);
+  if (e.bareRam === undefined) {
+    w.localGet(places.address);
+    emitTlbSlot(w, places);
+    emitDevicePage(w, { address: places.address, slot: places.slot, physical: places.address }, missLabel);
+  }
+  const table = mirrorTable(Math.log2(width));
+  emitMirrorEntry(w, e.options, locals, () => w.i32Const(table), missLabel);
+  emitMirroredRead(w, e.options, locals, () => e.leaf("remaining", I64));
+  if (!signed || width === 8) return;
+  w.localGet(locals.value);
+  w.byte(SIGN_EXTENSIONS[width]);
+  w.localSet(locals.value);
+}
+
+const SIGN_EXTENSIONS = { 1: OP.i64_extend8_s, 2: OP.i64_extend16_s, 4: OP.i64_extend32_s } as const;
 
 /** Leaves the offset in RAM of rs1 (+ imm) on the stack. */
 function emitAddress(e: InstructionEmitter, base: number, imm: number, width: number, access: Access): void {
@@ -472,6 +502,7 @@ export function emitInstruction(e: InstructionEmitter, one: RegionInstruction): 
     case "cold":
     case "breakpoint":
     case "region":
+    case "device-load":
     case "branch":
     case "jump":
     case "jump-register":

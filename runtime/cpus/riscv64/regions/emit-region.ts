@@ -16,6 +16,7 @@ import {
   emitInstruction,
   emitLeaf,
   emitLoad,
+  emitMirroredLoad,
   emitSave,
   emitTransfer,
   registerCell,
@@ -24,7 +25,7 @@ import {
   type Places,
 } from "./emit-instruction.ts";
 import { groupAccesses, type AccessGroup } from "./access-groups.ts";
-import { analyse, mayExit, registerWritten, type BlockFlow, type RegisterSet } from "./flow.ts";
+import { analyse, isMirrored, mayExit, registerWritten, type BlockFlow, type RegisterSet } from "./flow.ts";
 import type { Block, Edge, Ending, RegionGraph, RegionInstruction } from "./graph.ts";
 
 /** Calls of the guest that may be nested on the host's stack; a region's frame takes a few hundred bytes of it. */
@@ -244,18 +245,29 @@ function emitCall(r: RegionEmitter, index: number, ending: Extract<Ending, { kin
   w.byte(VOID);
   emitReturn(r);
   w.byte(OP.end);
-  emitContinuation(r, index, ending.next);
+  emitReload(r, ending.next);
+  emitEdge(r, index, ending.next, 0);
 }
 
 /** Locals are stale here. */
-function emitContinuation(r: RegionEmitter, from: number, next: Edge): void {
+function emitReload(r: RegionEmitter, next: Edge): void {
   if (next.kind === "block") emitLoad(r.w, r.options, r.places, r.flow[next.block]?.liveIn ?? 0);
-  emitEdge(r, from, next, 0);
 }
 
 function emitCold(r: RegionEmitter, index: number, { last, next }: Extract<Ending, { kind: "cold" }>, dirty: RegisterSet): void {
   const { w, options, places } = r;
+  const mirrored = isMirrored({ kind: "cold", last });
   emitSave(w, options, places, dirty);
+  if (mirrored) {
+    w.byte(OP.block); // done
+    w.byte(VOID);
+    w.byte(OP.block); // miss
+    w.byte(VOID);
+    emitMirroredLoad(emitterOf(r, last, dirty, 1), last, 0);
+    emitSave(w, options, places, registerWritten(last));
+    w.op(OP.br, 1);
+    w.byte(OP.end);
+  }
   writeCell(w, options, OP.i64_store, CELL.pc, () => w.i64Const(options.pc + BigInt(last.at)));
   writeCell(w, options, OP.i32_store, CELL.budget, () => w.localGet(BUDGET));
   w.op(OP.global_get, SITES_GLOBAL);
@@ -279,7 +291,9 @@ function emitCold(r: RegionEmitter, index: number, { last, next }: Extract<Endin
   w.localGet(BUDGET);
   w.byte(OP.return);
   w.byte(OP.end);
-  emitContinuation(r, index, next);
+  emitReload(r, next);
+  if (mirrored) w.byte(OP.end);
+  emitEdge(r, index, next, 0);
 }
 
 function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: RegisterSet): void {

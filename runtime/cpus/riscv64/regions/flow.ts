@@ -30,6 +30,7 @@ export function registersRead({ rs1, rs2, operation }: RegionInstruction): Regis
     case "page-end":
     case "breakpoint":
     case "region":
+    case "device-load":
       return 0;
     case "guarded": {
       const leaves = leavesOf(operation.meaning);
@@ -68,6 +69,7 @@ export function registerWritten({ rd, operation }: RegionInstruction): RegisterS
     case "page-end":
     case "breakpoint":
     case "region":
+    case "device-load":
       return 0;
   }
 }
@@ -85,16 +87,27 @@ function definitionsOf(block: Block): RegisterSet {
   return set;
 }
 
+/** A load that a device's mirror may answer: then the region goes on as behind any other load, but for the dirty registers, which are in their cells. */
+export function isMirrored({ kind, last }: { readonly kind: "cold"; readonly last: RegionInstruction }): boolean {
+  return kind === "cold" && last.operation.kind === "load" && last.operation.meaning.isFloat !== true && last.instruction.rd !== 0;
+}
+
 /** Registers that the ending takes from locals itself, those that it saves apart. */
 function endingReads({ ending }: Block): RegisterSet {
+  if (ending.kind === "cold") return isMirrored(ending) ? registersRead(ending.last) : NONE;
   return ending.kind === "branch" || ending.kind === "jump-register" || ending.kind === "call" || ending.kind === "transfer" ? registersRead(ending.last) : 0;
 }
 
 /** What is written to cells when the region is left or interrupted behind the block. */
 const savesAll = ({ ending }: Block): boolean => ending.kind !== "jump" && ending.kind !== "branch";
 const leaves = (block: Block): boolean => savesAll(block) || successorsOf(block.ending).some((edge) => edge.kind === "leave");
-/** Behind it all locals are stale. */
-const forgets = ({ ending }: Block): boolean => ending.kind === "call" || ending.kind === "cold";
+/** Behind it no register is dirty. */
+const cleans = ({ ending }: Block): boolean => ending.kind === "call" || ending.kind === "cold";
+/** What locals hold still holds behind it. */
+function keeps({ ending }: Block): RegisterSet {
+  if (ending.kind === "cold") return isMirrored(ending) ? ALL & ~registerWritten(ending.last) : NONE;
+  return ending.kind === "call" ? NONE : ALL;
+}
 
 /** A block as the iterations see it: everything about its instructions in a few sets. */
 interface BlockFacts {
@@ -109,7 +122,7 @@ function factsOf(block: Block): BlockFacts {
   return {
     successors: successorsOf(block.ending).flatMap((edge) => (edge.kind === "block" ? [edge.block] : [])),
     defined: definitionsOf(block),
-    keepsDirty: forgets(block) ? NONE : ALL,
+    keepsDirty: cleans(block) ? NONE : ALL,
     length: block.length,
   };
 }
@@ -142,7 +155,7 @@ interface Liveness {
 
 function livenessOf(block: Block, dirtyIn: RegisterSet, isCheckpoint: boolean): Liveness {
   let own = endingReads(block) | (leaves(block) ? dirtyIn | definitionsOf(block) : NONE);
-  let passes = forgets(block) ? NONE : ALL;
+  let passes = keeps(block);
   for (let n = block.instructions.length - 1; n >= 0; n--) {
     const instruction = block.instructions[n];
     if (instruction === undefined) continue;

@@ -35,7 +35,6 @@ const PAGE_BYTES = 0x1000;
 const PAGE_MASK = BigInt(PAGE_BYTES - 1);
 /** Bytes on either side of the entry; within it pages of code never share a place in the translation cache. */
 const REACH = 0x8000;
-const SLOW_AFTER = 8;
 const MAX_REGIONS = 2048;
 /** Modules that are kept for machines to come. */
 const MAX_MODULES = 4096;
@@ -70,8 +69,10 @@ export interface Translator {
   readonly hasRegion: (ramOffset: number) => boolean;
   /** Enters the region of this entry into the cache if it is valid as things are. */
   readonly remember: (entry: number, under: number) => void;
-  /** A device answered an access of the instruction at this place. */
-  readonly noteDevice: (ramOffset: number) => void;
+  /** The load or store at this place was seen to meet devices, or to do something else. */
+  readonly learnDevice: (ramOffset: number) => void;
+  readonly forgetDevice: (ramOffset: number) => void;
+  readonly isDevice: (ramOffset: number) => boolean;
   /** Code in RAM changed, or is not watched any more. */
   readonly changed: (ramOffset: number, length: number) => void;
   readonly clear: () => void;
@@ -128,7 +129,6 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   const regions = new Map<number, Region[]>();
   const regionsOfPage = new Map<number, Set<Region>>();
   const arrivalsAt = new Map<number, number>();
-  const devicesAt = new Map<number, number>();
   const slow = new Set<number>();
   const sites: ColdSite[] = [];
   /** For regions whose calls look every target up, and which so need no place that others know. */
@@ -290,7 +290,6 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   function clear(): void {
     for (const list of regions.values()) for (const region of list) drop(region);
     arrivalsAt.clear();
-    devicesAt.clear();
     slow.clear();
     sites.length = 0;
     host.forgetRegions();
@@ -327,22 +326,22 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       view.setUint32(at + REGION_CACHE.index, region.index, true);
       view.setUint32(at + REGION_CACHE.under, under, true);
     },
-    noteDevice(ramOffset) {
-      // Counted where there is a region to be made anew: an access from interpreted code costs not much more than this look-up.
-      const there = regionsOfPage.get(Math.floor(ramOffset / PAGE_BYTES));
-      if (there === undefined || there.size === 0 || slow.has(ramOffset)) return;
-      const times = (devicesAt.get(ramOffset) ?? 0) + 1;
-      devicesAt.set(ramOffset, times);
-      if (times < SLOW_AFTER) return;
+    learnDevice(ramOffset) {
+      if (slow.has(ramOffset)) return;
       slow.add(ramOffset);
+      code.forgetEntry(ramOffset);
       let isTouched = false;
-      for (const region of there) {
+      for (const region of regionsOfPage.get(Math.floor(ramOffset / PAGE_BYTES)) ?? []) {
         if (!covers(region, ramOffset, 1)) continue;
         drop(region);
         isTouched = true;
       }
       if (isTouched) host.forgetRegions();
     },
+    forgetDevice(ramOffset) {
+      if (slow.delete(ramOffset)) code.forgetEntry(ramOffset);
+    },
+    isDevice: (ramOffset) => slow.has(ramOffset),
     changed(ramOffset, length) {
       const last = Math.floor((ramOffset + length - 1) / PAGE_BYTES);
       let isTouched = false;
