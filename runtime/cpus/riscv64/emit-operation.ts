@@ -7,7 +7,7 @@ import { BOX, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_O
 import { emitExpression, emitShared, type Emitter } from "./emit-expression.ts";
 import { emitDevicePage, emitExtended, emitMirroredRead, emitMirrorEntry, emitMirrorTable } from "./emit-mirror.ts";
 import { DEVICE_FORM, operationNumber, type Operation } from "./operations.ts";
-import { emitRegionSlot, NESTED_CALLS } from "./regions/emit-region.ts";
+import { BOTTOM, emitRegionSlot } from "./regions/emit-region.ts";
 import type { Expression, Leaf } from "./semantics/expressions.ts";
 import type { Guarded } from "./semantics/guarded.ts";
 import { CELL, csrCell, ENTRY, ENTRY_SHIFT, isStateName, NO_RESERVATION, REGION_CACHE, stateCell, TLB } from "./state.ts";
@@ -453,6 +453,7 @@ function emitGuarded(body: Body, { shared = [], guard, result, writes = [], tran
   }
   const held = writes.map(([name, value]) => ({ ...stateCell(name), local: hold(body, value) }));
   if (transfer !== undefined) {
+    countArrival(body, ENTRY.rd);
     emitExpression(body, transfer.target);
     w.localSet(PC);
     const mode = hold(body, transfer.mode);
@@ -664,7 +665,7 @@ export function writeEnter(options: InterpreterOptions): ByteWriter {
   w.byte(OP.return);
   w.byte(OP.end);
   w.localGet(budget);
-  w.i32Const(NESTED_CALLS);
+  w.i32Const(BOTTOM);
   w.localGet(slot);
   w.memory(OP.i32_load, RAM, REGION_CACHE.start + REGION_CACHE.index);
   w.op(OP.call_indirect, TYPE.region);

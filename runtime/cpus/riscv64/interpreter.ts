@@ -38,6 +38,8 @@ import {
   type InterpreterOptions,
 } from "./emit-operation.ts";
 import { operationsOf, type Operation } from "./operations.ts";
+import { BUDGET as REGION_BUDGET, DEPTH } from "./regions/emit-instruction.ts";
+import { emitIsCut } from "./regions/emit-region.ts";
 import { CELL, ENTRY, TLB } from "./state.ts";
 
 export const INTERPRETER_IMPORTS = "riscv64";
@@ -161,7 +163,10 @@ function writeAbsent(options: InterpreterOptions): ByteWriter {
   const w = new ByteWriter(0x40);
   writeLocals(w, []);
   readCell(w, options, OP.i64_load, CELL.pc);
-  w.localGet(0);
+  emitIsCut(w, DEPTH);
+  w.byte(OP.i64_extend_i32_u);
+  w.byte(OP.i64_or);
+  w.localGet(REGION_BUDGET);
   w.byte(OP.end);
   return w;
 }

@@ -1,8 +1,9 @@
 // Third step of translation, the function as a whole: structured control flow out of the dominator tree (Ramsey, "Beyond Relooper",
-// 2022), the budget, calls, and the ways out. A region is a function (budget, depth) -> (pc, budget). An even pc says "go on there";
-// with bit 0 set it says that the instruction there wants the interpreter. A guest call is a call: when it comes back with the pc behind
-// it, the caller goes on, otherwise it returns in turn, so that whatever a guest does with its stack unwinds to the dispatcher. All
-// registers are in their cells at every such border.
+// 2022), the budget, calls, and the ways out. A region is a function (budget, depth) -> (pc, budget). Where it leads to another one it
+// calls that in its own place. Otherwise it returns: an even pc says "go on there"; with bit 0 set it says that the instruction there
+// wants the interpreter, or that no caller may go on. A guest call is a call: when it comes back with the pc behind it, the caller goes
+// on, otherwise it returns in turn, so that whatever a guest does with its stack unwinds to the dispatcher. All registers are in their
+// cells at every such border.
 
 import { I32, OP, VOID, ByteWriter, writeLocals } from "../../wasm/encoder.ts";
 import { RAM, readCell, writeCell, type MemoryLayout } from "../emit-memory.ts";
@@ -29,7 +30,13 @@ import { analyse, isMirrored, mayExit, registerWritten, type BlockFlow, type Reg
 import type { Block, Edge, Ending, RegionGraph, RegionInstruction } from "./graph.ts";
 
 /** Calls of the guest that may be nested on the host's stack; a region's frame takes a few hundred bytes of it. */
-export const NESTED_CALLS = 256;
+const NESTED_CALLS = 256;
+
+/**
+ * A region's second parameter: how many calls may still be nested, and in bit 0 that nobody below can go on when the region returns. So it is
+ * at the bottom, and above it where the mode has changed since the call: those below hold on to addresses of the mode before.
+ */
+export const BOTTOM = (NESTED_CALLS << 1) | 1;
 
 /** Function indexes and the type of regions in the module (region-module.ts). */
 export const COLD_DOOR = 0;
@@ -86,18 +93,42 @@ function exitSets({ blocks }: RegionGraph, flow: readonly BlockFlow[]): readonly
   return [...sets];
 }
 
+/** Whether there are callers, but none that can go on: leaves 0 or 1 on the stack. */
+export function emitIsCut(w: ByteWriter, depth: number): void {
+  w.localGet(depth);
+  w.withConst(1, OP.i32_and);
+  w.localGet(depth);
+  w.withConst(BOTTOM, OP.i32_ne);
+  w.byte(OP.i32_and);
+}
+
+/** To the caller, or the dispatcher, which finds the way on from the pc in `places.pc`. With bit 0 set no caller goes on. */
 function emitReturn({ w, places }: RegionEmitter): void {
   w.localGet(places.pc);
+  emitIsCut(w, DEPTH);
+  w.byte(OP.i64_extend_i32_u);
+  w.byte(OP.i64_or);
   w.localGet(BUDGET);
   w.byte(OP.return);
 }
 
-/** Out to the dispatcher, which finds the way on. */
+/** On to the region at the pc in `places.pc`, which takes this one's place, or back if the cache does not know it. Registers are in their cells. */
+function emitChain(r: RegionEmitter): void {
+  const { w, places } = r;
+  emitLookup(r);
+  w.localGet(BUDGET);
+  w.localGet(DEPTH);
+  w.localGet(places.at);
+  w.op(OP.return_call_indirect, REGION_TYPE);
+  w.byte(0);
+}
+
+/** Out of the region to a place that is known. */
 function emitLeave(r: RegionEmitter, dirty: RegisterSet, at: number): void {
   emitSave(r.w, r.options, r.places, dirty);
   r.w.i64Const(r.options.pc + BigInt(at));
-  r.w.localGet(BUDGET);
-  r.w.byte(OP.return);
+  r.w.localSet(r.places.pc);
+  emitChain(r);
 }
 
 /** The common end of all exits with one set: the packed exit is on the stack. */
@@ -175,7 +206,7 @@ function emitTarget(r: RegionEmitter, { instruction }: RegionInstruction): void 
   w.byte(OP.i64_and);
 }
 
-/** The dispatcher's cache: leaves the function that belongs to the pc in `places.pc` in `places.at`, or returns to the dispatcher. */
+/** The dispatcher's cache: leaves the function that belongs to the pc in `places.pc` in `places.at`, or returns. */
 function emitLookup(r: RegionEmitter): void {
   const { w, places } = r;
   emitRegionSlot(w, places.pc, places.tlb);
@@ -216,7 +247,7 @@ function emitCall(r: RegionEmitter, index: number, ending: Extract<Ending, { kin
   w.i64Const(link);
   w.memory(OP.i64_store, RAM, registerCell(options, last.instruction.rd));
   w.localGet(DEPTH);
-  w.byte(OP.i32_eqz);
+  w.withConst(2, OP.i32_lt_u);
   w.byte(OP.if);
   w.byte(VOID);
   emitReturn(r);
@@ -228,8 +259,10 @@ function emitCall(r: RegionEmitter, index: number, ending: Extract<Ending, { kin
     writeCell(w, options, OP.i64_store, CELL.pc, () => w.localGet(places.pc));
   }
   w.localGet(BUDGET);
+  // One call less, and a caller that waits: bit 0 is 0.
   w.localGet(DEPTH);
-  w.withConst(1, OP.i32_sub);
+  w.withConst(1, OP.i32_or);
+  w.withConst(3, OP.i32_sub);
   if (callee === "self") w.call(SELF);
   else {
     if (callee === undefined) w.localGet(places.at);
@@ -312,20 +345,29 @@ function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: Regist
       emitTarget(r, ending.last);
       w.localSet(r.places.pc);
       emitSave(w, r.options, r.places, dirty);
-      emitReturn(r);
+      if (LINKS.has(ending.last.instruction.rs1)) {
+        w.localGet(DEPTH);
+        w.withConst(1, OP.i32_and);
+        w.byte(OP.i32_eqz);
+        w.byte(OP.if);
+        w.byte(VOID);
+        w.localGet(r.places.pc);
+        w.localGet(BUDGET);
+        w.byte(OP.return);
+        w.byte(OP.end);
+      }
+      emitChain(r);
       return;
     case "transfer":
       emitTransfer(emitterOf(r, ending.last, dirty, 1), ending.meaning);
       r.lender.giveBack();
       emitSave(w, r.options, r.places, dirty);
-      // Callers hold on to addresses of the mode before. With bit 0 set they do not go on even if the target is where they wait.
-      w.localGet(r.places.pc);
+      readCell(w, r.options, OP.i32_load, CELL.tlb);
+      w.localSet(r.places.tlb);
       w.localGet(DEPTH);
-      w.withConst(NESTED_CALLS, OP.i32_ne);
-      w.byte(OP.i64_extend_i32_u);
-      w.byte(OP.i64_or);
-      w.localGet(BUDGET);
-      w.byte(OP.return);
+      w.withConst(1, OP.i32_or);
+      w.localSet(DEPTH);
+      emitChain(r);
       return;
     case "exit":
       w.i32Const(packExit(ending.last.at, 1));
@@ -336,6 +378,9 @@ function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: Regist
       return;
   }
 }
+
+/** A jump by one of these is a return (Volume I, 2.5), which the caller's frame waits for if there is one. */
+const LINKS: ReadonlySet<number> = new Set([1, 5]);
 
 const NO_GROUPS: ReadonlyMap<RegionInstruction, AccessGroup> = new Map();
 
