@@ -503,6 +503,7 @@ export function createRiscv(
       executeCold,
       pc: () => registers.pc(registers.active()),
       tlb: registers.tlb,
+      mode: () => activeHart().mode,
       isBare,
       forgetRegions() {
         epoch += 1;

@@ -6,6 +6,7 @@ import { I32, I64, OP, VOID, type ByteWriter, type ValueType } from "../../wasm/
 import { emitExpression, emitShared, type Emitter } from "../emit-expression.ts";
 import { BOX, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "../emit-memory.ts";
 import { emitDevicePage, emitMirroredRead, emitMirrorEntry } from "../emit-mirror.ts";
+import type { Mode } from "../hart.ts";
 import type { Expression, Leaf } from "../semantics/expressions.ts";
 import type { Guarded } from "../semantics/guarded.ts";
 import { CELL, csrCell, isStateName, mirrorTable, NO_RESERVATION, stateCell, STORABLE_OFFSET, TLB, type StateName } from "../state.ts";
@@ -538,24 +539,28 @@ function emitHeld(e: InstructionEmitter, held: Held): void {
   }
 }
 
-/** The end of a block that goes on in another mode: everything is written, and the target is in `places.pc`. */
-export function emitTransfer(e: InstructionEmitter, { guard, writes = [], transfer }: Guarded): void {
+/** The end of a block that may go on in another mode: everything is written, the target is in `places.pc`, its caches in `places.tlb`. */
+export function emitTransfer(e: InstructionEmitter, { guard, writes = [], transfer }: Guarded, from: Mode): void {
   const { w, places, options } = e;
   if (transfer === undefined) throw new Error("the instruction changes no mode");
   if (guard !== undefined) emitGuard(e, guard);
   const held = holdWrites(e, writes);
   emitExpression(e, transfer.target);
   w.localSet(places.pc);
-  const mode = hold(e, transfer.mode);
-  writeCell(e.w, e.options, OP.i32_store, CELL.mode, () => w.localGet(mode));
-  writeCell(e.w, e.options, OP.i32_store, CELL.tlb, () => {
-    // As in the interpreter: sets in the order of the modes.
-    w.localGet(mode);
-    w.withConst(TLB.bytes, OP.i32_mul);
-    readCell(w, options, OP.i32_load, CELL.caches);
-    w.byte(OP.i32_add);
-  });
-  writeCell(e.w, e.options, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
+  const stays = transfer.mode.kind === "constant" && transfer.mode.value === BigInt(from);
+  if (!stays) {
+    const mode = hold(e, transfer.mode);
+    writeCell(w, options, OP.i32_store, CELL.mode, () => w.localGet(mode));
+    writeCell(w, options, OP.i32_store, CELL.tlb, () => {
+      // As in the interpreter: sets in the order of the modes.
+      w.localGet(mode);
+      w.withConst(TLB.bytes, OP.i32_mul);
+      readCell(w, options, OP.i32_load, CELL.caches);
+      w.byte(OP.i32_add);
+      w.localTee(places.tlb);
+    });
+  }
+  writeCell(w, options, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
   emitHeld(e, held);
 }
 

@@ -8,6 +8,7 @@
 import { I32, OP, VOID, ByteWriter, writeLocals } from "../../wasm/encoder.ts";
 import { RAM, readCell, writeCell, type MemoryLayout } from "../emit-memory.ts";
 import { emitExpression } from "../emit-expression.ts";
+import type { Mode } from "../hart.ts";
 import { CELL, REGION_CACHE } from "../state.ts";
 import {
   BUDGET,
@@ -46,6 +47,8 @@ export const SITES_GLOBAL = 0;
 
 export interface RegionOptions extends MemoryLayout {
   readonly pc: bigint;
+  /** In which the code is executed. */
+  readonly mode: Mode;
   readonly bareRam: BareRam | undefined;
   /** Whose function a call to this address may use without looking whether the address still leads there; or none. */
   readonly calleeOf: (pc: bigint) => "self" | number | undefined;
@@ -359,11 +362,9 @@ function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: Regist
       emitChain(r);
       return;
     case "transfer":
-      emitTransfer(emitterOf(r, ending.last, dirty, 1), ending.meaning);
+      emitTransfer(emitterOf(r, ending.last, dirty, 1), ending.meaning, r.options.mode);
       r.lender.giveBack();
       emitSave(w, r.options, r.places, dirty);
-      readCell(w, r.options, OP.i32_load, CELL.tlb);
-      w.localSet(r.places.tlb);
       w.localGet(DEPTH);
       w.withConst(1, OP.i32_or);
       w.localSet(DEPTH);

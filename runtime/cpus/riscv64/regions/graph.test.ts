@@ -7,12 +7,14 @@ import { instructionLength } from "../../../../isa/riscv64/decode.ts";
 import { decodeInstruction } from "../code-cache.ts";
 import { groupAccesses } from "./access-groups.ts";
 import { analyse } from "./flow.ts";
+import { MODE } from "../hart.ts";
 import { buildGraph, successorsOf, type RegionGraph } from "./graph.ts";
 
 function graphOf(text: string, isSlow: (at: number) => boolean = () => false): RegionGraph | undefined {
   const code = assembleAt(`.option norvc\n${text}`);
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
   return buildGraph({
+    mode: MODE.machine,
     instructionAt(at) {
       if (at < 0 || at + 4 > code.length) return undefined;
       const low = view.getUint16(at, true);

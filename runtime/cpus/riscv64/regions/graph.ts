@@ -5,9 +5,11 @@
 
 import type { ExpandedInstruction } from "../../../../isa/riscv64/expand.ts";
 import { encodeInstruction } from "../encode.ts";
+import type { Mode } from "../hart.ts";
 import { BRANCHES, OPERATIONS, operationNumber, type Operation } from "../operations.ts";
 import type { Expression } from "../semantics/expressions.ts";
 import type { Guarded } from "../semantics/guarded.ts";
+import { specialiseGuarded } from "../semantics/specialise.ts";
 import { dominatorsOf, type Dominators } from "./dominators.ts";
 
 /** An instruction at its distance in bytes from the region's entry. */
@@ -64,6 +66,8 @@ export interface FetchedInstruction {
 export interface CodeSource {
   /** Undefined: no instruction, or none that may be looked at. */
   readonly instructionAt: (at: number) => FetchedInstruction | undefined;
+  /** In which the code is executed. */
+  readonly mode: Mode;
   /** The access at this distance goes to a device, as far as was seen. */
   readonly isSlow: (at: number) => boolean;
 }
@@ -89,13 +93,28 @@ function isColdInstruction({ operation, instruction: { mnemonic }, at }: RegionI
   return (operation.kind === "load" || operation.kind === "store") && source.isSlow(at);
 }
 
+const specialised = new Map<Mode, WeakMap<Operation, Operation>>();
+
+/** The operation as it is in this mode. */
+function inMode(operation: Operation, mode: Mode): Operation {
+  if (operation.kind !== "guarded") return operation;
+  const known = specialised.get(mode) ?? new WeakMap<Operation, Operation>();
+  specialised.set(mode, known);
+  let found = known.get(operation);
+  if (found === undefined) {
+    found = { kind: "guarded", meaning: specialiseGuarded(operation.meaning, { mode: BigInt(mode) }) };
+    known.set(operation, found);
+  }
+  return found;
+}
+
 function find(at: number, source: CodeSource): Found | undefined {
   const fetched = source.instructionAt(at);
   if (fetched === undefined) return undefined;
   const { instruction } = fetched;
   const { mnemonic } = instruction;
   const { name, rd = 0, rs1 = 0, rs2 = 0, imm = 0 } = encodeInstruction(instruction, 0, 64);
-  const operation = OPERATIONS[operationNumber(name)] ?? { kind: "cold" };
+  const operation = inMode(OPERATIONS[operationNumber(name)] ?? { kind: "cold" }, source.mode);
   const found = { at, ...fetched, operation, rd, rs1, rs2, imm };
   const next = at + instruction.length;
   if (mnemonic === "jal") {

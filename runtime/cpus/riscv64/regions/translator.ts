@@ -8,6 +8,7 @@ import { instructionLength } from "../../../../isa/riscv64/decode.ts";
 import { decodeInstruction, type CodeCache } from "../code-cache.ts";
 import type { MemoryLayout } from "../emit-memory.ts";
 import { REGION_CACHE, TLB } from "../state.ts";
+import type { Mode } from "../hart.ts";
 import { writeRegion } from "./emit-region.ts";
 import { buildGraph, type FetchedInstruction, type RegionGraph, type RegionInstruction } from "./graph.ts";
 import { REGION_IMPORTS, writeRegionModule } from "./region-module.ts";
@@ -50,6 +51,7 @@ export interface TranslatorHost {
   readonly pc: () => bigint;
   /** Address of the translation caches that are in force. */
   readonly tlb: () => number;
+  readonly mode: () => Mode;
   /** Addresses are physical and nothing protects or watches them: only the code itself decides what it does. */
   readonly isBare: () => boolean;
   readonly forgetRegions: () => void;
@@ -98,9 +100,14 @@ interface Translation {
   readonly slow: string;
 }
 
-interface Region {
+/** What the code of a region depends on, besides the code that it is of. */
+interface Setting {
   readonly pc: bigint;
+  readonly mode: Mode;
   readonly isBare: boolean;
+}
+
+interface Region extends Setting {
   /** Where its first instruction lies in RAM. */
   readonly entry: number;
   readonly index: number;
@@ -211,13 +218,14 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       .filter((at) => slow.has(reader.offsetOf(at)))
       .join();
 
-  function translate(pc: bigint, isBare: boolean, reader: Reader): Translation | undefined {
-    const graph = buildGraph({ instructionAt: (at) => instructionAt(reader, at), isSlow: (at) => slow.has(reader.offsetOf(at)) });
+  function translate({ pc, mode, isBare }: Setting, reader: Reader): Translation | undefined {
+    const graph = buildGraph({ mode, instructionAt: (at) => instructionAt(reader, at), isSlow: (at) => slow.has(reader.offsetOf(at)) });
     if (graph === undefined) return undefined;
     const coldInstructions: RegionInstruction[] = [];
     const body = writeRegion(graph, {
       ...options,
       pc,
+      mode,
       bareRam: isBare ? memory : undefined,
       calleeOf: (target) => (target === pc ? "self" : isBare ? calleeIndex(target) : undefined),
       siteOf: (instruction) => coldInstructions.push(instruction) - 1,
@@ -226,12 +234,12 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     return { module: new WebAssembly.Module(writeRegionModule(body)), pieces, coldInstructions, slow: slowAround(reader, pieces) };
   }
 
-  function findTranslation(pc: bigint, isBare: boolean, reader: Reader): Translation | undefined {
-    const key = `${memory.base},${options.stateOffset},${pc},${isBare ? 1 : 0}`;
+  function findTranslation(setting: Setting, reader: Reader): Translation | undefined {
+    const key = `${memory.base},${options.stateOffset},${setting.pc},${setting.mode},${setting.isBare ? 1 : 0}`;
     const known = translations.get(key) ?? [];
     const same = known.find((entry) => entry.pieces.every((piece) => isSame(piece, reader)) && entry.slow === slowAround(reader, entry.pieces));
     if (same !== undefined) return same;
-    const made = translate(pc, isBare, reader);
+    const made = translate(setting, reader);
     if (made === undefined) return undefined;
     if (translationCount >= MAX_MODULES) {
       translations.clear();
@@ -242,7 +250,8 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     return made;
   }
 
-  function install(pc: bigint, isBare: boolean, entryOffset: number, reader: Reader, translation: Translation): void {
+  function install(setting: Setting, entryOffset: number, reader: Reader, translation: Translation): void {
+    const { pc, isBare } = setting;
     const first = sites.length;
     for (const { at, instruction, bits } of translation.coldInstructions) sites.push({ instruction, bits, offset: reader.offsetOf(at) });
     const { exports } = new WebAssembly.Instance(translation.module, {
@@ -261,7 +270,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     growTable();
     table.set(index, exports["region"]);
     const pages = [...reader.pages].map(([page, offset]) => ({ distance: page - (pc & ~PAGE_MASK), offset }));
-    const region: Region = { pc, isBare, entry: entryOffset, index, pages, pieces: translation.pieces };
+    const region: Region = { ...setting, entry: entryOffset, index, pages, pieces: translation.pieces };
     regions.set(entryOffset, [...(regions.get(entryOffset) ?? []), region]);
     for (const { offset } of pages) {
       const there = regionsOfPage.get(offset / PAGE_BYTES) ?? new Set();
@@ -270,6 +279,9 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     }
     count += 1;
   }
+
+  const settingHere = (): Setting => ({ pc: host.pc(), mode: host.mode(), isBare: host.isBare() });
+  const isOf = (region: Region, { pc, mode, isBare }: Setting): boolean => region.pc === pc && region.mode === mode && region.isBare === isBare;
 
   const isValid = (region: Region): boolean =>
     region.pages.every(({ distance, offset }) => pageAt(BigInt.asUintN(64, (region.pc & ~PAGE_MASK) + distance)) === offset);
@@ -302,22 +314,22 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       arrivalsAt.set(offset, total);
       const pc = host.pc();
       if (total < eagerness.arrivals(pc) || !code.mayHaveRegions()) return;
-      const isBare = host.isBare();
-      if (regions.get(offset)?.some((region) => region.pc === pc && region.isBare === isBare) === true) return;
+      const setting = settingHere();
+      if (regions.get(offset)?.some((region) => isOf(region, setting)) === true) return;
       // Whatever comes of it, it is not tried again at once.
       arrivalsAt.set(offset, 0);
       if (count >= MAX_REGIONS) clear();
       const reader = createReader(pc);
-      const translation = findTranslation(pc, isBare, reader);
+      const translation = findTranslation(setting, reader);
       if (translation === undefined) return;
-      install(pc, isBare, offset, reader, translation);
+      install(setting, offset, reader, translation);
       code.forgetEntry(offset);
     },
     hasRegion: (ramOffset) => regions.has(ramOffset),
     remember(entry, under) {
-      const pc = host.pc();
-      const isBare = host.isBare();
-      const region = regions.get(code.offsetOf(entry))?.find((other) => other.pc === pc && other.isBare === isBare && isValid(other));
+      const setting = settingHere();
+      const { pc } = setting;
+      const region = regions.get(code.offsetOf(entry))?.find((other) => isOf(other, setting) && isValid(other));
       if (region === undefined) return;
       const low = Number(pc & 0xffff_ffffn);
       const mask = (REGION_CACHE.entries - 1) * REGION_CACHE.entryBytes;

@@ -38,7 +38,8 @@ export type Expression =
   | { readonly kind: "bind"; readonly type: ValueType; readonly name: symbol; readonly value: Expression; readonly body: Expression }
   | { readonly kind: "bound"; readonly type: ValueType; readonly name: symbol };
 
-const COMPARISON = /_(eqz|eq|ne|[lg][te](_[su])?)$/;
+/** Their results are 0 or 1. */
+export const COMPARISON = /_(eqz|eq|ne|[lg][te](_[su])?)$/;
 const TYPES: Readonly<Record<string, ValueType>> = { i32: I32, i64: I64, f32: F32, f64: F64 };
 
 function resultType(name: UnaryName | BinaryName): ValueType {

@@ -1,0 +1,204 @@
+// Regions lead to regions without anybody between: over calls to the environment, returns from traps, jump tables, calls that are not
+// returned from. Where slices end, when code changes, who stops where, must not show in it.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { EAGERNESS, type EagernessName } from "../../runtime/cpus/riscv64/regions/translator.ts";
+import { createRandom, FUZZ_SEED } from "../fixtures/random.ts";
+import { assembleAt, startGuest, type Guest } from "../fixtures/riscv64.ts";
+
+const NAMES = ["pc", "privilege", ...Array.from({ length: 31 }, (_, n) => `x${n + 1}`), "mstatus", "mcause", "mepc", "mscratch", "minstret", "scause", "sepc"];
+const EAGERNESS_NAMES = Object.keys(EAGERNESS) as readonly EagernessName[];
+const STEPS = 0x200;
+const HANDLER = 0x400;
+
+/**
+ * User code that nests calls, and calls the environment from different depths; a handler with calls of its own, which now and then goes back
+ * to the start with all the user's calls open, or changes an instruction of the user's; a jump table. With `s-mode` calls go to S-mode, and
+ * from there to M-mode.
+ */
+function writeProgram(supervisor: boolean): Uint8Array {
+  return assembleAt(`
+    .option norvc
+      li t0, -1
+      csrw pmpaddr0, t0
+      li t0, 0x1f
+      csrw pmpcfg0, t0
+      la t0, ${supervisor ? "machine" : "handler"}
+      csrw mtvec, t0
+      la t0, handler
+      csrw stvec, t0
+      li t0, ${supervisor ? 0x100 : 0}
+      csrw medeleg, t0
+      slli t0, a0, 13
+      li sp, 0x80110000
+      add sp, sp, t0
+      addi s11, sp, 0
+      li t1, -0x1000
+      add t1, sp, t1
+      csrw mscratch, t1
+      addi t1, t1, -0x400
+      csrw sscratch, t1
+      li t0, 0x1800
+      csrrc zero, mstatus, t0
+      la t0, user
+      csrw mepc, t0
+      mret
+    user:
+      addi sp, s11, 0
+    turn:
+      andi a0, s0, 7
+      addi a0, a0, 1
+      jal ra, nest
+      andi t0, s0, 3
+      slli t0, t0, 3
+      la t1, targets
+      add t1, t1, t0
+      jalr ra, 0(t1)
+      la t1, far
+      jalr ra, 0(t1)
+      jal ra, patched
+      addi s0, s0, 1
+      j turn
+    nest:
+      addi sp, sp, -16
+      sd ra, 0(sp)
+      addi a0, a0, -1
+      bnez a0, deeper
+      ecall
+      addi s2, s2, 1
+      j up
+    deeper:
+      jal ra, nest
+      addi s3, s3, 3
+    up:
+      ld ra, 0(sp)
+      addi sp, sp, 16
+      ret
+    far:
+      andi t0, s0, 1
+      slli t0, t0, 3
+      la t1, targets
+      add t1, t1, t0
+      jr t1
+    patched:
+      addi s5, s5, 1
+      ret
+    .zero ${STEPS}
+    targets:
+      addi s4, s4, 1
+      ret
+      addi s4, s4, 3
+      ret
+      xor s4, s4, s0
+      ret
+      addi s4, s4, 7
+      ret
+    .balign ${HANDLER}
+    handler:
+      csrrw sp, ${supervisor ? "sscratch" : "mscratch"}, sp
+      sd t0, 0(sp)
+      sd ra, 8(sp)
+      sd t1, 16(sp)
+      sd t2, 24(sp)
+      csrr t0, ${supervisor ? "sepc" : "mepc"}
+      addi t0, t0, 4
+      csrw ${supervisor ? "sepc" : "mepc"}, t0
+      jal ra, count
+      andi t1, t0, 63
+      bnez t1, stays
+      la t1, user
+      csrw ${supervisor ? "sepc" : "mepc"}, t1
+      addi s0, s0, 1
+    stays:
+      andi t1, t0, 127
+      li t2, 100
+      bne t1, t2, keeps
+      la t1, patched
+      lw t2, 0(t1)
+      li ra, 0x100000
+      add t2, t2, ra
+      li ra, 0x7ffffff
+      and t2, t2, ra
+      sw t2, 0(t1)
+      fence.i
+    keeps:
+      ${supervisor ? "ecall" : "nop"}
+      ld t0, 0(sp)
+      ld ra, 8(sp)
+      ld t1, 16(sp)
+      ld t2, 24(sp)
+      csrrw sp, ${supervisor ? "sscratch" : "mscratch"}, sp
+      ${supervisor ? "sret" : "mret"}
+    count:
+      ld t0, 32(sp)
+      addi t0, t0, 1
+      sd t0, 32(sp)
+      ret
+    .balign 4
+    machine:
+      csrrw t0, mscratch, t0
+      sd t1, 64(t0)
+      csrr t1, mepc
+      addi t1, t1, 4
+      csrw mepc, t1
+      ld t1, 64(t0)
+      csrrw t0, mscratch, t0
+      mret
+  `);
+}
+
+function stateOf({ machine, processor }: Guest, cpus: number): string {
+  const values = Array.from({ length: cpus }, (_, cpu) => NAMES.map((name) => `${cpu} ${name} ${processor.readRegister(cpu, name).toString(16)}`));
+  return [...values.flat(), `now ${machine.now()}`, `instructions ${processor.instructions()}`].join("\n");
+}
+
+describe("regions that lead to regions", () => {
+  for (const cpus of [1, 4]) {
+    for (const supervisor of [false, true]) {
+      test(`keep the trace, with ${cpus} harts, ${supervisor ? "through S-mode" : "from U-mode to M-mode"}`, () => {
+        const random = createRandom(FUZZ_SEED + cpus);
+        const program = writeProgram(supervisor);
+        const slices = Array.from({ length: 80 }, () => 1 + random.below(random.pick([12, 500, 20_000, 150_000])));
+        const run = (eagerness: EagernessName) => {
+          const guest = startGuest(program, { eagerness, cpus });
+          const states = slices.map((length) => `${guest.run(length).kind}\n${stateOf(guest, cpus)}`);
+          const regions = guest.processor.regions();
+          const calls = guest.register("s2");
+          guest.machine.dispose();
+          return { states, regions, calls };
+        };
+        const expected = run("never");
+        assert.ok(expected.calls > 100n, `only ${expected.calls} calls`);
+        for (const eagerness of EAGERNESS_NAMES) {
+          const { states, regions } = run(eagerness);
+          states.forEach((state, index) => assert.equal(state, expected.states[index], `${eagerness}, slice ${index}`));
+          assert.ok(eagerness === "never" || regions > 2, `${eagerness}: ${regions} regions`);
+        }
+      });
+    }
+  }
+
+  test("stop at breakpoints that come and go", () => {
+    const program = writeProgram(false);
+    const run = (eagerness: EagernessName): readonly string[] => {
+      const guest = startGuest(program, { eagerness });
+      const states: string[] = [];
+      for (const hot of [50_001, 100_003, 7, 77_777]) {
+        guest.run(hot);
+        states.push(stateOf(guest, 1));
+        const at = guest.register("mtvec");
+        guest.processor.setBreakpoints([at]);
+        for (let n = 0; n < 3; n++) {
+          assert.deepEqual(guest.run(), { kind: "breakpoint", cpu: 0, pc: at });
+          states.push(stateOf(guest, 1));
+        }
+        guest.processor.setBreakpoints([]);
+      }
+      guest.machine.dispose();
+      return states;
+    };
+    const expected = run("never");
+    for (const eagerness of EAGERNESS_NAMES) assert.deepEqual(run(eagerness), expected, eagerness);
+  });
+});
