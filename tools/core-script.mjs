@@ -1,52 +1,72 @@
-// The core of the bundle, what every run loads, as a script instead of ES modules. The reason is V8's code cache: Node keeps one for
+// What runs load, as scripts instead of ES modules: the core, which every run loads, and what runs of machine code load. The reason is V8's code cache: Node keeps one for
 // ES modules too, but fills it when a module is compiled, when none of its functions is. A `vm.Script` gives its cache after it
 // has run, with every function that it called. Measured on a run of one test: 80 ms with modules, 60 ms with the script. What is loaded
 // later stays modules, compiled whole for Node's cache: 207 ms against 240 ms for a run that compiles its one test.
+// Each script has a cache of its own, so that no run reads what another kind of run needs.
 //
 // esbuild makes main.js, which is bin/main.ts, and one chunk of all that main.js shares with lazily loaded chunks. Neither imports
 // anything else. They become one function that gives what the shared chunk exports and runs main.js; in place of the shared
-// chunk, whose exports other chunks import, stands a module that hands on the same objects: there is one copy of everything.
+// chunk, whose exports other chunks import, stands a module that hands on the same objects: there is one copy of everything. Other scripts
+// are chunks one after the other (`SCRIPTS`), each of which is replaced by such a module as well.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
-/** Source of an expression: `{ exports, main }`, made once in each thread. `file` lies beside the module that holds the expression. */
-function loaderOf(file) {
+/**
+ * Source of an expression: `{ exports, main, chunk }`, made once in each thread. `file` lies beside the module that holds the expression;
+ * `scripts` are the other scripts, each with its chunks. `chunk` gives what a chunk exports, of whichever script it is.
+ */
+function loaderOf(file, scripts) {
   return `(globalThis[Symbol.for("guestspec.core")] ??= (() => {
   const { readFileSync, renameSync, writeFileSync } = process.getBuiltinModule("node:fs");
   const { createRequire, enableCompileCache } = process.getBuiltinModule("node:module");
+  const { setFlagsFromString } = process.getBuiltinModule("node:v8");
   const { Script } = process.getBuiltinModule("node:vm");
-  const filename = \`\${import.meta.dirname}/${file}\`;
-  const cacheFile = \`\${filename}.\${process.version}.cache\`;
-  let cachedData;
-  try {
-    cachedData = readFileSync(cacheFile);
-  } catch {
-    // Never written: the first run does it.
-  }
-  const script = new Script(readFileSync(filename, "latin1"), { filename, cachedData });
+  const scriptOf = new Map(Object.entries(${JSON.stringify(scripts)}).flatMap(([script, chunks]) => chunks.map((chunk) => [chunk, script])));
+  const chunks = new Map();
   // A worker has not run main.js, and any other command than a run would leave out what runs need.
   const isRun = process.argv[2] === "run" && process.getBuiltinModule("node:worker_threads").isMainThread;
-  if ((cachedData === undefined || script.cachedDataRejected) && isRun) {
-    process.once("exit", () => {
-      try {
-        writeFileSync(\`\${cacheFile}.\${process.pid}\`, script.createCachedData());
-        renameSync(\`\${cacheFile}.\${process.pid}\`, cacheFile);
-      } catch {
-        // The package belongs to somebody else: runs are just slower.
-      }
-    });
-  }
   let hasCompileCache = false;
   let loading = 0;
+  const runScript = (name) => {
+    const filename = \`\${import.meta.dirname}/\${name}\`;
+    const cacheFile = \`\${filename}.\${process.version}.cache\`;
+    let cachedData;
+    try {
+      cachedData = readFileSync(cacheFile);
+    } catch {
+      // Never written: the first run does it.
+    }
+    // The cache is of the flags that it was taken with.
+    if (loading > 0) setFlagsFromString("--lazy");
+    const script = new Script(readFileSync(filename, "latin1"), { filename, cachedData });
+    if (loading > 0) setFlagsFromString("--no-lazy");
+    if ((cachedData === undefined || script.cachedDataRejected || process.env.GUESTSPEC_PRIME === "1") && isRun) {
+      process.once("exit", () => {
+        try {
+          writeFileSync(\`\${cacheFile}.\${process.pid}\`, script.createCachedData());
+          renameSync(\`\${cacheFile}.\${process.pid}\`, cacheFile);
+        } catch {
+          // The package belongs to somebody else: runs are just slower.
+        }
+      });
+    }
+    return script.runInThisContext()(import.meta.url, createRequire(import.meta.url), load, chunk, () => exports);
+  };
+  const chunk = (name) => {
+    const script = scriptOf.get(name);
+    if (!chunks.has(name)) for (const [made, exported] of Object.entries(runScript(script))) chunks.set(made, exported);
+    return chunks.get(name);
+  };
   const load = async (specifier) => {
+    const name = specifier.slice("./".length);
+    if (scriptOf.has(name)) return chunk(name);
     // Of use for what is loaded from here on, and for nothing before.
     if (!hasCompileCache) enableCompileCache?.();
     hasCompileCache = true;
     // Node's cache holds what is compiled at once. Lazily compiled functions are in no cache, and every process compiles them.
-    const { setFlagsFromString } = process.getBuiltinModule("node:v8");
     if (loading++ === 0) setFlagsFromString("--no-lazy");
     try {
       return await import(specifier);
@@ -54,17 +74,30 @@ function loaderOf(file) {
       if (--loading === 0) setFlagsFromString("--lazy");
     }
   };
-  return script.runInThisContext()(import.meta.url, createRequire(import.meta.url), load);
+  const { exports, main } = runScript(${JSON.stringify(file)});
+  return { exports, main, chunk };
 })())`;
 }
 
-const stub = (file) => `// Generated by tools/build.mjs: the entry that bin/guestspec starts.
+/**
+ * Scripts beside the core: each holds the chunks in which these sources are and what those import, but for what an earlier one holds. What
+ * others use too is a script of its own, so that whoever needs it loads nothing else.
+ */
+const SCRIPTS = [
+  ["targets", ["bin/load-targets.ts", "compiler/images/stored-native.ts", "runtime/exec/processors.ts"]],
+  ["qemu", ["bin/qemu-run.ts", "runtime/engines/qemu/fleet.ts"]],
+  ["encoder", ["runtime/cpus/wasm/encoder.ts"]],
+  ["riscv-isa", ["isa/riscv64/registers.ts", "isa/riscv64/decode.ts"]],
+  ["riscv", ["runtime/exec/riscv-processor.ts"]],
+];
+
+const stub = (file, scripts) => `// Generated by tools/build.mjs: the entry that bin/guestspec starts.
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
   console.error(\`guestspec needs Node 22.18 or newer, this is \${process.versions.node}; \\\`npm ci\\\` in its folder fetches one\`);
   process.exit(75);
 }
-await ${loaderOf(file)}.main();
+await ${loaderOf(file, scripts)}.main();
 `;
 
 /** `a`, `a as b` of an import or export clause as entries of an object pattern or literal. */
@@ -89,10 +122,79 @@ const EXPORTS = /\nexport \{([^}]*)\};\n/;
 
 function assertClosed(name, text) {
   const left = /^import\b[^\n]*|^export\b[^\n]*|\bimport(?:\.meta|\()[^\n]*/m.exec(text);
-  if (left !== null) throw new Error(`${name} is part of the core, which every run loads, and cannot hold: ${left[0].slice(0, 120)}`);
+  if (left !== null) throw new Error(`${name} is part of a script and cannot hold: ${left[0].slice(0, 120)}`);
   // Read as latin1, which is free; esbuild escapes what is beyond ASCII.
   const foreign = /\P{ASCII}/u.exec(text);
   if (foreign !== null) throw new Error(`${name} holds the character ${JSON.stringify(foreign[0])}`);
+}
+
+const hashOf = (text) => createHash("sha256").update(text).digest("hex").slice(0, 8);
+
+/** A source map of parts: [line at which it begins, path of the file that it was]. */
+const mapOf = (parts, read) => ({
+  version: 3,
+  sections: parts.map(([line, path]) => ({ offset: { line, column: 0 }, map: JSON.parse(read(`${path}.map`)) })),
+});
+
+const staticImports = ({ imports }) => imports.filter(({ kind, external }) => kind === "import-statement" && external !== true).map(({ path }) => path);
+
+/** The chunks of each script in an order in which each comes after what it imports. */
+function assignChunks(outputs, core) {
+  const taken = new Set([core]);
+  return SCRIPTS.flatMap(([name, sources]) => {
+    const chunks = [];
+    const open = new Set();
+    const add = (path) => {
+      if (open.has(path)) throw new Error(`the chunk ${path} imports itself`);
+      if (taken.has(path)) return;
+      open.add(path);
+      for (const imported of staticImports(outputs[path])) add(imported);
+      open.delete(path);
+      taken.add(path);
+      chunks.push(path);
+    };
+    for (const source of sources) {
+      const holds =
+        Object.keys(outputs).find((path) => outputs[path].entryPoint === source) ?? Object.keys(outputs).find((path) => source in (outputs[path].inputs ?? {}));
+      if (holds !== undefined) add(holds);
+    }
+    return chunks.length === 0 ? [] : [{ name, chunks }];
+  });
+}
+
+/** Chunks as a script, a function that gives what each exports. */
+function writeChunkScript(root, { name, chunks }, core) {
+  const read = (path) => readFileSync(join(root, path), "utf8");
+  const own = new Set(chunks.map((path) => basename(path)));
+  const exports = new Map();
+  const parts = [];
+  let text = `(function (__url, require, __import, __chunk, __core) {const __own = {};`;
+  for (const path of chunks) {
+    const source = read(path);
+    const names = listNames(EXPORTS.exec(source)?.[1] ?? "", (local, exported = local) => [local, exported]);
+    exports.set(
+      path,
+      names.map(([, exported]) => exported),
+    );
+    const object = names.map(([local, exported]) => (local === exported ? local : `${exported}: ${local}`)).join(", ");
+    const body = asStatements(source)
+      .replace(EXPORTS, "\n")
+      .replace(/^import (?:\{([^}]*)\} from )?"\.\/([^"]*)";$/gm, (statement, clause, file) => {
+        const from = file === basename(core) ? "__core()" : own.has(file) ? `__own["${file}"]` : `__chunk("${file}")`;
+        const pattern = listNames(clause ?? "", (exported, local) => (local === undefined ? exported : `${exported}: ${local}`)).join(", ");
+        // Lines are those that the source map knows.
+        return `const {${pattern}} = ${from};${"\n".repeat(statement.split("\n").length - 1)}`;
+      });
+    text += `__own["${basename(path)}"] = (() => {`;
+    parts.push([text.split("\n").length - 1, path]);
+    text += `${body}return { ${object} };})();`;
+  }
+  text += "return __own;})\n";
+  assertClosed(name, text);
+  const file = `${name}-${hashOf(text)}.js`;
+  writeFileSync(join(root, "dist", file), `${text}//# sourceMappingURL=${file}.map\n`);
+  writeFileSync(join(root, "dist", `${file}.map`), JSON.stringify(mapOf(parts, read)));
+  return { file, exports };
 }
 
 /**
@@ -121,22 +223,31 @@ export function makeCoreScript(root, metafile) {
   const head = `(function (__url, require, __import) {${core}`;
   const script = `${head}return { exports: { ${object} }, main: async () => {${binding}${body}} };})\n`;
   assertClosed("main.js", script);
-  const file = `main-${createHash("sha256").update(script).digest("hex").slice(0, 8)}.js`;
-  const map = {
-    version: 3,
-    sections: [...(chunk === undefined ? [] : [[0, chunk]]), [head.split("\n").length - 1, "dist/main.js"]].map(([line, path]) => ({
-      offset: { line, column: 0 },
-      map: JSON.parse(read(`${path}.map`)),
-    })),
-  };
+  const file = `main-${hashOf(script)}.js`;
+  const map = mapOf([...(chunk === undefined ? [] : [[0, chunk]]), [head.split("\n").length - 1, "dist/main.js"]], read);
   writeFileSync(join(root, "dist", file), `${script}//# sourceMappingURL=${file}.map\n`);
   writeFileSync(join(root, "dist", `${file}.map`), JSON.stringify(map));
+  const others = chunk === undefined ? [] : assignChunks(metafile.outputs, chunk).map((script) => writeChunkScript(root, script, chunk));
+  const scripts = Object.fromEntries(others.map(({ file: name, exports }) => [name, [...exports.keys()].map((path) => basename(path))]));
+  const loader = loaderOf(file, scripts);
+  const handOn = (path, exported, from) => {
+    writeFileSync(join(root, path), `// Generated by tools/build.mjs.\nexport const { ${exported.join(", ")} } = ${loader}.${from};\n`);
+    rmSync(join(root, `${path}.map`));
+  };
+  const replaced = others.flatMap(({ exports }) => [...exports]);
+  for (const [path, exported] of replaced) handOn(path, exported, `chunk("${basename(path)}")`);
   if (chunk !== undefined) {
-    const exported = names.map(([, name]) => name).join(", ");
-    writeFileSync(join(root, chunk), `// Generated by tools/build.mjs.\nexport const { ${exported} } = ${loaderOf(file)}.exports;\n`);
-    rmSync(join(root, `${chunk}.map`));
+    handOn(
+      chunk,
+      names.map(([, name]) => name),
+      "exports",
+    );
   }
-  return { added: [`dist/${file}`, `dist/${file}.map`], removed: ["dist/main.js", "dist/main.js.map", `${chunk}.map`], stub: stub(file) };
+  return {
+    added: [file, ...Object.keys(scripts)].flatMap((name) => [`dist/${name}`, `dist/${name}.map`]),
+    removed: ["dist/main.js", "dist/main.js.map", `${chunk}.map`, ...replaced.map(([path]) => `${path}.map`)],
+    stub: stub(file, scripts),
+  };
 }
 
 /** A test that passes, in a table and by itself, and says something: what nearly every run does. */
@@ -155,7 +266,10 @@ test "rows {r.value}" for r in rows {
 }
 `;
 
-/** Fills the code cache by the run that it should serve best: one whose specs are compiled already. */
+/** What is run for the caches, each of which keeps what earlier runs have called. The first is what nearly every run is. */
+const PRIMING_RUNS = [[], ["--target", "riscv64", "--engine", "embedded"], ["--target", "riscv64", "--engine", "qemu"]];
+
+/** Fills the code caches by the runs that they should serve best: those whose specs are compiled already. */
 export function primeCodeCache(root) {
   const dist = join(root, "dist");
   const folder = mkdtempSync(join(tmpdir(), "guestspec-build-"));
@@ -167,11 +281,13 @@ export function primeCodeCache(root) {
     for (let round = 0; round < 2; round++) {
       dropCache();
       // Whether it works is for the tests to find out; a bundle that does not is still the one that was asked for.
-      spawnSync(process.execPath, [join(dist, "guestspec.mjs"), "run", "primer.gspec"], {
-        cwd: folder,
-        stdio: "ignore",
-        env: { ...process.env, XDG_CACHE_HOME: folder, CI: "true" },
-      });
+      for (const options of PRIMING_RUNS) {
+        spawnSync(process.execPath, [join(dist, "guestspec.mjs"), "run", ...options, "primer.gspec"], {
+          cwd: folder,
+          stdio: "ignore",
+          env: { ...process.env, XDG_CACHE_HOME: folder, CI: "true", GUESTSPEC_PRIME: "1" },
+        });
+      }
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
