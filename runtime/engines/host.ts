@@ -31,7 +31,7 @@ export const engineHost: EngineHost = {
   },
   interpreter: interpreterFactory,
   loadWasm: async () => {
-    const [{ createWasmFactory }, { compileWithBranchHints }] = await Promise.all([import("../cpus/bytecode/wasm-executor.ts"), import("./compile-wasm.ts")]);
-    return createWasmFactory(compileWithBranchHints);
+    const [{ createWasmFactory }, { compileWithHints }] = await Promise.all([import("../cpus/bytecode/wasm-executor.ts"), import("./compile-wasm.ts")]);
+    return createWasmFactory(compileWithHints);
   },
 };

@@ -417,8 +417,12 @@ function translateInstruction(f: FunctionWriter, instruction: Instruction): void
   f.pending += 1;
 }
 
-/** Writes the body of guest function `index`, size included; returns its branch hints. */
-export function translateFunction(context: TranslationContext, w: ByteWriter, index: number): readonly BranchHint[] {
+/** Writes the body of guest function `index`, size included; tells what V8 should know of it. */
+export function translateFunction(
+  context: TranslationContext,
+  w: ByteWriter,
+  index: number,
+): { readonly hints: readonly BranchHint[]; readonly hasLoops: boolean } {
   const fn = context.module.functions[index];
   if (fn === undefined) throw new Error(`no function ${index}`);
   const { registers, signature, body } = fn;
@@ -471,5 +475,5 @@ export function translateFunction(context: TranslationContext, w: ByteWriter, in
   else w.byte(OP.unreachable);
   w.byte(OP.end);
   w.closeSize(f.bodyStart);
-  return f.hints;
+  return { hints: f.hints, hasLoops: f.branchedLoops.includes(1) };
 }

@@ -1,7 +1,7 @@
 // Guest bytecode -> one WebAssembly module: a wasm function per guest function, a local per register, guest RAM as memory 0.
 // The result depends on where the loader put the image (`TranslationOptions`) and on nothing else, so one compiled module serves
-// every machine of that image in every worker. Sections: types, imports, functions, table, global, exports, elements, branch hints,
-// code, data. Functions: imports, support functions, guest functions, one entry function per signature.
+// every machine of that image in every worker. Sections: types, imports, functions, table, global, exports, elements, hints for
+// V8, code, data. Functions: imports, support functions, guest functions, one entry function per signature.
 // Limits: CPU 0 only (a translation cannot preempt; machines with more CPUs run on the interpreter).
 
 import type { Module, Signature } from "../../../isa/bytecode/module.ts";
@@ -9,7 +9,7 @@ import { valueType } from "./translate-context.ts";
 import type { TranslationContext, TranslationOptions } from "./translate-context.ts";
 import { translateFunction } from "./translate-function.ts";
 import { SUPPORT_COUNT, supportIndex, supportTypes, writeEntry, writeSupport } from "./translate-support.ts";
-import { ByteWriter, EXTERNAL, FUNCREF, I32, OP, SECTION, writeBranchHints, writeHeader, writeSection } from "../wasm/encoder.ts";
+import { ByteWriter, EXTERNAL, FUNCREF, I32, OP, SECTION, writeBranchHints, writeCompilationHints, writeHeader, writeSection } from "../wasm/encoder.ts";
 import type { BranchHint, ValueType } from "../wasm/encoder.ts";
 import { FUNCTION_ENTRY_BYTES, IMPORTS, buildSignatures, callBytes, enterName, layOutState } from "./wasm-state.ts";
 
@@ -17,6 +17,8 @@ export type { TranslationOptions } from "./translate-context.ts";
 
 export const IMPORT_MODULE = "executor";
 export const LIMIT_EXPORT = "limit";
+/** The table of guest functions, by their index. */
+export const FUNCTIONS_EXPORT = "functions";
 
 const FUNC_TYPE = 0x60;
 
@@ -133,12 +135,14 @@ export function translate(module: Module, options: TranslationOptions): Uint8Arr
   const code = new ByteWriter(0x1000 + instructions * 24);
   const hints = new Map<number, readonly BranchHint[]>();
   const functionCount = SUPPORT_COUNT + module.functions.length + signatures.list.length;
+  const optimized = Array.from({ length: functionCount }, () => false);
   writeSection(code, SECTION.code, (section) => {
     section.u32(functionCount);
     writeSupport(section, context);
     for (let index = 0; index < module.functions.length; index++) {
-      const list = translateFunction(context, section, index);
+      const { hints: list, hasLoops } = translateFunction(context, section, index);
       if (list.length > 0) hints.set(firstFunction + index, list);
+      optimized[SUPPORT_COUNT + index] = hasLoops;
     }
     signatures.list.forEach((signature, index) => writeEntry(section, context, signature, context.typeOf(index)));
   });
@@ -186,9 +190,12 @@ export function translate(module: Module, options: TranslationOptions): Uint8Arr
     section.byte(OP.end);
   });
   writeSection(w, SECTION.export, (section) => {
-    section.u32(signatures.list.length + 1);
+    section.u32(signatures.list.length + 2);
     section.name(LIMIT_EXPORT);
     section.byte(EXTERNAL.global);
+    section.u32(0);
+    section.name(FUNCTIONS_EXPORT);
+    section.byte(EXTERNAL.table);
     section.u32(0);
     signatures.list.forEach((_, index) => {
       section.name(enterName(index));
@@ -204,6 +211,7 @@ export function translate(module: Module, options: TranslationOptions): Uint8Arr
     section.u32(module.functions.length);
     module.functions.forEach((_, index) => section.u32(firstFunction + index));
   });
+  writeCompilationHints(w, optimized);
   if (hints.size > 0) writeBranchHints(w, hints);
   w.append(code.view());
   writeSection(w, SECTION.data, (section) => {

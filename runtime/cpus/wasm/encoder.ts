@@ -414,6 +414,20 @@ export function writeBranchHints(into: ByteWriter, hints: ReadonlyMap<number, re
   });
 }
 
+/**
+ * Which of the module's own functions V8 compiles with its optimizing compiler before their first call instead of when they have run for a
+ * while: it cannot replace code that is running, so that a long loop would stay in the baseline compiler's code to its end. Custom section
+ * "compilationHints" (V8 up to 13.6), between the function and the code section; others ignore it. A byte a function: bits 1:0 when to
+ * compile, 3:2 the first compiler, 5:4 the last; 0 is V8's own choice, 2 the optimizing compiler.
+ */
+export function writeCompilationHints(into: ByteWriter, optimized: readonly boolean[]): void {
+  writeSection(into, SECTION.custom, (section) => {
+    section.name("compilationHints");
+    section.u32(optimized.length);
+    for (const isOptimized of optimized) section.byte(isOptimized ? (2 << 2) | (2 << 4) : 0);
+  });
+}
+
 /** The local declarations at the start of a body, as runs of one type. */
 export function writeLocals(w: ByteWriter, types: readonly ValueType[]): void {
   const runs: { type: ValueType; count: number }[] = [];
