@@ -6,6 +6,7 @@ import { byteWidth, type DataLayout, type Module } from "../../../isa/bytecode/m
 import { parseText } from "../../../isa/bytecode/text.ts";
 import type { ExecutorFactory, LoadedImage, Outcome, RunLimits, TrapRecord } from "../../machine/cpu-contract.ts";
 import { encodeCells, hexOf, LAYOUTS, type CaseContext, type ConformanceCase, type Expectation } from "./conformance/case.ts";
+import { conditionCases } from "./conformance/conditions.ts";
 import { controlCases } from "./conformance/control.ts";
 import { cpuCases } from "./conformance/cpus.ts";
 import { memoryCases } from "./conformance/memory.ts";
@@ -17,7 +18,15 @@ import { createTestMachine, loadTestImage, readSymbol, releaseTestMachine, type 
 export { LAYOUTS } from "./conformance/case.ts";
 export type { ConformanceCase } from "./conformance/case.ts";
 
-export const conformanceCases: readonly ConformanceCase[] = [...operationCases, ...controlCases, ...memoryCases, ...trapCases, ...timeCases, ...cpuCases];
+export const conformanceCases: readonly ConformanceCase[] = [
+  ...operationCases,
+  ...controlCases,
+  ...conditionCases,
+  ...memoryCases,
+  ...trapCases,
+  ...timeCases,
+  ...cpuCases,
+];
 
 const NO_LIMITS: RunLimits = { deadline: 1e9, grace: 1e9, instructions: 1e8 };
 

@@ -5,11 +5,12 @@ import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
+import { generateConditions } from "../../../tests/fixtures/generate-conditions.ts";
 import { generateModule, type GenerateOptions } from "../../../tests/fixtures/generate-module.ts";
 import { fuzzRounds } from "../../../tests/fixtures/random.ts";
 import type { Module } from "../../../isa/bytecode/module.ts";
 import type { ExecutorFactory, RunLimits } from "../../machine/cpu-contract.ts";
-import { formatOutcome, LAYOUTS, layoutName } from "./conformance.ts";
+import { formatOutcome, LAYOUTS, layoutName, parseProgram } from "./conformance.ts";
 import { interpreterFactory } from "./interpreter.ts";
 import { createTestMachine, DEVICE_BASE, loadTestImage, releaseTestMachine, TEST_REGISTERS } from "./test-machine.ts";
 import { wasmFactory } from "./wasm-executor.ts";
@@ -52,6 +53,15 @@ for (const layout of LAYOUTS) {
     );
   });
 }
+
+test("executors agree on accesses that conditions decide about", () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.constantFrom(...LAYOUTS), fc.nat(20_000), (seed, layout, instructions) =>
+      compare(parseProgram(generateConditions(seed), layout), { deadline: 1e9, grace: 100, instructions }),
+    ),
+    { numRuns: fuzzRounds(60) },
+  );
+});
 
 test("executors agree on where a limit strikes", () => {
   fc.assert(

@@ -5,8 +5,9 @@
 import { codeAddress } from "../../../isa/bytecode/module.ts";
 import type { Instruction, ScalarType } from "../../../isa/bytecode/module.ts";
 import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
-import { SP_LOCAL, close, factOf, getRegister, learnFact, localOf, openElse, openIf, raiseTrap, setRegister } from "./translate-context.ts";
-import type { Bits, Fact, FunctionWriter } from "./translate-context.ts";
+import { SP_LOCAL, close, getRegister, localOf, openElse, openIf, raiseTrap, setRegister } from "./translate-context.ts";
+import type { Bits, FunctionWriter } from "./translate-context.ts";
+import { divisorMayBe } from "./translate-facts.ts";
 
 export type Emit = (f: FunctionWriter, instruction: Instruction) => void;
 
@@ -168,16 +169,13 @@ function rotate(op32: number, op64: number, left: boolean): Emit {
   };
 }
 
-/** Traps divide_error when the divisor is 0; says whether it may still be -1. */
-function testDivisor(f: FunctionWriter, i: Instruction, bits: Bits): boolean {
-  const fact = factOf(f, i.src[1]);
-  const divisor = fact?.kind === "constant" ? BigInt.asIntN(bits, BigInt(fact.value)) : 0n;
-  if (divisor !== 0n) return divisor === -1n;
+/** Traps divide_error when the divisor is 0. */
+function testDivisor(f: FunctionWriter, i: Instruction, bits: Bits): void {
+  if (i.type !== undefined && !divisorMayBe(f, i.src[1], i.type, 0)) return;
   f.w.withLocal(localOf(f, i.src[1]), bits === 64 ? OP.i64_eqz : OP.i32_eqz);
   openIf(f, VOID, false);
   raiseTrap(f, "divide_error");
   close(f);
-  return true;
 }
 
 function divideUnsigned(op32: number, op64: number): Emit {
@@ -191,9 +189,9 @@ function divideUnsigned(op32: number, op64: number): Emit {
 const divideSigned: Emit = (f, i) => {
   const bits = bitsOf(f, i.type);
   const w = f.w;
-  const maybeMinusOne = testDivisor(f, i, bits);
+  testDivisor(f, i, bits);
   // minimum / -1 traps in wasm; narrow operands cannot reach it.
-  const negate = maybeMinusOne && bits >= 32;
+  const negate = bits >= 32 && i.type !== undefined && divisorMayBe(f, i.src[1], i.type, -1);
   if (negate) {
     getRegister(f, i.src[1]);
     pushConstant(f, bits, -1);
@@ -308,14 +306,11 @@ const constant: Emit = (f, i) => {
   const value = i.imm[0] ?? 0;
   pushConstant(f, bitsOf(f, i.type), value);
   setRegister(f, i.dst[0]);
-  learnFact(f, i.dst[0], { kind: "constant", value });
 };
 
 const copy: Emit = (f, i) => {
-  const fact = factOf(f, i.src[0]);
   getRegister(f, i.src[0]);
   setRegister(f, i.dst[0]);
-  learnFact(f, i.dst[0], fact);
 };
 
 const select: Emit = (f, i) => {
@@ -327,11 +322,9 @@ const select: Emit = (f, i) => {
 };
 
 const zeroExtend: Emit = (f, i) => {
-  const fact = factOf(f, i.src[0]);
   getRegister(f, i.src[0]);
   if (bitsOf(f, i.type) < 64 && bitsOf(f, i.to) === 64) f.w.byte(OP.i64_extend_i32_u);
   setRegister(f, i.dst[0]);
-  if (fact?.kind === "constant") learnFact(f, i.dst[0], { kind: "constant", value: BigInt.asUintN(bitsOf(f, i.type), BigInt(fact.value)) });
 };
 
 const signExtendTo: Emit = (f, i) => {
@@ -353,35 +346,11 @@ const truncate: Emit = (f, i) => {
   setRegister(f, i.dst[0]);
 };
 
-/** addr arithmetic on something known stays known: field and element addresses of symbols and frames. */
-function foldAddress(f: FunctionWriter, i: Instruction): Fact | undefined {
-  if (i.type !== "addr") return undefined;
-  const bits = bitsOf(f, "addr");
-  const left = factOf(f, i.src[0]);
-  const right = factOf(f, i.src[1]);
-  if (left === undefined || right === undefined) return undefined;
-  const [base, added] = left.kind === "constant" ? [right, left] : [left, right];
-  if (added.kind !== "constant") return undefined;
-  const by = BigInt.asIntN(bits, BigInt(added.value));
-  if (base.kind === "constant") return { kind: "constant", value: BigInt(base.value) + by };
-  return by >= -0x4000_0000n && by <= 0x4000_0000n ? { kind: base.kind, offset: base.offset + Number(by) } : undefined;
-}
-
-const plainAdd = wrapping(OP.i32_add, OP.i64_add);
-
-const add: Emit = (f, i) => {
-  const sum = foldAddress(f, i);
-  plainAdd(f, i);
-  learnFact(f, i.dst[0], sum);
-};
-
 const symbolAddress: Emit = (f, i) => {
   const symbol = f.context.options.symbolAddress[numberImmediate(f, i, 0)];
   if (symbol === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: the symbol has no address`);
-  const address = Number(symbol) + numberImmediate(f, i, 1);
-  pushConstant(f, f.context.bits.addr, address);
+  pushConstant(f, f.context.bits.addr, Number(symbol) + numberImmediate(f, i, 1));
   setRegister(f, i.dst[0]);
-  learnFact(f, i.dst[0], { kind: "ram", offset: address - f.context.ramBase });
 };
 
 const frameAddress: Emit = (f, i) => {
@@ -397,7 +366,6 @@ const frameAddress: Emit = (f, i) => {
     w.withConst(ramBase + offset, OP.i32_add);
   }
   setRegister(f, i.dst[0]);
-  learnFact(f, i.dst[0], { kind: "frame", offset });
 };
 
 const functionAddress: Emit = (f, i) => {
@@ -415,7 +383,7 @@ export const ARITHMETIC: { readonly [op: string]: Emit } = {
   symbol_addr: symbolAddress,
   frame_addr: frameAddress,
   func_addr: functionAddress,
-  add,
+  add: wrapping(OP.i32_add, OP.i64_add),
   sub: wrapping(OP.i32_sub, OP.i64_sub),
   mul: wrapping(OP.i32_mul, OP.i64_mul),
   div_s: divideSigned,

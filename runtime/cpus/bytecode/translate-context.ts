@@ -7,6 +7,8 @@ import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import type { TrapClass } from "../../../isa/bytecode/instructions.ts";
 import { codeAddress } from "../../../isa/bytecode/module.ts";
 import type { BytecodeFunction, Module, ScalarType } from "../../../isa/bytecode/module.ts";
+import { forgetRegister } from "./translate-facts.ts";
+import type { Comparison, Fact, Learnt } from "./translate-facts.ts";
 import { I32, I64, OP } from "../wasm/encoder.ts";
 import type { BranchHint, ByteWriter, ValueType, VOID } from "../wasm/encoder.ts";
 import { isWide } from "./wasm-state.ts";
@@ -52,17 +54,6 @@ export interface TranslationContext {
   readonly typeOf: (signature: number) => number;
 }
 
-/**
- * What is known of a register from its definition to its next one, or to the end of the region around the definition. Other paths meet
- * there, as they do at the start of a loop.
- */
-export type Fact =
-  | { readonly kind: "constant"; readonly value: number | bigint }
-  /** RAM offset. */
-  | { readonly kind: "ram"; readonly offset: number }
-  /** Byte of this function's frame. */
-  | { readonly kind: "frame"; readonly offset: number };
-
 export interface Label {
   readonly kind: "block" | "if" | "loop";
   /** Wasm nesting level that a branch goes to. */
@@ -74,8 +65,14 @@ export interface Label {
   readonly pending: number;
   /** Instruction index, for the poll's pc. */
   readonly at: number;
-  /** Length of the fact log when the region was opened. */
-  readonly facts: number;
+  /** How much had been learnt when the region was opened. */
+  readonly learnt: number;
+  /** Of an `if`: what holds in its then-part, and the condition's value where it is known, so that there is no wasm `if` at all. */
+  readonly condition: Comparison | undefined;
+  readonly decided: boolean | undefined;
+  /** Some branch goes to it; an `else` stands in it. */
+  branched: boolean;
+  hasElse: boolean;
 }
 
 export interface FunctionWriter {
@@ -97,8 +94,10 @@ export interface FunctionWriter {
   skipped: number;
   /** Loops that a branch goes to. */
   readonly branchedLoops: Uint8Array;
+  /** What is known of each register; how often it was written; what was learnt, in that order. */
   readonly facts: (Fact | undefined)[];
-  readonly factLog: number[];
+  readonly versions: number[];
+  readonly learnt: Learnt[];
   readonly temp32: number;
   readonly temp32b: number;
   readonly temp64: number;
@@ -126,7 +125,7 @@ export function getRegister(f: FunctionWriter, register: number | undefined): vo
 
 export function setRegister(f: FunctionWriter, register: number | undefined): void {
   if (register === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: result missing`);
-  f.facts[register] = undefined;
+  forgetRegister(f, register);
   f.w.op(OP.local_set, register + FIRST_REGISTER);
 }
 
@@ -182,23 +181,4 @@ export function raiseTrap(f: FunctionWriter, name: TrapClass): void {
   f.w.i32Const(trapNumber(name));
   f.w.call(f.context.support("trap"));
   f.w.byte(OP.unreachable);
-}
-
-/** To be called behind `setRegister`. */
-export function learnFact(f: FunctionWriter, register: number | undefined, fact: Fact | undefined): void {
-  if (register === undefined || fact === undefined) return;
-  f.facts[register] = fact;
-  f.factLog.push(register);
-}
-
-/** Forgets what was learnt since the region was opened: on other ways to its end it does not hold. */
-export function forgetFacts(f: FunctionWriter, length: number): void {
-  while (f.factLog.length > length) {
-    const register = f.factLog.pop();
-    if (register !== undefined) f.facts[register] = undefined;
-  }
-}
-
-export function factOf(f: FunctionWriter, register: number | undefined): Fact | undefined {
-  return register === undefined ? undefined : f.facts[register];
 }

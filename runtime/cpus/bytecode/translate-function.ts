@@ -14,7 +14,6 @@ import {
   LIMIT_GLOBAL,
   SP_LOCAL,
   close,
-  forgetFacts,
   getRegister,
   instructionPc,
   openElse,
@@ -28,6 +27,7 @@ import {
   valueType,
 } from "./translate-context.ts";
 import type { FunctionWriter, Label, TranslationContext } from "./translate-context.ts";
+import { assume, decided, deduce, factOf, forgetSince, forgetWritten, learn } from "./translate-facts.ts";
 import { MEMORY } from "./translate-memory.ts";
 import { I32, I64, OP, VOID, writeLocals } from "../wasm/encoder.ts";
 import type { BranchHint, ByteWriter } from "../wasm/encoder.ts";
@@ -42,7 +42,18 @@ function openRegion(f: FunctionWriter, op: typeof OP.block | typeof OP.loop): nu
 }
 
 function pushLabel(f: FunctionWriter, label: Pick<Label, "kind" | "level"> & Partial<Label>): void {
-  f.labels.push({ pollLevel: 0, exitLevel: 0, pending: f.pending, at: f.at, facts: f.factLog.length, ...label });
+  f.labels.push({
+    pollLevel: 0,
+    exitLevel: 0,
+    pending: f.pending,
+    at: f.at,
+    learnt: f.learnt.length,
+    condition: undefined,
+    decided: undefined,
+    branched: false,
+    hasElse: false,
+    ...label,
+  });
 }
 
 function branchTo(f: FunctionWriter, level: number): void {
@@ -57,6 +68,7 @@ function labelAt(f: FunctionWriter, depth: number): Label {
 
 /** Everything a branch does once it is taken. Its own cost is in `pending`. */
 function leaveTo(f: FunctionWriter, label: Label): void {
+  label.branched = true;
   if (label.kind !== "loop") {
     spendFuel(f, label.pending);
     branchTo(f, label.level);
@@ -88,8 +100,7 @@ const loop: Emit = (f) => {
     pushLabel(f, { kind: "block", level: openRegion(f, OP.block) });
     return;
   }
-  // What was known may be overwritten in the loop, before its second round.
-  forgetFacts(f, 0);
+  forgetWritten(f, f.at);
   const exitLevel = openRegion(f, OP.block);
   openRegion(f, OP.loop);
   const pollLevel = openRegion(f, OP.block);
@@ -98,18 +109,29 @@ const loop: Emit = (f) => {
 
 const conditional: Emit = (f, i) => {
   f.pending += 1;
-  getRegister(f, i.src[0]);
-  openIf(f, VOID);
-  pushLabel(f, { kind: "if", level: f.depth });
+  const known = decided(f, i.src[0]);
+  const condition = factOf(f, i.src[0])?.comparison;
+  if (known === undefined) {
+    getRegister(f, i.src[0]);
+    openIf(f, VOID);
+    pushLabel(f, { kind: "if", level: f.depth, condition });
+    assume(f, condition, true);
+    return;
+  }
+  // One part is never run: the other one is a block.
+  pushLabel(f, { kind: "if", level: openRegion(f, OP.block), decided: known });
+  f.dead = !known;
 };
 
 const otherwise: Emit = (f) => {
   const label = labelAt(f, 0);
+  label.hasElse = true;
   if (!f.dead) spendFuel(f, label.pending);
-  openElse(f);
+  if (label.decided === undefined) openElse(f);
   f.pending = label.pending;
-  f.dead = false;
-  forgetFacts(f, label.facts);
+  f.dead = label.decided === true;
+  forgetSince(f, label.learnt);
+  assume(f, label.condition, false);
 };
 
 const end: Emit = (f) => {
@@ -131,13 +153,16 @@ const end: Emit = (f) => {
     close(f);
     // Nothing branches behind a loop: what is pending goes on, and so does the lack of a path.
     if (f.dead) f.w.byte(OP.unreachable);
-  } else {
-    if (!f.dead) spendFuel(f, label.pending);
-    close(f);
-    f.pending = label.pending;
-    f.dead = false;
+    forgetSince(f, label.learnt);
+    return;
   }
-  forgetFacts(f, label.facts);
+  if (!f.dead) spendFuel(f, label.pending);
+  close(f);
+  f.pending = label.pending;
+  forgetSince(f, label.learnt);
+  // Behind a then-part that never gets to its end, the condition does not hold.
+  if (f.dead && !label.hasElse && !label.branched) assume(f, label.condition, false);
+  f.dead = false;
 };
 
 const branch: Emit = (f, i) => {
@@ -149,14 +174,22 @@ const branch: Emit = (f, i) => {
 const branchIf: Emit = (f, i) => {
   f.pending += 1;
   const label = labelAt(f, numberImmediate(f, i, 0));
-  getRegister(f, i.src[0]);
-  if (label.kind !== "loop" && label.pending === f.pending) {
-    f.w.op(OP.br_if, f.depth - label.level);
-    return;
+  const known = decided(f, i.src[0]);
+  if (known === undefined) {
+    getRegister(f, i.src[0]);
+    if (label.kind !== "loop" && label.pending === f.pending) {
+      label.branched = true;
+      f.w.op(OP.br_if, f.depth - label.level);
+    } else {
+      openIf(f, VOID);
+      leaveTo(f, label);
+      close(f);
+    }
+    assume(f, factOf(f, i.src[0])?.comparison, false);
+  } else if (known) {
+    leaveTo(f, label);
+    f.dead = true;
   }
-  openIf(f, VOID);
-  leaveTo(f, label);
-  close(f);
 };
 
 const branchTable: Emit = (f, i) => {
@@ -413,7 +446,9 @@ function translateInstruction(f: FunctionWriter, instruction: Instruction): void
   }
   const emit = counted.get(op);
   if (emit === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: no translation of ${op}`);
+  const fact = deduce(f, instruction);
   emit(f, instruction);
+  learn(f, instruction.dst[0], fact);
   f.pending += 1;
 }
 
@@ -442,7 +477,8 @@ export function translateFunction(
     skipped: 0,
     branchedLoops: new Uint8Array(body.length),
     facts: [],
-    factLog: [],
+    versions: [],
+    learnt: [],
     temp32: firstTemporary,
     temp32b: firstTemporary + 1,
     temp64: firstTemporary + 2,

@@ -8,8 +8,9 @@ import { RMW_OPERATIONS } from "../../../isa/bytecode/instructions.ts";
 import type { Instruction } from "../../../isa/bytecode/module.ts";
 import { numberImmediate, pushConstant, bitsOf, swapBytes } from "./translate-arithmetic.ts";
 import type { Emit } from "./translate-arithmetic.ts";
-import { RAM_MEMORY, SP_LOCAL, close, factOf, getRegister, instructionPc, openElse, openIf, pushFuel, setRegister, takeFuel } from "./translate-context.ts";
+import { RAM_MEMORY, SP_LOCAL, close, getRegister, instructionPc, openElse, openIf, pushFuel, setRegister, takeFuel } from "./translate-context.ts";
 import type { FunctionWriter } from "./translate-context.ts";
+import { factOf, validOrigin, within } from "./translate-facts.ts";
 import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
 import type { ValueType } from "../wasm/encoder.ts";
 import { ACCESS_KIND, ATOMIC_CAS, accessWord } from "./wasm-state.ts";
@@ -21,10 +22,12 @@ const LOAD: { readonly [width in Bytes]: number } = { 1: OP.i32_load8_u, 2: OP.i
 const STORE: { readonly [width in Bytes]: number } = { 1: OP.i32_store8, 2: OP.i32_store16, 4: OP.i32_store, 8: OP.i64_store };
 const LOG2: { readonly [width in Bytes]: number } = { 1: 0, 2: 1, 4: 2, 8: 3 };
 
-/** Where an access goes, as far as it is known now. */
+/** Where an access goes, as far as it is known now. `first` and `last` are the RAM offsets between which it starts. */
 type Place =
   | { readonly kind: "ram"; readonly offset: number }
+  | { readonly kind: "ram-range"; readonly first: number; readonly last: number }
   | { readonly kind: "frame"; readonly offset: number }
+  | { readonly kind: "frame-range"; readonly first: 0 }
   | { readonly kind: "outside" }
   | { readonly kind: "unknown" };
 
@@ -42,28 +45,46 @@ function widthOf(f: FunctionWriter, i: Instruction): Bytes {
 }
 
 function locate(f: FunctionWriter, access: Access): Place {
-  const fact = factOf(f, access.address);
-  if (fact === undefined) return { kind: "unknown" };
   const { ramSize } = f.context.options;
   const { ramBase, writableStart, writableEnd } = f.context;
-  const aligned = (offset: number): boolean => offset % access.width === 0;
-  if (fact.kind === "frame") {
-    const offset = fact.offset + access.displacement;
-    const inside = offset >= 0 && offset + access.width <= f.fn.frameSize;
-    return inside && aligned(offset) ? { kind: "frame", offset } : { kind: "unknown" };
+  const { width } = access;
+  const bits = f.context.bits.addr;
+  const known = factOf(f, access.address)?.range;
+  if (known === undefined) return { kind: "unknown" };
+  const isAligned = access.displacement % width === 0 && known.align % width === 0;
+  if (known.base === "frame") {
+    const inside = within(known, -access.displacement, f.fn.frameSize - width - access.displacement, bits);
+    // Frames start at multiples of 16.
+    const aligned = inside?.low === inside?.high ? ((inside?.low ?? 1) + access.displacement) % width === 0 : isAligned;
+    if (inside === undefined || !aligned) return { kind: "unknown" };
+    return inside.low === inside.high ? { kind: "frame", offset: inside.low + access.displacement } : { kind: "frame-range", first: 0 };
   }
-  let offset: number;
-  if (fact.kind === "ram") {
-    offset = fact.offset + access.displacement;
-  } else {
-    const address = BigInt.asUintN(f.context.bits.addr, BigInt(fact.value) + BigInt(access.displacement));
-    // Beyond 2^53 the difference is inexact, and far outside RAM.
-    offset = Number(address) - ramBase;
-  }
-  if (offset < 0 || offset + access.width > ramSize) return { kind: "outside" };
-  if (!aligned(offset)) return access.store || access.kind !== ACCESS_KIND.plain ? { kind: "outside" } : { kind: "ram", offset };
-  if (access.store && (offset < writableStart || offset + access.width > writableEnd)) return { kind: "outside" };
-  return { kind: "ram", offset };
+  // As numbers from RAM's start; an address that is no number from RAM's start stays one beyond it.
+  const start = known.base === "ram" ? 0 : ramBase;
+  const inRam = within(known, start - access.displacement, start + ramSize - width - access.displacement, bits);
+  if (inRam === undefined) return known.low === known.high ? { kind: "outside" } : { kind: "unknown" };
+  const first = inRam.low + access.displacement - start;
+  const last = inRam.high + access.displacement - start;
+  const isWritable = first >= writableStart && last + width <= writableEnd;
+  const mustAlign = access.store || access.kind !== ACCESS_KIND.plain;
+  if (first === last) return (mustAlign && first % width !== 0) || (access.store && !isWritable) ? { kind: "outside" } : { kind: "ram", offset: first };
+  return (mustAlign && (!isAligned || start % width !== 0)) || (access.store && !isWritable) ? { kind: "unknown" } : { kind: "ram-range", first, last };
+}
+
+/**
+ * Pushes an index of RAM for an access that is known to start there from `first` on, and gives what is to be added to it. Where the address
+ * was made by adding a constant to a register, that is the register itself: the constant costs nothing in the wasm access.
+ */
+function pushIndex(f: FunctionWriter, access: Access, first: number): number {
+  const origin = validOrigin(f, access.address);
+  const offset = (origin?.plus ?? 0) + access.displacement - f.context.ramBase;
+  // The index must be what its low half says: not below zero.
+  const usesOrigin = origin !== undefined && offset >= 0 && offset <= first;
+  getRegister(f, usesOrigin ? origin.register : access.address);
+  if (f.context.wideAddress) f.w.byte(OP.i32_wrap_i64);
+  if (usesOrigin) return offset;
+  f.w.withConst((access.displacement - f.context.ramBase) | 0, OP.i32_add);
+  return 0;
 }
 
 /** Pushes an address register plus a constant, in the address type. */
@@ -143,6 +164,13 @@ function markDirty(f: FunctionWriter, start: number): void {
   w.memory(OP.i32_store8, RAM_MEMORY, dirtyOffset + (wholePages ? start / 4096 : 0));
 }
 
+/** Marks a page that is known. */
+function markPage(f: FunctionWriter, page: number): void {
+  f.w.i32Const(0);
+  f.w.i32Const(1);
+  f.w.memory(OP.i32_store8, RAM_MEMORY, f.context.options.dirtyOffset + page);
+}
+
 /** Pushes what every slow access passes: sp, fuel, address, pc, access word. */
 function pushSlow(f: FunctionWriter, access: Access): void {
   f.w.localGet(SP_LOCAL);
@@ -177,6 +205,10 @@ function load(kind: AccessKind): Emit {
       case "frame":
         w.localGet(SP_LOCAL);
         loadRam(f, width, place.offset);
+        break;
+      case "ram-range":
+      case "frame-range":
+        loadRam(f, width, pushIndex(f, access, place.first));
         break;
       case "outside":
         slowLoad(f, access);
@@ -216,10 +248,18 @@ function store(kind: AccessKind): Emit {
         w.i32Const(0);
         getRegister(f, value);
         storeRam(f, width, place.offset);
-        w.i32Const(0);
-        w.i32Const(1);
-        w.memory(OP.i32_store8, RAM_MEMORY, options.dirtyOffset + Math.floor(place.offset / 4096));
+        markPage(f, Math.floor(place.offset / 4096));
         break;
+      case "ram-range":
+      case "frame-range": {
+        const offset = pushIndex(f, access, place.first);
+        w.localTee(f.temp32);
+        getRegister(f, value);
+        storeRam(f, width, offset);
+        if (place.kind === "ram-range" && place.first >> 12 === place.last >> 12) markPage(f, place.first >> 12);
+        else markDirty(f, offset);
+        break;
+      }
       case "frame":
         w.localGet(SP_LOCAL);
         getRegister(f, value);
