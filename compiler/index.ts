@@ -76,12 +76,22 @@ function constantsOf(machine: MachineDescription): readonly (readonly [string, b
   return guestConstants(machine).map(({ name, value }) => [name, value] as const);
 }
 
-function packagedMachines(): readonly MachineDescription[] {
-  return listMachines().map((name) => {
-    const result = loadMachine(name);
-    if (result?.ok !== true) throw new Error(`the package's machine ${name} does not load`);
-    return result.machine;
-  });
+/** Those of the package, for all compilations of the process: reading them takes as long as compiling several specs. */
+let packaged: ReadonlyMap<string, bigint> | null = null;
+
+function packagedConstants(): ReadonlyMap<string, bigint> {
+  packaged ??= allConstants(
+    listMachines().map((name) => {
+      const result = loadMachine(name);
+      if (result?.ok !== true) throw new Error(`the package's machine ${name} does not load`);
+      return result.machine;
+    }),
+  );
+  return packaged;
+}
+
+function allConstants(machines: readonly MachineDescription[]): ReadonlyMap<string, bigint> {
+  return new Map(machines.flatMap(constantsOf));
 }
 
 function checkProgram(paths: readonly string[], options: CompileOptions): Program {
@@ -93,7 +103,7 @@ function checkProgram(paths: readonly string[], options: CompileOptions): Progra
       layout: options.layout ?? DEFAULT_LAYOUT,
       constants: new Map(constantsOf(options.machine)),
       language: options.language ?? null,
-      allConstants: () => (constants ??= new Map((options.allMachines ?? packagedMachines)().flatMap(constantsOf))),
+      allConstants: () => (constants ??= options.allMachines === undefined ? packagedConstants() : allConstants(options.allMachines())),
       unmetNeed: (need) => unmetReason(need, options.machine),
     },
     targets: TARGETS,

@@ -2,7 +2,7 @@
 // lists. Lowering starts at the image's entry points; whatever they reach gets an index and a place in the queue, nothing else does.
 
 import type { CoverageNotes } from "./coverage-notes.ts";
-import { positionAt, type Source, type Span } from "../../grammar/source.ts";
+import type { Source, Span } from "../../grammar/source.ts";
 import type { AssemblyBlock, BytecodeFunction, DataLayout, DataSymbol, Module, Relocation, Signature, SourceLocation } from "../../isa/bytecode/module.ts";
 import { BYTECODE_VERSION } from "../../isa/bytecode/module.ts";
 import type { Site } from "../images/manifest.ts";
@@ -10,7 +10,7 @@ import type { FunctionBody, Global, HFunction, Local } from "../hir.ts";
 import { sizeOf, type Type } from "../types.ts";
 import type { ConstValue } from "../check/constants.ts";
 import { writeConst } from "./data.ts";
-import { addressedFunctions, orderRequests, reuseUnit, type LoweringCache, type Origin, type Request, type UnitLocation } from "./units.ts";
+import { addressedFunctions, orderRequests, reuseUnit, type LoweringCache, type Origin, type Request } from "./units.ts";
 
 /** Bytes as a key: each becomes one character, another one for another byte. */
 const latin1 = new TextDecoder("latin1");
@@ -30,7 +30,8 @@ interface Recording {
   readonly functions: Set<number>;
   readonly symbols: Set<number>;
   readonly signatures: Set<number>;
-  readonly locations: Map<number, UnitLocation>;
+  /** By number, the place. */
+  readonly locations: Map<number, number>;
   isShareable: boolean;
 }
 
@@ -49,6 +50,8 @@ export class ModuleBuilder {
   readonly environmentSlots = new Map<FunctionBody, number>();
   /** Register blocks whose space (memory or ports) is known when compiling. */
   readonly knownSpaces = new Map<Local, number>();
+  /** What the units that others have made have for numbers here. */
+  readonly unitNumbers: number[] = [];
   /** The same list (a table, a const) named in several places is one symbol. */
   readonly listSymbols = new Map<readonly ConstValue[], number>();
   private readonly lowerBody: (body: FunctionBody) => BytecodeFunction;
@@ -71,13 +74,11 @@ export class ModuleBuilder {
   private readonly files: Source[] = [];
   private readonly fileIndices = new Map<Source, number>();
   private readonly locations: SourceLocation[] = [];
-  /** By file, then by offset in it: its number from 1. */
-  private readonly locationIndices: Int32Array[] = [];
+  /** By place of the compilation: its location here, from 1. */
+  private locationOf = new Int32Array(0);
   /** Instructions come in rows from one place. */
   private lastSpan: Span | null = null;
   private lastLocation = 0;
-  private lastSource: Source | null = null;
-  private lastFile = 0;
   private readonly exports: { readonly name: string; readonly function: number }[] = [];
 
   /** Functions of the library that stand for instructions, by `op` or `op.type` (docs/native.md, 2). */
@@ -145,13 +146,12 @@ export class ModuleBuilder {
       units.set(body, null);
       return { fn, origin: null };
     }
-    const locations = [...recording.locations.values()];
     const unit = {
       fn,
       requests: recording.requests,
       requestOrder: orderRequests(recording.requests),
-      locations,
-      locationOrder: new Map(locations.map(({ number }, order) => [number, order])),
+      places: [...recording.locations.values()],
+      locationOrder: new Map([...recording.locations.keys()].map((number, order) => [number, order])),
       addressed: addressedFunctions(fn),
       frameOffsets: entriesSince(this.frameOffsets, counts[0]),
       environmentSlots: entriesSince(this.environmentSlots, counts[1]),
@@ -241,9 +241,13 @@ export class ModuleBuilder {
   }
 
   private makeSymbol(global: Global): number {
-    const index = this.addSymbol({ name: global.name, size: 0, align: 1, writable: true, bytes: new Uint8Array(0), relocations: [] });
+    const known = this.cache.symbols.get(global);
+    const index = this.addSymbol(known ?? { name: global.name, size: 0, align: 1, writable: true, bytes: new Uint8Array(0), relocations: [] });
     this.globals.set(global, index);
-    this.replaceSymbol(index, this.constantSymbol(global.name, global.type, global.initial ?? { kind: "zero" }, global.isConstant !== true));
+    if (known !== undefined) return index;
+    const symbol = this.constantSymbol(global.name, global.type, global.initial ?? { kind: "zero" }, global.isConstant !== true);
+    if (symbol.relocations.length === 0) this.cache.symbols.set(global, symbol);
+    this.replaceSymbol(index, symbol);
     return index;
   }
 
@@ -308,34 +312,26 @@ export class ModuleBuilder {
 
   location(span: Span): number {
     if (span === this.lastSpan) return this.lastLocation;
-    const { source, start } = span;
-    const number = this.locationAt(source, start, null);
-    const { recording } = this;
-    if (recording !== null && !recording.locations.has(number)) {
-      recording.locations.set(number, { number, source, start, position: positionAt(source, start), places: [] });
-    }
+    const place = this.cache.places.numberOf(span.source, span.start);
+    const number = this.locationOfPlace(place);
+    this.recording?.locations.set(number, place);
     this.lastSpan = span;
     this.lastLocation = number;
     return number;
   }
 
-  /** A location that another image has had. */
-  locationAgain(location: UnitLocation): number {
-    return this.locationAt(location.source, location.start, location);
-  }
-
-  private locationAt(source: Source, start: number, again: UnitLocation | null): number {
-    const file = source === this.lastSource ? this.lastFile : this.file(source);
-    this.lastSource = source;
-    this.lastFile = file;
-    let known = this.locationIndices[file];
-    if (known === undefined) this.locationIndices[file] = known = new Int32Array(source.text.length + 1);
-    let number = known[start] ?? 0;
-    if (number === 0) {
-      number = this.locations.push(again === null ? { file, ...positionAt(source, start) } : placeIn(file, again));
-      known[start] = number;
+  /** By the compilation's number of the place. */
+  locationOfPlace(place: number): number {
+    const known = this.locationOf[place] ?? 0;
+    if (known !== 0) return known - 1;
+    const { places } = this.cache;
+    const file = this.file(places.sourceOf(place));
+    if (place >= this.locationOf.length) {
+      const grown = new Int32Array(2 * places.size);
+      grown.set(this.locationOf);
+      this.locationOf = grown;
     }
-    return number - 1;
+    return (this.locationOf[place] = this.locations.push(places.locationIn(place, file))) - 1;
   }
 
   addAssembly(block: AssemblyBlock): number {
@@ -382,12 +378,6 @@ export class ModuleBuilder {
   filePaths(): readonly string[] {
     return this.files.map((source) => source.path);
   }
-}
-
-function placeIn(file: number, { position: { line, column }, places }: UnitLocation): SourceLocation {
-  let place = places.find((other) => other.file === file);
-  if (place === undefined) places.push((place = { file, line, column }));
-  return place;
 }
 
 /** Closures and tests may share a name; in a module every function has its own. */

@@ -3,9 +3,9 @@
 // image is asked for the same in the same order, so that it comes out as if it had been lowered alone.
 
 import type { CoverageNotes } from "./coverage-notes.ts";
-import type { Position, Source } from "../../grammar/source.ts";
+import { PlaceTable } from "./place-table.ts";
 import { findInstruction, type ImmediateKind } from "../../isa/bytecode/instructions.ts";
-import type { AssemblyBlock, BytecodeFunction, Instruction, Signature, SourceLocation } from "../../isa/bytecode/module.ts";
+import type { AssemblyBlock, BytecodeFunction, DataSymbol, Instruction, Signature } from "../../isa/bytecode/module.ts";
 import type { ConstValue } from "../check/constants.ts";
 import type { FunctionBody, Global, HFunction, Local } from "../hir.ts";
 import type { Type } from "../types.ts";
@@ -16,10 +16,10 @@ export type NumberedKind = "function" | "symbol" | "signature" | "assembly";
 /** What the numbers of a unit are in an image. */
 export interface Numbers {
   readonly unit: Unit;
-  /** In the order of the unit's requests. */
-  readonly requests: Int32Array;
-  /** In the order of the unit's locations. */
-  readonly locations: Int32Array;
+  /** Those of all units of the image. */
+  readonly all: readonly number[];
+  /** Where this unit's begin: its locations, then its requests, in their order there. */
+  readonly start: number;
 }
 
 /** What a unit asks of each image, with the number that it has in the first one. */
@@ -32,20 +32,11 @@ export type Request = { readonly number: number } & (
   | { readonly kind: "assembly"; readonly block: AssemblyBlock }
 );
 
-/** A place of the sources that the unit names, with its number there. */
-export interface UnitLocation {
-  readonly number: number;
-  readonly source: Source;
-  readonly start: number;
-  readonly position: Position;
-  /** As images have it: one for each number that its file has somewhere. Filled in as images come. */
-  readonly places: SourceLocation[];
-}
-
 export interface Unit {
   readonly fn: BytecodeFunction;
-  readonly locations: readonly UnitLocation[];
-  /** By number, the place among them. */
+  /** The places that it names, as the compilation numbers them. */
+  readonly places: readonly number[];
+  /** By the location that a place is in the first image, where it stands among them. */
   readonly locationOrder: ReadonlyMap<number, number>;
   readonly requests: readonly Request[];
   /** By number, the place among them. */
@@ -69,12 +60,15 @@ export interface Origin {
 export interface LoweringCache {
   readonly units: Map<FunctionBody, Unit | null>;
   readonly langItems: Map<string, HFunction>;
+  readonly places: PlaceTable;
+  /** Of variables that name nothing else of their image. */
+  readonly symbols: Map<Global, DataSymbol>;
   /** Written while functions are lowered, each once; null: nobody wants them. */
   readonly notes: CoverageNotes | null;
 }
 
 export function createLoweringCache(notes: CoverageNotes | null = null): LoweringCache {
-  return { units: new Map(), langItems: new Map(), notes };
+  return { units: new Map(), langItems: new Map(), places: new PlaceTable(), symbols: new Map(), notes };
 }
 
 const KIND_OF_REQUEST: Readonly<Record<Request["kind"], NumberedKind>> = {
@@ -115,15 +109,15 @@ function numberedKind(op: string): NumberedKind | undefined {
 }
 
 /** A number of the unit in an image. */
-export function numberIn({ unit, requests }: Numbers, kind: NumberedKind, number: number): number {
+export function numberIn({ unit, all, start }: Numbers, kind: NumberedKind, number: number): number {
   const order = unit.requestOrder[kind].get(number);
-  return order === undefined ? number : (requests[order] ?? number);
+  return order === undefined ? number : (all[start + unit.places.length + order] ?? number);
 }
 
 /** A location of the unit in an image; -1 stays what it is. */
-export function locationIn({ unit, locations }: Numbers, number: number): number {
+export function locationIn({ unit, all, start }: Numbers, number: number): number {
   const order = unit.locationOrder.get(number);
-  return order === undefined ? number : (locations[order] ?? number);
+  return order === undefined ? number : (all[start + order] ?? number);
 }
 
 function renumber(instruction: Instruction, numbers: Numbers): Instruction {
@@ -157,14 +151,10 @@ function askAgain(request: Request, numbers: Numbers, builder: ModuleBuilder): n
 
 /** The unit's function in another image. Its instructions are made when somebody looks: machine code has been made of the unit's. */
 export function reuseUnit(unit: Unit, builder: ModuleBuilder): { readonly fn: BytecodeFunction; readonly origin: Origin } {
-  const locations = new Int32Array(unit.locations.length);
-  unit.locations.forEach((location, order) => {
-    locations[order] = builder.locationAgain(location);
-  });
-  const numbers = { unit, requests: new Int32Array(unit.requests.length), locations };
-  unit.requests.forEach((request, order) => {
-    numbers.requests[order] = askAgain(request, numbers, builder);
-  });
+  const all = builder.unitNumbers;
+  const numbers = { unit, all, start: all.length };
+  for (const place of unit.places) all.push(builder.locationOfPlace(place));
+  for (const request of unit.requests) all.push(askAgain(request, numbers, builder));
   for (const [local, offset] of unit.frameOffsets) builder.frameOffsets.set(local, offset);
   for (const [body, slot] of unit.environmentSlots) builder.environmentSlots.set(body, slot);
   for (const [local, space] of unit.knownSpaces) builder.knownSpaces.set(local, space);

@@ -1,0 +1,55 @@
+// The places of the sources that the images of a compilation name: each has one number for all of them, so that what one image
+// knows of a place is an entry of an array in the next. An image's own locations (`Module.locations`) are numbered as it asks for them.
+
+import { positionAt, type Source } from "../../grammar/source.ts";
+import type { SourceLocation } from "../../isa/bytecode/module.ts";
+
+interface Place {
+  readonly source: Source;
+  readonly line: number;
+  readonly column: number;
+  /** As images have it: one for each number that its file has somewhere. */
+  readonly locations: SourceLocation[];
+}
+
+export class PlaceTable {
+  private readonly places: Place[] = [];
+  /** By offset in a source: the number of the place there, from 1. */
+  private readonly numbers = new Map<Source, Int32Array>();
+  private lastSource: Source | null = null;
+  private lastNumbers: Int32Array = new Int32Array(0);
+
+  numberOf(source: Source, offset: number): number {
+    if (source !== this.lastSource) {
+      let numbers = this.numbers.get(source);
+      if (numbers === undefined) this.numbers.set(source, (numbers = new Int32Array(source.text.length + 1)));
+      this.lastSource = source;
+      this.lastNumbers = numbers;
+    }
+    let number = this.lastNumbers[offset] ?? 0;
+    if (number === 0) this.lastNumbers[offset] = number = this.places.push({ source, ...positionAt(source, offset), locations: [] });
+    return number - 1;
+  }
+
+  get size(): number {
+    return this.places.length;
+  }
+
+  sourceOf(number: number): Source {
+    return this.placeAt(number).source;
+  }
+
+  /** The place where its file has this number. */
+  locationIn(number: number, file: number): SourceLocation {
+    const { line, column, locations } = this.placeAt(number);
+    let location = locations.find((other) => other.file === file);
+    if (location === undefined) locations.push((location = { file, line, column }));
+    return location;
+  }
+
+  private placeAt(number: number): Place {
+    const place = this.places[number];
+    if (place === undefined) throw new Error(`there is no place ${number}`);
+    return place;
+  }
+}
