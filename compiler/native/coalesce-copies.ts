@@ -3,7 +3,7 @@
 // is wanted, the variable is read instead.
 
 import type { ScalarType } from "../../isa/bytecode/module.ts";
-import { findBlocks, registersRead, registersWritten, type Block } from "./item-flow.ts";
+import { registersRead, registersWritten, type Block } from "./item-flow.ts";
 import type { ComputeItem, Item, Virtual } from "./items.ts";
 
 /** How far to look: what is farther apart is rare, and looking costs the square of it. */
@@ -29,38 +29,37 @@ interface Uses {
 }
 
 function findUses(items: readonly (Item | null)[], count: number): Uses {
-  const uses = { counts: new Uint32Array(count), last: new Int32Array(count).fill(-1), definition: new Int32Array(count).fill(-1) };
-  items.forEach((item, index) => {
-    if (item === null) return;
+  const counts = new Uint32Array(count);
+  const last = new Int32Array(count).fill(-1);
+  const definition = new Int32Array(count).fill(-1);
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    if (item === null || item === undefined) continue;
     for (const register of registersRead(item)) {
-      uses.counts[register] = (uses.counts[register] ?? 0) + 1;
-      uses.last[register] = index;
+      counts[register] = (counts[register] ?? 0) + 1;
+      last[register] = index;
     }
-    for (const register of registersWritten(item)) uses.definition[register] = index;
-  });
-  return uses;
+    if (item.kind === "op") for (const register of item.dst) definition[register] = index;
+  }
+  return { counts, last, definition };
 }
 
 /** Computes a value where its copy is wanted. */
 function computeInPlace(items: (Item | null)[], types: readonly ScalarType[], isLocal: readonly boolean[]): void {
   const { counts, definition } = findUses(items, types.length);
-  items.forEach((item, index) => {
-    if (item === null || !isCopy(item)) return;
-    const [from = 0] = item.src;
-    const [to = 0] = item.dst;
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    if (item === null || item === undefined || !isCopy(item)) continue;
+    const from = item.src[0] ?? 0;
+    const to = item.dst[0] ?? 0;
     const start = definition[from] ?? -1;
-    if (isLocal[from] !== true || counts[from] !== 1 || start < 0 || index - start > REACH || !isSameSize(types[from], types[to])) return;
-    for (let i = start + 1; i < index; i++) {
-      const between = items[i];
-      if (between === null || between === undefined) continue;
-      if (registersRead(between).includes(to) || registersWritten(between).includes(to)) return;
-    }
+    if (isLocal[from] !== true || counts[from] !== 1 || start < 0 || index - start > REACH || !isSameSize(types[from], types[to])) continue;
     const maker = items[start];
-    if (maker?.kind !== "op" || maker.dst.includes(to)) return;
+    if (maker?.kind !== "op" || maker.dst.includes(to) || isNamedBetween(items, to, start + 1, index)) continue;
     items[start] = { ...maker, dst: maker.dst.map((register) => (register === from ? to : register)) };
     items[index] = null;
     definition[to] = start;
-  });
+  }
 }
 
 /** Reads a copy's source instead. */
@@ -78,8 +77,8 @@ function readSource(items: (Item | null)[], blocks: readonly Block[], types: rea
       const renamed = withReads(item, read);
       items[index] = renamed;
       if (!isCopy(renamed)) continue;
-      const [from = 0] = renamed.src;
-      const [to = 0] = renamed.dst;
+      const from = renamed.src[0] ?? 0;
+      const to = renamed.dst[0] ?? 0;
       const wanted = last[to] ?? -1;
       if (isLocal[to] !== true || wanted - index > REACH || !isSameSize(types[from], types[to])) continue;
       if (isLocal[from] !== true && isWrittenBetween(items, from, index + 1, wanted)) continue;
@@ -90,6 +89,15 @@ function readSource(items: (Item | null)[], blocks: readonly Block[], types: rea
   }
 }
 
+function isNamedBetween(items: readonly (Item | null)[], register: Virtual, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const item = items[i];
+    if (item === null || item === undefined) continue;
+    if (registersRead(item).includes(register) || registersWritten(item).includes(register)) return true;
+  }
+  return false;
+}
+
 function isWrittenBetween(items: readonly (Item | null)[], register: Virtual, start: number, end: number): boolean {
   for (let i = start; i < end; i++) {
     const item = items[i];
@@ -98,8 +106,13 @@ function isWrittenBetween(items: readonly (Item | null)[], register: Virtual, st
   return false;
 }
 
+function isAnyRenamed(registers: readonly Virtual[], read: (register: Virtual) => Virtual): boolean {
+  for (const register of registers) if (read(register) !== register) return true;
+  return false;
+}
+
 function withReads(item: Item, read: (register: Virtual) => Virtual): Item {
-  if (registersRead(item).every((register) => read(register) === register)) return item;
+  if (!isAnyRenamed(registersRead(item), read)) return item;
   switch (item.kind) {
     case "op":
       return { ...item, src: item.src.map(read) };
@@ -115,10 +128,11 @@ function withReads(item: Item, read: (register: Virtual) => Virtual): Item {
   }
 }
 
-export function coalesceCopies(items: readonly Item[], types: readonly ScalarType[], isLocal: readonly boolean[]): readonly Item[] {
+/** `blocks` are those of the items. */
+export function coalesceCopies(items: readonly Item[], blocks: readonly Block[], types: readonly ScalarType[], isLocal: readonly boolean[]): readonly Item[] {
   if (!items.some(isCopy)) return items;
   const left: (Item | null)[] = [...items];
   computeInPlace(left, types, isLocal);
-  readSource(left, findBlocks(items), types, isLocal);
+  readSource(left, blocks, types, isLocal);
   return left.filter((item) => item !== null);
 }

@@ -19,7 +19,7 @@ export interface CodeRelocation {
   /** As the ISA's `applyRelocation` names it. */
   readonly kind: string;
   readonly to: Reference;
-  readonly addend: bigint;
+  readonly addend: number;
 }
 
 export interface LineMark {
@@ -178,7 +178,7 @@ export class Emission {
   }
 
   /** The instruction at the current offset has a field of this kind for the linker; call before writing it. */
-  relocate(kind: string, to: Reference, addend = 0n): void {
+  relocate(kind: string, to: Reference, addend = 0): void {
     this.relocations.push({ offset: this.size, kind, to, addend });
   }
 
@@ -242,13 +242,12 @@ export class Emission {
     const flips: number[] = [];
     let problem: string | undefined;
     for (const { offset, kind, label, branch } of this.uses) {
-      const place = BigInt(offset);
       const target = this.bound[label];
       if (target === undefined) throw new Error(`label ${label} is nowhere`);
       const distance = target - offset;
       const isFlipped = this.flipped.has(branch);
       if (branch >= 0 && !isFlipped && this.target.branches === "long" && this.target.isNear?.(distance) === true) flips.push(branch);
-      const wrong = this.target.applyRelocation(code, kind, offset, place, BigInt(target));
+      const wrong = this.target.applyRelocation(code, kind, offset, offset, target);
       if (wrong === undefined) continue;
       if (branch >= 0 && !isFlipped && this.target.branches === "short") flips.push(branch);
       else problem ??= `a label ${wrong}`;

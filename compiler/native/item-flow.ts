@@ -42,9 +42,11 @@ export function targetsOf(item: Item): readonly Label[] {
       return item.labels;
     case "op":
     case "label":
-      return [];
+      return NO_LABELS;
   }
 }
+
+const NO_LABELS: readonly Label[] = [];
 
 export interface Block {
   /** Its first item, and the one behind its last. */
@@ -56,20 +58,27 @@ export interface Block {
 
 /** The basic blocks, in order. */
 export function findBlocks(items: readonly Item[]): readonly Block[] {
-  const starts: number[] = [0];
-  const blockOfLabel = new Map<Label, number>();
-  items.forEach((item, index) => {
-    const isStart = item.kind === "label" || (index > 0 && items[index - 1]?.kind !== "label" && items[index - 1]?.kind !== "op");
-    if (isStart && starts.at(-1) !== index) starts.push(index);
-    if (item.kind === "label") blockOfLabel.set(item.label, starts.length - 1);
-  });
-  if (starts.at(-1) !== items.length) starts.push(items.length);
-  const count = starts.length - 1;
-  return Array.from({ length: count }, (_, b): Block => {
+  const starts: number[] = [];
+  const blockOfLabel: number[] = [];
+  let isStart = true;
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    if (item === undefined) continue;
+    if (isStart || item.kind === "label") starts.push(index);
+    if (item.kind === "label") blockOfLabel[item.label] = starts.length - 1;
+    isStart = item.kind !== "label" && item.kind !== "op";
+  }
+  starts.push(items.length);
+  const blocks: Block[] = [];
+  for (let b = 0; b + 1 < starts.length; b++) {
     const end = starts[b + 1] ?? 0;
     const last = items[end - 1];
-    const next = last === undefined ? [] : targetsOf(last).map((label) => blockOfLabel.get(label) ?? b);
-    if ((last === undefined || fallsThrough(last)) && b + 1 < count) next.push(b + 1);
-    return { start: starts[b] ?? 0, end, next };
-  });
+    const next: number[] = [];
+    if (last !== undefined) {
+      for (const label of targetsOf(last)) next.push(blockOfLabel[label] ?? b);
+      if (fallsThrough(last) && b + 2 < starts.length) next.push(b + 1);
+    }
+    blocks.push({ start: starts[b] ?? 0, end, next });
+  }
+  return blocks;
 }

@@ -2,7 +2,7 @@
 // cannot be reached is dropped, every value gets a register of its own (split-values.ts), and a comparison that only decides a branch
 // becomes part of it. Nothing here knows a machine register.
 
-import { findInstruction, TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
+import { INSTRUCTIONS, TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { BytecodeFunction, Instruction, ScalarType } from "../../isa/bytecode/module.ts";
 import { coalesceCopies } from "./coalesce-copies.ts";
 import { ENDS, registersRead, registersWritten } from "./item-flow.ts";
@@ -187,17 +187,17 @@ function isCompare(op: string): op is CompareOp {
 /** Comparisons whose only reader is a branch go into the branch; a `not` between them turns it around. */
 function fuseComparisons(items: readonly Item[], types: readonly ScalarType[], isLocal: readonly boolean[]): Item[] {
   const uses = new Uint32Array(types.length);
-  const definition = new Map<Virtual, number>();
-  items.forEach((item, index) => {
+  const definition = new Int32Array(types.length).fill(-1);
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    if (item === undefined) continue;
     for (const register of registersRead(item)) uses[register] = (uses[register] ?? 0) + 1;
-    for (const register of registersWritten(item)) definition.set(register, index);
-  });
+    if (item.kind === "op") for (const register of item.dst) definition[register] = index;
+  }
   const dropped = new Set<number>();
-  const definedBy = (register: Virtual): (ComputeItem & { readonly index: number }) | null => {
-    if (isLocal[register] !== true) return null;
-    const index = definition.get(register);
-    const item = index === undefined ? undefined : items[index];
-    return index !== undefined && item?.kind === "op" ? { ...item, index } : null;
+  const definedBy = (register: Virtual): ComputeItem | null => {
+    const item = isLocal[register] === true ? items[definition[register] ?? -1] : undefined;
+    return item?.kind === "op" ? item : null;
   };
   const isZero = (register: Virtual): boolean => {
     const item = definedBy(register);
@@ -215,39 +215,43 @@ function fuseComparisons(items: readonly Item[], types: readonly ScalarType[], i
   const comparisonOf = (register: Virtual, branch: number): { comparison: Comparison; drop: number[] } | null => {
     const item = definedBy(register);
     if (item === null || uses[register] !== 1 || !isCompare(item.op)) return null;
-    const [left = 0, right = 0] = item.src;
+    const left = item.src[0] ?? 0;
+    const right = item.src[1] ?? 0;
+    const index = definition[register] ?? -1;
     if (item.op === "eq" && item.type === "i8" && isZero(right)) {
       const inner = comparisonOf(left, branch);
-      if (inner !== null) return { comparison: { ...inner.comparison, op: INVERSE[inner.comparison.op] }, drop: [...inner.drop, item.index] };
+      if (inner !== null) return { comparison: { ...inner.comparison, op: INVERSE[inner.comparison.op] }, drop: [...inner.drop, index] };
     }
-    if (!isUnchanged(left, item.index, branch) || !isUnchanged(right, item.index, branch)) return null;
-    return { comparison: { op: item.op, type: item.type ?? "i64", left, right }, drop: [item.index] };
+    if (!isUnchanged(left, index, branch) || !isUnchanged(right, index, branch)) return null;
+    return { comparison: { op: item.op, type: item.type ?? "i64", left, right }, drop: [index] };
   };
-  const fused = items.map((item, index): Item => {
-    if (item.kind !== "branch") return item;
+  const fused = [...items];
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    if (item?.kind !== "branch") continue;
     const found = comparisonOf(item.condition, index);
-    if (found === null) return item;
+    if (found === null) continue;
     for (const each of found.drop) dropped.add(each);
     const { comparison } = found;
-    return {
+    fused[index] = {
       kind: "compare-branch",
       label: item.label,
       comparison: item.unless ? { ...comparison, op: INVERSE[comparison.op] } : comparison,
       at: item.at,
     };
-  });
-  return fused.filter((_item, index) => !dropped.has(index));
+  }
+  return dropped.size === 0 ? fused : fused.filter((_item, index) => !dropped.has(index));
 }
 
-/** Instructions without effect besides their results. */
-function isPure(item: ComputeItem): boolean {
-  const row = findInstruction(item.op);
-  return PURE.has(item.op) || (row !== undefined && row.traps !== true && row.types !== undefined && row.dst.length === 1 && !EFFECTS.has(item.op));
-}
 
 const OWN_MEMORY: ReadonlySet<string> = new Set(["symbol_addr", "frame_addr"]);
-const PURE: ReadonlySet<string> = new Set(["symbol_addr", "frame_addr", "func_addr", "cpu_id"]);
+const UNTYPED: readonly string[] = ["symbol_addr", "frame_addr", "func_addr", "cpu_id"];
 const EFFECTS: ReadonlySet<string> = new Set(["port_in", "load", "load_volatile", "atomic_load", "atomic_rmw", "atomic_cas"]);
+/** Instructions without effect besides their result. */
+const PURE: ReadonlySet<string> = new Set([
+  ...UNTYPED,
+  ...INSTRUCTIONS.filter(({ name, traps, types, dst }) => traps !== true && types !== undefined && dst.length === 1 && !EFFECTS.has(name)).map(({ name }) => name),
+]);
 
 /** Leaves out what computes values that nobody reads; backwards, so that chains fall in one go. */
 function dropUnused(items: readonly Item[], types: readonly ScalarType[], isLocal: readonly boolean[]): Item[] {
@@ -256,7 +260,7 @@ function dropUnused(items: readonly Item[], types: readonly ScalarType[], isLoca
   for (const item of items) {
     for (const register of registersRead(item)) uses[register] = (uses[register] ?? 0) + 1;
     if (item.kind !== "op" || !OWN_MEMORY.has(item.op)) continue;
-    const [result = 0] = item.dst;
+    const result = item.dst[0] ?? 0;
     if (isLocal[result] === true) isOwn[result] = 1;
   }
   // A pointer and a length are read together, and often one of them is wanted. Memory of the image itself is there.
@@ -265,9 +269,9 @@ function dropUnused(items: readonly Item[], types: readonly ScalarType[], isLoca
   for (let i = items.length - 1; i >= 0; i--) {
     const item = items[i];
     if (item === undefined) continue;
-    if (item.kind === "op" && item.dst.length === 1 && (isPure(item) || isOwnLoad(item))) {
-      const [result = 0] = item.dst;
-      if (isLocal[result] === true && uses[result] === 0) {
+    if (item.kind === "op" && item.dst.length === 1) {
+      const result = item.dst[0] ?? 0;
+      if (isLocal[result] === true && uses[result] === 0 && (PURE.has(item.op) || isOwnLoad(item))) {
         for (const register of item.src) uses[register] = (uses[register] ?? 1) - 1;
         continue;
       }
@@ -282,7 +286,7 @@ export function prepareItems(fn: BytecodeFunction, findForeign: FindForeign): It
   const flat = flatten(fn, types, findForeign);
   const threaded = threadJumps(flat.items, types.length, flat.labels);
   const { items, labels } = threaded;
-  const { isLocal } = splitValues(types, items, fn.signature.params.length);
-  const fused = dropUnused(fuseComparisons(coalesceCopies(items, types, isLocal), types, isLocal), types, isLocal);
+  const { isLocal, blocks } = splitValues(types, items, fn.signature.params.length);
+  const fused = dropUnused(fuseComparisons(coalesceCopies(items, blocks, types, isLocal), types, isLocal), types, isLocal);
   return { items: fused, types, params: fn.signature.params.length, labels, isLocal };
 }

@@ -183,12 +183,12 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
   // Bytes.
   const bytes = new Uint8Array(layout.fileEnd);
   const view = new DataView(bytes.buffer);
-  const patch = (kind: string, offset: number, to: number, addend: bigint, what: string): void => {
-    const problem = target.applyRelocation(bytes, kind, offset, BigInt(addressAt(offset)), BigInt(to) + addend);
+  const patch = (kind: string, offset: number, to: number, addend: number, what: string): void => {
+    const problem = target.applyRelocation(bytes, kind, offset, addressAt(offset), to + addend);
     if (problem !== undefined) throw new LinkError(`${what}: a reference ${problem}`);
   };
   bytes.set(entry.bytes, 0);
-  for (const { offset, kind, symbol, addend } of entry.relocations) patch(kind, offset, named(symbol), addend, `${entry.file}: ${symbol}`);
+  for (const { offset, kind, symbol, addend } of entry.relocations) patch(kind, offset, named(symbol), Number(addend), `${entry.file}: ${symbol}`);
   functions.forEach(({ code, relocations }, index) => {
     const start = layout.functions[index] ?? 0;
     bytes.set(code, start);
@@ -203,7 +203,7 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
     for (const relocation of symbol.relocations) {
       const isData = relocation.kind === "data";
       const to = isData ? (symbolAddresses[relocation.symbol] ?? 0) : functionAddress(relocation.function);
-      patch(target.absolute, start + relocation.offset, to, isData ? BigInt(relocation.addend) : 0n, symbol.name);
+      patch(target.absolute, start + relocation.offset, to, isData ? relocation.addend : 0, symbol.name);
     }
   });
   const image = symbolNames.get(IMAGE_SYMBOL);

@@ -3,8 +3,10 @@
 // definition that only its block reads, and one for each web of definitions and reads that reach each other across blocks.
 
 import type { ScalarType } from "../../isa/bytecode/module.ts";
-import { findBlocks, registersRead, registersWritten, type Block } from "./item-flow.ts";
+import { findBlocks, registersRead, type Block } from "./item-flow.ts";
 import type { Item, Virtual } from "./items.ts";
+
+const NONE: readonly number[] = [];
 
 /** Registers that some block reads before it writes them: only they hold a value from elsewhere. */
 export interface Crossing {
@@ -22,43 +24,52 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
   const indexOf = new Int32Array(count).fill(-1);
   /** The block, from 1, that has written it last. */
   const writtenIn = new Int32Array(count);
-  const firstReads = blocks.map(({ start, end }, b) => {
-    const found: Virtual[] = [];
+  /** Of all blocks one after the other, and where each block's end. */
+  const firstReads: Virtual[] = [];
+  const ends: number[] = [];
+  for (let b = 0; b < blocks.length; b++) {
+    const { start = 0, end = 0 } = blocks[b] ?? {};
     for (let i = start; i < end; i++) {
       const item = items[i];
       if (item === undefined) continue;
-      for (const register of registersRead(item)) if (writtenIn[register] !== b + 1) found.push(register);
-      for (const register of registersWritten(item)) writtenIn[register] = b + 1;
+      for (const register of registersRead(item)) {
+        if (writtenIn[register] === b + 1) continue;
+        firstReads.push(register);
+        if (indexOf[register] === -1) indexOf[register] = registers.push(register) - 1;
+      }
+      if (item.kind === "op") for (const register of item.dst) writtenIn[register] = b + 1;
     }
-    for (const register of found) if (indexOf[register] === -1) indexOf[register] = registers.push(register) - 1;
-    return found;
-  });
+    ends.push(firstReads.length);
+  }
   const width = registers.length;
   const isWritten = new Uint8Array(blocks.length * width);
   const liveIn = new Uint8Array(blocks.length * width);
   const liveOut = new Uint8Array(blocks.length * width);
   if (width === 0) return { registers, indexOf, isWritten, liveIn, liveOut };
-  blocks.forEach(({ start, end }, b) => {
+  const before: number[][] = blocks.map(() => []);
+  for (let b = 0; b < blocks.length; b++) {
+    const { start = 0, end = 0, next = NONE } = blocks[b] ?? {};
     for (let i = start; i < end; i++) {
       const item = items[i];
-      if (item === undefined) continue;
-      for (const register of registersWritten(item)) {
+      if (item?.kind !== "op") continue;
+      for (const register of item.dst) {
         const index = indexOf[register] ?? -1;
         if (index >= 0) isWritten[b * width + index] = 1;
       }
     }
-  });
-  const before: number[][] = blocks.map(() => []);
-  blocks.forEach(({ next }, b) => {
     for (const other of next) before[other]?.push(b);
-  });
+  }
   // From each read back to the definitions.
-  const wanted = firstReads.flatMap((reads, b) => reads.map((register) => b * width + (indexOf[register] ?? 0)));
+  const wanted: number[] = [];
+  for (let b = 0, i = 0; b < blocks.length; b++) {
+    for (; i < (ends[b] ?? 0); i++) wanted.push(b * width + (indexOf[firstReads[i] ?? 0] ?? 0));
+  }
   for (let at = wanted.pop(); at !== undefined; at = wanted.pop()) {
     if (liveIn[at] === 1) continue;
     liveIn[at] = 1;
-    for (const b of before[Math.floor(at / width)] ?? []) {
-      const there = b * width + (at % width);
+    const index = at % width;
+    for (const b of before[(at - index) / width] ?? NONE) {
+      const there = b * width + index;
       liveOut[there] = 1;
       if (isWritten[there] === 0) wanted.push(there);
     }
@@ -69,7 +80,8 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
 /** Values at the starts (even) and ends (odd) of blocks that are the same one, as a forest: each knows a fellow, the root itself. */
 function joinWebs(blocks: readonly Block[], { registers, isWritten, liveIn, liveOut }: Crossing): (node: number) => number {
   const width = registers.length;
-  const fellow = Int32Array.from({ length: 2 * blocks.length * width }, (_, node) => node);
+  const fellow = new Int32Array(2 * blocks.length * width);
+  for (let node = 0; node < fellow.length; node++) fellow[node] = node;
   const rootOf = (node: number): number => {
     let at = node;
     for (let up = fellow[at] ?? at; up !== at; up = fellow[at] ?? at) {
@@ -81,13 +93,14 @@ function joinWebs(blocks: readonly Block[], { registers, isWritten, liveIn, live
   const join = (a: number, b: number): void => {
     fellow[rootOf(a)] = rootOf(b);
   };
-  blocks.forEach(({ next }, b) => {
+  for (let b = 0; b < blocks.length; b++) {
+    const { next = NONE } = blocks[b] ?? {};
     for (let index = 0; index < width; index++) {
       const here = b * width + index;
       if (liveIn[here] === 1 && liveOut[here] === 1 && isWritten[here] === 0) join(2 * here, 2 * here + 1);
       for (const other of next) if (liveIn[other * width + index] === 1) join(2 * here + 1, 2 * (other * width + index));
     }
-  });
+  }
   return rootOf;
 }
 
@@ -95,9 +108,9 @@ function joinWebs(blocks: readonly Block[], { registers, isWritten, liveIn, live
  * Renames registers in `items`; `types` grows. The answer tells, for each virtual register, whether it is defined once and used in the block
  * of its definition only. Parameters keep their numbers, the first ones.
  */
-export function splitValues(types: ScalarType[], items: Item[], params: number): { readonly isLocal: boolean[] } {
+export function splitValues(types: ScalarType[], items: Item[], params: number): { readonly isLocal: boolean[]; readonly blocks: readonly Block[] } {
   const count = types.length;
-  const isLocal = types.map(() => false);
+  const isLocal = new Array<boolean>(count).fill(false);
   const blocks = findBlocks(items);
   const crossing = findCrossing(items, blocks, count);
   const { registers, indexOf, liveIn, liveOut } = crossing;
@@ -111,9 +124,10 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
   const isTaken = new Uint8Array(count);
   // A parameter's number is for what the caller gives.
   isTaken.fill(1, 0, params);
-  registers.forEach((register, index) => {
+  for (let index = 0; index < width; index++) {
+    const register = registers[index] ?? 0;
     if (register < params && liveIn[index] === 1) names.set(rootOf(2 * index), register);
-  });
+  }
   const nameOf = (node: number, register: Virtual): Virtual => {
     const root = rootOf(node);
     let name = names.get(root);
@@ -129,10 +143,11 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
   const definedBy = new Int32Array(count);
   const current = new Int32Array(count);
   const namedIn = new Int32Array(count);
-  blocks.forEach(({ start, end }, b) => {
+  for (let b = 0; b < blocks.length; b++) {
+    const { start = 0, end = 0 } = blocks[b] ?? {};
     for (let i = start; i < end; i++) {
       const item = items[i];
-      if (item !== undefined) for (const register of registersWritten(item)) definedBy[register] = i + 1;
+      if (item?.kind === "op") for (const register of item.dst) definedBy[register] = i + 1;
     }
     const read = (register: Virtual): Virtual => {
       if (namedIn[register] === b + 1) return current[register] ?? register;
@@ -149,18 +164,29 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
     };
     for (let i = start; i < end; i++) {
       const item = items[i];
-      if (item !== undefined) items[i] = renamed(item, read, (register) => write(register, i));
+      if (item !== undefined) items[i] = renamed(item, i, read, write);
     }
-  });
-  return { isLocal };
+  }
+  return { isLocal, blocks };
 }
 
-function renamed(item: Item, read: (register: Virtual) => Virtual, write: (register: Virtual) => Virtual): Item {
+function renamed(item: Item, i: number, read: (register: Virtual) => Virtual, write: (register: Virtual, i: number) => Virtual): Item {
   switch (item.kind) {
     case "op": {
       const { kind, op, type, to, imm, at } = item;
-      const src = item.src.map(read);
-      return { kind, op, type, to, dst: item.dst.map(write), src, imm, at };
+      let src = NONE;
+      if (item.src.length > 0) {
+        const names: Virtual[] = [];
+        for (const register of item.src) names.push(read(register));
+        src = names;
+      }
+      let dst = NONE;
+      if (item.dst.length > 0) {
+        const names: Virtual[] = [];
+        for (const register of item.dst) names.push(write(register, i));
+        dst = names;
+      }
+      return { kind, op, type, to, dst, src, imm, at };
     }
     case "branch":
       return { ...item, condition: read(item.condition) };

@@ -96,7 +96,7 @@ export interface NativeTarget {
   readonly lower: Readonly<Record<string, (e: Emission, item: ComputeItem) => void>>;
   /** Data behind one another, for relocations in `bytes`: absolute addresses of 8 bytes. */
   readonly absolute: string;
-  applyRelocation(bytes: Uint8Array, kind: string, offset: number, place: bigint, target: bigint): string | undefined;
+  applyRelocation(bytes: Uint8Array, kind: string, offset: number, place: number, target: number): string | undefined;
   /** How a register holds a constant of a type. */
   canonical(value: bigint, type: ScalarType): bigint;
   readonly assemble: (text: string, options: AssembleOptions) => Assembly;

@@ -4,6 +4,7 @@
 // R_AARCH64_JUMP26 and CALL26, branch19 CONDBR19 and LD_PREL_LO19, branch14 TSTBR14, adr21 ADR_PREL_LO21, page21
 // ADR_PREL_PG_HI21, low12 ADD_ABS_LO12_NC and LDST8_ABS_LO12_NC, low12x2 .. low12x16 LDST16 .. LDST128_ABS_LO12_NC.
 
+import { distanceBetween, putAddress64, type Address } from "../assembly/address.ts";
 import type { RelocationReach } from "../assembly/output.ts";
 import { checkOperand, packOperand } from "./encode.ts";
 import { findInstruction } from "./instructions.ts";
@@ -65,15 +66,15 @@ export const LOW12_KINDS = ["low12", "low12x2", "low12x4", "low12x8", "low12x16"
  * Puts a symbol's address, addend included, into the field at `offset`, whose own address is `place`.
  * The answer tells what is wrong when it does not fit: "is 5000 bytes away, can be -4096..4094".
  */
-export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset: number, place: bigint, target: bigint): string | undefined {
+export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset: number, place: Address, target: Address): string | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (kind === "absolute32") {
-    if (target < 0n || target > 0xffff_ffffn) return `is at 0x${target.toString(16)}, which does not fit 32 bits`;
+    if (target < 0 || target > 0xffff_ffff) return `is at 0x${target.toString(16)}, which does not fit 32 bits`;
     view.setUint32(offset, Number(target), true);
     return undefined;
   }
   if (kind === "absolute64") {
-    view.setBigUint64(offset, BigInt.asUintN(64, target), true);
+    putAddress64(view, offset, target);
     return undefined;
   }
   const operand = FIELDS[kind];
@@ -84,13 +85,17 @@ export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset:
   return undefined;
 }
 
-function fieldValue(kind: RelocationKind, place: bigint, target: bigint): bigint {
+function pageOf(address: Address): Address {
+  return typeof address === "number" ? Math.floor(address / 4096) : address >> 12n;
+}
+
+function fieldValue(kind: RelocationKind, place: Address, target: Address): Address {
   switch (RELOCATION_REACHES[kind]) {
     case "distance":
-      return BigInt.asIntN(64, target - place);
+      return distanceBetween(place, target);
     case "both":
-      return BigInt.asIntN(64, (target >> 12n) - (place >> 12n));
+      return distanceBetween(pageOf(place), pageOf(target));
     case "address":
-      return target & 0xfffn;
+      return typeof target === "number" ? target & 0xfff : target & 0xfffn;
   }
 }

@@ -2,6 +2,8 @@
 // them in one record. Every isa/NAME/assemble.ts, relocations.ts and disassemble.ts has these functions with its own relocation
 // kinds; what a kind means is known to that instruction set and to nobody else.
 
+import type { Address } from "./address.ts";
+
 export interface AssemblyProblem {
   readonly line: number;
   readonly column: number;
@@ -49,7 +51,7 @@ export type Assembly<Kind extends string = string> =
  * Puts a symbol's address, addend included, into the field at `offset`, whose own address is `place`.
  * The answer tells what is wrong when it does not fit: "is 5000 bytes away, can be -4096..4094".
  */
-export type ApplyRelocation<Kind extends string> = (bytes: Uint8Array, kind: Kind, offset: number, place: bigint, target: bigint) => string | undefined;
+export type ApplyRelocation<Kind extends string> = (bytes: Uint8Array, kind: Kind, offset: number, place: Address, target: Address) => string | undefined;
 
 export interface DisassembledLine {
   readonly offset: number;
@@ -71,6 +73,6 @@ export interface InstructionSet {
    * Written as a method, whose parameters TypeScript compares both ways, so that a function of an instruction set's own kinds is
    * one: a kind that arrives here was given by the same record's `assemble` or back end.
    */
-  applyRelocation(bytes: Uint8Array, kind: string, offset: number, place: bigint, target: bigint): string | undefined;
+  applyRelocation(bytes: Uint8Array, kind: string, offset: number, place: Address, target: Address): string | undefined;
   readonly disassemble: (bytes: Uint8Array, options?: DisassembleOptions) => readonly DisassembledLine[];
 }

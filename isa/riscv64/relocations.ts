@@ -3,6 +3,7 @@
 // The kinds are those of the RISC-V ELF psABI, "Relocations", as far as they are needed; `auipc_pair` is R_RISCV_CALL_PLT and
 // also stands for the pair R_RISCV_PCREL_HI20 and R_RISCV_PCREL_LO12_I of `la`, whose second half always follows the first.
 
+import { distanceBetween, putAddress64, type Address } from "../assembly/address.ts";
 import type { RelocationReach } from "../assembly/output.ts";
 import { checkOperand, packOperand } from "./encode.ts";
 import { FORMATS } from "./formats.ts";
@@ -28,18 +29,18 @@ const targetOperands: Readonly<Record<"branch" | "jal" | "c.branch" | "c.j", Ope
 };
 
 /** Splits a distance for auipc and a following 12-bit signed immediate, which borrows when negative. */
-export function splitDistance(distance: bigint): { readonly upper: number; readonly lower: number } {
-  const lower = BigInt.asIntN(12, distance);
-  return { upper: Number(BigInt.asUintN(20, (distance - lower) >> 12n)), lower: Number(lower) };
+function splitDistance(distance: number): { readonly upper: number; readonly lower: number } {
+  const lower = (distance << 20) >> 20;
+  return { upper: ((distance - lower) / 4096) & 0xf_ffff, lower };
 }
 
 /**
  * Puts a symbol's address, addend included, into the field at `offset`, whose own address is `place`.
  * The answer tells what is wrong when it does not fit: "is 5000 bytes away, can be -4096..4094".
  */
-export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset: number, place: bigint, target: bigint): string | undefined {
+export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset: number, place: Address, target: Address): string | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const distance = BigInt.asIntN(64, target - place);
+  const distance = distanceBetween(place, target);
   switch (kind) {
     case "branch":
     case "jal":
@@ -54,10 +55,10 @@ export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset:
       return undefined;
     }
     case "auipc_pair": {
-      if (distance < -0x8000_0800n || distance > 0x7fff_f7ffn) {
-        return `is ${distance} bytes away, can be ${-0x8000_0800n}..${0x7fff_f7ffn}`;
+      if (distance < -0x8000_0800 || distance > 0x7fff_f7ff) {
+        return `is ${distance} bytes away, can be ${-0x8000_0800}..${0x7fff_f7ff}`;
       }
-      const { upper, lower } = splitDistance(distance);
+      const { upper, lower } = splitDistance(Number(distance));
       const auipc = view.getUint32(offset, true) | packOperand(FORMATS.U.operands.imm, upper);
       const second = view.getUint32(offset + 4, true) | packOperand(FORMATS.I.operands.imm, lower);
       view.setUint32(offset, auipc >>> 0, true);
@@ -65,11 +66,11 @@ export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset:
       return undefined;
     }
     case "absolute32":
-      if (target < 0n || target > 0xffff_ffffn) return `is at 0x${target.toString(16)}, which does not fit 32 bits`;
+      if (target < 0 || target > 0xffff_ffff) return `is at 0x${target.toString(16)}, which does not fit 32 bits`;
       view.setUint32(offset, Number(target), true);
       return undefined;
     case "absolute64":
-      view.setBigUint64(offset, BigInt.asUintN(64, target), true);
+      putAddress64(view, offset, target);
       return undefined;
   }
 }

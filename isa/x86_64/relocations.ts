@@ -3,6 +3,7 @@
 // address and the addend carries the way from the field to the end of the instruction, from which the processor counts.
 // The kinds are R_X86_64_64, 32, 32S, 16, PC32, PC16 and PC8 of the System V AMD64 ABI, 4.4.1.
 
+import { distanceBetween, putAddress64, type Address } from "../assembly/address.ts";
 import type { RelocationReach } from "../assembly/output.ts";
 
 /** `absolute32s` is sign-extended to 64 bits, `absolute32` zero-extended. */
@@ -32,19 +33,23 @@ const FIELDS: Readonly<Record<RelocationKind, { readonly bytes: 1 | 2 | 4 | 8; r
  * Puts a symbol's address, addend included, into the field at `offset`, whose own address is `place`.
  * The answer tells what is wrong when it does not fit: "is 5000 bytes away, can be -128..127".
  */
-export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset: number, place: bigint, target: bigint): string | undefined {
+export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset: number, place: Address, target: Address): string | undefined {
   const { bytes: width, isSigned } = FIELDS[kind];
-  const bits = BigInt(8 * width);
-  const isDistance = RELOCATION_REACHES[kind] === "distance";
-  const value = isDistance ? target - place : target;
-  // Addresses wrap at 64 bits, so the top of the address space is also reached by negative numbers.
-  const read = isSigned ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value);
-  const [least, most] = isSigned ? [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n] : [0n, (1n << bits) - 1n];
-  if (read < least || read > most) {
-    return isDistance
-      ? `is ${read} bytes away, can be ${least}..${most}`
-      : `is at 0x${BigInt.asUintN(64, value).toString(16)}, which does not fit ${bits} bits`;
+  if (width === 8) {
+    putAddress64(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset, target);
+    return undefined;
   }
-  for (let byte = 0; byte < width; byte++) bytes[offset + byte] = Number((read >> BigInt(8 * byte)) & 0xffn);
+  const isDistance = RELOCATION_REACHES[kind] === "distance";
+  // Addresses wrap at 64 bits, so the top of the address space is also reached by negative numbers.
+  const value = isDistance ? distanceBetween(place, target) : isSigned && typeof target === "bigint" ? BigInt.asIntN(64, target) : target;
+  const range = 2 ** (8 * width);
+  const [least, most] = isSigned ? [-range / 2, range / 2 - 1] : [0, range - 1];
+  if (value < least || value > most) {
+    return isDistance
+      ? `is ${value} bytes away, can be ${least}..${most}`
+      : `is at 0x${BigInt.asUintN(64, BigInt(value)).toString(16)}, which does not fit ${8 * width} bits`;
+  }
+  const field = Number(value);
+  for (let byte = 0; byte < width; byte++) bytes[offset + byte] = field >>> (8 * byte);
   return undefined;
 }

@@ -130,7 +130,7 @@ function isInReach(e: Emission, to: Placed): boolean {
 
 const referenceTo = (to: Placed): Reference => (to.kind === "symbol" ? { kind: "symbol", symbol: to.symbol } : { kind: "function", function: to.function });
 
-const addendOf = (to: Placed): bigint => (to.kind === "symbol" ? BigInt(to.offset) : 0n);
+const addendOf = (to: Placed): number => (to.kind === "symbol" ? to.offset : 0);
 
 export function loadAddress(e: Emission, register: number, to: Placed): void {
   if (isInReach(e, to)) {

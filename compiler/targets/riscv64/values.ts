@@ -69,7 +69,7 @@ export function storeStack(e: Emission, register: number, offset: number): void 
 }
 
 export function loadAddress(e: Emission, register: number, to: Location & { kind: "symbol" | "function" }): void {
-  if (to.kind === "symbol") e.relocate("auipc_pair", { kind: "symbol", symbol: to.symbol }, BigInt(to.offset));
+  if (to.kind === "symbol") e.relocate("auipc_pair", { kind: "symbol", symbol: to.symbol }, to.offset);
   else e.relocate("auipc_pair", { kind: "function", function: to.function });
   e.word(enc.auipc(register));
   put(e, enc.addi(register, register, 0));

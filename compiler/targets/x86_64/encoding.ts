@@ -222,7 +222,7 @@ export function withMemory(e: Emission, op: Opcode, reg: number, at: Memory, beh
     case "symbol":
       writePrefixes(e, op, reg, 0, 0, true);
       e.byte(middle | 5);
-      e.relocate("relative32", { kind: "symbol", symbol: at.symbol }, BigInt(at.offset - 4 - behind));
+      e.relocate("relative32", { kind: "symbol", symbol: at.symbol }, at.offset - 4 - behind);
       e.word(0);
       return;
     case "block":

@@ -169,16 +169,16 @@ function branchTable(e: Emission, index: Location, labels: readonly Label[]): vo
   if (last !== undefined) jump(e, last);
 }
 
-const REACH_OF_BRANCH: Readonly<Record<string, { readonly kind: RelocationKind; readonly bytes: bigint }>> = {
-  [BRANCH_KINDS.short]: { kind: "relative8", bytes: 1n },
-  [BRANCH_KINDS.long]: { kind: "relative32", bytes: 4n },
+const REACH_OF_BRANCH: Readonly<Record<string, { readonly kind: RelocationKind; readonly bytes: number }>> = {
+  [BRANCH_KINDS.short]: { kind: "relative8", bytes: 1 },
+  [BRANCH_KINDS.long]: { kind: "relative32", bytes: 4 },
 };
 
 function isRelocation(kind: string): kind is RelocationKind {
   return Object.hasOwn(RELOCATION_REACHES, kind);
 }
 
-function relocate(bytes: Uint8Array, kind: string, offset: number, place: bigint, target: bigint): string | undefined {
+function relocate(bytes: Uint8Array, kind: string, offset: number, place: number, target: number): string | undefined {
   const branch = REACH_OF_BRANCH[kind];
   if (branch !== undefined) return applyRelocation(bytes, branch.kind, offset, place, target - branch.bytes);
   if (!isRelocation(kind)) throw new Error(`x86_64 has no relocation ${kind}`);

@@ -78,7 +78,7 @@ export function storeStack(e: Emission, register: number, offset: number): void 
 /** Images are linked below 2 GiB, so an address is an immediate of 32 bits. */
 export function loadAddress(e: Emission, register: number, to: Location & { kind: "symbol" | "function" }): void {
   beginMove32(e, register);
-  if (to.kind === "symbol") e.relocate("absolute32", { kind: "symbol", symbol: to.symbol }, BigInt(to.offset));
+  if (to.kind === "symbol") e.relocate("absolute32", { kind: "symbol", symbol: to.symbol }, to.offset);
   else e.relocate("absolute32", { kind: "function", function: to.function });
   e.word(0);
 }
