@@ -47,55 +47,77 @@ export function allocateRegisters({ intervals, calls, registers, without, hintOf
   const spilled: Interval[] = [];
   const kept = registers.kept.filter((register) => !without.has(register));
   const any = [...registers.changed.filter((register) => !without.has(register)), ...kept];
-  const keptSet = new Set(kept);
-  const holder = new Map<number, Interval>();
-  const crossing = new Map<Virtual, boolean>();
+  /** By machine register: whether its values may live across calls, or only between them; null: it is not handed out. */
+  const isKept: (boolean | null)[] = [];
+  for (const register of any) isKept[register] = false;
+  for (const register of kept) isKept[register] = true;
+  const isHeld: boolean[] = [];
   const used = new Set<number>();
+  /** Values that are wanted at the current position, and the register of each. */
   const active: Interval[] = [];
+  const machines: number[] = [];
 
   const weightOf = ({ weight, start, end }: Interval): number => weight / (end - start + 1);
 
   function take(interval: Interval, register: number): void {
     registerOf.set(interval.register, register);
-    holder.set(register, interval);
+    isHeld[register] = true;
     active.push(interval);
-    if (keptSet.has(register)) used.add(register);
+    machines.push(register);
+    if (isKept[register] === true) used.add(register);
+  }
+
+  function expire(start: number): void {
+    for (let i = active.length - 1; i >= 0; i--) {
+      if ((active[i]?.end ?? start) >= start) continue;
+      isHeld[machines[i] ?? 0] = false;
+      const other = active.pop();
+      const machine = machines.pop();
+      if (other === undefined || machine === undefined || i === active.length) continue;
+      active[i] = other;
+      machines[i] = machine;
+    }
   }
 
   for (const interval of [...intervals].sort((a, b) => a.start - b.start || a.end - b.end)) {
-    for (let i = active.length - 1; i >= 0; i--) {
-      const other = active[i];
-      if (other === undefined || other.end >= interval.start) continue;
-      const register = registerOf.get(other.register);
-      if (register !== undefined && holder.get(register) === other) holder.delete(register);
-      active[i] = active.at(-1) ?? other;
-      active.pop();
-    }
+    expire(interval.start);
     const crosses = crossesCall(interval, calls);
-    crossing.set(interval.register, crosses);
     const pool = crosses ? kept : any;
-    const isFree = (register: number): boolean => !holder.has(register) && !without.has(register) && (!crosses || keptSet.has(register));
+    const isFree = (register: number | null | undefined): register is number => {
+      if (register === null || register === undefined || isHeld[register] === true) return false;
+      const keeps = isKept[register] ?? null;
+      return keeps === true || (keeps === false && !crosses);
+    };
+    const hint = hintOf(interval.register);
     const partner = partnerOf(interval.register);
-    const wishes = [hintOf(interval.register), partner === null ? null : (registerOf.get(partner) ?? null)];
-    const wish = wishes.find((register) => register !== null && any.includes(register) && isFree(register));
-    const free = wish ?? pool.find((register) => !holder.has(register));
-    if (free !== undefined && free !== null) {
+    const beside = partner === null ? null : registerOf.get(partner);
+    const free = isFree(hint) ? hint : isFree(beside) ? beside : pool.find(isFree);
+    if (free !== undefined) {
       take(interval, free);
       continue;
     }
-    let victim: Interval | null = null;
-    for (const other of active) {
-      const register = registerOf.get(other.register);
-      if (register === undefined || !pool.includes(register)) continue;
-      if (victim === null || weightOf(other) < weightOf(victim)) victim = other;
+    let victim = -1;
+    let least = Infinity;
+    for (let i = 0; i < active.length; i++) {
+      const other = active[i];
+      if (other === undefined || (crosses && isKept[machines[i] ?? 0] !== true)) continue;
+      const weight = weightOf(other);
+      if (weight < least) {
+        victim = i;
+        least = weight;
+      }
     }
-    if (victim !== null && weightOf(victim) < weightOf(interval)) {
-      const register = registerOf.get(victim.register) ?? 0;
-      registerOf.delete(victim.register);
-      spilled.push(victim);
-      active.splice(active.indexOf(victim), 1);
-      take(interval, register);
-    } else spilled.push(interval);
+    const evicted = active[victim];
+    if (evicted === undefined || least >= weightOf(interval)) {
+      spilled.push(interval);
+      continue;
+    }
+    const machine = machines[victim] ?? 0;
+    registerOf.delete(evicted.register);
+    spilled.push(evicted);
+    active.splice(victim, 1);
+    machines.splice(victim, 1);
+    take(interval, machine);
   }
 
   // Slots are shared by values that do not live at the same time.

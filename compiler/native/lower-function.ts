@@ -10,7 +10,7 @@ import type { Frame, FrameEvent } from "./frame.ts";
 import { prepareItems, type ComputeItem, type Items, type Virtual } from "./items.ts";
 import { findLiveness, type Interval, type Liveness } from "./liveness.ts";
 import { LowerError } from "./lower-error.ts";
-import { orderMoves, type Move } from "./parallel-moves.ts";
+import { isSame, orderMoves, type Move } from "./parallel-moves.ts";
 import type { Location, NativeTarget, RegisterFile, Writable } from "./target.ts";
 
 export interface NativeFunction {
@@ -67,12 +67,13 @@ function stackArguments(signature: Signature, registers: RegisterFile): number {
 }
 
 /** What an instruction of `REMADE` makes; an address in the bytecode's frame still counts from that frame's start. */
-function remake({ op, imm: [first = 0, second = 0] }: ComputeItem, type: ScalarType, target: NativeTarget): Location {
+function remake({ op, imm }: ComputeItem, type: ScalarType, target: NativeTarget): Location {
+  const first = imm[0] ?? 0;
   switch (op) {
     case "const":
       return { kind: "constant", value: target.canonical(BigInt(first), type) };
     case "symbol_addr":
-      return { kind: "symbol", symbol: Number(first), offset: Number(second) };
+      return { kind: "symbol", symbol: Number(first), offset: Number(imm[1] ?? 0) };
     case "frame_addr":
       return { kind: "frame", offset: Number(first) };
     default:
@@ -87,10 +88,10 @@ function inFrame(location: Location, frame: Frame): Location {
 
 /** Constants and addresses by virtual register, where each use makes them again. */
 function remadeValues({ items, types, isLocal }: Items, target: NativeTarget): readonly (Location | undefined)[] {
-  const remade: (Location | undefined)[] = types.map(() => undefined);
+  const remade = new Array<Location | undefined>(types.length).fill(undefined);
   for (const item of items) {
     if (item.kind !== "op" || !REMADE.has(item.op)) continue;
-    const [result = 0] = item.dst;
+    const result = item.dst[0] ?? 0;
     if (isLocal[result] !== true) continue;
     remade[result] = remake(item, types[result] ?? "i64", target);
   }
@@ -112,42 +113,56 @@ export function bitsOf(type: ScalarType): 8 | 16 | 32 | 64 {
   }
 }
 
+/** By virtual register. */
+interface Hints {
+  /** Machine registers. */
+  readonly hints: Int32Array;
+  /** Virtual registers. */
+  readonly partners: Int32Array;
+}
+
+const NO_HINT = -1;
+
 /** Where a value would like to be: in the register that a call or the function's end wants it in, or where its copy is. */
 function findHints(
   fn: BytecodeFunction,
   module: Module,
-  { items }: Items,
+  { items, types }: Items,
   registers: RegisterFile,
-): { hints: Map<Virtual, number>; partners: Map<Virtual, Virtual> } {
-  const hints = new Map<Virtual, number>();
-  const partners = new Map<Virtual, Virtual>();
-  const hint = (register: Virtual | undefined, machine: number | undefined): void => {
-    if (register !== undefined && machine !== undefined && !hints.has(register)) hints.set(register, machine);
+): Hints {
+  const hints = new Int32Array(types.length).fill(NO_HINT);
+  const partners = new Int32Array(types.length).fill(NO_HINT);
+  /** The first of what wants a value decides. */
+  const hintAll = (values: readonly Virtual[], first: number, machines: readonly number[]): void => {
+    for (let index = first; index < values.length; index++) {
+      const register = values[index] ?? 0;
+      if (hints[register] === NO_HINT) hints[register] = machines[index - first] ?? NO_HINT;
+    }
   };
-  fn.signature.params.forEach((_type, index) => hint(index, registers.arguments[index]));
+  hintAll([...fn.signature.params.keys()], 0, registers.arguments);
   for (const item of items) {
     if (item.kind !== "op") continue;
-    if (item.op === "copy" || item.op === "zext" || item.op === "trunc") {
-      const [from] = item.src;
-      const [to] = item.dst;
-      if (from !== undefined && to !== undefined) {
-        partners.set(to, from);
-        if (!partners.has(from)) partners.set(from, to);
-      }
-    } else if (item.op === "return") item.src.forEach((register, index) => hint(register, registers.results[index]));
-    else if (signatureOf(module, item) !== null) {
-      const args = item.op === "call_indirect" ? item.src.slice(1) : item.src;
-      args.forEach((register, index) => hint(register, registers.arguments[index]));
-      item.dst.forEach((register, index) => hint(register, registers.results[index]));
+    const { op, src, dst } = item;
+    if (op === "return") hintAll(src, 0, registers.results);
+    else if (op === "call" || op === "call_indirect") {
+      if (signatureOf(module, item) === null) continue;
+      hintAll(src, op === "call" ? 0 : 1, registers.arguments);
+      hintAll(dst, 0, registers.results);
     } else {
-      // Two-address instructions are shortest when the result takes the first operand's place.
-      const [from] = item.src;
-      const [to] = item.dst;
-      if (from !== undefined && to !== undefined && !partners.has(to)) partners.set(to, from);
+      const from = src[0];
+      const to = dst[0];
+      if (from === undefined || to === undefined) continue;
+      if (op === "copy" || op === "zext" || op === "trunc") {
+        partners[to] = from;
+        if (partners[from] === NO_HINT) partners[from] = to;
+        // Two-address instructions are shortest when the result takes the first operand's place.
+      } else if (partners[to] === NO_HINT) partners[to] = from;
     }
   }
   return { hints, partners };
 }
+
+const orNull = (hint: number | undefined): number | null => (hint === undefined || hint === NO_HINT ? null : hint);
 
 /** Kept registers that assembly in this function names: not for values, and saved. */
 function assemblyRegisters(module: Module, { items }: Items, target: NativeTarget): ReadonlySet<number> {
@@ -187,7 +202,12 @@ function makeFrame(fn: BytecodeFunction, code: Items, context: LowerContext, all
 
 /** Positions of the items that change registers as calls do. */
 function callPositions({ items }: Items): readonly number[] {
-  return items.flatMap((item, index) => (item.kind === "op" && CALLS.has(item.op) ? [2 * index] : []));
+  const positions: number[] = [];
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    if (item?.kind === "op" && CALLS.has(item.op)) positions.push(2 * index);
+  }
+  return positions;
 }
 
 function intervalsToPlace(liveness: Liveness, isRemade: (register: Virtual) => boolean): readonly Interval[] {
@@ -219,8 +239,8 @@ export function lowerFunction(fn: BytecodeFunction, context: LowerContext): Nati
     calls: callPositions(code),
     registers,
     without: named,
-    hintOf: (register) => hints.get(register) ?? null,
-    partnerOf: (register) => partners.get(register) ?? null,
+    hintOf: (register) => orNull(hints[register]),
+    partnerOf: (register) => orNull(partners[register]),
   });
   const frame = makeFrame(fn, code, context, allocation, named);
   const locations = locate(code, remade, allocation, frame);
@@ -305,14 +325,15 @@ function writeOperation(e: Emission, fn: BytecodeFunction, item: ComputeItem): v
     case "symbol_addr":
     case "frame_addr":
     case "func_addr": {
-      const [result = 0] = item.dst;
+      const result = item.dst[0] ?? 0;
       const to = asWritable(e.location(result));
       if (to !== null) target.move(e, to, inFrame(remake(item, e.typeOf(result), target), frame));
       return;
     }
     case "copy": {
       const to = asWritable(e.location(item.dst[0] ?? 0));
-      if (to !== null) orderMoves([{ to, from: e.location(item.src[0] ?? 0) }], target.registers.scratch, (a, b) => target.move(e, a, b));
+      const from = e.location(item.src[0] ?? 0);
+      if (to !== null && !isSame(to, from)) target.move(e, to, from);
       return;
     }
     case "return":

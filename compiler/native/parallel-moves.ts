@@ -9,7 +9,7 @@ export interface Move {
   readonly from: Location;
 }
 
-function isSame(a: Location, b: Location): boolean {
+export function isSame(a: Location, b: Location): boolean {
   if (a.kind === "register") return b.kind === "register" && a.register === b.register;
   return a.kind === "slot" && b.kind === "slot" && a.offset === b.offset;
 }
@@ -28,18 +28,47 @@ function findCycle(moves: readonly Move[], without: Location | null): Move | und
   });
 }
 
+/** Whether another of the moves wants what is at the place. */
+function isWanted(moves: readonly Move[], place: Location, reader: number): boolean {
+  for (let other = 0; other < moves.length; other++) {
+    const from = moves[other]?.from;
+    if (other !== reader && from !== undefined && isSame(from, place)) return true;
+  }
+  return false;
+}
+
 /** Calls `move` in an order that loses nothing. Slots written are never among the slots read. */
 export function orderMoves(moves: readonly Move[], scratch: number, move: (to: Writable, from: Location) => void): void {
+  if (moves.length === 0) return;
+  const [only] = moves;
+  if (moves.length === 1 && only !== undefined) {
+    if (!isSame(only.to, only.from)) move(only.to, only.from);
+    return;
+  }
   const held: Writable = { kind: "register", register: scratch };
-  const pending = moves.filter(({ to, from }) => !isSame(to, from) && !isSame(to, held));
-  let intoScratch = moves.find(({ to, from }) => isSame(to, held) && !isSame(from, held)) ?? null;
+  const pending: Move[] = [];
+  let intoScratch: Move | null = null;
+  for (const each of moves) {
+    if (isSame(each.to, each.from)) continue;
+    if (!isSame(each.to, held)) pending.push(each);
+    else intoScratch ??= each;
+  }
 
   /** Those who still want what was at `place` find it at `other`. */
   function redirect(place: Location, other: Writable): void {
-    pending.forEach((each, index) => {
-      if (isSame(each.from, place)) pending[index] = { to: each.to, from: other };
-    });
+    for (let index = 0; index < pending.length; index++) {
+      const each = pending[index];
+      if (each !== undefined && isSame(each.from, place)) pending[index] = { to: each.to, from: other };
+    }
     if (intoScratch !== null && isSame(intoScratch.from, place)) intoScratch = { to: held, from: other };
+  }
+
+  function findReady(): number {
+    for (let index = 0; index < pending.length; index++) {
+      const to = pending[index]?.to;
+      if (to !== undefined && !isWanted(pending, to, index) && !(intoScratch !== null && isSame(intoScratch.from, to))) return index;
+    }
+    return -1;
   }
 
   function hold(place: Location): void {
@@ -48,11 +77,10 @@ export function orderMoves(moves: readonly Move[], scratch: number, move: (to: W
   }
 
   while (pending.length > 0 || intoScratch !== null) {
-    const isRead = (place: Location, reader: number): boolean =>
-      pending.some(({ from }, other) => other !== reader && isSame(from, place)) || (intoScratch !== null && isSame(intoScratch.from, place));
-    const ready = pending.findIndex(({ to }, index) => !isRead(to, index));
+    const ready = findReady();
     if (ready >= 0) {
-      const [next] = pending.splice(ready, 1);
+      const next = pending[ready];
+      pending.splice(ready, 1);
       if (next === undefined) continue;
       move(next.to, next.from);
       // It stays there, so that what is in the way of others is free earlier.
