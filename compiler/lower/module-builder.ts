@@ -10,7 +10,7 @@ import type { FunctionBody, Global, HFunction, Local } from "../hir.ts";
 import { sizeOf, type Type } from "../types.ts";
 import type { ConstValue } from "../check/constants.ts";
 import { writeConst } from "./data.ts";
-import { addressedFunctions, orderRequests, reuseUnit, type LoweringCache, type Origin, type Request } from "./units.ts";
+import { addressedFunctions, orderRequests, ReusedFunction, reuseUnit, type LoweringCache, type Origin, type Request } from "./units.ts";
 
 /** Bytes as a key: each becomes one character, another one for another byte. */
 const latin1 = new TextDecoder("latin1");
@@ -386,6 +386,8 @@ function uniqueNames(functions: readonly BytecodeFunction[]): readonly BytecodeF
   return functions.map((fn) => {
     const before = uses.get(fn.name) ?? 0;
     uses.set(fn.name, before + 1);
-    return before === 0 ? fn : { ...fn, name: `${fn.name}#${before + 1}` };
+    if (before === 0) return fn;
+    const name = `${fn.name}#${before + 1}`;
+    return fn instanceof ReusedFunction ? fn.named(name) : { ...fn, name };
   });
 }

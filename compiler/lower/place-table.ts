@@ -10,6 +10,7 @@ interface Place {
   readonly column: number;
   /** As images have it: one for each number that its file has somewhere. */
   readonly locations: SourceLocation[];
+  last: SourceLocation | null;
 }
 
 export class PlaceTable {
@@ -27,7 +28,7 @@ export class PlaceTable {
       this.lastNumbers = numbers;
     }
     let number = this.lastNumbers[offset] ?? 0;
-    if (number === 0) this.lastNumbers[offset] = number = this.places.push({ source, ...positionAt(source, offset), locations: [] });
+    if (number === 0) this.lastNumbers[offset] = number = this.places.push({ source, ...positionAt(source, offset), locations: [], last: null });
     return number - 1;
   }
 
@@ -41,10 +42,12 @@ export class PlaceTable {
 
   /** The place where its file has this number. */
   locationIn(number: number, file: number): SourceLocation {
-    const { line, column, locations } = this.placeAt(number);
-    let location = locations.find((other) => other.file === file);
-    if (location === undefined) locations.push((location = { file, line, column }));
-    return location;
+    const place = this.placeAt(number);
+    // Images mostly number their files alike.
+    if (place.last?.file === file) return place.last;
+    let location = place.locations.find((other) => other.file === file);
+    if (location === undefined) place.locations.push((location = { file, line: place.line, column: place.column }));
+    return (place.last = location);
   }
 
   private placeAt(number: number): Place {

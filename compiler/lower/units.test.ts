@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeModule } from "../../isa/bytecode/binary.ts";
+import type { Module } from "../../isa/bytecode/module.ts";
 import { loadMachineLanguage } from "../../isa/machine-language.ts";
 import { loadMachine } from "../../machines/load-machine.ts";
 import { compile, type CompileOptions } from "../index.ts";
@@ -27,6 +28,12 @@ async function optionsFor(name: string): Promise<CompileOptions> {
   return target === undefined ? options : nativeOptions(target, options);
 }
 
+/** With the instructions of all functions, which shared ones make when somebody looks. */
+function written(module: Module): Module {
+  const functions = module.functions.map(({ name, signature, registers, frameSize, body }) => ({ name, signature, registers, frameSize, body }));
+  return { ...module, functions };
+}
+
 for (const machine of ["bytecode-virt", "riscv-virt"]) {
   test(`images for ${machine} do not depend on what is compiled with them`, async () => {
     const options = await optionsFor(machine);
@@ -37,7 +44,7 @@ for (const machine of ["bytecode-virt", "riscv-virt"]) {
     for (const { path, module, manifest } of together) {
       const [alone] = compile([path], options).images;
       assert.deepEqual(alone?.manifest, manifest, path);
-      assert.deepEqual(alone.module, module, path);
+      assert.deepEqual(written(alone.module), written(module), path);
       assert.deepEqual(encodeModule(alone.module), encodeModule(module), path);
     }
   });

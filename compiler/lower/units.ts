@@ -149,8 +149,37 @@ function askAgain(request: Request, numbers: Numbers, builder: ModuleBuilder): n
   }
 }
 
-/** The unit's function in another image. Its instructions are made when somebody looks: machine code has been made of the unit's. */
-export function reuseUnit(unit: Unit, builder: ModuleBuilder): { readonly fn: BytecodeFunction; readonly origin: Origin } {
+/**
+ * The unit's function in another image. Its instructions are made when somebody looks: machine code has been made of the unit's. A class,
+ * because there are thousands of them, and a getter in an object literal gives each object a shape of its own.
+ */
+export class ReusedFunction implements BytecodeFunction {
+  readonly name: string;
+  readonly signature: Signature;
+  readonly registers: BytecodeFunction["registers"];
+  readonly frameSize: number;
+  readonly #numbers: Numbers;
+  #body: readonly Instruction[] | null = null;
+
+  constructor(numbers: Numbers, name: string) {
+    const { signature, registers, frameSize } = numbers.unit.fn;
+    this.name = name;
+    this.signature = signature;
+    this.registers = registers;
+    this.frameSize = frameSize;
+    this.#numbers = numbers;
+  }
+
+  get body(): readonly Instruction[] {
+    return (this.#body ??= this.#numbers.unit.fn.body.map((instruction) => renumber(instruction, this.#numbers)));
+  }
+
+  named(name: string): ReusedFunction {
+    return new ReusedFunction(this.#numbers, name);
+  }
+}
+
+export function reuseUnit(unit: Unit, builder: ModuleBuilder): { readonly fn: ReusedFunction; readonly origin: Origin } {
   const all = builder.unitNumbers;
   const numbers = { unit, all, start: all.length };
   for (const place of unit.places) all.push(builder.locationOfPlace(place));
@@ -158,16 +187,5 @@ export function reuseUnit(unit: Unit, builder: ModuleBuilder): { readonly fn: By
   for (const [local, offset] of unit.frameOffsets) builder.frameOffsets.set(local, offset);
   for (const [body, slot] of unit.environmentSlots) builder.environmentSlots.set(body, slot);
   for (const [local, space] of unit.knownSpaces) builder.knownSpaces.set(local, space);
-  const { name, signature, registers, frameSize, body } = unit.fn;
-  let instructions: readonly Instruction[] | null = null;
-  const fn = {
-    name,
-    signature,
-    registers,
-    frameSize,
-    get body() {
-      return (instructions ??= body.map((instruction) => renumber(instruction, numbers)));
-    },
-  };
-  return { fn, origin: { unit, numbers } };
+  return { fn: new ReusedFunction(numbers, unit.fn.name), origin: { unit, numbers } };
 }
