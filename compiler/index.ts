@@ -10,7 +10,7 @@ import { verifyModule } from "../isa/bytecode/verify.ts";
 import type { MachineLanguage } from "../isa/machine-language.ts";
 import { guestConstants, type MachineDescription } from "../machines/description.ts";
 import { listMachines, loadMachine } from "../machines/load-machine.ts";
-import { unmetReason } from "../machines/needs.ts";
+import { formatNeed, unmetReason } from "../machines/needs.ts";
 import type { Manifest } from "./images/manifest.ts";
 import { lowerImage, type NativeFacts } from "./lower/image.ts";
 import { createLoweringCache, type Origin } from "./lower/units.ts";
@@ -97,6 +97,8 @@ function allConstants(machines: readonly MachineDescription[]): ReadonlyMap<stri
 function checkProgram(paths: readonly string[], options: CompileOptions): Program {
   // Read when a constant is missing: mostly none is.
   let constants: ReadonlyMap<string, bigint> | null = null;
+  // Many tests need the same.
+  const reasons = new Map<string, string | null>();
   return loadProgram(paths, {
     target: {
       name: options.machine.target,
@@ -104,7 +106,12 @@ function checkProgram(paths: readonly string[], options: CompileOptions): Progra
       constants: new Map(constantsOf(options.machine)),
       language: options.language ?? null,
       allConstants: () => (constants ??= options.allMachines === undefined ? packagedConstants() : allConstants(options.allMachines())),
-      unmetNeed: (need) => unmetReason(need, options.machine),
+      unmetNeed: (need) => {
+        const text = formatNeed(need);
+        let reason = reasons.get(text);
+        if (reason === undefined) reasons.set(text, (reason = unmetReason(need, options.machine)));
+        return reason;
+      },
     },
     targets: TARGETS,
     readFile: options.readFile,

@@ -26,10 +26,12 @@ export function createReach(): Reach {
   return { needs: new Map(), absent: new Set(), functions: new Set(), stubs: new Set(), logs: new Map() };
 }
 
+/** Asked once for every function that a test reaches, most of which have nothing but functions. */
 function include(into: Reach, from: Reach): void {
+  for (const entry of from.functions) into.functions.add(entry);
+  if (from.needs.size + from.absent.size + from.stubs.size + from.logs.size === 0) return;
   for (const [text, need] of from.needs) if (!into.needs.has(text)) into.needs.set(text, need);
   for (const diagnostic of from.absent) into.absent.add(diagnostic);
-  for (const entry of from.functions) into.functions.add(entry);
   for (const fn of from.stubs) into.stubs.add(fn);
   for (const [fn, span] of from.logs) if (!into.logs.has(fn)) into.logs.set(fn, span);
 }

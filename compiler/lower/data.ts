@@ -7,11 +7,13 @@ import { U8, sizeOf, type Type } from "../types.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
 
 function writeInteger(bytes: Uint8Array, offset: number, size: number, value: bigint, endian: "little" | "big"): void {
-  const bits = BigInt.asUintN(64, value);
   // Halves as numbers: tables have many integers, and a bigint operation for each byte is what would take the time.
-  let half = Number(bits & 0xffff_ffffn);
+  const exact = Number(value);
+  const isExact = exact >= 0 && exact <= Number.MAX_SAFE_INTEGER;
+  const bits = isExact ? 0n : BigInt.asUintN(64, value);
+  let half = isExact ? exact >>> 0 : Number(bits & 0xffff_ffffn);
   for (let i = 0; i < size; i++) {
-    if (i === 4) half = Number(bits >> 32n);
+    if (i === 4) half = isExact ? Math.floor(exact / 2 ** 32) : Number(bits >> 32n);
     bytes[endian === "little" ? offset + i : offset + size - 1 - i] = half & 0xff;
     half >>>= 8;
   }
@@ -68,7 +70,11 @@ function writeElements(builder: ModuleBuilder, bytes: Uint8Array, relocations: R
   }
   if (value.kind !== "list") return;
   const { size } = sizeOf(element, builder.layout);
-  for (const [i, item] of value.items.entries()) writeConst(builder, bytes, relocations, offset + i * size, element, item);
+  let at = offset;
+  for (const item of value.items) {
+    writeConst(builder, bytes, relocations, at, element, item);
+    at += size;
+  }
 }
 
 /** Where the elements of a constant slice or string lie. */

@@ -174,6 +174,8 @@ class RuntimeTables {
   private readonly builder: ModuleBuilder;
   private readonly wrapped = new Map<FunctionBody, HFunction>();
   private readonly texts = new TextBlob();
+  /** Of the runtime's lists, by name. */
+  private readonly elements = new Map<string, Type>();
 
   constructor(program: Program, builder: ModuleBuilder) {
     this.program = program;
@@ -281,9 +283,13 @@ class RuntimeTables {
 
   /** An element of one of the runtime's lists. */
   private record(list: string, fields: Readonly<Record<string, ConstValue>>): ConstValue {
-    const { type } = this.variable(list);
-    if (type.kind !== "slice") throw new Error(`${list} is no slice`);
-    return structValue(type.element, fields);
+    let element = this.elements.get(list);
+    if (element === undefined) {
+      const { type } = this.variable(list);
+      if (type.kind !== "slice") throw new Error(`${list} is no slice`);
+      this.elements.set(list, (element = type.element));
+    }
+    return structValue(element, fields);
   }
 
   /** A body without name in the program as something that a table can point to. */
@@ -371,42 +377,50 @@ function structValue(type: Type, fields: Readonly<Record<string, ConstValue>>): 
 }
 
 function fieldsInOrder(type: StructType, fields: Readonly<Record<string, ConstValue>>): readonly ConstValue[] {
-  for (const name of Object.keys(fields)) if (!type.fields.some((field) => field.name === name)) throw new Error(`${type.name} has no field ${name}`);
-  return type.fields.map((field) => fields[field.name] ?? { kind: "zero" });
+  let found = 0;
+  const values = type.fields.map(({ name }): ConstValue => {
+    const value = fields[name];
+    if (value !== undefined) found++;
+    return value ?? { kind: "zero" };
+  });
+  const names = Object.keys(fields);
+  if (found !== names.length) throw new Error(`${type.name} has not all of the fields ${names.join(", ")}`);
+  return values;
 }
 
+const encoder = new TextEncoder();
+
 function text(value: string): ConstValue {
-  return { kind: "bytes", bytes: new TextEncoder().encode(value) };
+  return { kind: "bytes", bytes: encoder.encode(value) };
 }
 
 /** Many short texts in one symbol: each is four bytes of length (little-endian), then its bytes; offset 0 means none. */
 class TextBlob {
-  private readonly chunks: Uint8Array[] = [new Uint8Array(4)];
-  private readonly known = new Map<string, bigint>();
-  private size = 4n;
+  private readonly known = new Map<string, ConstValue>();
+  private all = new Uint8Array(4096);
+  private size = 4;
 
   add(value: string | null): ConstValue {
     if (value === null) return intValue(0n);
     const before = this.known.get(value);
-    if (before !== undefined) return intValue(before);
-    const bytes = new TextEncoder().encode(value);
-    const chunk = new Uint8Array(4 + bytes.length);
-    new DataView(chunk.buffer).setUint32(0, bytes.length, true);
-    chunk.set(bytes, 4);
-    this.chunks.push(chunk);
+    if (before !== undefined) return before;
     const at = this.size;
-    this.known.set(value, at);
-    this.size += BigInt(chunk.length);
-    return intValue(at);
+    // No UTF-16 unit takes more than three bytes.
+    const most = at + 4 + 3 * value.length;
+    if (most > this.all.length) {
+      const grown = new Uint8Array(2 * most);
+      grown.set(this.all);
+      this.all = grown;
+    }
+    const { written } = encoder.encodeInto(value, this.all.subarray(at + 4));
+    new DataView(this.all.buffer).setUint32(at, written, true);
+    this.size = at + 4 + written;
+    const offset = intValue(BigInt(at));
+    this.known.set(value, offset);
+    return offset;
   }
 
   bytes(): Uint8Array {
-    const all = new Uint8Array(Number(this.size));
-    let at = 0;
-    for (const chunk of this.chunks) {
-      all.set(chunk, at);
-      at += chunk.length;
-    }
-    return all;
+    return this.all.slice(0, this.size);
   }
 }

@@ -23,7 +23,7 @@ const MAX_ALIGN = 4096;
 type Report = (message: string) => void;
 
 const isIndex = (value: number | bigint | undefined, count: number): boolean =>
-  typeof value === "number" && Number.isInteger(value) && value >= 0 && value < count;
+  typeof value === "number" && value >= 0 && value < count && Number.isInteger(value);
 const isOffset = (value: number | bigint | undefined): boolean =>
   typeof value === "number" && Number.isInteger(value) && value >= -0x8000_0000 && value <= 0x7fff_ffff;
 const isU32 = (value: number | bigint | undefined): boolean => isIndex(value, 0x1_0000_0000);
@@ -74,9 +74,10 @@ function verifyTables(module: Module, report: Report): void {
     report,
   );
   for (const file of module.files) if (!file.isWellFormed()) report("file name is not well-formed Unicode");
-  module.locations.forEach((place, index) => {
-    if (!isIndex(place.file, module.files.length)) report(`location ${index}: no file ${place.file}`);
-    if (!isU32(place.line) || place.line === 0 || !isU32(place.column) || place.column === 0) report(`location ${index}: line and column count from 1`);
+  const files = module.files.length;
+  module.locations.forEach(({ file, line, column }, index) => {
+    if (!isIndex(file, files)) report(`location ${index}: no file ${file}`);
+    if (!isU32(line) || line === 0 || !isU32(column) || column === 0) report(`location ${index}: line and column count from 1`);
   });
   for (const entry of module.exports) {
     if (!isIndex(entry.function, module.functions.length)) report(`export '${entry.name}': no function ${entry.function}`);
@@ -99,6 +100,7 @@ function verifySymbol(module: Module, symbol: DataSymbol, report: Report): void 
   if (!isCount(symbol.align) || symbol.align === 0 || symbol.align > MAX_ALIGN || (symbol.align & (symbol.align - 1)) !== 0)
     report(`alignment ${symbol.align} is no power of two up to ${MAX_ALIGN}`);
   if (symbol.bytes.length > symbol.size) report(`${symbol.bytes.length} bytes in a size of ${symbol.size}`);
+  if (symbol.relocations.length === 0) return;
   const width = module.layout.addressBytes;
   const taken = new Set<number>();
   for (const relocation of symbol.relocations) {
@@ -212,11 +214,12 @@ class FunctionVerifier {
       this.report(`${op} takes ${isList ? "at least one depth" : `${row.imm.length} immediates`}, has ${imm.length}`);
       return;
     }
-    imm.forEach((value, index) => {
+    for (let index = 0; index < imm.length; index++) {
       const kind = row.imm[isList ? 0 : index];
-      if (kind !== undefined && !this.isValid(kind, value, instruction))
+      const value = imm[index];
+      if (kind !== undefined && value !== undefined && !this.isValid(kind, value, instruction))
         this.report(`${op}: ${describeKind(kind)} ${value} ${kind === "constant" ? `is no ${instruction.type}` : "does not exist"}`);
-    });
+    }
     if (op === "frame_addr" && !isIndex(imm[0], this.fn.frameSize)) this.report(`frame_addr ${imm[0]} is outside the frame of ${this.fn.frameSize} bytes`);
     if (op === "trap" && imm[0] === 0) this.report("trap none");
   }
@@ -226,8 +229,9 @@ class FunctionVerifier {
     switch (kind) {
       case "constant": {
         if (typeof value !== "bigint" || instruction.type === undefined) return false;
-        const bits = BigInt(8 * byteWidth(instruction.type, module.layout));
-        return value >= -(1n << (bits - 1n)) && value < 1n << bits;
+        // Powers of two, which numbers have exactly.
+        const range = 2 ** (8 * byteWidth(instruction.type, module.layout));
+        return value >= -range / 2 && value < range;
       }
       case "u32":
         return isU32(value);
@@ -296,17 +300,18 @@ class FunctionVerifier {
   ): void {
     const { op } = instruction;
     // `...` comes last.
-    const isVariable = row.at(-1) === "...";
+    const isVariable = row[row.length - 1] === "...";
     const fixed = isVariable ? row.length - 1 : row.length;
     const wanted = fixed + (isVariable ? (variable?.length ?? 0) : 0);
     const isOpen = isVariable && variable === undefined;
     if (isOpen ? registers.length < wanted : registers.length !== wanted) this.report(`${op} has ${registers.length} ${what}s, expected ${wanted}`);
-    registers.forEach((register, index) => {
-      const type = Number.isInteger(register) ? this.fn.registers[register] : undefined;
+    for (let index = 0; index < registers.length; index++) {
+      const register = registers[index] ?? NaN;
+      const type = this.fn.registers[register];
       const expected = index < fixed ? this.operandType(row[index] ?? "", instruction) : variable?.[index - fixed];
       if (type === undefined) this.report(`${op}: no register %${register}`);
       else if (expected !== undefined && type !== expected) this.report(`${op}: %${register} is ${type}, expected ${expected}`);
-    });
+    }
   }
 
   private operandType(kind: string, instruction: Instruction): ScalarType | undefined {
