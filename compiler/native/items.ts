@@ -243,14 +243,15 @@ function fuseComparisons(items: readonly Item[], types: readonly ScalarType[], i
   return dropped.size === 0 ? fused : fused.filter((_item, index) => !dropped.has(index));
 }
 
-
 const OWN_MEMORY: ReadonlySet<string> = new Set(["symbol_addr", "frame_addr"]);
 const UNTYPED: readonly string[] = ["symbol_addr", "frame_addr", "func_addr", "cpu_id"];
 const EFFECTS: ReadonlySet<string> = new Set(["port_in", "load", "load_volatile", "atomic_load", "atomic_rmw", "atomic_cas"]);
 /** Instructions without effect besides their result. */
 const PURE: ReadonlySet<string> = new Set([
   ...UNTYPED,
-  ...INSTRUCTIONS.filter(({ name, traps, types, dst }) => traps !== true && types !== undefined && dst.length === 1 && !EFFECTS.has(name)).map(({ name }) => name),
+  ...INSTRUCTIONS.filter(({ name, traps, types, dst }) => traps !== true && types !== undefined && dst.length === 1 && !EFFECTS.has(name)).map(
+    ({ name }) => name,
+  ),
 ]);
 
 /** Leaves out what computes values that nobody reads; backwards, so that chains fall in one go. */

@@ -124,12 +124,7 @@ interface Hints {
 const NO_HINT = -1;
 
 /** Where a value would like to be: in the register that a call or the function's end wants it in, or where its copy is. */
-function findHints(
-  fn: BytecodeFunction,
-  module: Module,
-  { items, types }: Items,
-  registers: RegisterFile,
-): Hints {
+function findHints(fn: BytecodeFunction, module: Module, { items, types }: Items, registers: RegisterFile): Hints {
   const hints = new Int32Array(types.length).fill(NO_HINT);
   const partners = new Int32Array(types.length).fill(NO_HINT);
   /** The first of what wants a value decides. */
