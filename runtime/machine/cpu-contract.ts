@@ -26,6 +26,8 @@ export interface GuestMemory {
   readOnlyEnd: number;
   /** Told of every store that does not come from guest code (DMA, a loader), after it: CPUs that cache decoded code look there. */
   onHostWrite: ((offset: number, length: number) => void) | null;
+  /** Told of every page that goes back to what a snapshot holds. */
+  onRestore: ((page: number) => void) | null;
 }
 
 export type BusResult = number | bigint | null;

@@ -48,6 +48,7 @@ export function acquireMemory(base: bigint, size: number): GuestMemory {
     readOnlyStart: 0,
     readOnlyEnd: 0,
     onHostWrite: null,
+    onRestore: null,
   };
 }
 

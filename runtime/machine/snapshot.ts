@@ -112,6 +112,7 @@ export function createPageTree(memory: GuestMemory): PageTree {
         const contents = target?.pages[page] ?? null;
         if (contents === null) zeroPage(memory, page);
         else memory.bytes.set(contents, page * PAGE_SIZE);
+        memory.onRestore?.(page);
       }
       current = target;
     },

@@ -76,6 +76,8 @@ export interface MemoryAccess {
   /** The set of caches that fits the hart's mode. */
   readonly cachesFor: (hart: Hart) => number;
   readonly flush: (hart: Hart) => void;
+  /** As `flush`, but for what M-mode sees, whose addresses are physical. */
+  readonly flushTranslated: (hart: Hart) => void;
   readonly flushWrites: () => void;
   readonly flushCode: () => void;
   readonly forgetRegions: () => void;
@@ -320,6 +322,9 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
     },
     flush(hart) {
       clearSets(hart.index, 0, TLB_SET_COUNT);
+    },
+    flushTranslated(hart) {
+      clearSets(hart.index, 0, TLB_SETS.machine);
     },
     flushWrites: () => clearEverywhere(TLB.write, TLB.entries),
     flushCode() {

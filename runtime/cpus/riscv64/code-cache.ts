@@ -47,6 +47,9 @@ export interface CodeCache {
   readonly wrote: (ramOffset: number, length: number) => void;
   /** RAM may have changed anywhere. */
   readonly compare: () => void;
+  /** A page of RAM was given other contents, or the same; `compareRestored` looks which. */
+  readonly restored: (page: number) => void;
+  readonly compareRestored: () => void;
   /** Offsets within a page that a debugger wants to be asked about. */
   readonly setStops: (offsets: ReadonlySet<number>) => void;
   /** Regions would run past the places where a debugger wants to be asked. */
@@ -77,6 +80,7 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
   const slotOfPage = new Int16Array(memory.size >>> PAGE_SHIFT).fill(-1);
   const pageOfSlot = new Int32Array(SLOTS).fill(-1);
   const sources: Uint8Array[] = [];
+  const restored = new Set<number>();
   let nextSlot = 0;
   let stops: ReadonlySet<number> = new Set();
 
@@ -104,6 +108,14 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
     const now = new Int32Array(memory.memory.buffer, page * PAGE_BYTES, PAGE_BYTES / 4);
     for (let n = 0; n < old.length; n++) if (old[n] !== now[n]) return false;
     return true;
+  }
+
+  function compareSlot(slot: number): void {
+    const page = pageOfSlot[slot] ?? -1;
+    if (page < 0 || isUnchanged(slot, page)) return;
+    takeSource(slot, page);
+    emptySlot(slot);
+    events.changed(page * PAGE_BYTES, PAGE_BYTES);
   }
 
   function addPage(page: number): number {
@@ -191,12 +203,15 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
       }
     },
     compare() {
-      pageOfSlot.forEach((page, slot) => {
-        if (page < 0 || isUnchanged(slot, page)) return;
-        takeSource(slot, page);
-        emptySlot(slot);
-        events.changed(page * PAGE_BYTES, PAGE_BYTES);
-      });
+      for (let slot = 0; slot < SLOTS; slot++) compareSlot(slot);
+    },
+    restored(page) {
+      const slot = slotOfPage[page] ?? -1;
+      if (slot >= 0) restored.add(slot);
+    },
+    compareRestored() {
+      for (const slot of restored) compareSlot(slot);
+      restored.clear();
     },
     setStops(offsets) {
       stops = offsets;

@@ -137,14 +137,17 @@ export function saveHart(hart: Hart): ProcessorState {
   };
 }
 
-export function loadHart(hart: Hart, state: ProcessorStateValue | undefined): void {
+export function loadHart(hart: Hart, state: ProcessorStateValue | undefined): { readonly isProtectionSame: boolean } {
   const saved = state as ReturnType<typeof saveHart> &
     Pick<Hart, "run" | "pmpcfg" | "hasLocks" | "executed"> & {
       readonly pmpaddr: readonly bigint[];
     };
+  const isProtectionSame =
+    hart.pmpcfg.every((config, entry) => config === saved.pmpcfg[entry]) && hart.pmpaddr.every((address, entry) => address === saved.pmpaddr[entry]);
   hart.run = saved.run;
   hart.pmpcfg.set(saved.pmpcfg);
   hart.pmpaddr.set(saved.pmpaddr);
   hart.hasLocks = saved.hasLocks;
   hart.executed = saved.executed;
+  return { isProtectionSame };
 }

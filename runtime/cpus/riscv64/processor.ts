@@ -515,6 +515,7 @@ export function createRiscv(
   );
   const interpret = asRun(exports["run"]);
   memory.onHostWrite = (offset, length) => code.wrote(offset, length);
+  memory.onRestore = (page) => code.restored(page);
 
   function fireEvents(): void {
     machine.fireEvents();
@@ -715,15 +716,16 @@ export function createRiscv(
     load(state) {
       const saved = state as { active: number; turnLeft: number; total: number; harts: readonly ProcessorState[]; blocks: readonly Uint8Array[] };
       registers.activate(saved.active);
+      code.compareRestored();
       harts.forEach((hart, index) => {
-        loadHart(hart, saved.harts[index]);
+        // What M-mode may do with an address depends on protection alone.
+        if (loadHart(hart, saved.harts[index]).isProtectionSame) access.flushTranslated(hart);
+        else access.flush(hart);
         const block = saved.blocks[index];
         if (block !== undefined) registers.load(index, block);
       });
       spending.turnLeft = saved.turnLeft < 0 ? Infinity : saved.turnLeft;
       spending.total = saved.total;
-      code.compare();
-      forgetCaches();
       activate(activeHart());
       updateTimers();
     },

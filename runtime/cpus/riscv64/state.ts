@@ -148,7 +148,7 @@ export const DEVICE_TAG = 0x800;
 /** Every byte of an empty entry: no page has all ones as its tag, since the tag of an access has zeros below its page. */
 export const EMPTY_BYTE = 0xff;
 
-/** Sets of caches that a hart has, so that a change of mode empties none: U, S, M with MPRV, M. But for the third they are modes. */
+/** Sets of caches that a hart has, so that a change of mode empties none: U, S, M with MPRV, M. But for the third they are modes. M comes last. */
 export const TLB_SETS = { user: 0, supervisor: 1, modified: 2, machine: 3 } as const;
 export const TLB_SET_COUNT = 4;
 
