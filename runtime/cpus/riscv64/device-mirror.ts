@@ -18,8 +18,8 @@ export interface DeviceMirror {
 /** Reads of a register until it is kept. */
 const READS = 4;
 const MAX_KEPT = 8;
-/** How often a register's value is asked for until it has to be read the long way again: perhaps nobody reads it any more. */
-const CREDIT = 256;
+/** How many times in a row a value is asked for that nobody takes; then the register waits until it is read the long way again. */
+const CREDIT = 8;
 
 interface Kept {
   readonly address: number;
@@ -34,10 +34,15 @@ export function createDeviceMirror(machine: MachineCore): DeviceMirror {
   const doubles = new Float64Array(memory.buffer, stateOffset, MIRROR.end / 8);
   const longs = new BigInt64Array(memory.buffer, stateOffset, MIRROR.end / 8);
   const words = new Int32Array(memory.buffer, stateOffset, MIRROR.end / 4);
-  const candidates = new Float64Array(MIRROR.entries);
-  const reads = new Uint8Array(MIRROR.entries);
+  /** The oldest first. */
   const kept: Kept[] = [];
+  // By the place of an entry: what is kept there, and what was read last that would go there.
+  const keptAt: (Kept | null)[] = new Array<Kept | null>(MIRROR.entries).fill(null);
+  const lastRead = new Float64Array(MIRROR.entries);
+  const reads = new Uint8Array(MIRROR.entries);
   const seen = { changes: -1 };
+
+  const indexOf = (entry: number): number => (entry - MIRROR.start) / MIRROR.entryBytes;
 
   function setLong(at: number, value: number): void {
     words[at >>> 2] = value;
@@ -48,12 +53,12 @@ export function createDeviceMirror(machine: MachineCore): DeviceMirror {
     setLong(entry + MIRROR.address, emptyMirrorAddress(entry));
   }
 
-  /** False: the read would change something, as things are. */
-  function fill({ address, width, entry }: Kept): boolean {
+  /** Leaves the entry empty if the read would change something, as things are. */
+  function fill({ address, width, entry }: Kept): void {
     const found = machine.bus.foresee(address, width);
     if (found === null) {
       empty(entry);
-      return false;
+      return;
     }
     const { kind, value, what, offset } = found;
     const at = entry + MIRROR.value;
@@ -63,57 +68,57 @@ export function createDeviceMirror(machine: MachineCore): DeviceMirror {
     words[(entry + MIRROR.shift) >>> 2] = kind === "constant" ? -1 : kind === "counter" ? 0 : 32;
     doubles[(entry + MIRROR.offset) >>> 3] = offset;
     words[(entry + MIRROR.what) >>> 2] = what;
+    words[(entry + MIRROR.isUsed) >>> 2] = 0;
     setLong(entry + MIRROR.address, address);
-    return true;
   }
 
-  function forget(index: number): void {
-    const [gone] = kept.splice(index, 1);
-    if (gone !== undefined) empty(gone.entry);
+  function forget(one: Kept): void {
+    kept.splice(kept.indexOf(one), 1);
+    keptAt[indexOf(one.entry)] = null;
+    empty(one.entry);
   }
 
   function keep(address: number, width: Width, entry: number): void {
-    const there = kept.findIndex((other) => other.entry === entry);
-    const known = kept[there];
-    if (known?.address === address) {
-      known.credit = CREDIT;
-      return;
-    }
+    if (machine.bus.foresee(address, width) === null) return;
+    const there = keptAt[indexOf(entry)] ?? (kept.length === MAX_KEPT ? kept[0] : undefined);
+    if (there !== undefined) forget(there);
     const one = { address, width, entry, credit: CREDIT };
-    if (!fill(one)) return;
-    // The oldest goes.
-    if (there >= 0) kept.splice(there, 1);
-    else if (kept.length === MAX_KEPT) forget(0);
     kept.push(one);
+    keptAt[indexOf(entry)] = one;
   }
 
   return {
+    // What is kept here gets its value from the refresh that follows the access.
     note(address, width) {
       const entry = mirrorEntry(address, width);
-      const index = (entry - MIRROR.start) / MIRROR.entryBytes;
-      if (candidates[index] !== address) {
-        candidates[index] = address;
+      const index = indexOf(entry);
+      const one = keptAt[index];
+      if (one?.address === address) one.credit = CREDIT;
+      else if (lastRead[index] !== address) {
+        lastRead[index] = address;
         reads[index] = 1;
-        return;
+      } else {
+        const count = (reads[index] ?? 0) + 1;
+        reads[index] = count % READS;
+        if (count === READS) keep(address, width, entry);
       }
-      const count = (reads[index] ?? 0) + 1;
-      reads[index] = count % READS;
-      if (count === READS) keep(address, width, entry);
     },
     refresh() {
       const changes = machine.changes();
       if (changes === seen.changes) return;
       seen.changes = changes;
-      for (let index = kept.length - 1; index >= 0; index--) {
-        const one = kept[index];
-        if (one === undefined) continue;
-        if (--one.credit > 0) fill(one);
-        else forget(index);
+      for (const one of kept) {
+        if (one.credit === 0) continue;
+        if (words[(one.entry + MIRROR.isUsed) >>> 2] !== 0) one.credit = CREDIT;
+        else one.credit -= 1;
+        if (one.credit > 0) fill(one);
+        else empty(one.entry);
       }
     },
     clear() {
       kept.length = 0;
-      candidates.fill(-1);
+      keptAt.fill(null);
+      lastRead.fill(-1);
       for (let entry = MIRROR.start; entry < MIRROR.end; entry += MIRROR.entryBytes) empty(entry);
     },
   };

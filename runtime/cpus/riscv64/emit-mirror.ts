@@ -112,6 +112,9 @@ export function emitMirroredRead(w: ByteWriter, layout: MemoryLayout, { physical
   const log = (at: number): number => layout.logOffset + at;
 
   w.localGet(entry);
+  w.i32Const(1);
+  w.memory(OP.i32_store, RAM, field(MIRROR.isUsed));
+  w.localGet(entry);
   w.memory(OP.i64_load, RAM, field(MIRROR.value));
   w.localGet(entry);
   w.memory(OP.i32_load, RAM, field(MIRROR.shift));

@@ -102,10 +102,22 @@ export const parkedBlock = (hart: number): number => (hart + 1) * BLOCK_BYTES;
 
 /**
  * Registers of devices whose reads change nothing (device-mirror.ts), by physical address; a table of `perWidth` entries for each width:
- * {address i64, value i64, offset f64, what i32, shift i32}. `offset` and `what` are for the access log; a `shift` of 0 or more
- * says that the value is a mask for the counter of time, shifted so far to the right.
+ * {address i64, value i64, offset f64, what i32, shift i32, isUsed i32}. `offset` and `what` are for the access log; a `shift` of 0 or
+ * more says that the value is a mask for the counter of time, shifted so far to the right; who takes the value sets `isUsed`.
  */
-export const MIRROR = { start: 0x2400, end: 0x2c00, perWidth: 16, entries: 64, entryBytes: 32, address: 0, value: 8, offset: 16, what: 24, shift: 28 } as const;
+export const MIRROR = {
+  start: 0x2400,
+  end: 0x3400,
+  perWidth: 16,
+  entries: 64,
+  entryBytes: 64,
+  address: 0,
+  value: 8,
+  offset: 16,
+  what: 24,
+  shift: 28,
+  isUsed: 32,
+} as const;
 
 /** Where the table for accesses of 2 ** `power` bytes begins. */
 export const mirrorTable = (power: number): number => MIRROR.start + power * MIRROR.perWidth * MIRROR.entryBytes;
