@@ -3,8 +3,6 @@
 // that nobody answers, and completed when it was answered: what the model does meanwhile (DMA) comes after its cause.
 // All is numbers and typed arrays, since every access comes by here; BigInts are made when somebody reads the log.
 
-import type { Region } from "../devices/device.ts";
-
 /** Bytes from the log's place. `count`, i64: records ever written; record n is at `records` + n % `size` * `recordBytes`. */
 export const ACCESS_LOG = {
   size: 32,
@@ -25,13 +23,6 @@ export const ACCESS_LOG_BYTES = ACCESS_LOG.records + ACCESS_LOG.size * ACCESS_LO
 
 /** Of a record: its width in the lowest bits, flags, and above `targetShift` the target's number. */
 export const WHAT = { width: 0x0f, write: 0x10, fault: 0x20, dma: 0x40, port: 0x80, targetShift: 8 } as const;
-
-/** Where accesses end. Number 0 is nobody. */
-export interface Target {
-  readonly number: number;
-  readonly device: number;
-  readonly region: Region;
-}
 
 export interface LoggedAccess {
   readonly time: number;
@@ -65,7 +56,8 @@ export function createAccessLog(buffer: ArrayBuffer, place: number): AccessLog {
     if (typeof value === "bigint") longs[at >>> 3] = value;
     else {
       words[at >>> 2] = value;
-      words[(at >>> 2) + 1] = Math.floor(value / WORD);
+      // A division is most of what noting an access costs.
+      words[(at >>> 2) + 1] = value < WORD ? 0 : Math.floor(value / WORD);
     }
   }
 

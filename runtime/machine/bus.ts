@@ -4,8 +4,8 @@
 // Base addresses are plain numbers: every region lies below 2^53, and a guest address above rounds to nothing mapped.
 
 import { isWindow, type Interception, type PureRead, type Region, type Width, type WindowRegion } from "../devices/device.ts";
-import { pureReadHere, readHere, writeHere } from "./access.ts";
-import { WHAT, type AccessLog, type Target } from "./access-log.ts";
+import { levelRegion, pureReadHere, readHere, writeHere, type LevelRegion } from "./access.ts";
+import { WHAT, type AccessLog } from "./access-log.ts";
 import type { Bus, BusResult, Foreseen } from "./cpu-contract.ts";
 
 export interface Mapping {
@@ -63,6 +63,13 @@ export interface DeviceBus extends Bus {
 function flip(value: number | bigint, bits: bigint, width: Width): number | bigint {
   const flipped = BigInt.asUintN(8 * width, BigInt(value) ^ bits);
   return typeof value === "bigint" ? flipped : Number(flipped);
+}
+
+/** Where accesses end. Number 0 is nobody. */
+interface Target {
+  readonly number: number;
+  readonly device: number;
+  readonly region: LevelRegion;
 }
 
 interface Place {
@@ -128,7 +135,7 @@ export function createBus(mappings: readonly Mapping[], log: AccessLog, env: Bus
   function targetOf(region: Region, device: number): Target {
     let target = targetsByRegion.get(region);
     if (target === undefined) {
-      target = { number: targets.length, device, region };
+      target = { number: targets.length, device, region: levelRegion(region) };
       targets.push(target);
       targetsByRegion.set(region, target);
     }

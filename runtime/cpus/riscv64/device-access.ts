@@ -67,10 +67,22 @@ const REGISTER_BYTES = 8;
 /** Of the sum that has `low` as its lower half, with a signed number. */
 const upperHalf = (high: number, low: number, added: number): number => (high + (added >> 31) + (low >>> 0 < added >>> 0 ? 1 : 0)) | 0;
 
+/** What a load or store is to do, registers as byte offsets; `data` is the one that is loaded or stored. */
+export interface DeviceSite {
+  readonly form: Form;
+  readonly base: number;
+  readonly data: number;
+  readonly imm: number;
+  readonly length: number;
+}
+
 export interface DeviceAccess {
   /** Carries out the load or store at the pc, a decoded entry, if it is to a device; the pc goes to the next instruction if it is done. */
   readonly runEntry: (entry: number) => DeviceOutcome;
-  readonly runInstruction: (instruction: ExpandedInstruction) => DeviceOutcome;
+  /** Null: no load or store, or none for here. */
+  readonly siteOf: (instruction: ExpandedInstruction) => DeviceSite | null;
+  /** The same for an instruction that was looked at before. */
+  readonly runSite: (site: DeviceSite) => DeviceOutcome;
   /** The virtual address that faulted last. */
   readonly faultAddress: () => bigint;
 }
@@ -116,7 +128,6 @@ export function createDeviceAccess(
     return true;
   }
 
-  /** Registers as byte offsets; `data` is the one that is loaded or stored. */
   function run(form: Form, base: number, data: number, imm: number, length: number): DeviceOutcome {
     const { isStore, width } = form;
     const address = (low(CELL.x + base) + imm) | 0;
@@ -146,12 +157,13 @@ export function createDeviceAccess(
       const data = (fields >>> (8 * (form.isStore ? ENTRY.rs2 : ENTRY.rd))) & 0xff;
       return run(form, (fields >>> (8 * ENTRY.rs1)) & 0xff, data, packed >> 8, (packed & 0xff) >>> ENTRY_SHIFT);
     },
-    runInstruction({ mnemonic, rd, rs1, rs2, imm, length }) {
+    siteOf({ mnemonic, rd, rs1, rs2, imm, length }) {
       const form = byMnemonic.get(mnemonic);
       // What is loaded into x0 goes nowhere.
-      if (form === undefined || (!form.isStore && rd === 0)) return "unknown";
-      return run(form, rs1 * REGISTER_BYTES, (form.isStore ? rs2 : rd) * REGISTER_BYTES, imm, length);
+      if (form === undefined || (!form.isStore && rd === 0)) return null;
+      return { form, base: rs1 * REGISTER_BYTES, data: (form.isStore ? rs2 : rd) * REGISTER_BYTES, imm, length };
     },
+    runSite: ({ form, base, data, imm, length }) => run(form, base, data, imm, length),
     faultAddress: () => (BigInt(fault.high) << 32n) | BigInt(fault.low),
   };
 }

@@ -98,8 +98,9 @@ export function createDeviceMirror(machine: MachineCore): DeviceMirror {
         lastRead[index] = address;
         reads[index] = 1;
       } else {
+        // Eight bits: what cannot be kept is looked at again when they have gone round.
         const count = (reads[index] ?? 0) + 1;
-        reads[index] = count % READS;
+        reads[index] = count;
         if (count === READS) keep(address, width, entry);
       }
     },

@@ -314,6 +314,65 @@ test("firmware answers calls of supervisor mode, and others trap", () => {
   assert.deepEqual([guest.register("mcause"), guest.register("privilege"), guest.register("pc")], [9n, 3n, RAM + 0x100n]);
 });
 
+test("going back brings back the protection and the code of the snapshot, whatever has been found out about pages since", () => {
+  // Every round stores to the page, calls a function that it then changes, and at last locks the page against stores.
+  const program = `
+    la t0, handler
+    csrw mtvec, t0
+    li s1, 0x80100000
+    li s2, 0x80200000
+    la s3, function
+    li s9, 400
+  1:
+    sd s9, 0(s1)
+    sd s9, 0(s2)
+    jalr s3
+    add a1, a1, a0
+    addi s9, s9, -1
+    bnez s9, 1b
+    li t0, 0x20040000 | 0x1ff
+    csrw pmpaddr0, t0
+    li t0, 0x99
+    csrw pmpcfg0, t0
+    li t0, 0x00200513
+    sw t0, 0(s3)
+    fence.i
+    li s9, 400
+    j 1b
+    .align 2
+  handler:
+    addi s10, s10, 1
+    csrr t0, mepc
+    addi t0, t0, 4
+    csrw mepc, t0
+    mret
+    .align 12
+  function:
+    li a0, 1
+    nop
+    ret`;
+  const record = (options: Parameters<typeof startGuest>[1]): readonly unknown[] => {
+    const guest = startGuest(program, options);
+    const stateOf = (): unknown => [guest.processor.instructions(), ...["a1", "s9", "s10", "pc", "mcause"].map((name) => guest.register(name))];
+    guest.run(1500);
+    const [machine, processor] = [guest.machine.snapshot(), guest.processor.save()];
+    const states: unknown[] = [];
+    for (const length of [900, 9000, 200, 12_000, 4000]) {
+      guest.run(length);
+      states.push(stateOf());
+      guest.machine.restore(machine);
+      guest.processor.load(processor);
+      states.push(stateOf());
+    }
+    guest.machine.dispose();
+    return states;
+  };
+  const expected = record({ trace: () => undefined });
+  assert.ok(new Set(expected.map((state) => String(state))).size >= 6, "the slices differ");
+  assert.match(String(expected[6]), /,7$/, "stores were refused at last");
+  for (const eagerness of ["never", "eager", "normal"] as const) assert.deepEqual(record({ eagerness }), expected, eagerness);
+});
+
 test("a handler that cannot be fetched does not run for ever", () => {
   const guest = startGuest("csrw mtvec, zero\n ecall");
   assert.deepEqual(guest.run(1000), { kind: "limit" });

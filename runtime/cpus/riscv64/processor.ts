@@ -454,11 +454,11 @@ export function createRiscv(
   };
 
   /** An instruction within a region, which has its budget taken already; 1: the region may go on as if nothing had been. */
-  function executeCold({ instruction, bits }: ColdSite): number {
+  function executeCold({ instruction, bits, access: site }: ColdSite): number {
     sync(1);
     const hart = activeHart();
     const before = epoch;
-    const outcome = devices.runInstruction(instruction);
+    const outcome = site === null ? "unknown" : devices.runSite(site);
     if (outcome !== "unknown") return goOn(finishAccess(hart, outcome) === 1, before);
     trapping(hart, () => executeDecoded(hart, instruction, bits));
     return goOn(settle(), before);
@@ -501,6 +501,7 @@ export function createRiscv(
       table,
       absent: exports["absent"],
       executeCold,
+      siteOf: devices.siteOf,
       pc: () => registers.pc(registers.active()),
       tlb: registers.tlb,
       mode: () => activeHart().mode,

@@ -6,6 +6,7 @@
 import type { GuestMemory } from "../../../machine/cpu-contract.ts";
 import { instructionLength } from "../../../../isa/riscv64/decode.ts";
 import { decodeInstruction, type CodeCache } from "../code-cache.ts";
+import type { DeviceSite } from "../device-access.ts";
 import type { MemoryLayout } from "../emit-memory.ts";
 import { REGION_CACHE, TLB } from "../state.ts";
 import type { Mode } from "../hart.ts";
@@ -47,6 +48,7 @@ export interface TranslatorHost {
   readonly absent: unknown;
   /** Executes the instruction at the pc, whose budget was taken; 1 if the region may go on behind it. */
   readonly executeCold: (site: ColdSite) => number;
+  readonly siteOf: (instruction: FetchedInstruction["instruction"]) => DeviceSite | null;
   /** Pc of the hart that runs. */
   readonly pc: () => bigint;
   /** Address of the translation caches that are in force. */
@@ -62,6 +64,8 @@ export interface ColdSite {
   readonly instruction: FetchedInstruction["instruction"];
   readonly bits: number;
   readonly offset: number;
+  /** If it may be an access to a device. */
+  readonly access: DeviceSite | null;
 }
 
 export interface Translator {
@@ -253,7 +257,8 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   function install(setting: Setting, entryOffset: number, reader: Reader, translation: Translation): void {
     const { pc, isBare } = setting;
     const first = sites.length;
-    for (const { at, instruction, bits } of translation.coldInstructions) sites.push({ instruction, bits, offset: reader.offsetOf(at) });
+    for (const { at, instruction, bits } of translation.coldInstructions)
+      sites.push({ instruction, bits, offset: reader.offsetOf(at), access: host.siteOf(instruction) });
     const { exports } = new WebAssembly.Instance(translation.module, {
       [REGION_IMPORTS]: {
         cold: (site: number) => {
