@@ -79,7 +79,7 @@ export function lowerCheck(b: FunctionBuilder, statement: HStmt & { kind: "check
       const capture: Capture = { values: new Map(), registers: new Map() };
       const passed = polls ? lowerPolling(b, condition, deadline, capture) : lowerScalar(b, condition, capture);
       b.span = condition.span;
-      b.open("if", b.isZero(passed));
+      b.open("if", b.opposite(passed));
       lowerFailure(b, statement, condition, capture);
       b.close();
     });
@@ -298,7 +298,7 @@ export function lowerExpectTrap(b: FunctionBuilder, statement: HStmt & { kind: "
     b.callRuntime("trap.last", [result]);
     writePlace(b, statement.binding.type, place, [result]);
   }
-  b.open("if", b.isZero(passed));
+  b.open("if", b.opposite(passed));
   const site = b.module.addSite({
     ...siteAt(b, "expect-trap", statement.span),
     text: oneLine(statement.expectedText),
@@ -358,7 +358,7 @@ export function lowerWarning(b: FunctionBuilder, statement: HStmt & { kind: "wor
   lowerText(b, statement.message);
   const [isExpected = 0] = b.callRuntime("console_watch.end_warning", [], ["i8"]);
   b.callRuntime("console.unlock", []);
-  b.open("if", b.isZero(isExpected));
+  b.open("if", b.opposite(isExpected));
   b.callRuntime("report.warned", [b.constant("i32", BigInt(b.module.addSite(siteAt(b, "warn", statement.span))))]);
   b.callRuntime("report.begin_message", []);
   b.callRuntime("console_watch.put_warning", []);

@@ -225,7 +225,7 @@ function lowerCompare(b: FunctionBuilder, expr: HExpr & { kind: "compare" }, cap
 function compareValues(b: FunctionBuilder, op: CompareOp, type: Type, left: Value, right: Value): number {
   if (op === "==" || op === "!=") {
     const equal = lowerEquality(b, type, left, right);
-    return op === "==" ? equal : b.isZero(equal);
+    return op === "==" ? equal : b.opposite(equal);
   }
   const suffix = isSigned(type) ? "s" : "u";
   const [x, y] = op === "<" || op === "<=" ? [left[0], right[0]] : [right[0], left[0]];

@@ -35,6 +35,16 @@ export interface Emit {
   readonly imm?: readonly (number | bigint)[];
 }
 
+/** Not a < b is b <= a. */
+const OPPOSITES: { readonly [op: string]: { readonly op: string; readonly swaps: boolean } } = {
+  eq: { op: "ne", swaps: false },
+  ne: { op: "eq", swaps: false },
+  lt_u: { op: "le_u", swaps: true },
+  lt_s: { op: "le_s", swaps: true },
+  le_u: { op: "lt_u", swaps: true },
+  le_s: { op: "lt_s", swaps: true },
+};
+
 export class FunctionBuilder {
   readonly module: ModuleBuilder;
   readonly body: FunctionBody | null;
@@ -155,6 +165,11 @@ export class FunctionBuilder {
     this.emit("br", { imm: [this.level - 1 - label] });
   }
 
+  /** Branches to the n-th label, to `beyond` when there is none. */
+  branchTable(index: number, labels: readonly number[], beyond: number): void {
+    this.emit("br_table", { src: [index], imm: [...labels, beyond].map((label) => this.level - 1 - label) });
+  }
+
   branchIf(condition: number, label: number): void {
     this.emit("br_if", { src: [condition], imm: [this.level - 1 - label] });
   }
@@ -197,6 +212,19 @@ export class FunctionBuilder {
 
   isZero(register: number): number {
     return this.binary("eq", "i8", register, this.constant("i8", 0n));
+  }
+
+  /**
+   * The opposite of a condition that nothing else uses. If it was compared just now, it is the opposite comparison: two instructions less
+   * in every loop and check.
+   */
+  opposite(condition: number): number {
+    const last = this.code.at(-1);
+    const inverse = last?.dst[0] === condition && this.temporaries.includes(condition) ? OPPOSITES[last.op] : undefined;
+    if (last === undefined || inverse === undefined) return this.isZero(condition);
+    const [left = 0, right = 0] = last.src;
+    this.code[this.code.length - 1] = { ...last, op: inverse.op, src: inverse.swaps ? [right, left] : last.src };
+    return condition;
   }
 
   /** Changes a register's width; `signed` says how it grows. */

@@ -2,7 +2,7 @@
 // and on every way out of it; an abort or trap leaves that to the guest's runtime, which keeps the same list.
 
 import type { Span } from "../../grammar/source.ts";
-import type { FunctionBody, HBlock, HExpr, HPlace, HStmt } from "../hir.ts";
+import type { FunctionBody, HBlock, HExpr, HPlace, HStmt, MatchRange } from "../hir.ts";
 import { isAggregate, registersOf, scalarOf, sizeOf } from "../types.ts";
 import { evaluateInteger } from "../check/constants.ts";
 import { lowerAsm } from "./asm.ts";
@@ -84,7 +84,7 @@ function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
       b.statement(() => {
         const condition = evaluateInteger(statement.condition, b.module.layout);
         if (condition === null) {
-          const isDone = b.isZero(lowerScalar(b, statement.condition));
+          const isDone = b.opposite(lowerScalar(b, statement.condition));
           b.decide("while", statement.condition.span);
           b.branchIf(isDone, done);
         }
@@ -305,29 +305,73 @@ function lowerForEach(b: FunctionBuilder, statement: HStmt & { kind: "for-each" 
   b.close();
 }
 
+/**
+ * A table is for so many single values and more, with no more holes than values: where machine code compares with each of its entries, it must
+ * not take more than the arms would.
+ */
+const TABLE_VALUES = 4;
+const MAX_TABLE = 256n;
+
+/** The values from the smallest in an arm to the largest, if a table of them pays; the end is not among them. */
+function tableOf(arms: readonly { readonly ranges: readonly MatchRange[] }[]): { readonly start: bigint; readonly end: bigint } | null {
+  const ranges = arms.flatMap((arm) => arm.ranges);
+  const [first] = ranges;
+  if (first === undefined || ranges.length < TABLE_VALUES) return null;
+  const start = ranges.reduce((low, range) => (range.low < low ? range.low : low), first.low);
+  const last = ranges.reduce((high, range) => (range.high > high ? range.high : high), first.high);
+  const entries = last - start + 1n;
+  return entries <= BigInt(ranges.length) * 2n && entries <= MAX_TABLE ? { start, end: last + 1n } : null;
+}
+
 function lowerMatch(b: FunctionBuilder, statement: HStmt & { kind: "match" }): void {
   const { type } = statement.value;
   const scalar = scalarOf(type);
-  const suffix = isSigned(type) ? "s" : "u";
   const value = lowerScalar(b, statement.value);
   const done = b.open("block");
-  for (const arm of statement.arms) {
-    let chosen = b.constant("i8", 0n);
-    for (const range of arm.ranges) {
-      const low = b.constant(scalar, range.low);
-      const matches =
-        range.low === range.high
-          ? b.binary("eq", scalar, value, low)
-          : b.binary("and", "i8", b.binary(`le_${suffix}`, scalar, low, value), b.binary(`le_${suffix}`, scalar, value, b.constant(scalar, range.high)));
-      chosen = b.binary("or", "i8", chosen, matches);
+  const table = tableOf(statement.arms);
+  if (table === null) {
+    for (const arm of statement.arms) {
+      b.open("if", lowerMatches(b, type, value, arm.ranges));
+      lowerBlock(b, arm.body);
+      b.branch(done);
+      b.close();
     }
-    b.open("if", chosen);
+    if (statement.otherwise !== null) lowerBlock(b, statement.otherwise);
+    b.close();
+    return;
+  }
+  // An arm stands behind the end of its block: the table leads there.
+  const otherwise = b.open("block");
+  const blocks = statement.arms.map(() => b.open("block")).reverse();
+  const entries = Array.from({ length: Number(table.end - table.start) }, (_, n) => {
+    const at = table.start + BigInt(n);
+    const arm = statement.arms.findIndex(({ ranges }) => ranges.some(({ low, high }) => low <= at && at <= high));
+    return blocks[arm] ?? otherwise;
+  });
+  const offset = table.start === 0n ? value : b.binary("sub", scalar, value, b.constant(scalar, table.start));
+  // What does not fit into 32 bits is beyond the table too.
+  if (scalar === "i64" || scalar === "addr") b.branchIf(b.binary("le_u", scalar, b.constant(scalar, table.end - table.start), offset), otherwise);
+  b.branchTable(b.convert(offset, scalar, "i32", false), entries, otherwise);
+  for (const arm of statement.arms) {
+    b.close();
     lowerBlock(b, arm.body);
     b.branch(done);
-    b.close();
   }
+  b.close();
   if (statement.otherwise !== null) lowerBlock(b, statement.otherwise);
   b.close();
+}
+
+/** Whether a value is in one of the ranges. */
+function lowerMatches(b: FunctionBuilder, type: HExpr["type"], value: number, ranges: readonly MatchRange[]): number {
+  const scalar = scalarOf(type);
+  const suffix = isSigned(type) ? "s" : "u";
+  const matches = ranges.map((range) => {
+    const low = b.constant(scalar, range.low);
+    if (range.low === range.high) return b.binary("eq", scalar, value, low);
+    return b.binary("and", "i8", b.binary(`le_${suffix}`, scalar, low, value), b.binary(`le_${suffix}`, scalar, value, b.constant(scalar, range.high)));
+  });
+  return matches.reduce((chosen, each) => b.binary("or", "i8", chosen, each));
 }
 
 function lowerReturn(b: FunctionBuilder, value: HExpr | null): void {
