@@ -359,11 +359,11 @@ const frameAddress: Emit = (f, i) => {
   const { ramBase } = f.context;
   if (f.context.wideAddress) {
     w.withLocal(SP_LOCAL, OP.i64_extend_i32_u);
-    w.i64Const(ramBase + offset);
+    w.i64Const(ramBase + offset - f.below);
     w.byte(OP.i64_add);
   } else {
     w.localGet(SP_LOCAL);
-    w.withConst(ramBase + offset, OP.i32_add);
+    w.withConst(ramBase + offset - f.below, OP.i32_add);
   }
   setRegister(f, i.dst[0]);
 };

@@ -8,7 +8,8 @@ import type { TrapClass } from "../../../isa/bytecode/instructions.ts";
 import { codeAddress } from "../../../isa/bytecode/module.ts";
 import type { BytecodeFunction, Module, ScalarType } from "../../../isa/bytecode/module.ts";
 import { forgetRegister } from "./translate-facts.ts";
-import type { Comparison, Fact, Learnt } from "./translate-facts.ts";
+import type { Comparison, Fact, Learnt, Range } from "./translate-facts.ts";
+import type { InlinedCalls, Inlining } from "./translate-inlining.ts";
 import { I32, I64, OP } from "../wasm/encoder.ts";
 import type { BranchHint, ByteWriter, ValueType, VOID } from "../wasm/encoder.ts";
 import { isWide } from "./wasm-state.ts";
@@ -46,6 +47,7 @@ export interface TranslationContext {
   /** The larger part of RAM that is free of read-only bytes; stores elsewhere take the slow path. Both ends 8-byte aligned. */
   readonly writableStart: number;
   readonly writableEnd: number;
+  readonly inlining: Inlining;
   /** Index of a support function by name. */
   readonly support: (name: string) => number;
   /** Index of guest function 0. */
@@ -75,11 +77,21 @@ export interface Label {
   hasElse: boolean;
 }
 
+/** A guest function that is being written: as a wasm function of its own, or in the place of a call. */
 export interface FunctionWriter {
   readonly context: TranslationContext;
   readonly w: ByteWriter;
   readonly fn: BytecodeFunction;
   readonly index: number;
+  /** The local of its first register; how far its stack pointer is below the wasm function's. */
+  readonly firstRegister: number;
+  readonly below: number;
+  /** The local of what the stack has left below the wasm function's stack pointer, if calls are executed in place. */
+  readonly room: number | null;
+  /** The calls that are executed in place. */
+  readonly inlined: InlinedCalls;
+  /** In the place of a call: where `return` goes. */
+  readonly returns: ReturnPoint | null;
   /** Where the body starts in `w`; branch hints count from here. */
   bodyStart: number;
   readonly hints: BranchHint[];
@@ -103,10 +115,24 @@ export interface FunctionWriter {
   readonly temp64: number;
 }
 
+/** Where a function that is written in the place of a call returns to. */
+export interface ReturnPoint {
+  /** The caller's locals of the results. */
+  readonly results: readonly number[];
+  readonly level: number;
+  /** The value of `pending` that a branch has to arrive with. */
+  readonly pending: number;
+  /** A branch to the level was written; a return was. */
+  branched: boolean;
+  returned: boolean;
+  /** What all returns know of each result. */
+  readonly ranges: (Range | undefined)[];
+}
+
 export const SP_LOCAL = 0;
 export const FUEL_LOCAL = 1;
-/** Register n is local n + 2; the parameters are the first registers in both worlds. */
-const FIRST_REGISTER = 2;
+/** Register n of a wasm function's own guest function is local n + 2; the parameters are the first registers in both worlds. */
+export const FIRST_REGISTER = 2;
 
 export function valueType(context: TranslationContext, type: ScalarType): ValueType {
   return isWide(type, context.module.layout) ? I64 : I32;
@@ -115,22 +141,27 @@ export function valueType(context: TranslationContext, type: ScalarType): ValueT
 /** The local of an operand or result. */
 export function localOf(f: FunctionWriter, register: number | undefined): number {
   if (register === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: register missing`);
-  return register + FIRST_REGISTER;
+  return register + f.firstRegister;
 }
 
 export function getRegister(f: FunctionWriter, register: number | undefined): void {
   if (register === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: operand missing`);
-  f.w.op(OP.local_get, register + FIRST_REGISTER);
+  f.w.op(OP.local_get, register + f.firstRegister);
 }
 
 export function setRegister(f: FunctionWriter, register: number | undefined): void {
   if (register === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: result missing`);
   forgetRegister(f, register);
-  f.w.op(OP.local_set, register + FIRST_REGISTER);
+  f.w.op(OP.local_set, register + f.firstRegister);
 }
 
 export function instructionPc(f: FunctionWriter): number {
   return codeAddress(f.index, f.at);
+}
+
+export function pushSp(f: FunctionWriter): void {
+  f.w.localGet(SP_LOCAL);
+  if (f.below !== 0) f.w.withConst(f.below, OP.i32_sub);
 }
 
 /** Pushes the fuel after `pending` instructions. */
@@ -175,7 +206,7 @@ export function trapNumber(name: TrapClass): number {
 
 /** Raises a trap at the current instruction. Its cost is counted by the executor. */
 export function raiseTrap(f: FunctionWriter, name: TrapClass): void {
-  f.w.localGet(SP_LOCAL);
+  pushSp(f);
   pushFuel(f);
   f.w.i32Const(instructionPc(f));
   f.w.i32Const(trapNumber(name));

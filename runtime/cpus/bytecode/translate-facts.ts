@@ -119,7 +119,7 @@ export function forgetWritten(f: FunctionWriter, loop: number): void {
   }
 }
 
-function rangeOf(f: FunctionWriter, register: number | undefined): Range | undefined {
+export function rangeOf(f: FunctionWriter, register: number | undefined): Range | undefined {
   return factOf(f, register)?.range;
 }
 
@@ -326,11 +326,13 @@ const constant = typed((_f, i, _type, bits) => {
   return range("none", number, number);
 });
 
-const select = (f: FunctionWriter, i: Instruction): Fact | undefined => {
-  const [left, right] = [rangeOf(f, i.src[1]), rangeOf(f, i.src[2])];
+/** What is in one or the other. */
+export function union(left: Range | undefined, right: Range | undefined): Range | undefined {
   if (left === undefined || right === undefined || left.base !== right.base) return undefined;
-  return { range: range(left.base, Math.min(left.low, right.low), Math.max(left.high, right.high), Math.min(left.align, right.align)) };
-};
+  return range(left.base, Math.min(left.low, right.low), Math.max(left.high, right.high), Math.min(left.align, right.align));
+}
+
+const select = (f: FunctionWriter, i: Instruction): Fact => ({ range: union(rangeOf(f, i.src[1]), rangeOf(f, i.src[2])) });
 
 const truncate = (f: FunctionWriter, i: Instruction): Fact | undefined => {
   const known = rangeOf(f, i.src[0]);

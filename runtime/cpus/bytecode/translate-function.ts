@@ -1,38 +1,41 @@
-// One guest function as one wasm function: structure, calls, traps, CPU instructions and the fuel that all of them account for.
+// One guest function as one wasm function, with the small functions that it calls in it: structure, calls, and the fuel that all account for.
 // A loop becomes four nested regions, so that the call at its poll point stands in an outer loop that is entered only when there is
 // something to do: V8 then keeps the inner loop free of calls and of the spills that they cause.
 //
 //   block exit / loop again / block poll / loop body ... end / br exit / end / <call poll> / br again / end / end
 
-import type { Instruction } from "../../../isa/bytecode/module.ts";
+import type { BytecodeFunction, Instruction } from "../../../isa/bytecode/module.ts";
 import { codeAddress } from "../../../isa/bytecode/module.ts";
-import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import { ARITHMETIC, numberImmediate } from "./translate-arithmetic.ts";
 import type { Emit } from "./translate-arithmetic.ts";
 import {
+  FIRST_REGISTER,
   FUEL_LOCAL,
   LIMIT_GLOBAL,
   SP_LOCAL,
   close,
   getRegister,
   instructionPc,
+  localOf,
   openElse,
   openIf,
   pushFuel,
+  pushSp,
   raiseTrap,
   setRegister,
   spendFuel,
   takeFuel,
-  trapNumber,
   valueType,
 } from "./translate-context.ts";
-import type { FunctionWriter, Label, TranslationContext } from "./translate-context.ts";
-import { assume, decided, deduce, factOf, forgetSince, forgetWritten, learn } from "./translate-facts.ts";
+import type { FunctionWriter, Label, ReturnPoint, TranslationContext } from "./translate-context.ts";
+import { assume, decided, deduce, factOf, forgetRegister, forgetSince, forgetWritten, learn, rangeOf, union } from "./translate-facts.ts";
+import type { Range } from "./translate-facts.ts";
+import type { InlinedCall } from "./translate-inlining.ts";
+import { CONTROL, CPU, takeResults } from "./translate-cpu.ts";
 import { MEMORY } from "./translate-memory.ts";
 import { I32, I64, OP, VOID, writeLocals } from "../wasm/encoder.ts";
 import type { BranchHint, ByteWriter } from "../wasm/encoder.ts";
-import { callBytes, importIndex } from "./wasm-state.ts";
-import type { ImportName } from "./wasm-state.ts";
+import { callBytes } from "./wasm-state.ts";
 
 function openRegion(f: FunctionWriter, op: typeof OP.block | typeof OP.loop): number {
   f.w.byte(op);
@@ -142,7 +145,7 @@ const end: Emit = (f) => {
     if (!f.dead) branchTo(f, label.exitLevel);
     else f.w.byte(OP.unreachable);
     close(f);
-    f.w.localGet(SP_LOCAL);
+    pushSp(f);
     f.w.localGet(FUEL_LOCAL);
     f.w.i32Const(codeAddress(f.index, label.at));
     f.w.call(f.context.support("poll"));
@@ -213,16 +216,37 @@ const branchTable: Emit = (f, i) => {
 
 const leave: Emit = (f, i) => {
   f.pending += 1;
-  for (const register of i.src) getRegister(f, register);
-  pushFuel(f);
-  f.w.byte(OP.return);
   f.dead = true;
+  const { returns } = f;
+  for (const register of i.src) getRegister(f, register);
+  if (returns === null) {
+    pushFuel(f);
+    f.w.byte(OP.return);
+    return;
+  }
+  for (let n = i.src.length - 1; n >= 0; n--) f.w.localSet(returns.results[n] ?? 0);
+  i.src.forEach((register, n) => (returns.ranges[n] = returns.returned ? union(returns.ranges[n], rangeOf(f, register)) : rangeOf(f, register)));
+  returns.returned = true;
+  // The last instruction that is executed: the end follows.
+  if (f.labels.length === 0 && !returns.branched) return;
+  spendFuel(f, returns.pending);
+  branchTo(f, returns.level);
+  returns.branched = true;
 };
 
-function takeResults(f: FunctionWriter, i: Instruction): void {
-  f.pending = 0;
-  takeFuel(f);
-  for (let n = i.dst.length - 1; n >= 0; n--) setRegister(f, i.dst[n]);
+/** Pushes whether the stack has not this many bytes left. The limit never changes while a wasm function is active. */
+function pushOverflow(f: FunctionWriter, bytes: number): void {
+  const { w } = f;
+  if (f.room !== null) {
+    w.localGet(f.room);
+    w.withConst(f.below + bytes, OP.i32_lt_s);
+    return;
+  }
+  pushSp(f);
+  w.op(OP.global_get, LIMIT_GLOBAL);
+  w.i32Const(bytes);
+  w.byte(OP.i32_add);
+  w.byte(OP.i32_lt_u);
 }
 
 const call: Emit = (f, i) => {
@@ -230,27 +254,69 @@ const call: Emit = (f, i) => {
   const callee = numberImmediate(f, i, 0);
   const target = f.context.module.functions[callee];
   if (target === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: no function ${callee}`);
-  w.localGet(SP_LOCAL);
-  w.op(OP.global_get, LIMIT_GLOBAL);
-  w.i32Const(callBytes(target.frameSize));
-  w.byte(OP.i32_add);
-  w.byte(OP.i32_lt_u);
+  pushOverflow(f, callBytes(target.frameSize));
   openIf(f, VOID, false);
   raiseTrap(f, "stack_overflow");
   close(f);
   f.pending += 1;
-  w.localGet(SP_LOCAL);
+  const inlined = f.inlined.get(f.at);
+  if (inlined !== undefined) {
+    callInPlace(f, i, target, inlined);
+    return;
+  }
+  pushSp(f);
   pushFuel(f);
   for (const register of i.src) getRegister(f, register);
   w.call(f.context.firstFunction + callee);
   takeResults(f, i);
 };
 
+/** A range as another function knows it: it has a frame of its own. */
+function outside(range: Range | undefined): Range | undefined {
+  return range?.base === "frame" ? undefined : range;
+}
+
+/** Executes the callee's body here, on registers of its own. The stack has been checked, the call been counted. */
+function callInPlace(f: FunctionWriter, i: Instruction, fn: BytecodeFunction, { callee, firstLocal, zeroed, calls }: InlinedCall): void {
+  const { w } = f;
+  const returns: ReturnPoint = {
+    results: i.dst.map((register) => localOf(f, register)),
+    level: openRegion(f, OP.block),
+    pending: f.pending,
+    branched: false,
+    returned: false,
+    ranges: [],
+  };
+  const g = createWriter({ ...f, fn, index: callee, firstRegister: firstLocal, below: f.below + callBytes(fn.frameSize), inlined: calls, returns });
+  i.src.forEach((register, n) => {
+    getRegister(f, register);
+    setRegister(g, n);
+    learn(g, n, { range: outside(rangeOf(f, register)) });
+  });
+  for (const register of zeroed) {
+    if (valueType(f.context, fn.registers[register] ?? "i32") === I64) w.i64Const(0);
+    else w.i32Const(0);
+    setRegister(g, register);
+  }
+  pollAtEntry(g);
+  translateBody(g);
+  close(f);
+  f.pending = returns.branched ? returns.pending : g.pending;
+  if (!returns.returned) {
+    w.byte(OP.unreachable);
+    f.dead = true;
+  }
+  i.dst.forEach((register, n) => {
+    forgetRegister(f, register);
+    learn(f, register, { range: outside(returns.ranges[n]) });
+  });
+}
+
 const callIndirect: Emit = (f, i) => {
   const w = f.w;
   const signature = f.context.signatures.ofEntry[numberImmediate(f, i, 0)];
   if (signature === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: no such signature`);
-  w.localGet(SP_LOCAL);
+  pushSp(f);
   pushFuel(f);
   getRegister(f, i.src[0]);
   w.i32Const(instructionPc(f));
@@ -258,7 +324,7 @@ const callIndirect: Emit = (f, i) => {
   w.call(f.context.support("target"));
   w.localSet(f.temp32);
   f.pending += 1;
-  w.localGet(SP_LOCAL);
+  pushSp(f);
   pushFuel(f);
   for (const register of i.src.slice(1)) getRegister(f, register);
   w.localGet(f.temp32);
@@ -267,93 +333,6 @@ const callIndirect: Emit = (f, i) => {
   w.u32(0);
   takeResults(f, i);
 };
-
-/** Support functions that take `sp, fuel, operands, pc` and return their results and the fuel, own cost included. */
-function callSupport(name: string): Emit {
-  return (f, i) => {
-    f.pending += 1;
-    f.w.localGet(SP_LOCAL);
-    pushFuel(f);
-    for (const register of i.src) getRegister(f, register);
-    f.w.i32Const(instructionPc(f));
-    f.w.call(f.context.support(name));
-    takeResults(f, i);
-  };
-}
-
-const unwind: Emit = (f, i) => {
-  f.w.localGet(SP_LOCAL);
-  pushFuel(f);
-  getRegister(f, i.src[0]);
-  f.w.i32Const(instructionPc(f));
-  f.w.call(f.context.support("unwind"));
-  f.w.byte(OP.unreachable);
-  f.dead = true;
-};
-
-const trap: Emit = (f, i) => {
-  const number = numberImmediate(f, i, 0);
-  if (TRAP_CLASSES[number] === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: no such trap class`);
-  f.w.localGet(SP_LOCAL);
-  pushFuel(f);
-  f.w.i32Const(instructionPc(f));
-  f.w.i32Const(number);
-  getRegister(f, i.src[0]);
-  f.w.call(f.context.support("trap_value"));
-  f.w.byte(OP.unreachable);
-  f.dead = true;
-};
-
-function illegalInstruction(f: FunctionWriter, value: number): void {
-  f.w.localGet(SP_LOCAL);
-  pushFuel(f);
-  f.w.i32Const(instructionPc(f));
-  f.w.i32Const(trapNumber("illegal_instruction"));
-  f.w.i64Const(value);
-  f.w.call(f.context.support("trap_value"));
-  f.w.byte(OP.unreachable);
-  f.dead = true;
-}
-
-/** No target's own instructions run here; the number is the trap's value. */
-const system: Emit = (f, i) => illegalInstruction(f, numberImmediate(f, i, 1));
-const assembly: Emit = (f) => illegalInstruction(f, 0);
-
-/** CPU instructions that neither look at the time nor change when the next poll is due. */
-function callImport(name: ImportName): Emit {
-  return (f, i) => {
-    for (const register of i.src) getRegister(f, register);
-    f.w.call(importIndex(name));
-    setRegister(f, i.dst[0]);
-  };
-}
-
-const interruptMask: Emit = (f, i) => {
-  pushFuel(f);
-  getRegister(f, i.src[0]);
-  f.w.call(f.context.support("irq_mask"));
-  takeFuel(f);
-  setRegister(f, i.dst[0]);
-};
-
-const time: Emit = (f, i) => {
-  pushFuel(f);
-  f.w.call(f.context.support("time"));
-  setRegister(f, i.dst[0]);
-};
-
-const trapInformation: Emit = (f, i) => {
-  f.w.i32Const(numberImmediate(f, i, 0));
-  f.w.call(f.context.support("trap_info"));
-  setRegister(f, i.dst[0]);
-};
-
-function constantResult(value: (f: FunctionWriter) => number): Emit {
-  return (f, i) => {
-    f.w.i32Const(value(f));
-    setRegister(f, i.dst[0]);
-  };
-}
 
 /** Instructions that keep their own count; all others are counted once after they have been written. */
 const STRUCTURE: { readonly [op: string]: Emit } = {
@@ -368,32 +347,7 @@ const STRUCTURE: { readonly [op: string]: Emit } = {
   return: leave,
   call,
   call_indirect: callIndirect,
-  guard: callSupport("guard"),
-  unwind,
-  trap,
-  irq_enable: callSupport("irq_enable"),
-  wait: callSupport("wait"),
-  relax: callSupport("relax"),
-  sys: system,
-  asm: assembly,
-};
-
-const CPU: { readonly [op: string]: Emit } = {
-  fence: () => undefined,
-  cpu_id: constantResult(() => 0),
-  cpu_count: constantResult((f) => f.context.options.cpuCount),
-  // The function and its argument matter only to a machine that has the CPU, and such a machine is not translated.
-  cpu_start: (f, i) => {
-    getRegister(f, i.src[0]);
-    f.w.call(importIndex("cpu_start"));
-    setRegister(f, i.dst[0]);
-  },
-  cpu_state: callImport("cpu_state"),
-  irq_disable: callImport("irq_disable"),
-  irq_pending: callImport("irq_pending"),
-  irq_mask: interruptMask,
-  time,
-  trap_info: trapInformation,
+  ...CONTROL,
 };
 
 const structure = new Map(Object.entries(STRUCTURE));
@@ -452,6 +406,65 @@ function translateInstruction(f: FunctionWriter, instruction: Instruction): void
   f.pending += 1;
 }
 
+/** A writer that stands at the start of a function. What is about the wasm function comes from the one around. */
+function createWriter(
+  around: Pick<
+    FunctionWriter,
+    | "context"
+    | "w"
+    | "fn"
+    | "index"
+    | "firstRegister"
+    | "below"
+    | "room"
+    | "inlined"
+    | "returns"
+    | "pending"
+    | "bodyStart"
+    | "hints"
+    | "depth"
+    | "temp32"
+    | "temp32b"
+    | "temp64"
+  >,
+): FunctionWriter {
+  const f: FunctionWriter = {
+    ...around,
+    at: 0,
+    labels: [],
+    dead: false,
+    skipped: 0,
+    branchedLoops: new Uint8Array(around.fn.body.length),
+    facts: [],
+    versions: [],
+    learnt: [],
+  };
+  survey(f);
+  return f;
+}
+
+/** The entry of a function is a poll point. */
+function pollAtEntry(f: FunctionWriter): void {
+  const { w } = f;
+  w.localGet(FUEL_LOCAL);
+  w.i32Const(f.pending);
+  w.byte(OP.i32_lt_s);
+  openIf(f, VOID, false);
+  pushSp(f);
+  pushFuel(f);
+  w.i32Const(codeAddress(f.index, 0));
+  w.call(f.context.support("poll"));
+  takeFuel(f);
+  close(f);
+}
+
+function translateBody(f: FunctionWriter): void {
+  f.fn.body.forEach((instruction, at) => {
+    f.at = at;
+    translateInstruction(f, instruction);
+  });
+}
+
 /** Writes the body of guest function `index`, size included; tells what V8 should know of it. */
 export function translateFunction(
   context: TranslationContext,
@@ -460,53 +473,40 @@ export function translateFunction(
 ): { readonly hints: readonly BranchHint[]; readonly hasLoops: boolean } {
   const fn = context.module.functions[index];
   if (fn === undefined) throw new Error(`no function ${index}`);
-  const { registers, signature, body } = fn;
-  const firstTemporary = registers.length + 2;
-  const f: FunctionWriter = {
+  const { registers, signature } = fn;
+  const firstTemporary = registers.length + FIRST_REGISTER;
+  const { calls, locals } = context.inlining.plan(index, firstTemporary + 4);
+  const room = calls.size > 0 ? firstTemporary + 3 : null;
+  const f = createWriter({
     context,
     w,
     fn,
     index,
+    firstRegister: FIRST_REGISTER,
+    below: 0,
+    room,
+    inlined: calls,
+    returns: null,
     bodyStart: w.openSize(),
     hints: [],
-    at: 0,
-    pending: 0,
     depth: 0,
-    labels: [],
-    dead: false,
-    skipped: 0,
-    branchedLoops: new Uint8Array(body.length),
-    facts: [],
-    versions: [],
-    learnt: [],
+    pending: 0,
     temp32: firstTemporary,
     temp32b: firstTemporary + 1,
     temp64: firstTemporary + 2,
-  };
-  survey(f);
-  writeLocals(w, [...registers.slice(signature.params.length).map((type) => valueType(context, type)), I32, I32, I64]);
-
+  });
+  writeLocals(w, [...registers.slice(signature.params.length).map((type) => valueType(context, type)), I32, I32, I64, I32, ...locals]);
   w.localGet(SP_LOCAL);
-  w.i32Const(callBytes(fn.frameSize));
-  w.byte(OP.i32_sub);
+  w.withConst(callBytes(fn.frameSize), OP.i32_sub);
   w.localSet(SP_LOCAL);
-  w.localGet(FUEL_LOCAL);
-  w.i32Const(0);
-  w.byte(OP.i32_lt_s);
-  openIf(f, VOID, false);
-  w.localGet(SP_LOCAL);
-  w.localGet(FUEL_LOCAL);
-  w.i32Const(codeAddress(index, 0));
-  w.call(context.support("poll"));
-  w.localSet(FUEL_LOCAL);
-  close(f);
-
-  for (let at = 0; at < body.length; at++) {
-    const instruction = body[at];
-    if (instruction === undefined) continue;
-    f.at = at;
-    translateInstruction(f, instruction);
+  if (room !== null) {
+    w.localGet(SP_LOCAL);
+    w.op(OP.global_get, LIMIT_GLOBAL);
+    w.byte(OP.i32_sub);
+    w.localSet(room);
   }
+  pollAtEntry(f);
+  translateBody(f);
   if (!f.dead && signature.results.length === 0) pushFuel(f);
   else w.byte(OP.unreachable);
   w.byte(OP.end);

@@ -8,7 +8,7 @@ import { RMW_OPERATIONS } from "../../../isa/bytecode/instructions.ts";
 import type { Instruction } from "../../../isa/bytecode/module.ts";
 import { numberImmediate, pushConstant, bitsOf, swapBytes } from "./translate-arithmetic.ts";
 import type { Emit } from "./translate-arithmetic.ts";
-import { RAM_MEMORY, SP_LOCAL, close, getRegister, instructionPc, openElse, openIf, pushFuel, setRegister, takeFuel } from "./translate-context.ts";
+import { RAM_MEMORY, close, getRegister, instructionPc, openElse, openIf, pushFuel, pushSp, setRegister, takeFuel } from "./translate-context.ts";
 import type { FunctionWriter } from "./translate-context.ts";
 import { factOf, validOrigin, within } from "./translate-facts.ts";
 import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
@@ -173,7 +173,7 @@ function markPage(f: FunctionWriter, page: number): void {
 
 /** Pushes what every slow access passes: sp, fuel, address, pc, access word. */
 function pushSlow(f: FunctionWriter, access: Access): void {
-  f.w.localGet(SP_LOCAL);
+  pushSp(f);
   pushFuel(f);
   pushAddress(f, access.address, access.displacement);
   f.w.i32Const(instructionPc(f));
@@ -203,7 +203,7 @@ function load(kind: AccessKind): Emit {
         loadRam(f, width, place.offset);
         break;
       case "frame":
-        w.localGet(SP_LOCAL);
+        pushSp(f);
         loadRam(f, width, place.offset);
         break;
       case "ram-range":
@@ -261,10 +261,10 @@ function store(kind: AccessKind): Emit {
         break;
       }
       case "frame":
-        w.localGet(SP_LOCAL);
+        pushSp(f);
         getRegister(f, value);
         storeRam(f, width, place.offset);
-        w.localGet(SP_LOCAL);
+        pushSp(f);
         w.i32Const(place.offset);
         w.byte(OP.i32_add);
         w.i32Const(12);
@@ -367,7 +367,7 @@ const compareAndSwap: Emit = (f, i) => {
 const bulk =
   (support: "mem_copy" | "mem_fill"): Emit =>
   (f, i) => {
-    f.w.localGet(SP_LOCAL);
+    pushSp(f);
     pushFuel(f);
     for (const register of i.src) getRegister(f, register);
     f.w.i32Const(instructionPc(f));
@@ -376,7 +376,7 @@ const bulk =
   };
 
 const portIn: Emit = (f, i) => {
-  f.w.localGet(SP_LOCAL);
+  pushSp(f);
   pushFuel(f);
   f.w.i32Const(instructionPc(f));
   getRegister(f, i.src[0]);
@@ -387,7 +387,7 @@ const portIn: Emit = (f, i) => {
 };
 
 const portOut: Emit = (f, i) => {
-  f.w.localGet(SP_LOCAL);
+  pushSp(f);
   pushFuel(f);
   f.w.i32Const(instructionPc(f));
   getRegister(f, i.src[0]);

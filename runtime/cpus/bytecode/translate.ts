@@ -8,10 +8,11 @@ import type { Module, Signature } from "../../../isa/bytecode/module.ts";
 import { valueType } from "./translate-context.ts";
 import type { TranslationContext, TranslationOptions } from "./translate-context.ts";
 import { translateFunction } from "./translate-function.ts";
+import { createInlining } from "./translate-inlining.ts";
 import { SUPPORT_COUNT, supportIndex, supportTypes, writeEntry, writeSupport } from "./translate-support.ts";
-import { ByteWriter, EXTERNAL, FUNCREF, I32, OP, SECTION, writeBranchHints, writeCompilationHints, writeHeader, writeSection } from "../wasm/encoder.ts";
+import { ByteWriter, EXTERNAL, FUNCREF, I32, I64, OP, SECTION, writeBranchHints, writeCompilationHints, writeHeader, writeSection } from "../wasm/encoder.ts";
 import type { BranchHint, ValueType } from "../wasm/encoder.ts";
-import { FUNCTION_ENTRY_BYTES, IMPORTS, buildSignatures, callBytes, enterName, layOutState } from "./wasm-state.ts";
+import { FUNCTION_ENTRY_BYTES, IMPORTS, buildSignatures, callBytes, enterName, isWide, layOutState } from "./wasm-state.ts";
 
 export type { TranslationOptions } from "./translate-context.ts";
 
@@ -116,6 +117,7 @@ export function translate(module: Module, options: TranslationOptions): Uint8Arr
     ramBase: Number(options.ramBase),
     writableStart,
     writableEnd,
+    inlining: createInlining(module, (type) => (isWide(type, module.layout) ? I64 : I32)),
     support: supportIndex,
     firstFunction,
     typeOf: (signature) => guestTypes[signature] ?? 0,

@@ -100,6 +100,41 @@ func @main (i32) -> (i32) {
   return %0
 }`;
 
+/** A small function that a loop calls: its registers are zero each time, what it is given is not what it was given before. */
+const CALLED_IN_A_LOOP = `
+func @count (i32, addr) -> (i32, addr) frame 16 {
+  reg %2:i32, %3:i8, %4:addr, %5:i32
+  %3 = trunc.i32.i8 %0
+  if %3
+    %2 = const.i32 7
+  end
+  %4 = frame_addr 8
+  store.i32 %4, %2
+  %5 = load.i32 %4
+  if %3
+    return %5, %4
+  end
+  return %5, %1
+}
+func @main () -> (i32, i32) {
+  reg %0:i32, %1:i32, %2:i32, %3:i32, %4:addr, %5:addr, %6:i8, %7:i32
+  %1 = const.i32 3
+  loop
+    %7 = const.i32 1
+    %1 = sub.i32 %1, %7
+    %2 = and.i32 %1, %7
+    %3, %4 = call @count, %2, %5
+    %0 = add.i32 %0, %3
+    %3, %5 = call @count, %7, %4
+    %0 = add.i32 %0, %3
+    %6 = trunc.i32.i8 %1
+    br_if %6, 0
+  end
+  %5 = sub.addr %5, %5
+  %3 = trunc.addr.i32 %5
+  return %0, %3
+}`;
+
 const NEVER = "%6 = const.i8 0";
 const ALWAYS = "%6 = const.i8 3";
 
@@ -184,6 +219,7 @@ export const conditionCases: readonly ConformanceCase[] = [
     expect: { outcome: "returned 0", instructions: 10 },
   },
   { name: "a loop's second round does not start as its first", program: ROUNDS, args: [0], expect: { outcome: "returned 1" } },
+  { name: "a small function that a loop calls", program: CALLED_IN_A_LOOP, expect: { outcome: "returned 28, 0" } },
   { name: "a checked index that a loop counts", program: CHECKED_INDEX, expect: { outcome: "returned 7" } },
   { name: "an address written between its check and its use", program: INDEX_WRITTEN, args: [1], expect: { outcome: "returned 1" } },
 ];
