@@ -22,12 +22,13 @@ function loaderOf(file, scripts) {
   return `(globalThis[Symbol.for("guestspec.core")] ??= (() => {
   const { readFileSync, renameSync, writeFileSync } = process.getBuiltinModule("node:fs");
   const { createRequire, enableCompileCache } = process.getBuiltinModule("node:module");
-  const { setFlagsFromString } = process.getBuiltinModule("node:v8");
   const { Script } = process.getBuiltinModule("node:vm");
   const scriptOf = new Map(Object.entries(${JSON.stringify(scripts)}).flatMap(([script, chunks]) => chunks.map((chunk) => [chunk, script])));
   const chunks = new Map();
+  // Not for every run: these modules take longer to load than most of ours.
+  const setFlag = (flag) => process.getBuiltinModule("node:v8").setFlagsFromString(flag);
   // A worker has not run main.js, and any other command than a run would leave out what runs need.
-  const isRun = process.argv[2] === "run" && process.getBuiltinModule("node:worker_threads").isMainThread;
+  const isRun = () => process.argv[2] === "run" && process.getBuiltinModule("node:worker_threads").isMainThread;
   let hasCompileCache = false;
   let loading = 0;
   const runScript = (name) => {
@@ -40,10 +41,10 @@ function loaderOf(file, scripts) {
       // Never written: the first run does it.
     }
     // The cache is of the flags that it was taken with.
-    if (loading > 0) setFlagsFromString("--lazy");
+    if (loading > 0) setFlag("--lazy");
     const script = new Script(readFileSync(filename, "latin1"), { filename, cachedData });
-    if (loading > 0) setFlagsFromString("--no-lazy");
-    if ((cachedData === undefined || script.cachedDataRejected || process.env.GUESTSPEC_PRIME === "1") && isRun) {
+    if (loading > 0) setFlag("--no-lazy");
+    if ((cachedData === undefined || script.cachedDataRejected || process.env.GUESTSPEC_PRIME === "1") && isRun()) {
       process.once("exit", () => {
         try {
           writeFileSync(\`\${cacheFile}.\${process.pid}\`, script.createCachedData());
@@ -67,11 +68,11 @@ function loaderOf(file, scripts) {
     if (!hasCompileCache) enableCompileCache?.();
     hasCompileCache = true;
     // Node's cache holds what is compiled at once. Lazily compiled functions are in no cache, and every process compiles them.
-    if (loading++ === 0) setFlagsFromString("--no-lazy");
+    if (loading++ === 0) setFlag("--no-lazy");
     try {
       return await import(specifier);
     } finally {
-      if (--loading === 0) setFlagsFromString("--lazy");
+      if (--loading === 0) setFlag("--lazy");
     }
   };
   const { exports, main } = runScript(${JSON.stringify(file)});

@@ -3,9 +3,9 @@
 
 import type { RegisterWidth } from "../isa/riscv64/instructions.ts";
 import { listMachines, loadMachine } from "../machines/load-machine.ts";
-import { writeInterpreter } from "../runtime/cpus/riscv64/interpreter.ts";
+import { operationsApart, writeInterpreter, writeOperations } from "../runtime/cpus/riscv64/interpreter.ts";
 import { EAGERNESS } from "../runtime/cpus/riscv64/regions/translator.ts";
-import { interpreterFile } from "../runtime/exec/riscv-processor.ts";
+import { interpreterFiles } from "../runtime/exec/riscv-processor.ts";
 import { memoryLayout } from "../runtime/machine/memory.ts";
 
 const WIDTHS: Readonly<Record<string, RegisterWidth>> = { riscv32: 32, riscv64: 64 };
@@ -18,7 +18,9 @@ export function writeInterpreters(): ReadonlyMap<string, Uint8Array> {
     const width = WIDTHS[result.machine.target];
     if (width === undefined) continue;
     const options = { ...memoryLayout(result.machine.ram.size), width, heat: EAGERNESS.normal.heat };
-    written.set(interpreterFile(options), writeInterpreter(options));
+    const { interpreter, operations } = interpreterFiles(options);
+    written.set(interpreter, writeInterpreter(options));
+    written.set(operations, writeOperations(options, operationsApart(width)));
   }
   return written;
 }

@@ -122,7 +122,7 @@ interface Packed {
   readonly bigints: readonly (readonly [path: readonly (string | number)[], digits: string])[];
 }
 
-function pack(value: unknown): string {
+export function pack(value: unknown): string {
   const bigints: [(string | number)[], string][] = [];
   const walk = (part: unknown, path: readonly (string | number)[]): unknown => {
     if (typeof part === "bigint") {
@@ -136,7 +136,7 @@ function pack(value: unknown): string {
   return JSON.stringify({ value: walk(value, []), bigints } satisfies Packed);
 }
 
-function unpack(text: string): unknown {
+export function unpack(text: string): unknown {
   const { value, bigints } = JSON.parse(text) as Packed;
   for (const [path, digits] of bigints) {
     let holder = value as Record<string | number, unknown>;

@@ -1,11 +1,11 @@
 // Native images as the cache keeps them: what a run needs of them and no more. Those of a list of specs were placed beside each other, so
 // they are kept together, all or none. Names and source lines are asked for by failures only, so they are decoded when somebody does;
-// lines, of which a run of all specs has hundreds of thousands, are kept as columns.
+// lines, of which a run of all specs has hundreds of thousands, are kept as columns. What else is no bytes is JSON: Node's module for V8's own
+// format takes longer to load than the rest of a cached image.
 
 import { resolve } from "node:path";
-import { deserialize, serialize } from "node:v8";
 import type { NativeImage, NativeLine, NativeSymbol, RunnableImage } from "../native/native-image.ts";
-import type { Dependency, ImageCache } from "./cache.ts";
+import { pack, unpack, type Dependency, type ImageCache } from "./cache.ts";
 
 export interface CachedNative<Native = RunnableImage> {
   readonly path: string;
@@ -16,14 +16,7 @@ export interface CachedNative<Native = RunnableImage> {
   readonly dependencies: readonly string[];
 }
 
-interface StoredNative {
-  readonly head: Uint8Array;
-  readonly symbols: Uint8Array;
-  readonly lines: Uint8Array;
-  readonly bytes: Uint8Array;
-}
-
-type Head = Omit<NativeImage, "frames" | "symbols" | "lines" | "bytes">;
+type Head = Omit<NativeImage, "frames" | "symbols" | "lines" | "bytes" | "labels"> & { readonly labels: readonly (readonly [string, bigint])[] };
 
 /** Of a line: its distance from the start of the code, file, line, column. */
 const COLUMNS = 4;
@@ -45,26 +38,29 @@ function loadLines(stored: Uint8Array, start: bigint): readonly NativeLine[] {
 
 /** By name: whoever spreads an image has its frames made, which nobody wants here. */
 function headOf(image: NativeImage): Head {
-  const { target, machine, layout, base, readonlySize, writableOffset, writableBase, writableSize, pack, entry } = image;
+  const { target, machine, layout, base, readonlySize, writableOffset, writableBase, writableSize, pack: place, entry } = image;
   const { labels, files, codeStart, codeEnd, commandLineOffset } = image;
   const places = { base, readonlySize, writableOffset, writableBase, writableSize, codeStart, codeEnd, commandLineOffset };
-  return { target, machine, layout, pack, entry, labels, files, ...places };
+  return { target, machine, layout, pack: place, entry, labels: [...labels], files, ...places };
 }
 
-function storeNative(image: NativeImage): StoredNative {
-  const { symbols, lines, bytes, codeStart } = image;
-  return { head: serialize(headOf(image)), symbols: serialize(symbols), lines: storeLines(lines, codeStart), bytes };
+interface StoredNative {
+  readonly head: string;
+  readonly symbols: () => string;
+  readonly lines: Uint8Array;
+  readonly bytes: Uint8Array;
 }
 
 function loadNative({ head, symbols, lines, bytes }: StoredNative): RunnableImage {
-  const known = deserialize(head) as Head;
+  const known = unpack(head) as Head;
   let names: readonly NativeSymbol[] | null = null;
   let places: readonly NativeLine[] | null = null;
   return {
     ...known,
+    labels: new Map(known.labels),
     bytes,
     get symbols() {
-      return (names ??= deserialize(symbols) as readonly NativeSymbol[]);
+      return (names ??= unpack(symbols()) as readonly NativeSymbol[]);
     },
     get lines() {
       return (places ??= loadLines(lines, known.codeStart));
@@ -91,7 +87,7 @@ export function readNative(cache: ImageCache, paths: readonly string[], machineK
       path,
       manifest: text(manifest),
       dependencies: JSON.parse(text(dependencies)) as readonly string[],
-      native: loadNative({ head, symbols, lines, bytes }),
+      native: loadNative({ head: text(head), symbols: () => text(symbols), lines, bytes }),
     };
   });
 }
@@ -104,8 +100,8 @@ export function writeNative(
   dependencies: readonly Dependency[],
 ): boolean {
   const parts = images.flatMap(({ manifest, dependencies: own, native }) => {
-    const { head, symbols, lines, bytes } = storeNative(native);
-    return [manifest, JSON.stringify(own), head, symbols, lines, bytes];
+    const { symbols, lines, bytes, codeStart } = native;
+    return [manifest, JSON.stringify(own), pack(headOf(native)), pack(symbols), storeLines(lines, codeStart), bytes];
   });
   return cache.writeParts(keyOf(paths, machineKey), { parts, paths: images.map(({ path }) => path) }, dependencies);
 }

@@ -10,6 +10,7 @@ import { putAddress, putWord, readConstant, readWhole, resolverAt, unknownName }
 import type { AssemblyRules, Output as OutputOf, Scope, SizedStatement as SizedStatementOf } from "../assembly/output.ts";
 import { AssemblyError, readExpression, readStatements, splitOperands } from "../assembly/text.ts";
 import type { Notation, Token, Value } from "../assembly/text.ts";
+import { byWidth } from "./by-width.ts";
 import { checkOperand, encode, findOperandValue, packOperands } from "./encode.ts";
 import { MEMORY_ORDERS } from "./formats.ts";
 import type { FormatName, Operand, SyntaxPart } from "./formats.ts";
@@ -45,10 +46,10 @@ const createRules = (width: RegisterWidth): AssemblyRules<RelocationKind> => ({
   sizeInstruction: (head, rest, _offset, scope) => sizeStatement(width, head, rest, scope),
 });
 
-const RULES: Readonly<Record<RegisterWidth, AssemblyRules<RelocationKind>>> = { 32: createRules(32), 64: createRules(64) };
+const rulesOf = byWidth(createRules);
 
 export function assemble(text: string, options: AssembleOptions = {}, width: RegisterWidth = 64): Assembly<RelocationKind> {
-  return assembleText(RULES[width], text, options);
+  return assembleText(rulesOf(width), text, options);
 }
 
 function checkOption(head: Token, [what]: readonly Token[]): undefined {

@@ -1,6 +1,7 @@
 // Decoder: a word to its row of the table and its operands. The disassembler and the emulated CPU share it; it is exact, so
 // that reserved encodings come back as undefined and the CPU can raise an illegal-instruction exception for them.
 
+import { byWidth } from "./by-width.ts";
 import type { Operand } from "./formats.ts";
 import { instructionsOf } from "./instructions.ts";
 import type { Instruction, RegisterWidth } from "./instructions.ts";
@@ -20,15 +21,19 @@ const countBits = (mask: number): number => {
   return count;
 };
 
-type Candidates = ReadonlyMap<number, readonly Instruction[]>;
+const groups = byWidth((width): ReadonlyMap<number, readonly Instruction[]> => Map.groupBy(instructionsOf(width), ({ match }) => keyOf(match)));
+const sortedGroups = byWidth((): Map<number, readonly Instruction[]> => new Map());
 
-const sortRows = (width: RegisterWidth): Candidates =>
-  Map.groupBy(
-    instructionsOf(width).toSorted((a, b) => countBits(b.mask) - countBits(a.mask)),
-    ({ match }) => keyOf(match),
-  );
-
-const candidates: Readonly<Record<RegisterWidth, Candidates>> = { 32: sortRows(32), 64: sortRows(64) };
+/** Rows that a word may be, those with the most fixed bits first. */
+function candidatesOf(key: number, width: RegisterWidth): readonly Instruction[] {
+  const sorted = sortedGroups(width);
+  let rows = sorted.get(key);
+  if (rows === undefined) {
+    rows = (groups(width).get(key) ?? []).toSorted((a, b) => countBits(b.mask) - countBits(a.mask));
+    sorted.set(key, rows);
+  }
+  return rows;
+}
 
 /** Length in bytes of the instruction that starts with this halfword; 4 also for the reserved longer ones. */
 export function instructionLength(halfword: number): 2 | 4 {
@@ -38,7 +43,7 @@ export function instructionLength(halfword: number): 2 | 4 {
 /** Takes 32 bits; the upper half of a compressed instruction does not matter. Undefined: the encoding is reserved or unknown. */
 export function decode(bits: number, width: RegisterWidth = 64): DecodedInstruction | undefined {
   const word = instructionLength(bits) === 2 ? bits & 0xffff : bits >>> 0;
-  for (const instruction of candidates[width].get(keyOf(word)) ?? []) {
+  for (const instruction of candidatesOf(keyOf(word), width)) {
     if ((word & instruction.mask) >>> 0 !== instruction.match) continue;
     const operands = unpackOperands(instruction, word);
     if (operands !== undefined) return { instruction, operands };

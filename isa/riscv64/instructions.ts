@@ -10,6 +10,7 @@
 // Volume II, 20211203, 9 (privileged listings); Bit-Manipulation 1.0.0, 2 (Zba, Zbb, Zbc, Zbs); CMO extensions 1.0, 4 (Zicbo*);
 // Volume I, 20240411, chapters "Zicond", "Zawrs", "Zihintpause".
 
+import { byWidth } from "./by-width.ts";
 import { FORMATS, NARROW_FORMATS, parseSyntax } from "./formats.ts";
 import type { Format, FormatName, MemoryOrder, Operand, RoundingMode, SyntaxPart } from "./formats.ts";
 import type { CsrName, FRegisterName, XRegisterName } from "./registers.ts";
@@ -444,43 +445,54 @@ export type OperandsOf<M extends Mnemonic> = {
     : never;
 };
 
+/** What all rows of a format share. */
+interface Layout extends Pick<Instruction, "operands" | "syntax"> {
+  /** Bits that belong to operands. */
+  readonly taken: number;
+}
+
+const layouts = new Map<FormatName, Layout>();
+
+function layoutOf(name: FormatName): Layout {
+  let layout = layouts.get(name);
+  if (layout === undefined) {
+    const format: Format = FORMATS[name];
+    const operands = Object.entries(format.operands);
+    let taken = 0;
+    for (const [, operand] of operands) {
+      for (const [at, width] of operand.bits) taken |= ((1 << width) - 1) << at;
+    }
+    layout = { operands, syntax: parseSyntax(format), taken };
+    layouts.set(name, layout);
+  }
+  return layout;
+}
+
 function completeRow(row: Row & (typeof ROWS)[number], width: RegisterWidth): Instruction {
-  const formatName = width === 32 ? (NARROW_FORMATS[row.format] ?? row.format) : row.format;
-  const format: Format = FORMATS[formatName];
+  const format = width === 32 ? (NARROW_FORMATS[row.format] ?? row.format) : row.format;
+  const { operands, syntax, taken } = layoutOf(format);
   // The lowest two bits are 11 in every 32-bit instruction and in no shorter one (Volume I, 1.5).
   const length = (row.match & 3) === 3 ? 4 : 2;
-  const operands = Object.entries(format.operands);
-  let taken = 0;
-  for (const [, operand] of operands) {
-    for (const [at, width] of operand.bits) taken |= ((1 << width) - 1) << at;
-  }
   return {
     mnemonic: row.mnemonic,
     extension: row.extension,
-    format: formatName,
+    format,
     length,
     match: row.match >>> 0,
     mask: (~taken & (length === 4 ? -1 : 0xffff)) >>> 0,
     operands,
-    syntax: parseSyntax(format),
+    syntax,
   };
 }
 
 const ROWS_OF_BOTH: readonly (Row & (typeof ROWS)[number])[] = ROWS;
 
-const listRows = (width: RegisterWidth): readonly Instruction[] =>
-  ROWS_OF_BOTH.filter(({ only = width }) => only === width).map((row) => completeRow(row, width));
+export const instructionsOf = byWidth((width): readonly Instruction[] =>
+  ROWS_OF_BOTH.filter(({ only = width }) => only === width).map((row) => completeRow(row, width)),
+);
 
-const TABLES: Readonly<Record<RegisterWidth, readonly Instruction[]>> = { 32: listRows(32), 64: listRows(64) };
-
-export const instructionsOf = (width: RegisterWidth): readonly Instruction[] => TABLES[width];
-
-/** Those of RV64. */
-export const INSTRUCTIONS = TABLES[64];
-
-const mapByMnemonic = (rows: readonly Instruction[]): ReadonlyMap<string, Instruction> => new Map(rows.map((row) => [row.mnemonic, row]));
-const byMnemonic: Readonly<Record<RegisterWidth, ReadonlyMap<string, Instruction>>> = { 32: mapByMnemonic(TABLES[32]), 64: mapByMnemonic(TABLES[64]) };
+const byMnemonic = byWidth((width): ReadonlyMap<string, Instruction> => new Map(instructionsOf(width).map((row) => [row.mnemonic, row])));
 
 export function findInstruction(mnemonic: string, width: RegisterWidth = 64): Instruction | undefined {
-  return byMnemonic[width].get(mnemonic);
+  return byMnemonic(width).get(mnemonic);
 }

@@ -4,7 +4,7 @@
 
 import type { MachineLanguage, NamedRegister } from "../machine-language.ts";
 import { assemble } from "./assemble.ts";
-import { csrIsReadOnly, CSRS, findCsr, findFRegister, findXRegister, F_REGISTERS, X_REGISTERS } from "./registers.ts";
+import { csrIsReadOnly, csrsOf, findCsr, findFRegister, findXRegister, F_REGISTERS, X_REGISTERS } from "./registers.ts";
 import { EXCEPTIONS } from "./traps.ts";
 
 const RESERVED: ReadonlyMap<string, string> = new Map([
@@ -35,7 +35,7 @@ export const RISCV64: MachineLanguage = {
   exceptions: EXCEPTIONS,
   systemRegisters: {
     isa: "riscv64",
-    names: () => CSRS.map(({ name }) => name),
+    names: () => csrsOf(64).map(({ name }) => name),
     find: findCsr,
     operations: { read: csrOperation(0), write: csrOperation(1), set: csrOperation(2), clear: csrOperation(3) },
     isReadOnly: csrIsReadOnly,

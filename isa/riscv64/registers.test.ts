@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { csrIsReadOnly, csrNameOf, csrPrivilege, CSRS, F_REGISTERS, findCsr, findFRegister, findXRegister, X_REGISTERS } from "./registers.ts";
+import { csrIsReadOnly, csrNameOf, csrPrivilege, csrsOf, F_REGISTERS, findCsr, findFRegister, findXRegister, X_REGISTERS } from "./registers.ts";
 
 test("registers are known by number and by ABI name", () => {
   assert.equal(findXRegister("a0"), 10);
@@ -20,8 +20,8 @@ test("the calling convention's saved registers are s0-s11, sp and fs0-fs11", () 
 });
 
 test("CSRs have one name and one number each, and the number tells the access", () => {
-  assert.equal(new Set(CSRS.map(({ name }) => name)).size, CSRS.length);
-  assert.equal(new Set(CSRS.map(({ number }) => number)).size, CSRS.length);
+  assert.equal(new Set(csrsOf(64).map(({ name }) => name)).size, csrsOf(64).length);
+  assert.equal(new Set(csrsOf(64).map(({ number }) => number)).size, csrsOf(64).length);
   assert.equal(findCsr("mhartid"), 0xf14);
   assert.equal(findCsr("pmpcfg2"), 0x3a2);
   assert.equal(findCsr("pmpcfg1"), undefined);

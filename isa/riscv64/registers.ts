@@ -4,6 +4,7 @@
 // 20211203, 2.1 (what the number tells) and 2.2 (listing); for the later ones Sstc, Smstateen, AIA 1.0 and Smrnmi.
 // Left out: vector, control-transfer-record and CLIC CSRs, sireg2-6 and their like, mcyclecfg, and of RV32's high halves those of registers that no emulated CPU has.
 
+import { byWidth } from "./by-width.ts";
 import type { RegisterWidth } from "./instructions.ts";
 
 const X_NAMES = [
@@ -296,27 +297,17 @@ export interface Csr {
 const listCsrs = (rows: readonly (readonly [CsrName, number])[]): readonly Csr[] =>
   rows.map(([name, number]) => ({ name, number })).toSorted((a, b) => a.number - b.number);
 
-const CSRS_BY_WIDTH: Readonly<Record<RegisterWidth, readonly Csr[]>> = {
-  32: listCsrs([...NAMED_CSRS, ...CSR_FAMILIES, ...NAMED_CSRS_32, ...CSR_FAMILIES_32]),
-  64: listCsrs([...NAMED_CSRS, ...CSR_FAMILIES]),
-};
+export const csrsOf = byWidth((width) => listCsrs([...NAMED_CSRS, ...CSR_FAMILIES, ...(width === 32 ? [...NAMED_CSRS_32, ...CSR_FAMILIES_32] : [])]));
 
-export const csrsOf = (width: RegisterWidth): readonly Csr[] => CSRS_BY_WIDTH[width];
-
-/** Those of RV64. */
-export const CSRS = CSRS_BY_WIDTH[64];
-
-const mapNumbers = (rows: readonly Csr[]): ReadonlyMap<string, number> => new Map(rows.map(({ name, number }) => [name, number]));
-const mapNames = (rows: readonly Csr[]): ReadonlyMap<number, CsrName> => new Map(rows.map(({ name, number }) => [number, name]));
-const csrNumbers = { 32: mapNumbers(CSRS_BY_WIDTH[32]), 64: mapNumbers(CSRS) } as const;
-const csrNames = { 32: mapNames(CSRS_BY_WIDTH[32]), 64: mapNames(CSRS) } as const;
+const csrNumbers = byWidth((width): ReadonlyMap<string, number> => new Map(csrsOf(width).map(({ name, number }) => [name, number])));
+const csrNames = byWidth((width): ReadonlyMap<number, CsrName> => new Map(csrsOf(width).map(({ name, number }) => [number, name])));
 
 export function findCsr(name: string, width: RegisterWidth = 64): number | undefined {
-  return csrNumbers[width].get(name);
+  return csrNumbers(width).get(name);
 }
 
 export function csrNameOf(number: number, width: RegisterWidth = 64): CsrName | undefined {
-  return csrNames[width].get(number);
+  return csrNames(width).get(number);
 }
 
 const PRIVILEGES = ["user", "supervisor", "hypervisor", "machine"] as const;

@@ -45,10 +45,13 @@ function lastAtOrBelow<T extends { readonly address: bigint }>(entries: readonly
   return entries[low - 1];
 }
 
-export function mapNative({ symbols, lines, files, codeStart, codeEnd }: Pick<NativeImage, "symbols" | "lines" | "files" | "codeStart" | "codeEnd">): CodeMap {
-  const functions = symbols.filter(({ kind }) => kind === "function");
+/** Names and lines are asked of the image when somebody wants a place: an image from the cache has not decoded them. */
+export function mapNative(image: Pick<NativeImage, "symbols" | "lines" | "files" | "codeStart" | "codeEnd">): CodeMap {
+  let functions: NativeImage["symbols"] | null = null;
   return {
     locate(pc) {
+      const { lines, files, codeStart, codeEnd } = image;
+      functions ??= image.symbols.filter(({ kind }) => kind === "function");
       const named = lastAtOrBelow(functions, pc);
       // Entry assembly stands outside of the functions and has symbols without a size.
       if (named === undefined || (named.size > 0 && pc >= named.address + BigInt(named.size))) return null;

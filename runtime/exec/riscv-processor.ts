@@ -16,14 +16,16 @@ import type { CreateProcessor } from "../machine/processor.ts";
 
 const FOLDER = new URL("../../dist/", import.meta.url);
 
-/** Within `dist/`. */
-export const interpreterFile = ({ width, dirtyOffset, stateOffset, heat }: InterpreterOptions): string =>
-  `riscv${width}-${dirtyOffset.toString(16)}-${stateOffset.toString(16)}-${heat}.wasm`;
+/** Within `dist/`: the interpreter itself, and all its operations apart. */
+export function interpreterFiles({ width, dirtyOffset, stateOffset, heat }: InterpreterOptions): { readonly interpreter: string; readonly operations: string } {
+  const name = `riscv${width}-${dirtyOffset.toString(16)}-${stateOffset.toString(16)}-${heat}`;
+  return { interpreter: `${name}.wasm`, operations: `${name}-apart.wasm` };
+}
 
-function readShipped(options: InterpreterOptions): Uint8Array<ArrayBuffer> | null {
+function readShipped(file: string): Uint8Array<ArrayBuffer> | null {
   if (import.meta.url.endsWith(".ts")) return null;
   try {
-    return readFileSync(new URL(interpreterFile(options), FOLDER));
+    return readFileSync(new URL(file, FOLDER));
   } catch {
     // A memory of another size than any board of the package has.
     return null;
@@ -36,7 +38,7 @@ const USUAL_BUDGET = 13_000_000;
 const LARGEST_BUDGET = 0x7fff_ffff;
 
 function compileInterpreter(options: InterpreterOptions): WebAssembly.Module {
-  const bytes = readShipped(options) ?? writeInterpreter(options);
+  const bytes = readShipped(interpreterFiles(options).interpreter) ?? writeInterpreter(options);
   setFlagsFromString(`${BUDGET_FLAG}=${LARGEST_BUDGET}`);
   try {
     return new WebAssembly.Module(bytes);
@@ -45,7 +47,21 @@ function compileInterpreter(options: InterpreterOptions): WebAssembly.Module {
   }
 }
 
+/** Modules of machines with the same layout are the same. */
+const operationModules = new Map<string, WebAssembly.Module | null>();
+
+function findOperations(options: InterpreterOptions): WebAssembly.Module | null {
+  const { operations } = interpreterFiles(options);
+  let module = operationModules.get(operations);
+  if (module === undefined) {
+    const bytes = readShipped(operations);
+    module = bytes && new WebAssembly.Module(bytes);
+    operationModules.set(operations, module);
+  }
+  return module;
+}
+
 export const riscvProcessor =
   (width: RegisterWidth): CreateProcessor =>
   (machine, hooks = {}) =>
-    createRiscv(machine, hooks, { width, compileInterpreter });
+    createRiscv(machine, hooks, { width, maker: { interpreter: compileInterpreter, operations: findOperations } });

@@ -4,6 +4,7 @@
 // what QEMU's CPUs have only by options. Who may access a register follows from its number (isa/riscv64/registers.ts) and from `guard`.
 // Counters other than cycle, time and instret exist and stay 0.
 
+import { byWidth } from "../../../isa/riscv64/by-width.ts";
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { csrIsReadOnly, findCsr, type CsrName } from "../../../isa/riscv64/registers.ts";
 import { fixedStatus, floatState, MENVCFG, MODE, MPP_SHIFT, MSTATUS, PMP_ENTRIES, statusDirty, type Hart } from "./hart.ts";
@@ -357,31 +358,31 @@ const createTable = (width: RegisterWidth): Table =>
     }),
   );
 
-const TABLES: Readonly<Record<RegisterWidth, Table>> = { 32: createTable(32), 64: createTable(64) };
+const tableOf = byWidth(createTable);
 
 /** Least mode in bits 9:8 of the number (2.1); the hypervisor's, 2, is none of ours and its registers are not in the table. */
 const leastMode = (number: number): number => (number >> 8) & 3;
 
 export function hasCsr(number: number, width: RegisterWidth = 64): boolean {
-  return TABLES[width].has(number);
+  return tableOf(width).has(number);
 }
 
 /** True if the instruction that the hart is at may make this access. */
 export function mayAccess(hart: Hart, number: number, isWrite: boolean): boolean {
-  const csr = TABLES[hart.width].get(number);
+  const csr = tableOf(hart.width).get(number);
   if (csr === undefined || hart.mode < leastMode(number) || (isWrite && csrIsReadOnly(number))) return false;
   return csr.guard === undefined || csr.guard(hart);
 }
 
 /** Without any check of mode: for instructions that were checked, and for debuggers. */
 export function readCsr(hart: Hart, number: number, env: CsrEnvironment): bigint {
-  const csr = TABLES[hart.width].get(number);
+  const csr = tableOf(hart.width).get(number);
   if (csr === undefined) throw new RangeError(`no control and status register 0x${number.toString(16)}`);
   return csr.read(hart, env);
 }
 
 export function writeCsr(hart: Hart, number: number, value: bigint, env: CsrEnvironment): void {
-  const csr = TABLES[hart.width].get(number);
+  const csr = tableOf(hart.width).get(number);
   if (csr === undefined) throw new RangeError(`no control and status register 0x${number.toString(16)}`);
   csr.write?.(hart, BigInt.asUintN(hart.width, value), env);
 }

@@ -2,6 +2,7 @@
 // A page that lies beside RAM gets an entry in the translation caches like any other, with a tag that no access of generated code hits
 // (state.ts): whatever empties the caches forgets it too. Up to 4 bytes all is numbers, since one BigInt costs as much as the whole access.
 
+import { byWidth } from "../../../isa/riscv64/by-width.ts";
 import type { ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import type { Width } from "../../devices/device.ts";
@@ -51,7 +52,7 @@ function listForms(width: RegisterWidth): Forms {
 
 /** The same number for both widths. */
 const DEVICE_LOAD = operationNumber("device-load");
-const FORMS: Readonly<Record<RegisterWidth, Forms>> = { 32: listForms(32), 64: listForms(64) };
+const formsOf = byWidth(listForms);
 
 export type DeviceOutcome =
   /** Not an access to a page that is known for a device's; nothing has happened. */
@@ -94,7 +95,7 @@ export function createDeviceAccess(
   registerWidth: RegisterWidth,
   noteRead: (physical: number, width: Width) => void,
 ): DeviceAccess {
-  const { byNumber, byDeviceForm, byMnemonic } = FORMS[registerWidth];
+  const { byNumber, byDeviceForm, byMnemonic } = formsOf(registerWidth);
   const state = new Int32Array(memory.buffer, stateOffset, BLOCK_BYTES / 4);
   const wide = new BigUint64Array(memory.buffer, stateOffset, BLOCK_BYTES / 8);
   const all = new Int32Array(memory.buffer);

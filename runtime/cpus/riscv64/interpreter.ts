@@ -5,6 +5,7 @@
 // instruction at hand as a whole, faults, devices and misses of the translation caches included; `page` finds the page of code at
 // pc; `decode` fills an entry. Each door leaves pc and budget in their cells and reads them again afterwards: they may have changed.
 
+import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { ByteWriter, EXTERNAL, FUNCREF, I32, I64, OP, SECTION, writeHeader, writeLocals, writeSection, type ValueType } from "../wasm/encoder.ts";
 import { PAGE_MASK, RAM, readCell, writeCell } from "./emit-memory.ts";
 import {
@@ -265,10 +266,14 @@ function writeCode(w: ByteWriter, functions: readonly ByteWriter[]): void {
   });
 }
 
-/** An operation apart as a module: exports `operation`. */
-export function writeOperation(options: InterpreterOptions, number: number): Uint8Array<ArrayBuffer> {
-  const operation = operationsOf(options.width)[number];
-  if (operation === undefined) throw new Error(`no operation ${number}`);
+/** Operations apart as a module, which exports each by its number. */
+export function writeOperations(options: InterpreterOptions, numbers: readonly number[]): Uint8Array<ArrayBuffer> {
+  const all = operationsOf(options.width);
+  const operations = numbers.map((number) => {
+    const operation = all[number];
+    if (operation === undefined) throw new Error(`no operation ${number}`);
+    return operation;
+  });
   const w = new ByteWriter(0x400);
   writeHeader(w);
   writeSection(w, SECTION.type, writeTypes);
@@ -277,20 +282,28 @@ export function writeOperation(options: InterpreterOptions, number: number): Uin
     importMemory(section);
     importTable(section, "regions");
   });
-  const isRegion = operation.kind === "region";
   writeSection(w, SECTION.function, (section) => {
-    section.u32(1);
-    section.u32(isRegion ? TYPE.enter : TYPE.apart);
+    section.u32(operations.length);
+    for (const { kind } of operations) section.u32(kind === "region" ? TYPE.enter : TYPE.apart);
   });
   writeSection(w, SECTION.export, (section) => {
-    section.u32(1);
-    section.name("operation");
-    section.byte(EXTERNAL.function);
-    section.u32(0);
+    section.u32(operations.length);
+    numbers.forEach((number, index) => {
+      section.name(`${number}`);
+      section.byte(EXTERNAL.function);
+      section.u32(index);
+    });
   });
-  writeCode(w, [isRegion ? writeEnter(options) : writeApart(options, operation)]);
+  writeCode(
+    w,
+    operations.map((operation) => (operation.kind === "region" ? writeEnter(options) : writeApart(options, operation))),
+  );
   return w.view();
 }
+
+/** Those that are apart. */
+export const operationsApart = (width: RegisterWidth): readonly number[] =>
+  [...operationsOf(width).entries()].filter(([, operation]) => isApart(operation)).map(([number]) => number);
 
 function importMemory(section: ByteWriter): void {
   section.name(INTERPRETER_IMPORTS);

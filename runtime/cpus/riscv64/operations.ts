@@ -2,6 +2,7 @@
 // is not here, or reached seldom, is `cold` and executed by execute.ts, which also executes what a guard turns away.
 // Branches and jumps have two forms: near ones stay in their page, where the distance in decoded entries is known beforehand.
 
+import { byWidth } from "../../../isa/riscv64/by-width.ts";
 import type { Mnemonic, RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { describeBranches } from "./semantics/control.ts";
 import type { Expression } from "./semantics/expressions.ts";
@@ -11,18 +12,11 @@ import { describeInteger } from "./semantics/integer.ts";
 import { ATOMICS, LOADS, LOADS_RESERVED, STORES, STORES_CONDITIONAL, type AtomicMeaning, type LoadMeaning, type StoreMeaning } from "./semantics/memory.ts";
 import { describeAccesses, TRANSFERS, type accessName } from "./semantics/privileged.ts";
 
-const DESCRIPTIONS = {
-  32: { computations: describeInteger(32), branches: describeBranches(32), floats: describeFloat(32) },
-  64: { computations: describeInteger(64), branches: describeBranches(64), floats: describeFloat(64) },
-} as const;
-
-export const computationsOf = (width: RegisterWidth): ReadonlyMap<Mnemonic, Expression> => DESCRIPTIONS[width].computations;
-export const branchesOf = (width: RegisterWidth): ReadonlyMap<Mnemonic, Expression> => DESCRIPTIONS[width].branches;
-export const floatsOf = (width: RegisterWidth): ReadonlyMap<string, Guarded> => DESCRIPTIONS[width].floats;
-
-/** Those of RV64. */
-export const COMPUTATIONS = computationsOf(64);
-export const BRANCHES = branchesOf(64);
+export const computationsOf: (width: RegisterWidth) => ReadonlyMap<Mnemonic, Expression> = byWidth(describeInteger);
+export const branchesOf: (width: RegisterWidth) => ReadonlyMap<Mnemonic, Expression> = byWidth(describeBranches);
+const describedFloats = byWidth(describeFloat);
+/** Names are looked for that may be no instruction's. */
+export const floatsOf = (width: RegisterWidth): ReadonlyMap<string, Guarded> => describedFloats(width);
 
 export type Operation =
   /** Not decoded yet. The number is 0, so that cleared memory means it. */
@@ -72,7 +66,7 @@ function listOperations(width: RegisterWidth): readonly (readonly [OperationName
     ["j.far", { kind: "jump", isNear: false, hasLink: false }],
     ["jalr", { kind: "jump-register", hasLink: true }],
     ["jr", { kind: "jump-register", hasLink: false }],
-    ...[...describeAccesses(width), ...TRANSFERS, ...DESCRIPTIONS[width].floats].map(([name, meaning]): readonly [OperationName, Operation] => [
+    ...[...describeAccesses(width), ...TRANSFERS, ...describedFloats(width)].map(([name, meaning]): readonly [OperationName, Operation] => [
       name,
       { kind: "guarded", meaning },
     ]),
@@ -90,9 +84,9 @@ function numberOperations(width: RegisterWidth): Numbered {
   return { operations: list.map(([, operation]) => operation), numbers: new Map(list.map(([name], index) => [name, index])) };
 }
 
-const NUMBERED: Readonly<Record<RegisterWidth, Numbered>> = { 32: numberOperations(32), 64: numberOperations(64) };
+const numbered = byWidth(numberOperations);
 
-export const operationsOf = (width: RegisterWidth): readonly Operation[] => NUMBERED[width].operations;
+export const operationsOf = (width: RegisterWidth): readonly Operation[] => numbered(width).operations;
 
 /** What `device-load` has to know of a load: the power of its width above a bit for its sign, and a bit that says that it is there. */
 export const DEVICE_FORM = { isSigned: 1, powerShift: 1, power: 0x06, isThere: 0x80 } as const;
@@ -104,15 +98,12 @@ export function deviceForm(operation: Operation): number | undefined {
   return DEVICE_FORM.isThere | (Math.log2(width) << DEVICE_FORM.powerShift) | (signed ? DEVICE_FORM.isSigned : 0);
 }
 
-/** Those of RV64. */
-export const OPERATIONS = operationsOf(64);
-
 export function operationNumber(name: OperationName, width: RegisterWidth = 64): number {
-  const number = NUMBERED[width].numbers.get(name);
+  const number = numbered(width).numbers.get(name);
   if (number === undefined) throw new Error(`no operation ${name}`);
   return number;
 }
 
 export function hasOperation(name: string, width: RegisterWidth = 64): name is OperationName {
-  return NUMBERED[width].numbers.has(name);
+  return numbered(width).numbers.has(name);
 }

@@ -18,7 +18,7 @@ import { createDeviceMirror } from "./device-mirror.ts";
 import { execute, type ExecuteEnvironment } from "./execute.ts";
 import { createHart, loadHart, MENVCFG, MODE, MSTATUS, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
 import { isApart, type Door, type InterpreterOptions } from "./emit-operation.ts";
-import { INTERPRETER_IMPORTS, writeInterpreter, writeOperation } from "./interpreter.ts";
+import { INTERPRETER_IMPORTS, writeInterpreter, writeOperations } from "./interpreter.ts";
 import { createNamedRegisters } from "./named-registers.ts";
 import { createTranslator, EAGERNESS, REGIONS_BEGIN, type ColdSite, type EagernessName, type Translator } from "./regions/translator.ts";
 import { operationsOf, type Operation } from "./operations.ts";
@@ -45,9 +45,17 @@ const PAGE_BYTES = 0x1000n;
 /** Modules of machines with the same layout are the same. */
 const modules = new Map<string, WebAssembly.Module>();
 
-type CompileInterpreter = (options: InterpreterOptions) => WebAssembly.Module;
+/** What the interpreter consists of: a host knows better ways than to write all of it anew. */
+export interface InterpreterMaker {
+  readonly interpreter: (options: InterpreterOptions) => WebAssembly.Module;
+  /** All operations apart. Null: they are written one by one when they are needed. */
+  readonly operations: (options: InterpreterOptions) => WebAssembly.Module | null;
+}
 
-const writeAndCompile: CompileInterpreter = (options) => new WebAssembly.Module(writeInterpreter(options));
+const WRITER: InterpreterMaker = {
+  interpreter: (options) => new WebAssembly.Module(writeInterpreter(options)),
+  operations: () => null,
+};
 
 function moduleOf({ stateOffset, dirtyOffset, width, heat }: InterpreterOptions, part: string, compile: () => WebAssembly.Module): WebAssembly.Module {
   const key = `${stateOffset},${dirtyOffset},${width},${heat},${part}`;
@@ -68,8 +76,7 @@ export interface RiscvOptions {
   readonly width: RegisterWidth;
   /** When code is translated, which shows in nothing but time. Regions are written for registers of 64 bits: others are interpreted. */
   readonly eagerness?: EagernessName;
-  /** How the interpreter is made, of which a process keeps one for each size of memory: a host knows better ways than to write it anew. */
-  readonly compileInterpreter?: CompileInterpreter;
+  readonly maker?: InterpreterMaker;
 }
 
 export interface RiscvProcessor extends Processor {
@@ -83,7 +90,7 @@ export const createRiscv32: CreateProcessor = (machine, hooks = {}) => createRis
 export function createRiscv(
   machine: MachineCore,
   hooks: ProcessorHooks,
-  { width, eagerness: wanted = "normal", compileInterpreter = writeAndCompile }: RiscvOptions,
+  { width, eagerness: wanted = "normal", maker = WRITER }: RiscvOptions,
 ): RiscvProcessor {
   const operations = operationsOf(width);
   const eagerness = EAGERNESS[width === 64 ? wanted : "never"];
@@ -481,17 +488,24 @@ export function createRiscv(
   const table = new WebAssembly.Table({ element: "anyfunc", initial: REGIONS_BEGIN });
   const apart = new WebAssembly.Table({ element: "anyfunc", initial: operations.length });
   const { exports } = new WebAssembly.Instance(
-    moduleOf(options, "run", () => compileInterpreter(options)),
+    moduleOf(options, "run", () => maker.interpreter(options)),
     { [INTERPRETER_IMPORTS]: { ...doors, memory: memory.memory, regions: table, apart } },
   );
+
+  function instantiate(operations: WebAssembly.Module | null): WebAssembly.Exports | null {
+    return operations && new WebAssembly.Instance(operations, { [INTERPRETER_IMPORTS]: { memory: memory.memory, regions: table } }).exports;
+  }
+  /** All operations apart, if the host has them. */
+  let known: WebAssembly.Exports | null = null;
 
   /** No entry names an operation before its function is there. */
   function prepareOperation(number: number): void {
     const operation = operations[number];
     if (operation === undefined || !isApart(operation) || apart.get(number) !== null) return;
-    const module = moduleOf(options, `${number}`, () => new WebAssembly.Module(writeOperation(options, number)));
-    const { exports } = new WebAssembly.Instance(module, { [INTERPRETER_IMPORTS]: { memory: memory.memory, regions: table } });
-    apart.set(number, exports["operation"]);
+    known ??= instantiate(maker.operations(options));
+    const write = (): WebAssembly.Module => new WebAssembly.Module(writeOperations(options, [number]));
+    const found = known ?? instantiate(moduleOf(options, `${number}`, write));
+    apart.set(number, found?.[`${number}`]);
   }
 
   const translator: Translator = createTranslator(

@@ -6,7 +6,7 @@
 import type { ExpandedInstruction } from "../../../../isa/riscv64/expand.ts";
 import { encodeInstruction } from "../encode.ts";
 import type { Mode } from "../hart.ts";
-import { BRANCHES, OPERATIONS, operationNumber, type Operation } from "../operations.ts";
+import { branchesOf, operationNumber, operationsOf, type Operation } from "../operations.ts";
 import type { Expression } from "../semantics/expressions.ts";
 import type { Guarded } from "../semantics/guarded.ts";
 import { specialiseGuarded } from "../semantics/specialise.ts";
@@ -114,7 +114,7 @@ function find(at: number, source: CodeSource): Found | undefined {
   const { instruction } = fetched;
   const { mnemonic } = instruction;
   const { name, rd = 0, rs1 = 0, rs2 = 0, imm = 0 } = encodeInstruction(instruction, 0, 64);
-  const operation = inMode(OPERATIONS[operationNumber(name)] ?? { kind: "cold" }, source.mode);
+  const operation = inMode(operationsOf(64)[operationNumber(name)] ?? { kind: "cold" }, source.mode);
   const found = { at, ...fetched, operation, rd, rs1, rs2, imm };
   const next = at + instruction.length;
   if (mnemonic === "jal") {
@@ -122,7 +122,7 @@ function find(at: number, source: CodeSource): Found | undefined {
     return { ...found, successors: instruction.rd === 0 ? [target] : [next], endsBlock: true };
   }
   if (mnemonic === "jalr") return { ...found, successors: instruction.rd === 0 ? [] : [next], endsBlock: true };
-  if (BRANCHES.has(mnemonic)) return { ...found, successors: [next, at + instruction.imm], endsBlock: true };
+  if (branchesOf(64).has(mnemonic)) return { ...found, successors: [next, at + instruction.imm], endsBlock: true };
   if (isColdInstruction(found, source)) return { ...found, successors: [next], endsBlock: true };
   const leaves = operation.kind === "cold" || (operation.kind === "guarded" && operation.meaning.transfer !== undefined);
   if (leaves) return { ...found, successors: [], endsBlock: true };
@@ -191,7 +191,7 @@ function endingOf({ instructions, last, successors }: Draft, edge: (at: number) 
       ? { kind: "jump-register", last }
       : { kind: "call", last, target: farTarget(last, instructions.at(-1)), next: edge(linkOf(last)) };
   }
-  const taken = BRANCHES.get(instruction.mnemonic);
+  const taken = branchesOf(64).get(instruction.mnemonic);
   if (taken !== undefined) return { kind: "branch", last, taken, target: edge(target), next: edge(next) };
   if (last.operation.kind === "guarded") return { kind: "transfer", last, meaning: last.operation.meaning };
   return isColdInstruction(last, source) ? { kind: "cold", last, next: edge(next) } : { kind: "exit", last };

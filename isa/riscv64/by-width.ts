@@ -1,0 +1,16 @@
+// Tables that differ between RV32 and RV64 are made when somebody asks for one: a process that runs guests of one width has no use for the
+// other's, and one test takes no longer than making them.
+
+import type { RegisterWidth } from "./instructions.ts";
+
+export function byWidth<T>(make: (width: RegisterWidth) => T): (width: RegisterWidth) => T {
+  const made = new Map<RegisterWidth, T>();
+  return (width) => {
+    let value = made.get(width);
+    if (value === undefined) {
+      value = make(width);
+      made.set(width, value);
+    }
+    return value;
+  };
+}
