@@ -123,7 +123,7 @@ function writeProgram(supervisor: boolean): Uint8Array {
       sw t2, 0(t1)
       fence.i
     keeps:
-      ${supervisor ? "ecall" : "nop"}
+      ${supervisor ? "ecall" : STAY_IN_MACHINE_MODE}
       ld t0, 0(sp)
       ld ra, 8(sp)
       ld t1, 16(sp)
@@ -147,6 +147,30 @@ function writeProgram(supervisor: boolean): Uint8Array {
       mret
   `);
 }
+
+/**
+ * Now and then the user's code goes on in M-mode, with all its calls open, until its next call to the environment, of which the cause tells
+ * then where it came from. Behind it the registers are restored, as the handler does at its end.
+ */
+const STAY_IN_MACHINE_MODE = `
+      csrr t1, mcause
+      add s6, s6, t1
+      li t2, 11
+      bne t1, t2, from_user
+      li t1, 0x1800
+      csrrc zero, mstatus, t1
+    from_user:
+      andi t1, t0, 31
+      li t2, 9
+      bne t1, t2, back
+      ld t0, 0(sp)
+      ld ra, 8(sp)
+      ld t1, 16(sp)
+      ld t2, 24(sp)
+      csrrw sp, mscratch, sp
+      csrr t6, mepc
+      jr t6
+    back:`;
 
 function stateOf({ machine, processor }: Guest, cpus: number): string {
   const values = Array.from({ length: cpus }, (_, cpu) => NAMES.map((name) => `${cpu} ${name} ${processor.readRegister(cpu, name).toString(16)}`));
