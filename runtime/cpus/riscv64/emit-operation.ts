@@ -666,6 +666,7 @@ export function writeEnter(options: InterpreterOptions): ByteWriter {
   w.byte(OP.end);
   w.localGet(budget);
   w.i32Const(BOTTOM);
+  w.localGet(pc);
   w.localGet(slot);
   w.memory(OP.i32_load, RAM, REGION_CACHE.start + REGION_CACHE.index);
   w.op(OP.call_indirect, TYPE.region);

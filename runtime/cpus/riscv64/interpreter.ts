@@ -39,7 +39,7 @@ import {
   type InterpreterOptions,
 } from "./emit-operation.ts";
 import { operationsOf, type Operation } from "./operations.ts";
-import { BUDGET as REGION_BUDGET, DEPTH } from "./regions/emit-instruction.ts";
+import { BUDGET as REGION_BUDGET, DEPTH, PC as REGION_PC } from "./regions/emit-instruction.ts";
 import { emitIsCut } from "./regions/emit-region.ts";
 import { CELL, ENTRY, TLB } from "./state.ts";
 
@@ -159,11 +159,11 @@ function emitRun(body: Body): void {
   w.byte(OP.end);
 }
 
-/** The function of an address that has no region: what was called goes on in the dispatcher, where the caller has written it. */
-function writeAbsent(options: InterpreterOptions): ByteWriter {
+/** The function of an address that has no region: what was called goes on in the dispatcher. */
+function writeAbsent(): ByteWriter {
   const w = new ByteWriter(0x40);
   writeLocals(w, []);
-  readCell(w, options, OP.i64_load, CELL.pc);
+  w.localGet(REGION_PC);
   emitIsCut(w, DEPTH);
   w.byte(OP.i64_extend_i32_u);
   w.byte(OP.i64_or);
@@ -179,7 +179,7 @@ const TYPES: readonly (readonly [parameters: readonly ValueType[], results: read
   [[], []],
   [[I32, I32], [I32]],
   [
-    [I32, I32],
+    [I32, I32, I64],
     [I64, I32],
   ],
   [
@@ -251,7 +251,7 @@ export function writeInterpreter(options: InterpreterOptions): Uint8Array<ArrayB
   const run = new ByteWriter(code.length + 0x40);
   writeLocals(run, body.locals());
   run.append(code.view());
-  writeCode(w, [run, writeAbsent(options)]);
+  writeCode(w, [run, writeAbsent()]);
   return w.view();
 }
 

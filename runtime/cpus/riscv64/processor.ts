@@ -23,7 +23,7 @@ import { createNamedRegisters } from "./named-registers.ts";
 import { createTranslator, EAGERNESS, REGIONS_BEGIN, type ColdSite, type EagernessName, type Translator } from "./regions/translator.ts";
 import { operationsOf, type Operation } from "./operations.ts";
 import { createRegisterFile } from "./registers.ts";
-import { ENTRY, MAX_HARTS, STORABLE_OFFSET } from "./state.ts";
+import { ENTRY, MAX_HARTS, REGION_CACHE, STORABLE_OFFSET } from "./state.ts";
 import { dueInterrupt, enterTrap, hasWakeup } from "./traps.ts";
 
 /** Instructions of a turn, on average: half of it to one and a half. */
@@ -513,12 +513,19 @@ export function createRiscv(
       memory,
       code,
       table,
+      chain: new WebAssembly.Table({ element: "anyfunc", initial: REGION_CACHE.entries }),
       absent: exports["absent"],
       executeCold,
       siteOf: devices.siteOf,
       pc: () => registers.pc(registers.active()),
       tlb: registers.tlb,
       mode: () => activeHart().mode,
+      targetOf(mnemonic) {
+        const { csr, mode } = activeHart();
+        if (mnemonic !== "ecall") return mnemonic === "mret" ? csr.mepc : csr.sepc;
+        const isDelegated = mode !== MODE.machine && ((csr.medeleg >> BigInt(CAUSE.callFromUser + mode)) & 1n) !== 0n;
+        return (isDelegated ? csr.stvec : csr.mtvec) & ~3n;
+      },
       isBare,
       forgetRegions() {
         epoch += 1;

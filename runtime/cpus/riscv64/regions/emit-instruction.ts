@@ -14,10 +14,11 @@ import type { AccessGroup } from "./access-groups.ts";
 import type { RegisterSet } from "./flow.ts";
 import type { RegionInstruction } from "./graph.ts";
 
-/** The parameters of a region's function come first: the budget, and how many calls may still be nested. */
+/** The parameters of a region's function come first: the budget, how many calls may still be nested, and its pc, later that of the place to go to. */
 export const BUDGET = 0;
 export const DEPTH = 1;
-const PARAMETERS = 2;
+export const PC = 2;
+const PARAMETERS = 3;
 
 /** Where the function keeps things. Locals are taken as they are asked for. */
 export interface Places {
@@ -72,7 +73,7 @@ export function createPlaces(): Places {
     slot: take(I32),
     address: take(I64),
     wanted: take(I64),
-    pc: take(I64),
+    pc: PC,
   };
 }
 

@@ -1,5 +1,5 @@
 // Third step of translation, the function as a whole: structured control flow out of the dominator tree (Ramsey, "Beyond Relooper",
-// 2022), the budget, calls, and the ways out. A region is a function (budget, depth) -> (pc, budget). Where it leads to another one it
+// 2022), the budget, calls, and the ways out. A region is a function (budget, depth, pc) -> (pc, budget). Where it leads to another one it
 // calls that in its own place. Otherwise it returns: an even pc says "go on there"; with bit 0 set it says that the instruction there
 // wants the interpreter, or that no caller may go on. A guest call is a call: when it comes back with the pc behind it, the caller goes
 // on, otherwise it returns in turn, so that whatever a guest does with its stack unwinds to the dispatcher. All registers are in their
@@ -34,16 +34,19 @@ import type { Block, Edge, Ending, RegionGraph, RegionInstruction } from "./grap
 const NESTED_CALLS = 256;
 
 /**
- * A region's second parameter: how many calls may still be nested, and in bit 0 that nobody below can go on when the region returns. So it is
- * at the bottom, and above it where the mode has changed since the call: those below hold on to addresses of the mode before.
+ * A region's second parameter: how many calls may still be nested, above two bits. `cut`: nobody below can go on when the region returns. So
+ * it is at the bottom, and above it where the mode has changed since the call: those below hold on to addresses of the mode before.
+ * `guessed`: the region was found by where its pc lies in the chain table, and has to see for itself whether it is meant.
  */
-export const BOTTOM = (NESTED_CALLS << 1) | 1;
+const STATE = { cut: 1, guessed: 2, nested: 4 } as const;
+export const BOTTOM = NESTED_CALLS * STATE.nested + STATE.cut;
 
 /** Function indexes and the type of regions in the module (region-module.ts). */
 export const COLD_DOOR = 0;
 export const SELF = 1;
 export const REGION_TYPE = 0;
-export const SITES_GLOBAL = 0;
+const TABLE = { regions: 0, chain: 1 } as const;
+const GLOBAL = { sites: 0, index: 1 } as const;
 
 export interface RegionOptions extends MemoryLayout {
   readonly pc: bigint;
@@ -52,6 +55,8 @@ export interface RegionOptions extends MemoryLayout {
   readonly bareRam: BareRam | undefined;
   /** Whose function a call to this address may use without looking whether the address still leads there; or none. */
   readonly calleeOf: (pc: bigint) => "self" | number | undefined;
+  /** Where a call to the environment or a return from a trap probably leads: nothing but time depends on it. */
+  readonly likelyTarget: (instruction: RegionInstruction) => bigint;
   /** Number of the instruction among those that TypeScript executes. */
   readonly siteOf: (instruction: RegionInstruction) => number;
 }
@@ -99,9 +104,10 @@ function exitSets({ blocks }: RegionGraph, flow: readonly BlockFlow[]): readonly
 /** Whether there are callers, but none that can go on: leaves 0 or 1 on the stack. */
 export function emitIsCut(w: ByteWriter, depth: number): void {
   w.localGet(depth);
-  w.withConst(1, OP.i32_and);
+  w.withConst(STATE.cut, OP.i32_and);
   w.localGet(depth);
-  w.withConst(BOTTOM, OP.i32_ne);
+  w.withConst(STATE.guessed, OP.i32_or);
+  w.withConst(BOTTOM | STATE.guessed, OP.i32_ne);
   w.byte(OP.i32_and);
 }
 
@@ -115,23 +121,88 @@ function emitReturn({ w, places }: RegionEmitter): void {
   w.byte(OP.return);
 }
 
-/** On to the region at the pc in `places.pc`, which takes this one's place, or back if the cache does not know it. Registers are in their cells. */
-function emitChain(r: RegionEmitter): void {
+/**
+ * On to the region at the pc in `places.pc`, or at one that is known, which takes this one's place: a guess by the pc alone, so that nothing
+ * has to be loaded before the next region begins. Registers are in their cells.
+ */
+function emitChain({ w, places }: RegionEmitter, known?: bigint): void {
+  w.localGet(BUDGET);
+  w.localGet(DEPTH);
+  w.withConst(STATE.guessed, OP.i32_or);
+  if (known === undefined) w.localGet(places.pc);
+  else w.i64Const(known);
+  emitGuess(w, places, known);
+  w.op(OP.return_call_indirect, REGION_TYPE);
+  w.byte(TABLE.chain);
+}
+
+/** As `emitChain`; where the pc is the likely one the way on hangs on nothing that has to be loaded, which more than halves the time that it takes. */
+function emitLikelyChain(r: RegionEmitter, likely: bigint): void {
   const { w, places } = r;
+  w.localGet(places.pc);
+  w.i64Const(likely);
+  w.byte(OP.i64_eq);
+  w.byte(OP.if);
+  w.byte(VOID);
+  emitChain(r, likely);
+  w.byte(OP.end);
+  emitChain(r);
+}
+
+/** The place in the chain table of the pc in `places.pc`, or of one that is known. */
+function emitGuess(w: ByteWriter, places: Places, known: bigint | undefined): void {
+  if (known !== undefined) return w.i32Const(regionSlot(known));
+  w.localGet(places.pc);
+  w.byte(OP.i32_wrap_i64);
+  w.localTee(places.at);
+  w.withConst(1, OP.i32_shr_u);
+  w.localGet(places.at);
+  w.withConst(10, OP.i32_shr_u);
+  w.byte(OP.i32_xor);
+  w.withConst(REGION_CACHE.entries - 1, OP.i32_and);
+}
+
+/** In front of everything: a region that was guessed sees whether the cache has it for the pc that is wanted, or goes where the cache says. */
+function emitCheckGuess(r: RegionEmitter): void {
+  const { w, places, options } = r;
+  const slot = REGION_CACHE.start + regionSlot(options.pc) * REGION_CACHE.entryBytes;
+  w.localGet(DEPTH);
+  w.withConst(STATE.guessed, OP.i32_and);
+  w.byte(OP.if);
+  w.byte(VOID);
+  w.localGet(DEPTH);
+  w.withConst(STATE.guessed, OP.i32_xor);
+  w.localSet(DEPTH);
+  w.localGet(places.pc);
+  w.i64Const(options.pc);
+  w.byte(OP.i64_ne);
+  w.localGet(places.tlb);
+  w.memory(OP.i64_load, RAM, slot + REGION_CACHE.tag);
+  w.i64Const(options.pc);
+  w.byte(OP.i64_ne);
+  w.byte(OP.i32_or);
+  w.localGet(places.tlb);
+  w.memory(OP.i32_load, RAM, slot + REGION_CACHE.index);
+  w.op(OP.global_get, GLOBAL.index);
+  w.byte(OP.i32_ne);
+  w.byte(OP.i32_or);
+  w.byte(OP.if);
+  w.byte(VOID);
   emitLookup(r);
   w.localGet(BUDGET);
   w.localGet(DEPTH);
+  w.localGet(places.pc);
   w.localGet(places.at);
   w.op(OP.return_call_indirect, REGION_TYPE);
-  w.byte(0);
+  w.byte(TABLE.regions);
+  w.byte(OP.end);
+  w.byte(OP.end);
 }
 
 /** Out of the region to a place that is known. */
 function emitLeave(r: RegionEmitter, dirty: RegisterSet, at: number): void {
   emitSave(r.w, r.options, r.places, dirty);
-  r.w.i64Const(r.options.pc + BigInt(at));
-  r.w.localSet(r.places.pc);
-  emitChain(r);
+  emitChain(r, r.options.pc + BigInt(at));
 }
 
 /** The common end of all exits with one set: the packed exit is on the stack. */
@@ -225,6 +296,12 @@ function emitLookup(r: RegionEmitter): void {
   w.localSet(places.at);
 }
 
+/** Number of the pc's place in the cache of regions, and in the chain table. */
+export function regionSlot(pc: bigint): number {
+  const low = Number(pc & 0xffff_ffffn);
+  return ((low >>> 1) ^ (low >>> 10)) & (REGION_CACHE.entries - 1);
+}
+
 /** Leaves the place in the cache of regions for the pc in `pc` on the stack. */
 export function emitRegionSlot(w: ByteWriter, pc: number, tlb: number): void {
   w.localGet(pc);
@@ -250,28 +327,26 @@ function emitCall(r: RegionEmitter, index: number, ending: Extract<Ending, { kin
   w.i64Const(link);
   w.memory(OP.i64_store, RAM, registerCell(options, last.instruction.rd));
   w.localGet(DEPTH);
-  w.withConst(2, OP.i32_lt_u);
+  w.withConst(STATE.nested, OP.i32_lt_u);
   w.byte(OP.if);
   w.byte(VOID);
   emitReturn(r);
   w.byte(OP.end);
-  const callee = ending.target === undefined ? undefined : options.calleeOf(options.pc + BigInt(ending.target));
-  if (callee === undefined) emitLookup(r);
-  else if (callee !== "self") {
-    // The function of an address that has no region yet returns what it finds here.
-    writeCell(w, options, OP.i64_store, CELL.pc, () => w.localGet(places.pc));
-  }
+  const known = ending.target === undefined ? undefined : options.pc + BigInt(ending.target);
+  const callee = known === undefined ? undefined : options.calleeOf(known);
   w.localGet(BUDGET);
-  // One call less, and a caller that waits: bit 0 is 0.
+  // One call less, and a caller that waits.
   w.localGet(DEPTH);
-  w.withConst(1, OP.i32_or);
-  w.withConst(3, OP.i32_sub);
+  w.withConst(STATE.cut, OP.i32_or);
+  w.withConst(STATE.nested + STATE.cut, OP.i32_sub);
+  if (callee === undefined) w.withConst(STATE.guessed, OP.i32_or);
+  w.localGet(places.pc);
   if (callee === "self") w.call(SELF);
   else {
-    if (callee === undefined) w.localGet(places.at);
+    if (callee === undefined) emitGuess(w, places, known);
     else w.i32Const(callee);
     w.op(OP.call_indirect, REGION_TYPE);
-    w.byte(0);
+    w.byte(callee === undefined ? TABLE.chain : TABLE.regions);
   }
   w.localSet(BUDGET);
   w.localTee(places.pc);
@@ -306,7 +381,7 @@ function emitCold(r: RegionEmitter, index: number, { last, next }: Extract<Endin
   }
   writeCell(w, options, OP.i64_store, CELL.pc, () => w.i64Const(options.pc + BigInt(last.at)));
   writeCell(w, options, OP.i32_store, CELL.budget, () => w.localGet(BUDGET));
-  w.op(OP.global_get, SITES_GLOBAL);
+  w.op(OP.global_get, GLOBAL.sites);
   w.withConst(options.siteOf(last), OP.i32_add);
   w.call(COLD_DOOR);
   readCell(w, options, OP.i32_load, CELL.budget);
@@ -350,7 +425,7 @@ function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: Regist
       emitSave(w, r.options, r.places, dirty);
       if (LINKS.has(ending.last.instruction.rs1)) {
         w.localGet(DEPTH);
-        w.withConst(1, OP.i32_and);
+        w.withConst(STATE.cut, OP.i32_and);
         w.byte(OP.i32_eqz);
         w.byte(OP.if);
         w.byte(VOID);
@@ -366,9 +441,9 @@ function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: Regist
       r.lender.giveBack();
       emitSave(w, r.options, r.places, dirty);
       w.localGet(DEPTH);
-      w.withConst(1, OP.i32_or);
+      w.withConst(STATE.cut, OP.i32_or);
       w.localSet(DEPTH);
-      emitChain(r);
+      emitLikelyChain(r, r.options.likelyTarget(ending.last));
       return;
     case "exit":
       w.i32Const(packExit(ending.last.at, 1));
@@ -475,6 +550,7 @@ export function writeRegion(graph: RegionGraph, options: RegionOptions): Uint8Ar
   }
   readCell(w, options, OP.i32_load, CELL.tlb);
   w.localSet(places.tlb);
+  emitCheckGuess(r);
   emitLoad(w, options, places, flow[0]?.liveIn ?? 0);
   emitTree(r, 0);
   w.byte(OP.unreachable);

@@ -5,12 +5,13 @@
 
 import type { GuestMemory } from "../../../machine/cpu-contract.ts";
 import { instructionLength } from "../../../../isa/riscv64/decode.ts";
+import type { Mnemonic } from "../../../../isa/riscv64/instructions.ts";
 import { decodeInstruction, type CodeCache } from "../code-cache.ts";
 import type { DeviceSite } from "../device-access.ts";
 import type { MemoryLayout } from "../emit-memory.ts";
 import { REGION_CACHE, TLB } from "../state.ts";
 import type { Mode } from "../hart.ts";
-import { writeRegion } from "./emit-region.ts";
+import { regionSlot, writeRegion } from "./emit-region.ts";
 import { buildGraph, type FetchedInstruction, type RegionGraph, type RegionInstruction } from "./graph.ts";
 import { REGION_IMPORTS, writeRegionModule } from "./region-module.ts";
 
@@ -38,6 +39,7 @@ const PAGE_MASK = BigInt(PAGE_BYTES - 1);
 /** Bytes on either side of the entry; within it pages of code never share a place in the translation cache. */
 const REACH = 0x8000;
 const MAX_REGIONS = 2048;
+const ECALL_BYTES = 4n;
 /** Modules that are kept for machines to come. */
 const MAX_MODULES = 4096;
 
@@ -45,6 +47,8 @@ export interface TranslatorHost {
   readonly memory: GuestMemory;
   readonly code: CodeCache;
   readonly table: WebAssembly.Table;
+  /** A place for each of a cache of regions: what was remembered there last, of whatever cache. */
+  readonly chain: WebAssembly.Table;
   readonly absent: unknown;
   /** Executes the instruction at the pc, whose budget was taken; 1 if the region may go on behind it. */
   readonly executeCold: (site: ColdSite) => number;
@@ -54,6 +58,8 @@ export interface TranslatorHost {
   /** Address of the translation caches that are in force. */
   readonly tlb: () => number;
   readonly mode: () => Mode;
+  /** Where this instruction would lead, if it were executed now. */
+  readonly targetOf: (mnemonic: "ecall" | "mret" | "sret") => bigint;
   /** Addresses are physical and nothing protects or watches them: only the code itself decides what it does. */
   readonly isBare: () => boolean;
   readonly forgetRegions: () => void;
@@ -135,7 +141,7 @@ function calleeIndex(pc: bigint): number {
 }
 
 export function createTranslator(host: TranslatorHost, options: MemoryLayout, eagerness: Eagerness): Translator {
-  const { memory, code, table } = host;
+  const { memory, code, table, chain } = host;
   const { view } = memory;
   const regions = new Map<number, Region[]>();
   const regionsOfPage = new Map<number, Set<Region>>();
@@ -146,6 +152,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   const freeIndexes: number[] = [];
   let count = 0;
   for (let n = 0; n < table.length; n++) table.set(n, host.absent);
+  for (let n = 0; n < chain.length; n++) chain.set(n, host.absent);
 
   /** Makes room for all places that any module may name. */
   function growTable(): void {
@@ -222,6 +229,13 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       .filter((at) => slow.has(reader.offsetOf(at)))
       .join();
 
+  /** Where handlers begin as things are, and behind the call that the one at hand was begun for. */
+  function likelyTarget(mnemonic: Mnemonic): bigint {
+    if (mnemonic === "ecall") return host.targetOf("ecall");
+    if (mnemonic === "mret" || mnemonic === "sret") return BigInt.asUintN(64, host.targetOf(mnemonic) + ECALL_BYTES);
+    throw new Error(`${mnemonic} changes no mode`);
+  }
+
   function translate({ pc, mode, isBare }: Setting, reader: Reader): Translation | undefined {
     const graph = buildGraph({ mode, instructionAt: (at) => instructionAt(reader, at), isSlow: (at) => slow.has(reader.offsetOf(at)) });
     if (graph === undefined) return undefined;
@@ -232,6 +246,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       mode,
       bareRam: isBare ? memory : undefined,
       calleeOf: (target) => (target === pc ? "self" : isBare ? calleeIndex(target) : undefined),
+      likelyTarget: ({ instruction: { mnemonic } }) => likelyTarget(mnemonic),
       siteOf: (instruction) => coldInstructions.push(instruction) - 1,
     });
     const pieces = piecesOf(graph, reader);
@@ -259,6 +274,8 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     const first = sites.length;
     for (const { at, instruction, bits } of translation.coldInstructions)
       sites.push({ instruction, bits, offset: reader.offsetOf(at), access: host.siteOf(instruction) });
+    const index = isBare ? calleeIndex(pc) : (freeIndexes.pop() ?? nextIndex++);
+    growTable();
     const { exports } = new WebAssembly.Instance(translation.module, {
       [REGION_IMPORTS]: {
         cold: (site: number) => {
@@ -268,11 +285,11 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
         },
         memory: memory.memory,
         regions: table,
+        chain,
         sites: first,
+        index,
       },
     });
-    const index = isBare ? calleeIndex(pc) : (freeIndexes.pop() ?? nextIndex++);
-    growTable();
     table.set(index, exports["region"]);
     const pages = [...reader.pages].map(([page, offset]) => ({ distance: page - (pc & ~PAGE_MASK), offset }));
     const region: Region = { ...setting, entry: entryOffset, index, pages, pieces: translation.pieces };
@@ -336,9 +353,9 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       const { pc } = setting;
       const region = regions.get(code.offsetOf(entry))?.find((other) => isOf(other, setting) && isValid(other));
       if (region === undefined) return;
-      const low = Number(pc & 0xffff_ffffn);
-      const mask = (REGION_CACHE.entries - 1) * REGION_CACHE.entryBytes;
-      const at = host.tlb() + REGION_CACHE.start + (((low << 3) ^ (low >>> 6)) & mask);
+      const slot = regionSlot(pc);
+      const at = host.tlb() + REGION_CACHE.start + slot * REGION_CACHE.entryBytes;
+      chain.set(slot, table.get(region.index));
       view.setBigUint64(at + REGION_CACHE.tag, pc, true);
       view.setUint32(at + REGION_CACHE.index, region.index, true);
       view.setUint32(at + REGION_CACHE.under, under, true);
