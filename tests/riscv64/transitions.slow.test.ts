@@ -177,6 +177,99 @@ function stateOf({ machine, processor }: Guest, cpus: number): string {
   return [...values.flat(), `now ${machine.now()}`, `instructions ${processor.instructions()}`].join("\n");
 }
 
+/** One virtual address that leads to two functions by turns, between which the root of the page tables changes, called directly and as a jump. */
+const TWO_SPACES = `
+  .option norvc
+    li t0, -1
+    csrw pmpaddr0, t0
+    li t0, 0x1f
+    csrw pmpcfg0, t0
+    li t1, 0x200000cf
+    li t0, 0x80010000
+    sd t1, 16(t0)
+    li t2, 0x20005001
+    sd t2, 8(t0)
+    li t0, 0x80012000
+    sd t1, 16(t0)
+    li t2, 0x20005801
+    sd t2, 8(t0)
+    li t0, 0x80014000
+    li t1, 0x200800cf
+    sd t1, 0(t0)
+    li t0, 0x80016000
+    li t1, 0x201000cf
+    sd t1, 0(t0)
+    li t2, 0x8067
+    li t0, 0x80200000
+    li t1, 0x001a0a13
+    sw t1, 0(t0)
+    sw t2, 4(t0)
+    li t0, 0x80400000
+    li t1, 0x010a0a13
+    sw t1, 0(t0)
+    sw t2, 4(t0)
+    li t0, 8
+    slli t0, t0, 60
+    li s8, 0x80010
+    or s8, s8, t0
+    li s9, 0x80012
+    or s9, s9, t0
+    li t0, 0x1800
+    csrrc zero, mstatus, t0
+    li t0, 0x800
+    csrrs zero, mstatus, t0
+    la t0, turn
+    csrw mepc, t0
+    mret
+  turn:
+    csrw satp, s8
+    sfence.vma
+    jal ra, several
+    csrw satp, s9
+    sfence.vma
+    jal ra, several
+    addi s0, s0, 1
+    j turn
+  several:
+    addi s5, ra, 0
+    li t1, 0x40000000
+    li s1, 3
+  again:
+    jalr ra, 0(t1)
+    addi s1, s1, -1
+    bnez s1, again
+    addi ra, s5, 0
+    jr t1
+`;
+
+/** Functions whose places in the cache of regions are the same, by turns. */
+const ONE_PLACE = `
+  .option norvc
+    la s8, first
+    li t0, 0x80000
+    add s9, s8, t0
+    lw t1, 0(s8)
+    li t2, 0x500000
+    add t1, t1, t2
+    sw t1, 0(s9)
+    lw t1, 4(s8)
+    sw t1, 4(s9)
+    fence.i
+  turn:
+    jalr ra, 0(s8)
+    jalr ra, 0(s9)
+    addi s0, s0, 1
+    la ra, turn
+    andi t0, s0, 3
+    beqz t0, other
+    jr s8
+  other:
+    jr s9
+  first:
+    addi s4, s4, 1
+    ret
+`;
+
 describe("regions that lead to regions", () => {
   for (const cpus of [1, 4]) {
     for (const supervisor of [false, true]) {
@@ -201,6 +294,27 @@ describe("regions that lead to regions", () => {
         }
       });
     }
+  }
+
+  for (const [name, text] of [
+    ["tell address spaces apart", TWO_SPACES],
+    ["do not take one for another that lies as it does", ONE_PLACE],
+  ] as const) {
+    test(name, () => {
+      const random = createRandom(FUZZ_SEED);
+      const program = assembleAt(text);
+      const slices = Array.from({ length: 40 }, () => 1 + random.below(random.pick([12, 500, 20_000, 100_000])));
+      const run = (eagerness: EagernessName): readonly string[] => {
+        const guest = startGuest(program, { eagerness });
+        const states = slices.map((length) => `${guest.run(length).kind}\n${stateOf(guest, 1)}`);
+        assert.ok(guest.register("s4") > 1000n, `only ${guest.register("s4")}`);
+        assert.ok(eagerness === "never" || guest.processor.regions() > 1, `${guest.processor.regions()} regions`);
+        guest.machine.dispose();
+        return states;
+      };
+      const expected = run("never");
+      for (const eagerness of EAGERNESS_NAMES) assert.deepEqual(run(eagerness), expected, eagerness);
+    });
   }
 
   test("stop at breakpoints that come and go", () => {
