@@ -162,7 +162,10 @@ function emitGuess(w: ByteWriter, places: Places, known: bigint | undefined): vo
   w.withConst(REGION_CACHE.entries - 1, OP.i32_and);
 }
 
-/** In front of everything: a region that was guessed sees whether the cache has it for the pc that is wanted, or goes where the cache says. */
+/**
+ * In front of everything: a region that was guessed sees whether it is of the pc that is wanted, and whether the cache has it at its place,
+ * where an empty entry has no region's index; or goes where the cache says.
+ */
 function emitCheckGuess(r: RegionEmitter): void {
   const { w, places, options } = r;
   const slot = REGION_CACHE.start + regionSlot(options.pc) * REGION_CACHE.entryBytes;
@@ -176,11 +179,6 @@ function emitCheckGuess(r: RegionEmitter): void {
   w.localGet(places.pc);
   w.i64Const(options.pc);
   w.byte(OP.i64_ne);
-  w.localGet(places.tlb);
-  w.memory(OP.i64_load, RAM, slot + REGION_CACHE.tag);
-  w.i64Const(options.pc);
-  w.byte(OP.i64_ne);
-  w.byte(OP.i32_or);
   w.localGet(places.tlb);
   w.memory(OP.i32_load, RAM, slot + REGION_CACHE.index);
   w.op(OP.global_get, GLOBAL.index);
