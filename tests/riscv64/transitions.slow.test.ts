@@ -303,7 +303,7 @@ describe("regions that lead to regions", () => {
     test(name, () => {
       const random = createRandom(FUZZ_SEED);
       const program = assembleAt(text);
-      const slices = Array.from({ length: 40 }, () => 1 + random.below(random.pick([12, 500, 20_000, 100_000])));
+      const slices = Array.from({ length: 40 }, () => 1 + random.below(random.pick([12, 500, 10_000, 40_000])));
       const run = (eagerness: EagernessName): readonly string[] => {
         const guest = startGuest(program, { eagerness });
         const states = slices.map((length) => `${guest.run(length).kind}\n${stateOf(guest, 1)}`);
