@@ -1,7 +1,7 @@
 // Guest RAM with its dirty map in one WebAssembly.Memory of fixed size, so that translated code, the interpreter, DMA and restore
 // all work on the same bytes. Layout: [0, size) RAM; [dirtyOffset, dirtyOffset + size / 4096) one byte per page, 1 = written since
-// the last `takeDirtyPages`; from logOffset the last accesses to devices; [stateOffset, stateOffset + STATE_BYTES) for CPUs that keep registers and caches beside RAM, where generated
-// code reaches them by the same base; the host gives it no memory before somebody writes there.
+// the last `takeDirtyPages`; from logOffset the last accesses to devices; [stateOffset, stateOffset + STATE_BYTES) for CPUs that keep
+// registers and caches beside RAM, where generated code reaches them by the same base; the host gives it no memory before somebody writes.
 // Memories are pooled by size: a fresh 16 MiB costs milliseconds of page faults, zeroing a few used pages nothing.
 
 import { ACCESS_LOG_BYTES } from "./access-log.ts";

@@ -9,7 +9,7 @@ import type { Watchpoint } from "../../machine/processor.ts";
 import type { CodeCache } from "./code-cache.ts";
 import { MODE, MPP_SHIFT, MSTATUS, type Hart, type Mode } from "./hart.ts";
 import { checkProtection, type Access, type ProtectionAnswer } from "./protection.ts";
-import { DEVICE_TAG, EMPTY_BYTE, REGION_CACHE, TLB, TLB_SET_COUNT, TLB_SETS, tlbOffset } from "./state.ts";
+import { deviceIndex, EMPTY_BYTE, REGION_CACHE, TLB, TLB_SET_COUNT, TLB_SETS, tlbOffset } from "./state.ts";
 import { translate, type PhysicalMemory } from "./translation.ts";
 
 /** Exception codes (Volume II, table 3.6). */
@@ -189,7 +189,7 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
     const page = address & ~PAGE_MASK;
     const number = Number(physicalAddress >> 12n);
     if (isWatchedPage(page) || number > 0xffff_ffff) return;
-    enter(hart, access === "read" ? TLB.read : TLB.write, dataIndex(address), page | BigInt(DEVICE_TAG), number);
+    enter(hart, access === "read" ? TLB.deviceRead : TLB.deviceWrite, deviceIndex(Number(address & 0xffff_ffffn)), page, number);
   }
 
   // ------------------------------------------------------------------------------------------------------------ translation

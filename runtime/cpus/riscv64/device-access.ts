@@ -1,6 +1,6 @@
 // The short way of loads and stores to devices: what the cold path does for one, when translation and protection have been settled before.
-// A page that lies beside RAM gets an entry in the translation caches like any other, with a tag that no access of generated code hits
-// (state.ts): whatever empties the caches forgets it too. Up to 4 bytes all is numbers, since one BigInt costs as much as the whole access.
+// A page that lies beside RAM gets an entry in caches of its own beside those of RAM (state.ts): whatever empties these forgets it too.
+// Up to 4 bytes all is numbers, since one BigInt costs as much as the whole access.
 
 import { byWidth } from "../../../isa/riscv64/by-width.ts";
 import type { ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
@@ -9,7 +9,7 @@ import type { Width } from "../../devices/device.ts";
 import type { Bus, GuestMemory } from "../../machine/cpu-contract.ts";
 import { deviceForm, operationNumber, operationsOf, type Operation } from "./operations.ts";
 import { LOADS, STORES } from "./semantics/memory.ts";
-import { BLOCK_BYTES, CELL, DEVICE_TAG, ENTRY, ENTRY_SHIFT, TLB } from "./state.ts";
+import { BLOCK_BYTES, CELL, deviceIndex, ENTRY, ENTRY_SHIFT, TLB } from "./state.ts";
 
 interface Form {
   readonly isStore: boolean;
@@ -134,9 +134,8 @@ export function createDeviceAccess(
     const address = (low(CELL.x + base) + imm) | 0;
     if ((address & (width - 1)) !== 0) return "unknown";
     const high = registerWidth === 32 ? 0 : upperHalf(low(CELL.x + base + 4), address, imm);
-    const index = ((address >>> 12) ^ (address >>> 20)) & (TLB.entries - 1);
-    const slot = (low(CELL.tlb) + (isStore ? TLB.write : TLB.read) + index * TLB.entryBytes) >>> 2;
-    if (all[slot] !== ((address & ~PAGE_MASK) | DEVICE_TAG) || all[slot + 1] !== high) return "unknown";
+    const slot = (low(CELL.tlb) + (isStore ? TLB.deviceWrite : TLB.deviceRead) + deviceIndex(address) * TLB.entryBytes) >>> 2;
+    if (all[slot] !== (address & ~PAGE_MASK) || all[slot + 1] !== high) return "unknown";
     const physical = ((all[slot + (TLB.addend >>> 2)] ?? 0) >>> 0) * (PAGE_MASK + 1) + (address & PAGE_MASK);
 
     if (isStore ? store(data, physical, width) : load(data, physical, form)) {

@@ -5,7 +5,7 @@ import { ACCESS_LOG } from "../../machine/access-log.ts";
 import { I64, OP, type ByteWriter } from "../wasm/encoder.ts";
 import { PAGE_MASK, RAM, readCell, type MemoryLayout } from "./emit-memory.ts";
 import { DEVICE_FORM } from "./operations.ts";
-import { CELL, DEVICE_TAG, MIRROR, mirrorTable, TLB } from "./state.ts";
+import { CELL, MIRROR, mirrorTable, TLB } from "./state.ts";
 
 export interface MirrorLocals {
   /** i64: the physical address. */
@@ -17,23 +17,37 @@ export interface MirrorLocals {
   readonly record: number;
 }
 
-/** The physical address of one in `address` whose place in the caches is in `slot`, or control goes to the label. */
-export function emitDevicePage(
-  w: ByteWriter,
-  { address, slot, physical }: { readonly [local in "address" | "slot" | "physical"]: number },
-  missLabel: number,
-): void {
-  w.localGet(slot);
-  w.memory(OP.i64_load, RAM, TLB.read + TLB.tag);
+interface DevicePageLocals {
+  readonly address: number;
+  readonly tlb: number;
+  /** i32, for what is found on the way. */
+  readonly slot: number;
+  readonly physical: number;
+}
+
+/** The physical address of the virtual one in `address`, by the caches of devices' pages; or control goes to the label. */
+export function emitDevicePage(w: ByteWriter, { address, tlb, slot, physical }: DevicePageLocals, missLabel: number): void {
+  w.localGet(address);
+  w.byte(OP.i32_wrap_i64);
+  w.localTee(slot);
+  w.withConst(12, OP.i32_shr_u);
+  for (const shift of [20, 25]) {
+    w.localGet(slot);
+    w.withConst(shift, OP.i32_shr_u);
+    w.byte(OP.i32_xor);
+  }
+  w.withConst(TLB.deviceEntries - 1, OP.i32_and);
+  w.withConst(TLB.entryBytes, OP.i32_mul);
+  w.withLocal(tlb, OP.i32_add);
+  w.localTee(slot);
+  w.memory(OP.i64_load, RAM, TLB.deviceRead + TLB.tag);
   w.localGet(address);
   w.i64Const(-(PAGE_MASK + 1));
   w.byte(OP.i64_and);
-  w.i64Const(DEVICE_TAG);
-  w.byte(OP.i64_or);
   w.byte(OP.i64_ne);
   w.op(OP.br_if, missLabel);
   w.localGet(slot);
-  w.memory(OP.i64_load32_u, RAM, TLB.read + TLB.addend);
+  w.memory(OP.i64_load32_u, RAM, TLB.deviceRead + TLB.addend);
   w.i64Const(12);
   w.byte(OP.i64_shl);
   w.localGet(address);

@@ -161,7 +161,18 @@ function extendWord(w: ByteWriter, { width }: InterpreterOptions): void {
 /** rs1 + imm through a translation cache: AT becomes the offset in RAM, or control goes to the cold door. */
 function emitTranslation(body: Body, width: number, table: number, hasOffset: boolean, coldLabel: number): void {
   const { w } = body;
-  emitTlbSlot(body, hasOffset);
+  emitAddress(body, hasOffset);
+  w.localGet(ADDRESS);
+  w.byte(OP.i32_wrap_i64);
+  w.localTee(AT);
+  // The page number, its upper half folded in: streams a megabyte apart must not share an entry.
+  w.withConst(8, OP.i32_shr_u);
+  w.localGet(AT);
+  w.withConst(16, OP.i32_shr_u);
+  w.byte(OP.i32_xor);
+  w.withConst((TLB.entries - 1) * TLB.entryBytes, OP.i32_and);
+  w.withLocal(TLB_BASE, OP.i32_add);
+  w.localTee(SLOT);
   w.memory(OP.i64_load, RAM, table + TLB.tag);
   w.localGet(ADDRESS);
   w.i64Const(-(PAGE_MASK + 1) | (width - 1));
@@ -175,8 +186,8 @@ function emitTranslation(body: Body, width: number, table: number, hasOffset: bo
   w.localSet(AT);
 }
 
-/** rs1 + imm in ADDRESS, its lower half in AT, its place in the translation caches in SLOT and on the stack. */
-function emitTlbSlot(body: Body, hasOffset: boolean): void {
+/** rs1 + imm in ADDRESS. */
+function emitAddress(body: Body, hasOffset: boolean): void {
   const { w } = body;
   body.leaf("rs1", I64);
   if (hasOffset) {
@@ -184,17 +195,7 @@ function emitTlbSlot(body: Body, hasOffset: boolean): void {
     w.byte(OP.i64_add);
   }
   wrapAddress(w, body.options);
-  w.localTee(ADDRESS);
-  w.byte(OP.i32_wrap_i64);
-  w.localTee(AT);
-  // The page number, its upper half folded in: streams a megabyte apart must not share an entry.
-  w.withConst(8, OP.i32_shr_u);
-  w.localGet(AT);
-  w.withConst(16, OP.i32_shr_u);
-  w.byte(OP.i32_xor);
-  w.withConst((TLB.entries - 1) * TLB.entryBytes, OP.i32_and);
-  w.withLocal(TLB_BASE, OP.i32_add);
-  w.localTee(SLOT);
+  w.localSet(ADDRESS);
 }
 
 function emitDirty({ w, options }: Body): void {
@@ -425,9 +426,8 @@ function emitDeviceLoad(body: Body, labels: Labels): void {
   w.withConst(DEVICE_FORM.isThere, OP.i32_and);
   w.byte(OP.i32_eqz);
   w.op(OP.br_if, labels.cold);
-  emitTlbSlot(body, true);
-  w.byte(OP.drop);
-  emitDevicePage(w, { address: ADDRESS, slot: SLOT, physical: locals.physical }, labels.cold);
+  emitAddress(body, true);
+  emitDevicePage(w, { address: ADDRESS, tlb: TLB_BASE, slot: SLOT, physical: locals.physical }, labels.cold);
   emitMirrorEntry(w, options, locals, () => emitMirrorTable(w, form), labels.cold);
   emitMirroredRead(w, options, locals, () => body.leaf("remaining", I64));
   registerAddress(w, ENTRY.rd);

@@ -142,7 +142,14 @@ export const TLB = {
   /** Virtual page to decoded page: {tag i64, address i32, unused}. */
   code: 0x2000,
   codeEntries: 64,
-  bytes: 0x4400,
+  /**
+   * Virtual page of a device to the number of the physical one: {tag i64, number u32, unused}. Apart, since RAM and devices begin at round
+   * addresses and would throw each other out.
+   */
+  deviceRead: 0x4400,
+  deviceWrite: 0x4600,
+  deviceEntries: 32,
+  bytes: 0x4800,
 } as const;
 
 /**
@@ -151,11 +158,8 @@ export const TLB = {
  */
 export const REGION_CACHE = { start: 0x2400, entries: 512, entryBytes: 16, tag: 0, index: 8, under: 12 } as const;
 
-/**
- * In the tag of a page that belongs to a device, whose addend is the physical page's number: no access of generated code compares equal,
- * since none has this bit below its page (device-access.ts looks for it).
- */
-export const DEVICE_TAG = 0x800;
+/** The place of a device's page in its caches, by the lower half of the address. */
+export const deviceIndex = (address: number): number => ((address >>> 12) ^ (address >>> 20) ^ (address >>> 25)) & (TLB.deviceEntries - 1);
 
 /** Every byte of an empty entry: no page has all ones as its tag, since the tag of an access has zeros below its page. */
 export const EMPTY_BYTE = 0xff;
@@ -175,7 +179,7 @@ export const ENTRY = { operation: 0, rd: 1, rs1: 2, rs2: 3, step: 4, imm: 4, byt
 export const ENTRIES_PER_PAGE = 2048;
 export const SLOT_BYTES = (ENTRIES_PER_PAGE + 4) * ENTRY.bytes;
 export const SLOTS = 256;
-export const SLOTS_OFFSET = 0x9_0000;
+export const SLOTS_OFFSET = 0x9_4000;
 /**
  * Behind all else a byte for each page of RAM, of which 1 says that translated code may store there without asking anybody: no code lies
  * there, and the page is known to be dirty. Only for code that addresses RAM physically.

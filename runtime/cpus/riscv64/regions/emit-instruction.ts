@@ -215,11 +215,7 @@ export function emitMirroredLoad(e: InstructionEmitter, { operation, rd, rs1, im
   w.i64Const(imm);
   w.byte(OP.i64_add);
   w.localSet(places.address);
-  if (e.bareRam === undefined) {
-    w.localGet(places.address);
-    emitTlbSlot(w, places);
-    emitDevicePage(w, { address: places.address, slot: places.slot, physical: places.address }, missLabel);
-  }
+  if (e.bareRam === undefined) emitDevicePage(w, { ...places, physical: places.address }, missLabel);
   const table = mirrorTable(Math.log2(width));
   emitMirrorEntry(w, e.options, locals, () => w.i32Const(table), missLabel);
   emitMirroredRead(w, e.options, locals, () => e.leaf("remaining", I64));
