@@ -21,17 +21,17 @@ function isCopy(item: Item | undefined): item is ComputeItem {
 }
 
 interface Uses {
-  readonly counts: Uint32Array;
+  readonly counts: readonly number[];
   /** Index of the last item that reads it. */
-  readonly last: Int32Array;
+  readonly last: number[];
   /** Index of the item that defines a local value. */
-  readonly definition: Int32Array;
+  readonly definition: number[];
 }
 
 function findUses(items: readonly (Item | null)[], count: number): Uses {
-  const counts = new Uint32Array(count);
-  const last = new Int32Array(count).fill(-1);
-  const definition = new Int32Array(count).fill(-1);
+  const counts = new Array<number>(count).fill(0);
+  const last = new Array<number>(count).fill(-1);
+  const definition = new Array<number>(count).fill(-1);
   for (let index = 0; index < items.length; index++) {
     const item = items[index];
     if (item === null || item === undefined) continue;
@@ -65,7 +65,7 @@ function computeInPlace(items: (Item | null)[], types: readonly ScalarType[], is
 /** Reads a copy's source instead. */
 function readSource(items: (Item | null)[], blocks: readonly Block[], types: readonly ScalarType[], isLocal: readonly boolean[]): void {
   const { last } = findUses(items, types.length);
-  const source = new Int32Array(types.length).fill(-1);
+  const source = new Array<number>(types.length).fill(-1);
   const read = (register: Virtual): Virtual => {
     const from = source[register] ?? -1;
     return from < 0 ? register : from;

@@ -186,8 +186,8 @@ function isCompare(op: string): op is CompareOp {
 
 /** Comparisons whose only reader is a branch go into the branch; a `not` between them turns it around. */
 function fuseComparisons(items: readonly Item[], types: readonly ScalarType[], isLocal: readonly boolean[]): Item[] {
-  const uses = new Uint32Array(types.length);
-  const definition = new Int32Array(types.length).fill(-1);
+  const uses = new Array<number>(types.length).fill(0);
+  const definition = new Array<number>(types.length).fill(-1);
   for (let index = 0; index < items.length; index++) {
     const item = items[index];
     if (item === undefined) continue;
@@ -256,8 +256,8 @@ const PURE: ReadonlySet<string> = new Set([
 
 /** Leaves out what computes values that nobody reads; backwards, so that chains fall in one go. */
 function dropUnused(items: readonly Item[], types: readonly ScalarType[], isLocal: readonly boolean[]): Item[] {
-  const uses = new Uint32Array(types.length);
-  const isOwn = new Uint8Array(types.length);
+  const uses = new Array<number>(types.length).fill(0);
+  const isOwn = new Array<number>(types.length).fill(0);
   for (const item of items) {
     for (const register of registersRead(item)) uses[register] = (uses[register] ?? 0) + 1;
     if (item.kind !== "op" || !OWN_MEMORY.has(item.op)) continue;

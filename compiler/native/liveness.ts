@@ -22,10 +22,10 @@ export interface Liveness {
 }
 
 /** Depth of loops around each item: a loop lasts from its label to the last branch back to it. */
-function loopDepths(items: readonly Item[]): Uint8Array {
+function loopDepths(items: readonly Item[]): readonly number[] {
   const labels = new Map<Label, number>();
   const ends = new Map<Label, number>();
-  const depths = new Uint8Array(items.length);
+  const depths = new Array<number>(items.length).fill(0);
   for (let index = 0; index < items.length; index++) {
     const item = items[index];
     if (item === undefined) continue;

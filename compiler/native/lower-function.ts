@@ -116,17 +116,17 @@ export function bitsOf(type: ScalarType): 8 | 16 | 32 | 64 {
 /** By virtual register. */
 interface Hints {
   /** Machine registers. */
-  readonly hints: Int32Array;
+  readonly hints: readonly number[];
   /** Virtual registers. */
-  readonly partners: Int32Array;
+  readonly partners: readonly number[];
 }
 
 const NO_HINT = -1;
 
 /** Where a value would like to be: in the register that a call or the function's end wants it in, or where its copy is. */
 function findHints(fn: BytecodeFunction, module: Module, { items, types }: Items, registers: RegisterFile): Hints {
-  const hints = new Int32Array(types.length).fill(NO_HINT);
-  const partners = new Int32Array(types.length).fill(NO_HINT);
+  const hints = new Array<number>(types.length).fill(NO_HINT);
+  const partners = new Array<number>(types.length).fill(NO_HINT);
   /** The first of what wants a value decides. */
   const hintAll = (values: readonly Virtual[], first: number, machines: readonly number[]): void => {
     for (let index = first; index < values.length; index++) {

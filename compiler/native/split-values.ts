@@ -12,18 +12,18 @@ const NONE: readonly number[] = [];
 export interface Crossing {
   readonly registers: readonly Virtual[];
   /** By register, -1: it is none of them. */
-  readonly indexOf: Int32Array;
+  readonly indexOf: readonly number[];
   // By block times the number of registers, plus the register's index.
-  readonly isWritten: Uint8Array;
-  readonly liveIn: Uint8Array;
-  readonly liveOut: Uint8Array;
+  readonly isWritten: readonly number[];
+  readonly liveIn: readonly number[];
+  readonly liveOut: readonly number[];
 }
 
 export function findCrossing(items: readonly Item[], blocks: readonly Block[], count: number): Crossing {
   const registers: Virtual[] = [];
-  const indexOf = new Int32Array(count).fill(-1);
+  const indexOf = new Array<number>(count).fill(-1);
   /** The block, from 1, that has written it last. */
-  const writtenIn = new Int32Array(count);
+  const writtenIn = new Array<number>(count).fill(0);
   /** Of all blocks one after the other, and where each block's end. */
   const firstReads: Virtual[] = [];
   const ends: number[] = [];
@@ -42,9 +42,9 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
     ends.push(firstReads.length);
   }
   const width = registers.length;
-  const isWritten = new Uint8Array(blocks.length * width);
-  const liveIn = new Uint8Array(blocks.length * width);
-  const liveOut = new Uint8Array(blocks.length * width);
+  const isWritten = new Array<number>(blocks.length * width).fill(0);
+  const liveIn = new Array<number>(blocks.length * width).fill(0);
+  const liveOut = new Array<number>(blocks.length * width).fill(0);
   if (width === 0) return { registers, indexOf, isWritten, liveIn, liveOut };
   const before: number[][] = blocks.map(() => []);
   for (let b = 0; b < blocks.length; b++) {
@@ -80,7 +80,7 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
 /** Values at the starts (even) and ends (odd) of blocks that are the same one, as a forest: each knows a fellow, the root itself. */
 function joinWebs(blocks: readonly Block[], { registers, isWritten, liveIn, liveOut }: Crossing): (node: number) => number {
   const width = registers.length;
-  const fellow = new Int32Array(2 * blocks.length * width);
+  const fellow = new Array<number>(2 * blocks.length * width).fill(0);
   for (let node = 0; node < fellow.length; node++) fellow[node] = node;
   const rootOf = (node: number): number => {
     let at = node;
@@ -121,7 +121,7 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
     return types.push(types[register] ?? "i64") - 1;
   };
   const names = new Map<number, Virtual>();
-  const isTaken = new Uint8Array(count);
+  const isTaken = new Array<number>(count).fill(0);
   // A parameter's number is for what the caller gives.
   isTaken.fill(1, 0, params);
   for (let index = 0; index < width; index++) {
@@ -140,9 +140,9 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
   };
 
   /** By register: the item, from 1, that defines it last; what it is called, and in which block, from 1. */
-  const definedBy = new Int32Array(count);
-  const current = new Int32Array(count);
-  const namedIn = new Int32Array(count);
+  const definedBy = new Array<number>(count).fill(0);
+  const current = new Array<number>(count).fill(0);
+  const namedIn = new Array<number>(count).fill(0);
   for (let b = 0; b < blocks.length; b++) {
     const { start = 0, end = 0 } = blocks[b] ?? {};
     for (let i = start; i < end; i++) {
