@@ -76,27 +76,29 @@ function constantsOf(machine: MachineDescription): readonly (readonly [string, b
   return guestConstants(machine).map(({ name, value }) => [name, value] as const);
 }
 
-/** Those of the package, for all compilations of the process: reading them takes as long as compiling several specs. */
-let packaged: ReadonlyMap<string, bigint> | null = null;
+type Constants = ReadonlyMap<string, bigint>;
 
-function packagedConstants(): ReadonlyMap<string, bigint> {
-  packaged ??= allConstants(
-    listMachines().map((name) => {
-      const result = loadMachine(name);
-      if (result?.ok !== true) throw new Error(`the package's machine ${name} does not load`);
-      return result.machine;
-    }),
-  );
-  return packaged;
+/** Those of the package's machines, for all compilations of the process: reading a machine takes as long as compiling a spec. */
+const packaged = new Map<string, Constants>();
+let packagedNames: readonly string[] | null = null;
+
+function packagedConstants(name: string): Constants {
+  let constants = packaged.get(name);
+  if (constants === undefined) {
+    const result = loadMachine(name);
+    if (result?.ok !== true) throw new Error(`the package's machine ${name} does not load`);
+    packaged.set(name, (constants = new Map(constantsOf(result.machine))));
+  }
+  return constants;
 }
 
-function allConstants(machines: readonly MachineDescription[]): ReadonlyMap<string, bigint> {
-  return new Map(machines.flatMap(constantsOf));
+/** One machine after the other, so that what the first has costs no second. Mostly a constant is missing because it is a PC's, the last ones. */
+function* constantsElsewhere(machines: readonly MachineDescription[] | null): Generator<Constants> {
+  if (machines !== null) for (const machine of machines.toReversed()) yield new Map(constantsOf(machine));
+  else for (const name of (packagedNames ??= listMachines().toReversed())) yield packagedConstants(name);
 }
 
 function checkProgram(paths: readonly string[], options: CompileOptions): Program {
-  // Read when a constant is missing: mostly none is.
-  let constants: ReadonlyMap<string, bigint> | null = null;
   // Many tests need the same.
   const reasons = new Map<string, string | null>();
   return loadProgram(paths, {
@@ -105,7 +107,7 @@ function checkProgram(paths: readonly string[], options: CompileOptions): Progra
       layout: options.layout ?? DEFAULT_LAYOUT,
       constants: new Map(constantsOf(options.machine)),
       language: options.language ?? null,
-      allConstants: () => (constants ??= options.allMachines === undefined ? packagedConstants() : allConstants(options.allMachines())),
+      constantsElsewhere: () => constantsElsewhere(options.allMachines?.() ?? null),
       unmetNeed: (need) => {
         const text = formatNeed(need);
         let reason = reasons.get(text);

@@ -269,8 +269,11 @@ function needArgument(context: Context, arg: Need["args"][number], capability: C
 
 /** The name of a device, or of a constant of it, that this or another machine of the package has. */
 function deviceNamed(context: Context, name: string): string | null {
-  const names = [...context.target.constants.keys(), ...context.target.allConstants().keys()];
-  return names.some((known) => known === name || known.startsWith(`${name}.`)) ? name : null;
+  const { constants, constantsElsewhere } = context.target;
+  const isNamedIn = (known: ReadonlyMap<string, bigint>): boolean => [...known.keys()].some((key) => key === name || key.startsWith(`${name}.`));
+  if (isNamedIn(constants)) return name;
+  for (const others of constantsElsewhere()) if (isNamedIn(others)) return name;
+  return null;
 }
 
 function isWord(expr: Expr): expr is Expr & { kind: "name" } {

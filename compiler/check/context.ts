@@ -19,8 +19,8 @@ export interface TargetFacts {
   readonly constants: ReadonlyMap<string, bigint>;
   /** Its assembler and register names; null on the bytecode, and where the caller did not load one. */
   readonly language: MachineLanguage | null;
-  /** The constants of all machines of the package, each as one of those that have it says. */
-  readonly allConstants: () => ReadonlyMap<string, bigint>;
+  /** The constants of all machines of the package, a machine's after the other's; asked for when one is missing. The first that has it counts. */
+  readonly constantsElsewhere: () => Iterable<ReadonlyMap<string, bigint>>;
   /** Why the machine does not meet a need, or null. */
   readonly unmetNeed: (need: { readonly name: string; readonly args: readonly string[] }) => string | null;
 }

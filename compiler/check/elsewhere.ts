@@ -11,12 +11,20 @@ import { addNeed, failAbsent } from "./reach.ts";
  * device, or that property of it. Null: no machine has it.
  */
 export function constantElsewhere(context: Context, path: string, span: Span): bigint | null {
-  const value = context.target.allConstants().get(path);
-  if (value === undefined) return null;
+  const value = valueElsewhere(context, path);
+  if (value === null) return null;
   const [device = ""] = path.split(".");
   const hasDevice = [...context.target.constants.keys()].some((name) => name.startsWith(`${device}.`));
   addNeed(context, { name: "device", args: [hasDevice ? path : device], span });
   return value;
+}
+
+function valueElsewhere(context: Context, path: string): bigint | null {
+  for (const constants of context.target.constantsElsewhere()) {
+    const value = constants.get(path);
+    if (value !== undefined) return value;
+  }
+  return null;
 }
 
 /** Whether the library of another target has this module, which is then said. */

@@ -6,6 +6,7 @@ import { noteDecision, type DecisionKind } from "./coverage-notes.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { BytecodeFunction, Instruction, ScalarType, Signature } from "../../isa/bytecode/module.ts";
 import type { FunctionBody, Local } from "../hir.ts";
+import { one } from "../short-lists.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
 
 /** The registers of a value, by `registersOf(type)`. */
@@ -148,7 +149,7 @@ export class FunctionBuilder {
 
   /** Opens a region; the label is its level. */
   open(op: "block" | "loop" | "if", condition?: number): number {
-    this.emit(op, condition === undefined ? {} : { src: [condition] });
+    this.emit(op, condition === undefined ? {} : { src: one(condition) });
     return this.level++;
   }
 
@@ -162,7 +163,7 @@ export class FunctionBuilder {
   }
 
   branch(label: number): void {
-    this.emit("br", { imm: [this.level - 1 - label] });
+    this.emit("br", { imm: one(this.level - 1 - label) });
   }
 
   /** Branches to the n-th label, to `beyond` when there is none. */
@@ -171,7 +172,7 @@ export class FunctionBuilder {
   }
 
   branchIf(condition: number, label: number): void {
-    this.emit("br_if", { src: [condition], imm: [this.level - 1 - label] });
+    this.emit("br_if", { src: one(condition), imm: one(this.level - 1 - label) });
   }
 
   /** Runs what `body` emits for the indices 0 .. count - 1; a branch to `done` leaves early. */
@@ -190,24 +191,24 @@ export class FunctionBuilder {
 
   constant(type: ScalarType, value: bigint): number {
     const dst = this.temp(type);
-    this.emit("const", { type, dst: [dst], imm: [value] });
+    this.emit("const", { type, dst: one(dst), imm: [value] });
     return dst;
   }
 
   binary(op: string, type: ScalarType, left: number, right: number): number {
     const dst = this.temp(COMPARING.has(op) ? "i8" : type);
-    this.emit(op, { type, dst: [dst], src: [left, right] });
+    this.emit(op, { type, dst: one(dst), src: [left, right] });
     return dst;
   }
 
   unary(op: string, type: ScalarType, operand: number): number {
     const dst = this.temp(type);
-    this.emit(op, { type, dst: [dst], src: [operand] });
+    this.emit(op, { type, dst: one(dst), src: one(operand) });
     return dst;
   }
 
   copy(type: ScalarType, dst: number, src: number): void {
-    if (dst !== src) this.emit("copy", { type, dst: [dst], src: [src] });
+    if (dst !== src) this.emit("copy", { type, dst: one(dst), src: one(src) });
   }
 
   isZero(register: number): number {
@@ -233,32 +234,32 @@ export class FunctionBuilder {
     const width = (type: ScalarType): number => (type === "addr" ? this.module.layout.addressBytes : Number(type.slice(1)) / 8);
     const dst = this.temp(to);
     const op = width(to) > width(from) ? (signed ? "sext" : "zext") : width(to) < width(from) ? "trunc" : "zext";
-    this.emit(op, { type: from, to, dst: [dst], src: [register] });
+    this.emit(op, { type: from, to, dst: one(dst), src: one(register) });
     return dst;
   }
 
   symbolAddress(symbol: number, offset = 0): number {
     const dst = this.temp("addr");
-    this.emit("symbol_addr", { dst: [dst], imm: [symbol, offset] });
+    this.emit("symbol_addr", { dst: one(dst), imm: [symbol, offset] });
     return dst;
   }
 
   frameAddress(offset: number): number {
     this.needsFrame = true;
     const dst = this.temp("addr");
-    this.emit("frame_addr", { dst: [dst], imm: [offset] });
+    this.emit("frame_addr", { dst: one(dst), imm: one(offset) });
     return dst;
   }
 
   functionAddress(index: number): number {
     const dst = this.temp("addr");
-    this.emit("func_addr", { dst: [dst], imm: [index] });
+    this.emit("func_addr", { dst: one(dst), imm: one(index) });
     return dst;
   }
 
   call(index: number, results: readonly ScalarType[], args: readonly number[]): Value {
     const dst = results.map((type) => this.temp(type));
-    this.emit("call", { dst, src: args, imm: [index] });
+    this.emit("call", { dst, src: args, imm: one(index) });
     return dst;
   }
 

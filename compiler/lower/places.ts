@@ -7,6 +7,7 @@ import type { ScalarType } from "../../isa/bytecode/module.ts";
 import { evaluateInteger } from "../check/constants.ts";
 import { isPlace, type FunctionBody, type HExpr, type Local } from "../hir.ts";
 import { bitsOf, isAggregate, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
+import { one } from "../short-lists.ts";
 import { lowerExpr } from "./expressions.ts";
 import type { FunctionBuilder, Place, Value } from "./function-builder.ts";
 
@@ -19,8 +20,8 @@ export function loadFrom(b: FunctionBuilder, type: Type, base: number, offset: n
   if (isAggregate(type)) return [offsetAddress(b, base, offset)];
   return partsOf(type, b.module.layout.addressBytes).map((part) => {
     const dst = b.temp(part.type);
-    if (shared) b.emit("atomic_load", { type: part.type, dst: [dst], src: [offsetAddress(b, base, offset + part.offset)] });
-    else b.emit("load", { type: part.type, dst: [dst], src: [base], imm: [offset + part.offset] });
+    if (shared) b.emit("atomic_load", { type: part.type, dst: one(dst), src: [offsetAddress(b, base, offset + part.offset)] });
+    else b.emit("load", { type: part.type, dst: one(dst), src: one(base), imm: one(offset + part.offset) });
     return dst;
   });
 }
@@ -33,7 +34,7 @@ export function storeTo(b: FunctionBuilder, type: Type, base: number, offset: nu
   partsOf(type, b.module.layout.addressBytes).forEach((part, i) => {
     const from = value[i] ?? 0;
     if (shared) b.emit("atomic_store", { type: part.type, src: [offsetAddress(b, base, offset + part.offset), from] });
-    else b.emit("store", { type: part.type, src: [base, from], imm: [offset + part.offset] });
+    else b.emit("store", { type: part.type, src: [base, from], imm: one(offset + part.offset) });
   });
 }
 
@@ -239,8 +240,8 @@ export function readRegister(b: FunctionBuilder, at: RegisterAddress): number {
   inSpace(
     b,
     at,
-    () => b.emit("load_volatile", { type: at.type, dst: [dst], src: [at.address], imm: [0] }),
-    () => portAccess(b, at, (port) => b.emit("port_in", { type: at.type, dst: [dst], src: [port] })),
+    () => b.emit("load_volatile", { type: at.type, dst: one(dst), src: one(at.address), imm: one(0) }),
+    () => portAccess(b, at, (port) => b.emit("port_in", { type: at.type, dst: one(dst), src: [port] })),
   );
   return dst;
 }

@@ -76,11 +76,9 @@ export function findBlocks(items: readonly Item[]): readonly Block[] {
   for (let b = 0; b + 1 < starts.length; b++) {
     const end = starts[b + 1] ?? 0;
     const last = items[end - 1];
-    const next: number[] = [];
-    if (last !== undefined) {
-      for (const label of targetsOf(last)) next.push(blockOfLabel[label] ?? b);
-      if (fallsThrough(last) && b + 2 < starts.length) next.push(b + 1);
-    }
+    const beside = last !== undefined && fallsThrough(last) && b + 2 < starts.length ? [b + 1] : NONE;
+    const targets = last === undefined ? NO_LABELS : targetsOf(last);
+    const next = targets.length === 0 ? beside : [...targets.map((label) => blockOfLabel[label] ?? b), ...beside];
     blocks.push({ start: starts[b] ?? 0, end, next });
   }
   return blocks;

@@ -4,6 +4,7 @@
 
 import type { ScalarType } from "../../isa/bytecode/module.ts";
 import { findBlocks, registersRead, type Block } from "./item-flow.ts";
+import { one } from "../short-lists.ts";
 import type { Item, Virtual } from "./items.ts";
 
 const NONE: readonly number[] = [];
@@ -149,43 +150,39 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
       const item = items[i];
       if (item?.kind === "op") for (const register of item.dst) definedBy[register] = i + 1;
     }
+    let at = start;
     const read = (register: Virtual): Virtual => {
       if (namedIn[register] === b + 1) return current[register] ?? register;
       const index = indexOf[register] ?? -1;
       return index < 0 ? register : nameOf(2 * (b * width + index), register);
     };
-    const write = (register: Virtual, i: number): Virtual => {
+    const write = (register: Virtual): Virtual => {
       const index = indexOf[register] ?? -1;
-      const isLeaving = index >= 0 && definedBy[register] === i + 1 && liveOut[b * width + index] === 1;
+      const isLeaving = index >= 0 && definedBy[register] === at + 1 && liveOut[b * width + index] === 1;
       const name = isLeaving ? nameOf(2 * (b * width + index) + 1, register) : fresh(register, true);
       current[register] = name;
       namedIn[register] = b + 1;
       return name;
     };
-    for (let i = start; i < end; i++) {
-      const item = items[i];
-      if (item !== undefined) items[i] = renamed(item, i, read, write);
+    for (; at < end; at++) {
+      const item = items[at];
+      if (item !== undefined) items[at] = renamed(item, read, write);
     }
   }
   return { isLocal, blocks };
 }
 
-function renamed(item: Item, i: number, read: (register: Virtual) => Virtual, write: (register: Virtual, i: number) => Virtual): Item {
+function mapped(registers: readonly Virtual[], name: (register: Virtual) => Virtual): readonly Virtual[] {
+  if (registers.length === 0) return NONE;
+  return registers.length === 1 ? one(name(registers[0] ?? 0)) : registers.map(name);
+}
+
+function renamed(item: Item, read: (register: Virtual) => Virtual, write: (register: Virtual) => Virtual): Item {
   switch (item.kind) {
     case "op": {
       const { kind, op, type, to, imm, at } = item;
-      let src = NONE;
-      if (item.src.length > 0) {
-        const names: Virtual[] = [];
-        for (const register of item.src) names.push(read(register));
-        src = names;
-      }
-      let dst = NONE;
-      if (item.dst.length > 0) {
-        const names: Virtual[] = [];
-        for (const register of item.dst) names.push(write(register, i));
-        dst = names;
-      }
+      const src = mapped(item.src, read);
+      const dst = mapped(item.dst, write);
       return { kind, op, type, to, dst, src, imm, at };
     }
     case "branch":
