@@ -4,7 +4,7 @@
 
 import { findBlocks, registersRead, registersWritten, targetsOf } from "./item-flow.ts";
 import type { Item, Items, Label, Virtual } from "./items.ts";
-import { findCrossing } from "./split-values.ts";
+import { findCrossing, LIVE_IN, LIVE_OUT } from "./split-values.ts";
 
 export interface Interval {
   readonly register: Virtual;
@@ -41,7 +41,7 @@ function loopDepths(items: readonly Item[]): readonly number[] {
 
 export function findLiveness({ items, types, params }: Pick<Items, "items" | "types" | "params">): Liveness {
   const blocks = findBlocks(items);
-  const { registers, liveIn, liveOut } = findCrossing(items, blocks, types.length);
+  const { registers, flags } = findCrossing(items, blocks, types.length);
   const intervals = new Array<Interval | undefined>(types.length).fill(undefined);
   const extend = (register: Virtual, position: number): Interval => {
     const known = intervals[register];
@@ -55,8 +55,9 @@ export function findLiveness({ items, types, params }: Pick<Items, "items" | "ty
     const { start = 0, end = 0 } = blocks[b] ?? {};
     for (let index = 0; index < width; index++) {
       const register = registers[index] ?? 0;
-      if (liveIn[b * width + index] === 1) extend(register, 2 * start);
-      if (liveOut[b * width + index] === 1) extend(register, 2 * end);
+      const known = flags[b * width + index] ?? 0;
+      if ((known & LIVE_IN) !== 0) extend(register, 2 * start);
+      if ((known & LIVE_OUT) !== 0) extend(register, 2 * end);
     }
   }
   const depths = loopDepths(items);
@@ -69,7 +70,7 @@ export function findLiveness({ items, types, params }: Pick<Items, "items" | "ty
   }
   // Parameters are written by the caller, zeros by the prologue: both before item 0.
   for (let param = 0; param < params; param++) if (intervals[param] !== undefined) extend(param, -1);
-  const zeroAtEntry = registers.filter((register, index) => register >= params && liveIn[index] === 1);
+  const zeroAtEntry = registers.filter((register, index) => register >= params && ((flags[index] ?? 0) & LIVE_IN) !== 0);
   for (const register of zeroAtEntry) extend(register, -1);
   return { intervals, zeroAtEntry };
 }

@@ -14,10 +14,21 @@ export interface Crossing {
   readonly registers: readonly Virtual[];
   /** By register, -1: it is none of them. */
   readonly indexOf: readonly number[];
-  // By block times the number of registers, plus the register's index.
-  readonly isWritten: readonly number[];
-  readonly liveIn: readonly number[];
-  readonly liveOut: readonly number[];
+  /** By block times the number of registers, plus the register's index: the sum of what holds. Good until the next call. */
+  readonly flags: Uint8Array;
+}
+
+export const IS_WRITTEN = 1;
+export const LIVE_IN = 2;
+export const LIVE_OUT = 4;
+
+/** Functions are looked at one after the other: they share the memory. */
+let spare = new Uint8Array(4096);
+
+function clearFlags(count: number): Uint8Array {
+  if (count > spare.length) spare = new Uint8Array(2 * count);
+  else spare.fill(0, 0, count);
+  return spare;
 }
 
 export function findCrossing(items: readonly Item[], blocks: readonly Block[], count: number): Crossing {
@@ -33,20 +44,22 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
     for (let i = start; i < end; i++) {
       const item = items[i];
       if (item === undefined) continue;
-      for (const register of registersRead(item)) {
+      const reads = registersRead(item);
+      for (let each = 0; each < reads.length; each++) {
+        const register = reads[each] ?? 0;
         if (writtenIn[register] === b + 1) continue;
         firstReads.push(register);
         if (indexOf[register] === -1) indexOf[register] = registers.push(register) - 1;
       }
-      if (item.kind === "op") for (const register of item.dst) writtenIn[register] = b + 1;
+      if (item.kind !== "op") continue;
+      const { dst } = item;
+      for (let each = 0; each < dst.length; each++) writtenIn[dst[each] ?? 0] = b + 1;
     }
     ends.push(firstReads.length);
   }
   const width = registers.length;
-  const isWritten = new Array<number>(blocks.length * width).fill(0);
-  const liveIn = new Array<number>(blocks.length * width).fill(0);
-  const liveOut = new Array<number>(blocks.length * width).fill(0);
-  if (width === 0) return { registers, indexOf, isWritten, liveIn, liveOut };
+  const flags = clearFlags(blocks.length * width);
+  if (width === 0) return { registers, indexOf, flags };
   const before: number[][] = blocks.map(() => []);
   for (let b = 0; b < blocks.length; b++) {
     const { start = 0, end = 0, next = NONE } = blocks[b] ?? {};
@@ -55,7 +68,7 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
       if (item?.kind !== "op") continue;
       for (const register of item.dst) {
         const index = indexOf[register] ?? -1;
-        if (index >= 0) isWritten[b * width + index] = 1;
+        if (index >= 0) flags[b * width + index] = IS_WRITTEN;
       }
     }
     for (const other of next) before[other]?.push(b);
@@ -66,20 +79,22 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
     for (; i < (ends[b] ?? 0); i++) wanted.push(b * width + (indexOf[firstReads[i] ?? 0] ?? 0));
   }
   for (let at = wanted.pop(); at !== undefined; at = wanted.pop()) {
-    if (liveIn[at] === 1) continue;
-    liveIn[at] = 1;
+    const known = flags[at] ?? 0;
+    if ((known & LIVE_IN) !== 0) continue;
+    flags[at] = known | LIVE_IN;
     const index = at % width;
     for (const b of before[(at - index) / width] ?? NONE) {
       const there = b * width + index;
-      liveOut[there] = 1;
-      if (isWritten[there] === 0) wanted.push(there);
+      const others = flags[there] ?? 0;
+      flags[there] = others | LIVE_OUT;
+      if ((others & IS_WRITTEN) === 0) wanted.push(there);
     }
   }
-  return { registers, indexOf, isWritten, liveIn, liveOut };
+  return { registers, indexOf, flags };
 }
 
 /** Values at the starts (even) and ends (odd) of blocks that are the same one, as a forest: each knows a fellow, the root itself. */
-function joinWebs(blocks: readonly Block[], { registers, isWritten, liveIn, liveOut }: Crossing): (node: number) => number {
+function joinWebs(blocks: readonly Block[], { registers, flags }: Crossing): (node: number) => number {
   const width = registers.length;
   const fellow = new Array<number>(2 * blocks.length * width).fill(0);
   for (let node = 0; node < fellow.length; node++) fellow[node] = node;
@@ -98,8 +113,8 @@ function joinWebs(blocks: readonly Block[], { registers, isWritten, liveIn, live
     const { next = NONE } = blocks[b] ?? {};
     for (let index = 0; index < width; index++) {
       const here = b * width + index;
-      if (liveIn[here] === 1 && liveOut[here] === 1 && isWritten[here] === 0) join(2 * here, 2 * here + 1);
-      for (const other of next) if (liveIn[other * width + index] === 1) join(2 * here + 1, 2 * (other * width + index));
+      if (flags[here] === (LIVE_IN | LIVE_OUT)) join(2 * here, 2 * here + 1);
+      for (const other of next) if (((flags[other * width + index] ?? 0) & LIVE_IN) !== 0) join(2 * here + 1, 2 * (other * width + index));
     }
   }
   return rootOf;
@@ -114,7 +129,7 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
   const isLocal = new Array<boolean>(count).fill(false);
   const blocks = findBlocks(items);
   const crossing = findCrossing(items, blocks, count);
-  const { registers, indexOf, liveIn, liveOut } = crossing;
+  const { registers, indexOf, flags } = crossing;
   const width = registers.length;
   const rootOf = joinWebs(blocks, crossing);
   const fresh = (register: Virtual, local: boolean): Virtual => {
@@ -127,7 +142,7 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
   isTaken.fill(1, 0, params);
   for (let index = 0; index < width; index++) {
     const register = registers[index] ?? 0;
-    if (register < params && liveIn[index] === 1) names.set(rootOf(2 * index), register);
+    if (register < params && ((flags[index] ?? 0) & LIVE_IN) !== 0) names.set(rootOf(2 * index), register);
   }
   const nameOf = (node: number, register: Virtual): Virtual => {
     const root = rootOf(node);
@@ -158,7 +173,7 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
     };
     const write = (register: Virtual): Virtual => {
       const index = indexOf[register] ?? -1;
-      const isLeaving = index >= 0 && definedBy[register] === at + 1 && liveOut[b * width + index] === 1;
+      const isLeaving = index >= 0 && definedBy[register] === at + 1 && ((flags[b * width + index] ?? 0) & LIVE_OUT) !== 0;
       const name = isLeaving ? nameOf(2 * (b * width + index) + 1, register) : fresh(register, true);
       current[register] = name;
       namedIn[register] = b + 1;

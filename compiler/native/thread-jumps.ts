@@ -4,7 +4,7 @@
 
 import { findBlocks, fallsThrough, targetsOf } from "./item-flow.ts";
 import type { ComputeItem, Item, Label, Virtual } from "./items.ts";
-import { findCrossing } from "./split-values.ts";
+import { findCrossing, LIVE_IN } from "./split-values.ts";
 
 /** Registers that are known to be zero (true) or not (false). */
 type Facts = Map<Virtual, boolean>;
@@ -140,13 +140,13 @@ function findShortcuts(items: readonly Item[], registers: number): Map<number, n
 /** Whether a register's value is wanted at the item, which begins a block. */
 function findWanted(items: readonly Item[], registers: number): (position: number, register: Virtual) => boolean {
   const blocks = findBlocks(items);
-  const { registers: crossing, indexOf, liveIn } = findCrossing(items, blocks, registers);
+  const { registers: crossing, indexOf, flags } = findCrossing(items, blocks, registers);
   const blockAt = new Map(blocks.map(({ start }, index) => [start, index]));
   return (position, register) => {
     const index = indexOf[register] ?? -1;
     if (index < 0) return false;
     const block = blockAt.get(position);
-    return block === undefined || liveIn[block * crossing.length + index] === 1;
+    return block === undefined || ((flags[block * crossing.length + index] ?? 0) & LIVE_IN) !== 0;
   };
 }
 
