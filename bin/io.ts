@@ -1,7 +1,7 @@
 // The process as commands see it: where to write, whether in colour, which variables are set. One object, so that commands are
 // functions of it, and so that the rules of NO_COLOR, FORCE_COLOR, CI and TTYs are told once.
 
-import { fstatSync, writeSync } from "node:fs";
+import { fstatSync, statSync, writeSync } from "node:fs";
 
 export interface Io {
   out(text: string): void;
@@ -28,10 +28,11 @@ export function wantsColor(env: Io["env"], isTty: boolean): boolean {
   return isTty && env.TERM !== "dumb";
 }
 
-/** Whether a descriptor may be a terminal. Files, pipes and sockets are none, and the streams of `process` cost 3 ms to make. */
+/** Whether a descriptor may be a terminal. Files, pipes, sockets and /dev/null are none, and the streams of `process` cost 3 ms to make. */
 function mayBeTerminal(descriptor: number): boolean {
   try {
-    return fstatSync(descriptor).isCharacterDevice();
+    const found = fstatSync(descriptor);
+    return found.isCharacterDevice() && found.rdev !== statSync("/dev/null", { throwIfNoEntry: false })?.rdev;
   } catch {
     // Closed: the stream knows what to say.
     return true;

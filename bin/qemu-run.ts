@@ -3,7 +3,6 @@
 // kept in the cache.
 
 import { hashBytes } from "../compiler/images/content-hash.ts";
-import { manifestText } from "../compiler/images/identity.ts";
 import { writePack, type PackLoader } from "../compiler/images/pack.ts";
 import { ACCELERATORS, qemuCommand, type Accelerator } from "../machines/qemu-command.ts";
 import type { EngineImage } from "../runtime/engines/session.ts";
@@ -53,9 +52,9 @@ export function readQemuOptions(options: ParsedOptions, targets: readonly RunTar
 /** Makes packs of images, the first of which they start. */
 export function bootFileMaker(options: ParsedOptions, targets: readonly RunTarget[], io: Io): (images: readonly EngineImage[]) => Promise<Uint8Array> {
   return async (images) => {
-    const payloads = images.map(({ native, manifest, machine }) => {
+    const payloads = images.map(({ native, machine }) => {
       if (native === undefined) throw new Error(`an image for ${machine.name} has no machine code`);
-      return { image: native, manifest: manifestText(manifest) };
+      return { image: native };
     });
     const machine = images[0]?.machine;
     const pack = payloads[0]?.image.pack ?? null;

@@ -1,7 +1,6 @@
 // The notes of our ELF files: where PVH loaders enter, and what a host has to know of what is inside. elf-format.ts names them,
 // image-file.ts reads them back.
 
-import { deflateSync } from "node:zlib";
 import { createByteWriter, type ByteWriter } from "./byte-writer.ts";
 import { GUESTSPEC_NOTE, XEN_NOTE } from "./elf-format.ts";
 import { manifestIdentity } from "./identity.ts";
@@ -23,6 +22,8 @@ export function writeNotes({ target, entry, manifests }: NoteFacts): Uint8Array 
   }
   const encoder = new TextEncoder();
   for (const manifest of manifests) {
+    // What a run boots itself has none, and Node's module takes longer to load than such a file to write.
+    const { deflateSync } = process.getBuiltinModule("node:zlib");
     appendNote(out, GUESTSPEC_NOTE.owner, GUESTSPEC_NOTE.manifest, deflateSync(manifest, { level: 9 }));
     appendNote(out, GUESTSPEC_NOTE.owner, GUESTSPEC_NOTE.identity, encoder.encode(manifestIdentity(manifest)));
   }

@@ -12,8 +12,8 @@ import { writeNotes } from "./notes.ts";
 export interface PackPayload {
   /** Linked by `placeInPack`. */
   readonly image: RunnableImage;
-  /** JSON text. */
-  readonly manifest: string;
+  /** JSON text, for whoever looks into the file. */
+  readonly manifest?: string;
 }
 
 /** What `assembleLoader` makes for a machine and the start of a pack. */
@@ -71,7 +71,7 @@ export function writePack(payloads: readonly PackPayload[], { loader, ram }: Pac
       { address: base, bytes: room, name: ".loader" },
       ...images.map(({ base: address, bytes }, index) => ({ address, bytes, name: `.payload${index}` })),
     ]),
-    notes: writeNotes({ target, entry, manifests: payloads.map(({ manifest }) => manifest) }),
+    notes: writeNotes({ target, entry, manifests: payloads.flatMap(({ manifest }) => manifest ?? []) }),
     symbols: [...loader.labels].map(([name, offset]) => ({ name, binding: STB.global, type: STT.notype, address: base + BigInt(offset), size: 0 })),
     debugSections: [],
   });

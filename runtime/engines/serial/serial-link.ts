@@ -97,6 +97,9 @@ const WATCH_MS = 50;
 const FAREWELL_MS = 1000;
 
 /** `start`: gives the process, and is given its output. */
+/** Not `performance`, whose module would have to be loaded. */
+const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+
 export function openLink(
   start: (onOutput: (bytes: Uint8Array) => void) => LineProcess,
   first: Exchange,
@@ -108,7 +111,7 @@ export function openLink(
   let cause: Cause | null = null;
   let isAlive = true;
   let isAsked = false;
-  let frontSince = performance.now();
+  let frontSince = now();
   let killAt = Infinity;
   /** Since the front exchange came there. */
   let bytes = 0;
@@ -132,7 +135,7 @@ export function openLink(
 
   function takeSaid(isEnd: boolean): Said {
     collect(isEnd);
-    const said: Said = { frames, text: Buffer.concat(texts), wallMs: performance.now() - frontSince };
+    const said: Said = { frames, text: Buffer.concat(texts), wallMs: now() - frontSince };
     frames = [];
     texts = [];
     textLength = bytes = 0;
@@ -140,7 +143,7 @@ export function openLink(
   }
 
   function beginFront(): void {
-    frontSince = performance.now();
+    frontSince = now();
     exchanges[0]?.onStart?.();
   }
 
@@ -148,7 +151,7 @@ export function openLink(
   function end(why: Cause): void {
     if (cause !== null) return;
     cause = why;
-    if (why.kind === "said") killAt = performance.now() + FAREWELL_MS;
+    if (why.kind === "said") killAt = now() + FAREWELL_MS;
     else line.kill();
   }
 
@@ -194,10 +197,10 @@ export function openLink(
   }
 
   const watch = setInterval(() => {
-    const now = performance.now();
-    if (now >= killAt) line.kill();
+    const time = now();
+    if (time >= killAt) line.kill();
     const [front] = exchanges;
-    if (front !== undefined && cause === null && !isAsked && now - frontSince > front.limitMs) void giveUpOn(front);
+    if (front !== undefined && cause === null && !isAsked && time - frontSince > front.limitMs) void giveUpOn(front);
   }, WATCH_MS);
 
   const line = start(onOutput);
