@@ -9,6 +9,7 @@ import { engineHost } from "../engines/host.ts";
 import type { EngineImage } from "../engines/session.ts";
 import { buildGuest, failing, passes, stuck, type GuestCase, type GuestSuite } from "../../tests/fixtures/guest.ts";
 import { listCases, makePlan, type RunPlan } from "./plan.ts";
+import type { BytecodeFunction } from "../../isa/bytecode/module.ts";
 import { createRelease } from "./release.ts";
 import { startRun, type RunHandle, type RunRequest } from "./runner.ts";
 import { createWorkQueue } from "./work-queue.ts";
@@ -317,6 +318,46 @@ test("a worker that stops answering is replaced, and only its test is lost", asy
   await pool.done;
   await pool.terminate();
   assert.deepEqual(Object.fromEntries(results), { 0: "pass", 1: "hung", 2: "pass", 3: "pass" });
+});
+
+test("an image whose functions make their instructions when asked arrives whole", async () => {
+  const guest = buildGuest([{ name: "s", tests: [{ name: "t", cases: [passes] }] }], machine);
+  assert.ok(guest.module !== undefined);
+  class Reused {
+    readonly #fn: BytecodeFunction;
+    readonly name: string;
+    readonly signature: BytecodeFunction["signature"];
+    readonly registers: BytecodeFunction["registers"];
+    readonly frameSize: number;
+    constructor(fn: BytecodeFunction) {
+      this.#fn = fn;
+      ({ name: this.name, signature: this.signature, registers: this.registers, frameSize: this.frameSize } = fn);
+    }
+    get body(): BytecodeFunction["body"] {
+      return this.#fn.body;
+    }
+  }
+  const image = { ...guest, module: { ...guest.module, functions: guest.module.functions.map((fn) => new Reused(fn)) } };
+  const verdicts: string[] = [];
+  let given = false;
+  const pool = startPool({
+    workers: 1,
+    engine,
+    hangMs: 10_000,
+    repeat: 1,
+    plannedCases: () => 1,
+    imageAt: () => image,
+    nextBatch() {
+      if (given) return null;
+      given = true;
+      return { image: 0, units: [{ index: 0, suite: 0, test: 0, case: 0, opensSuite: true, opensTable: true, closesSuite: true, closesTable: true }] };
+    },
+    onResult: (_index, result) => void verdicts.push(result.verdict),
+    onLost: (_index, how) => void verdicts.push(how),
+  });
+  await pool.done;
+  await pool.terminate();
+  assert.deepEqual(verdicts, ["pass"]);
 });
 
 test("a worker that dies takes one test with it", async () => {

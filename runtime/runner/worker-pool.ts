@@ -35,6 +35,14 @@ export interface PoolOptions {
   onRunning?(index: number, worker: number): void;
 }
 
+/** The image as a message keeps it: functions may be objects that make their instructions when somebody looks, and those are lost on the way. */
+function messageOf(image: EngineImage): EngineImage {
+  const { module } = image;
+  if (module === undefined) return image;
+  const functions = module.functions.map(({ name, signature, registers, frameSize, body }) => ({ name, signature, registers, frameSize, body }));
+  return { ...image, module: { ...module, functions } };
+}
+
 export interface WorkerPool {
   /** Resolves when every batch that `nextBatch` gave is done. Rejects if workers cannot be started at all. */
   readonly done: Promise<void>;
@@ -93,7 +101,7 @@ export function startPool(options: PoolOptions): WorkerPool {
     }
     if (!member.images.has(batch.image)) {
       member.images.add(batch.image);
-      post(member, { type: "image", image: batch.image, contents: options.imageAt(batch.image), plannedCases: options.plannedCases(batch.image) });
+      post(member, { type: "image", image: batch.image, contents: messageOf(options.imageAt(batch.image)), plannedCases: options.plannedCases(batch.image) });
     }
     member.batch = batch;
     member.lastIndex = -1;
