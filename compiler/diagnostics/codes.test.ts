@@ -38,7 +38,8 @@ describe("diagnostic codes of the compiler", () => {
     test(`${code} ${title}`, () => {
       const [wrong, right] = [...explanation.matchAll(/```gspec\n([^]*?)\n```/g)].map((match) => match[1] ?? "");
       assert.ok(wrong !== undefined && right !== undefined, "two examples");
-      assert.deepEqual([...new Set(compileExample(code, wrong).map((line) => line.slice(0, 5)))], [code], compileExample(code, wrong).join("\n"));
+      const told = compileExample(code, wrong);
+      assert.deepEqual([...new Set(told.map((line) => line.slice(0, 5)))], [code], told.join("\n"));
       assert.deepEqual(compileExample(code, right), []);
     });
   }

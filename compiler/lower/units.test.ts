@@ -23,7 +23,7 @@ async function optionsFor(name: string): Promise<CompileOptions> {
   const result = loadMachine(name);
   if (result?.ok !== true) throw new Error(`no machine ${name}`);
   const { machine } = result;
-  const options = { machine, readFile: readText, libDirectory: "lib/", language: await loadMachineLanguage(machine.target) };
+  const options = { machine, readFile: readText, libDirectory: "lib/", language: await loadMachineLanguage(machine.target), parsed: new Map() };
   const target = findNativeTarget(machine.target);
   return target === undefined ? options : nativeOptions(target, options);
 }
