@@ -10,7 +10,7 @@ import { DEVICE_FORM, operationNumber, type Operation } from "./operations.ts";
 import { BOTTOM, emitRegionSlot } from "./regions/emit-region.ts";
 import type { Expression, Leaf } from "./semantics/expressions.ts";
 import type { Guarded } from "./semantics/guarded.ts";
-import { CELL, csrCell, ENTRY, ENTRY_SHIFT, isStateName, NO_RESERVATION, REGION_CACHE, stateCell, TLB } from "./state.ts";
+import { CELL, csrCell, ENTRY, ENTRY_SHIFT, isStateName, NO_RESERVATION, REGION_CACHE, stateCell, STORABLE_OFFSET, TLB } from "./state.ts";
 
 export interface InterpreterOptions extends MemoryLayout {
   /** What a jump adds to its count of eight bits; when that comes to 0 again, `hot` is told where it leads. */
@@ -198,11 +198,14 @@ function emitAddress(body: Body, hasOffset: boolean): void {
   w.localSet(ADDRESS);
 }
 
+/** What a store says about its page: it is dirty, and since it was in a write cache, regions may store there. */
 function emitDirty({ w, options }: Body): void {
-  w.localGet(AT);
-  w.withConst(12, OP.i32_shr_u);
-  w.i32Const(1);
-  w.memory(OP.i32_store8, RAM, options.dirtyOffset);
+  for (const offset of [options.dirtyOffset, options.stateOffset + STORABLE_OFFSET]) {
+    w.localGet(AT);
+    w.withConst(12, OP.i32_shr_u);
+    w.i32Const(1);
+    w.memory(OP.i32_store8, RAM, offset);
+  }
 }
 
 /** Labels, as seen from a handler's first block level. */

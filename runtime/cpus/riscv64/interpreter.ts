@@ -38,22 +38,26 @@ import {
   type Door,
   type InterpreterOptions,
 } from "./emit-operation.ts";
-import { operationsOf, type Operation } from "./operations.ts";
+import { hasOperation, operationNumber, operationsOf, type Operation } from "./operations.ts";
 import { BUDGET as REGION_BUDGET, DEPTH, PC as REGION_PC } from "./regions/emit-instruction.ts";
 import { emitIsCut } from "./regions/emit-region.ts";
 import { CELL, ENTRY, TLB } from "./state.ts";
 
 export const INTERPRETER_IMPORTS = "riscv64";
 const FUNCTION_TYPE = 0x60;
+/** Frequent computations. */
+const FREQUENT = ["addi", "add", "addiw", "addw", "slli", "srli", "andi", "and", "or", "xor", "sub", "lui", "auipc", "sltu"] as const;
+const ORDER: readonly Operation["kind"][] = ["load", "store", "jump-register", "compute"];
+
 /**
  * Where an operation stands in the function, the frequent ones in front: V8's baseline code counts how far back a loop's turns jump, to
- * find out what is worth its other compiler, and needs long for this function.
+ * find out what is worth its other compiler, which needs long for this function.
  */
-const ORDER: readonly Operation["kind"][] = ["branch", "load", "store", "jump", "compute"];
-
-function placeOf(operation: Operation | undefined): number {
-  const place = operation === undefined ? -1 : ORDER.indexOf(operation.kind);
-  return place < 0 ? ORDER.length : place;
+function placeOf(operation: Operation | undefined, isFrequent: boolean): number {
+  if (operation === undefined) return ORDER.length + 1;
+  const isNear = (operation.kind === "branch" || operation.kind === "jump") && operation.isNear;
+  const place = isFrequent || isNear ? -1 : ORDER.indexOf(operation.kind);
+  return isFrequent || isNear || place >= 0 ? place : ORDER.length;
 }
 
 function emitRun(body: Body): void {
@@ -116,7 +120,9 @@ function emitRun(body: Body): void {
 
   open(w, OP.loop); // dispatch
   const inline = operations.flatMap((operation, number) => (operation.kind === "region" || !isApart(operation) ? [number] : []));
-  inline.sort((a, b) => placeOf(operations[a]) - placeOf(operations[b]));
+  const frequent = new Set(FREQUENT.flatMap((name) => (hasOperation(name, options.width) ? [operationNumber(name, options.width)] : [])));
+  const place = (number: number): number => placeOf(operations[number], frequent.has(number));
+  inline.sort((a, b) => place(a) - place(b));
   const labels = new Map(inline.map((number, label) => [number, label]));
   const count = inline.length + 1;
   for (let n = 0; n < count; n++) open(w, OP.block);

@@ -243,7 +243,7 @@ type Access = "read" | "aligned" | "write";
 function emitBareAddress(e: InstructionEmitter, ram: BareRam, base: number, imm: number, width: number, access: Access): void {
   const { w, places } = e;
   emitBareCheck(e, ram, { base, low: imm, span: width, width: access === "read" ? 1 : width });
-  if (access === "write") emitStorable(e, ram, 0);
+  if (access === "write") emitStorable(e, 0);
   w.localGet(places.at);
 }
 
@@ -278,8 +278,11 @@ function emitBareCheck(e: InstructionEmitter, ram: BareRam, { base, low, span, w
   w.localSet(places.at);
 }
 
-/** The pages of the byte at `places.at` and of the one `further` behind it may be stored to. */
-function emitStorable(e: InstructionEmitter, ram: BareRam, further: number): void {
+/**
+ * The pages of the byte at `places.at` and of the one `further` behind it may be stored to. For the first store to a page the region is left:
+ * the interpreter, which asks the translation caches, notes what it finds.
+ */
+function emitStorable(e: InstructionEmitter, further: number): void {
   const { w, places, options } = e;
   const load = (distance: number): void => {
     w.localGet(places.at);
@@ -287,17 +290,14 @@ function emitStorable(e: InstructionEmitter, ram: BareRam, further: number): voi
     w.withConst(12, OP.i32_shr_u);
     w.memory(OP.i32_load8_u, RAM, options.stateOffset + STORABLE_OFFSET);
   };
-  load(0);
-  if (further > 0) {
-    load(further);
-    w.byte(OP.i32_and);
-  }
-  w.byte(OP.i32_eqz);
-  w.byte(OP.if);
-  w.byte(VOID);
-  emitMakeStorable(e, ram, 0);
-  if (further > 0) emitMakeStorable(e, ram, further);
-  w.byte(OP.end);
+  e.exitIf(() => {
+    load(0);
+    if (further > 0) {
+      load(further);
+      w.byte(OP.i32_and);
+    }
+    w.byte(OP.i32_eqz);
+  }, 0);
 }
 
 /** Leaves the place of the group's lowest byte on the stack: the check of all accesses is in front of the first. */
@@ -307,39 +307,11 @@ function emitGroupAddress(e: InstructionEmitter, ram: BareRam, group: AccessGrou
   if (group.first === instruction) {
     const span = group.high - group.low;
     emitBareCheck(e, ram, { base: group.base, low: group.low, span, width: group.isWrite ? group.width : 1 });
-    if (group.isWrite) emitStorable(e, ram, span - 1);
+    if (group.isWrite) emitStorable(e, span - 1);
     w.localGet(places.at);
     w.localSet(local);
   }
   w.localGet(local);
-}
-
-/** The first store to a page: whatever else is to be known of it, the cache of translations knows. */
-function emitMakeStorable(e: InstructionEmitter, ram: BareRam, further: number): void {
-  const { w, places, options } = e;
-  w.localGet(places.at);
-  w.byte(OP.i64_extend_i32_u);
-  w.i64Const(ram.base + BigInt(further));
-  w.byte(OP.i64_add);
-  w.localTee(places.address);
-  emitTlbSlot(w, places);
-  e.exitIf(() => {
-    w.localGet(places.slot);
-    w.memory(OP.i64_load, RAM, TLB.write + TLB.tag);
-    w.localGet(places.address);
-    w.i64Const(-(PAGE_MASK + 1));
-    w.byte(OP.i64_and);
-    w.byte(OP.i64_ne);
-  }, 1);
-  w.localGet(places.at);
-  if (further > 0) w.withConst(further, OP.i32_add);
-  w.withConst(12, OP.i32_shr_u);
-  w.localTee(places.slot);
-  w.i32Const(1);
-  w.memory(OP.i32_store8, RAM, options.stateOffset + STORABLE_OFFSET);
-  w.localGet(places.slot);
-  w.i32Const(1);
-  w.memory(OP.i32_store8, RAM, options.dirtyOffset);
 }
 
 /** The page that this base register has led to last is kept in locals; another one is looked up as the interpreter does. */
