@@ -132,6 +132,24 @@ test("faults count the accesses that they are about, and act once", () => {
   assert.equal(busRead(control, 0x800, 8), 0x1000n);
 });
 
+test("it says whether a fault waits for an access, after a restore too", () => {
+  const { device, control } = makeModels();
+  assert.equal(device.isIntercepting?.(), false);
+  const idle = device.save();
+  // Of an interrupt first, which waits for no access.
+  askOfInterrupts(control, 1n, 2n, 0n);
+  assert.equal(device.isIntercepting?.(), false);
+  for (const [i, word] of [0x1000n, 1n, 1n, 0n].entries()) assert.ok(busWrite(control, 0x820 + 8 * i, 8, word));
+  assert.equal(device.isIntercepting?.(), true);
+  const waiting = device.save();
+  assert.deepEqual(device.intercept?.(0x1000, true), { kind: "refuse" });
+  assert.equal(device.isIntercepting?.(), false);
+  device.load(waiting);
+  assert.equal(device.isIntercepting?.(), true);
+  device.load(idle);
+  assert.equal(device.isIntercepting?.(), false);
+});
+
 /** Fault 0: of line 9. */
 function askOfInterrupts(control: Region, nth: bigint, action: bigint, data: bigint): void {
   const FAULT = 0x800;
