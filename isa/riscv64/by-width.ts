@@ -4,13 +4,6 @@
 import type { RegisterWidth } from "./instructions.ts";
 
 export function byWidth<T>(make: (width: RegisterWidth) => T): (width: RegisterWidth) => T {
-  const made = new Map<RegisterWidth, T>();
-  return (width) => {
-    let value = made.get(width);
-    if (value === undefined) {
-      value = make(width);
-      made.set(width, value);
-    }
-    return value;
-  };
+  const made: Partial<Record<RegisterWidth, T>> = {};
+  return (width) => (made[width] ??= make(width));
 }

@@ -42,24 +42,29 @@ export function instructionLength(halfword: number): 2 | 4 {
 
 /** Takes 32 bits; the upper half of a compressed instruction does not matter. Undefined: the encoding is reserved or unknown. */
 export function decode(bits: number, width: RegisterWidth = 64): DecodedInstruction | undefined {
+  const values: number[] = [];
+  const instruction = findRow(bits, width, values);
+  return instruction && { instruction, operands: new Map(instruction.operands.map(([name], index) => [name, values[index] ?? 0])) };
+}
+
+/** The word's row; `values` becomes what its operands are, in their order. For those who decode so much that a map of them is too much. */
+export function findRow(bits: number, width: RegisterWidth, values: number[]): Instruction | undefined {
   const word = instructionLength(bits) === 2 ? bits & 0xffff : bits >>> 0;
   for (const instruction of candidatesOf(keyOf(word), width)) {
-    if ((word & instruction.mask) >>> 0 !== instruction.match) continue;
-    const operands = unpackOperands(instruction, word);
-    if (operands !== undefined) return { instruction, operands };
+    if ((word & instruction.mask) >>> 0 === instruction.match && unpackOperands(instruction, word, values)) return instruction;
   }
   return undefined;
 }
 
-function unpackOperands(instruction: Instruction, word: number): ReadonlyMap<string, number> | undefined {
-  const operands = new Map<string, number>();
-  for (const [name, operand] of instruction.operands) {
+function unpackOperands({ operands }: Instruction, word: number, values: number[]): boolean {
+  values.length = 0;
+  for (const [, operand] of operands) {
     const value = unpackOperand(operand, word);
     // Whatever its bits hold fits an operand, but for the values that the format leaves out.
-    if (operand.without?.includes(value) === true) return undefined;
-    operands.set(name, value);
+    if (operand.without?.includes(value) === true) return false;
+    values.push(value);
   }
-  return operands;
+  return true;
 }
 
 function unpackOperand(operand: Operand, word: number): number {

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assemble, formatProblem } from "./assemble.ts";
-import { decode } from "./decode.ts";
 import { expand, type ExpandedInstruction } from "./expand.ts";
 import { instructionsOf } from "./instructions.ts";
 
@@ -11,8 +10,7 @@ function expanded(text: string): ExpandedInstruction | undefined {
   const assembly = assemble(text);
   if (!assembly.ok) assert.fail(assembly.problems.map(formatProblem).join("\n"));
   const view = new DataView(new Uint8Array([...assembly.bytes, 0, 0, 0, 0]).buffer);
-  const decoded = decode(view.getUint32(0, true));
-  return decoded && expand(decoded);
+  return expand(view.getUint32(0, true));
 }
 
 const PAIRS: readonly (readonly [string, string])[] = [

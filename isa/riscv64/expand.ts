@@ -2,9 +2,9 @@
 // immediate or distance that an instruction may have as `imm`. The decoder stays the disassembler's as well, which shows what is
 // written. Expansions: RISC-V Instruction Set Manual Volume I, 20191213, 16.3 to 16.5 and the listings of 16.8.
 
-import type { DecodedInstruction } from "./decode.ts";
+import { findRow } from "./decode.ts";
 import type { FormatName } from "./formats.ts";
-import type { Mnemonic } from "./instructions.ts";
+import type { Mnemonic, RegisterWidth } from "./instructions.ts";
 
 /** Registers that an instruction does not have are 0. */
 export interface ExpandedInstruction {
@@ -89,17 +89,34 @@ const EXPANSIONS: Readonly<Partial<Record<Mnemonic, Expansion>>> = {
 
 const UPPER: ReadonlySet<FormatName> = new Set<FormatName>(["U", "C-lui"]);
 
-/** Undefined for `c.unimp`, the halfword that is illegal for ever, and for the 32-bit words that begin with it. */
-export function expand({ instruction, operands }: DecodedInstruction): ExpandedInstruction | undefined {
-  if (instruction.mnemonic === "c.unimp") return undefined;
-  const valueOf = (name: string): number => operands.get(name) ?? 0;
-  const written = operands.get("imm") ?? operands.get("shamt") ?? operands.get("target") ?? 0;
+const values: number[] = [];
+
+/** Takes 32 bits as `decode` does. Undefined for what that does not know, and for `c.unimp`, the halfword that is illegal for ever. */
+export function expand(bits: number, width: RegisterWidth = 64): ExpandedInstruction | undefined {
+  const instruction = findRow(bits, width, values);
+  if (instruction === undefined || instruction.mnemonic === "c.unimp") return undefined;
+  const fields = { rd: 0, rs1: 0, rs2: 0, rs3: 0, csr: 0, rm: 0 };
+  let written = 0;
+  instruction.operands.forEach(([name], index) => {
+    const value = values[index] ?? 0;
+    if (name in fields) fields[name as keyof typeof fields] = value;
+    else if (name === "imm" || name === "shamt" || name === "target") written = value;
+  });
+  const { rd, rs1, rs2, rs3, csr, rm } = fields;
   const imm = UPPER.has(instruction.format) ? (written << 12) >> 12 : written;
-  const rest = { rs3: valueOf("rs3"), csr: valueOf("csr"), rm: valueOf("rm"), length: instruction.length };
+  const { length } = instruction;
   const expansion = EXPANSIONS[instruction.mnemonic];
-  if (expansion === undefined) {
-    return { mnemonic: instruction.mnemonic, rd: valueOf("rd"), rs1: valueOf("rs1"), rs2: valueOf("rs2"), imm, ...rest };
-  }
-  const register = (source: Source): number => (typeof source === "number" ? source : valueOf(source));
-  return { mnemonic: expansion.as, rd: register(expansion.rd), rs1: register(expansion.rs1), rs2: register(expansion.rs2), imm: expansion.imm ?? imm, ...rest };
+  if (expansion === undefined) return { mnemonic: instruction.mnemonic, rd, rs1, rs2, rs3, imm, csr, rm, length };
+  const register = (source: Source): number => (typeof source === "number" ? source : fields[source]);
+  return {
+    mnemonic: expansion.as,
+    rd: register(expansion.rd),
+    rs1: register(expansion.rs1),
+    rs2: register(expansion.rs2),
+    rs3,
+    imm: expansion.imm ?? imm,
+    csr,
+    rm,
+    length,
+  };
 }

@@ -4,7 +4,7 @@
 // keeps what it did not. A slot remembers the bytes that it was decoded from.
 
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
-import { decode, instructionLength } from "../../../isa/riscv64/decode.ts";
+import { instructionLength } from "../../../isa/riscv64/decode.ts";
 import { expand, type ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import type { GuestMemory } from "../../machine/cpu-contract.ts";
 import { encodeInstruction, type EncodedInstruction } from "./encode.ts";
@@ -21,8 +21,7 @@ export function decodeInstruction(bits: number, width: RegisterWidth = 64): Expa
   const key = instructionLength(bits) === 2 ? bits & 0xffff : bits >>> 0;
   let known = decoded.get(key);
   if (known === undefined) {
-    const found = decode(key, width);
-    known = (found && expand(found)) ?? null;
+    known = expand(key, width) ?? null;
     if (decoded.size >= DECODED_LIMIT) decoded.clear();
     decoded.set(key, known);
   }
