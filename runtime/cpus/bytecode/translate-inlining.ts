@@ -6,10 +6,10 @@
 import type { BytecodeFunction, Module } from "../../../isa/bytecode/module.ts";
 import type { ValueType } from "../wasm/encoder.ts";
 
-/** Instructions of a function that is inlined: anywhere, where a loop calls it, and there if nobody else does. */
-const LARGEST = { anywhere: 20, inLoop: 80, onlyCall: 400 } as const;
+/** Instructions of a function that is inlined: anywhere in a warm function, where a loop calls it, and there if nobody else does. */
+const LARGEST = { anywhere: 16, inLoop: 40, onlyCall: 400 } as const;
 /** Instructions that inlining may add to a function, outside of loops and in all; levels of calls, and of one function in itself. */
-const MAX_GROWTH = { anywhere: 150, inLoop: 800 } as const;
+const MAX_GROWTH = { anywhere: 100, inLoop: 500 } as const;
 const MAX_DEPTH = 4;
 const MAX_RECURSION = 2;
 
@@ -88,9 +88,26 @@ function shapeOf({ body, signature }: BytecodeFunction): Shape {
   return { calls, hasLoops, zeroed: [...zeroed] };
 }
 
+/** Functions that are worth it outside of loops too: loops call them, or they themselves, or warm ones. What runs once, as tests do, is not. */
+function warmFunctions(shapes: readonly Shape[]): ReadonlySet<number> {
+  const warm = new Set<number>();
+  const found: number[] = [];
+  const add = (index: number): void => {
+    if (warm.has(index)) return;
+    warm.add(index);
+    found.push(index);
+  };
+  shapes.forEach(({ calls }, index) => {
+    for (const { callee, inLoop } of calls) if (inLoop || callee === index) add(callee);
+  });
+  for (let index = found.pop(); index !== undefined; index = found.pop()) for (const { callee } of shapes[index]?.calls ?? []) add(callee);
+  return warm;
+}
+
 /** Plans for the functions of a module; `valueType` gives what a register is in wasm. */
 export function createInlining(module: Module, valueType: (type: BytecodeFunction["registers"][number]) => ValueType): Inlining {
   const shapes = module.functions.map(shapeOf);
+  const warm = warmFunctions(shapes);
   const callers = new Uint32Array(module.functions.length);
   for (const { calls } of shapes) for (const { callee } of calls) callers[callee] = (callers[callee] ?? 0) + 1;
 
@@ -117,6 +134,7 @@ export function createInlining(module: Module, valueType: (type: BytecodeFunctio
           const shape = shapes[call.callee];
           if (fn === undefined || shape === undefined || shape.hasLoops || path.length > MAX_DEPTH) continue;
           const isHot = inLoop || call.inLoop;
+          if (!isHot && !warm.has(root)) continue;
           const largest = !isHot ? LARGEST.anywhere : callers[call.callee] === 1 ? LARGEST.onlyCall : LARGEST.inLoop;
           const size = fn.body.length;
           if (size > largest || growth + size > (isHot ? MAX_GROWTH.inLoop : MAX_GROWTH.anywhere)) continue;
