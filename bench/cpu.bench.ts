@@ -1,6 +1,6 @@
 // The embedded riscv64 CPU beside QEMU: images of bench/cpu, each run to its end here (in a fresh process, translation included), by QEMU's
 // TCG, and by QEMU with -icount, which counts instructions as exactly as we do. Speed is QEMU's CPU time by ours: more is better, 1 is
-// QEMU. What QEMU needs to start is taken off; so is what Node needs. All have to end with the same status.
+// QEMU. What QEMU needs to start is taken off, measured in the same round; so is what Node needs. All have to end with the same status.
 // A ratio far below the recorded one (bench/cpu/recorded.json) fails: `npm run bench:cpu`, with --record to record anew.
 
 import { spawnSync } from "node:child_process";
@@ -68,13 +68,15 @@ try {
     reportLine("riscv64 CPU", `left out: no ${QEMU} here`);
   } else {
     const empty = writeEmpty();
-    const start = median(Array.from({ length: 5 }, () => runQemu(empty).cpu));
+    runQemu(empty);
     const recorded = existsSync(recordedPath) ? (JSON.parse(readFileSync(recordedPath, "utf8")) as Record<string, number>) : {};
     const ratios: Record<string, number> = {};
     for (const { name, what, target } of WORKLOADS) {
       const image = join(folder, `${name}.elf`);
       const rounds = Array.from({ length: ROUNDS }, () => {
         const ours = runEmbedded(image);
+        // In the same round, since a busy machine makes it dearer as well.
+        const start = runQemu(empty).cpu;
         const tcg = runQemu(image);
         const counted = runQemu(image, "-icount", "shift=0,sleep=off");
         if (tcg.status !== (ours.status & 0xff) || counted.status !== tcg.status)
