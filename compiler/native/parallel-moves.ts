@@ -37,12 +37,21 @@ function isWanted(moves: readonly Move[], place: Location, reader: number): bool
   return false;
 }
 
+/** Whether each move can be done as it stands, one after the other: nearly all lists are so. */
+function isInOrder(moves: readonly Move[], scratch: number): boolean {
+  for (let one = 0; one < moves.length; one++) {
+    const { to, from } = moves[one] ?? {};
+    if (to === undefined || from === undefined || (to.kind === "register" && to.register === scratch)) return false;
+    // A register that is read twice is read from the first target.
+    if (isWanted(moves, to, one) || (from.kind === "register" && isWanted(moves, from, one))) return false;
+  }
+  return true;
+}
+
 /** Calls `move` in an order that loses nothing. Slots written are never among the slots read. */
 export function orderMoves(moves: readonly Move[], scratch: number, move: (to: Writable, from: Location) => void): void {
-  if (moves.length === 0) return;
-  const [only] = moves;
-  if (moves.length === 1 && only !== undefined) {
-    if (!isSame(only.to, only.from)) move(only.to, only.from);
+  if (moves.length < 2 || isInOrder(moves, scratch)) {
+    for (const { to, from } of moves) if (!isSame(to, from)) move(to, from);
     return;
   }
   const held: Writable = { kind: "register", register: scratch };

@@ -60,7 +60,10 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
   const width = registers.length;
   const flags = clearFlags(blocks.length * width);
   if (width === 0) return { registers, indexOf, flags };
-  const before: number[][] = blocks.map(() => []);
+  // Each block's predecessors as a chain: where it begins, the block of each link, and the next link.
+  const heads = new Array<number>(blocks.length).fill(-1);
+  const sources: number[] = [];
+  const links: number[] = [];
   for (let b = 0; b < blocks.length; b++) {
     const { start = 0, end = 0, next = NONE } = blocks[b] ?? {};
     for (let i = start; i < end; i++) {
@@ -71,7 +74,10 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
         if (index >= 0) flags[b * width + index] = IS_WRITTEN;
       }
     }
-    for (const other of next) before[other]?.push(b);
+    for (const other of next) {
+      links.push(heads[other] ?? -1);
+      heads[other] = sources.push(b) - 1;
+    }
   }
   // From each read back to the definitions.
   const wanted: number[] = [];
@@ -83,8 +89,8 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
     if ((known & LIVE_IN) !== 0) continue;
     flags[at] = known | LIVE_IN;
     const index = at % width;
-    for (const b of before[(at - index) / width] ?? NONE) {
-      const there = b * width + index;
+    for (let link = heads[(at - index) / width] ?? -1; link >= 0; link = links[link] ?? -1) {
+      const there = (sources[link] ?? 0) * width + index;
       const others = flags[there] ?? 0;
       flags[there] = others | LIVE_OUT;
       if ((others & IS_WRITTEN) === 0) wanted.push(there);
