@@ -52,8 +52,10 @@ function isInOrder(moves: readonly Move[], scratch: number): boolean {
 export function orderMoves(moves: readonly Move[], scratch: number, move: (to: Writable, from: Location) => void): void {
   if (moves.length < 2 || isInOrder(moves, scratch)) {
     for (const { to, from } of moves) if (!isSame(to, from)) move(to, from);
-    return;
-  }
+  } else orderTangled(moves, scratch, move);
+}
+
+function orderTangled(moves: readonly Move[], scratch: number, move: (to: Writable, from: Location) => void): void {
   const held: Writable = { kind: "register", register: scratch };
   const pending: Move[] = [];
   let intoScratch: Move | null = null;
