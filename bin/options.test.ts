@@ -84,13 +84,15 @@ test("mistakes are told with what was meant", () => {
 
 test("numbers and durations", () => {
   assert.equal(wholeNumber(parse(["--seed", "1_000"]), "seed", 0), 1000);
+  assert.equal(wholeNumber(parse(["--seed", "1,234,567"]), "seed", 0), 1_234_567);
   assert.equal(wholeNumber(parse(["--seed", "0x10"]), "seed", 0), 16);
   assert.equal(wholeNumber(parse([]), "seed", 0), null);
-  for (const bad of ["1.5", "-1", "x", "1e3"])
+  for (const bad of ["1.5", "-1", "x", "1e3", "1,2", "1,2345"])
     assert.match(
       messageOf(() => wholeNumber(parse([`--seed=${bad}`]), "seed", 0)),
       /whole number/,
     );
+  assert.throws(() => wholeNumber(parse(["--seed=9"]), "seed", 1, 8), /takes a whole number from 1 to 8, not `9`/);
   assert.equal(duration(parse(["--timeout", "1.5ms"]), "timeout"), 1_500_000);
   assert.equal(duration(parse(["--timeout", "2min"]), "timeout"), 120e9);
   for (const bad of ["10", "0s", "ms", "1h"])

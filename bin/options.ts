@@ -145,9 +145,9 @@ export function parseOptions(
   return createOptions(args, positionals, new Map([...found].map(([name, values]) => [name, { values, origin: origins.get(name) ?? "command line" }])));
 }
 
-/** As the language writes numbers: `1_000`, `0x10`. Null: it is none. */
+/** As the language writes numbers, `1_000` and `0x10`, or as reports do, `1,000`. Null: it is none. */
 function parseNumber(text: string): bigint | null {
-  const digits = text.replaceAll("_", "");
+  const digits = text.replaceAll("_", "").replaceAll(/(?<=\d),(?=\d{3}(\D|$))/g, "");
   return /^(\d+|0x[0-9a-f]+)$/i.test(digits) ? BigInt(digits) : null;
 }
 
