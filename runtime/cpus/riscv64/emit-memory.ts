@@ -4,6 +4,7 @@
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { OP, type ByteWriter } from "../wasm/encoder.ts";
 import { MSTATUS } from "./hart.ts";
+import { CELL, TLB } from "./state.ts";
 
 /** Where things are in the machine's memory, which generated code has baked in. */
 export interface MemoryLayout {
@@ -39,4 +40,17 @@ export function writeCell(w: ByteWriter, layout: MemoryLayout, opcode: number, c
 export function readCell(w: ByteWriter, layout: MemoryLayout, opcode: number, cell: number): void {
   w.i32Const(0);
   w.memory(opcode, RAM, layout.stateOffset + cell);
+}
+
+/** From here on the mode is that of the local, and so are the caches of translations: their place goes to `tlb`, a local too. */
+export function emitModeSwitch(w: ByteWriter, layout: MemoryLayout, { mode, tlb }: { readonly [local in "mode" | "tlb"]: number }): void {
+  writeCell(w, layout, OP.i32_store, CELL.mode, () => w.localGet(mode));
+  writeCell(w, layout, OP.i32_store, CELL.tlb, () => {
+    // The sets of caches are in the order of the modes; the odd one out, with MPRV, is the cold path's.
+    w.localGet(mode);
+    w.withConst(TLB.bytes, OP.i32_mul);
+    readCell(w, layout, OP.i32_load, CELL.caches);
+    w.byte(OP.i32_add);
+    w.localTee(tlb);
+  });
 }

@@ -3,7 +3,7 @@
 // function is a third as long, become functions of their own, which are written when an entry first names them.
 
 import { ByteWriter, I32, I64, OP, VOID, writeLocals, type ValueType } from "../wasm/encoder.ts";
-import { BOX, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "./emit-memory.ts";
+import { BOX, emitModeSwitch, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "./emit-memory.ts";
 import { emitExpression, emitShared, type Emitter } from "./emit-expression.ts";
 import { emitDevicePage, emitExtended, emitMirroredRead, emitMirrorEntry, emitMirrorTable } from "./emit-mirror.ts";
 import { DEVICE_FORM, operationNumber, type Operation } from "./operations.ts";
@@ -459,16 +459,7 @@ function emitGuarded(body: Body, { shared = [], guard, result, writes = [], tran
     countArrival(body, ENTRY.rd);
     emitExpression(body, transfer.target);
     w.localSet(PC);
-    const mode = hold(body, transfer.mode);
-    writeCell(w, options, OP.i32_store, CELL.mode, () => w.localGet(mode));
-    writeCell(w, options, OP.i32_store, CELL.tlb, () => {
-      // The sets of caches are in the order of the modes; the odd one out, with MPRV, is the cold path's.
-      w.localGet(mode);
-      w.withConst(TLB.bytes, OP.i32_mul);
-      readCell(w, options, OP.i32_load, CELL.caches);
-      w.byte(OP.i32_add);
-      w.localTee(TLB_BASE);
-    });
+    emitModeSwitch(w, options, { mode: hold(body, transfer.mode), tlb: TLB_BASE });
     writeCell(w, options, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
   }
   if (result !== undefined) {

@@ -4,7 +4,7 @@
 
 import { I32, I64, OP, VOID, type ByteWriter, type ValueType } from "../../wasm/encoder.ts";
 import { emitExpression, emitShared, type Emitter } from "../emit-expression.ts";
-import { BOX, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "../emit-memory.ts";
+import { BOX, emitModeSwitch, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "../emit-memory.ts";
 import { emitDevicePage, emitMirroredRead, emitMirrorEntry } from "../emit-mirror.ts";
 import type { Mode } from "../hart.ts";
 import type { Expression, Leaf } from "../semantics/expressions.ts";
@@ -517,18 +517,7 @@ export function emitTransfer(e: InstructionEmitter, { guard, writes = [], transf
   emitExpression(e, transfer.target);
   w.localSet(places.pc);
   const stays = transfer.mode.kind === "constant" && transfer.mode.value === BigInt(from);
-  if (!stays) {
-    const mode = hold(e, transfer.mode);
-    writeCell(w, options, OP.i32_store, CELL.mode, () => w.localGet(mode));
-    writeCell(w, options, OP.i32_store, CELL.tlb, () => {
-      // As in the interpreter: sets in the order of the modes.
-      w.localGet(mode);
-      w.withConst(TLB.bytes, OP.i32_mul);
-      readCell(w, options, OP.i32_load, CELL.caches);
-      w.byte(OP.i32_add);
-      w.localTee(places.tlb);
-    });
-  }
+  if (!stays) emitModeSwitch(w, options, { mode: hold(e, transfer.mode), tlb: places.tlb });
   writeCell(w, options, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
   emitHeld(e, held);
 }
