@@ -1,5 +1,6 @@
-// Reporter for node:test: a line for each file, failures with their cause where they happen and by name at the end, then `N passed, N failed` (and `, N skipped`) as the last line. Under tools/test.mjs, which adds up several runs,
-// counts and names go to descriptor 3 as JSON instead, and the caller prints them.
+// Reporter for node:test: a line for each file, failures with their cause where they happen and by name at the end, then `N passed, N failed`
+// (and `, N skipped`) as the last line. Under tools/test.mjs, which adds up several runs, counts and names go to descriptor 3 as JSON
+// instead, and the caller prints them.
 import { writeSync } from "node:fs";
 import { relative } from "node:path";
 import { inspect } from "node:util";

@@ -1,7 +1,7 @@
-// What runs load, as scripts instead of ES modules: the core, which every run loads, and what runs of machine code load. The reason is V8's code cache: Node keeps one for
-// ES modules too, but fills it when a module is compiled, when none of its functions is. A `vm.Script` gives its cache after it
-// has run, with every function that it called. Measured on a run of one test: 80 ms with modules, 60 ms with the script. What is loaded
-// later stays modules, compiled whole for Node's cache: 207 ms against 240 ms for a run that compiles its one test.
+// What runs load, as scripts instead of ES modules: the core, which every run loads, and what runs of machine code load. The reason is V8's
+// code cache: Node keeps one for ES modules too, but fills it when a module is compiled, when none of its functions is. A `vm.Script` gives
+// its cache after it has run, with every function that it called. Measured on a run of one test: 80 ms with modules, 60 ms with the
+// script. What is loaded later stays modules, compiled whole for Node's cache: 207 ms against 240 ms for a run that compiles its one test.
 // Each script has a cache of its own, so that no run reads what another kind of run needs.
 //
 // esbuild makes main.js, which is bin/main.ts, and one chunk of all that main.js shares with lazily loaded chunks. Neither imports

@@ -56,7 +56,11 @@ export function describeCommand({ binary, args }: GuestCommand): string {
  * killed while it opens a `snapshot=on` drive leaves the overlay behind, which it makes in $TMPDIR.
  */
 function startProcess({ binary, args }: GuestCommand, folder: string): ChildProcess {
-  return spawn("/bin/sh", ["-c", WATCHED, folder, binary, ...args], { stdio: ["pipe", "pipe", "pipe", "pipe"], detached: true, env: { ...process.env, TMPDIR: folder } });
+  return spawn("/bin/sh", ["-c", WATCHED, folder, binary, ...args], {
+    stdio: ["pipe", "pipe", "pipe", "pipe"],
+    detached: true,
+    env: { ...process.env, TMPDIR: folder },
+  });
 }
 
 export function startGuestProcess(command: GuestCommand, options: GuestProcessOptions): GuestProcess {

@@ -96,10 +96,10 @@ const WATCH_MS = 50;
 /** For a machine that has said that it ends. */
 const FAREWELL_MS = 1000;
 
-/** `start`: gives the process, and is given its output. */
-/** Not `performance`, whose module would have to be loaded. */
+/** In ms. Not `performance`, whose module would have to be loaded. */
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 
+/** `start`: gives the process, and is given its output. */
 export function openLink(
   start: (onOutput: (bytes: Uint8Array) => void) => LineProcess,
   first: Exchange,
