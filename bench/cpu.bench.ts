@@ -1,6 +1,7 @@
 // The embedded riscv64 CPU beside QEMU: images of bench/cpu, each run to its end here (in a fresh process, translation included), by QEMU's
 // TCG, and by QEMU with -icount, which counts instructions as exactly as we do. Speed is QEMU's CPU time by ours: more is better, 1 is
 // QEMU. What QEMU needs to start is taken off, measured in the same round; so is what Node needs. All have to end with the same status.
+// The same source, compiled for this computer by gcc -O2, tells what no translator gets past where it only waits for its own results.
 // A ratio far below the recorded one (bench/cpu/recorded.json) fails: `npm run bench:cpu`, with --record to record anew.
 
 import { spawnSync } from "node:child_process";
@@ -17,15 +18,15 @@ const ROUNDS = 3;
 /** Machines differ, and are busy: only what is slower than by half is a regression. */
 const MARGIN = 0.5;
 
-/** Each with what the design wants of its ratio to TCG. */
+/** Each with what the design wants of its ratio to TCG; `native`, what it is compiled with for this computer: as build.sh has it. */
 const WORKLOADS = [
-  { name: "alu", what: "xorshift, no memory", target: 1.5 },
-  { name: "sieve", what: "byte sieve", target: 1.2 },
-  { name: "copy", what: "1 MiB copy", target: 1.7 },
-  { name: "calls", what: "recursive calls", target: 3 },
-  { name: "mix", what: "list, matrix, states, CRC", target: 1.7 },
-  { name: "reads", what: "UART and CLINT reads", target: 6 },
-  { name: "ecalls", what: "ecall round trips", target: 20 },
+  { name: "alu", what: "xorshift, no memory", target: 1.5, native: ["-DALU", "-DCOUNT=100000000ul"] },
+  { name: "sieve", what: "byte sieve", target: 1.2, native: ["-DSIEVE", "-DCOUNT=40ul"] },
+  { name: "copy", what: "1 MiB copy", target: 1.7, native: ["-DCOPY", "-DCOUNT=800ul"] },
+  { name: "calls", what: "recursive calls", target: 3, native: ["-DCALLS", "-DCOUNT=38ul"] },
+  { name: "mix", what: "list, matrix, states, CRC", target: 1.7, native: ["-DMIX", "-DCOUNT=100000ul"] },
+  { name: "reads", what: "UART and CLINT reads", target: 6, native: null },
+  { name: "ecalls", what: "ecall round trips", target: 20, native: null },
 ] as const;
 
 interface Embedded {
@@ -53,6 +54,23 @@ function runQemu(image: string, ...more: readonly string[]): { readonly status: 
   return { status: Number(readFileSync(statusFile, "utf8")), cpu };
 }
 
+const native = join(scratch, "native");
+
+/** The workload for this computer; false: there is no gcc. */
+function compileNative(defines: readonly string[]): boolean {
+  const main = "unsigned long work(void); int main(void) { return (int)work(); }";
+  const sources = ["-x", "c", join(folder, "workloads.c"), "-"];
+  const compiled = spawnSync("gcc", ["-O2", "-fno-tree-loop-distribute-patterns", ...defines, "-o", native, ...sources], { input: main, encoding: "utf8" });
+  if (compiled.error !== undefined) return false;
+  if (compiled.status !== 0) throw new Error(compiled.stderr);
+  return true;
+}
+
+function runNative(): { readonly status: number; readonly cpu: number } {
+  const { cpu } = timeProcess("bash", ["-c", TELL_STATUS, "bash", native], { env: { STATUS: statusFile } });
+  return { status: Number(readFileSync(statusFile, "utf8")), cpu };
+}
+
 /** li t0, 0x100000; li t1, 0x5555; sw t1, 0(t0): the finisher says pass. */
 function writeEmpty(): string {
   const path = join(scratch, "empty.bin");
@@ -71,8 +89,9 @@ try {
     runQemu(empty);
     const recorded = existsSync(recordedPath) ? (JSON.parse(readFileSync(recordedPath, "utf8")) as Record<string, number>) : {};
     const ratios: Record<string, number> = {};
-    for (const { name, what, target } of WORKLOADS) {
+    for (const { name, what, target, native: defines } of WORKLOADS) {
       const image = join(folder, `${name}.elf`);
+      const hasNative = defines !== null && compileNative(defines);
       const rounds = Array.from({ length: ROUNDS }, () => {
         const ours = runEmbedded(image);
         // In the same round, since a busy machine makes it dearer as well.
@@ -81,7 +100,9 @@ try {
         const counted = runQemu(image, "-icount", "shift=0,sleep=off");
         if (tcg.status !== (ours.status & 0xff) || counted.status !== tcg.status)
           throw new Error(`${name} ends with ${ours.status} here, with ${tcg.status} in QEMU`);
-        return { ours, tcg: tcg.cpu - start, counted: counted.cpu - start };
+        const limit = hasNative ? runNative() : null;
+        if (limit !== null && limit.status !== tcg.status) throw new Error(`${name} ends with ${limit.status} natively, with ${tcg.status} in QEMU`);
+        return { ours, tcg: tcg.cpu - start, counted: counted.cpu - start, limit: limit?.cpu ?? Number.NaN };
       });
       const of = (value: (round: (typeof rounds)[number]) => number): number => median(rounds.map(value));
       const ratio = of((round) => round.tcg / round.ours.cpu);
@@ -91,7 +112,8 @@ try {
         `${name}: ${what}`,
         `${ratio.toFixed(2)}x TCG (target ${target}), ${of((round) => round.tcg / round.ours.warm).toFixed(2)}x once translated, ${of((round) => round.counted / round.ours.cpu).toFixed(2)}x with -icount; ` +
           `${of(({ ours }) => ours.cpu).toFixed(0)} ms to ${of((round) => round.tcg).toFixed(0)}, ${mips.toFixed(0)} MIPS, ` +
-          `translation ${of(({ ours }) => Math.max(ours.cpu - ours.warm, 0)).toFixed(0)} ms`,
+          `translation ${of(({ ours }) => Math.max(ours.cpu - ours.warm, 0)).toFixed(0)} ms` +
+          (hasNative ? `; native gcc -O2 ${of((round) => round.tcg / round.limit).toFixed(2)}x TCG` : ""),
       );
       const least = (recorded[name] ?? 0) * MARGIN;
       if (ratio < least) {
