@@ -7,10 +7,12 @@ import type { Frame, FrameEvent } from "./frame.ts";
 import type { Label, Virtual } from "./items.ts";
 import type { Location, NativeTarget } from "./target.ts";
 
+/** Something that a module has a number for. */
+export type NumberedReference = { readonly kind: "function"; readonly function: number } | { readonly kind: "symbol"; readonly symbol: number };
+
 /** Something that the linker places. */
 export type Reference =
-  | { readonly kind: "function"; readonly function: number }
-  | { readonly kind: "symbol"; readonly symbol: number }
+  | NumberedReference
   /** A label of the entry assembly. */
   | { readonly kind: "label"; readonly name: string };
 

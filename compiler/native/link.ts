@@ -4,8 +4,6 @@
 
 import { TEXT_START } from "../../isa/assembly/instruction-set.ts";
 import type { DataSymbol } from "../../isa/bytecode/module.ts";
-import { locationIn, numberIn, type Numbers } from "../lower/units.ts";
-import { signatureWord } from "./abi.ts";
 import type { Reference } from "./emission.ts";
 import { LinkError, MAX_CPUS, STACK_RESERVE, STACK_SIZE, type AssembledEntry } from "./entry.ts";
 import type { LoweredModule } from "./lower-module.ts";
@@ -132,7 +130,7 @@ export function imageSize(lowered: LoweredModule, entry: AssembledEntry): ImageS
 }
 
 export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAddress, writableBase: writableAddress, pack }: LinkOptions): NativeImage {
-  const { target, module, functions, numbers, addressed } = lowered;
+  const { target, module, functions, names, addressed, numberOf } = lowered;
   const layout = layOut(lowered, entry, pack === undefined);
   // Addresses of images are far below 2^53.
   const base = Number(baseAddress);
@@ -169,12 +167,12 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
     if (symbol !== undefined) return symbolAddresses[symbol] ?? 0;
     throw new LinkError(`${entry.file} and compiled code name \`${name}\`, which is neither a label, an exported function nor a variable of the image`);
   };
-  const addressOf = (to: Reference, shared: Numbers | null): number => {
+  const addressOf = (index: number, to: Reference): number => {
     switch (to.kind) {
       case "function":
-        return functionAddress(shared === null ? to.function : numberIn(shared, "function", to.function));
+        return functionAddress(numberOf(index, to));
       case "symbol":
-        return symbolAddresses[shared === null ? to.symbol : numberIn(shared, "symbol", to.symbol)] ?? 0;
+        return symbolAddresses[numberOf(index, to)] ?? 0;
       case "label":
         return named(to.name);
     }
@@ -192,9 +190,9 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
   functions.forEach(({ code, relocations }, index) => {
     const start = layout.functions[index] ?? 0;
     bytes.set(code, start);
-    const { name = "", signature } = module.functions[index] ?? {};
-    if (addressed.has(index) && signature !== undefined) view.setUint32(start - 4, signatureWord(signature), true);
-    for (const { offset, kind, to, addend } of relocations) patch(kind, start + offset, addressOf(to, numbers[index] ?? null), addend, name);
+    const word = addressed.get(index);
+    if (word !== undefined) view.setUint32(start - 4, word, true);
+    for (const { offset, kind, to, addend } of relocations) patch(kind, start + offset, addressOf(index, to), addend, names[index] ?? "");
   });
   module.symbols.forEach((symbol, index) => {
     if (symbol.writable && isZero(symbol)) return;
@@ -259,7 +257,7 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
 }
 
 function listSymbols(
-  { module, functions }: LoweredModule,
+  { module, functions, names }: LoweredModule,
   entry: AssembledEntry,
   base: number,
   functionAddress: (index: number) => number,
@@ -268,7 +266,7 @@ function listSymbols(
   const symbols: NativeSymbol[] = [
     ...[...entry.labels].map(([name, offset]): NativeSymbol => ({ name, address: BigInt(base + offset), size: 0, kind: "function" })),
     ...functions.map(({ code }, index): NativeSymbol => ({
-      name: module.functions[index]?.name ?? "",
+      name: names[index] ?? "",
       address: BigInt(functionAddress(index)),
       size: code.length,
       kind: "function",
@@ -296,11 +294,10 @@ function listFrames(
   return frames.sort((a, b) => Number(a.address - b.address));
 }
 
-function listLines({ module, functions, numbers }: LoweredModule, functionAddress: (index: number) => number): readonly NativeLine[] {
+function listLines({ functions, placeOf }: LoweredModule, functionAddress: (index: number) => number): readonly NativeLine[] {
   return functions.flatMap(({ marks }, index) =>
     marks.map(({ offset, location }): NativeLine => {
-      const shared = numbers[index] ?? null;
-      const place = module.locations[shared === null ? location : locationIn(shared, location)];
+      const place = placeOf(index, location);
       const address = BigInt(functionAddress(index) + offset);
       return place === undefined ? { address, file: -1, line: 0, column: 0 } : { address, file: place.file, line: place.line, column: place.column };
     }),

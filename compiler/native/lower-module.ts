@@ -2,21 +2,27 @@
 // as often as somebody wants (link.ts): alone, or in a pack beside others. Functions that several images of a compilation share
 // (compiler/lower/units.ts) are lowered once.
 
-import type { Module } from "../../isa/bytecode/module.ts";
-import { addressedFunctions, numberIn, type Numbers, type Origin, type Unit } from "../lower/units.ts";
-import { CODE_PER_INSTRUCTION, COMPACT_SIZE } from "./abi.ts";
+import type { Module, SourceLocation } from "../../isa/bytecode/module.ts";
+import { addressedFunctions, locationIn, numberIn, type Numbers, type Origin, type Unit } from "../lower/units.ts";
+import { CODE_PER_INSTRUCTION, COMPACT_SIZE, signatureWord } from "./abi.ts";
+import type { NumberedReference } from "./emission.ts";
 import { lowerFunction, type NativeFunction } from "./lower-function.ts";
 import type { NativeTarget } from "./target.ts";
 
+/** All that the linker takes of one image. */
 export interface LoweredModule {
   readonly target: NativeTarget;
-  readonly module: Module;
-  /** In the order of the module's. Those that images share are the same objects, with the numbers of the first image. */
+  readonly module: Pick<Module, "layout" | "files" | "symbols" | "exports">;
+  /** In the order of the module's. Those that images share are the same objects, with numbers of their own. */
   readonly functions: readonly NativeFunction[];
-  /** By function: what these numbers are here; null: the same. */
-  readonly numbers: readonly (Numbers | null)[];
-  /** Functions whose addresses are taken, by code or by data. */
-  readonly addressed: ReadonlySet<number>;
+  /** By function. */
+  readonly names: readonly string[];
+  /** By number of each function whose address is taken, by code or by data: the word that stands before it. */
+  readonly addressed: ReadonlyMap<number, number>;
+  /** What a function's reference means in this image. */
+  readonly numberOf: (index: number, to: NumberedReference) => number;
+  /** Where a function's location is; undefined: nowhere in a source. */
+  readonly placeOf: (index: number, location: number) => SourceLocation | undefined;
 }
 
 /** What the images of a compilation share. */
@@ -41,6 +47,15 @@ function allAddressed(module: Module, origins: readonly (Origin | null)[]): Read
   return found;
 }
 
+function signatureWords({ functions }: Module, addressed: ReadonlySet<number>): ReadonlyMap<number, number> {
+  const words = new Map<number, number>();
+  for (const index of addressed) {
+    const fn = functions[index];
+    if (fn !== undefined) words.set(index, signatureWord(fn.signature));
+  }
+  return words;
+}
+
 function isCompactModule({ symbols, functions }: Module, origins: readonly (Origin | null)[]): boolean {
   const constants = symbols.reduce((sum, { size, align, writable }) => sum + (writable ? 0 : size + align), 0);
   const instructions = functions.reduce((sum, fn, index) => sum + (origins[index]?.unit.fn ?? fn).body.length, 0);
@@ -57,6 +72,7 @@ export function lowerModule(
   const isCompact = isCompactModule(module, origins);
   const known = isCompact ? cache.compact : cache.large;
   const functions: NativeFunction[] = [];
+  /** By function: what these numbers are here; null: the same. */
   const numbers: (Numbers | null)[] = [];
   module.functions.forEach((fn, index) => {
     const origin = origins[index] ?? null;
@@ -67,5 +83,22 @@ export function lowerModule(
     functions.push(made);
     numbers.push(shared === undefined ? null : (origin?.numbers ?? null));
   });
-  return { target, module, functions, numbers, addressed: allAddressed(module, origins) };
+  const { layout, files, symbols, exports, locations } = module;
+  const numbersOf = (index: number): Numbers | null => numbers[index] ?? null;
+  return {
+    target,
+    module: { layout, files, symbols, exports },
+    functions,
+    names: module.functions.map(({ name }) => name),
+    addressed: signatureWords(module, allAddressed(module, origins)),
+    numberOf(index, to) {
+      const shared = numbersOf(index);
+      const number = to.kind === "function" ? to.function : to.symbol;
+      return shared === null ? number : numberIn(shared, to.kind, number);
+    },
+    placeOf(index, location) {
+      const shared = numbersOf(index);
+      return locations[shared === null ? location : locationIn(shared, location)];
+    },
+  };
 }
