@@ -1,23 +1,23 @@
-// One image of bench/cpu on the embedded board, in a process of its own: prints the status that the guest ended with, its instructions, and
+// One image of bench/cpu on the embedded board of a width, in a process of its own: prints the status that the guest ended with, its instructions, and
 // the CPU time of a first run and of a second one, which finds everything translated. Started by cpu.bench.ts.
 
 import { readFileSync } from "node:fs";
-import { riscvVirt } from "../../tests/fixtures/machines.ts";
+import { riscv32Virt, riscvVirt } from "../../tests/fixtures/machines.ts";
 import { riscvProcessor } from "../../runtime/exec/riscv-processor.ts";
 import { prepareBoot } from "../../runtime/machine/boot.ts";
 import { createMachine } from "../../runtime/machine/machine.ts";
 import { readProgram } from "../../runtime/machine/read-program.ts";
 
-const [path = ""] = process.argv.slice(2);
+const [path = "", width = "64"] = process.argv.slice(2);
 const found = readProgram(readFileSync(path));
 if (!found.ok) throw new Error(found.problem);
 const { program } = found;
 
 function run(): { readonly status: number; readonly instructions: number; readonly cpu: number } {
-  const machine = createMachine(riscvVirt, { cpus: 1, output: () => undefined });
+  const machine = createMachine(width === "32" ? riscv32Virt : riscvVirt, { cpus: 1, output: () => undefined });
   const prepared = prepareBoot(machine, { image: { name: path, program }, cpuProperties: {}, seed: 0n });
   if (!prepared.ok) throw new Error(prepared.problem);
-  const processor = riscvProcessor(64)(machine);
+  const processor = riscvProcessor(width === "32" ? 32 : 64)(machine);
   processor.reset(prepared.boot.setups);
   const start = process.cpuUsage();
   const reason = processor.run({ instructions: Number.MAX_SAFE_INTEGER, until: Infinity });

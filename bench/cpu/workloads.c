@@ -1,27 +1,38 @@
-/* The workloads of `npm run bench:cpu`, for RV64IMAC in M-mode without a run-time; WORKLOAD chooses one, COUNT says how often. `work`
+/* The workloads of `npm run bench:cpu`, for RV64IMAC and RV32IMAC in M-mode without a run-time; WORKLOAD chooses one, COUNT says how often. `work`
  * returns a checksum, of which the low 16 bits become the machine's exit status: an engine that computes something else is found out.
  * The images beside this file are what build.sh makes of it with Debian's gcc-riscv64-linux-gnu. */
 
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
-typedef unsigned long u64;
+/* As wide as registers are. */
+typedef unsigned long word;
 
 #define NOINLINE __attribute__((noinline))
 
-static u64 fold(u64 x) {
+static word fold(word x) {
+#if __SIZEOF_LONG__ == 8
   x ^= x >> 32;
+#endif
   return (x ^ (x >> 16)) & 0xffff;
 }
 
 #if defined(ALU)
-/* xorshift: nine instructions a turn, no memory. */
-u64 work(void) {
-  u64 x = 88172645463325252ul;
-  for (u64 n = 0; n < COUNT; n++) {
+/* xorshift: nine instructions a turn, no memory. The shifts that give the longest period depend on the width (Marsaglia, 2003). */
+#if __SIZEOF_LONG__ == 8
+#define SECOND 7
+#define THIRD 17
+#else
+#define SECOND 17
+#define THIRD 5
+#endif
+
+word work(void) {
+  word x = (word)88172645463325252ull;
+  for (word n = 0; n < COUNT; n++) {
     x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
+    x ^= x >> SECOND;
+    x ^= x << THIRD;
   }
   return fold(x);
 }
@@ -30,14 +41,14 @@ u64 work(void) {
 #define SIZE (1 << 20)
 static u8 composite[SIZE];
 
-u64 work(void) {
-  u64 primes = 0;
-  for (u64 n = 0; n < COUNT; n++) {
-    for (u64 i = 0; i < SIZE; i++) composite[i] = 0;
-    for (u64 i = 2; i < SIZE; i++) {
+word work(void) {
+  word primes = 0;
+  for (word n = 0; n < COUNT; n++) {
+    for (word i = 0; i < SIZE; i++) composite[i] = 0;
+    for (word i = 2; i < SIZE; i++) {
       if (composite[i]) continue;
       primes++;
-      for (u64 j = i + i; j < SIZE; j += i) composite[j] = 1;
+      for (word j = i + i; j < SIZE; j += i) composite[j] = 1;
     }
   }
   return fold(primes);
@@ -46,20 +57,20 @@ u64 work(void) {
 #elif defined(COPY)
 /* The buffers are not a power of two apart: QEMU's directly mapped TLB does badly on those. */
 #define WORDS (1 << 17)
-static u64 from[WORDS + 520];
-static u64 to[WORDS + 520];
+static word from[WORDS + 520];
+static word to[WORDS + 520];
 
-static NOINLINE void copy(u64 *restrict target, const u64 *restrict source, u64 words) {
-  for (u64 i = 0; i < words; i++) {
+static NOINLINE void copy(word *restrict target, const word *restrict source, word words) {
+  for (word i = 0; i < words; i++) {
     target[i] = source[i];
     __asm__ volatile("");
   }
 }
 
-u64 work(void) {
-  for (u64 i = 0; i < WORDS; i++) from[i] = i * 0x9e3779b97f4a7c15ul;
-  u64 sum = 0;
-  for (u64 n = 0; n < COUNT; n++) {
+word work(void) {
+  for (word i = 0; i < WORDS; i++) from[i] = i * (word)0x9e3779b97f4a7c15ull;
+  word sum = 0;
+  for (word n = 0; n < COUNT; n++) {
     from[n] += n;
     copy(to, from, WORDS);
     sum += to[n * 7 % WORDS];
@@ -68,11 +79,11 @@ u64 work(void) {
 }
 
 #elif defined(CALLS)
-static NOINLINE u64 fib(u64 n) {
+static NOINLINE word fib(word n) {
   return n < 2 ? n : fib(n - 1) + fib(n - 2);
 }
 
-u64 work(void) {
+word work(void) {
   return fold(fib(COUNT));
 }
 
@@ -80,14 +91,14 @@ u64 work(void) {
 /* As CoreMark mixes them: a linked list that is searched and reversed, a matrix, a state machine with a jump table, a CRC. */
 struct node {
   struct node *next;
-  u64 key;
+  word key;
 };
 #define NODES 64
 #define EDGE 12
 static struct node nodes[NODES];
 static int matrix_a[EDGE * EDGE], matrix_b[EDGE * EDGE], matrix_c[EDGE * EDGE];
 
-static NOINLINE u16 crc(u16 value, u64 data) {
+static NOINLINE u16 crc(u16 value, word data) {
   for (int i = 0; i < 32; i++) {
     u16 bit = (value ^ data) & 1;
     data >>= 1;
@@ -97,8 +108,8 @@ static NOINLINE u16 crc(u16 value, u64 data) {
   return value;
 }
 
-static NOINLINE u64 search(struct node *list, u64 key) {
-  u64 steps = 0;
+static NOINLINE word search(struct node *list, word key) {
+  word steps = 0;
   while (list && list->key != key) {
     list = list->next;
     steps++;
@@ -117,8 +128,8 @@ static NOINLINE struct node *reverse(struct node *list) {
   return done;
 }
 
-static NOINLINE u64 multiply(int by) {
-  u64 sum = 0;
+static NOINLINE word multiply(int by) {
+  word sum = 0;
   for (int i = 0; i < EDGE; i++)
     for (int j = 0; j < EDGE; j++) {
       int cell = 0;
@@ -129,10 +140,10 @@ static NOINLINE u64 multiply(int by) {
   return sum;
 }
 
-static NOINLINE u64 machine(const u8 *text, u64 length) {
-  u64 counts[8] = {0};
-  u64 state = 0;
-  for (u64 i = 0; i < length; i++) {
+static NOINLINE word machine(const u8 *text, word length) {
+  word counts[8] = {0};
+  word state = 0;
+  for (word i = 0; i < length; i++) {
     u8 c = text[i];
     switch (state) {
       case 0: state = c == '+' || c == '-' ? 1 : c >= '0' && c <= '9' ? 2 : c == '.' ? 3 : 6; break;
@@ -146,19 +157,19 @@ static NOINLINE u64 machine(const u8 *text, u64 length) {
     }
     counts[state]++;
   }
-  u64 sum = 0;
+  word sum = 0;
   for (int i = 0; i < 8; i++) sum = sum * 31 + counts[i];
   return sum;
 }
 
 static const u8 text[] = "5012,1234,-874,+122,35.54400,.1234500,-110.700,+0.64400,5.500e+3,-.123e-2,-87e+832,+0.6e-12,T0.3e-1F,-T.T++Tq,1T3.4e4z,34.0e-T^";
 
-u64 work(void) {
-  for (u64 i = 0; i < NODES; i++) nodes[i] = (struct node){i + 1 < NODES ? &nodes[i + 1] : 0, i * 17 % NODES};
+word work(void) {
+  for (word i = 0; i < NODES; i++) nodes[i] = (struct node){i + 1 < NODES ? &nodes[i + 1] : 0, i * 17 % NODES};
   for (int i = 0; i < EDGE * EDGE; i++) matrix_a[i] = i * 3 - 70, matrix_b[i] = 90 - i * 5;
   struct node *list = nodes;
   u16 sum = 0;
-  for (u64 n = 0; n < COUNT; n++) {
+  for (word n = 0; n < COUNT; n++) {
     sum = crc(sum, search(list, n % NODES));
     list = reverse(list);
     sum = crc(sum, multiply((int)n));
@@ -169,13 +180,13 @@ u64 work(void) {
 
 #elif defined(READS)
 /* COUNT reads of the UART's line status and as many of the CLINT's mtime. */
-u64 work(void) {
+word work(void) {
   volatile u8 *lsr = (u8 *)0x10000005;
-  volatile u64 *mtime = (u64 *)0x200bff8;
-  u64 bits = 0, last = 0, backwards = 0;
-  for (u64 n = 0; n < COUNT; n++) {
+  volatile word *mtime = (word *)0x200bff8;
+  word bits = 0, last = 0, backwards = 0;
+  for (word n = 0; n < COUNT; n++) {
     bits += *lsr & 0x60;
-    u64 now = *mtime;
+    word now = *mtime;
     backwards += now < last;
     last = now;
   }
@@ -195,10 +206,10 @@ __asm__(
   "  csrrw t6, mscratch, t6\n"
   "  mret\n");
 
-u64 work(void) {
+word work(void) {
   __asm__ volatile("la t0, handler\n csrw mtvec, t0" ::: "t0");
-  u64 done = 0;
-  for (u64 n = 0; n < COUNT; n++) {
+  word done = 0;
+  for (word n = 0; n < COUNT; n++) {
     __asm__ volatile("ecall" ::: "memory");
     done += 3;
   }

@@ -42,6 +42,13 @@ export function readCell(w: ByteWriter, layout: MemoryLayout, opcode: number, ce
   w.memory(opcode, RAM, layout.stateOffset + cell);
 }
 
+/** RV32: an address has 32 bits, and leaves zeros above them. */
+export function wrapAddress(w: ByteWriter, { width }: MemoryLayout): void {
+  if (width === 64) return;
+  w.byte(OP.i32_wrap_i64);
+  w.byte(OP.i64_extend_i32_u);
+}
+
 /** From here on the mode is that of the local, and so are the caches of translations: their place goes to `tlb`, a local too. */
 export function emitModeSwitch(w: ByteWriter, layout: MemoryLayout, { mode, tlb }: { readonly [local in "mode" | "tlb"]: number }): void {
   writeCell(w, layout, OP.i32_store, CELL.mode, () => w.localGet(mode));

@@ -3,7 +3,19 @@
 // function is a third as long, become functions of their own, which are written when an entry first names them.
 
 import { ByteWriter, I32, I64, OP, VOID, writeLocals, type ValueType } from "../wasm/encoder.ts";
-import { BOX, emitModeSwitch, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "./emit-memory.ts";
+import {
+  BOX,
+  emitModeSwitch,
+  FLOAT_STATE_DIRTY,
+  LOAD_OPCODES,
+  PAGE_MASK,
+  RAM,
+  readCell,
+  STORE_OPCODES,
+  wrapAddress,
+  writeCell,
+  type MemoryLayout,
+} from "./emit-memory.ts";
 import { emitExpression, emitShared, type Emitter } from "./emit-expression.ts";
 import { emitDevicePage, emitExtended, emitMirroredRead, emitMirrorEntry, emitMirrorTable } from "./emit-mirror.ts";
 import { DEVICE_FORM, operationNumber, type Operation } from "./operations.ts";
@@ -144,13 +156,6 @@ function emitLeaf(w: ByteWriter, options: InterpreterOptions, leaf: Leaf, type: 
       throw new Error("only atomics have an old value");
   }
   if (isWord) w.byte(OP.i32_wrap_i64);
-}
-
-/** RV32: an address has 32 bits, and leaves zeros above them. */
-export function wrapAddress(w: ByteWriter, { width }: InterpreterOptions): void {
-  if (width === 64) return;
-  w.byte(OP.i32_wrap_i64);
-  w.byte(OP.i64_extend_i32_u);
 }
 
 /** RV32: a register's cell holds its 32 bits sign-extended, as RV64 holds a word. */
@@ -525,7 +530,7 @@ function emitRegion(body: Body, labels: Labels): void {
   refund(w);
   emitPc(w, CUR);
   w.localGet(BUDGET);
-  w.i32Const(operationNumber("region"));
+  w.i32Const(operationNumber("region", options.width));
   w.op(OP.call_indirect, TYPE.enter);
   w.byte(TABLE.apart);
   w.localSet(BUDGET);

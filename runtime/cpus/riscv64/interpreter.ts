@@ -7,7 +7,7 @@
 
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { ByteWriter, EXTERNAL, FUNCREF, I32, I64, OP, SECTION, writeHeader, writeLocals, writeSection, type ValueType } from "../wasm/encoder.ts";
-import { PAGE_MASK, RAM, readCell, writeCell } from "./emit-memory.ts";
+import { PAGE_MASK, RAM, readCell, wrapAddress, writeCell } from "./emit-memory.ts";
 import {
   APART_PARAMETERS,
   BUDGET,
@@ -29,7 +29,6 @@ import {
   SLOT,
   tellArrivals,
   TLB_BASE,
-  wrapAddress,
   TABLE,
   TYPE,
   writeApart,

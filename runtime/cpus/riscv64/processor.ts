@@ -74,7 +74,7 @@ function asRun(value: unknown): () => void {
 
 export interface RiscvOptions {
   readonly width: RegisterWidth;
-  /** When code is translated, which shows in nothing but time. Regions are written for registers of 64 bits: others are interpreted. */
+  /** When code is translated, which shows in nothing but time. */
   readonly eagerness?: EagernessName;
   readonly maker?: InterpreterMaker;
 }
@@ -93,7 +93,7 @@ export function createRiscv(
   { width, eagerness: wanted = "normal", maker = WRITER }: RiscvOptions,
 ): RiscvProcessor {
   const operations = operationsOf(width);
-  const eagerness = EAGERNESS[width === 64 ? wanted : "never"];
+  const eagerness = EAGERNESS[wanted];
   const { memory, cpuCount } = machine;
   if (cpuCount > MAX_HARTS) throw new RangeError(`${cpuCount} harts: at most ${MAX_HARTS}`);
   const registers = createRegisterFile(memory, cpuCount, width, hooks.environmentCall === undefined ? 0 : 1 << MODE.supervisor);

@@ -2,6 +2,7 @@
 // led to last, and what does not fit there, leaves the region before it has done anything. The meaning of instructions comes from the
 // descriptions that the interpreter is made of.
 
+import type { RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
 import { I32, I64, OP, VOID, type ByteWriter, type ValueType } from "../../wasm/encoder.ts";
 import { emitExpression, emitShared, type Emitter } from "../emit-expression.ts";
 import { BOX, emitModeSwitch, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "../emit-memory.ts";
@@ -24,6 +25,7 @@ const PARAMETERS = 3;
 export interface Places {
   readonly types: () => readonly ValueType[];
   readonly take: (type: ValueType) => number;
+  /** Of the registers' width. */
   readonly register: (register: number) => number;
   /** The page that accesses by this base register have reached last: its tag, and what leads from its addresses to RAM. */
   readonly page: (base: number, access: "read" | "write") => { readonly tag: number; readonly addend: number };
@@ -37,7 +39,7 @@ export interface Places {
   readonly pc: number;
 }
 
-export function createPlaces(): Places {
+export function createPlaces(width: RegisterWidth): Places {
   const types: ValueType[] = [];
   const take = (type: ValueType): number => {
     types.push(type);
@@ -50,7 +52,7 @@ export function createPlaces(): Places {
     types: () => types,
     take,
     register(register) {
-      const known = registers.get(register) ?? take(I64);
+      const known = registers.get(register) ?? take(width === 64 ? I64 : I32);
       registers.set(register, known);
       return known;
     },
@@ -126,6 +128,7 @@ export function emitLeaf(
   { rs1, rs2, imm, at }: RegionInstruction,
   { pc: entry, refund }: { readonly pc: bigint; readonly refund: number },
   leaf: Leaf,
+  type: ValueType,
 ): void {
   if (isStateName(leaf)) {
     const { cell, isWord } = stateCell(leaf);
@@ -133,13 +136,15 @@ export function emitLeaf(
   }
   switch (leaf) {
     case "rs1":
-      return emitRegister(w, places, rs1);
+      return emitRegister(w, options, places, rs1, type);
     case "rs2":
-      return emitRegister(w, places, rs2);
+      return emitRegister(w, options, places, rs2, type);
     case "imm":
-      return w.i64Const(imm);
-    case "pc":
-      return w.i64Const(entry + BigInt(at));
+      return type === I32 ? w.i32Const(imm) : w.i64Const(imm);
+    case "pc": {
+      const pc = addressAt(options, entry, at);
+      return type === I32 ? w.i32Const(Number(BigInt.asIntN(32, pc))) : w.i64Const(pc);
+    }
     case "remaining":
       // The block has taken from the budget what it will execute.
       w.localGet(BUDGET);
@@ -162,9 +167,35 @@ function emitFloatRegister(w: ByteWriter, options: MemoryLayout, register: numbe
   w.memory(OP.i64_load, RAM, options.stateOffset + CELL.f + 8 * register);
 }
 
-function emitRegister(w: ByteWriter, places: Places, register: number): void {
-  if (register === 0) w.i64Const(0);
-  else w.localGet(places.register(register));
+/** The address of what lies so far from the entry; RV32's have zeros above them. */
+export const addressAt = ({ width }: MemoryLayout, entry: bigint, at: number): bigint => BigInt.asUintN(width, entry + BigInt(at));
+
+/** A register as 64 bits (RV32: sign-extended, as its cell holds it), or its low half. */
+export function emitRegister(w: ByteWriter, { width }: MemoryLayout, places: Places, register: number, type: ValueType = I64): void {
+  if (register === 0) return type === I32 ? w.i32Const(0) : w.i64Const(0);
+  w.localGet(places.register(register));
+  if (width === 64 && type === I32) w.byte(OP.i32_wrap_i64);
+  if (width === 32 && type === I64) w.byte(OP.i64_extend_i32_s);
+}
+
+/** Keeps the value on the stack as the register: all of it, or sign-extended from 32 bits. */
+function setRegister(w: ByteWriter, { width }: MemoryLayout, places: Places, register: number, type: ValueType = I64): void {
+  if (width === 64 && type === I32) w.byte(OP.i64_extend_i32_s);
+  if (width === 32 && type === I64) w.byte(OP.i32_wrap_i64);
+  w.localSet(places.register(register));
+}
+
+/** The address register + distance. */
+export function emitSum(w: ByteWriter, layout: MemoryLayout, places: Places, register: number, distance: bigint): void {
+  if (layout.width === 64) {
+    emitRegister(w, layout, places, register);
+    if (distance === 0n) return;
+    w.i64Const(distance);
+    return w.byte(OP.i64_add);
+  }
+  emitRegister(w, layout, places, register, I32);
+  if (distance !== 0n) w.withConst(Number(BigInt.asIntN(32, distance)), OP.i32_add);
+  w.byte(OP.i64_extend_i32_u);
 }
 
 export const registerCell = (options: MemoryLayout, register: number): number => options.stateOffset + CELL.x + 8 * register;
@@ -172,7 +203,7 @@ export const registerCell = (options: MemoryLayout, register: number): number =>
 export function emitSave(w: ByteWriter, options: MemoryLayout, places: Places, set: RegisterSet): void {
   forEachRegister(set, (register) => {
     w.i32Const(0);
-    w.localGet(places.register(register));
+    emitRegister(w, options, places, register);
     w.memory(OP.i64_store, RAM, registerCell(options, register));
   });
 }
@@ -180,7 +211,7 @@ export function emitSave(w: ByteWriter, options: MemoryLayout, places: Places, s
 export function emitLoad(w: ByteWriter, options: MemoryLayout, places: Places, set: RegisterSet): void {
   forEachRegister(set, (register) => {
     w.i32Const(0);
-    w.memory(OP.i64_load, RAM, registerCell(options, register));
+    w.memory(options.width === 64 ? OP.i64_load : OP.i32_load, RAM, registerCell(options, register));
     w.localSet(places.register(register));
   });
 }
@@ -208,21 +239,18 @@ function emitTlbSlot(w: ByteWriter, places: Places): void {
  */
 export function emitMirroredLoad(e: InstructionEmitter, { operation, rd, rs1, imm }: RegionInstruction, missLabel: number): void {
   if (operation.kind !== "load") throw new Error("not a load");
-  const { w, places } = e;
+  const { w, places, options } = e;
   const { width, signed } = operation.meaning;
-  const locals = { physical: places.address, value: places.register(rd), entry: places.at, record: places.slot };
-  emitRegister(w, places, rs1);
-  w.i64Const(imm);
-  w.byte(OP.i64_add);
+  const locals = { physical: places.address, value: places.wanted, entry: places.at, record: places.slot };
+  emitSum(w, options, places, rs1, BigInt(imm));
   w.localSet(places.address);
   if (e.bareRam === undefined) emitDevicePage(w, { ...places, physical: places.address }, missLabel);
   const table = mirrorTable(Math.log2(width));
   emitMirrorEntry(w, e.options, locals, () => w.i32Const(table), missLabel);
   emitMirroredRead(w, e.options, locals, () => e.leaf("remaining", I64));
-  if (!signed || width === 8) return;
   w.localGet(locals.value);
-  w.byte(SIGN_EXTENSIONS[width]);
-  w.localSet(locals.value);
+  if (signed && width !== 8) w.byte(SIGN_EXTENSIONS[width]);
+  setRegister(w, options, places, rd);
 }
 
 const SIGN_EXTENSIONS = { 1: OP.i64_extend8_s, 2: OP.i64_extend16_s, 4: OP.i64_extend32_s } as const;
@@ -260,9 +288,7 @@ interface BareRange {
 /** The place in RAM of the range's first byte, in `places.at`; `places.address` has it as 64 bits. */
 function emitBareCheck(e: InstructionEmitter, ram: BareRam, { base, low, span, width }: BareRange): void {
   const { w, places } = e;
-  emitRegister(w, places, base);
-  w.i64Const(BigInt(low) - ram.base);
-  w.byte(OP.i64_add);
+  emitSum(w, e.options, places, base, BigInt(low) - ram.base);
   w.localSet(places.address);
   e.exitIf(() => {
     w.localGet(places.address);
@@ -319,11 +345,7 @@ function emitTranslatedAddress(e: InstructionEmitter, base: number, imm: number,
   const { w, places } = e;
   const page = places.page(base, access);
   const table = access === "read" ? TLB.read : TLB.write;
-  emitRegister(w, places, base);
-  if (imm !== 0) {
-    w.i64Const(imm);
-    w.byte(OP.i64_add);
-  }
+  emitSum(w, e.options, places, base, BigInt(imm));
   w.localTee(places.address);
   w.i64Const(-(PAGE_MASK + 1) | (width - 1));
   w.byte(OP.i64_and);
@@ -379,9 +401,9 @@ function requireFloatState(e: InstructionEmitter): void {
 }
 
 /** Keeps the value on the stack as rd. */
-function emitResult({ w, places }: InstructionEmitter, rd: number): void {
+function emitResult({ w, places, options }: InstructionEmitter, rd: number, type: ValueType = I64): void {
   if (rd === 0) w.byte(OP.drop);
-  else w.localSet(places.register(rd));
+  else setRegister(w, options, places, rd, type);
 }
 
 /** Everything but what ends a block. */
@@ -394,7 +416,7 @@ export function emitInstruction(e: InstructionEmitter, one: RegionInstruction): 
     case "compute":
       if (rd === 0) return;
       emitExpression(e, operation.value);
-      emitResult(e, rd);
+      emitResult(e, rd, operation.value.type);
       return;
     case "load": {
       const { width, signed, isFloat = false } = operation.meaning;
@@ -417,7 +439,7 @@ export function emitInstruction(e: InstructionEmitter, one: RegionInstruction): 
       if (isFloat) requireFloatState(e);
       const distance = emitMemberAddress(e, one, width, "write");
       if (isFloat) readCell(e.w, e.options, OP.i64_load, CELL.f + 8 * rs2);
-      else emitRegister(w, places, rs2);
+      else emitRegister(w, options, places, rs2);
       w.memory(STORE_OPCODES[width], RAM, distance);
       return;
     }
@@ -433,15 +455,14 @@ export function emitInstruction(e: InstructionEmitter, one: RegionInstruction): 
       emitExpression({ ...e, leaf: (name, leafType) => (name === "old" ? w.localGet(old) : e.leaf(name, leafType)) }, stored);
       w.memory(width === 4 ? OP.i32_store : OP.i64_store, RAM, 0);
       w.localGet(old);
-      if (width === 4) w.byte(OP.i64_extend_i32_s);
-      emitResult(e, rd);
+      emitResult(e, rd, width === 4 ? I32 : I64);
       return;
     }
     case "load-reserved": {
       const at = e.borrow(I32);
       emitAddress(e, rs1, 0, operation.width, "aligned");
       w.localSet(at);
-      writeCell(e.w, e.options, OP.i64_store, CELL.reservation, () => emitRegister(w, places, rs1));
+      writeCell(e.w, e.options, OP.i64_store, CELL.reservation, () => emitSum(w, options, places, rs1, 0n));
       writeCell(e.w, e.options, OP.i64_store, CELL.reserved, () => {
         w.localGet(at);
         w.memory(LOAD_OPCODES[operation.width].unsigned, RAM, 0);
@@ -523,7 +544,7 @@ export function emitTransfer(e: InstructionEmitter, { guard, writes = [], transf
 }
 
 function emitStoreConditional(e: InstructionEmitter, width: 4 | 8, rd: number, rs1: number, rs2: number): void {
-  const { w, places } = e;
+  const { w, places, options } = e;
   const at = e.borrow(I32);
   const failed = e.borrow(I64);
   emitAddress(e, rs1, 0, width, "write");
@@ -531,7 +552,7 @@ function emitStoreConditional(e: InstructionEmitter, width: 4 | 8, rd: number, r
   w.i64Const(1);
   w.localSet(failed);
   readCell(e.w, e.options, OP.i64_load, CELL.reservation);
-  emitRegister(w, places, rs1);
+  emitSum(w, options, places, rs1, 0n);
   w.byte(OP.i64_eq);
   w.localGet(at);
   w.memory(LOAD_OPCODES[width].unsigned, RAM, 0);
@@ -541,7 +562,7 @@ function emitStoreConditional(e: InstructionEmitter, width: 4 | 8, rd: number, r
   w.byte(OP.if);
   w.byte(VOID);
   w.localGet(at);
-  emitRegister(w, places, rs2);
+  emitRegister(w, options, places, rs2);
   w.memory(STORE_OPCODES[width], RAM, 0);
   w.i64Const(0);
   w.localSet(failed);

@@ -6,11 +6,12 @@
 // cells at every such border.
 
 import { I32, OP, VOID, ByteWriter, writeLocals } from "../../wasm/encoder.ts";
-import { RAM, readCell, writeCell, type MemoryLayout } from "../emit-memory.ts";
+import { RAM, readCell, wrapAddress, writeCell, type MemoryLayout } from "../emit-memory.ts";
 import { emitExpression } from "../emit-expression.ts";
 import type { Mode } from "../hart.ts";
 import { CELL, REGION_CACHE } from "../state.ts";
 import {
+  addressAt,
   BUDGET,
   createLender,
   createPlaces,
@@ -20,6 +21,7 @@ import {
   emitLoad,
   emitMirroredLoad,
   emitSave,
+  emitSum,
   emitTransfer,
   registerCell,
   type BareRam,
@@ -200,7 +202,7 @@ function emitCheckGuess(r: RegionEmitter): void {
 /** Out of the region to a place that is known. */
 function emitLeave(r: RegionEmitter, dirty: RegisterSet, at: number): void {
   emitSave(r.w, r.options, r.places, dirty);
-  emitChain(r, r.options.pc + BigInt(at));
+  emitChain(r, addressAt(r.options, r.options.pc, at));
 }
 
 /** The common end of all exits with one set: the packed exit is on the stack. */
@@ -212,6 +214,7 @@ function emitExitEnd({ w, options, places }: RegionEmitter, dirty: RegisterSet):
   w.byte(OP.i64_extend_i32_s);
   w.i64Const(options.pc);
   w.byte(OP.i64_add);
+  wrapAddress(w, options);
   w.i64Const(1);
   w.byte(OP.i64_or);
   w.localGet(BUDGET);
@@ -269,11 +272,8 @@ function emitBranch(r: RegionEmitter, from: number, ending: Extract<Ending, { ki
 }
 
 function emitTarget(r: RegionEmitter, { instruction }: RegionInstruction): void {
-  const { w, places } = r;
-  if (instruction.rs1 === 0) w.i64Const(0);
-  else w.localGet(places.register(instruction.rs1));
-  w.i64Const(instruction.imm);
-  w.byte(OP.i64_add);
+  const { w, places, options } = r;
+  emitSum(w, options, places, instruction.rs1, BigInt(instruction.imm));
   w.i64Const(-2);
   w.byte(OP.i64_and);
 }
@@ -316,13 +316,15 @@ export function emitRegionSlot(w: ByteWriter, pc: number, tlb: number): void {
 function emitCall(r: RegionEmitter, index: number, ending: Extract<Ending, { kind: "call" }>, dirty: RegisterSet): void {
   const { w, options, places } = r;
   const { last } = ending;
-  const link = options.pc + BigInt(last.at + last.instruction.length);
-  if (ending.target === undefined) emitTarget(r, last);
-  else w.i64Const(options.pc + BigInt(ending.target));
+  const link = addressAt(options, options.pc, last.at + last.instruction.length);
+  const known = ending.target === undefined ? undefined : addressAt(options, options.pc, ending.target);
+  if (known === undefined) emitTarget(r, last);
+  else w.i64Const(known);
   w.localSet(places.pc);
   emitSave(w, options, places, dirty);
   w.i32Const(0);
-  w.i64Const(link);
+  // As a register holds it.
+  w.i64Const(BigInt.asIntN(options.width, link));
   w.memory(OP.i64_store, RAM, registerCell(options, last.instruction.rd));
   w.localGet(DEPTH);
   w.withConst(STATE.nested, OP.i32_lt_u);
@@ -330,7 +332,6 @@ function emitCall(r: RegionEmitter, index: number, ending: Extract<Ending, { kin
   w.byte(VOID);
   emitReturn(r);
   w.byte(OP.end);
-  const known = ending.target === undefined ? undefined : options.pc + BigInt(ending.target);
   const callee = known === undefined ? undefined : options.calleeOf(known);
   w.localGet(BUDGET);
   // One call less, and a caller that waits.
@@ -377,7 +378,7 @@ function emitCold(r: RegionEmitter, index: number, { last, next }: Extract<Endin
     w.op(OP.br, 1);
     w.byte(OP.end);
   }
-  writeCell(w, options, OP.i64_store, CELL.pc, () => w.i64Const(options.pc + BigInt(last.at)));
+  writeCell(w, options, OP.i64_store, CELL.pc, () => w.i64Const(addressAt(options, options.pc, last.at)));
   writeCell(w, options, OP.i32_store, CELL.budget, () => w.localGet(BUDGET));
   w.op(OP.global_get, GLOBAL.sites);
   w.withConst(options.siteOf(last), OP.i32_add);
@@ -388,7 +389,7 @@ function emitCold(r: RegionEmitter, index: number, { last, next }: Extract<Endin
   w.localSet(places.pc);
   w.byte(OP.i32_eqz);
   w.localGet(places.pc);
-  w.i64Const(options.pc + BigInt(last.at + last.instruction.length));
+  w.i64Const(addressAt(options, options.pc, last.at + last.instruction.length));
   w.byte(OP.i64_ne);
   w.byte(OP.i32_or);
   w.byte(OP.if);
@@ -475,7 +476,7 @@ function emitterOf(
     bareRam: options.bareRam,
     pc: options.pc,
     borrow: lender.borrow,
-    leaf: (leaf) => emitLeaf(w, options, places, instruction, { pc: options.pc, refund }, leaf),
+    leaf: (leaf, type) => emitLeaf(w, options, places, instruction, { pc: options.pc, refund }, leaf, type),
     exitIf: (condition, extraDepth) => emitExitIf(r, dirty, packExit(instruction.at, refund), extraDepth, condition),
   };
 }
@@ -537,7 +538,7 @@ function emitTree(r: RegionEmitter, index: number): void {
 /** Locals and code of the region's function. */
 export function writeRegion(graph: RegionGraph, options: RegionOptions): Uint8Array {
   const flow = analyse(graph);
-  const places = createPlaces();
+  const places = createPlaces(options.width);
   const w = new ByteWriter(0x1000);
   const r: RegionEmitter = { w, graph, flow, options, places, frames: [], lender: createLender(places) };
   const sets = exitSets(graph, flow);

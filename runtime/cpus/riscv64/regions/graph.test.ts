@@ -14,6 +14,7 @@ function graphOf(text: string, isSlow: (at: number) => boolean = () => false): R
   const code = assembleAt(`.option norvc\n${text}`);
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
   return buildGraph({
+    width: 64,
     mode: MODE.machine,
     instructionAt(at) {
       if (at < 0 || at + 4 > code.length) return undefined;

@@ -3,6 +3,7 @@
 // a function. Calls end a block and go on behind it. An edge out of the region, or into the middle of a loop (which structured
 // control flow cannot express), leaves: the dispatcher finds another region there, or the interpreter goes on.
 
+import type { RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
 import type { ExpandedInstruction } from "../../../../isa/riscv64/expand.ts";
 import { encodeInstruction } from "../encode.ts";
 import type { Mode } from "../hart.ts";
@@ -64,6 +65,7 @@ export interface FetchedInstruction {
 }
 
 export interface CodeSource {
+  readonly width: RegisterWidth;
   /** Undefined: no instruction, or none that may be looked at. */
   readonly instructionAt: (at: number) => FetchedInstruction | undefined;
   /** In which the code is executed. */
@@ -112,9 +114,10 @@ function find(at: number, source: CodeSource): Found | undefined {
   const fetched = source.instructionAt(at);
   if (fetched === undefined) return undefined;
   const { instruction } = fetched;
+  const { width } = source;
   const { mnemonic } = instruction;
-  const { name, rd = 0, rs1 = 0, rs2 = 0, imm = 0 } = encodeInstruction(instruction, 0, 64);
-  const operation = inMode(operationsOf(64)[operationNumber(name)] ?? { kind: "cold" }, source.mode);
+  const { name, rd = 0, rs1 = 0, rs2 = 0, imm = 0 } = encodeInstruction(instruction, 0, width);
+  const operation = inMode(operationsOf(width)[operationNumber(name, width)] ?? { kind: "cold" }, source.mode);
   const found = { at, ...fetched, operation, rd, rs1, rs2, imm };
   const next = at + instruction.length;
   if (mnemonic === "jal") {
@@ -122,7 +125,7 @@ function find(at: number, source: CodeSource): Found | undefined {
     return { ...found, successors: instruction.rd === 0 ? [target] : [next], endsBlock: true };
   }
   if (mnemonic === "jalr") return { ...found, successors: instruction.rd === 0 ? [] : [next], endsBlock: true };
-  if (branchesOf(64).has(mnemonic)) return { ...found, successors: [next, at + instruction.imm], endsBlock: true };
+  if (branchesOf(width).has(mnemonic)) return { ...found, successors: [next, at + instruction.imm], endsBlock: true };
   if (isColdInstruction(found, source)) return { ...found, successors: [next], endsBlock: true };
   const leaves = operation.kind === "cold" || (operation.kind === "guarded" && operation.meaning.transfer !== undefined);
   if (leaves) return { ...found, successors: [], endsBlock: true };
@@ -191,7 +194,7 @@ function endingOf({ instructions, last, successors }: Draft, edge: (at: number) 
       ? { kind: "jump-register", last }
       : { kind: "call", last, target: farTarget(last, instructions.at(-1)), next: edge(linkOf(last)) };
   }
-  const taken = branchesOf(64).get(instruction.mnemonic);
+  const taken = branchesOf(source.width).get(instruction.mnemonic);
   if (taken !== undefined) return { kind: "branch", last, taken, target: edge(target), next: edge(next) };
   if (last.operation.kind === "guarded") return { kind: "transfer", last, meaning: last.operation.meaning };
   return isColdInstruction(last, source) ? { kind: "cold", last, next: edge(next) } : { kind: "exit", last };

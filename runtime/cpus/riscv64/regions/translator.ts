@@ -11,6 +11,7 @@ import type { DeviceSite } from "../device-access.ts";
 import type { MemoryLayout } from "../emit-memory.ts";
 import { REGION_CACHE, TLB } from "../state.ts";
 import type { Mode } from "../hart.ts";
+import { addressAt } from "./emit-instruction.ts";
 import { regionSlot, writeRegion } from "./emit-region.ts";
 import { buildGraph, type FetchedInstruction, type RegionGraph, type RegionInstruction } from "./graph.ts";
 import { REGION_IMPORTS, writeRegionModule } from "./region-module.ts";
@@ -143,6 +144,7 @@ function calleeIndex(pc: bigint): number {
 export function createTranslator(host: TranslatorHost, options: MemoryLayout, eagerness: Eagerness): Translator {
   const { memory, code, table, chain } = host;
   const { view } = memory;
+  const { width } = options;
   const regions = new Map<number, Region[]>();
   const regionsOfPage = new Map<number, Set<Region>>();
   const arrivalsAt = new Map<number, number>();
@@ -178,7 +180,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     const pages = new Map<bigint, number>();
     const offsetOf = (at: number): number => {
       if (at < -REACH || at >= REACH) return -1;
-      const address = BigInt.asUintN(64, pc + BigInt(at));
+      const address = addressAt(options, pc, at);
       const page = address & ~PAGE_MASK;
       let start = pages.get(page);
       if (start === undefined) {
@@ -202,7 +204,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     const high = instructionLength(low) === 2 ? 0 : half(at + 2);
     if (high < 0) return undefined;
     const bits = (low | (high << 16)) >>> 0;
-    const instruction = decodeInstruction(bits);
+    const instruction = decodeInstruction(bits, width);
     return instruction === undefined ? undefined : { instruction, bits };
   }
 
@@ -232,12 +234,12 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   /** Where handlers begin as things are, and behind the call that the one at hand was begun for. */
   function likelyTarget(mnemonic: Mnemonic): bigint {
     if (mnemonic === "ecall") return host.targetOf("ecall");
-    if (mnemonic === "mret" || mnemonic === "sret") return BigInt.asUintN(64, host.targetOf(mnemonic) + ECALL_BYTES);
+    if (mnemonic === "mret" || mnemonic === "sret") return BigInt.asUintN(width, host.targetOf(mnemonic) + ECALL_BYTES);
     throw new Error(`${mnemonic} changes no mode`);
   }
 
   function translate({ pc, mode, isBare }: Setting, reader: Reader): Translation | undefined {
-    const graph = buildGraph({ mode, instructionAt: (at) => instructionAt(reader, at), isSlow: (at) => slow.has(reader.offsetOf(at)) });
+    const graph = buildGraph({ width, mode, instructionAt: (at) => instructionAt(reader, at), isSlow: (at) => slow.has(reader.offsetOf(at)) });
     if (graph === undefined) return undefined;
     const coldInstructions: RegionInstruction[] = [];
     const body = writeRegion(graph, {
@@ -254,7 +256,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   }
 
   function findTranslation(setting: Setting, reader: Reader): Translation | undefined {
-    const key = `${memory.base},${options.stateOffset},${setting.pc},${setting.mode},${setting.isBare ? 1 : 0}`;
+    const key = `${width},${memory.base},${options.stateOffset},${setting.pc},${setting.mode},${setting.isBare ? 1 : 0}`;
     const known = translations.get(key) ?? [];
     const same = known.find((entry) => entry.pieces.every((piece) => isSame(piece, reader)) && entry.slow === slowAround(reader, entry.pieces));
     if (same !== undefined) return same;
@@ -291,7 +293,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       },
     });
     table.set(index, exports["region"]);
-    const pages = [...reader.pages].map(([page, offset]) => ({ distance: page - (pc & ~PAGE_MASK), offset }));
+    const pages = [...reader.pages].map(([page, offset]) => ({ distance: BigInt.asIntN(width, page - (pc & ~PAGE_MASK)), offset }));
     const region: Region = { ...setting, entry: entryOffset, index, pages, pieces: translation.pieces };
     regions.set(entryOffset, [...(regions.get(entryOffset) ?? []), region]);
     for (const { offset } of pages) {
@@ -306,7 +308,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   const isOf = (region: Region, { pc, mode, isBare }: Setting): boolean => region.pc === pc && region.mode === mode && region.isBare === isBare;
 
   const isValid = (region: Region): boolean =>
-    region.pages.every(({ distance, offset }) => pageAt(BigInt.asUintN(64, (region.pc & ~PAGE_MASK) + distance)) === offset);
+    region.pages.every(({ distance, offset }) => pageAt(BigInt.asUintN(width, (region.pc & ~PAGE_MASK) + distance)) === offset);
 
   function drop(region: Region): void {
     for (const { offset } of region.pages) regionsOfPage.get(offset / PAGE_BYTES)?.delete(region);
