@@ -59,6 +59,16 @@ export interface FunctionBody {
   log?: CallLog;
   /** A test's body: its frame is there for as long as what stands in it. */
   isTest?: true;
+  /** A library function's, until it is checked (`completeBody`). */
+  check?: (() => void) | undefined;
+}
+
+/** Whoever wants the block of a library function, or what checking it finds, sees to it that it is checked. */
+export function completeBody(body: FunctionBody): void {
+  const { check } = body;
+  if (check === undefined) return;
+  body.check = undefined;
+  check();
 }
 
 export interface HFunction {

@@ -34,6 +34,8 @@ export interface CompileOptions {
   readonly native?: NativeFacts;
   /** For those who compile the same files for several machines: an empty map, given to each compilation. */
   readonly parsed?: ParsedFiles;
+  /** The library's mistakes are told wherever they are, not only in what the specs reach. */
+  readonly checksLibrary?: true;
   /** Filled for coverage; absent: nothing is noted. */
   readonly notes?: CoverageNotes;
 }
@@ -125,21 +127,32 @@ function checkProgram(paths: readonly string[], options: CompileOptions): Progra
     projectAttributes: () => options.attributes ?? [],
     isNative: options.native !== undefined,
     parseYaml: parseYamlFile,
+    checksLibrary: options.checksLibrary === true,
     parsed: options.parsed ?? new Map(),
   });
 }
 
 export function compile(paths: readonly string[], options: CompileOptions): Compilation {
   const program = checkProgram(paths, options);
-  const diagnostics = [...program.diagnostics];
-  if (diagnostics.some((diagnostic) => diagnostic.severity === "error")) return { diagnostics, images: [] };
+  const isWrong = (): boolean => program.diagnostics().some(({ severity }) => severity === "error");
+  if (isWrong()) return { diagnostics: program.diagnostics(), images: [] };
+  let images: readonly Image[] = [];
+  try {
+    images = lowerProgram(program, options);
+  } catch (error) {
+    // A mistake in a library function that only lowering asks for: it has been reported.
+    if (!isWrong()) throw error;
+  }
+  return { diagnostics: program.diagnostics(), images: isWrong() ? [] : images };
+}
+
+function lowerProgram(program: Program, options: CompileOptions): readonly Image[] {
   const cache = createLoweringCache(options.notes ?? null);
-  const images = program.suites.map(({ module, suite }): Image => {
+  return program.suites.map(({ module, suite }): Image => {
     const image = lowerImage(program, suite, { target: options.machine.target, machine: options.machine.name, native: options.native ?? null }, cache);
     // A function that another image has was looked at there.
     const problems = verifyModule(image.module, (index) => ((image.origins[index] ?? null)?.numbers ?? null) === null);
     if (problems.length > 0) throw new Error(`${module.source.path} was lowered to invalid bytecode: ${JSON.stringify(problems.slice(0, 3))}`);
     return { path: module.source.path, ...image, dependencies: program.dependenciesOf(module) };
   });
-  return { diagnostics, images };
 }

@@ -1,13 +1,14 @@
 // From paths to a checked program: reads the spec files, everything they `use`, and the guest library, declares all names, then
-// checks all bodies. The library's files are modules like any other; only their place (lib/NAME.gspec) makes them namespaces.
+// checks all bodies. The library's files are modules like any other; only their place (lib/NAME.gspec) makes them namespaces. Nobody
+// changes them between two runs, though, and a spec needs few of their functions: bodies are parsed and checked when they are asked for.
 
 import type { File } from "../grammar/ast.ts";
 import type { Diagnostic, Report } from "../grammar/diagnostic.ts";
-import { parseFile } from "../grammar/parser.ts";
+import { parseFile, parseFileOnDemand } from "../grammar/parser.ts";
 import type { Source, Span } from "../grammar/source.ts";
 import { LIBRARY_PREFIX } from "../isa/bytecode/module.ts";
 import { fail, failTwice, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
-import { checkFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures, spanOfSymbol } from "./check/declarations.ts";
+import { checkFunctions, deferFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures, spanOfSymbol } from "./check/declarations.ts";
 import { completeFakes } from "./check/fakes.ts";
 import { resolveParents } from "./check/interfaces.ts";
 import { createModule, moduleScope, type Module } from "./check/scope.ts";
@@ -34,6 +35,8 @@ export interface ProgramOptions {
   readonly isNative: boolean;
   /** Reads `*.gspec.yaml`; given by the caller so that a program without YAML does not load its reader. */
   readonly parseYaml: (source: Source, report: Report) => File;
+  /** All of the library's modules in reach are checked, not only what the specs need. */
+  readonly checksLibrary: boolean;
   /** What other compilations of the same process have parsed; read and filled in. */
   readonly parsed: ParsedFiles;
 }
@@ -50,7 +53,8 @@ interface ParsedFile {
 export interface Program {
   readonly modules: ReadonlyMap<string, Module>;
   readonly suites: readonly { readonly module: Module; readonly suite: HSuite }[];
-  readonly diagnostics: readonly Diagnostic[];
+  /** What was found so far: bodies of library functions are read and checked when something needs them, the last by lowering. */
+  readonly diagnostics: () => readonly Diagnostic[];
   readonly context: Context;
   /** Paths that each module reads, itself included. */
   readonly dependenciesOf: (module: Module) => readonly string[];
@@ -63,8 +67,9 @@ const RUNTIME_MODULES: readonly string[] = ["runtime", "report", "format", "text
 const NATIVE_MODULES: readonly string[] = ["native", "platform", "agent"];
 
 export function loadProgram(paths: readonly string[], options: ProgramOptions): Program {
-  const diagnostics: Diagnostic[] = [];
-  const report: Report = (diagnostic) => diagnostics.push(diagnostic);
+  const files: ParsedFile[] = [];
+  const checked: Diagnostic[] = [];
+  const report: Report = (diagnostic) => checked.push(diagnostic);
   const modules = new Map<string, Module>();
   const missing = new Set<string>();
   const uses = new Map<Module, Set<Module>>();
@@ -76,7 +81,9 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     const found: Diagnostic[] = [];
     const file = source.path.endsWith(".yaml")
       ? options.parseYaml(source, (diagnostic) => found.push(diagnostic))
-      : parseFile(source, (diagnostic) => found.push(diagnostic));
+      : source.path.startsWith(LIBRARY_PREFIX)
+        ? parseFileOnDemand(source, (diagnostic) => found.push(diagnostic))
+        : parseFile(source, (diagnostic) => found.push(diagnostic));
     const parsed = { source, file, diagnostics: found };
     options.parsed.set(source.path, parsed);
     return parsed;
@@ -91,9 +98,9 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
       return null;
     }
     // The library is named apart from where it is installed: images and reports are the same on every machine.
-    const { source, file, diagnostics: found } = parse({ path: libName === null ? path : `${LIBRARY_PREFIX}${folder}${libName}.gspec`, text });
-    diagnostics.push(...found);
-    const module = createModule(source, file, libName);
+    const parsed = parse({ path: libName === null ? path : `${LIBRARY_PREFIX}${folder}${libName}.gspec`, text });
+    files.push(parsed);
+    const module = createModule(parsed.source, parsed.file, libName);
     modules.set(path, module);
     uses.set(module, new Set());
     queue.push(module);
@@ -164,6 +171,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
       declared.push(module);
     }
     for (const module of fresh) completeFakes(base(module), module);
+    for (const module of fresh) if (module.libName !== null) deferFunctions(base(module), module);
   }
 
   function use(context: Context, module: Module, item: File["items"][number] & { kind: "use" }): void {
@@ -207,7 +215,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
   // Checking bodies may load library modules that nothing named before: `declared` grows while this runs.
   for (let i = 0; i < declared.length; i++) {
     const module = declared[i];
-    if (module === undefined) continue;
+    if (module === undefined || (module.libName !== null && !options.checksLibrary)) continue;
     const context = moduleContext(base(module), module);
     checkFunctions(context, module);
     checkUnusedDeclarations(context, module);
@@ -218,7 +226,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
   return {
     modules,
     suites: finished,
-    diagnostics: withoutEchoes(diagnostics, modules),
+    diagnostics: () => withoutEchoes([...files.flatMap(({ diagnostics }) => diagnostics), ...checked], modules),
     context: base(
       specs[0] ??
         [...modules.values()][0] ??

@@ -14,7 +14,7 @@ import {
   type ParserMethod,
   type TokenType,
 } from "chevrotain";
-import type { Name } from "./ast.ts";
+import type { Block, Name } from "./ast.ts";
 import type { Diagnostic, Report } from "./diagnostic.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Source, Span } from "./source.ts";
@@ -43,6 +43,13 @@ class SyntaxFault extends Error {
     this.diagnostic = diagnostic;
   }
 }
+
+/** `reading` is for the notes of faults. */
+export type ReadLater = (span: Span, reading: string | null) => Block;
+
+const noBodies: ReadLater = () => {
+  throw new Error("internal: a body was skipped where bodies are read at once");
+};
 
 const noSource: Source = { path: "", text: "" };
 
@@ -129,6 +136,8 @@ export abstract class ParserCore extends EmbeddedActionsParser {
   /** What is being read, for the note of a fault: `test "adds"`. */
   protected reading: string | null = null;
   protected errorCount = 0;
+  /** Gives the block of a `Body`. */
+  protected readLater: ReadLater = noBodies;
   #report: Report = () => {};
   /** Token at which the last fault was reported: one place gives one report. */
   #faultAt = -1;
@@ -144,8 +153,9 @@ export abstract class ParserCore extends EmbeddedActionsParser {
   }
 
   /** Takes the tokens of one text; the next rule called reads them. */
-  begin(source: Source, tokens: Token[], report: Report, reading: string | null): void {
+  begin(source: Source, tokens: Token[], report: Report, reading: string | null, readLater: ReadLater = noBodies): void {
     this.input = tokens;
+    this.readLater = readLater;
     this.source = source;
     this.tokens = tokens;
     this.inBrackets = false;
@@ -162,6 +172,7 @@ export abstract class ParserCore extends EmbeddedActionsParser {
     this.input = [];
     this.source = noSource;
     this.tokens = [];
+    this.readLater = noBodies;
     this.#report = () => {};
   }
 

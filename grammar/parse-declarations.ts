@@ -84,8 +84,19 @@ export class DeclarationParser extends StatementParser {
       this.needWord(1, "on");
       on.push(...this.recorded(this.subrule(0, this.targets)));
     });
-    const body: Block = this.subrule(0, this.block);
+    const body = this.#body();
     return { kind: "fn", name, params, result, body, on, span: this.spanFrom(start) };
+  }
+
+  #body(): Block {
+    const block = (): Block => this.subrule(0, this.block);
+    const later = (): Block => {
+      const token = this.peek(1);
+      this.consume(6, T.Body);
+      return this.readLater(this.spanOf(token), this.reading);
+    };
+    if (this.RECORDING_PHASE) return this.or(6, [{ ALT: () => this.consume(6, T.Body) }, { ALT: block }]) as Block;
+    return this.isNext(T.Body) ? later() : block();
   }
 
   readonly constant: Rule<ConstItem> = this.RULE("constant", (): ConstItem => {

@@ -3,10 +3,12 @@
 
 import type { TokenType } from "chevrotain";
 import type { Attribute, Block, Comment, Expr, File, Name, Need, StringLiteral, TypeExpr } from "./ast.ts";
+import { DeferredBlock } from "./deferred-block.ts";
 import type { Report } from "./diagnostic.ts";
+import type { ReadLater } from "./parse-core.ts";
 import { ItemParser } from "./parse-items.ts";
 import { type ScanInput, scan, smallInteger } from "./scanner.ts";
-import type { Source } from "./source.ts";
+import type { Source, Span } from "./source.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";
 
@@ -29,7 +31,14 @@ let parser: ItemParser | undefined;
 const MAX_NESTING = 128;
 
 /** `otherwise` stands for a text that is nested too deeply. */
-function parse<R>(input: ScanInput, report: Report, reading: string | null, rule: (parser: ItemParser) => R, otherwise: R): { result: R; comments: Comment[] } {
+function parse<R>(
+  input: ScanInput,
+  report: Report,
+  reading: string | null,
+  rule: (parser: ItemParser) => R,
+  otherwise: R,
+  readLater?: ReadLater,
+): { result: R; comments: Comment[] } {
   const { tokens, comments } = scan(input, report);
   const { place, depth } = deepestPlace(tokens);
   const refuse = (): { result: R; comments: Comment[] } => {
@@ -44,7 +53,7 @@ function parse<R>(input: ScanInput, report: Report, reading: string | null, rule
   };
   if (depth > MAX_NESTING) return refuse();
   parser ??= new ItemParser({ isValidating: false });
-  parser.begin(input.source, tokens, report, reading);
+  parser.begin(input.source, tokens, report, reading, readLater);
   try {
     return { result: rule(parser), comments };
   } catch (error) {
@@ -96,6 +105,30 @@ export function parseFile(source: Source, report: Report): File {
   const nothing: File = { kind: "file", span, suite: null, items: [], comments: [] };
   const { result, comments } = parse(inputOf(source, span), report, null, (rules) => rules.file(), nothing);
   return { ...result, comments };
+}
+
+/**
+ * The same file, whose functions' bodies are parsed when somebody looks at them: for a file that is known to parse. Comments are left out. What
+ * does not parse after all is parsed at once, so that its reports are the usual ones; a mistake in a body is reported when it is found.
+ */
+export function parseFileOnDemand(source: Source, report: Report): File {
+  const span = { source, start: 0, end: source.text.length };
+  let isWrong = false;
+  const readLater: ReadLater = (body, reading) => new DeferredBlock(body, () => parseBody(body, report, reading));
+  const file = parse<File | null>(
+    { ...inputOf(source, span), skipsBodies: true },
+    () => (isWrong = true),
+    null,
+    (rules) => rules.file(),
+    null,
+    readLater,
+  );
+  return isWrong || file.result === null ? parseFile(source, report) : { ...file.result, comments: [] };
+}
+
+function parseBody(span: Span, report: Report, reading: string | null): Block {
+  const nothing: Block = { kind: "block", statements: [], span, broken: true };
+  return parse(inputOf(span.source, span), report, reading, (rules) => rules.block(), nothing).result;
 }
 
 /** The statements of a YAML `check`, `setup` or `teardown`. */

@@ -21,6 +21,8 @@ export interface ScanInput {
   readonly offsets: Int32Array | null;
   /** The whole range is the inside of a string: no quotes, no backslash escapes, only holes. */
   readonly isTemplate: boolean;
+  /** The bodies of functions are one token each, and their comments are left out. */
+  readonly skipsBodies?: boolean;
 }
 
 export interface ScanResult {
@@ -194,6 +196,7 @@ class Scanner {
   readonly #end: number;
   readonly #offsets: Int32Array | null;
   readonly #isTemplate: boolean;
+  readonly #skipsBodies: boolean;
   readonly #report: Report;
   readonly #tokens: Token[] = [];
   readonly #comments: Comment[] = [];
@@ -205,6 +208,8 @@ class Scanner {
   #newline = true;
   /** Where the operands of an `asm` end and its text may begin, -1 outside of them. */
   #operandsEnd = -1;
+  /** Behind `fn name`, where bodies are skipped: the next `{` opens one. */
+  #isBodyNext = false;
 
   constructor(input: ScanInput, report: Report) {
     this.#source = input.source;
@@ -213,6 +218,7 @@ class Scanner {
     this.#end = input.end;
     this.#offsets = input.offsets;
     this.#isTemplate = input.isTemplate;
+    this.#skipsBodies = input.skipsBodies === true;
     this.#report = report;
   }
 
@@ -237,6 +243,7 @@ class Scanner {
       else if (code === 39) this.#scanCharacter();
       else if (code === 47 && text.charCodeAt(this.#at + 1) === 47) this.#scanComment();
       else if (code === 47 && text.charCodeAt(this.#at + 1) === 42) this.#scanBlockComment();
+      else if (code === 123 && this.#isBodyNext) this.#skipBody();
       else this.#scanMark(code);
     }
     if (this.#holes.length > 0) this.#abandonHoles("the text ends inside the hole");
@@ -293,6 +300,7 @@ class Scanner {
     // The longest reserved word has eight letters.
     const reserved = end - start > 8 ? undefined : T.reservedWords.get(this.#text.slice(start, end));
     this.#push(reserved ?? T.Ident, start, end, null);
+    if (reserved === T.Fn && this.#skipsBodies) this.#isBodyNext = isOf(this.#text.charCodeAt(this.#skipBlanks(end)), wordStart);
   }
 
   /** `asm` followed on its line by a target's name and a bracket. */
@@ -357,6 +365,80 @@ class Scanner {
       at++;
     }
     return null;
+  }
+
+  // ---- Bodies that are read later ----
+
+  #skipBody(): void {
+    this.#isBodyNext = false;
+    const start = this.#at;
+    const end = this.#pastBraces(start);
+    if (end === null) this.#scanMark(123);
+    else {
+      this.#at = end;
+      this.#push(T.Body, start, end, null);
+    }
+  }
+
+  /** Behind the brace that closes the one at `start`, past comments, characters, assembler text, and strings with code in their holes; null: there is none. */
+  #pastBraces(start: number): number | null {
+    const text = this.#text;
+    let depth = 0;
+    let at = start;
+    while (at < this.#end) {
+      const code = text.charCodeAt(at);
+      if (code === 123) depth++;
+      else if (code === 125) {
+        if (--depth === 0) return at + 1;
+      } else if (code === 34) {
+        const end = this.#pastString(at);
+        if (end === null) return null;
+        at = end;
+        continue;
+      } else if (code === 39) {
+        // One character, or what a backslash stands before.
+        at = text.indexOf("'", at + (text.charCodeAt(at + 1) === 92 ? 3 : 2));
+        if (at < 0) return null;
+      } else if (code === 47 && text.charCodeAt(at + 1) === 47) {
+        at = this.#lineEnd(at);
+        continue;
+      } else if (isOf(code, wordStart)) {
+        const end = this.#wordEnd(at + 1);
+        const textEnd = end - at === 3 && text.startsWith("asm", at) && this.#isAsm(end) ? this.#pastAsm(end) : end;
+        if (textEnd === null) return null;
+        at = textEnd;
+        continue;
+      }
+      at++;
+    }
+    return null;
+  }
+
+  #pastString(start: number): number | null {
+    const text = this.#text;
+    const end = this.#lineEnd(start);
+    let at = start + 1;
+    while (at < end) {
+      const code = text.charCodeAt(at);
+      if (code === 34) return at + 1;
+      if (code === 92) at += 2;
+      else if (code !== 123) at++;
+      else if (text.charCodeAt(at + 1) === 123) at += 2;
+      else {
+        const hole = this.#pastBraces(at);
+        if (hole === null) return null;
+        at = hole;
+      }
+    }
+    return null;
+  }
+
+  #pastAsm(from: number): number | null {
+    let at: number | null = this.#skipBlanks(this.#wordEnd(this.#skipBlanks(from)));
+    if (this.#text[at] === "(") at = this.#matchingEnd(at, "(", ")");
+    if (at === null) return null;
+    const open = this.#skipBlanks(at);
+    return this.#text[open] === "{" ? this.#matchingEnd(open, "{", "}") : at;
   }
 
   // ---- Numbers ----

@@ -50,6 +50,8 @@ export const StrMiddle = declare("StrMiddle", "`}`");
 export const StrTail = declare("StrTail", "`}` and the rest of the string");
 /** Text between brackets that the target's assembler reads. */
 export const RawText = declare("RawText", "assembler text");
+/** The braces of a function with all that is between them, where bodies are read later. */
+export const Body = declare("Body", "a body");
 
 // ---- Reserved words ----
 

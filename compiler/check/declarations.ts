@@ -3,7 +3,7 @@
 
 import type { EnumItem, FnItem, RegsItem, RegisterDecl } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
-import type { FunctionBody, Global, HFunction, HTable, Local } from "../hir.ts";
+import { completeBody, type FunctionBody, type Global, type HFunction, type HTable, type Local } from "../hir.ts";
 import {
   ERROR,
   U32,
@@ -433,17 +433,34 @@ export function createLocal(
 /** Checks the bodies of every function of a module. */
 export function checkFunctions(context: Context, module: Module): void {
   for (const entry of functionsOf(module)) {
-    const inner: Context = { ...moduleContext(context, module), reach: entry.reach };
-    const { type } = entry.function;
     // What a fake leaves out has been made.
-    if (entry.function.body !== null) continue;
-    if (entry.owner !== null) checkOverride(inner, entry.owner, entry);
-    const body = createBody(entry.function.name, entry.item.name.span, null, type.result);
-    body.params = entry.item.params.map((param, i) => createLocal(body, param.name.text, type.params[i] ?? ERROR, param.name.span));
-    checkBody(inner, body, entry.item.body);
-    entry.function.body = body;
-    if (entry.owner !== null) logCalls(inner, entry.owner, entry);
+    if (entry.function.body === null) checkFunction(context, entry, bodyOf(entry));
+    else completeBody(entry.function.body);
   }
+}
+
+/** The same, each when somebody needs it: most of the library is not what a spec reaches. */
+export function deferFunctions(context: Context, module: Module): void {
+  for (const entry of functionsOf(module)) {
+    if (entry.function.body !== null) continue;
+    const body = bodyOf(entry);
+    body.check = () => checkFunction(context, entry, body);
+    entry.function.body = body;
+  }
+}
+
+function bodyOf({ function: fn, item }: FnEntry): FunctionBody {
+  const body = createBody(fn.name, item.name.span, null, fn.type.result);
+  body.params = item.params.map((param, i) => createLocal(body, param.name.text, fn.type.params[i] ?? ERROR, param.name.span));
+  return body;
+}
+
+function checkFunction(context: Context, entry: FnEntry, body: FunctionBody): void {
+  const inner: Context = { ...moduleContext(context, entry.module), reach: entry.reach };
+  if (entry.owner !== null) checkOverride(inner, entry.owner, entry);
+  checkBody(inner, body, entry.item.body);
+  entry.function.body = body;
+  if (entry.owner !== null) logCalls(inner, entry.owner, entry);
 }
 
 /** Runs everything that is checked on demand, so that mistakes in what nobody uses are told too. */

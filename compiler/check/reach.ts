@@ -1,10 +1,11 @@
 // What code reaches beyond its own text: functions, needs of the machine that a use of its constants implies, and things of the library
 // that this target lacks. One image serves all tests of a suite, but not all of them run on every machine: what only tests reach that
-// are skipped here is no mistake. Functions are checked after the tests, so a reach is closed over them when everything is checked.
+// are skipped here is no mistake. Functions are checked after the tests, so a reach is closed over them when everything is checked,
+// but for the library's: those are checked because they are reached.
 
 import type { Span } from "../../grammar/source.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import type { HFunction } from "../hir.ts";
+import { completeBody, type HFunction } from "../hir.ts";
 import { formatNeed } from "../../machines/needs.ts";
 import type { CheckedNeed } from "./attributes.ts";
 import { fail, type Context, type Extra } from "./context.ts";
@@ -71,6 +72,9 @@ export function closeReach(...from: readonly Reach[]): Reach {
   const all = createReach();
   for (const reach of from) include(all, reach);
   // Entries that are added while this runs come up too.
-  for (const entry of all.functions) include(all, entry.reach);
+  for (const entry of all.functions) {
+    if (entry.function.body !== null) completeBody(entry.function.body);
+    include(all, entry.reach);
+  }
   return all;
 }

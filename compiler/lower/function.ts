@@ -2,7 +2,7 @@
 // and the return that a body without result ends with.
 
 import type { BytecodeFunction, ScalarType } from "../../isa/bytecode/module.ts";
-import type { FunctionBody } from "../hir.ts";
+import { completeBody, type FunctionBody } from "../hir.ts";
 import { isAggregate, registersOf, sizeOf } from "../types.ts";
 import { FunctionBuilder } from "./function-builder.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
@@ -15,6 +15,7 @@ import { lowerCallLog } from "./stubs.ts";
  * caller's copy; an aggregate result goes to the address in the first parameter.
  */
 export function lowerFunction(module: ModuleBuilder, body: FunctionBody): BytecodeFunction {
+  completeBody(body);
   const returnsAggregate = isAggregate(body.result);
   const params: ScalarType[] = [];
   if (body.parent !== null) params.push("addr");
