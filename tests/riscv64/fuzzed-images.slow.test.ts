@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { assemble, formatProblem } from "../../isa/riscv64/assemble.ts";
-import { instructionsOf } from "../../isa/riscv64/instructions.ts";
+import { instructionsOf, type RegisterWidth } from "../../isa/riscv64/instructions.ts";
 import { findCsr } from "../../isa/riscv64/registers.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import { loadMachine } from "../../machines/load-machine.ts";
@@ -15,6 +15,7 @@ import { createGuest, type Guest } from "../../runtime/exec/guest.ts";
 import { ACCESS_LOG_BYTES } from "../../runtime/machine/access-log.ts";
 import { pageCount, STATE_BYTES } from "../../runtime/machine/memory.ts";
 import type { CreateProcessor } from "../../runtime/machine/processor.ts";
+import { inWidth, WIDTHS } from "../fixtures/riscv64.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds, type Random } from "../fixtures/random.ts";
 
 function board(name: string): MachineDescription {
@@ -25,7 +26,12 @@ function board(name: string): MachineDescription {
 const MODES = ["machine", "supervisor", "user"] as const;
 type Mode = (typeof MODES)[number];
 /** User mode has machine mode above it, so that its traps end in random code too. */
-const BOARDS: Readonly<Record<Mode, MachineDescription>> = { machine: board("riscv-virt"), supervisor: board("riscv-virt-sbi"), user: board("riscv-virt") };
+const BOARDS: Readonly<Record<RegisterWidth, Readonly<Partial<Record<Mode, MachineDescription>>>>> = {
+  64: { machine: board("riscv-virt"), supervisor: board("riscv-virt-sbi"), user: board("riscv-virt") },
+  32: { machine: board("riscv32-virt"), user: board("riscv32-virt") },
+};
+const boardOf = (width: RegisterWidth, mode: Mode): MachineDescription =>
+  BOARDS[width][mode] ?? assert.fail(`riscv${width} has no board that starts in ${mode} mode`);
 const MODE_NUMBERS: Readonly<Record<Mode, bigint>> = { machine: 3n, supervisor: 1n, user: 0n };
 
 // Places in the image: code and data that page tables map, and the tables, which they do not.
@@ -36,10 +42,9 @@ const HANDLERS = { machine: 7 * PAGE, supervisor: 7 * PAGE + 0x400 } as const;
 const TABLES = 0x10 * PAGE;
 const TABLE_PAGES = 5;
 const IMAGE_BYTES = TABLES + TABLE_PAGES * PAGE;
-const ENTRIES = 512;
 
-function assembled(text: string, origin = 0n): Uint8Array {
-  const assembly = assemble(text, { origin });
+function assembled(text: string, width: RegisterWidth, origin = 0n): Uint8Array {
+  const assembly = assemble(inWidth(text, width), { origin }, width);
   return assembly.ok ? assembly.bytes : assert.fail(assembly.problems.map(formatProblem).join("\n"));
 }
 
@@ -60,19 +65,19 @@ const START_INSTRUCTIONS = 100_000;
 
 /** Calls to firmware whose other arguments are whatever is there: every extension, and one that is none. */
 const CALLS = [0x10, 0x5449_4d45, 0x73_5049, 0x5246_4e43, 0x48_534d, 0x5352_5354, 0x50_4d55, 0x4442_434e, 0x5355_5350, 0x1234].map(
-  (extension) => (fid: number) => assembled(`li a7, ${extension}\nli a6, ${fid}\necall`),
+  (extension) => (fid: number, width: RegisterWidth) => assembled(`li a7, ${extension}\nli a6, ${fid}\necall`, width),
 );
 
 /**
  * What begins at random places traps after a few instructions. A trap goes on somewhere else in the code, by a generator of full period
  * over the place it came from, and without the interrupts that brought it; it costs two registers.
  */
-const HANDLER = (level: "m" | "s", start: bigint, status: bigint): string => `
+const HANDLER = (width: RegisterWidth, level: "m" | "s", start: bigint, status: bigint): string => `
   csrr t6, ${level}epc
   sh2add t6, t6, t6
   addi t6, t6, 1030
-  slli t6, t6, 50
-  srli t6, t6, 50
+  slli t6, t6, ${width - 14}
+  srli t6, t6, ${width - 14}
   li t5, ${start}
   add t6, t6, t5
   csrw ${level}epc, t6
@@ -84,21 +89,24 @@ const FLOAT_ON = 1n << 13n;
 const BACK_TO_MACHINE = 3n << 11n;
 
 /** After them hardly anything can be executed: most images do without. */
-const UPSETTING = new Set(["mtvec", "stvec", "satp", "pmpcfg0", "pmpaddr0", "pmpaddr1", "mcountinhibit"]);
+const UPSETTING = new Set(["mtvec", "stvec", "satp", "pmpcfg0", "pmpaddr0", "pmpaddr1", "pmpcfg1", "mcountinhibit"]);
 const CSRS = [
   ..."mstatus mie mip mtvec mscratch mepc mcause mtval medeleg mideleg mcounteren mcountinhibit menvcfg pmpcfg0 pmpaddr0 pmpaddr1".split(" "),
   ..."sstatus sie sip stvec sscratch sepc scause stval scounteren senvcfg satp stimecmp fcsr cycle time instret".split(" "),
+  // Of RV32 alone.
+  ..."mstatush menvcfgh pmpcfg1 mcycleh minstreth timeh instreth stimecmph".split(" "),
 ];
+const csrsOf = (width: RegisterWidth): readonly string[] => CSRS.filter((name) => findCsr(name, width) !== undefined);
 
 /** Waits that nobody ends. */
 const WAIT = "wfi";
 const AUIPC = 0x17;
 
-function writeCode(random: Random, bytes: Uint8Array): void {
+function writeCode(random: Random, width: RegisterWidth, bytes: Uint8Array): void {
   const view = new DataView(bytes.buffer);
   const isWild = random.chance(20);
-  const rows = instructionsOf(64).filter(({ mnemonic }) => isWild || mnemonic !== WAIT);
-  const csrs = CSRS.filter((name) => isWild || !UPSETTING.has(name));
+  const rows = instructionsOf(width).filter(({ mnemonic }) => isWild || mnemonic !== WAIT);
+  const csrs = csrsOf(width).filter((name) => isWild || !UPSETTING.has(name));
   for (let at = 0; at + 16 <= CODE_BYTES;) {
     const kind = random.below(100);
     if (kind < 65) {
@@ -106,7 +114,7 @@ function writeCode(random: Random, bytes: Uint8Array): void {
       view.setUint32(at, ((random.u32() & ~row.mask) | row.match) >>> 0, true);
       at += row.length;
     } else if (kind < 78) {
-      const csr = (findCsr(random.pick(csrs), 64) ?? 0) << 20;
+      const csr = (findCsr(random.pick(csrs), width) ?? 0) << 20;
       view.setUint32(at, (csr | (random.below(32) << 15) | (random.pick([1, 2, 3, 5, 6, 7]) << 12) | (random.below(32) << 7) | 0x73) >>> 0, true);
       at += 4;
     } else if (kind < 86) {
@@ -114,7 +122,7 @@ function writeCode(random: Random, bytes: Uint8Array): void {
       view.setUint32(at, (random.below(3) << 12) | (random.below(32) << 7) | AUIPC, true);
       at += 4;
     } else if (kind < 90) {
-      const call = random.pick(CALLS)(random.below(6));
+      const call = random.pick(CALLS)(random.below(6), width);
       bytes.set(call, at);
       at += call.length;
     } else {
@@ -130,44 +138,62 @@ interface Space {
   readonly start: bigint;
 }
 
-const LEVELS = [3, 4, 5];
+/** Schemes of translation by their levels (Volume II, 4.3 to 4.6): entries in a table, their bytes, and what satp says. */
+interface Paging {
+  readonly levels: number;
+  readonly entries: number;
+  readonly entryBytes: 4 | 8;
+  readonly mode: bigint;
+}
+const sv = (levels: number): Paging => ({ levels, entries: 512, entryBytes: 8, mode: BigInt(levels + 5) << 60n });
+const PAGINGS: Readonly<Record<RegisterWidth, readonly Paging[]>> = {
+  64: [sv(3), sv(4), sv(5)],
+  32: [{ levels: 2, entries: 1024, entryBytes: 4, mode: 1n << 31n }],
+};
 const RIGHTS = 0xffn;
 /** Valid, accessed, dirty; to be read, written and executed. */
 const ALL_RIGHTS = 0xcfn;
 const USER = 0x10n;
 
 /** A path of tables to eight pages, most of which may be used, and entries of chance beside it. */
-function writeTables(random: Random, bytes: Uint8Array, base: bigint, mode: Mode): Space {
+function writeTables(random: Random, width: RegisterWidth, bytes: Uint8Array, base: bigint, mode: Mode): Space {
   const view = new DataView(bytes.buffer);
-  const levels = random.pick(LEVELS);
+  const paging = random.pick(PAGINGS[width]);
+  const { levels, entries, entryBytes } = paging;
+  const write = (at: number, value: bigint): void => (entryBytes === 8 ? view.setBigUint64(at, value, true) : view.setUint32(at, Number(value), true));
+  const indexBits = Math.log2(entries);
   const tableAt = (level: number): number => TABLES + level * PAGE;
   const entryOf = (address: bigint, bits: bigint): bigint => ((address >> 12n) << 10n) | bits;
   let start = 0n;
   for (let level = 0; level < levels; level++) {
     const isLast = level === levels - 1;
-    const index = random.below(isLast ? ENTRIES - MAPPED_PAGES : ENTRIES);
-    start = (start << 9n) | BigInt(index);
-    for (let entry = 0; entry < ENTRIES; entry++) {
+    const index = random.below(isLast ? entries - MAPPED_PAGES : entries);
+    start = (start << BigInt(indexBits)) | BigInt(index);
+    for (let entry = 0; entry < entries; entry++) {
       if (!random.chance(8)) continue;
       const inRam = entryOf(base + BigInt(random.below(MAPPED_PAGES) * PAGE), BigInt(random.u32()) & 0x3ffn);
-      view.setBigUint64(tableAt(level) + entry * 8, random.chance(70) ? inRam : (BigInt(random.u32()) << 32n) | BigInt(random.u32()), true);
+      write(
+        tableAt(level) + entry * entryBytes,
+        random.chance(70) ? inRam : BigInt.asUintN(8 * entryBytes, (BigInt(random.u32()) << 32n) | BigInt(random.u32())),
+      );
     }
-    if (!isLast) view.setBigUint64(tableAt(level) + index * 8, entryOf(base + BigInt(tableAt(level + 1)), 1n), true);
+    if (!isLast) write(tableAt(level) + index * entryBytes, entryOf(base + BigInt(tableAt(level + 1)), 1n));
     else {
       for (let page = 0; page < MAPPED_PAGES; page++) {
         // Valid, and with every right or with some of them.
         const ofMode = page * PAGE < HANDLERS.machine && mode === "user" ? ALL_RIGHTS | USER : ALL_RIGHTS;
         const bits = random.chance(80) || page * PAGE === HANDLERS.machine ? ofMode : (BigInt(random.u32()) & RIGHTS) | 1n;
-        view.setBigUint64(tableAt(level) + (index + page) * 8, entryOf(base + BigInt(page * PAGE), bits), true);
+        write(tableAt(level) + (index + page) * entryBytes, entryOf(base + BigInt(page * PAGE), bits));
       }
     }
   }
   // What translation does not look at repeats the highest bit that it does.
-  const bits = 9 * levels;
-  return { satp: (BigInt(levels + 5) << 60n) | ((base >> 12n) + BigInt(TABLES / PAGE)), start: BigInt.asUintN(64, BigInt.asIntN(bits, start) << 12n) };
+  const bits = indexBits * levels;
+  return { satp: paging.mode | ((base >> 12n) + BigInt(TABLES / PAGE)), start: BigInt.asUintN(width, BigInt.asIntN(bits, start) << 12n) };
 }
 
 interface Case {
+  readonly width: RegisterWidth;
   readonly mode: Mode;
   readonly harts: number;
   readonly image: Uint8Array;
@@ -178,21 +204,21 @@ interface Case {
   readonly random: Random;
 }
 
-function makeCase(seed: number, mode: Mode, harts: number): Case {
+function makeCase(seed: number, width: RegisterWidth, mode: Mode, harts: number): Case {
   const random = createRandom(seed);
-  const base = BOARDS[mode].boot?.base ?? 0n;
+  const base = boardOf(width, mode).boot?.base ?? 0n;
   const image = new Uint8Array(IMAGE_BYTES);
-  writeCode(random, image);
-  const space = writeTables(random, image, base, mode);
+  writeCode(random, width, image);
+  const space = writeTables(random, width, image, base, mode);
   const isPaged = mode !== "machine" && random.chance(75);
   const start = isPaged ? space.start : base;
-  image.set(assembled(HANDLER("m", start, mode === "machine" && random.chance(70) ? BACK_TO_MACHINE | FLOAT_ON : FLOAT_ON)), HANDLERS.machine);
-  image.set(assembled(HANDLER("s", start, FLOAT_ON)), HANDLERS.supervisor);
-  return { mode, harts, image, space, base, isPaged, random };
+  image.set(assembled(HANDLER(width, "m", start, mode === "machine" && random.chance(70) ? BACK_TO_MACHINE | FLOAT_ON : FLOAT_ON), width), HANDLERS.machine);
+  image.set(assembled(HANDLER(width, "s", start, FLOAT_ON), width), HANDLERS.supervisor);
+  return { width, mode, harts, image, space, base, isPaged, random };
 }
 
 /** Registers of chance for every hart, most of them addresses that mean something. */
-function scatter({ processor, machine }: Guest, { mode, harts, space, base, isPaged, random }: Case): void {
+function scatter({ processor, machine }: Guest, { width, mode, harts, space, base, isPaged, random }: Case): void {
   const devices = machine.regions.filter((region) => region.space === "memory");
   const start = isPaged ? space.start : base;
   const anywhere = (): bigint => start + BigInt(random.below(CODE_BYTES / 2) * 2);
@@ -204,7 +230,7 @@ function scatter({ processor, machine }: Guest, { mode, harts, space, base, isPa
     return (BigInt(random.u32()) << 32n) | BigInt(random.u32());
   }
   for (let cpu = 0; cpu < harts; cpu++) {
-    const write = (name: string, value: bigint): void => processor.writeRegister(cpu, name, BigInt.asUintN(64, value));
+    const write = (name: string, value: bigint): void => processor.writeRegister(cpu, name, BigInt.asUintN(name.startsWith("f") ? 64 : width, value));
     for (let n = 1; n < 32; n++) write(`x${n}`, chosen());
     for (let n = 0; n < 32; n++) write(`f${n}`, chosen());
     if (mode !== "supervisor") {
@@ -241,10 +267,10 @@ interface Execution {
 }
 const EXECUTIONS: readonly Execution[] = [{ name: "as usual" }, { name: "translated at once", eagerness: "eager" }, { name: "traced", isTraced: true }];
 
-const REGISTERS = [
+const registersOf = (width: RegisterWidth): readonly string[] => [
   "pc",
   "privilege",
-  ...CSRS.filter((name) => name !== "sip" && name !== "cycle"),
+  ...csrsOf(width).filter((name) => name !== "sip" && name !== "cycle"),
   ...Array.from({ length: 32 }, (_, n) => [`x${n}`, `f${n}`]).flat(),
 ];
 /** Some small, so that limits fall anywhere, and enough for code to become hot. */
@@ -257,22 +283,31 @@ interface Outcome {
   readonly state: unknown;
 }
 
-function execute(seed: number, mode: Mode, harts: number, { eagerness = "normal", isTraced }: Execution): Outcome & { readonly regions: number } {
-  const chosen = makeCase(seed, mode, harts);
+function execute(
+  seed: number,
+  width: RegisterWidth,
+  mode: Mode,
+  harts: number,
+  { eagerness = "normal", isTraced }: Execution,
+): Outcome & { readonly regions: number } {
+  const chosen = makeCase(seed, width, mode, harts);
   const { image, base, random } = chosen;
   let console = "";
   const made: RiscvProcessor[] = [];
   const createProcessor: CreateProcessor = (machine, hooks = {}) => {
-    const created = createRiscv(machine, hooks, { width: 64, eagerness });
+    const created = createRiscv(machine, hooks, { width, eagerness });
     made.push(created);
     return created;
   };
   const created = createGuest({
-    description: BOARDS[mode],
+    description: boardOf(width, mode),
     cpus: harts,
     seed: BigInt(seed),
     createProcessor,
-    boot: { image: { name: "image", program: { kind: "raw", bytes: mode === "supervisor" ? assembled(START_ALL(harts), base) : image } }, cpuProperties: {} },
+    boot: {
+      image: { name: "image", program: { kind: "raw", bytes: mode === "supervisor" ? assembled(START_ALL(harts), width, base) : image } },
+      cpuProperties: {},
+    },
     output: (bytes) => void (console += Buffer.from(bytes).toString("latin1")),
     ...(isTraced === undefined ? {} : { trace: () => undefined }),
   });
@@ -308,7 +343,8 @@ function execute(seed: number, mode: Mode, harts: number, { eagerness = "normal"
         "memory outside of the guest's was written",
       );
     const { machine: contents, firmware } = guest.contents();
-    const registers = Array.from({ length: harts }, (_, cpu) => REGISTERS.map((name) => `${name} ${processor.readRegister(cpu, name).toString(16)}`));
+    const names = registersOf(width);
+    const registers = Array.from({ length: harts }, (_, cpu) => names.map((name) => `${name} ${processor.readRegister(cpu, name).toString(16)}`));
     const cpus = Array.from({ length: harts }, (_, cpu) => [processor.cpuState(cpu), processor.instructions(cpu)]);
     return { regions: made[0]?.regions() ?? 0, stops, console, executed: processor.instructions() - before, state: { registers, cpus, contents, firmware } };
   } finally {
@@ -319,12 +355,12 @@ function execute(seed: number, mode: Mode, harts: number, { eagerness = "normal"
 
 /** A machine that stands beside all others while they run. */
 const bystander = createGuest({
-  description: BOARDS.supervisor,
+  description: boardOf(64, "supervisor"),
   cpus: 2,
   seed: 1n,
   createProcessor: createRiscv64,
   boot: {
-    image: { name: "bystander", program: { kind: "raw", bytes: assembled("la t0, 1f\n1: addi t1, t1, 1\nsd t1, 64(t0)\nj 1b", 0x8020_0000n) } },
+    image: { name: "bystander", program: { kind: "raw", bytes: assembled("la t0, 1f\n1: addi t1, t1, 1\nsd t1, 64(t0)\nj 1b", 64, 0x8020_0000n) } },
     cpuProperties: {},
   },
   output: () => undefined,
@@ -333,9 +369,9 @@ after(() => {
   if (bystander.ok) bystander.guest.dispose();
 });
 
-for (const mode of MODES) {
+for (const [width, mode] of WIDTHS.flatMap((each) => MODES.filter((mode) => BOARDS[each][mode] !== undefined).map((mode) => [each, mode] as const))) {
   for (const harts of [1, 4]) {
-    test(`${harts} hart${harts === 1 ? "" : "s"} in ${mode} mode: limits hold, nothing outside is written, all executions agree`, () => {
+    test(`RV${width}: ${harts} hart${harts === 1 ? "" : "s"} in ${mode} mode: limits hold, nothing outside is written, all executions agree`, () => {
       const { guest: beside } = bystander.ok ? bystander : assert.fail(bystander.problem);
       beside.run({ instructions: 1000, until: Infinity });
       const { memory } = beside.machine;
@@ -344,11 +380,11 @@ for (const mode of MODES) {
       let executed = 0;
       let translated = 0;
       for (let round = 0; round < rounds; round++) {
-        const what = `GUESTSPEC_FUZZ_SEED=${FUZZ_SEED}, ${harts} in ${mode} mode, round ${round}`;
+        const what = `GUESTSPEC_FUZZ_SEED=${FUZZ_SEED}, RV${width}, ${harts} in ${mode} mode, round ${round}`;
         const seed = FUZZ_SEED * 100_000 + MODES.indexOf(mode) * 20_000 + harts * 2000 + round;
         const outcomes = EXECUTIONS.map((execution) => {
           try {
-            const { regions, ...outcome } = execute(seed, mode, harts, execution);
+            const { regions, ...outcome } = execute(seed, width, mode, harts, execution);
             if (execution.eagerness === "eager") translated += regions;
             return outcome;
           } catch (error) {

@@ -10,12 +10,11 @@ import { EAGERNESS, type EagernessName } from "../../runtime/cpus/riscv64/region
 import { root } from "../../tools/project.mjs";
 import { generateProgram } from "../fixtures/generate-riscv64.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds } from "../fixtures/random.ts";
-import { assembleAt, RAM, startGuest, type Guest } from "../fixtures/riscv64.ts";
+import { assembleAt, inWidth, RAM, startGuest, WIDTHS, type Guest } from "../fixtures/riscv64.ts";
 
 const CONTROL = ["mstatus", "mcause", "mepc", "mtval", "mscratch", "mip", "mie", "fcsr", "minstret"];
 const NUMBERED = Array.from({ length: 32 }, (_, n) => [`x${n}`, `f${n}`]).flat();
 const NAMES = ["pc", "privilege", ...NUMBERED, ...CONTROL];
-const WIDTHS: readonly RegisterWidth[] = [64, 32];
 
 const EAGERNESS_NAMES = Object.keys(EAGERNESS) as readonly EagernessName[];
 
@@ -86,7 +85,6 @@ for (const width of WIDTHS)
 
     test("agree with several harts, whose turns end anywhere", () => {
       const random = createRandom(FUZZ_SEED);
-      const [load, store, suffix] = width === 64 ? ["ld", "sd", "d"] : ["lw", "sw", "w"];
       const text = `
       slli t0, a0, 12
       li s1, 0x80200000
@@ -100,23 +98,23 @@ for (const width of WIDTHS)
     end: wfi
       j end
     work:
-      amoadd.${suffix} t3, a0, (s2)
+      amoadd.d t3, a0, (s2)
     again:
-      lr.${suffix} t4, (s2)
+      lr.d t4, (s2)
       addi t4, t4, 1
-      sc.${suffix} t5, t4, (s2)
+      sc.d t5, t4, (s2)
       bnez t5, again
       add t6, s1, t0
-      ${load} t5, 0(t6)
+      ld t5, 0(t6)
       xor t5, t5, t4
-      ${store} t5, 0(t6)
+      sd t5, 0(t6)
       ret
     .align 12
     counter:
       .zero 8
     `;
       const slices = Array.from({ length: 60 }, () => 1 + random.below(9000));
-      const counts = compare({ program: assembleAt(text, RAM, width), width, cpus: 4 }, slices, "four harts");
+      const counts = compare({ program: assembleAt(inWidth(text, width), RAM, width), width, cpus: 4 }, slices, "four harts");
       assert.ok(counts.normal > 0 && counts.eager >= counts.normal);
     });
 

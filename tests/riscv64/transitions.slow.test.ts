@@ -3,9 +3,10 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
 import { EAGERNESS, type EagernessName } from "../../runtime/cpus/riscv64/regions/translator.ts";
 import { createRandom, FUZZ_SEED } from "../fixtures/random.ts";
-import { assembleAt, startGuest, type Guest } from "../fixtures/riscv64.ts";
+import { assembleAt, inWidth, RAM, startGuest, WIDTHS, type Guest } from "../fixtures/riscv64.ts";
 
 const NAMES = ["pc", "privilege", ...Array.from({ length: 31 }, (_, n) => `x${n + 1}`), "mstatus", "mcause", "mepc", "mscratch", "minstret", "scause", "sepc"];
 const EAGERNESS_NAMES = Object.keys(EAGERNESS) as readonly EagernessName[];
@@ -17,8 +18,8 @@ const HANDLER = 0x400;
  * to the start with all the user's calls open, or changes an instruction of the user's; a jump table. With `s-mode` calls go to S-mode, and
  * from there to M-mode.
  */
-function writeProgram(supervisor: boolean): Uint8Array {
-  return assembleAt(`
+function writeProgram(width: RegisterWidth, supervisor: boolean): Uint8Array {
+  const text = `
     .option norvc
       li t0, -1
       csrw pmpaddr0, t0
@@ -145,7 +146,8 @@ function writeProgram(supervisor: boolean): Uint8Array {
       ld t1, 64(t0)
       csrrw t0, mscratch, t0
       mret
-  `);
+  `;
+  return assembleAt(inWidth(text, width), RAM, width);
 }
 
 /**
@@ -177,22 +179,29 @@ function stateOf({ machine, processor }: Guest, cpus: number): string {
   return [...values.flat(), `now ${machine.now()}`, `instructions ${processor.instructions()}`].join("\n");
 }
 
+/**
+ * A root that maps RAM to itself and 0x4000_0000 to what a table of the next level has: its entries for both (Volume II, 4.3.1, 4.4.1), and
+ * the value of satp.
+ */
+const MAPPINGS = {
+  64: {
+    fill: (root: number, table: number) => `li t0, ${root}\n li t1, 0x200000cf\n sd t1, 16(t0)\n li t1, ${table}\n sd t1, 8(t0)`,
+    satp: (root: bigint) => (8n << 60n) | (root >> 12n),
+  },
+  32: {
+    fill: (root: number, table: number) => `li t0, ${root + 0x800}\n li t1, 0x200000cf\n sw t1, 0(t0)\n li t1, ${table}\n sw t1, -0x400(t0)`,
+    satp: (root: bigint) => (1n << 31n) | (root >> 12n),
+  },
+} as const;
+
 /** One virtual address that leads to two functions by turns, between which the root of the page tables changes, called directly and as a jump. */
-const TWO_SPACES = `
+const twoSpaces = (width: RegisterWidth): string => `
   .option norvc
     li t0, -1
     csrw pmpaddr0, t0
     li t0, 0x1f
     csrw pmpcfg0, t0
-    li t1, 0x200000cf
-    li t0, 0x80010000
-    sd t1, 16(t0)
-    li t2, 0x20005001
-    sd t2, 8(t0)
-    li t0, 0x80012000
-    sd t1, 16(t0)
-    li t2, 0x20005801
-    sd t2, 8(t0)
+    ${[0x8001_0000, 0x8001_2000].map((root, n) => MAPPINGS[width].fill(root, 0x2000_5001 + n * 0x800)).join("\n    ")}
     li t0, 0x80014000
     li t1, 0x200800cf
     sd t1, 0(t0)
@@ -208,12 +217,8 @@ const TWO_SPACES = `
     li t1, 0x010a0a13
     sw t1, 0(t0)
     sw t2, 4(t0)
-    li t0, 8
-    slli t0, t0, 60
-    li s8, 0x80010
-    or s8, s8, t0
-    li s9, 0x80012
-    or s9, s9, t0
+    li s8, ${MAPPINGS[width].satp(0x8001_0000n)}
+    li s9, ${MAPPINGS[width].satp(0x8001_2000n)}
     li t0, 0x1800
     csrrc zero, mstatus, t0
     li t0, 0x800
@@ -270,73 +275,74 @@ const ONE_PLACE = `
     ret
 `;
 
-describe("regions that lead to regions", () => {
-  for (const cpus of [1, 4]) {
-    for (const supervisor of [false, true]) {
-      test(`keep the trace, with ${cpus} harts, ${supervisor ? "through S-mode" : "from U-mode to M-mode"}`, () => {
-        const random = createRandom(FUZZ_SEED + cpus);
-        const program = writeProgram(supervisor);
-        const slices = Array.from({ length: 80 }, () => 1 + random.below(random.pick([12, 500, 20_000, 150_000])));
-        const run = (eagerness: EagernessName) => {
-          const guest = startGuest(program, { eagerness, cpus });
-          const states = slices.map((length) => `${guest.run(length).kind}\n${stateOf(guest, cpus)}`);
-          const regions = guest.processor.regions();
-          const calls = guest.register("s2");
+for (const width of WIDTHS)
+  describe(`RV${width}: regions that lead to regions`, () => {
+    for (const cpus of [1, 4]) {
+      for (const supervisor of [false, true]) {
+        test(`keep the trace, with ${cpus} harts, ${supervisor ? "through S-mode" : "from U-mode to M-mode"}`, () => {
+          const random = createRandom(FUZZ_SEED + cpus);
+          const program = writeProgram(width, supervisor);
+          const slices = Array.from({ length: 80 }, () => 1 + random.below(random.pick([12, 500, 20_000, 150_000])));
+          const run = (eagerness: EagernessName) => {
+            const guest = startGuest(program, { width, eagerness, cpus });
+            const states = slices.map((length) => `${guest.run(length).kind}\n${stateOf(guest, cpus)}`);
+            const regions = guest.processor.regions();
+            const calls = guest.register("s2");
+            guest.machine.dispose();
+            return { states, regions, calls };
+          };
+          const expected = run("never");
+          assert.ok(expected.calls > 100n, `only ${expected.calls} calls`);
+          for (const eagerness of EAGERNESS_NAMES) {
+            const { states, regions } = run(eagerness);
+            states.forEach((state, index) => assert.equal(state, expected.states[index], `${eagerness}, slice ${index}`));
+            assert.ok(eagerness === "never" || regions > 2, `${eagerness}: ${regions} regions`);
+          }
+        });
+      }
+    }
+
+    for (const [name, text] of [
+      ["tell address spaces apart", twoSpaces(width)],
+      ["do not take one for another that lies as it does", ONE_PLACE],
+    ] as const) {
+      test(name, () => {
+        const random = createRandom(FUZZ_SEED);
+        const program = assembleAt(inWidth(text, width), RAM, width);
+        const slices = Array.from({ length: 40 }, () => 1 + random.below(random.pick([12, 500, 10_000, 40_000])));
+        const run = (eagerness: EagernessName): readonly string[] => {
+          const guest = startGuest(program, { width, eagerness });
+          const states = slices.map((length) => `${guest.run(length).kind}\n${stateOf(guest, 1)}`);
+          assert.ok(guest.register("s4") > 1000n, `only ${guest.register("s4")}`);
+          assert.ok(eagerness === "never" || guest.processor.regions() > 1, `${guest.processor.regions()} regions`);
           guest.machine.dispose();
-          return { states, regions, calls };
+          return states;
         };
         const expected = run("never");
-        assert.ok(expected.calls > 100n, `only ${expected.calls} calls`);
-        for (const eagerness of EAGERNESS_NAMES) {
-          const { states, regions } = run(eagerness);
-          states.forEach((state, index) => assert.equal(state, expected.states[index], `${eagerness}, slice ${index}`));
-          assert.ok(eagerness === "never" || regions > 2, `${eagerness}: ${regions} regions`);
-        }
+        for (const eagerness of EAGERNESS_NAMES) assert.deepEqual(run(eagerness), expected, eagerness);
       });
     }
-  }
 
-  for (const [name, text] of [
-    ["tell address spaces apart", TWO_SPACES],
-    ["do not take one for another that lies as it does", ONE_PLACE],
-  ] as const) {
-    test(name, () => {
-      const random = createRandom(FUZZ_SEED);
-      const program = assembleAt(text);
-      const slices = Array.from({ length: 40 }, () => 1 + random.below(random.pick([12, 500, 10_000, 40_000])));
+    test("stop at breakpoints that come and go", () => {
+      const program = writeProgram(width, false);
       const run = (eagerness: EagernessName): readonly string[] => {
-        const guest = startGuest(program, { eagerness });
-        const states = slices.map((length) => `${guest.run(length).kind}\n${stateOf(guest, 1)}`);
-        assert.ok(guest.register("s4") > 1000n, `only ${guest.register("s4")}`);
-        assert.ok(eagerness === "never" || guest.processor.regions() > 1, `${guest.processor.regions()} regions`);
+        const guest = startGuest(program, { width, eagerness });
+        const states: string[] = [];
+        for (const hot of [50_001, 100_003, 7, 77_777]) {
+          guest.run(hot);
+          states.push(stateOf(guest, 1));
+          const at = guest.register("mtvec");
+          guest.processor.setBreakpoints([at]);
+          for (let n = 0; n < 3; n++) {
+            assert.deepEqual(guest.run(), { kind: "breakpoint", cpu: 0, pc: at });
+            states.push(stateOf(guest, 1));
+          }
+          guest.processor.setBreakpoints([]);
+        }
         guest.machine.dispose();
         return states;
       };
       const expected = run("never");
       for (const eagerness of EAGERNESS_NAMES) assert.deepEqual(run(eagerness), expected, eagerness);
     });
-  }
-
-  test("stop at breakpoints that come and go", () => {
-    const program = writeProgram(false);
-    const run = (eagerness: EagernessName): readonly string[] => {
-      const guest = startGuest(program, { eagerness });
-      const states: string[] = [];
-      for (const hot of [50_001, 100_003, 7, 77_777]) {
-        guest.run(hot);
-        states.push(stateOf(guest, 1));
-        const at = guest.register("mtvec");
-        guest.processor.setBreakpoints([at]);
-        for (let n = 0; n < 3; n++) {
-          assert.deepEqual(guest.run(), { kind: "breakpoint", cpu: 0, pc: at });
-          states.push(stateOf(guest, 1));
-        }
-        guest.processor.setBreakpoints([]);
-      }
-      guest.machine.dispose();
-      return states;
-    };
-    const expected = run("never");
-    for (const eagerness of EAGERNESS_NAMES) assert.deepEqual(run(eagerness), expected, eagerness);
   });
-});

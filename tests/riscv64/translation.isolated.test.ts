@@ -7,7 +7,7 @@ import { test } from "node:test";
 import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds, type Random } from "../fixtures/random.ts";
 import { assembleAt, RAM } from "../fixtures/riscv64.ts";
-import { FINISH, runEmbedded, runOnQemu, skipWithoutQemu } from "../fixtures/riscv64-qemu.ts";
+import { EXECUTIONS, FINISH, runEmbedded, runOnQemu, skipWithoutQemu } from "../fixtures/riscv64-qemu.ts";
 
 const CASES = 0x10_0000;
 const RESULTS = 0x20_0000;
@@ -128,7 +128,10 @@ function compareOn(width: RegisterWidth, random: Random, memory: Uint8Array, cas
     words.forEach((word, place) => view.setBigUint64(CASES + n * CASE_BYTES + place * 8, BigInt.asUintN(width, word), true));
   });
   const expected = runOnQemu(memory, width);
-  const got = runEmbedded(memory, width);
+  for (const eagerness of EXECUTIONS) compareResults(width, cases, expected, runEmbedded(memory, width, eagerness), eagerness);
+}
+
+function compareResults(width: RegisterWidth, cases: readonly Case[], expected: Uint8Array, got: Uint8Array, eagerness: string): void {
   const read = (bytes: Uint8Array, offset: number): bigint => new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(offset, true);
   const counts = new Map<bigint, number>();
   cases.forEach((given, n) => {
@@ -138,7 +141,7 @@ function compareOn(width: RegisterWidth, random: Random, memory: Uint8Array, cas
     assert.deepEqual(
       found,
       wanted,
-      `seed ${FUZZ_SEED}, cause, address, value: ${JSON.stringify(text, (_key, value: unknown) => (typeof value === "bigint" ? `0x${value.toString(16)}` : value))}`,
+      `seed ${FUZZ_SEED}, ${eagerness}, cause, address, value: ${JSON.stringify(text, (_key, value: unknown) => (typeof value === "bigint" ? `0x${value.toString(16)}` : value))}`,
     );
   });
   for (let offset = TABLES; offset < MEMORY; offset += 8) assert.equal(read(got, offset), read(expected, offset), `RAM + 0x${offset.toString(16)}`);
