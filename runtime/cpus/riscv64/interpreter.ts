@@ -44,6 +44,7 @@ import { CELL, ENTRY, TLB } from "./state.ts";
 
 export const INTERPRETER_IMPORTS = "riscv64";
 const FUNCTION_TYPE = 0x60;
+const MUTABLE = 1;
 /** Frequent computations. */
 const FREQUENT = ["addi", "add", "addiw", "addw", "slli", "srli", "andi", "and", "or", "xor", "sub", "lui", "auipc", "sltu"] as const;
 const ORDER: readonly Operation["kind"][] = ["load", "store", "jump-register", "compute"];
@@ -182,7 +183,7 @@ const TYPES: readonly (readonly [parameters: readonly ValueType[], results: read
   [[I32], [I32]],
   [[], [I32]],
   [[], []],
-  [[I32, I32], [I32]],
+  [[I32, I32, I32], [I32]],
   [
     [I32, I32, I64],
     [I64, I32],
@@ -244,6 +245,13 @@ export function writeInterpreter(options: InterpreterOptions): Uint8Array<ArrayB
     section.u32(2);
     section.u32(TYPE.run);
     section.u32(TYPE.region);
+  });
+  writeSection(w, SECTION.global, (section) => {
+    section.u32(1);
+    section.byte(I32);
+    section.byte(MUTABLE);
+    section.i32Const(0);
+    section.byte(OP.end);
   });
   writeSection(w, SECTION.export, (section) => {
     section.u32(2);

@@ -30,8 +30,10 @@ import { dueInterrupt, enterTrap, hasWakeup } from "./traps.ts";
 const TURN = 10_000;
 /** Accesses of an instruction to devices until it is one of those that meet devices. */
 const DEVICE_AFTER = 8;
-/** V8 takes better code for a function only when it is entered anew. */
-const MAX_BUDGET = 1_000_000;
+/** V8 takes better code for a function only when it is entered anew. So budgets are small for a while after a region was made; later they only cost. */
+const YOUNG_BUDGET = 1_000_000;
+const MAX_BUDGET = 16_000_000;
+const YOUNG = 64_000_000;
 /** One count of mtime on `virt`, if the machine has no timer that says otherwise. */
 const DEFAULT_COUNT_NS = 100;
 
@@ -120,6 +122,8 @@ export function createRiscv(
     turnLeft: 0,
     /** What the budget was granted for: the next event, and (below) interrupt lines as they were. */
     event: 0,
+    regions: 0,
+    youngUntil: 0,
   };
   let stop: StopReason | null = null;
   let ignoresBreakpoints = false;
@@ -167,6 +171,15 @@ export function createRiscv(
 
   const grantedLines = new Int32Array(cpuCount);
 
+  function isYoung(): boolean {
+    const count = translator.regionCount();
+    if (count !== spending.regions) {
+      spending.regions = count;
+      spending.youngUntil = spending.total + YOUNG;
+    }
+    return spending.total < spending.youngUntil;
+  }
+
   /** Sets the budget to what may be executed until somebody has to look; false: nothing. */
   function grant(): boolean {
     if (spending.turnLeft === Infinity && hasOthers()) drawTurn();
@@ -177,7 +190,7 @@ export function createRiscv(
       spending.until - machine.now(),
       spending.event - machine.now(),
       spending.turnLeft,
-      hooks.trace === undefined ? MAX_BUDGET : 1,
+      hooks.trace === undefined ? (isYoung() ? YOUNG_BUDGET : MAX_BUDGET) : 1,
     );
     spending.granted = Math.max(wanted, 0);
     registers.setBudget(spending.granted);
@@ -409,7 +422,7 @@ export function createRiscv(
     if (times === DEVICE_AFTER) translator.learnDevice(offset);
   }
 
-  const doors: { readonly [door in Door]: (entry: number, arrivals?: number) => number } = {
+  const doors: { readonly [door in Door]: (entry: number, arrivals?: number, from?: number) => number } = {
     cold(entry) {
       sync(1);
       const hart = activeHart();
@@ -454,8 +467,8 @@ export function createRiscv(
       translator.remember(entry, under);
       return under;
     },
-    hot(entry, arrivals = 0) {
-      translator.hot(entry, arrivals);
+    hot(entry, arrivals = 0, from = entry) {
+      translator.hot(entry, arrivals, from);
       return 0;
     },
   };

@@ -5,7 +5,7 @@ export interface Dominators {
   readonly parent: readonly number[];
   readonly children: readonly (readonly number[])[];
   readonly predecessors: readonly (readonly number[])[];
-  /** Several edges lead forward to it. */
+  /** Several edges lead forward to it, or it has to have a label for another reason. */
   readonly merges: readonly boolean[];
   readonly dominates: (a: number, b: number) => boolean;
 }

@@ -30,7 +30,7 @@ import {
 } from "./emit-instruction.ts";
 import { groupAccesses, type AccessGroup } from "./access-groups.ts";
 import { analyse, isMirrored, mayExit, registerWritten, type BlockFlow, type RegisterSet } from "./flow.ts";
-import type { Block, Edge, Ending, RegionGraph, RegionInstruction } from "./graph.ts";
+import { LINKS, type Block, type Edge, type Ending, type RegionGraph, type RegionInstruction } from "./graph.ts";
 
 /** Calls of the guest that may be nested on the host's stack; a region's frame takes a few hundred bytes of it. */
 const NESTED_CALLS = 256;
@@ -421,6 +421,12 @@ function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: Regist
     case "jump-register":
       emitTarget(r, ending.last);
       w.localSet(r.places.pc);
+      for (const { at, edge } of ending.targets) {
+        w.localGet(r.places.pc);
+        w.i64Const(r.options.pc + BigInt(at));
+        w.byte(OP.i64_eq);
+        w.op(OP.br_if, labelDepth(r, index, edge.block));
+      }
       emitSave(w, r.options, r.places, dirty);
       if (LINKS.has(ending.last.instruction.rs1)) {
         w.localGet(DEPTH);
@@ -453,9 +459,6 @@ function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: Regist
       return;
   }
 }
-
-/** A jump by one of these is a return (Volume I, 2.5), which the caller's frame waits for if there is one. */
-const LINKS: ReadonlySet<number> = new Set([1, 5]);
 
 const NO_GROUPS: ReadonlyMap<RegionInstruction, AccessGroup> = new Map();
 

@@ -10,7 +10,7 @@ import { analyse } from "./flow.ts";
 import { MODE } from "../hart.ts";
 import { buildGraph, successorsOf, type RegionGraph } from "./graph.ts";
 
-function graphOf(text: string, isSlow: (at: number) => boolean = () => false): RegionGraph | undefined {
+function graphOf(text: string, isSlow: (at: number) => boolean = () => false, targets: readonly number[] = []): RegionGraph | undefined {
   const code = assembleAt(`.option norvc\n${text}`);
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
   return buildGraph({
@@ -23,6 +23,7 @@ function graphOf(text: string, isSlow: (at: number) => boolean = () => false): R
       const instruction = decodeInstruction(bits);
       return instruction === undefined ? undefined : { instruction, bits };
     },
+    targetsOf: () => targets,
     isSlow,
   });
 }
@@ -52,6 +53,13 @@ describe("the graph of a region", () => {
     const shape = shapeOf(graphOf("beqz a0, second\nfirst: addi a1, a1, 1\nsecond: addi a2, a2, 1\nbnez a2, first\nret"));
     const leaving = shape.filter((line) => line.includes("out"));
     assert.equal(leaving.length, 1, shape.join("\n"));
+  });
+
+  test("a jump through a register goes to where it has led before, if that is within reach; a return does not", () => {
+    const text = "jr a1\nfirst: addi a0, a0, 1\nj back\nsecond: addi a0, a0, 2\nback: ret";
+    const graph = graphOf(text, undefined, [4, 12, 0x8000]);
+    assert.deepEqual(shapeOf(graph), ["0+1 jump-register b1 b2", "4+2 jump b3", "12+1 jump b3", "16+1 jump-register"]);
+    assert.deepEqual(graph?.dominators.merges, [false, true, true, true], "each of its targets has a label");
   });
 
   test("what changes mode ends the region; what TypeScript executes does not", () => {

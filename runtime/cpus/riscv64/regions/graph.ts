@@ -34,13 +34,20 @@ export type Ending =
   | { readonly kind: "branch"; readonly last: RegionInstruction; readonly taken: Expression; readonly target: Edge; readonly next: Edge }
   /** `target` is a distance; undefined: it comes from a register. */
   | { readonly kind: "call"; readonly last: RegionInstruction; readonly target: number | undefined; readonly next: Edge }
-  | { readonly kind: "jump-register"; readonly last: RegionInstruction }
+  /** `targets`: where it has led so far, as far as that is in the region, the most frequent first. */
+  | { readonly kind: "jump-register"; readonly last: RegionInstruction; readonly targets: readonly JumpTarget[] }
   /** To another mode: what addresses mean changes. */
   | { readonly kind: "transfer"; readonly last: RegionInstruction; readonly meaning: Guarded }
   /** TypeScript executes the instruction, then the region goes on. */
   | { readonly kind: "cold"; readonly last: RegionInstruction; readonly next: Edge }
   /** The interpreter executes it; where it leads, nobody knows. */
   | { readonly kind: "exit"; readonly last: RegionInstruction };
+
+/** A place to which a register may lead, by its distance from the region's entry. */
+export interface JumpTarget {
+  readonly at: number;
+  readonly edge: Edge & { readonly kind: "block" };
+}
 
 export interface Block {
   readonly at: number;
@@ -70,6 +77,8 @@ export interface CodeSource {
   readonly instructionAt: (at: number) => FetchedInstruction | undefined;
   /** In which the code is executed. */
   readonly mode: Mode;
+  /** Where the jump to a register at this distance has led, as far as was seen: distances from the entry, the most frequent first. */
+  readonly targetsOf: (at: number) => readonly number[];
   /** The access at this distance goes to a device, as far as was seen. */
   readonly isSlow: (at: number) => boolean;
 }
@@ -82,6 +91,9 @@ const MAX_BLOCK = 200;
 const STAYS = /^(csr|f(?!ence))/;
 
 const UPPER_SHIFT = 12;
+
+/** A jump by one of these is a return (Volume I, 2.5), which the caller's frame waits for if there is one. */
+export const LINKS: ReadonlySet<number> = new Set([1, 5]);
 
 interface Found extends RegionInstruction {
   readonly successors: readonly number[];
@@ -124,7 +136,7 @@ function find(at: number, source: CodeSource): Found | undefined {
     const target = at + instruction.imm;
     return { ...found, successors: instruction.rd === 0 ? [target] : [next], endsBlock: true };
   }
-  if (mnemonic === "jalr") return { ...found, successors: instruction.rd === 0 ? [] : [next], endsBlock: true };
+  if (mnemonic === "jalr") return { ...found, successors: instruction.rd !== 0 ? [next] : LINKS.has(rs1) ? [] : source.targetsOf(at), endsBlock: true };
   if (branchesOf(width).has(mnemonic)) return { ...found, successors: [next, at + instruction.imm], endsBlock: true };
   if (isColdInstruction(found, source)) return { ...found, successors: [next], endsBlock: true };
   const leaves = operation.kind === "cold" || (operation.kind === "guarded" && operation.meaning.transfer !== undefined);
@@ -184,6 +196,8 @@ function farTarget({ instruction }: RegionInstruction, before: RegionInstruction
   return before.at + (before.instruction.imm << UPPER_SHIFT) + instruction.imm;
 }
 
+const targetAt = (at: number, edge: Edge): readonly JumpTarget[] => (edge.kind === "block" ? [{ at, edge }] : []);
+
 function endingOf({ instructions, last, successors }: Draft, edge: (at: number) => Edge, source: CodeSource): Ending {
   const { instruction } = last;
   const [next = 0, target = 0] = successors;
@@ -191,7 +205,7 @@ function endingOf({ instructions, last, successors }: Draft, edge: (at: number) 
   if (instruction.mnemonic === "jal") return { kind: "call", last, target: last.at + instruction.imm, next: edge(linkOf(last)) };
   if (instruction.mnemonic === "jalr") {
     return instruction.rd === 0
-      ? { kind: "jump-register", last }
+      ? { kind: "jump-register", last, targets: successors.flatMap((at) => targetAt(at, edge(at))) }
       : { kind: "call", last, target: farTarget(last, instructions.at(-1)), next: edge(linkOf(last)) };
   }
   const taken = branchesOf(source.width).get(instruction.mnemonic);
@@ -267,7 +281,9 @@ export function buildGraph(source: CodeSource): RegionGraph | undefined {
       const ending = endingOf(draft, edge, source);
       return [{ at, instructions: draft.instructions, ending, length: draft.instructions.length + (draft.last.endsBlock ? 1 : 0), end: linkOf(draft.last) }];
     });
-    return { blocks, dominators };
+    // A jump through a register takes one of several ways at one place, so that each of them has to be a label.
+    const labels = new Set(blocks.flatMap(({ ending }) => (ending.kind === "jump-register" ? ending.targets.map(({ edge }) => edge.block) : [])));
+    return { blocks, dominators: { ...dominators, merges: dominators.merges.map((isMerge, block) => isMerge || labels.has(block)) } };
   }
 }
 
@@ -281,6 +297,7 @@ export function successorsOf(ending: Ending): readonly Edge[] {
     case "cold":
       return [ending.next];
     case "jump-register":
+      return ending.targets.map(({ edge }) => edge);
     case "transfer":
     case "exit":
       return [];

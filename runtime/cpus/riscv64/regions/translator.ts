@@ -9,11 +9,13 @@ import type { Mnemonic } from "../../../../isa/riscv64/instructions.ts";
 import { decodeInstruction, type CodeCache } from "../code-cache.ts";
 import type { DeviceSite } from "../device-access.ts";
 import type { MemoryLayout } from "../emit-memory.ts";
-import { REGION_CACHE, TLB } from "../state.ts";
+import { operationNumber } from "../operations.ts";
+import { ENTRY, REGION_CACHE, TLB } from "../state.ts";
 import type { Mode } from "../hart.ts";
 import { addressAt } from "./emit-instruction.ts";
 import { regionSlot, writeRegion } from "./emit-region.ts";
 import { buildGraph, type FetchedInstruction, type RegionGraph, type RegionInstruction } from "./graph.ts";
+import { createJumpTargets } from "./jump-targets.ts";
 import { REGION_IMPORTS, writeRegionModule } from "./region-module.ts";
 
 /** When regions are made. */
@@ -22,14 +24,16 @@ export interface Eagerness {
   readonly heat: number;
   /** Arrivals at a place until it is translated. */
   readonly arrivals: (pc: bigint) => number;
+  /** How many times as many it takes at a place that is within a region already. */
+  readonly patience: number;
 }
 
 /** `eager` and `mixed` exist for tests: nothing but time may depend on the choice. */
 export const EAGERNESS = {
-  normal: { heat: 1, arrivals: () => 4096 },
-  eager: { heat: 256, arrivals: () => 1 },
-  mixed: { heat: 100, arrivals: (pc) => Number((pc >> 1n) % 7n) * 300 },
-  never: { heat: 1, arrivals: () => Infinity },
+  normal: { heat: 1, arrivals: () => 4096, patience: 16 },
+  eager: { heat: 256, arrivals: () => 1, patience: 1 },
+  mixed: { heat: 100, arrivals: (pc) => Number((pc >> 1n) % 7n) * 300, patience: 2 },
+  never: { heat: 1, arrivals: () => Infinity, patience: 1 },
 } as const satisfies Readonly<Record<string, Eagerness>>;
 export type EagernessName = keyof typeof EAGERNESS;
 
@@ -41,6 +45,8 @@ const PAGE_MASK = BigInt(PAGE_BYTES - 1);
 const REACH = 0x8000;
 const MAX_REGIONS = 2048;
 const ECALL_BYTES = 4n;
+/** Without a link: what is left of those are returns, which regions know anyway. The same number for both widths. */
+const JUMP_REGISTER = operationNumber("jr");
 /** Modules that are kept for machines to come. */
 const MAX_MODULES = 4096;
 
@@ -76,8 +82,8 @@ export interface ColdSite {
 }
 
 export interface Translator {
-  /** Control has come to the entry `arrivals` times more. */
-  readonly hot: (entry: number, arrivals: number) => void;
+  /** Control has come to the entry `arrivals` times more, this time from the entry `from`. */
+  readonly hot: (entry: number, arrivals: number, from: number) => void;
   /** Whether the place in RAM is the entry of a region. */
   readonly hasRegion: (ramOffset: number) => boolean;
   /** Enters the region of this entry into the cache if it is valid as things are. */
@@ -149,6 +155,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   const regionsOfPage = new Map<number, Set<Region>>();
   const arrivalsAt = new Map<number, number>();
   const slow = new Set<number>();
+  const jumps = createJumpTargets();
   const sites: ColdSite[] = [];
   /** For regions whose calls look every target up, and which so need no place that others know. */
   const freeIndexes: number[] = [];
@@ -239,7 +246,13 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   }
 
   function translate({ pc, mode, isBare }: Setting, reader: Reader): Translation | undefined {
-    const graph = buildGraph({ width, mode, instructionAt: (at) => instructionAt(reader, at), isSlow: (at) => slow.has(reader.offsetOf(at)) });
+    const graph = buildGraph({
+      width,
+      mode,
+      instructionAt: (at) => instructionAt(reader, at),
+      targetsOf: (at) => jumps.distancesFrom(reader.offsetOf(at)).map((distance) => at + distance),
+      isSlow: (at) => slow.has(reader.offsetOf(at)),
+    });
     if (graph === undefined) return undefined;
     const coldInstructions: RegionInstruction[] = [];
     const body = writeRegion(graph, {
@@ -307,6 +320,16 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   const settingHere = (): Setting => ({ pc: host.pc(), mode: host.mode(), isBare: host.isBare() });
   const isOf = (region: Region, { pc, mode, isBare }: Setting): boolean => region.pc === pc && region.mode === mode && region.isBare === isBare;
 
+  /** Some region executes this place too, and may be entered before long: regions of both would be compiled twice, optimised code and all. */
+  function isWithin(offset: number, { pc, mode, isBare }: Setting): boolean {
+    for (const region of regionsOfPage.get(Math.floor(offset / PAGE_BYTES)) ?? []) {
+      if (region.mode !== mode || region.isBare !== isBare) continue;
+      const distance = Number(pc - region.pc);
+      if (region.pieces.some(({ at, bytes }) => distance >= at && distance < at + bytes.length)) return true;
+    }
+    return false;
+  }
+
   const isValid = (region: Region): boolean =>
     region.pages.every(({ distance, offset }) => pageAt(BigInt.asUintN(width, (region.pc & ~PAGE_MASK) + distance)) === offset);
 
@@ -327,19 +350,23 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     for (const list of regions.values()) for (const region of list) drop(region);
     arrivalsAt.clear();
     slow.clear();
+    jumps.clear();
     sites.length = 0;
     host.forgetRegions();
   }
 
   return {
-    hot(entry, arrivals) {
+    hot(entry, arrivals, from) {
       const offset = code.offsetOf(entry);
+      if (view.getUint8(from + ENTRY.operation) === JUMP_REGISTER) jumps.note(code.offsetOf(from), offset);
       const total = (arrivalsAt.get(offset) ?? 0) + arrivals;
       arrivalsAt.set(offset, total);
       const pc = host.pc();
-      if (total < eagerness.arrivals(pc) || !code.mayHaveRegions()) return;
+      const wanted = eagerness.arrivals(pc);
+      if (total < wanted || !code.mayHaveRegions()) return;
       const setting = settingHere();
       if (regions.get(offset)?.some((region) => isOf(region, setting)) === true) return;
+      if (total < wanted * eagerness.patience && isWithin(offset, setting)) return;
       // Whatever comes of it, it is not tried again at once.
       arrivalsAt.set(offset, 0);
       if (count >= MAX_REGIONS) clear();
