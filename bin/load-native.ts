@@ -9,6 +9,7 @@ import type { Manifest } from "../compiler/images/manifest.ts";
 import type { CompiledNative, PlaceImages } from "../compiler/native/index.ts";
 import type { RunnableImage } from "../compiler/native/native-image.ts";
 import type { ParsedFiles } from "../compiler/program.ts";
+import { didYouMean } from "../grammar/nearest-name.ts";
 import type { BootDescription, MachineDescription } from "../machines/description.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -44,7 +45,10 @@ export function isNative(machine: MachineDescription): machine is NativeMachine 
 /** What `--target` and `--machine` name together: a target's own machine, or the named one if it is of the target. */
 export async function findMachine(target: string | null, name: string | null, cache: ImageCache | null = null): Promise<MachineDescription> {
   const usual = target === null ? DEFAULT_MACHINE : TARGET_MACHINES[target];
-  if (usual === undefined) throw usageError(`images for \`${target}\` cannot be made`, `targets: ${Object.keys(TARGET_MACHINES).join(", ")}`);
+  if (usual === undefined) {
+    const targets = Object.keys(TARGET_MACHINES);
+    throw usageError(`images for \`${target}\` cannot be made`, didYouMean(target ?? "", targets, `targets: ${targets.join(", ")}`));
+  }
   const { machine } = await loadMachineDescription(name ?? usual, cache);
   if (target !== null && machine.target !== target) throw usageError(`${machine.name} is a machine for ${machine.target}, not for ${target}`);
   return machine;

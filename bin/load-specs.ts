@@ -8,6 +8,7 @@ import { hashFile, openCache, type Dependency, type ImageCache } from "../compil
 import { hashBytes } from "../compiler/images/content-hash.ts";
 import type { Manifest } from "../compiler/images/manifest.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
+import { didYouMean } from "../grammar/nearest-name.ts";
 import type { MachineDescription } from "../machines/description.ts";
 import type { EngineImage } from "../runtime/engines/session.ts";
 import { countNoun } from "../runtime/reporters/quantities.ts";
@@ -101,7 +102,10 @@ export async function loadMachineDescription(name: string | null, cache: ImageCa
   if (known !== null && key !== null) return { machine: known, key };
   const { listMachines, loadMachineFile } = await import("../machines/load-machine.ts");
   const { formatMachineError } = await import("../machines/yaml-fields.ts");
-  if (!existsSync(path)) throw usageError(`there is no machine \`${wanted}\``, `machines: ${listMachines().join(", ")}; or the path of a machine file`);
+  if (!existsSync(path)) {
+    const machines = listMachines();
+    throw usageError(`there is no machine \`${wanted}\``, didYouMean(wanted, machines, `machines: ${machines.join(", ")}; or the path of a machine file`));
+  }
   const { deviceModels } = await import("../runtime/devices/index.ts");
   const result = loadMachineFile(path, { models: deviceModels.map((model) => model.name) });
   if (!result.ok) throw new CommandError(EXIT.compile, result.errors.map(formatMachineError).join("\n"));

@@ -5,7 +5,7 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { ImageCache } from "../compiler/images/cache.ts";
-import { nearestName } from "../grammar/nearest-name.ts";
+import { didYouMean } from "../grammar/nearest-name.ts";
 import { enginesOf, type MachineDescription } from "../machines/description.ts";
 import { qemuBinary } from "../machines/qemu-command.ts";
 import { machineOf, type CommandConfig } from "../runtime/engines/command/command-config.ts";
@@ -104,14 +104,8 @@ export async function commandTarget(config: CommandConfig, io: Io): Promise<RunT
   if (!isNative(machine)) throw usageError(`${machine.name} does not say where images start, so engine \`${config.name}\` cannot run them`);
   const unknown = config.without.find((name) => machine.devices.every((device) => device.name !== name));
   if (unknown !== undefined) {
-    const near = nearestName(
-      unknown,
-      machine.devices.map(({ name }) => name),
-    );
-    throw usageError(
-      `engine \`${config.name}\` is without \`${unknown}\`, which ${machine.name} does not have`,
-      near === undefined ? null : `did you mean \`${near}\`?`,
-    );
+    const known = machine.devices.map(({ name }) => name);
+    throw usageError(`engine \`${config.name}\` is without \`${unknown}\`, which ${machine.name} does not have`, didYouMean(unknown, known, null));
   }
   return {
     machine: machineOf(config, machine),
@@ -128,8 +122,7 @@ async function readCommandTarget(name: string, configs: readonly CommandConfig[]
   const config = configs.find((one) => one.name === name);
   if (config === undefined) {
     const known = [...ENGINE_CHOICES, ...configs.map((one) => one.name)];
-    const near = nearestName(name, known);
-    throw usageError(`\`--engine\` takes ${known.join(", ")}, not \`${name}\``, near === undefined ? null : `did you mean \`${near}\`?`);
+    throw usageError(`\`--engine\` takes ${known.join(", ")}, not \`${name}\``, didYouMean(name, known, null));
   }
   const wanted = targetNames(options).filter((target) => target !== null);
   if (wanted.length > 0 && !wanted.includes(config.target)) throw usageError(`engine \`${name}\` is for ${config.target}, not for ${wanted.join(", ")}`);

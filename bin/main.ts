@@ -1,6 +1,7 @@
 // The guestspec command: finds the command, reads its options by its table, runs it, and turns whatever comes back into an exit code.
 // Nobody ever sees a stack trace unless they ask for one with GUESTSPEC_DEBUG=1.
 
+import { nearestName } from "../grammar/nearest-name.ts";
 import { COMMANDS, RUN_OPTIONS, type CommandRow } from "./commands/table.ts";
 import { CommandError, isCommandError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
@@ -52,7 +53,22 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
   const [command, rest] = splitCommand(args);
   const options = await withProfiles(command, parseOptions(command.options, rest, command.name, io.env));
   checkPositionals(command, options.positionals.length);
-  return (await command.load()).run(options, io);
+  try {
+    return await (await command.load()).run(options, io);
+  } catch (error) {
+    throw isNamed || first === undefined ? error : withCommandMeant(error, first);
+  }
+}
+
+/** `guestspec rn a.gspec` selects tests by the word `rn`: what finds none may be a command. */
+function withCommandMeant(error: unknown, word: string): unknown {
+  if (!isCommandError(error) || error.exitCode !== EXIT.nothingSelected || !error.message.includes(`\`${word}\``)) return error;
+  const near = nearestName(
+    word,
+    COMMANDS.map(({ name }) => name),
+  );
+  const help = near === undefined ? null : `did you mean the command \`${near}\`?`;
+  return new CommandError(error.exitCode, error.message, error.help ?? help, error.code);
 }
 
 function reportError(error: unknown, io: Io): ExitCode {

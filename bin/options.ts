@@ -2,7 +2,7 @@
 // command line, and everything it would let pass or word badly (unknown names, missing or surplus values) is judged here.
 
 import { parseArgs } from "node:util";
-import { nearestName } from "../grammar/nearest-name.ts";
+import { didYouMean, nearestName } from "../grammar/nearest-name.ts";
 import { usageError } from "./errors.ts";
 
 export interface OptionRow {
@@ -96,8 +96,7 @@ function unknownOption(name: string, rows: readonly OptionRow[], command: string
 
 function checkChoice(row: OptionRow, value: string): void {
   if (row.choices === undefined || row.choices.includes(value)) return;
-  const nearest = nearestName(value, row.choices);
-  throw usageError(`\`--${row.name}\` takes ${row.choices.join(", ")}, not \`${value}\``, nearest === undefined ? null : `did you mean \`${nearest}\`?`);
+  throw usageError(`\`--${row.name}\` takes ${row.choices.join(", ")}, not \`${value}\``, didYouMean(value, row.choices, null));
 }
 
 export function parseOptions(

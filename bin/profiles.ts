@@ -1,7 +1,7 @@
 // Options that a project's profiles give where the command line and the environment say nothing: those of `--profile NAME`, then those of
 // the profile `default`. Loaded when guestspec.yaml has profiles, or one is asked for.
 
-import { nearestName } from "../grammar/nearest-name.ts";
+import { didYouMean } from "../grammar/nearest-name.ts";
 import { usageError } from "./errors.ts";
 import { PROJECT_FILE } from "./load-specs.ts";
 import { withLayer, type OptionLayer, type OptionRow, type ParsedOptions } from "./options.ts";
@@ -12,10 +12,9 @@ export function applyProfiles(options: ParsedOptions, rows: readonly OptionRow[]
   const { profiles } = readProjectRun(all);
   const wanted = options.value("profile");
   if (wanted !== null && wanted !== DEFAULT_PROFILE && !profiles.has(wanted)) {
-    const near = nearestName(wanted, profiles.keys());
     const known = [...profiles.keys()].join(", ");
-    const help = near !== undefined ? `did you mean \`${near}\`?` : known === "" ? `${PROJECT_FILE} has no \`profiles\`` : `profiles: ${known}`;
-    throw usageError(`there is no profile \`${wanted}\``, help);
+    const others = known === "" ? `${PROJECT_FILE} has no \`profiles\`` : `profiles: ${known}`;
+    throw usageError(`there is no profile \`${wanted}\``, didYouMean(wanted, profiles.keys(), others));
   }
   let result = options;
   for (const name of new Set([wanted ?? DEFAULT_PROFILE, DEFAULT_PROFILE])) {

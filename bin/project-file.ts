@@ -4,7 +4,7 @@
 
 import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document, type Node } from "yaml";
 import { validate } from "../generated/validators/project.mjs";
-import { nearestName } from "../grammar/nearest-name.ts";
+import { didYouMean } from "../grammar/nearest-name.ts";
 import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import { PROJECT_FILE } from "./load-specs.ts";
@@ -44,12 +44,7 @@ export function parseProject(text: string): Project {
   const schema = error.parentSchema as { readonly description?: string; readonly properties?: object };
   if (unknown !== null) {
     const known = Object.keys(schema.properties ?? {});
-    const near = nearestName(unknown, known);
-    throw projectError(
-      line,
-      `unknown key \`${unknown}\``,
-      near === undefined ? `it has ${known.map((name) => `\`${name}\``).join(", ")}` : `did you mean \`${near}\`?`,
-    );
+    throw projectError(line, `unknown key \`${unknown}\``, didYouMean(unknown, known, `it has ${known.map((name) => `\`${name}\``).join(", ")}`));
   }
   throw projectError(line, `expected ${schema.description ?? "something else"}`, isScalar(node) ? `found \`${String(node.value)}\`` : null);
 }

@@ -4,7 +4,7 @@
 
 import { appendFileSync, closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { nearestName } from "../grammar/nearest-name.ts";
+import { didYouMean } from "../grammar/nearest-name.ts";
 import type { RunEvent } from "../runtime/events.ts";
 import { createReporter, REPORTER_NAMES, type Reporter, type RunActions, type Sink } from "../runtime/reporters/index.ts";
 import { CommandError, describeHostError, isCommandError, usageError } from "./errors.ts";
@@ -49,10 +49,8 @@ function readWanted(options: ParsedOptions, io: Io, canAct: boolean): Wanted[] {
   const wanted = given.map((text): Wanted => {
     const at = text.indexOf("=");
     const name = at < 0 ? text : text.slice(0, at);
-    if (!REPORTER_NAMES.includes(name)) {
-      const nearest = nearestName(name, REPORTER_NAMES);
-      throw usageError(`there is no reporter \`${name}\``, nearest === undefined ? `reporters: ${REPORTER_NAMES.join(", ")}` : `did you mean \`${nearest}\`?`);
-    }
+    if (!REPORTER_NAMES.includes(name))
+      throw usageError(`there is no reporter \`${name}\``, didYouMean(name, REPORTER_NAMES, `reporters: ${REPORTER_NAMES.join(", ")}`));
     if (at >= 0 && text.length === at + 1) throw usageError(`\`--reporter ${text}\` names no file`);
     return { name, file: at < 0 ? null : text.slice(at + 1) };
   });

@@ -50,6 +50,12 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   return best ?? part;
 }
 
+/** `did you mean \`riscv64\`?`, or else what there is. */
+export function didYouMean<T>(name: string, candidates: Iterable<string>, otherwise: T): string | T {
+  const near = nearestName(name, candidates);
+  return near === undefined ? otherwise : `did you mean \`${near}\`?`;
+}
+
 function isPart(a: string, b: string): boolean {
   const [short, long] = a.length < b.length ? [a, b] : [b, a];
   return short.length >= 3 && long.includes(short);

@@ -1,6 +1,6 @@
 // `guestspec completions SHELL`: the script that makes a shell complete guestspec's commands, options and values.
 
-import { nearestName } from "../../grammar/nearest-name.ts";
+import { didYouMean } from "../../grammar/nearest-name.ts";
 import { listMachines } from "../../machines/load-machine.ts";
 import { REPORTER_NAMES } from "../../runtime/reporters/index.ts";
 import { COMPLETION_SCRIPTS, type CompletionTable } from "../completion-scripts.ts";
@@ -39,8 +39,7 @@ export function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const format = COMPLETION_SCRIPTS[shell];
   if (format === undefined) {
     const known = Object.keys(COMPLETION_SCRIPTS);
-    const near = nearestName(shell, known);
-    throw usageError(`there is no completion for \`${shell}\``, near === undefined ? `shells: ${known.join(", ")}` : `did you mean \`${near}\`?`);
+    throw usageError(`there is no completion for \`${shell}\``, didYouMean(shell, known, `shells: ${known.join(", ")}`));
   }
   io.out(format(completionTable()));
   return Promise.resolve(EXIT.ok);

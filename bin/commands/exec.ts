@@ -4,7 +4,7 @@
 
 import { accessSync, closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { nearestName } from "../../grammar/nearest-name.ts";
+import { didYouMean } from "../../grammar/nearest-name.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import type { GdbOptions } from "../../runtime/debug/gdb-server.ts";
 import type { ByteStore } from "../../runtime/devices/device.ts";
@@ -38,7 +38,7 @@ const readInput = (path: string): SnapshotInput => ({ name: path, bytes: readByt
 
 function programOf({ name, bytes }: SnapshotInput): NamedProgram {
   const read = readProgram(bytes);
-  if (!read.ok) throw usageError(`${name} is ${read.problem}`);
+  if (!read.ok) throw usageError(`${name} is ${read.problem}`, /\.gspec(\.yaml)?$/.test(name) ? `\`guestspec run ${name}\` runs specs` : null);
   return { name, program: read.program };
 }
 
@@ -48,11 +48,8 @@ function readPlace(text: string, symbols: readonly ProgramSymbol[]): bigint {
   const symbol = symbols.find(({ name }) => name === text);
   if (symbol !== undefined) return symbol.address;
   if (symbols.length === 0) throw usageError(`\`--break ${text}\` names a symbol, and the image has none`, "addresses are written 0x80000000");
-  const nearest = nearestName(
-    text,
-    symbols.map(({ name }) => name),
-  );
-  throw usageError(`the image has no symbol \`${text}\``, nearest === undefined ? null : `did you mean \`${nearest}\`?`);
+  const known = symbols.map(({ name }) => name);
+  throw usageError(`the image has no symbol \`${text}\``, didYouMean(text, known, null));
 }
 
 async function findTarget(machine: MachineDescription): Promise<EmbeddedTarget> {

@@ -1,7 +1,7 @@
 // `guestspec explain CODE`: the text behind a diagnostic. Without a code, the list of all.
 
 import { listCodes as listSpecCodes } from "../../compiler/diagnostics/codes.ts";
-import { nearestName } from "../../grammar/nearest-name.ts";
+import { didYouMean } from "../../grammar/nearest-name.ts";
 import { SNAPSHOT_CODES } from "../../runtime/exec/snapshot-codes.ts";
 import { usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -20,11 +20,8 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const code = written.toUpperCase();
   const entry = listCodes().find((known) => known.code === code);
   if (entry === undefined) {
-    const nearest = nearestName(
-      code,
-      listCodes().map((candidate) => candidate.code),
-    );
-    throw usageError(`there is no diagnostic \`${written}\``, nearest === undefined ? "`guestspec explain` lists them" : `did you mean \`${nearest}\`?`);
+    const known = listCodes().map((candidate) => candidate.code);
+    throw usageError(`there is no diagnostic \`${written}\``, didYouMean(code, known, "`guestspec explain` lists them"));
   }
   io.out(`${entry.code}: ${entry.title}\n\n${entry.explanation.trim()}\n`);
   return EXIT.ok;

@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { compile, type Image } from "../../compiler/index.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import { nearestName } from "../../grammar/nearest-name.ts";
+import { didYouMean, nearestName } from "../../grammar/nearest-name.ts";
 import { printFunction, printText } from "../../isa/bytecode/text.ts";
 import { LIBRARY_PREFIX, type Module } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
@@ -173,10 +173,7 @@ async function showSpec(stage: Exclude<Stage, "image">, path: string, name: stri
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const [wanted = "", path = "", positional = null] = options.positionals;
   const stage = STAGES.find((name) => name === wanted);
-  if (stage === undefined) {
-    const nearest = nearestName(wanted, STAGES);
-    throw usageError(`there is no stage \`${wanted}\``, nearest === undefined ? `stages: ${STAGES.join(", ")}` : `did you mean \`${nearest}\`?`);
-  }
+  if (stage === undefined) throw usageError(`there is no stage \`${wanted}\``, didYouMean(wanted, STAGES, `stages: ${STAGES.join(", ")}`));
   const name = options.value("function") ?? positional;
   if (name !== null && stage !== "bytecode" && stage !== "asm") throw usageError("a function is named for bytecode and asm only");
   const contents = stage === "image" ? await showImage(path) : await showSpec(stage, path, name, options, io);

@@ -138,6 +138,16 @@ test("a trap that the target has a name for is told by both", () => {
   assert.equal(describeTrap(context, { ...trap, exception: 99 }, 0, "body").message, "unexpected trap protection (x86_64 exception 99) in add");
 });
 
+test("an index beyond the end is told as one", () => {
+  const trap = { class: 11, pc: 0x1_0000n, address: 0n, access: 0, width: 0, value: 5n };
+  const failure = describeTrap(makeContext(), trap, 0, "body");
+  assert.equal(failure.message, "unexpected trap bounds: index 5 in add");
+  assert.equal(failure.frame?.label, "index 5 is beyond the end");
+  assert.equal(describeTrap(makeContext(), { ...trap, value: 0n }, 0, "body").message, "unexpected trap bounds: index 0 in add");
+  const wrapped = describeTrap(makeContext(), { ...trap, value: (1n << 64n) - 1n }, 0, "body");
+  assert.equal(wrapped.message, "unexpected trap bounds: index 0xffff_ffff_ffff_ffff in add");
+});
+
 test("an unexpected trap is placed in its function and source line", () => {
   const context = makeContext();
   const trap = { class: 3, pc: 0x1_0000n, address: 0n, access: 0, width: 0, value: 0n };

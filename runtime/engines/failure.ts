@@ -56,10 +56,16 @@ function describeAccess(trap: Pick<FrameTrap, "access" | "width">): string {
   return trap.width === 0 ? access : `${access} of ${trap.width} byte${trap.width === 1 ? "" : "s"}`;
 }
 
-/** One line: `access_fault: write of 4 bytes at 0xdead_0000`. */
+/** An index as somebody wrote it; one that came of a subtraction below zero is plainer in hex. */
+function formatIndex(index: bigint): string {
+  return index < 1n << 32n ? String(index) : formatAddress(index);
+}
+
+/** One line: `access_fault: write of 4 bytes at 0xdead_0000`, `bounds: index 5`. */
 export function summariseTrap({ manifest }: ReportContext, trap: FrameTrap): string {
   const access = describeAccess(trap);
   const name = trapName(manifest.target, trap);
+  if (trapClassName(trap.class) === "bounds") return `${name}: index ${formatIndex(trap.value)}`;
   if (access !== "") return `${name}: ${access} at ${formatAddress(trap.address)}`;
   return trap.value === 0n ? name : `${name}, value ${formatAddress(trap.value)}`;
 }
@@ -90,6 +96,13 @@ const TRAP_KINDS: ReadonlyMap<string, { readonly kind: Failure["kind"]; readonly
   ["timeout", { kind: "timeout", sentence: "the time limit was reached" }],
 ]);
 
+/** What stands under the place of a trap where its class alone does not say it. */
+const LABELS: Readonly<Record<string, (trap: FrameTrap) => string>> = {
+  stack_overflow: () => "this call did not fit",
+  timeout: () => "was running here",
+  bounds: ({ value }) => `index ${formatIndex(value)} is beyond the end`,
+};
+
 /** A trap that nobody expected. */
 export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string): Failure {
   const special = TRAP_KINDS.get(trapClassName(trap.class));
@@ -97,7 +110,7 @@ export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: numbe
   const where = name === null ? "" : ` in ${name}`;
   const during = phase === "body" ? "" : ` during ${phase}`;
   const message = special === undefined ? `unexpected trap ${summariseTrap(context, trap)}${where}${during}` : `${special.sentence}${where}${during}`;
-  const label = special === undefined ? trapName(context.manifest.target, trap) : special.kind === "timeout" ? "was running here" : "this call did not fit";
+  const label = LABELS[trapClassName(trap.class)]?.(trap) ?? trapName(context.manifest.target, trap);
   return makeFailure(special?.kind ?? "trap", message, {
     frame: frame === null ? null : { ...frame, label },
     trap: trapRecord(context, trap),

@@ -101,6 +101,7 @@ test("what is no program is told", () => {
   assert.equal(problemOf(changed(16, 1)), "an ELF file of type 1; one that is linked (2 or 3) can be loaded");
   assert.equal(problemOf(changed(64, 0)), "an ELF file without anything to load");
   assert.equal(problemOf(Uint8Array.of(0x1f, 0x8b, 8)), "compressed by gzip; unpack it first");
+  assert.equal(problemOf(Buffer.from('suite "add"\n\ntest "sum" {\n  expect 1 + 1 == 2\n}\n')), "text, and no program");
 });
 
 test("anything else is raw bytes", () => {

@@ -184,6 +184,12 @@ function readSymbols(
   return symbols.toSorted((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
 }
 
+/** Instructions do not happen to be printable line after line; a source or a spec that is taken for a program would hang. */
+function isText(bytes: Uint8Array): boolean {
+  const start = bytes.subarray(0, 512);
+  return start.length >= 16 && start.every((byte) => byte === 0x09 || byte === 0x0a || byte === 0x0d || (byte >= 0x20 && byte < 0x7f));
+}
+
 function readAny(bytes: Uint8Array): Program {
   if (bytes.length === 0) throw new ProgramError("an empty file");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -193,6 +199,7 @@ function readAny(bytes: Uint8Array): Program {
   }
   // A boot loader would unpack it; taken as raw code it would only crash.
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) throw new ProgramError("compressed by gzip; unpack it first");
+  if (isText(bytes)) throw new ProgramError("text, and no program");
   return { kind: "raw", bytes };
 }
 

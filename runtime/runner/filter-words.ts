@@ -1,6 +1,6 @@
 // Selecting without the filter language: `edu` (part of an id), `specs/dev` or `specs/dev/edu.gspec` (files), `edu.gspec:12` (the test or
 // row at that line, which editors and failure reports print), `eeprom*.writes*[wraps]` (suite, test and row by wildcards). Words add up. A word that selects nothing is an error.
-import { nearestName } from "../../grammar/nearest-name.ts";
+import { didYouMean } from "../../grammar/nearest-name.ts";
 import { compileGlob } from "./filter.ts";
 import type { FilterSubject } from "./filter-match.ts";
 
@@ -75,13 +75,7 @@ function selectByWord(word: string, universe: readonly FilterSubject[]): WordSel
   const selected = universe.filter(({ id }) => id.includes(word));
   if (selected.length > 0) return { ok: true, selected };
   const names = new Set(universe.flatMap(({ file, suite, test }) => [test, suite, file]));
-  const nearest = nearestName(word, names);
-  return {
-    ok: false,
-    word,
-    message: `no test matches \`${word}\``,
-    help: nearest === undefined ? null : `did you mean \`${nearest}\`?`,
-  };
+  return { ok: false, word, message: `no test matches \`${word}\``, help: didYouMean(word, names, null) };
 }
 
 /** In the order of the universe, each once; without words everything. */

@@ -3,7 +3,7 @@
 // means for a list of tests is filter-match.ts; words without a language (`edu.gspec:12`) are filter-words.ts.
 //
 //   tag(=slow) - device(edu)      suite(#pci*) and not row(/^0x/)      file(#specs/**/edu.gspec) | covers(~dma)
-import { nearestName } from "../../grammar/nearest-name.ts";
+import { didYouMean, nearestName } from "../../grammar/nearest-name.ts";
 
 export const PREDICATES = ["test", "suite", "file", "tag", "target", "engine", "needs", "device", "covers", "attr", "row", "id", "status"] as const;
 export type PredicateName = (typeof PREDICATES)[number];
@@ -178,8 +178,7 @@ class Parser {
     }
     const known = PREDICATES.find((candidate) => candidate === name);
     if (known === undefined) {
-      const nearest = nearestName(name, [...PREDICATES, "all", "none"]);
-      const help = nearest === undefined ? `predicates: ${PREDICATES.join(" ")}` : `did you mean \`${nearest}\`?`;
+      const help = didYouMean(name, [...PREDICATES, "all", "none"], `predicates: ${PREDICATES.join(" ")}`);
       throw new SyntaxFault(`there is no predicate \`${name}\``, token.start, token.end, help);
     }
     return this.after(end, known === "attr" ? parseAttribute(value, start) : parseMatcher(known, value, start));
