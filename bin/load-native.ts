@@ -1,13 +1,16 @@
 // From spec files to native images: which machine a target's images are for, and the compilation with its diagnostics told. What a run
-// executes comes from the cache if it can: the images of a list of specs are placed beside each other, so they are kept together.
-// Those that stand alone are asked for by `build` and `show`, which are not in anybody's way, and are made anew.
+// executes comes from the cache if it can. The images of a list of specs are placed beside each other, so they are kept together; for a list
+// that is new or has changed, what is placed is kept by spec, and only what is missing is compiled. Images that stand alone are asked
+// for by `build` and `show`, which are not in anybody's way, and are made anew.
 
 import { fillBootHeader } from "../compiler/images/boot-headers.ts";
-import { hashFile, type Dependency, type ImageCache } from "../compiler/images/cache.ts";
-import { hashBytes } from "../compiler/images/content-hash.ts";
+import { hashFile, type ImageCache } from "../compiler/images/cache.ts";
 import type { Manifest } from "../compiler/images/manifest.ts";
-import type { CompiledNative, PlaceImages } from "../compiler/native/index.ts";
-import type { RunnableImage } from "../compiler/native/native-image.ts";
+import type { CachedSpec, LoweredSpec } from "../compiler/images/stored-lowered.ts";
+import type { CompiledNative, LoweredNative, NativeCompilation } from "../compiler/native/index.ts";
+import type { LoweredModule } from "../compiler/native/lower-module.ts";
+import { imageAt, type LinkedImage, type RunnableImage } from "../compiler/native/native-image.ts";
+import type { NativeTarget } from "../compiler/native/target.ts";
 import type { ParsedFiles } from "../compiler/program.ts";
 import { didYouMean } from "../grammar/nearest-name.ts";
 import type { BootDescription, MachineDescription } from "../machines/description.ts";
@@ -17,12 +20,13 @@ import type { Io } from "./io.ts";
 import {
   createReader,
   DEFAULT_MACHINE,
+  dependenciesOf,
   LIB_FOLDER,
   loadMachineDescription,
-  PROJECT_FILE,
   printDiagnostics,
   readProjectWords,
   tellCompiling,
+  warnedPaths,
 } from "./load-specs.ts";
 
 /** The machine of a target that `--target` means. */
@@ -56,34 +60,55 @@ export async function findMachine(target: string | null, name: string | null, ca
 
 /** Of all files that a command compiles, for one target after the other. */
 const parsed: ParsedFiles = new Map();
-const reader = createReader();
 
-interface Compiled {
-  readonly images: readonly CompiledNative[];
-  readonly isWarned: boolean;
+interface Lowered extends NativeCompilation<LoweredNative> {
+  /** What was read or looked for. */
+  readonly asked: ReadonlyMap<string, string | null>;
+}
+
+async function loadTarget({ target }: NativeMachine): Promise<NativeTarget> {
+  const { findNativeTarget } = await import("../compiler/targets/index.ts");
+  const found = findNativeTarget(target);
+  if (found === undefined) throw new CommandError(EXIT.environment, `this guestspec has no compiler for ${target}`);
+  return found;
 }
 
 /** Throws a CommandError with exit code 3, diagnostics printed, when something does not compile. */
-async function compileFor(files: readonly string[], machine: NativeMachine, place: PlaceImages, io: Io): Promise<Compiled> {
-  const { findNativeTarget } = await import("../compiler/targets/index.ts");
-  if (findNativeTarget(machine.target) === undefined) throw new CommandError(EXIT.environment, `this guestspec has no compiler for ${machine.target}`);
+async function lower(files: readonly string[], machine: NativeMachine, io: Io): Promise<Lowered> {
   tellCompiling(files.length, machine, io);
-  const { compileNative } = await import("../compiler/native/index.ts");
+  const { lowerNative } = await import("../compiler/native/index.ts");
   const { loadMachineLanguage } = await import("../isa/machine-language.ts");
   const language = await loadMachineLanguage(machine.target);
-  const options = { machine, readFile: reader.read, libDirectory: LIB_FOLDER, ...(await readProjectWords()), language, parsed };
-  const { diagnostics, images } = compileNative(files, options, place);
+  const { read, asked } = createReader();
+  const options = { machine, readFile: read, libDirectory: LIB_FOLDER, ...(await readProjectWords()), language, parsed };
+  const compilation = lowerNative(files, options);
   io.status(null);
-  await printDiagnostics(diagnostics, io);
-  if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
-  return { images, isWarned: diagnostics.length > 0 };
+  await printDiagnostics(compilation.diagnostics, io);
+  if (compilation.diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
+  return { ...compilation, asked };
+}
+
+/** All placed for packs, or each alone. */
+async function placeAll(
+  modules: readonly LoweredModule[],
+  machine: NativeMachine,
+  target: NativeTarget,
+  placing: "packed" | "alone",
+): Promise<readonly LinkedImage[]> {
+  const { loadEntry } = await import("../compiler/native/entry.ts");
+  const { placeInPack } = await import("../compiler/images/place-in-pack.ts");
+  const { placeAlone } = await import("../compiler/native/place-alone.ts");
+  const place = placing === "packed" ? placeInPack : placeAlone;
+  return place(modules, machine, loadEntry(target, machine, LIB_FOLDER));
 }
 
 /** Each image to boot alone. */
 export async function loadNativeImages(files: readonly string[], machine: NativeMachine, io: Io): Promise<readonly CompiledNative[]> {
-  const { placeAlone } = await import("../compiler/native/index.ts");
-  const { images } = await compileFor(files, machine, placeAlone, io);
-  return images.map((image) => ({ ...image, native: fillBootHeader(image.native, machine.ram.base) }));
+  const target = await loadTarget(machine);
+  const { images } = await lower(files, machine, io);
+  const lowered = images.map((image) => image.lowered);
+  const placed = await placeAll(lowered, machine, target, "alone");
+  return images.map((image, index) => ({ ...image, native: fillBootHeader(imageAt(placed, index), machine.ram.base) }));
 }
 
 export interface RunnableNative {
@@ -106,20 +131,64 @@ export async function loadRunImages(
   const { readNative, writeNative } = await import("../compiler/images/stored-native.ts");
   const known = cache === null ? null : readNative(cache, files, `${placing} ${machineKey}`);
   if (known !== null) return known.map((image) => ({ ...image, manifest: JSON.parse(image.manifest) as Manifest, isCached: true }));
-  const place =
-    placing === "packed" ? (await import("../compiler/images/place-in-pack.ts")).placeInPack : (await import("../compiler/native/index.ts")).placeAlone;
-  const { images, isWarned } = await compileFor(files, machine, place, io);
-  // Specs with warnings are compiled each time: a warning that shows up once only would look fixed.
+  const target = await loadTarget(machine);
+  const { specs, isWarned, compiled } = await loadLowered(files, machine, machineKey, target, cache, io);
+  const made = specs.flatMap(({ spec }) => spec ?? []);
+  const placed = await placeAll(
+    made.map(({ lowered }) => lowered),
+    machine,
+    target,
+    placing,
+  );
+  const images = made.map(({ path, manifest, dependencies }, index) => ({ path, manifest, dependencies, native: imageAt(placed, index) }));
+  // A list with warnings is made each time, for the specs that have them are.
   if (cache !== null && !isWarned) {
-    const entries = images.map(({ path, native, manifest, dependencies }) => ({ path, native, manifest: JSON.stringify(manifest), dependencies }));
-    writeNative(cache, files, `${placing} ${machineKey}`, entries, dependenciesOf(machine));
+    const entry = `${LIB_FOLDER}${machine.target}/entry.s`;
+    const madeFrom = new Map(specs.flatMap((spec) => spec.madeFrom).map((dependency) => [dependency.path, dependency]));
+    writeNative(cache, files, `${placing} ${machineKey}`, images, [...madeFrom.values(), { path: entry, hash: hashFile(entry) }]);
   }
-  return images.map((image) => ({ ...image, isCached: false }));
+  return images.map((image) => ({ ...image, manifest: JSON.parse(image.manifest) as Manifest, isCached: !compiled.has(image.path) }));
 }
 
-/** All that was read or looked for: the images of a run share most of it. */
-function dependenciesOf(machine: NativeMachine): readonly Dependency[] {
-  const read = [...reader.asked].map(([path, text]): Dependency => ({ path, hash: text === null ? null : hashBytes(text) }));
-  const others = [PROJECT_FILE, `${LIB_FOLDER}${machine.target}/entry.s`].filter((path) => !reader.asked.has(path));
-  return [...read, ...others.map((path): Dependency => ({ path, hash: hashFile(path) }))];
+interface LoadedLowered {
+  /** In the order of the files. */
+  readonly specs: readonly CachedSpec[];
+  readonly isWarned: boolean;
+  /** Those that were not in the cache. */
+  readonly compiled: ReadonlySet<string>;
+}
+
+/** Specs before they are placed: from the cache, or compiled, all that are missing at once so that they share what they have in common. */
+async function loadLowered(
+  files: readonly string[],
+  machine: NativeMachine,
+  machineKey: string,
+  target: NativeTarget,
+  cache: ImageCache | null,
+  io: Io,
+): Promise<LoadedLowered> {
+  const { openLoweredStore } = await import("../compiler/images/stored-lowered.ts");
+  const store = cache === null ? null : openLoweredStore(cache, machineKey, target);
+  const known = new Map<string, CachedSpec>();
+  for (const path of files) {
+    const spec = store?.read(path) ?? null;
+    if (spec !== null) known.set(path, spec);
+  }
+  const missing = files.filter((path) => !known.has(path));
+  if (missing.length === 0) return { specs: files.flatMap((path) => known.get(path) ?? []), isWarned: false, compiled: new Set() };
+  const { images, withoutSuite, diagnostics, asked } = await lower(missing, machine, io);
+  const warned = warnedPaths(diagnostics);
+  const dependOn = dependenciesOf(asked);
+  const fresh: CachedSpec[] = [];
+  const take = (path: string, spec: LoweredSpec | null, dependencies: readonly string[]): void => {
+    const own = [path, ...dependencies];
+    const made = { path, spec, madeFrom: dependOn(own) };
+    known.set(path, made);
+    // Specs with warnings are compiled each time: a warning that shows up once only would look fixed.
+    if (!own.some((dependency) => warned.has(dependency))) fresh.push(made);
+  };
+  for (const { path, lowered, manifest, dependencies } of images) take(path, { path, lowered, manifest: JSON.stringify(manifest), dependencies }, dependencies);
+  for (const { path, dependencies } of withoutSuite) take(path, null, dependencies);
+  store?.write(fresh);
+  return { specs: files.flatMap((path) => known.get(path) ?? []), isWarned: diagnostics.length > 0, compiled: new Set(missing) };
 }

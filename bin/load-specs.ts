@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
-import { hashFile, openCache, type Dependency, type ImageCache } from "../compiler/images/cache.ts";
+import { hashFile, openCache, rememberHashes, type CachedImage, type Dependency, type ImageCache } from "../compiler/images/cache.ts";
 import { hashBytes } from "../compiler/images/content-hash.ts";
 import type { Manifest } from "../compiler/images/manifest.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
@@ -141,8 +141,26 @@ export function createReader(): { readonly read: (path: string) => string | null
 }
 
 /** Files with warnings are compiled each time: a warning that shows up once only would look fixed. */
-function warnedPaths(diagnostics: readonly Diagnostic[]): ReadonlySet<string> {
+export function warnedPaths(diagnostics: readonly Diagnostic[]): ReadonlySet<string> {
   return new Set(diagnostics.flatMap(({ labels }) => labels.map(({ span }) => span.source.path)));
+}
+
+/**
+ * What the entries of a compilation are made from, for the files of one spec: those, and what any spec may use: the library, the project's
+ * words, and what was looked for in vain.
+ */
+export function dependenciesOf(asked: ReadonlyMap<string, string | null>): (paths: readonly string[]) => readonly Dependency[] {
+  const hashes = new Map<string, string | null>();
+  const depend = (path: string): Dependency => {
+    let hash = hashes.get(path);
+    if (hash === undefined) {
+      const text = asked.get(path) ?? null;
+      hashes.set(path, (hash = text === null ? hashFile(path) : hashBytes(text)));
+    }
+    return { path, hash };
+  };
+  const shared = [...asked].filter(([path, text]) => text === null || path.startsWith(LIB_FOLDER)).map(([path]) => path);
+  return (paths) => [...new Set([...paths, ...shared, PROJECT_FILE])].map(depend);
 }
 
 /** Throws a CommandError with exit code 3, diagnostics printed, when something does not compile. */
@@ -153,8 +171,9 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
   const madeOf = (path: string, { dependencies }: { readonly dependencies: readonly string[] }): readonly string[] =>
     filesOfImage([path, ...dependencies], options.machine);
   const missing: string[] = [];
+  const hashes = rememberHashes();
   for (const path of files) {
-    const entry = cache?.readSpec(path, key) ?? null;
+    const entry = cache?.readSpec(path, key, hashes) ?? null;
     if (entry === null) missing.push(path);
     else if (entry === "no suite") loaded.set(path, entry);
     else
@@ -164,29 +183,24 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
     tellCompiling(missing.length, machine, io);
     const { compile } = await import("../compiler/index.ts");
     const { read, asked } = createReader();
-    const { diagnostics, images } = compile(missing, { machine, readFile: read, libDirectory: LIB_FOLDER, ...(await readProjectWords()) });
+    const { diagnostics, images, withoutSuite } = compile(missing, { machine, readFile: read, libDirectory: LIB_FOLDER, ...(await readProjectWords()) });
     io.status(null);
     await printDiagnostics(diagnostics, io);
     if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
     const warned = warnedPaths(diagnostics);
-    const shared = [...asked].filter(([path, text]) => text === null || path.startsWith(LIB_FOLDER)).map(([path]) => path);
-    const dependOn = (paths: readonly string[]): Dependency[] =>
-      [...new Set([...paths, ...shared, PROJECT_FILE])].map((path) => {
-        const text = asked.get(path) ?? null;
-        return { path, hash: text === null ? hashFile(path) : hashBytes(text) };
-      });
-    for (const path of missing) {
-      const image = images.find((candidate) => candidate.path === path);
-      // What a file without a suite uses is not told: all that was read then.
-      const own = image === undefined ? [...asked.keys()] : [path, ...image.dependencies];
-      if (image === undefined) loaded.set(path, "no suite");
-      else loaded.set(path, { path, module: image.module, manifest: image.manifest, machine, isCached: false, madeOf: madeOf(path, image) });
-      if (cache === null || own.some((dependency) => warned.has(dependency))) continue;
-      const entry =
-        image === undefined
-          ? ("no suite" as const)
-          : { path, module: image.module, manifest: JSON.stringify(image.manifest), dependencies: image.dependencies };
-      cache.writeSpec(path, key, entry, dependOn(own));
+    const dependOn = dependenciesOf(asked);
+    const keep = (path: string, entry: CachedImage | "no suite", dependencies: readonly string[]): void => {
+      const own = [path, ...dependencies];
+      if (!own.some((dependency) => warned.has(dependency))) cache?.writeSpec(path, key, entry, dependOn(own));
+    };
+    for (const image of images) {
+      const { path, module, manifest, dependencies } = image;
+      loaded.set(path, { path, module, manifest, machine, isCached: false, madeOf: madeOf(path, image) });
+      keep(path, { path, module, manifest: JSON.stringify(manifest), dependencies }, dependencies);
+    }
+    for (const { path, dependencies } of withoutSuite) {
+      loaded.set(path, "no suite");
+      keep(path, "no suite", dependencies);
     }
   }
   const images = files.flatMap((path) => {

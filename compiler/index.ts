@@ -51,9 +51,13 @@ export interface Image {
   readonly dependencies: readonly string[];
 }
 
+/** A file that makes no image: a module, or a table, for others. */
+export type FileWithoutSuite = Pick<Image, "path" | "dependencies">;
+
 export interface Compilation {
   readonly diagnostics: readonly Diagnostic[];
   readonly images: readonly Image[];
+  readonly withoutSuite: readonly FileWithoutSuite[];
 }
 
 /** Targets that specs may name. Those without a back end yet are known, so that `on x86_64` is a reason and no error. */
@@ -135,7 +139,7 @@ function checkProgram(paths: readonly string[], options: CompileOptions): Progra
 export function compile(paths: readonly string[], options: CompileOptions): Compilation {
   const program = checkProgram(paths, options);
   const isWrong = (): boolean => program.diagnostics().some(({ severity }) => severity === "error");
-  if (isWrong()) return { diagnostics: program.diagnostics(), images: [] };
+  if (isWrong()) return { diagnostics: program.diagnostics(), images: [], withoutSuite: [] };
   let images: readonly Image[] = [];
   try {
     images = lowerProgram(program, options);
@@ -143,7 +147,15 @@ export function compile(paths: readonly string[], options: CompileOptions): Comp
     // A mistake in a library function that only lowering asks for: it has been reported.
     if (!isWrong()) throw error;
   }
-  return { diagnostics: program.diagnostics(), images: isWrong() ? [] : images };
+  return { diagnostics: program.diagnostics(), images: isWrong() ? [] : images, withoutSuite: filesWithoutSuite(paths, program) };
+}
+
+function filesWithoutSuite(paths: readonly string[], { modules, suites, dependenciesOf }: Program): readonly FileWithoutSuite[] {
+  const withSuite = new Set(suites.map(({ module }) => module));
+  return paths.flatMap((path): FileWithoutSuite[] => {
+    const module = modules.get(path);
+    return module === undefined || withSuite.has(module) ? [] : [{ path, dependencies: dependenciesOf(module) }];
+  });
 }
 
 function lowerProgram(program: Program, options: CompileOptions): readonly Image[] {

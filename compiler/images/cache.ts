@@ -3,7 +3,7 @@
 // every file that was looked for in vain, so that it is stale the moment any of them changes. A cache that cannot be written is
 // no error: the run is just slower, and `guestspec doctor` says why.
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Module } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
@@ -11,10 +11,12 @@ import { hashBytes } from "./content-hash.ts";
 import { loadModule, storeModule } from "./stored-module.ts";
 
 /** Changes when the entry's layout does. */
-const FORMAT = 4;
-/** Entries and bytes; more of them, and the oldest go until a third is free. */
-const ENTRY_LIMIT = 600;
+const FORMAT = 5;
+/** Entries and bytes; more of them, and those not used for longest go until a third is free. A spec has an entry for each target. */
+const ENTRY_LIMIT = 4000;
 const BYTE_LIMIT = 512 * 2 ** 20;
+/** Uses closer to each other than this are one. */
+const USE_MS = 3_600_000;
 
 export interface CacheEnvironment {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -42,15 +44,19 @@ export interface CachedImage {
 export interface StoredParts {
   readonly parts: readonly Uint8Array[];
   readonly paths: readonly string[];
+  readonly dependencies: readonly Dependency[];
 }
+
+/** The hash of a file, or null: `hashFile`, or one that remembers. */
+export type FileHashes = (path: string) => string | null;
 
 export interface ImageCache {
   readonly folder: string;
   /** The entry of a spec, or null. `no suite`: the file was compiled and makes no image. */
-  readSpec(path: string, machineKey: string): CachedImage | "no suite" | null;
+  readSpec(path: string, machineKey: string, hashes?: FileHashes): CachedImage | "no suite" | null;
   writeSpec(path: string, machineKey: string, entry: CachedImage | "no suite", dependencies: readonly Dependency[]): boolean;
   /** What was kept under a key, as long as nothing it depends on has changed. */
-  readParts(key: readonly string[]): StoredParts | null;
+  readParts(key: readonly string[], hashes?: FileHashes): StoredParts | null;
   writeParts(
     key: readonly string[],
     stored: { readonly parts: readonly (Uint8Array | string)[]; readonly paths: readonly string[] },
@@ -74,6 +80,16 @@ export function hashFile(path: string): string | null {
   }
 }
 
+/** Each file is read once: for those who look at many entries at one time, all of which depend on the guest library. */
+export function rememberHashes(): FileHashes {
+  const known = new Map<string, string | null>();
+  return (path) => {
+    let hash = known.get(path);
+    if (hash === undefined) known.set(path, (hash = hashFile(path)));
+    return hash;
+  };
+}
+
 export function cacheFolder(environment: Pick<CacheEnvironment, "env" | "home">): string {
   const base = environment.env.XDG_CACHE_HOME;
   return join(base === undefined || base === "" ? join(environment.home, ".cache") : base, "guestspec");
@@ -95,12 +111,18 @@ interface Entry {
 
 const LF = 0x0a;
 
+/** What follows is hashed where it lies, so it begins at a word's boundary: spaces fill the line. */
+function firstLine(header: Header): Buffer {
+  const line = Buffer.from(JSON.stringify(header));
+  return Buffer.concat([line, Buffer.from(`${" ".repeat(7 - (line.length % 8))}\n`)]);
+}
+
 function isHeader(value: unknown): value is Header {
   return typeof value === "object" && value !== null && "hash" in value && "sizes" in value && "dependencies" in value;
 }
 
-/** Null for what is no entry: a torn or foreign file is as good as none. */
-function parseEntry(bytes: Buffer): Entry | null {
+/** Null for what is no entry, a torn or foreign file is as good as none, and for what is stale: one look at the dependencies tells. */
+function parseEntry(bytes: Buffer, hashes: FileHashes): Entry | null {
   const end = bytes.indexOf(LF);
   if (end < 0) return null;
   let header: unknown;
@@ -109,8 +131,9 @@ function parseEntry(bytes: Buffer): Entry | null {
   } catch {
     return null;
   }
+  if (!isHeader(header) || !isFresh(header, hashes)) return null;
   const body = bytes.subarray(end + 1);
-  if (!isHeader(header) || header.hash !== hashBytes(body)) return null;
+  if (header.hash !== hashBytes(body)) return null;
   let at = 0;
   const parts = header.sizes.map((size) => body.subarray(at, (at += size)));
   return { header, parts };
@@ -146,25 +169,39 @@ export function unpack(text: string): unknown {
   return value;
 }
 
-function isFresh({ header }: Entry): boolean {
-  return header.dependencies.every(({ path, hash }) => hashFile(path) === hash);
+function isFresh({ dependencies }: Header, hashes: FileHashes): boolean {
+  return dependencies.every(({ path, hash }) => hashes(path) === hash);
+}
+
+/** Its time tells when it was last of use. */
+function markUsed(path: string): void {
+  const now = Date.now();
+  try {
+    if (now - statSync(path).mtimeMs > USE_MS) utimesSync(path, now / 1000, now / 1000);
+  } catch {
+    // Somebody else's folder, or pruned meanwhile: what was read is as good.
+  }
 }
 
 export function openCache(environment: CacheEnvironment): ImageCache {
   const folder = cacheFolder(environment);
+  /** What is in the folder as far as this process knows; null: it has not looked yet. */
+  let held: { count: number; bytes: number } | null = null;
 
   function pathOf(...key: readonly string[]): string {
     return join(folder, `${hashBytes([String(FORMAT), environment.stamp, ...key].join("\0"))}.bin`);
   }
 
-  function read(path: string): Entry | null {
+  function read(path: string, hashes: FileHashes): Entry | null {
     let bytes: Buffer;
     try {
       bytes = readFileSync(path);
     } catch {
       return null;
     }
-    return parseEntry(bytes);
+    const entry = parseEntry(bytes, hashes);
+    if (entry !== null) markUsed(path);
+    return entry;
   }
 
   function write(path: string, parts: readonly (Uint8Array | string)[], dependencies: readonly Dependency[], paths: readonly string[]): boolean {
@@ -174,10 +211,17 @@ export function openCache(environment: CacheEnvironment): ImageCache {
     const temporary = `${path}.${process.pid}`;
     try {
       mkdirSync(folder, { recursive: true });
-      writeFileSync(temporary, Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), body]));
+      const line = firstLine(header);
+      const file = openSync(temporary, "w");
+      try {
+        writeFileSync(file, line);
+        writeFileSync(file, body);
+      } finally {
+        closeSync(file);
+      }
       // In one step, so that a reader next door never sees half an entry.
       renameSync(temporary, path);
-      prune();
+      prune(line.length + body.length);
       return true;
     } catch {
       return false;
@@ -194,24 +238,26 @@ export function openCache(environment: CacheEnvironment): ImageCache {
       });
   }
 
-  function prune(): void {
+  /** After an entry of so many bytes was written. Looks at the folder once, and when what was written since may be too much. */
+  function prune(written: number): void {
+    held = held === null ? null : { count: held.count + 1, bytes: held.bytes + written };
+    if (held !== null && held.count <= ENTRY_LIMIT && held.bytes <= BYTE_LIMIT) return;
     const oldest = entries().sort((a, b) => a.time - b.time);
-    let count = oldest.length;
-    let total = oldest.reduce((sum, { bytes }) => sum + bytes, 0);
-    if (count <= ENTRY_LIMIT && total <= BYTE_LIMIT) return;
+    held = { count: oldest.length, bytes: oldest.reduce((sum, { bytes }) => sum + bytes, 0) };
+    if (held.count <= ENTRY_LIMIT && held.bytes <= BYTE_LIMIT) return;
     for (const { path, bytes } of oldest) {
-      if (count <= (ENTRY_LIMIT * 2) / 3 && total <= (BYTE_LIMIT * 2) / 3) return;
+      if (held.count <= (ENTRY_LIMIT * 2) / 3 && held.bytes <= (BYTE_LIMIT * 2) / 3) return;
       unlinkSync(path);
-      count--;
-      total -= bytes;
+      held.count--;
+      held.bytes -= bytes;
     }
   }
 
   return {
     folder,
-    readSpec(path, machineKey) {
-      const entry = read(pathOf("spec", resolve(path), path, machineKey));
-      if (entry === null || !isFresh(entry)) return null;
+    readSpec(path, machineKey, hashes = hashFile) {
+      const entry = read(pathOf("spec", resolve(path), path, machineKey), hashes);
+      if (entry === null) return null;
       const [manifest, shell, locations, ...bodies] = entry.parts;
       if (manifest === undefined || shell === undefined || locations === undefined) return "no suite";
       const module = loadModule({ shell, locations, bodies });
@@ -223,13 +269,14 @@ export function openCache(environment: CacheEnvironment): ImageCache {
       const { shell, locations, bodies } = storeModule(entry.module);
       return write(target, [entry.manifest, shell, locations, ...bodies], dependencies, entry.dependencies);
     },
-    readParts(key) {
-      const entry = read(pathOf("parts", ...key));
-      return entry === null || !isFresh(entry) ? null : { parts: entry.parts, paths: entry.header.paths };
+    readParts(key, hashes = hashFile) {
+      const entry = read(pathOf("parts", ...key), hashes);
+      if (entry === null) return null;
+      return { parts: entry.parts, paths: entry.header.paths, dependencies: entry.header.dependencies };
     },
     writeParts: (key, { parts, paths }, dependencies) => write(pathOf("parts", ...key), parts, dependencies, paths),
     readMachine(key) {
-      const [text] = read(pathOf("machine", key))?.parts ?? [];
+      const [text] = read(pathOf("machine", key), hashFile)?.parts ?? [];
       return text === undefined ? null : (unpack(text.toString("utf8")) as MachineDescription);
     },
     writeMachine: (key, machine) => write(pathOf("machine", key), [pack(machine)], [], []),

@@ -18,26 +18,38 @@ function hex(word: number): string {
   return (word >>> 0).toString(16).padStart(8, "0");
 }
 
-/** The bytes as words in the host's order (the hash never leaves it), padded with zeros to whole blocks. */
+/** Bytes of a block. */
+const BLOCK = 16;
+
+/** Whole blocks as words in the host's order (the hash never leaves it), where they are if they lie at a word's boundary. */
 function wordsOf(bytes: Uint8Array): Int32Array {
-  const padded = Math.ceil(bytes.length / 16) * 16;
-  if (padded === bytes.length && bytes.byteOffset % 4 === 0) return new Int32Array(bytes.buffer, bytes.byteOffset, padded / 4);
-  const copy = new Uint8Array(padded);
-  copy.set(bytes);
-  return new Int32Array(copy.buffer);
+  const whole = bytes.length - (bytes.length % BLOCK);
+  if (bytes.byteOffset % 4 === 0) return new Int32Array(bytes.buffer, bytes.byteOffset, whole / 4);
+  return new Int32Array(bytes.slice(0, whole).buffer);
+}
+
+/** The rest, padded with zeros to a block; nothing if there is none. */
+function lastWords(bytes: Uint8Array): Int32Array {
+  const rest = bytes.length % BLOCK;
+  const padded = new Uint8Array(rest === 0 ? 0 : BLOCK);
+  padded.set(bytes.subarray(bytes.length - rest));
+  return new Int32Array(padded.buffer);
 }
 
 /** 32 hexadecimal digits. Text is hashed as UTF-8. */
 export function hashBytes(content: Uint8Array | string): string {
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
-  const words = wordsOf(bytes);
+  const whole = wordsOf(bytes);
+  const last = lastWords(bytes);
   // The length tells apart what only differs in the padding.
   let h1 = bytes.length;
   let h2 = h1;
   let h3 = h1;
   let h4 = h1;
   // Written out, without helpers: it runs cold, where a call costs more than the arithmetic.
-  for (let at = 0; at < words.length; at += 4) {
+  for (let next = 0; next < whole.length + last.length; next += 4) {
+    const words = next < whole.length ? whole : last;
+    const at = next < whole.length ? next : 0;
     let k = Math.imul(words[at] ?? 0, C1);
     h1 ^= Math.imul((k << 15) | (k >>> 17), C2);
     h1 = (Math.imul(((h1 << 19) | (h1 >>> 13)) + h2, 5) + 0x561c_cd1b) | 0;

@@ -3,9 +3,9 @@
 
 import { formatProblem } from "../../isa/assembly/assemble.ts";
 import type { MachineDescription } from "../../machines/description.ts";
-import type { PlaceImages } from "../native/index.ts";
 import { imageSize, linkImage } from "../native/link.ts";
 import type { PackPlace } from "../native/native-image.ts";
+import type { PlaceImages } from "../native/place-alone.ts";
 import type { NativeTarget } from "../native/target.ts";
 import { PAGE } from "./elf-format.ts";
 import { PACK_START, type PackLoader } from "./pack.ts";

@@ -134,7 +134,7 @@ export function storeFunction(
 
 /** Functions with the same hash are the same function. */
 export function hashFunction({ code, facts }: StoredFunction): string {
-  return hashBytes(code) + hashBytes(facts);
+  return hashBytes(hashBytes(code) + hashBytes(facts));
 }
 
 /** Records of a list that has `size` numbers for each. */

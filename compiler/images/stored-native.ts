@@ -1,10 +1,10 @@
 // Native images as the cache keeps them: what a run needs of them and no more. Those of a list of specs were placed beside each other, so
 // they are kept together, all or none. Names and source lines are asked for by failures only, so they are decoded when somebody does;
-// lines, of which a run of all specs has hundreds of thousands, are kept as columns. What else is no bytes is JSON: Node's module for V8's own
+// lines, of which a run of all specs has hundreds of thousands, and symbols are kept as columns of numbers. What else is no bytes is JSON: Node's module for V8's own
 // format takes longer to load than the rest of a cached image.
 
 import { resolve } from "node:path";
-import type { NativeImage, NativeLine, NativeSymbol, RunnableImage } from "../native/native-image.ts";
+import { linesOf, type LinkedImage, type NativeImage, type NativeLine, type NativeSymbol, type RunnableImage } from "../native/native-image.ts";
 import { pack, unpack, type Dependency, type ImageCache } from "./cache.ts";
 
 export interface CachedNative<Native = RunnableImage> {
@@ -18,21 +18,38 @@ export interface CachedNative<Native = RunnableImage> {
 
 type Head = Omit<NativeImage, "frames" | "symbols" | "lines" | "bytes" | "labels"> & { readonly labels: readonly (readonly [string, bigint])[] };
 
-/** Of a line: its distance from the start of the code, file, line, column. */
-const COLUMNS = 4;
-
-function storeLines(lines: readonly NativeLine[], start: bigint): Uint8Array {
-  const words = new Int32Array(lines.length * COLUMNS);
-  lines.forEach(({ address, file, line, column }, index) => words.set([Number(address - start), file, line, column], index * COLUMNS));
-  return new Uint8Array(words.buffer);
+/** What was read lies anywhere within its file: words want a copy of their own. */
+function alignedCopy(stored: Uint8Array): ArrayBuffer {
+  return Uint8Array.from(stored).buffer;
 }
 
-function loadLines(stored: Uint8Array, start: bigint): readonly NativeLine[] {
-  // A copy of its own: what was read lies anywhere within its file.
-  const words = new Int32Array(Uint8Array.from(stored).buffer);
-  return Array.from({ length: words.length / COLUMNS }, (_, index): NativeLine => {
-    const [offset = 0, file = -1, line = 0, column = 0] = words.subarray(index * COLUMNS);
-    return { address: start + BigInt(offset), file, line, column };
+const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array | Float64Array): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength);
+
+/** Of a symbol: address, size, whether it is a function. */
+const SYMBOL_COLUMNS = 3;
+
+interface StoredSymbols {
+  /** JSON. */
+  readonly names: string;
+  readonly numbers: Uint8Array;
+}
+
+function storeSymbols(symbols: readonly NativeSymbol[]): StoredSymbols {
+  const numbers = new Float64Array(symbols.length * SYMBOL_COLUMNS);
+  symbols.forEach(({ address, size, kind }, index) => {
+    // Addresses of images are far below 2^53.
+    numbers[index * SYMBOL_COLUMNS] = Number(address);
+    numbers[index * SYMBOL_COLUMNS + 1] = size;
+    numbers[index * SYMBOL_COLUMNS + 2] = kind === "function" ? 1 : 0;
+  });
+  return { names: JSON.stringify(symbols.map(({ name }) => name)), numbers: bytesOf(numbers) };
+}
+
+function loadSymbols(stored: StoredSymbols): readonly NativeSymbol[] {
+  const numbers = new Float64Array(alignedCopy(stored.numbers));
+  return (JSON.parse(stored.names) as readonly string[]).map((name, index): NativeSymbol => {
+    const [address = 0, size = 0, isFunction = 0] = numbers.subarray(index * SYMBOL_COLUMNS);
+    return { name, address: BigInt(address), size, kind: isFunction === 1 ? "function" : "object" };
   });
 }
 
@@ -46,7 +63,7 @@ function headOf(image: NativeImage): Head {
 
 interface StoredNative {
   readonly head: string;
-  readonly symbols: () => string;
+  readonly symbols: () => StoredSymbols;
   readonly lines: Uint8Array;
   readonly bytes: Uint8Array;
 }
@@ -60,10 +77,10 @@ function loadNative({ head, symbols, lines, bytes }: StoredNative): RunnableImag
     labels: new Map(known.labels),
     bytes,
     get symbols() {
-      return (names ??= unpack(symbols()) as readonly NativeSymbol[]);
+      return (names ??= loadSymbols(symbols()));
     },
     get lines() {
-      return (places ??= loadLines(lines, known.codeStart));
+      return (places ??= linesOf(new Int32Array(alignedCopy(lines)), known.codeStart));
     },
   };
 }
@@ -73,7 +90,7 @@ function keyOf(paths: readonly string[], machineKey: string): readonly string[] 
 }
 
 /** Parts of one image in an entry. */
-const PARTS = 6;
+const PARTS = 7;
 
 /** The images that a list of specs makes for a machine. */
 export function readNative(cache: ImageCache, paths: readonly string[], machineKey: string): readonly CachedNative[] | null {
@@ -81,13 +98,13 @@ export function readNative(cache: ImageCache, paths: readonly string[], machineK
   if (stored === null) return null;
   const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("utf8");
   return stored.paths.map((path, index): CachedNative => {
-    const [manifest, dependencies, head, symbols, lines, bytes] = stored.parts.slice(index * PARTS);
-    if (head === undefined || symbols === undefined || lines === undefined || bytes === undefined) throw new Error(`the cached image of ${path} is not whole`);
+    const [manifest, dependencies, head, names, numbers, lines, bytes] = stored.parts.slice(index * PARTS, (index + 1) * PARTS);
+    if (head === undefined || numbers === undefined || lines === undefined || bytes === undefined) throw new Error(`the cached image of ${path} is not whole`);
     return {
       path,
       manifest: text(manifest),
       dependencies: JSON.parse(text(dependencies)) as readonly string[],
-      native: loadNative({ head: text(head), symbols: () => text(symbols), lines, bytes }),
+      native: loadNative({ head: text(head), symbols: () => ({ names: text(names), numbers }), lines, bytes }),
     };
   });
 }
@@ -96,12 +113,12 @@ export function writeNative(
   cache: ImageCache,
   paths: readonly string[],
   machineKey: string,
-  images: readonly CachedNative<NativeImage>[],
+  images: readonly CachedNative<LinkedImage>[],
   dependencies: readonly Dependency[],
 ): boolean {
   const parts = images.flatMap(({ manifest, dependencies: own, native }) => {
-    const { symbols, lines, bytes, codeStart } = native;
-    return [manifest, JSON.stringify(own), pack(headOf(native)), pack(symbols), storeLines(lines, codeStart), bytes];
+    const { names, numbers } = storeSymbols(native.symbols);
+    return [manifest, JSON.stringify(own), pack(headOf(native)), names, numbers, bytesOf(native.lineTable), native.bytes];
   });
   return cache.writeParts(keyOf(paths, machineKey), { parts, paths: images.map(({ path }) => path) }, dependencies);
 }

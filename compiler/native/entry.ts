@@ -1,6 +1,7 @@
 // The entry assembly of a target as bytes that can be put anywhere: assembled once, linked into as many images as there are. What it may
 // name besides its own labels is said by `ENTRY_CONSTANTS`, the machine's constants, and the linker.
 
+import { readFileSync } from "node:fs";
 import type { Relocation } from "../../isa/assembly/instruction-set.ts";
 import { formatProblem } from "../../isa/assembly/assemble.ts";
 import { guestConstants, type MachineDescription } from "../../machines/description.ts";
@@ -50,4 +51,10 @@ export function entryConstants(target: NativeTarget, machine: MachineDescription
   const constants = new Map(guestConstants(machine).map(({ name, value }) => [name, value]));
   const named = [...constants].map(([name, value]) => [`machine_${name.replaceAll(".", "_")}`, value] as const);
   return new Map([...named, ...target.entryConstants(machine, constants)]);
+}
+
+/** The entry assembly of a target for a machine, from the library's folder, ready to be linked. */
+export function loadEntry(target: NativeTarget, machine: MachineDescription, libDirectory: string): AssembledEntry {
+  const text = readFileSync(`${libDirectory}${target.name}/entry.s`, "utf8");
+  return assembleEntry(target, { file: `lib/${target.name}/entry.s`, text }, entryConstants(target, machine));
 }

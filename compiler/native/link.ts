@@ -7,7 +7,17 @@ import type { DataSymbol } from "../../isa/bytecode/module.ts";
 import type { Reference } from "./emission.ts";
 import { LinkError, MAX_CPUS, STACK_RESERVE, STACK_SIZE, type AssembledEntry } from "./entry.ts";
 import type { LoweredModule } from "./lower-module.ts";
-import { COMMAND_LINE_SIZE, PAGE_SIZE, type NativeFrame, type NativeImage, type NativeLine, type NativeSymbol, type PackPlace } from "./native-image.ts";
+import {
+  COMMAND_LINE_SIZE,
+  LINE_COLUMNS,
+  linesOf,
+  PAGE_SIZE,
+  type LinkedImage,
+  type NativeFrame,
+  type NativeLine,
+  type NativeSymbol,
+  type PackPlace,
+} from "./native-image.ts";
 
 export interface LinkOptions {
   readonly machine: string;
@@ -129,7 +139,7 @@ export function imageSize(lowered: LoweredModule, entry: AssembledEntry): ImageS
   return { readonly: writable, data: fileEnd - writable, writable: end - writable };
 }
 
-export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAddress, writableBase: writableAddress, pack }: LinkOptions): NativeImage {
+export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAddress, writableBase: writableAddress, pack }: LinkOptions): LinkedImage {
   const { target, module, functions, names, addressed, numberOf } = lowered;
   const layout = layOut(lowered, entry, pack === undefined);
   // Addresses of images are far below 2^53.
@@ -226,6 +236,8 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
   // Made when somebody looks: most runs have no failure that asks for a line.
   let symbols: readonly NativeSymbol[] | null = null;
   let lines: readonly NativeLine[] | null = null;
+  let lineTable: Int32Array | null = null;
+  const codeStart = BigInt(base + layout.codeStart);
   let frames: readonly NativeFrame[] | null = null;
   return {
     target: target.name,
@@ -244,13 +256,16 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
       return (symbols ??= listSymbols(lowered, entry, base, functionAddress, symbolAddresses));
     },
     get lines() {
-      return (lines ??= listLines(lowered, functionAddress));
+      return (lines ??= linesOf(this.lineTable, codeStart));
+    },
+    get lineTable() {
+      return (lineTable ??= makeLineTable(lowered, layout));
     },
     get frames() {
       return (frames ??= listFrames(lowered, entry, base, functionAddress));
     },
     files: module.files,
-    codeStart: BigInt(base + layout.codeStart),
+    codeStart,
     codeEnd: BigInt(base + layout.codeEnd),
     commandLineOffset: layout.commandLine,
   };
@@ -263,17 +278,11 @@ function listSymbols(
   functionAddress: (index: number) => number,
   symbolAddresses: readonly number[],
 ): readonly NativeSymbol[] {
-  const symbols: NativeSymbol[] = [
-    ...[...entry.labels].map(([name, offset]): NativeSymbol => ({ name, address: BigInt(base + offset), size: 0, kind: "function" })),
-    ...functions.map(({ code }, index): NativeSymbol => ({
-      name: names[index] ?? "",
-      address: BigInt(functionAddress(index)),
-      size: code.length,
-      kind: "function",
-    })),
-    ...module.symbols.map(({ name, size }, index): NativeSymbol => ({ name, address: BigInt(symbolAddresses[index] ?? 0), size, kind: "object" })),
-  ];
-  return symbols.sort((a, b) => Number(a.address - b.address));
+  const symbols: (Omit<NativeSymbol, "address"> & { readonly address: number })[] = [];
+  for (const [name, offset] of entry.labels) symbols.push({ name, address: base + offset, size: 0, kind: "function" });
+  functions.forEach(({ code }, index) => symbols.push({ name: names[index] ?? "", address: functionAddress(index), size: code.length, kind: "function" }));
+  module.symbols.forEach(({ name, size }, index) => symbols.push({ name, address: symbolAddresses[index] ?? 0, size, kind: "object" }));
+  return symbols.sort((a, b) => a.address - b.address).map(({ address, ...symbol }): NativeSymbol => ({ ...symbol, address: BigInt(address) }));
 }
 
 function listFrames(
@@ -294,12 +303,19 @@ function listFrames(
   return frames.sort((a, b) => Number(a.address - b.address));
 }
 
-function listLines({ functions, placeOf }: LoweredModule, functionAddress: (index: number) => number): readonly NativeLine[] {
-  return functions.flatMap(({ marks }, index) =>
-    marks.map(({ offset, location }): NativeLine => {
+function makeLineTable({ functions, placeOf }: LoweredModule, layout: Layout): Int32Array {
+  const table = new Int32Array(LINE_COLUMNS * functions.reduce((sum, { marks }) => sum + marks.length, 0));
+  let at = 0;
+  functions.forEach(({ marks }, index) => {
+    const start = (layout.functions[index] ?? 0) - layout.codeStart;
+    for (const { offset, location } of marks) {
       const place = placeOf(index, location);
-      const address = BigInt(functionAddress(index) + offset);
-      return place === undefined ? { address, file: -1, line: 0, column: 0 } : { address, file: place.file, line: place.line, column: place.column };
-    }),
-  );
+      table[at] = start + offset;
+      table[at + 1] = place?.file ?? -1;
+      table[at + 2] = place?.line ?? 0;
+      table[at + 3] = place?.column ?? 0;
+      at += LINE_COLUMNS;
+    }
+  });
+  return table;
 }

@@ -39,6 +39,12 @@ export interface NativeImage {
   readonly commandLineOffset: number;
 }
 
+/** As the linker gives it. */
+export interface LinkedImage extends NativeImage {
+  /** `lines` as numbers, `LINE_COLUMNS` for each: distance from `codeStart`, file, line, column. An image has thousands. */
+  readonly lineTable: Int32Array;
+}
+
 /** What a run needs; what debuggers unwind by may be left out. */
 export type RunnableImage = Omit<NativeImage, "frames"> & Partial<Pick<NativeImage, "frames">>;
 
@@ -62,6 +68,13 @@ export function flatMemorySize({ base, writableOffset, writableBase, writableSiz
   return writableOffset + writableSize;
 }
 
+/** Of images that were placed together. */
+export function imageAt(placed: readonly LinkedImage[], index: number): LinkedImage {
+  const image = placed[index];
+  if (image === undefined) throw new Error(`image ${index} has no place`);
+  return image;
+}
+
 export interface NativeSymbol {
   readonly name: string;
   readonly address: bigint;
@@ -81,4 +94,13 @@ export interface NativeLine {
   readonly file: number;
   readonly line: number;
   readonly column: number;
+}
+
+export const LINE_COLUMNS = 4;
+
+export function linesOf(table: Int32Array, codeStart: bigint): readonly NativeLine[] {
+  return Array.from({ length: table.length / LINE_COLUMNS }, (_, index): NativeLine => {
+    const at = index * LINE_COLUMNS;
+    return { address: codeStart + BigInt(table[at] ?? 0), file: table[at + 1] ?? -1, line: table[at + 2] ?? 0, column: table[at + 3] ?? 0 };
+  });
 }

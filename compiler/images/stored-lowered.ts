@@ -1,0 +1,244 @@
+// What the back end makes of each spec before it is placed, in the cache: a run compiles the specs that changed, takes the others from here
+// and links them all, whatever list they are in. A spec's entry has what is its own; its functions, most of which are the guest library's,
+// lie in packs, one for each compilation with what was new in it, and are named by pack and place, so that the cache has each function once.
+// A pack never changes; where one is gone the specs that need it are compiled again.
+
+import { resolve } from "node:path";
+import type { DataSymbol, Module, Relocation } from "../../isa/bytecode/module.ts";
+import type { NumberedReference, Reference } from "../native/emission.ts";
+import type { LoweredModule } from "../native/lower-module.ts";
+import type { NativeTarget } from "../native/target.ts";
+import { createByteWriter } from "./byte-writer.ts";
+import { rememberHashes, type Dependency, type ImageCache } from "./cache.ts";
+import { hashBytes } from "./content-hash.ts";
+import { hashFunction, loadFunction, storeFunction, type LoadedFunction, type StoredFunction } from "./stored-function.ts";
+
+/** A spec as it was before it was placed. */
+export interface LoweredSpec {
+  readonly path: string;
+  readonly lowered: LoweredModule;
+  /** JSON text. */
+  readonly manifest: string;
+  /** Of it alone, the library's apart. */
+  readonly dependencies: readonly string[];
+}
+
+export interface CachedSpec {
+  readonly path: string;
+  /** Null: the file has no suite. */
+  readonly spec: LoweredSpec | null;
+  /** All that it was made from. */
+  readonly madeFrom: readonly Dependency[];
+}
+
+export interface LoweredStore {
+  /** The spec, if nothing that it was made from has changed. */
+  read(path: string): CachedSpec | null;
+  /** What one compilation made. */
+  write(specs: readonly CachedSpec[]): void;
+}
+
+/** A symbol without its bytes, of which it has so many: bytes of all symbols are behind each other. */
+type StoredSymbol = Omit<DataSymbol, "bytes"> & { readonly length: number };
+
+interface Head extends Pick<Module, "layout" | "files" | "exports"> {
+  readonly names: readonly string[];
+  readonly addressed: readonly (readonly [index: number, word: number])[];
+  readonly symbols: readonly StoredSymbol[];
+  /** Keys of the packs that its functions are in. */
+  readonly packs: readonly string[];
+}
+
+interface FunctionPack {
+  readonly key: string;
+  readonly hashes: readonly string[];
+  /** Decoded when a spec asks for it, once. */
+  load(index: number): LoadedFunction;
+}
+
+/** Where a function is. */
+interface FunctionPlace {
+  readonly pack: string;
+  readonly index: number;
+}
+
+function encodeWords(words: readonly number[]): Uint8Array {
+  return new Uint8Array(Int32Array.from(words).buffer);
+}
+
+function decodeWords(stored: Uint8Array): Int32Array {
+  // A copy of its own: what was read lies anywhere within its file.
+  return new Int32Array(Uint8Array.from(stored).buffer);
+}
+
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+
+/** Hashes; by function, where its facts and its code end; facts; code. */
+function encodePack(functions: readonly (StoredFunction & { readonly hash: string })[]): readonly (Uint8Array | string)[] {
+  const facts = createByteWriter();
+  const code = createByteWriter();
+  const ends: number[] = [];
+  for (const fn of functions) {
+    facts.bytes(Buffer.from(fn.facts));
+    code.bytes(fn.code);
+    ends.push(facts.length, code.length);
+  }
+  return [JSON.stringify(functions.map(({ hash }) => hash)), encodeWords(ends), facts.finish(), code.finish()];
+}
+
+function decodePack(key: string, [hashes, ends, facts, code]: readonly Uint8Array[]): FunctionPack | null {
+  if (hashes === undefined || ends === undefined || facts === undefined || code === undefined) return null;
+  const words = decodeWords(ends);
+  const loaded: LoadedFunction[] = [];
+  const part = (all: Uint8Array, index: number, column: 0 | 1): Uint8Array =>
+    all.subarray(index === 0 ? 0 : words[2 * index - 2 + column], words[2 * index + column]);
+  return {
+    key,
+    hashes: JSON.parse(textOf(hashes)) as readonly string[],
+    load: (index) => (loaded[index] ??= loadFunction({ facts: textOf(part(facts, index, 0)), code: part(code, index, 1) })),
+  };
+}
+
+const NO_RELOCATIONS: readonly Relocation[] = [];
+
+/** Of a spec's functions in turn: pack, place in it, and what their references are in the image. */
+function loadModule(head: Head, numbers: Int32Array, data: Uint8Array, packs: readonly FunctionPack[], target: NativeTarget): LoweredModule {
+  const { layout, files, exports, names, addressed } = head;
+  const loaded: LoadedFunction[] = [];
+  const starts: number[] = [];
+  for (let at = 0; at < numbers.length;) {
+    const fn = packs[numbers[at] ?? -1]?.load(numbers[at + 1] ?? -1);
+    if (fn === undefined) throw new Error("a cached spec names a pack that it does not have");
+    loaded.push(fn);
+    starts.push(at + 2);
+    at += 2 + fn.references;
+  }
+  let end = 0;
+  const symbols = head.symbols.map(({ length, relocations, ...symbol }): DataSymbol => {
+    const start = end;
+    end += length;
+    return { ...symbol, relocations: relocations.length === 0 ? NO_RELOCATIONS : relocations, bytes: data.subarray(start, end) };
+  });
+  const fileOf = new Map(files.map((path, index) => [path, index]));
+  return {
+    target,
+    module: { layout, files, exports, symbols },
+    functions: loaded.map(({ fn }) => fn),
+    names,
+    addressed: new Map(addressed),
+    numberOf: (index, to) => numbers[(starts[index] ?? 0) + ordinalOf(to)] ?? 0,
+    placeOf(index, location) {
+      const place = loaded[index]?.places[location];
+      return place === undefined ? undefined : { file: fileOf.get(place.path) ?? -1, line: place.line, column: place.column };
+    },
+  };
+}
+
+function ordinalOf(to: NumberedReference): number {
+  return to.kind === "function" ? to.function : to.symbol;
+}
+
+interface KeptFunction {
+  readonly place: FunctionPlace;
+  /** As the function itself counts. */
+  readonly references: readonly Reference[];
+}
+
+/** `machineKey` changes with the machine's file. */
+export function openLoweredStore(cache: ImageCache, machineKey: string, target: NativeTarget): LoweredStore {
+  const hashes = rememberHashes();
+  const packs = new Map<string, FunctionPack | null>();
+  const known = new Map<string, FunctionPlace>();
+  const specKey = (path: string): readonly string[] => ["lowered", resolve("."), machineKey, path];
+
+  function packOf(key: string): FunctionPack | null {
+    let pack = packs.get(key);
+    if (pack === undefined) {
+      const stored = cache.readParts(["functions", key]);
+      packs.set(key, (pack = stored === null ? null : decodePack(key, stored.parts)));
+      pack?.hashes.forEach((hash, index) => known.set(hash, { pack: key, index }));
+    }
+    return pack;
+  }
+
+  /** Where the functions of these modules are; those that are nowhere yet go into a new pack. */
+  function keepFunctions(modules: readonly LoweredModule[]): ((module: LoweredModule, index: number) => KeptFunction) | null {
+    const fresh: { readonly stored: StoredFunction; readonly hash: string }[] = [];
+    const kept = new Map<LoweredModule["functions"][number], { readonly hash: string; readonly references: readonly Reference[] }>();
+    const added = new Set<string>();
+    for (const { functions, module, placeOf } of modules) {
+      functions.forEach((fn, index) => {
+        if (kept.has(fn)) return;
+        const stored = storeFunction(fn, (location) => {
+          const place = placeOf(index, location);
+          return place === undefined ? undefined : { path: module.files[place.file] ?? "", line: place.line, column: place.column };
+        });
+        const hash = hashFunction(stored);
+        kept.set(fn, { hash, references: stored.references });
+        if (known.has(hash) || added.has(hash)) return;
+        added.add(hash);
+        fresh.push({ stored, hash });
+      });
+    }
+    if (fresh.length > 0) {
+      const key = hashBytes(fresh.map(({ hash }) => hash).join(""));
+      if (!cache.writeParts(["functions", key], { parts: encodePack(fresh.map(({ stored, hash }) => ({ ...stored, hash }))), paths: [] }, [])) return null;
+      fresh.forEach(({ hash }, index) => known.set(hash, { pack: key, index }));
+    }
+    return ({ functions }, index) => {
+      const fn = functions[index];
+      const made = fn === undefined ? undefined : kept.get(fn);
+      const place = made === undefined ? undefined : known.get(made.hash);
+      if (made === undefined || place === undefined) throw new Error(`function ${index} of a spec was not kept`);
+      return { place, references: made.references };
+    };
+  }
+
+  function writeSpec({ path, manifest, dependencies, lowered }: LoweredSpec, madeFrom: readonly Dependency[], keptAt: (index: number) => KeptFunction): void {
+    const { module, functions, names, addressed, numberOf } = lowered;
+    const own: string[] = [];
+    const numbers = functions.flatMap((_, index) => {
+      const { place, references } = keptAt(index);
+      if (!own.includes(place.pack)) own.push(place.pack);
+      return [own.indexOf(place.pack), place.index, ...references.map((to) => (to.kind === "label" ? 0 : numberOf(index, to)))];
+    });
+    const data = createByteWriter();
+    for (const { bytes } of module.symbols) data.bytes(bytes);
+    const head: Head = {
+      layout: module.layout,
+      files: module.files,
+      exports: module.exports,
+      names,
+      addressed: [...addressed],
+      symbols: module.symbols.map(({ bytes, ...symbol }) => ({ ...symbol, length: bytes.length })),
+      packs: own,
+    };
+    const parts = [manifest, JSON.stringify(head), encodeWords(numbers), data.finish()];
+    cache.writeParts(specKey(path), { parts, paths: dependencies }, madeFrom);
+  }
+
+  return {
+    read(path) {
+      const stored = cache.readParts(specKey(path), hashes);
+      if (stored === null) return null;
+      const { parts, paths: dependencies, dependencies: madeFrom } = stored;
+      const [manifest, facts, numbers, data] = parts;
+      if (manifest === undefined) return { path, spec: null, madeFrom };
+      if (facts === undefined || numbers === undefined || data === undefined) throw new Error(`the cached spec ${path} is not whole`);
+      const head = JSON.parse(textOf(facts)) as Head;
+      const found = head.packs.map(packOf);
+      const present = found.filter((pack) => pack !== null);
+      if (present.length < found.length) return null;
+      const lowered = loadModule(head, decodeWords(numbers), data, present, target);
+      return { path, spec: { path, lowered, manifest: textOf(manifest), dependencies }, madeFrom };
+    },
+    write(specs) {
+      const keptAt = keepFunctions(specs.flatMap(({ spec }) => spec?.lowered ?? []));
+      if (keptAt === null) return;
+      for (const { path, spec, madeFrom } of specs) {
+        if (spec === null) cache.writeParts(specKey(path), { parts: [], paths: [] }, madeFrom);
+        else writeSpec(spec, madeFrom, (index) => keptAt(spec.lowered, index));
+      }
+    },
+  };
+}
