@@ -91,7 +91,9 @@ const BACK_TO_MACHINE = 3n << 11n;
 /** After them hardly anything can be executed: most images do without. */
 const UPSETTING = new Set(["mtvec", "stvec", "satp", "pmpcfg0", "pmpaddr0", "pmpaddr1", "pmpcfg1", "mcountinhibit"]);
 const CSRS = [
-  ..."mstatus mie mip mtvec mscratch mepc mcause mtval medeleg mideleg mcounteren mcountinhibit menvcfg pmpcfg0 pmpaddr0 pmpaddr1".split(" "),
+  ..."mstatus mie mip mtvec mscratch mepc mcause mtval medeleg mideleg mcounteren mcountinhibit menvcfg pmpcfg0 pmpaddr0 pmpaddr1 tselect tdata1 tdata2".split(
+    " ",
+  ),
   ..."sstatus sie sip stvec sscratch sepc scause stval scounteren senvcfg satp stimecmp fcsr cycle time instret".split(" "),
   // Of RV32 alone.
   ..."mstatush menvcfgh pmpcfg1 mcycleh minstreth timeh instreth stimecmph".split(" "),

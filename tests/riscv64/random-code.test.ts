@@ -30,6 +30,9 @@ const CSRS = [
   "mcountinhibit",
   "time",
   "instret",
+  "tselect",
+  "tdata1",
+  "tdata2",
   // RV64 has none of these.
   "stimecmph",
   "menvcfgh",

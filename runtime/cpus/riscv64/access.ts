@@ -11,6 +11,7 @@ import { MODE, MPP_SHIFT, MSTATUS, type Hart, type Mode } from "./hart.ts";
 import { checkProtection, type Access, type ProtectionAnswer } from "./protection.ts";
 import { deviceIndex, EMPTY_BYTE, REGION_CACHE, TLB, TLB_SET_COUNT, TLB_SETS, tlbOffset } from "./state.ts";
 import { translate, type PhysicalMemory } from "./translation.ts";
+import { firesOn, watchesPage } from "./triggers.ts";
 
 /** Exception codes (Volume II, table 3.6). */
 export const CAUSE = {
@@ -82,7 +83,8 @@ export interface MemoryAccess {
   readonly flushCode: () => void;
   readonly forgetRegions: () => void;
   readonly setWatchpoints: (watchpoints: readonly Watchpoint[]) => void;
-  readonly isWatching: () => boolean;
+  /** Of a debugger's or of the hart's own. */
+  readonly isWatching: (hart: Hart) => boolean;
   readonly takeWatchHit: () => WatchHit | null;
 }
 
@@ -179,7 +181,7 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
 
   function remember(hart: Hart, address: bigint, offset: number, access: "read" | "write"): void {
     const page = address & ~PAGE_MASK;
-    if (isWatchedPage(page) || (access === "write" && code().hasPage(offset))) return;
+    if (isWatchedPage(hart, page) || (access === "write" && code().hasPage(offset))) return;
     const addend = (offset - Number(address & 0xffff_ffffn)) >>> 0;
     enter(hart, access === "read" ? TLB.read : TLB.write, dataIndex(address), page, addend);
   }
@@ -188,7 +190,7 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
   function rememberDevice(hart: Hart, address: bigint, physicalAddress: bigint, access: "read" | "write"): void {
     const page = address & ~PAGE_MASK;
     const number = Number(physicalAddress >> 12n);
-    if (isWatchedPage(page) || number > 0xffff_ffff) return;
+    if (isWatchedPage(hart, page) || number > 0xffff_ffff) return;
     enter(hart, access === "read" ? TLB.deviceRead : TLB.deviceWrite, deviceIndex(Number(address & 0xffff_ffffn)), page, number);
   }
 
@@ -215,8 +217,8 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
     }
   }
 
-  function isWatchedPage(page: bigint): boolean {
-    return watchpoints.some((point) => point.address < page + PAGE_BYTES && point.address + BigInt(point.length) > page);
+  function isWatchedPage(hart: Hart, page: bigint): boolean {
+    return watchesPage(hart, page, PAGE_MASK) || watchpoints.some((point) => point.address < page + PAGE_BYTES && point.address + BigInt(point.length) > page);
   }
 
   function watch(address: bigint, width: number, access: "read" | "write"): void {
@@ -226,6 +228,13 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
       (point) => (point.access === "both" || point.access === access) && point.address < end && point.address + BigInt(point.length) > address,
     );
     if (hit !== undefined) watchHit ??= { address, access };
+  }
+
+  /** Before translation: of what an access may raise, this comes first (Volume II, table 3.7). */
+  function pullTrigger(hart: Hart, address: bigint, width: number, access: "read" | "write" | "update"): void {
+    if (hart.triggers.data.length === 0) return;
+    const hit = firesOn(hart, address, width, access);
+    if (hit !== undefined) raise(CAUSE.breakpoint, hit);
   }
 
   const isAligned = (address: bigint, width: number): boolean => (Number(address & 7n) & (width - 1)) === 0;
@@ -258,6 +267,7 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
 
   const access: MemoryAccess = {
     read(hart, address, width) {
+      pullTrigger(hart, address, width, "read");
       watch(address, width, "read");
       if (crossesPage(address, width)) {
         return locateBytes(hart, address, width, "read").reduceRight((value, place) => (value << 8n) | readPlace(place, 1, address), 0n);
@@ -270,6 +280,7 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
       return readPlace(place, width, address);
     },
     write(hart, address, width, value) {
+      pullTrigger(hart, address, width, "write");
       watch(address, width, "write");
       if (crossesPage(address, width)) {
         locateBytes(hart, address, width, "write").forEach((place, n) => writePlace(place, 1, (value >> BigInt(8 * n)) & 0xffn, address));
@@ -283,6 +294,7 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
       writePlace(place, width, value, address);
     },
     update(hart, address, width, combine) {
+      pullTrigger(hart, address, width, "update");
       if (!isAligned(address, width)) raise(CAUSE.storeMisaligned, address);
       watch(address, width, "write");
       const place = locate(hart, address, width, "write", dataMode(hart));
@@ -336,7 +348,7 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
       watchpoints = points;
       for (const hart of harts) access.flush(hart);
     },
-    isWatching: () => watchpoints.length > 0,
+    isWatching: ({ triggers }) => watchpoints.length > 0 || triggers.data.length > 0,
     takeWatchHit() {
       const hit = watchHit;
       watchHit = null;

@@ -1,6 +1,6 @@
 // Control and status registers: what reading and writing each means, by a table of its number. RV32 has registers of 64 bits as two
 // halves, of which each means a change of the whole. Manual: RISC-V Instruction Set Manual
-// Volume II, 20211203, 3.1 and 4.1; Sstc 1.0. A number that is not here is illegal to access, as are the hypervisor's, debug triggers and
+// Volume II, 20211203, 3.1 and 4.1; Sstc 1.0. Debug Specification 1.0, 5.7. A number that is not here is illegal to access, as are the hypervisor's and
 // what QEMU's CPUs have only by options. Who may access a register follows from its number (isa/riscv64/registers.ts) and from `guard`.
 // Counters other than cycle, time and instret exist and stay 0.
 
@@ -11,6 +11,7 @@ import { fixedStatus, floatState, MENVCFG, MODE, MPP_SHIFT, MSTATUS, PMP_ENTRIES
 import { hasLocks, isAddressLocked, isLocked } from "./protection.ts";
 import type { CsrField } from "./state.ts";
 import { isKnownMode } from "./translation.ts";
+import { TRIGGER_COUNT, TRIGGER_TYPES, writeAddress, writeControl } from "./triggers.ts";
 
 /** What the registers need of the CPU around them. */
 export interface CsrEnvironment {
@@ -20,6 +21,8 @@ export interface CsrEnvironment {
   readonly time: () => bigint;
   /** Translations of the hart may have changed. */
   readonly flush: (hart: Hart) => void;
+  /** What stops the hart where it executes may have changed, and translations. */
+  readonly triggersChanged: (hart: Hart) => void;
   /** stimecmp, or whether it counts, may have changed. */
   readonly timerChanged: () => void;
   /** Instructions that the hart has executed before this one. */
@@ -244,6 +247,25 @@ function pmpAddress(entry: number): Csr {
   };
 }
 
+const tselect: Csr = {
+  read: ({ triggers }) => BigInt(triggers.selected),
+  write({ triggers }, value) {
+    if (value < TRIGGER_COUNT) triggers.selected = Number(value);
+  },
+};
+
+function triggerRegister(registers: "controls" | "addresses", write: (hart: Hart, value: bigint) => void): Csr {
+  const read = ({ triggers }: Hart): bigint => triggers[registers][triggers.selected] ?? 0n;
+  return {
+    read,
+    write(hart, value, env) {
+      const before = read(hart);
+      write(hart, value);
+      if (read(hart) !== before) env.triggersChanged(hart);
+    },
+  };
+}
+
 /** A counter as the lower modes see it. */
 function counter(index: number, read: Csr["read"]): Csr {
   return { read, guard: (hart) => isCounterEnabled(hart, index) };
@@ -338,6 +360,11 @@ const ROWS: readonly Row[] = [
   ["mcause", plain("mcause", BITS_64)],
   ["mtval", plain("mtval", BITS_64)],
   ["mip", mip],
+  ["tselect", tselect],
+  ["tdata1", triggerRegister("controls", writeControl)],
+  ["tdata2", triggerRegister("addresses", writeAddress)],
+  ["tdata3", fixed(0n)],
+  ["tinfo", fixed(TRIGGER_TYPES)],
   ["mvendorid", fixed(0n)],
   ["marchid", fixed(0n)],
   ["mimpid", fixed(0n)],

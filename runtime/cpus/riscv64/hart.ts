@@ -6,6 +6,7 @@ import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import type { ProcessorState, ProcessorStateValue } from "../../machine/processor.ts";
 import { nameCells, type ControlCells, type CsrRecord } from "./registers.ts";
 import { CELL, CSR_FIELDS } from "./state.ts";
+import { createTriggers, resetTriggers, restoreTriggers, saveTriggers, type SavedTriggers, type Triggers } from "./triggers.ts";
 
 export const MODE = { user: 0, supervisor: 1, machine: 3 } as const;
 export type Mode = (typeof MODE)[keyof typeof MODE];
@@ -22,6 +23,7 @@ export interface Hart {
   readonly pmpaddr: BigUint64Array;
   /** Some entry binds M-mode too. Follows from pmpcfg. */
   hasLocks: boolean;
+  readonly triggers: Triggers;
   /** Instructions since reset. */
   executed: number;
   /** As the cells of these names. */
@@ -64,6 +66,7 @@ class LiveHart implements Hart {
   readonly pmpcfg = new Uint8Array(PMP_ENTRIES);
   readonly pmpaddr = new BigUint64Array(PMP_ENTRIES);
   hasLocks = false;
+  readonly triggers: Triggers;
   executed = 0;
 
   constructor(index: number, width: RegisterWidth, control: ControlCells) {
@@ -71,6 +74,7 @@ class LiveHart implements Hart {
     this.width = width;
     this.control = control;
     this.csr = nameCells(control);
+    this.triggers = createTriggers(width);
   }
 
   get cycleBase(): bigint {
@@ -117,6 +121,7 @@ export function resetHart(hart: Hart): void {
   hart.pmpcfg.fill(0);
   hart.pmpaddr.fill(0n);
   hart.hasLocks = false;
+  resetTriggers(hart);
   hart.executed = 0;
   hart.cycleBase = 0n;
   hart.instretBase = 0n;
@@ -133,14 +138,16 @@ export function saveHart(hart: Hart): ProcessorState {
     pmpcfg: hart.pmpcfg.slice(),
     pmpaddr: [...hart.pmpaddr],
     hasLocks: hart.hasLocks,
+    triggers: { ...saveTriggers(hart.triggers) },
     executed: hart.executed,
   };
 }
 
-export function loadHart(hart: Hart, state: ProcessorStateValue | undefined): { readonly isProtectionSame: boolean } {
+export function loadHart(hart: Hart, state: ProcessorStateValue | undefined): { readonly isProtectionSame: boolean; readonly areTriggersSame: boolean } {
   const saved = state as ReturnType<typeof saveHart> &
     Pick<Hart, "run" | "pmpcfg" | "hasLocks" | "executed"> & {
       readonly pmpaddr: readonly bigint[];
+      readonly triggers: SavedTriggers;
     };
   const isProtectionSame =
     hart.pmpcfg.every((config, entry) => config === saved.pmpcfg[entry]) && hart.pmpaddr.every((address, entry) => address === saved.pmpaddr[entry]);
@@ -149,5 +156,5 @@ export function loadHart(hart: Hart, state: ProcessorStateValue | undefined): { 
   hart.pmpaddr.set(saved.pmpaddr);
   hart.hasLocks = saved.hasLocks;
   hart.executed = saved.executed;
-  return { isProtectionSame };
+  return { isProtectionSame, areTriggersSame: !restoreTriggers(hart.triggers, hart.width, saved.triggers) };
 }

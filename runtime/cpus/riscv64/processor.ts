@@ -3,8 +3,8 @@
 // time whenever somebody looks (`sync`); what happens on the cold path may make the budget another one (`settle`). A run with a trace
 // executes everything on the cold path: the same instructions from the same description without generated code, which tests compare.
 // Both widths are one source: what differs follows from `width` where it differs.
-// RV64IMAFDC or RV32IMAFDC, Zicsr, Zifencei, Zba, Zbb, Zbs, Zicond, Zihintpause, Sstc, Svinval, Svadu; M, S and U modes. Left out: the hypervisor
-// extension, debug triggers, Zbc, Zicbom and Zicboz, Zawrs, performance counters besides cycle and instret.
+// RV64IMAFDC or RV32IMAFDC, Zicsr, Zifencei, Zba, Zbb, Zbs, Zicond, Zihintpause, Sstc, Svinval, Svadu, Sdtrig; M, S and U modes. Left out: the hypervisor
+// extension, Zbc, Zicbom and Zicboz, Zawrs, performance counters besides cycle and instret.
 
 import type { MachineCore } from "../../machine/cpu-contract.ts";
 import type { CreateProcessor, CpuSetup, Privilege, Processor, ProcessorHooks, ProcessorState, StopReason } from "../../machine/processor.ts";
@@ -21,10 +21,11 @@ import { isApart, type Door, type InterpreterOptions } from "./emit-operation.ts
 import { INTERPRETER_IMPORTS, writeInterpreter, writeOperations } from "./interpreter.ts";
 import { createNamedRegisters } from "./named-registers.ts";
 import { createTranslator, EAGERNESS, REGIONS_BEGIN, type ColdSite, type EagernessName, type Translator } from "./regions/translator.ts";
-import { operationsOf, type Operation } from "./operations.ts";
+import { operationNumber, operationsOf, type Operation } from "./operations.ts";
 import { createRegisterFile } from "./registers.ts";
 import { ENTRY, MAX_HARTS, REGION_CACHE, STORABLE_OFFSET } from "./state.ts";
 import { dueInterrupt, enterTrap, hasWakeup } from "./traps.ts";
+import { firesAt } from "./triggers.ts";
 
 /** Instructions of a turn, on average: half of it to one and a half. */
 const TURN = 10_000;
@@ -43,6 +44,8 @@ const MODES: Readonly<Record<Privilege, Mode>> = { machine: MODE.machine, superv
 const LINE_BITS = [INTERRUPT.MSI, INTERRUPT.MTI, INTERRUPT.MEI, INTERRUPT.SEI] as const;
 
 const PAGE_BYTES = 0x1000n;
+/** Of both widths. */
+const COLD = operationNumber("cold");
 
 /** Modules of machines with the same layout are the same. */
 const modules = new Map<string, WebAssembly.Module>();
@@ -221,6 +224,10 @@ export function createRiscv(
       access.flush(hart);
       modeChanged(hart);
     },
+    triggersChanged(hart) {
+      updateStops();
+      csrs.flush(hart);
+    },
     timerChanged: updateTimers,
     executed: (hart) => hart.executed,
   };
@@ -341,6 +348,13 @@ export function createRiscv(
     if (hit !== null) stop ??= { kind: "watchpoint", cpu: hart.index, pc: registers.pc(hart.index), ...hit };
   }
 
+  /** A trigger of the hart's own stands in front of the instruction at its pc: the trap is taken in its place, and counts as one. */
+  function pullTrigger(hart: Hart): boolean {
+    if (hart.triggers.executes.length === 0 || !firesAt(hart, registers.pc(hart.index))) return false;
+    takeTrap(hart, CAUSE.breakpoint, false, 0n);
+    return true;
+  }
+
   const secondHalf = (hart: Hart): number => access.fetchHalf(hart, BigInt.asUintN(width, registers.pc(hart.index) + 2n));
 
   /** False: the page cannot be executed from, or protection cuts it, and no decoded page of it is kept. */
@@ -360,6 +374,7 @@ export function createRiscv(
   function executeUncached(hart: Hart): void {
     registers.setBudget(registers.budget() - 1);
     sync(1);
+    if (pullTrigger(hart)) return;
     let low: number;
     try {
       low = access.fetchHalf(hart, registers.pc(hart.index));
@@ -426,6 +441,7 @@ export function createRiscv(
     cold(entry) {
       sync(1);
       const hart = activeHart();
+      if (pullTrigger(hart)) return settle() ? 1 : 0;
       const offset = code.offsetOf(entry);
       const outcome = devices.runEntry(entry);
       if (outcome !== "unknown") {
@@ -458,11 +474,18 @@ export function createRiscv(
       const pc = registers.pc(hart.index);
       // The budget has been charged for the instruction already.
       const executed = hart.executed + spending.granted - registers.budget() - 1;
-      if (ignoresBreakpoints || executed === before[hart.index] || !breakpoints.has(pc)) return code.operationUnder(entry);
-      stop ??= { kind: "breakpoint", cpu: hart.index, pc };
-      return -1;
+      if (!ignoresBreakpoints && executed !== before[hart.index] && breakpoints.has(pc)) {
+        stop ??= { kind: "breakpoint", cpu: hart.index, pc };
+        return -1;
+      }
+      return firesAt(hart, pc) ? COLD : code.operationUnder(entry);
     },
     region(entry) {
+      // Code that the region itself executed may have set a stop in front of it.
+      if (!code.mayHaveRegions()) {
+        doors.decode(entry);
+        return memory.bytes[entry + ENTRY.operation] ?? 0;
+      }
       const under = code.operationUnder(entry);
       translator.remember(entry, under);
       return under;
@@ -493,10 +516,21 @@ export function createRiscv(
 
   function isBare(): boolean {
     const hart = activeHart();
-    return hart.mode === MODE.machine && !hart.hasLocks && (hart.csr.mstatus & MSTATUS.MPRV) === 0n && !access.isWatching();
+    return hart.mode === MODE.machine && !hart.hasLocks && (hart.csr.mstatus & MSTATUS.MPRV) === 0n && !access.isWatching(hart);
   }
 
   let breakpoints: ReadonlySet<bigint> = new Set();
+  /** Offsets in pages at which the code cache asks, for debuggers and harts. */
+  let stops: ReadonlySet<number> = new Set();
+
+  function updateStops(): void {
+    const addresses = [...breakpoints, ...harts.flatMap(({ triggers }) => triggers.executes.map(({ address }) => address))];
+    const offsets = new Set(addresses.map((address) => Number(address & (PAGE_BYTES - 1n))));
+    if (offsets.size === stops.size && [...offsets].every((offset) => stops.has(offset))) return;
+    stops = offsets;
+    code.setStops(stops);
+  }
+
   const options = { stateOffset: memory.stateOffset, dirtyOffset: memory.dirtyOffset, logOffset: memory.logOffset, width, heat: eagerness.heat };
   const table = new WebAssembly.Table({ element: "anyfunc", initial: REGIONS_BEGIN });
   const apart = new WebAssembly.Table({ element: "anyfunc", initial: operations.length });
@@ -673,6 +707,7 @@ export function createRiscv(
       const setup = setups[hart.index] ?? (setups.length === 1 ? setups[0] : undefined);
       if (setup !== undefined) setUp(hart, setup);
     }
+    updateStops();
     if (cpuCount > 1) activate(hartAt(machine.scheduleRandom() % cpuCount));
     else activate(hartAt(0));
     spending.turnLeft = 0;
@@ -737,7 +772,7 @@ export function createRiscv(
     translate: (cpu, address) => access.peek(hartAt(cpu), BigInt.asUintN(width, address)),
     setBreakpoints(addresses) {
       breakpoints = new Set(addresses.map((address) => BigInt.asUintN(width, address)));
-      code.setStops(new Set([...breakpoints].map((address) => Number(address & (PAGE_BYTES - 1n)))));
+      updateStops();
     },
     setWatchpoints: access.setWatchpoints,
     invalidateCode: () => code.compare(),
@@ -754,11 +789,13 @@ export function createRiscv(
       code.compareRestored();
       harts.forEach((hart, index) => {
         // What M-mode may do with an address depends on protection alone.
-        if (loadHart(hart, saved.harts[index]).isProtectionSame) access.flushTranslated(hart);
+        const { isProtectionSame, areTriggersSame } = loadHart(hart, saved.harts[index]);
+        if (isProtectionSame && areTriggersSame) access.flushTranslated(hart);
         else access.flush(hart);
         const block = saved.blocks[index];
         if (block !== undefined) registers.load(index, block);
       });
+      updateStops();
       spending.turnLeft = saved.turnLeft < 0 ? Infinity : saved.turnLeft;
       spending.total = saved.total;
       activate(activeHart());
