@@ -82,7 +82,8 @@ export class ExpressionParser extends ParserCore {
 
   readonly type: Rule<TypeExpr> = this.RULE("type", (): TypeExpr => {
     const first = this.peek(1);
-    if (!this.RECORDING_PHASE && !typeStarts.has(first.tokenType)) throw this.expected("a type", {}, "E0209");
+    if (!this.RECORDING_PHASE && !typeStarts.has(first.tokenType))
+      throw this.expected("a type", this.isNext(T.Ampersand) ? { help: "a pointer's type is `*T`" } : {}, "E0209");
     return this.or(
       0,
       (this.#typeAlternatives ??= [
@@ -120,11 +121,32 @@ export class ExpressionParser extends ParserCore {
     this.when(0, !this.isNext(T.RSquare), () => {
       length = this.bracketed(() => this.SUBRULE(this.expr));
     });
+    if (!this.RECORDING_PHASE && length !== null && this.isNext(T.Semi)) return this.#elementFirst(open, length);
     this.needClose(0, T.RSquare, open);
     const element = this.SUBRULE(this.type);
     const span = this.spanFrom(open.startOffset);
     return length === null ? { kind: "slice-type", element, span } : { kind: "array-type", length, element, span };
   });
+
+  /** `[u8; 4]`, as Rust has it: reported, and read as the array that was meant. */
+  #elementFirst(open: Token, element: Expr): TypeExpr {
+    const semicolon = this.need(0, T.Semi);
+    const length = this.bracketed(() => this.SUBRULE1(this.expr));
+    const lengthText = this.source.text.slice(length.span.start, length.span.end);
+    const elementText = this.source.text.slice(element.span.start, element.span.end);
+    this.complain(semicolon, "E0201", "expected `]`, found `;`", "expected `]`", {
+      help: `the length of an array stands first: \`[${lengthText}]${elementText}\``,
+    });
+    this.needClose(1, T.RSquare, open);
+    const span = this.spanFrom(open.startOffset);
+    if (element.kind !== "name") throw this.expected("a type", {}, "E0209");
+    return {
+      kind: "array-type",
+      length,
+      element: { kind: "named-type", module: null, name: { text: element.name, span: element.span }, span: element.span },
+      span,
+    };
+  }
 
   readonly fnType: Rule<TypeExpr> = this.RULE("fnType", (): TypeExpr => {
     const start = this.need(0, T.Fn).startOffset;

@@ -5,7 +5,7 @@
 import type { IOrAlt, TokenType } from "chevrotain";
 import type { ArithmeticOp, AsmOperand, AssignStmt, Block, Expr, IfStmt, MatchStmt, Name, NamedType, Param, SkipStmt, Stmt, TypeExpr } from "./ast.ts";
 import { nearestName } from "./nearest-name.ts";
-import type { Rule } from "./parse-core.ts";
+import type { FaultDetails, Rule } from "./parse-core.ts";
 import { CheckParser } from "./parse-checks.ts";
 import { startsExpression } from "./parse-expressions.ts";
 import * as T from "./tokens.ts";
@@ -144,7 +144,12 @@ export class StatementParser extends CheckParser {
   }
 
   readonly block: Rule<Block> = this.RULE("block", (): Block => {
-    const open = this.need(0, T.LCurly, "`{`");
+    const open = this.need(
+      0,
+      T.LCurly,
+      "`{`",
+      statementStarts.has(this.peek(1).tokenType) ? { help: "a block has braces, also one of a single statement" } : {},
+    );
     const { inBrackets, structsAllowed, inIndex } = this;
     this.inBrackets = false;
     this.structsAllowed = true;
@@ -355,10 +360,7 @@ export class StatementParser extends CheckParser {
     let value: Expr | null = null;
     const mutable = keyword.tokenType === T.Var;
     if (!this.RECORDING_PHASE && !this.isNext(T.Equal) && (!mutable || type === null)) {
-      throw this.expected(
-        type === null ? "`:` and a type, or `=` and a value" : "`=` and a value",
-        mutable ? {} : { help: "a `let` has its value from the start; `var` may get it later" },
-      );
+      throw this.expected(type === null ? "`:` and a type, or `=` and a value" : "`=` and a value", this.#bindingHelp(mutable, name.text));
     }
     this.when(2, this.isNext(T.Equal), () => {
       this.consume(0, T.Equal);
@@ -366,6 +368,13 @@ export class StatementParser extends CheckParser {
     });
     return { kind: "let", mutable, shared: first.tokenType === T.SharedWord, name, type, value, span: this.spanFrom(first.startOffset) };
   });
+
+  /** What stands where a binding goes on, as other languages have it. */
+  #bindingHelp(mutable: boolean, name: string): FaultDetails {
+    if (name === "mut" && this.isNext(T.Ident)) return { help: "what changes is declared with `var`" };
+    if (this.isNext(T.LSquare)) return { help: "the length of an array stands before its elements: `[4]u8`" };
+    return mutable ? {} : { help: "a `let` has its value from the start; `var` may get it later" };
+  }
 
   readonly expressionStatement: Rule<Stmt> = this.RULE("expressionStatement", (): Stmt => {
     const expr = this.subrule(0, this.expr);

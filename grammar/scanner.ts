@@ -181,6 +181,12 @@ const foreignMarks: ReadonlyMap<string, string> = new Map([
   ["!", "not"],
 ]);
 
+/** What stands for characters that begin no token of ours. */
+const foreignCharacters: ReadonlyMap<string, string> = new Map([
+  ["`", 'strings stand between double quotes: `"..."`'],
+  ["?", "a choice is `if condition { a } else { b }`"],
+]);
+
 /** The value of a small literal; the commonest ones are made once. */
 export function smallInteger(value: number): bigint {
   return smallIntegers[value] ?? BigInt(value);
@@ -260,8 +266,7 @@ class Scanner {
     return this.#offsets === null ? index : (this.#offsets[index] ?? this.#source.text.length);
   }
 
-  #push(type: TokenType, start: number, end: number, value: Token["value"]): void {
-    const image = this.#text.slice(start, end);
+  #push(type: TokenType, start: number, end: number, value: Token["value"], image = this.#text.slice(start, end)): void {
     this.#tokens.push(
       this.#offsets === null
         ? new ScannedToken(type, image, start, end, this.#newline, value)
@@ -732,15 +737,15 @@ class Scanner {
       this.#at = start + text.length;
       const ours = foreignMarks.get(text);
       if (ours !== undefined) this.#fault("E0112", `\`${text}\` is written \`${ours}\``, start, this.#at, `write \`${ours}\``);
-      this.#push(type, start, this.#at, null);
+      this.#push(type, start, this.#at, null, ours);
       return;
     }
     const character = String.fromCodePoint(this.#text.codePointAt(start) ?? 0);
     this.#at = start + character.length;
     // A byte order mark at the start of a file says nothing about its content.
     if (character === "\ufeff" && start === 0) return;
-    const details = character === "`" ? { help: 'strings stand between double quotes: `"..."`' } : {};
-    this.#fault("E0101", `unexpected character \`${character}\``, start, this.#at, "no token starts with this", details);
+    const help = foreignCharacters.get(character);
+    this.#fault("E0101", `unexpected character \`${character}\``, start, this.#at, "no token starts with this", help === undefined ? {} : { help });
   }
 
   #scanComment(): void {

@@ -13,6 +13,7 @@ import { errorExpr, fail, listNames, nested, suggest, type Context } from "./con
 import { cast, coerce, defaultType, quote, showBig } from "./convert.ts";
 import { constantOf, globalOf, resolveSignature, tableOf } from "./declarations.ts";
 import { failModuleElsewhere } from "./elsewhere.ts";
+import { suggestName } from "./foreign-names.ts";
 import { convertPointer } from "./interfaces.ts";
 import { checkMember, moduleNamed } from "./members.ts";
 import { checkBinary, checkIsError, checkUnary } from "./operators.ts";
@@ -239,7 +240,9 @@ function failUnknown(context: Context, name: string, span: Span): void {
   const word = WORDS.get(name);
   if (word !== undefined) return fail(context, span, "E0401", `\`${name}\` is not a value`, { label: "a statement", help: word });
   if (context.modules.lib(name) !== null)
-    return fail(context, span, "E0401", `\`${name}\` is a module, not a value`, { help: `what is in it stands behind its name: \`${name}.\`` });
+    return fail(context, span, "E0401", `\`${name}\` is a module, not a value`, {
+      help: suggestName(name) ?? `what is in it stands behind its name: \`${name}.\``,
+    });
   if (failModuleElsewhere(context, name, span)) return;
   const elsewhere = context.scope.module.file.items.find((item): item is FnItem => item.kind === "fn" && item.name.text === name);
   if (elsewhere !== undefined && elsewhere.on.length > 0) {
@@ -257,7 +260,7 @@ function failUnknown(context: Context, name: string, span: Span): void {
       label: "unknown name",
       help: `registers of the CPU are \`${name}.${registers}.NAME\``,
     });
-  const near = suggest(name, [...visibleNames(context.scope), ...context.modules.libNames(), ...BUILTIN_FUNCTIONS]);
+  const near = suggestName(name) ?? suggest(name, [...visibleNames(context.scope), ...context.modules.libNames(), ...BUILTIN_FUNCTIONS]);
   fail(context, span, "E0401", `there is no \`${name}\` here`, { label: "unknown name", help: near });
 }
 

@@ -8,6 +8,7 @@ import { fail, failTwice, nested, suggest, type Context } from "./context.ts";
 import { callsOf } from "./fakes.ts";
 import { checkLength } from "./expressions.ts";
 import { failModuleElsewhere, failNameElsewhere } from "./elsewhere.ts";
+import { suggestType } from "./foreign-names.ts";
 import { isLost, lookUp, lookUpInModule, moduleScope, visibleTypes, type FnEntry, type Module, type Symbol } from "./scope.ts";
 
 /** The symbol that a type names; undefined when there is none, which is reported unless it is lost. */
@@ -38,7 +39,7 @@ function namedSymbol(context: Context, type: NamedType): Symbol | undefined {
     return undefined;
   } else if (!isLost(context.scope, name)) {
     const where = type.module === null ? "" : ` in module \`${type.module.text}\``;
-    fail(context, type.name.span, "E0405", `there is no type \`${name}\`${where}`, { help: suggest(name, candidates()) });
+    fail(context, type.name.span, "E0405", `there is no type \`${name}\`${where}`, { help: suggestType(name) ?? suggest(name, candidates()) });
   }
   return undefined;
 }

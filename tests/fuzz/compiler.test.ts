@@ -92,6 +92,19 @@ const SPICE: readonly string[] = [
   "match 1 as u8 { 1 { } else { } }",
   "@slow",
   "const C = C",
+  // As other languages have it.
+  "&&",
+  "||",
+  "!",
+  "->",
+  "++",
+  "->x",
+  "? 1 : 2",
+  "null",
+  "[u8; 4]",
+  "'c'",
+  "=>",
+  "let mut y = 1",
 ];
 
 interface Piece {

@@ -1,0 +1,49 @@
+// Names that people bring along from C, Rust, the kernel, KUnit and kvm-unit-tests: a mistake that names one is told what it is called here.
+// Only help for names that do not exist; nothing is read differently.
+
+const TYPES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    u8: ["char", "byte", "uchar", "uint8_t", "__u8"],
+    i8: ["int8_t", "sbyte", "__s8", "s8"],
+    u16: ["ushort", "uint16_t", "__u16", "__le16"],
+    i16: ["short", "int16_t", "__s16", "s16"],
+    u32: ["uint", "unsigned", "uint32_t", "__u32", "__le32"],
+    i32: ["int", "int32_t", "__s32", "s32"],
+    u64: ["ulong", "uint64_t", "__u64", "__le64"],
+    i64: ["long", "int64_t", "__s64", "s64"],
+    usize: ["size_t", "uintptr_t", "phys_addr_t", "isize", "ssize_t"],
+    bool: ["boolean", "_Bool"],
+    str: ["string", "String"],
+  }).flatMap(([ours, theirs]) => theirs.map((name) => [name, ours] as const)),
+);
+
+/** "did you mean `u8`?" for a type of another language. */
+export function suggestType(name: string): string | undefined {
+  const ours = TYPES.get(name);
+  return ours === undefined ? undefined : `did you mean \`${ours}\`?`;
+}
+
+/** What a whole family of names is called here; the first that fits. */
+const FAMILIES: readonly (readonly [RegExp, string])[] = [
+  [/^(kunit_)?(expect|assert)_*[a-z_]*$/i, "a check is `expect a == b`, or `assert a == b` to end the test"],
+  [/^report(_pass|_fail|_info|_kfail|_xfail)?$/, 'a check is `expect condition, "what it is about"`'],
+  [/^report_(prefix_\w+|summary)$/, "names of tests and suites stand before each result by themselves"],
+  [/^(report_skip|kunit_skip|kunit_mark_skipped)$/, 'a test leaves itself out by `skip "why"`'],
+  [/^(printk|puts|pr_\w+|kunit_info)$/, 'a line of the report is `info "what: {value}"`'],
+  [/^(null|NULL|nullptr|nil|None)$/, "the null pointer is `0 as *T`"],
+  [/^(read|readl?|ioread|in_[bl]e)(8|16|32|64|[bwlq])$/, "a register is read through its block, or by `peek.u32(address)` and its like"],
+  [/^(write|iowrite|out_[bl]e)(8|16|32|64|[bwlq])$/, "a register is written through its block, or by `poke.u32(address, value)` and its like"],
+  [/^in[bwl]$/, "a port is read by `port.in8(p)`, `port.in16(p)`, `port.in32(p)`"],
+  [/^out[bwl]$/, "a port is written by `port.out8(p, value)`, `port.out16(p, value)`, `port.out32(p, value)`"],
+  [/^(smp_)?[rw]?mb$|^(dma_)?[rw]mb$|^barrier$|^mfence$/, "memory is ordered by `atomic.fence()`"],
+  [/^(smp_processor_id|cpuid|smp_id|hartid)$/, "the CPU that runs is `cpu.id()`"],
+  [/^(cpu_relax|pause)$/, "a loop that waits calls `cpu.relax()`, or is `wait until condition within 1ms`"],
+  [/^([mun]delay|[mu]sleep|sleep|usleep_range)$/, "`time.sleep(1ms)` waits; `expect condition within 1ms` polls"],
+  [/^(k[mz]alloc|malloc|calloc|alloc_pages?|kunit_k[mz]alloc)$/, "memory comes from `heap.allocate(size, align)`; the end of the test gives it back"],
+  [/^(ARRAY_SIZE|len)$/, "the length is a member: `a.len`"],
+];
+
+/** What a function or value of another language, or of another test system, is called here. */
+export function suggestName(name: string): string | undefined {
+  return FAMILIES.find(([pattern]) => pattern.test(name))?.[1];
+}
