@@ -77,6 +77,19 @@ test("a change runs what it touches, and nothing else", { timeout: 180_000 }, as
   assert.equal(await watched.ended, 0);
 });
 
+test("machine code is made of what is in the files now", { timeout: 180_000 }, async (context) => {
+  const folder = makeProject(context);
+  const child = startTool(["run", "--watch", "-v", "--target", "riscv64"], { cwd: folder });
+  const watched = follow(child, context);
+  assert.match(await watched.until(/watching \d folders?\n/), /PASS .*user::doubles/);
+  writeFileSync(join(folder, "shared.gspec"), "fn twice(a: u32) -> u32 { return a * 3 }\n");
+  assert.match(await watched.until(/watching \d folders?\n/), /1 test in 1 suite[\s\S]*FAIL .*user::doubles/);
+  writeFileSync(join(folder, "shared.gspec"), "fn twice(a: u32) -> u32 { return a + a }\n");
+  assert.match(await watched.until(/watching \d folders?\n/), /PASS .*user::doubles/);
+  child.kill("SIGINT");
+  assert.equal(await watched.ended, 0);
+});
+
 test("on a terminal keys run all, run what failed, and quit", { skip: hasScript ? false : "needs util-linux script(1)", timeout: 180_000 }, async (context) => {
   const folder = makeProject(context);
   writeFileSync(join(folder, "bad.gspec"), 'suite "bad"\n\ntest "is wrong" { expect 1 == 2 }\n');
