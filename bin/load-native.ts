@@ -8,8 +8,8 @@ import { hashFile, type ImageCache } from "../compiler/images/cache.ts";
 import type { Manifest } from "../compiler/images/manifest.ts";
 import type { CachedSpec, LoweredSpec } from "../compiler/images/stored-lowered.ts";
 import type { CompiledNative, LoweredNative, NativeCompilation } from "../compiler/native/index.ts";
-import type { LoweredModule } from "../compiler/native/lower-module.ts";
-import { imageAt, type LinkedImage, type RunnableImage } from "../compiler/native/native-image.ts";
+import type { AssembledEntry } from "../compiler/native/entry.ts";
+import { imageAt, type RunnableImage } from "../compiler/native/native-image.ts";
 import type { NativeTarget } from "../compiler/native/target.ts";
 import type { ParsedFiles } from "../compiler/program.ts";
 import { didYouMean } from "../grammar/nearest-name.ts";
@@ -88,18 +88,21 @@ async function lower(files: readonly string[], machine: NativeMachine, io: Io): 
   return { ...compilation, asked };
 }
 
-/** All placed for packs, or each alone. */
-async function placeAll(
-  modules: readonly LoweredModule[],
-  machine: NativeMachine,
-  target: NativeTarget,
-  placing: "packed" | "alone",
-): Promise<readonly LinkedImage[]> {
+function entryPath({ target }: NativeMachine): string {
+  return `${LIB_FOLDER}${target}/entry.s`;
+}
+
+/** The entry assembly, from the cache if it is there. `machineKey` changes with the machine's file. */
+async function loadEntryOf(machine: NativeMachine, target: NativeTarget, machineKey: string, cache: ImageCache | null): Promise<AssembledEntry> {
+  const { readEntry, writeEntry } = await import("../compiler/images/stored-entry.ts");
+  const path = entryPath(machine);
+  const known = cache === null ? null : readEntry(cache, { path }, machineKey);
+  if (known !== null) return known;
   const { loadEntry } = await import("../compiler/native/entry.ts");
-  const { placeInPack } = await import("../compiler/images/place-in-pack.ts");
-  const { placeAlone } = await import("../compiler/native/place-alone.ts");
-  const place = placing === "packed" ? placeInPack : placeAlone;
-  return place(modules, machine, loadEntry(target, machine, LIB_FOLDER));
+  const hash = hashFile(path);
+  const entry = loadEntry(target, machine, LIB_FOLDER);
+  if (cache !== null) writeEntry(cache, { path, hash }, machineKey, entry);
+  return entry;
 }
 
 /** Each image to boot alone. */
@@ -107,7 +110,8 @@ export async function loadNativeImages(files: readonly string[], machine: Native
   const target = await loadTarget(machine);
   const { images } = await lower(files, machine, io);
   const lowered = images.map((image) => image.lowered);
-  const placed = await placeAll(lowered, machine, target, "alone");
+  const { placeAlone } = await import("../compiler/native/place-alone.ts");
+  const placed = placeAlone(lowered, machine, await loadEntryOf(machine, target, "", null));
   return images.map((image, index) => ({ ...image, native: fillBootHeader(imageAt(placed, index), machine.ram.base) }));
 }
 
@@ -134,16 +138,17 @@ export async function loadRunImages(
   const target = await loadTarget(machine);
   const { specs, isWarned, compiled } = await loadLowered(files, machine, machineKey, target, cache, io);
   const made = specs.flatMap(({ spec }) => spec ?? []);
-  const placed = await placeAll(
+  const place =
+    placing === "packed" ? (await import("../compiler/images/place-in-pack.ts")).placeInPack : (await import("../compiler/native/place-alone.ts")).placeAlone;
+  const placed = place(
     made.map(({ lowered }) => lowered),
     machine,
-    target,
-    placing,
+    await loadEntryOf(machine, target, machineKey, cache),
   );
   const images = made.map(({ path, manifest, dependencies }, index) => ({ path, manifest, dependencies, native: imageAt(placed, index) }));
   // A list with warnings is made each time, for the specs that have them are.
   if (cache !== null && !isWarned) {
-    const entry = `${LIB_FOLDER}${machine.target}/entry.s`;
+    const entry = entryPath(machine);
     const madeFrom = new Map(specs.flatMap((spec) => spec.madeFrom).map((dependency) => [dependency.path, dependency]));
     writeNative(cache, files, `${placing} ${machineKey}`, images, [...madeFrom.values(), { path: entry, hash: hashFile(entry) }]);
   }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { tinyImage } from "../../tests/images/tiny-image.ts";
 import { hashFile, openCache } from "./cache.ts";
+import { readEntry, writeEntry } from "./stored-entry.ts";
 import { readNative, writeNative } from "./stored-native.ts";
 
 test("machine code comes back as it was, for the same list of specs only", (context) => {
@@ -34,4 +35,20 @@ test("machine code comes back as it was, for the same list of specs only", (cont
   assert.equal(readNative(cache, ["a.gspec", "c.gspec"], "other machine"), null);
   writeFileSync(library, "changed");
   assert.equal(readNative(cache, ["a.gspec", "c.gspec"], "m"), null);
+});
+
+test("an assembled entry is kept for one machine, until its text changes", (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "guestspec-cache-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const cache = openCache({ env: { XDG_CACHE_HOME: folder }, home: "/nowhere", stamp: "1" });
+  const path = join(folder, "entry.s");
+  writeFileSync(path, "nop");
+  const relocations = [{ offset: 4, kind: "call", symbol: "platform.start", addend: 2n ** 40n }];
+  const entry = { file: "lib/riscv64/entry.s", bytes: Uint8Array.of(1, 2, 3), relocations, labels: new Map([["guest_start", 0]]) };
+  assert.ok(writeEntry(cache, { path, hash: hashFile(path) }, "m", entry));
+  const found = readEntry(cache, { path }, "m");
+  assert.deepEqual(found && { ...found, bytes: Uint8Array.from(found.bytes) }, entry);
+  assert.equal(readEntry(cache, { path }, "other machine"), null);
+  writeFileSync(path, "ret");
+  assert.equal(readEntry(cache, { path }, "m"), null);
 });
