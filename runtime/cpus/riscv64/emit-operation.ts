@@ -19,7 +19,7 @@ import {
 import { emitExpression, emitShared, type Emitter } from "./emit-expression.ts";
 import { emitDevicePage, emitExtended, emitMirroredRead, emitMirrorEntry, emitMirrorTable } from "./emit-mirror.ts";
 import { DEVICE_FORM, operationNumber, type Operation } from "./operations.ts";
-import { BOTTOM, emitRegionSlot } from "./regions/emit-region.ts";
+import { BOTTOM, emitRegionSlot } from "./regions/emit-chain.ts";
 import type { Expression, Leaf } from "./semantics/expressions.ts";
 import type { Guarded } from "./semantics/guarded.ts";
 import { CELL, csrCell, ENTRY, ENTRY_SHIFT, isStateName, NO_RESERVATION, REGION_CACHE, stateCell, STORABLE_OFFSET, TLB } from "./state.ts";

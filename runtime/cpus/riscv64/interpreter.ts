@@ -39,7 +39,7 @@ import {
 } from "./emit-operation.ts";
 import { hasOperation, operationNumber, operationsOf, type Operation } from "./operations.ts";
 import { BUDGET as REGION_BUDGET, DEPTH, PC as REGION_PC } from "./regions/emit-instruction.ts";
-import { emitIsCut } from "./regions/emit-region.ts";
+import { emitIsCut } from "./regions/emit-chain.ts";
 import { CELL, ENTRY, TLB } from "./state.ts";
 
 export const INTERPRETER_IMPORTS = "riscv64";

@@ -13,6 +13,7 @@ import type { Guarded } from "../semantics/guarded.ts";
 import { CELL, csrCell, isStateName, mirrorTable, NO_RESERVATION, stateCell, STORABLE_OFFSET, TLB, type StateName } from "../state.ts";
 import type { AccessGroup } from "./access-groups.ts";
 import type { RegisterSet } from "./flow.ts";
+import type { Stream } from "./loop-plans.ts";
 import type { RegionInstruction } from "./graph.ts";
 
 /** The parameters of a region's function come first: the budget, how many calls may still be nested, and its pc, later that of the place to go to. */
@@ -87,6 +88,8 @@ export interface BareRam {
 
 export interface InstructionEmitter extends Emitter {
   readonly groups: ReadonlyMap<RegionInstruction, AccessGroup>;
+  /** Accesses that need no check where this is written. */
+  readonly streamOf: ReadonlyMap<RegionInstruction, Stream>;
   /** The local with the place in RAM of the group's lowest byte. */
   readonly groupPlace: (group: AccessGroup) => number;
   readonly bareRam: BareRam | undefined;
@@ -382,6 +385,12 @@ function emitTranslatedAddress(e: InstructionEmitter, base: number, imm: number,
 
 /** The address of a load or store on the stack; what is to be added to it is returned. */
 function emitMemberAddress(e: InstructionEmitter, one: RegionInstruction, width: number, access: "read" | "write"): number {
+  const stream = e.streamOf.get(one);
+  if (stream !== undefined && e.bareRam !== undefined) {
+    emitRegister(e.w, e.options, e.places, one.rs1, I32);
+    e.w.withConst(stream.low - Number(e.bareRam.base), OP.i32_add);
+    return one.imm - stream.low;
+  }
   const group = e.groups.get(one);
   if (group === undefined || e.bareRam === undefined) {
     emitAddress(e, one.rs1, one.imm, width, access);

@@ -9,7 +9,7 @@ import { I32, OP, VOID, ByteWriter, writeLocals } from "../../wasm/encoder.ts";
 import { RAM, readCell, wrapAddress, writeCell, type MemoryLayout } from "../emit-memory.ts";
 import { emitExpression } from "../emit-expression.ts";
 import type { Mode } from "../hart.ts";
-import { CELL, REGION_CACHE } from "../state.ts";
+import { CELL } from "../state.ts";
 import {
   addressAt,
   BUDGET,
@@ -28,27 +28,12 @@ import {
   type InstructionEmitter,
   type Places,
 } from "./emit-instruction.ts";
+import { COLD_DOOR, emitChain, emitCheckGuess, emitGuess, emitLikelyChain, emitReturn, GLOBAL, REGION_TYPE, SELF, STATE, TABLE } from "./emit-chain.ts";
+import { emitCheckedTurns, emitLoopCheck, mayPlan } from "./emit-loop.ts";
 import { groupAccesses, type AccessGroup } from "./access-groups.ts";
 import { analyse, isMirrored, mayExit, registerWritten, type BlockFlow, type RegisterSet } from "./flow.ts";
+import { planLoops, withExits, type LoopPlan } from "./loop-plans.ts";
 import { LINKS, type Block, type Edge, type Ending, type RegionGraph, type RegionInstruction } from "./graph.ts";
-
-/** Calls of the guest that may be nested on the host's stack; a region's frame takes a few hundred bytes of it. */
-const NESTED_CALLS = 256;
-
-/**
- * A region's second parameter: how many calls may still be nested, above two bits. `cut`: nobody below can go on when the region returns. So
- * it is at the bottom, and above it where the mode has changed since the call: those below hold on to addresses of the mode before.
- * `guessed`: the region was found by where its pc lies in the chain table, and has to see for itself whether it is meant.
- */
-const STATE = { cut: 1, guessed: 2, nested: 4 } as const;
-export const BOTTOM = NESTED_CALLS * STATE.nested + STATE.cut;
-
-/** Function indexes and the type of regions in the module (region-module.ts). */
-export const COLD_DOOR = 0;
-export const SELF = 1;
-export const REGION_TYPE = 0;
-const TABLE = { regions: 0, chain: 1 } as const;
-const GLOBAL = { sites: 0, index: 1 } as const;
 
 export interface RegionOptions extends MemoryLayout {
   readonly pc: bigint;
@@ -63,7 +48,11 @@ export interface RegionOptions extends MemoryLayout {
   readonly siteOf: (instruction: RegionInstruction) => number;
 }
 
-type Frame = { readonly kind: "exit"; readonly dirty: RegisterSet } | { readonly kind: "before" | "loop"; readonly block: number } | { readonly kind: "plain" };
+type Frame =
+  | { readonly kind: "exit"; readonly dirty: RegisterSet }
+  /** `again`: around the versions of a planned loop. */
+  | { readonly kind: "before" | "loop" | "again"; readonly block: number }
+  | { readonly kind: "plain" };
 
 interface RegionEmitter {
   readonly w: ByteWriter;
@@ -74,6 +63,16 @@ interface RegionEmitter {
   /** What encloses the place that is written, the innermost last. */
   readonly frames: Frame[];
   readonly lender: ReturnType<typeof createLender>;
+  readonly plans: ReadonlyMap<number, LoopPlan>;
+  /** The version of a planned loop that is being written. */
+  version: LoopVersion | undefined;
+}
+
+interface LoopVersion {
+  readonly plan: LoopPlan;
+  /** The budget at which it is left. */
+  readonly stop: number;
+  readonly isChecked: boolean;
 }
 
 /** Distance, and instructions of the block that are not begun, which were taken from the budget already. */
@@ -101,102 +100,6 @@ function exitSets({ blocks }: RegionGraph, flow: readonly BlockFlow[]): readonly
     if (block.ending.kind === "exit" || block.ending.kind === "transfer") sets.add(dirty);
   });
   return [...sets];
-}
-
-/** Whether there are callers, but none that can go on: leaves 0 or 1 on the stack. */
-export function emitIsCut(w: ByteWriter, depth: number): void {
-  w.localGet(depth);
-  w.withConst(STATE.cut, OP.i32_and);
-  w.localGet(depth);
-  w.withConst(STATE.guessed, OP.i32_or);
-  w.withConst(BOTTOM | STATE.guessed, OP.i32_ne);
-  w.byte(OP.i32_and);
-}
-
-/** To the caller, or the dispatcher, which finds the way on from the pc in `places.pc`. With bit 0 set no caller goes on. */
-function emitReturn({ w, places }: RegionEmitter): void {
-  w.localGet(places.pc);
-  emitIsCut(w, DEPTH);
-  w.byte(OP.i64_extend_i32_u);
-  w.byte(OP.i64_or);
-  w.localGet(BUDGET);
-  w.byte(OP.return);
-}
-
-/**
- * On to the region at the pc in `places.pc`, or at one that is known, which takes this one's place: a guess by the pc alone, so that nothing
- * has to be loaded before the next region begins. Registers are in their cells.
- */
-function emitChain({ w, places }: RegionEmitter, known?: bigint): void {
-  w.localGet(BUDGET);
-  w.localGet(DEPTH);
-  w.withConst(STATE.guessed, OP.i32_or);
-  if (known === undefined) w.localGet(places.pc);
-  else w.i64Const(known);
-  emitGuess(w, places, known);
-  w.op(OP.return_call_indirect, REGION_TYPE);
-  w.byte(TABLE.chain);
-}
-
-/** As `emitChain`; where the pc is the likely one the way on hangs on nothing that has to be loaded, which more than halves the time that it takes. */
-function emitLikelyChain(r: RegionEmitter, likely: bigint): void {
-  const { w, places } = r;
-  w.localGet(places.pc);
-  w.i64Const(likely);
-  w.byte(OP.i64_eq);
-  w.byte(OP.if);
-  w.byte(VOID);
-  emitChain(r, likely);
-  w.byte(OP.end);
-  emitChain(r);
-}
-
-/** The place in the chain table of the pc in `places.pc`, or of one that is known. */
-function emitGuess(w: ByteWriter, places: Places, known: bigint | undefined): void {
-  if (known !== undefined) return w.i32Const(regionSlot(known));
-  w.localGet(places.pc);
-  w.byte(OP.i32_wrap_i64);
-  w.localTee(places.at);
-  w.withConst(1, OP.i32_shr_u);
-  w.localGet(places.at);
-  w.withConst(10, OP.i32_shr_u);
-  w.byte(OP.i32_xor);
-  w.withConst(REGION_CACHE.entries - 1, OP.i32_and);
-}
-
-/**
- * In front of everything: a region that was guessed sees whether it is of the pc that is wanted, and whether the cache has it at its place,
- * where an empty entry has no region's index; or goes where the cache says.
- */
-function emitCheckGuess(r: RegionEmitter): void {
-  const { w, places, options } = r;
-  const slot = REGION_CACHE.start + regionSlot(options.pc) * REGION_CACHE.entryBytes;
-  w.localGet(DEPTH);
-  w.withConst(STATE.guessed, OP.i32_and);
-  w.byte(OP.if);
-  w.byte(VOID);
-  w.localGet(DEPTH);
-  w.withConst(STATE.guessed, OP.i32_xor);
-  w.localSet(DEPTH);
-  w.localGet(places.pc);
-  w.i64Const(options.pc);
-  w.byte(OP.i64_ne);
-  w.localGet(places.tlb);
-  w.memory(OP.i32_load, RAM, slot + REGION_CACHE.index);
-  w.op(OP.global_get, GLOBAL.index);
-  w.byte(OP.i32_ne);
-  w.byte(OP.i32_or);
-  w.byte(OP.if);
-  w.byte(VOID);
-  emitLookup(r);
-  w.localGet(BUDGET);
-  w.localGet(DEPTH);
-  w.localGet(places.pc);
-  w.localGet(places.at);
-  w.op(OP.return_call_indirect, REGION_TYPE);
-  w.byte(TABLE.regions);
-  w.byte(OP.end);
-  w.byte(OP.end);
 }
 
 /** Out of the region to a place that is known. */
@@ -276,41 +179,6 @@ function emitTarget(r: RegionEmitter, { instruction }: RegionInstruction): void 
   emitSum(w, options, places, instruction.rs1, BigInt(instruction.imm));
   w.i64Const(-2);
   w.byte(OP.i64_and);
-}
-
-/** The dispatcher's cache: leaves the function that belongs to the pc in `places.pc` in `places.at`, or returns. */
-function emitLookup(r: RegionEmitter): void {
-  const { w, places } = r;
-  emitRegionSlot(w, places.pc, places.tlb);
-  w.localTee(places.slot);
-  w.memory(OP.i64_load, RAM, REGION_CACHE.start + REGION_CACHE.tag);
-  w.withLocal(places.pc, OP.i64_ne);
-  w.byte(OP.if);
-  w.byte(VOID);
-  emitReturn(r);
-  w.byte(OP.end);
-  w.localGet(places.slot);
-  w.memory(OP.i32_load, RAM, REGION_CACHE.start + REGION_CACHE.index);
-  w.localSet(places.at);
-}
-
-/** Number of the pc's place in the cache of regions, and in the chain table. */
-export function regionSlot(pc: bigint): number {
-  const low = Number(pc & 0xffff_ffffn);
-  return ((low >>> 1) ^ (low >>> 10)) & (REGION_CACHE.entries - 1);
-}
-
-/** Leaves the place in the cache of regions for the pc in `pc` on the stack. */
-export function emitRegionSlot(w: ByteWriter, pc: number, tlb: number): void {
-  w.localGet(pc);
-  w.byte(OP.i32_wrap_i64);
-  w.withConst(3, OP.i32_shl);
-  w.localGet(pc);
-  w.byte(OP.i32_wrap_i64);
-  w.withConst(6, OP.i32_shr_u);
-  w.byte(OP.i32_xor);
-  w.withConst((REGION_CACHE.entries - 1) * REGION_CACHE.entryBytes, OP.i32_and);
-  w.withLocal(tlb, OP.i32_add);
 }
 
 function emitCall(r: RegionEmitter, index: number, ending: Extract<Ending, { kind: "call" }>, dirty: RegisterSet): void {
@@ -423,7 +291,7 @@ function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: Regist
       w.localSet(r.places.pc);
       for (const { at, edge } of ending.targets) {
         w.localGet(r.places.pc);
-        w.i64Const(r.options.pc + BigInt(at));
+        w.i64Const(addressAt(r.options, r.options.pc, at));
         w.byte(OP.i64_eq);
         w.op(OP.br_if, labelDepth(r, index, edge.block));
       }
@@ -460,6 +328,7 @@ function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: Regist
   }
 }
 
+const NO_STREAMS: LoopPlan["streamOf"] = new Map();
 const NO_GROUPS: ReadonlyMap<RegionInstruction, AccessGroup> = new Map();
 
 function emitterOf(
@@ -469,8 +338,9 @@ function emitterOf(
   refund: number,
   groups: ReadonlyMap<RegionInstruction, AccessGroup> = NO_GROUPS,
 ): InstructionEmitter {
-  const { w, places, options, lender } = r;
+  const { w, places, options, lender, version } = r;
   return {
+    streamOf: version?.isChecked === false ? version.plan.streamOf : NO_STREAMS,
     groups,
     groupPlace: places.group,
     w,
@@ -484,18 +354,31 @@ function emitterOf(
   };
 }
 
+function emitCheckpoint(r: RegionEmitter, { at }: Block, { dirtyIn, checkpoint }: BlockFlow): void {
+  emitExitIf(r, dirtyIn, packExit(at, 0), 0, () => {
+    r.w.localGet(BUDGET);
+    r.w.withConst(checkpoint, OP.i32_lt_u);
+  });
+}
+
+/** The head of a version: enough of the budget is left for the turn, and the turn is one of those for which the version was chosen. */
+function emitVersionHead({ w, frames }: RegionEmitter, { plan, stop }: LoopVersion): void {
+  w.localGet(BUDGET);
+  w.withLocal(stop, OP.i32_lt_u);
+  w.op(
+    OP.br_if,
+    depthOf(frames, (frame) => frame.kind === "again" && frame.block === plan.head),
+  );
+}
+
 function emitBlock(r: RegionEmitter, index: number): void {
   const { w, graph, flow, lender } = r;
   const block = graph.blocks[index];
   const facts = flow[index];
   if (block === undefined || facts === undefined) throw new Error(`no block ${index}`);
   let dirty = facts.dirtyIn;
-  if (facts.checkpoint > 0) {
-    emitExitIf(r, dirty, packExit(block.at, 0), 0, () => {
-      w.localGet(BUDGET);
-      w.withConst(facts.checkpoint, OP.i32_lt_u);
-    });
-  }
+  if (r.version?.plan.head === index) emitVersionHead(r, r.version);
+  else if (facts.checkpoint > 0) emitCheckpoint(r, block, facts);
   if (block.length > 0) {
     w.localGet(BUDGET);
     w.withConst(block.length, OP.i32_sub);
@@ -512,38 +395,90 @@ function emitBlock(r: RegionEmitter, index: number): void {
 
 /** The block with everything that it dominates. What several edges lead to, follows behind a label around the rest. */
 function emitTree(r: RegionEmitter, index: number): void {
-  const { w, graph, flow, frames } = r;
-  const isLoop = flow[index]?.isLoopHead === true;
-  if (isLoop) {
-    w.byte(OP.loop);
-    w.byte(VOID);
-    frames.push({ kind: "loop", block: index });
-  }
-  const merges = (graph.dominators.children[index] ?? []).filter((child) => graph.dominators.merges[child] === true).sort((a, b) => b - a);
-  for (const merge of merges) {
+  const { flow, plans } = r;
+  const plan = plans.get(index);
+  if (plan?.isInner === true) return emitLoop(r, "loop", index, () => emitPlannedLoop(r, plan));
+  if (plan !== undefined) return emitPlannedLoop(r, plan);
+  const children = childrenOf(r, index);
+  if (flow[index]?.isLoopHead === true) emitLoop(r, "loop", index, () => emitBefore(r, children, () => emitBlock(r, index)));
+  else emitBefore(r, children, () => emitBlock(r, index));
+}
+
+/** What it dominates, but for what follows the planned loop that is being written. */
+function childrenOf({ graph, version }: RegionEmitter, index: number): readonly number[] {
+  const children = graph.dominators.children[index] ?? [];
+  return version === undefined ? children : children.filter((child) => version.plan.blocks.has(child));
+}
+
+function emitLoop({ w, frames }: RegionEmitter, kind: "loop" | "again", block: number, contents: () => void): void {
+  w.byte(OP.loop);
+  w.byte(VOID);
+  frames.push({ kind, block });
+  contents();
+  frames.pop();
+  w.byte(OP.end);
+  w.byte(OP.unreachable);
+}
+
+/** The contents, and behind them those of the blocks that have labels, each behind its own. */
+function emitBefore(r: RegionEmitter, blocks: readonly number[], contents: () => void): void {
+  const { w, frames } = r;
+  const labelled = blocks.filter((block) => r.graph.dominators.merges[block] === true).sort((a, b) => b - a);
+  for (const block of labelled) {
     w.byte(OP.block);
     w.byte(VOID);
-    frames.push({ kind: "before", block: merge });
+    frames.push({ kind: "before", block });
   }
-  emitBlock(r, index);
-  for (const merge of merges.reverse()) {
+  contents();
+  for (const block of labelled.reverse()) {
     frames.pop();
     w.byte(OP.end);
-    emitTree(r, merge);
-  }
-  if (isLoop) {
-    frames.pop();
-    w.byte(OP.end);
-    w.byte(OP.unreachable);
+    emitTree(r, block);
   }
 }
 
+/**
+ * The loop in two versions, with checks and without, chosen again when the turns are used up for which one was chosen. What follows the loop
+ * is written once, behind both.
+ */
+function emitPlannedLoop(r: RegionEmitter, plan: LoopPlan): void {
+  const { w, graph, flow, frames, places, options } = r;
+  const { head, exits } = plan;
+  const block = graph.blocks[head];
+  const facts = flow[head];
+  const { bareRam: ram } = options;
+  if (block === undefined || facts === undefined || ram === undefined) throw new Error(`no loop ${head}`);
+  const stop = places.take(I32);
+  const check = { w, options, places, ram, plan, stop, checkpoint: facts.checkpoint };
+  const emitVersion = (isChecked: boolean): void => {
+    r.version = { plan, stop, isChecked };
+    emitLoop(r, "loop", head, () => emitBefore(r, childrenOf(r, head), () => emitBlock(r, head)));
+    r.version = undefined;
+  };
+  emitBefore(r, exits, () =>
+    emitLoop(r, "again", head, () => {
+      emitCheckpoint(r, block, facts);
+      w.byte(OP.block);
+      w.byte(VOID);
+      frames.push({ kind: "plain" });
+      emitLoopCheck(check);
+      emitVersion(false);
+      frames.pop();
+      w.byte(OP.end);
+      emitCheckedTurns(check);
+      emitVersion(true);
+    }),
+  );
+}
+
 /** Locals and code of the region's function. */
-export function writeRegion(graph: RegionGraph, options: RegionOptions): Uint8Array {
-  const flow = analyse(graph);
+export function writeRegion(original: RegionGraph, options: RegionOptions): Uint8Array {
+  const flow = analyse(original);
+  const plans = options.bareRam !== undefined && mayPlan(options.bareRam) ? planLoops(original, flow) : new Map<number, LoopPlan>();
+  const graph = withExits(original, plans);
   const places = createPlaces(options.width);
   const w = new ByteWriter(0x1000);
-  const r: RegionEmitter = { w, graph, flow, options, places, frames: [], lender: createLender(places) };
+  const r: RegionEmitter = { w, graph, flow, options, places, frames: [], lender: createLender(places), plans, version: undefined };
   const sets = exitSets(graph, flow);
   for (const dirty of sets) {
     w.byte(OP.block);

@@ -3,7 +3,7 @@
 // memory's layout, so that machines with the same code share modules.
 
 import { ByteWriter, EXTERNAL, FUNCREF, I32, I64, SECTION, writeHeader, writeSection } from "../../wasm/encoder.ts";
-import { SELF } from "./emit-region.ts";
+import { SELF } from "./emit-chain.ts";
 
 export const REGION_IMPORTS = "riscv64";
 const FUNCTION_TYPE = 0x60;
