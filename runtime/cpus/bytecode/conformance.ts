@@ -9,6 +9,7 @@ import { encodeCells, hexOf, LAYOUTS, type CaseContext, type ConformanceCase, ty
 import { conditionCases } from "./conformance/conditions.ts";
 import { controlCases } from "./conformance/control.ts";
 import { cpuCases } from "./conformance/cpus.ts";
+import { loopCases } from "./conformance/loops.ts";
 import { memoryCases } from "./conformance/memory.ts";
 import { operationCases } from "./conformance/operations.ts";
 import { timeCases } from "./conformance/time.ts";
@@ -22,6 +23,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...operationCases,
   ...controlCases,
   ...conditionCases,
+  ...loopCases,
   ...memoryCases,
   ...trapCases,
   ...timeCases,

@@ -6,6 +6,7 @@ import { hash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { generateConditions } from "../../../tests/fixtures/generate-conditions.ts";
+import { generateLoops } from "../../../tests/fixtures/generate-loops.ts";
 import { generateModule, type GenerateOptions } from "../../../tests/fixtures/generate-module.ts";
 import { fuzzRounds } from "../../../tests/fixtures/random.ts";
 import type { Module } from "../../../isa/bytecode/module.ts";
@@ -58,6 +59,16 @@ test("executors agree on accesses that conditions decide about", () => {
   fc.assert(
     fc.property(fc.nat(), fc.constantFrom(...LAYOUTS), fc.nat(20_000), (seed, layout, instructions) =>
       compare(parseProgram(generateConditions(seed), layout), { deadline: 1e9, grace: 100, instructions }),
+    ),
+    { numRuns: fuzzRounds(60) },
+  );
+});
+
+test("executors agree on loops over memory, interrupted and not", () => {
+  const device = { base: DEVICE_BASE, timer: TEST_REGISTERS.TIMER, lower: TEST_REGISTERS.LOWER };
+  fc.assert(
+    fc.property(fc.nat(), fc.constantFrom(...LAYOUTS), fc.nat(60_000), (seed, layout, instructions) =>
+      compare(parseProgram(generateLoops(seed, device), layout), { deadline: 1e9, grace: 100, instructions }),
     ),
     { numRuns: fuzzRounds(60) },
   );

@@ -9,6 +9,7 @@ import { codeAddress } from "../../../isa/bytecode/module.ts";
 import type { BytecodeFunction, Module, ScalarType } from "../../../isa/bytecode/module.ts";
 import { forgetRegister } from "./translate-facts.ts";
 import type { Comparison, Fact, Learnt, Range } from "./translate-facts.ts";
+import type { Form, LoopNotes } from "./translate-loops.ts";
 import type { InlinedCalls, Inlining } from "./translate-inlining.ts";
 import { I32, I64, OP } from "../wasm/encoder.ts";
 import type { BranchHint, ByteWriter, ValueType, VOID } from "../wasm/encoder.ts";
@@ -106,10 +107,14 @@ export interface FunctionWriter {
   skipped: number;
   /** Loops that a branch goes to. */
   readonly branchedLoops: Uint8Array;
-  /** What is known of each register; how often it was written; what was learnt, in that order. */
+  /** What is known of each register; what was learnt, in that order. */
   readonly facts: (Fact | undefined)[];
-  readonly versions: number[];
   readonly learnt: Learnt[];
+  /** Of the wasm function: how often each local was written, and what is noted of its loops. */
+  readonly versions: number[];
+  readonly loops: LoopNotes;
+  /** What the current instruction adds to its result, if that is all it does. */
+  step: Form | undefined;
   readonly temp32: number;
   readonly temp32b: number;
   readonly temp64: number;

@@ -4,7 +4,11 @@
 // in a region is forgotten at its end, where other paths meet, and what a loop writes at the loop's start.
 
 import type { Instruction, ScalarType } from "../../../isa/bytecode/module.ts";
+import { SP_LOCAL, localOf, valueType } from "./translate-context.ts";
 import type { Bits, FunctionWriter } from "./translate-context.ts";
+import { addForms, constantForm, noteWrite, scaleForm } from "./translate-loops.ts";
+import type { Form } from "./translate-loops.ts";
+import { I32 } from "../wasm/encoder.ts";
 
 /**
  * The register is `base` plus a number from low to high, modulo 2^width: numbers are integers, not bit patterns, so that sums need no case for
@@ -37,8 +41,8 @@ export interface Comparison {
 export interface Fact {
   readonly range?: Range | undefined;
   readonly comparison?: Comparison | undefined;
-  /** The register is this one plus a constant: what it was computed from may be used instead, with the constant in the access. */
-  readonly origin?: (Version & { readonly plus: number }) | undefined;
+  /** What the register was computed from by sums: an access may use that instead. */
+  readonly form?: Form | undefined;
 }
 
 /** An entry of the log: what was known before something was learnt of this version of the register. */
@@ -78,12 +82,17 @@ export function factOf(f: FunctionWriter, register: number | undefined): Fact | 
 
 /** A written register is another one from here on. */
 export function forgetRegister(f: FunctionWriter, register: number): void {
+  renew(f, register);
+  noteWrite(f.loops, localOf(f, register), f.step);
+}
+
+function renew(f: FunctionWriter, register: number): void {
   f.facts[register] = undefined;
-  f.versions[register] = versionOf(f, register) + 1;
+  f.versions[localOf(f, register)] = versionOf(f, register) + 1;
 }
 
 function versionOf(f: FunctionWriter, register: number): number {
-  return f.versions[register] ?? 0;
+  return f.versions[localOf(f, register)] ?? 0;
 }
 
 function current(f: FunctionWriter, register: number): Version {
@@ -91,7 +100,7 @@ function current(f: FunctionWriter, register: number): Version {
 }
 
 export function learn(f: FunctionWriter, register: number | undefined, fact: Fact | undefined): void {
-  if (register === undefined || fact === undefined || (fact.range === undefined && fact.comparison === undefined && fact.origin === undefined)) return;
+  if (register === undefined || fact === undefined || (fact.range === undefined && fact.comparison === undefined && fact.form === undefined)) return;
   f.learnt.push({ ...current(f, register), before: f.facts[register] });
   f.facts[register] = fact;
 }
@@ -115,7 +124,7 @@ export function forgetWritten(f: FunctionWriter, loop: number): void {
     if (op === "block" || op === "loop" || op === "if") depth += 1;
     else if (op === "end") depth -= 1;
     if (depth === 0) return;
-    for (const register of instruction.dst) forgetRegister(f, register);
+    for (const register of instruction.dst) renew(f, register);
   }
 }
 
@@ -233,28 +242,51 @@ function exactly(f: FunctionWriter, register: number | undefined): number | unde
   return known.base === "ram" ? f.context.ramBase + known.low : known.low;
 }
 
-/** A register plus a constant. */
-function originOf(f: FunctionWriter, i: Instruction): Fact["origin"] {
-  const [left, right] = i.src;
-  const plus = exactly(f, left) ?? exactly(f, right);
-  const register = exactly(f, left) === undefined ? left : right;
-  if (register === undefined || plus === undefined) return undefined;
-  const inner = validOrigin(f, register);
-  return inner === undefined ? { ...current(f, register), plus } : { ...inner, plus: inner.plus + plus };
+/** What the register was computed from, if that is still what it was; else the register itself. */
+export function formOf(f: FunctionWriter, register: number | undefined): Form | undefined {
+  if (register === undefined) return undefined;
+  const plus = exactly(f, register);
+  if (plus !== undefined) return constantForm(plus);
+  const form = factOf(f, register)?.form;
+  if (form !== undefined && form.terms.every((term) => (f.versions[term.local] ?? 0) === term.version)) return form;
+  const type = valueType(f.context, f.fn.registers[register] ?? "i32");
+  return { terms: [{ local: localOf(f, register), version: versionOf(f, register), times: 1, type }], plus: 0, wide: true };
 }
 
-/** What the register was computed from, if that is still what it was. */
-export function validOrigin(f: FunctionWriter, register: number | undefined): Fact["origin"] {
-  const origin = factOf(f, register)?.origin;
-  return origin !== undefined && origin.version === versionOf(f, origin.register) ? origin : undefined;
+/** Without loops, only a register plus a constant is of use. */
+function sumForm(f: FunctionWriter, i: Instruction, sign: 1 | -1, bits: Bits): Form | undefined {
+  const [a, b] = i.src;
+  if (f.loops.open === undefined && exactly(f, a) === undefined && exactly(f, b) === undefined) return undefined;
+  const [left, right] = [formOf(f, a), formOf(f, b)];
+  return left === undefined || right === undefined ? undefined : formed(addForms(left, right, sign), bits);
+}
+
+/** A form of a result of so many bits; narrow ones wrap where locals do not. */
+function formed(form: Form | undefined, bits: Bits): Form | undefined {
+  return form === undefined || bits < 32 ? undefined : bits === 64 || !form.wide ? form : { ...form, wide: false };
+}
+
+/** What an instruction adds to its result, if that is all it does to it. */
+export function stepOf(f: FunctionWriter, register: number | undefined, fact: Fact | undefined): Form | undefined {
+  if (f.loops.open === undefined || register === undefined || fact?.form === undefined) return undefined;
+  const local = localOf(f, register);
+  const own = fact.form.terms.find((term) => term.local === local);
+  if (own?.times !== 1) return undefined;
+  return { ...fact.form, terms: fact.form.terms.filter((term) => term !== own) };
 }
 
 const sum =
   (sign: 1 | -1): Deduce =>
-  (f, i) => {
-    const origin = sign > 0 ? originOf(f, i) : undefined;
-    return { origin, range: sumRange(f, i, sign) };
-  };
+  (f, i, bits) => ({ form: sumForm(f, i, sign, bits), range: sumRange(f, i, sign) });
+
+/** The form of a product by a constant. */
+function productForm(f: FunctionWriter, i: Instruction, bits: Bits): Form | undefined {
+  if (f.loops.open === undefined) return undefined;
+  const [left, right] = [formOf(f, i.src[0]), formOf(f, i.src[1])];
+  if (left === undefined || right === undefined) return undefined;
+  if (right.terms.length === 0) return formed(scaleForm(left, right.plus), bits);
+  return left.terms.length === 0 ? formed(scaleForm(right, left.plus), bits) : undefined;
+}
 
 function sumRange(f: FunctionWriter, i: Instruction, sign: 1 | -1): Range | undefined {
   const [left, right] = [rangeOf(f, i.src[0]), rangeOf(f, i.src[1])];
@@ -276,11 +308,17 @@ function constantOf(f: FunctionWriter, register: number | undefined, type: Scala
   return known.low === known.high ? known.low : undefined;
 }
 
-const shiftLeft = typed((f, i, type, bits) => {
+const shiftLeft: Deduce = (f, i, bits) => {
+  const type = i.type ?? "i64";
   const count = constantOf(f, i.src[1], type);
   if (count === undefined) return undefined;
-  return product(rangeOf(f, i.src[0]) ?? unsignedRange(f, i.src[0], type), range("none", 2 ** (count % bits), 2 ** (count % bits)));
-});
+  const by = 2 ** (count % bits);
+  const form = f.loops.open !== undefined ? formOf(f, i.src[0]) : undefined;
+  return {
+    form: form === undefined ? undefined : formed(scaleForm(form, by), bits),
+    range: product(rangeOf(f, i.src[0]) ?? unsignedRange(f, i.src[0], type), range("none", by, by)),
+  };
+};
 
 const shiftRight = typed((f, i, type, bits) => {
   const count = constantOf(f, i.src[1], type);
@@ -336,8 +374,19 @@ const select = (f: FunctionWriter, i: Instruction): Fact => ({ range: union(rang
 
 const truncate = (f: FunctionWriter, i: Instruction): Fact | undefined => {
   const known = rangeOf(f, i.src[0]);
-  return known?.base === "none" || i.type === i.to ? { range: known } : undefined;
+  const form = f.loops.open !== undefined ? formed(formOf(f, i.src[0]), f.context.bits[i.to ?? "i8"]) : undefined;
+  return { form, range: known?.base === "none" || i.type === i.to ? known : undefined };
 };
+
+/** An extended number is the same one, as far as it went; what is no sum is so further on if it was extended by zeros. */
+function extended(f: FunctionWriter, i: Instruction, bits: Bits, signed: boolean): Form | undefined {
+  const form = f.loops.open !== undefined ? formOf(f, i.src[0]) : undefined;
+  if (form === undefined) return undefined;
+  if (bits === 64) return form;
+  const isRegister = form.terms.length === 1 && form.terms[0]?.times === 1 && form.plus === 0;
+  if (bits < 32 && (signed || !isRegister)) return undefined;
+  return formed({ ...form, wide: !signed && isRegister && form.wide }, f.context.bits[i.to ?? "i8"]);
+}
 
 const symbolAddress = (f: FunctionWriter, i: Instruction): Fact | undefined => {
   const symbol = f.context.options.symbolAddress[Number(i.imm[0])];
@@ -346,18 +395,23 @@ const symbolAddress = (f: FunctionWriter, i: Instruction): Fact | undefined => {
   return { range: range("ram", offset, offset) };
 };
 
+/** The stack pointer never changes while a wasm function is active. */
+function frameForm(f: FunctionWriter, offset: number): Form {
+  return { terms: [{ local: SP_LOCAL, version: 0, times: 1, type: I32 }], plus: f.context.ramBase + offset - f.below, wide: f.context.wideAddress };
+}
+
 const DEDUCE: { readonly [op: string]: Deduce } = {
   const: constant,
-  copy: (f, i) => factOf(f, i.src[0]),
+  copy: (f, i) => (f.loops.open !== undefined ? { ...factOf(f, i.src[0]), form: formOf(f, i.src[0]) } : factOf(f, i.src[0])),
   select,
-  zext: typed((f, i, type) => unsignedRange(f, i.src[0], type)),
-  sext: typed((f, i, type) => signedRange(f, i.src[0], type)),
+  zext: (f, i, bits) => ({ form: extended(f, i, bits, false), range: unsignedRange(f, i.src[0], i.type ?? "i64") }),
+  sext: (f, i, bits) => ({ form: extended(f, i, bits, true), range: signedRange(f, i.src[0], i.type ?? "i64") }),
   trunc: truncate,
   symbol_addr: symbolAddress,
-  frame_addr: (_f, i) => ({ range: range("frame", Number(i.imm[0]), Number(i.imm[0])) }),
+  frame_addr: (f, i) => ({ form: frameForm(f, Number(i.imm[0])), range: range("frame", Number(i.imm[0]), Number(i.imm[0])) }),
   add: sum(1),
   sub: sum(-1),
-  mul: (f, i) => ({ range: product(rangeOf(f, i.src[0]), rangeOf(f, i.src[1])) }),
+  mul: (f, i, bits) => ({ form: productForm(f, i, bits), range: product(rangeOf(f, i.src[0]), rangeOf(f, i.src[1])) }),
   div_u: quotient,
   rem_u: remainder,
   and,

@@ -28,13 +28,16 @@ import {
   valueType,
 } from "./translate-context.ts";
 import type { FunctionWriter, Label, ReturnPoint, TranslationContext } from "./translate-context.ts";
-import { assume, decided, deduce, factOf, forgetRegister, forgetSince, forgetWritten, learn, rangeOf, union } from "./translate-facts.ts";
+import { assume, decided, deduce, factOf, forgetRegister, forgetSince, forgetWritten, formOf, learn, rangeOf, stepOf, union } from "./translate-facts.ts";
 import type { Range } from "./translate-facts.ts";
-import type { InlinedCall } from "./translate-inlining.ts";
+import { closeLoop, createLoopNotes, openLoop, planPointers, writePointers, writeSteps } from "./translate-loops.ts";
+import type { LoopNotes } from "./translate-loops.ts";
+import type { InlinedCall, InlinedCalls } from "./translate-inlining.ts";
 import { CONTROL, CPU, takeResults } from "./translate-cpu.ts";
 import { MEMORY } from "./translate-memory.ts";
+import { removeDeadCode } from "../wasm/dead-code.ts";
 import { I32, I64, OP, VOID, writeLocals } from "../wasm/encoder.ts";
-import type { BranchHint, ByteWriter } from "../wasm/encoder.ts";
+import type { BranchHint, ByteWriter, ValueType } from "../wasm/encoder.ts";
 import { callBytes } from "./wasm-state.ts";
 
 function openRegion(f: FunctionWriter, op: typeof OP.block | typeof OP.loop): number {
@@ -104,6 +107,7 @@ const loop: Emit = (f) => {
     return;
   }
   forgetWritten(f, f.at);
+  writePointers(f.w, openLoop(f.loops));
   const exitLevel = openRegion(f, OP.block);
   openRegion(f, OP.loop);
   const pollLevel = openRegion(f, OP.block);
@@ -141,6 +145,7 @@ const end: Emit = (f) => {
   const label = f.labels.pop();
   if (label === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: end without a region`);
   if (label.kind === "loop") {
+    closeLoop(f.loops);
     close(f);
     if (!f.dead) branchTo(f, label.exitLevel);
     else f.w.byte(OP.unreachable);
@@ -291,7 +296,7 @@ function callInPlace(f: FunctionWriter, i: Instruction, fn: BytecodeFunction, { 
   i.src.forEach((register, n) => {
     getRegister(f, register);
     setRegister(g, n);
-    learn(g, n, { range: outside(rangeOf(f, register)) });
+    learn(g, n, { range: outside(rangeOf(f, register)), form: formOf(f, register) });
   });
   for (const register of zeroed) {
     if (valueType(f.context, fn.registers[register] ?? "i32") === I64) w.i64Const(0);
@@ -401,8 +406,12 @@ function translateInstruction(f: FunctionWriter, instruction: Instruction): void
   const emit = counted.get(op);
   if (emit === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: no translation of ${op}`);
   const fact = deduce(f, instruction);
+  const [result] = instruction.dst;
+  f.step = stepOf(f, result, fact);
   emit(f, instruction);
-  learn(f, instruction.dst[0], fact);
+  if (f.step !== undefined) writeSteps(f.w, f.loops, localOf(f, result), f.step);
+  f.step = undefined;
+  learn(f, result, fact);
   f.pending += 1;
 }
 
@@ -426,6 +435,8 @@ function createWriter(
     | "temp32"
     | "temp32b"
     | "temp64"
+    | "versions"
+    | "loops"
   >,
 ): FunctionWriter {
   const f: FunctionWriter = {
@@ -436,8 +447,8 @@ function createWriter(
     skipped: 0,
     branchedLoops: new Uint8Array(around.fn.body.length),
     facts: [],
-    versions: [],
     learnt: [],
+    step: undefined,
   };
   survey(f);
   return f;
@@ -465,18 +476,52 @@ function translateBody(f: FunctionWriter): void {
   });
 }
 
-/** Writes the body of guest function `index`, size included; tells what V8 should know of it. */
-export function translateFunction(
+interface WrittenFunction {
+  readonly hints: readonly BranchHint[];
+  readonly hasLoops: boolean;
+}
+
+/** Locals behind the registers: three for the parts of an instruction, and what the stack has left. */
+const TEMPORARIES = [I32, I32, I64, I32] as const;
+
+/**
+ * Writes the body of guest function `index`, size included; tells what V8 should know of it. With pointers it is written twice, for they are
+ * found out by writing it.
+ */
+export function translateFunction(context: TranslationContext, w: ByteWriter, index: number): WrittenFunction {
+  const fn = context.module.functions[index];
+  if (fn === undefined) throw new Error(`no function ${index}`);
+  const firstLocal = FIRST_REGISTER + fn.registers.length + TEMPORARIES.length;
+  const { calls, locals } = context.inlining.plan(index, firstLocal);
+  const loops = createLoopNotes();
+  const start = w.length;
+  let f = writeFunction(context, w, index, calls, locals, loops);
+  const pointers = planPointers(loops, firstLocal + locals.length);
+  if (pointers.length > 0) {
+    w.length = start;
+    f = writeFunction(context, w, index, calls, [...locals, ...pointers], loops);
+    removeDeadCode(w, f.codeStart, firstLocal + locals.length + pointers.length, f.hints, f.bodyStart);
+  }
+  w.closeSize(f.bodyStart);
+  return { hints: f.hints, hasLoops: f.branchedLoops.includes(1) };
+}
+
+function writeFunction(
   context: TranslationContext,
   w: ByteWriter,
   index: number,
-): { readonly hints: readonly BranchHint[]; readonly hasLoops: boolean } {
+  inlined: InlinedCalls,
+  locals: readonly ValueType[],
+  loops: LoopNotes,
+): FunctionWriter & { readonly codeStart: number } {
   const fn = context.module.functions[index];
   if (fn === undefined) throw new Error(`no function ${index}`);
   const { registers, signature } = fn;
   const firstTemporary = registers.length + FIRST_REGISTER;
-  const { calls, locals } = context.inlining.plan(index, firstTemporary + 4);
-  const room = calls.size > 0 ? firstTemporary + 3 : null;
+  const room = inlined.size > 0 ? firstTemporary + 3 : null;
+  const bodyStart = w.openSize();
+  writeLocals(w, [...registers.slice(signature.params.length).map((type) => valueType(context, type)), ...TEMPORARIES, ...locals]);
+  const codeStart = w.length;
   const f = createWriter({
     context,
     w,
@@ -485,17 +530,18 @@ export function translateFunction(
     firstRegister: FIRST_REGISTER,
     below: 0,
     room,
-    inlined: calls,
+    inlined,
     returns: null,
-    bodyStart: w.openSize(),
+    bodyStart,
     hints: [],
     depth: 0,
     pending: 0,
     temp32: firstTemporary,
     temp32b: firstTemporary + 1,
     temp64: firstTemporary + 2,
+    versions: [],
+    loops,
   });
-  writeLocals(w, [...registers.slice(signature.params.length).map((type) => valueType(context, type)), I32, I32, I64, I32, ...locals]);
   w.localGet(SP_LOCAL);
   w.withConst(callBytes(fn.frameSize), OP.i32_sub);
   w.localSet(SP_LOCAL);
@@ -510,6 +556,5 @@ export function translateFunction(
   if (!f.dead && signature.results.length === 0) pushFuel(f);
   else w.byte(OP.unreachable);
   w.byte(OP.end);
-  w.closeSize(f.bodyStart);
-  return { hints: f.hints, hasLoops: f.branchedLoops.includes(1) };
+  return { ...f, codeStart };
 }

@@ -10,7 +10,8 @@ import { numberImmediate, pushConstant, bitsOf, swapBytes } from "./translate-ar
 import type { Emit } from "./translate-arithmetic.ts";
 import { RAM_MEMORY, close, getRegister, instructionPc, openElse, openIf, pushFuel, pushSp, setRegister, takeFuel } from "./translate-context.ts";
 import type { FunctionWriter } from "./translate-context.ts";
-import { factOf, validOrigin, within } from "./translate-facts.ts";
+import { factOf, formOf, within } from "./translate-facts.ts";
+import { pointerAt } from "./translate-loops.ts";
 import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
 import type { ValueType } from "../wasm/encoder.ts";
 import { ACCESS_KIND, ATOMIC_CAS, accessWord } from "./wasm-state.ts";
@@ -73,17 +74,27 @@ function locate(f: FunctionWriter, access: Access): Place {
 
 /**
  * Pushes an index of RAM for an access that is known to start there from `first` on, and gives what is to be added to it. Where the address
- * was made by adding a constant to a register, that is the register itself: the constant costs nothing in the wasm access.
+ * was made by adding a constant to a register, or is what a loop's pointer follows, that is what is pushed: the constant costs nothing in
+ * the wasm access.
  */
 function pushIndex(f: FunctionWriter, access: Access, first: number): number {
-  const origin = validOrigin(f, access.address);
-  const offset = (origin?.plus ?? 0) + access.displacement - f.context.ramBase;
+  const { w } = f;
+  const form = formOf(f, access.address);
+  const pointer = form === undefined ? undefined : pointerAt(f.loops, { ...form, wide: false });
+  const [term] = form?.terms ?? [];
+  const isRegister = form?.terms.length === 1 && term?.times === 1;
+  if (form === undefined || term === undefined || (pointer === undefined && !isRegister)) {
+    getRegister(f, access.address);
+    if (f.context.wideAddress) w.byte(OP.i32_wrap_i64);
+    w.withConst((access.displacement - f.context.ramBase) | 0, OP.i32_add);
+    return 0;
+  }
+  w.localGet(pointer?.local ?? term.local);
+  if ((pointer ?? term).type === I64) w.byte(OP.i32_wrap_i64);
+  const offset = (form.plus + access.displacement - f.context.ramBase) >>> 0;
   // The index must be what its low half says: not below zero.
-  const usesOrigin = origin !== undefined && offset >= 0 && offset <= first;
-  getRegister(f, usesOrigin ? origin.register : access.address);
-  if (f.context.wideAddress) f.w.byte(OP.i32_wrap_i64);
-  if (usesOrigin) return offset;
-  f.w.withConst((access.displacement - f.context.ramBase) | 0, OP.i32_add);
+  if (offset <= first) return offset;
+  w.withConst(offset | 0, OP.i32_add);
   return 0;
 }
 

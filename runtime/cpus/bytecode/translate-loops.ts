@@ -1,0 +1,259 @@
+// Addresses that loops compute. An address is a sum: registers times constants, plus a constant (`Form`). What of it a loop leaves alone is
+// worked out before the loop; what the loop counts is followed by a pointer, a local to which every step of the counter adds. The translator
+// finds out by writing a function with loops twice: the first writing notes the accesses and how loops write registers, and is thrown away;
+// then `planPointers` decides, and the second writing uses the pointers. Neither count nor order of anything that can be seen changes, for a
+// pointer is arithmetic that cannot trap: the instructions that it replaces are counted where they stand, and V8 drops what nobody reads.
+
+import type { ValueType } from "../wasm/encoder.ts";
+import { I32, I64, OP } from "../wasm/encoder.ts";
+import type { ByteWriter } from "../wasm/encoder.ts";
+
+/** A register as it is between two writes of it, times a constant. Locals, not registers: callees that are written in place have theirs. */
+export interface Term {
+  readonly local: number;
+  readonly version: number;
+  readonly times: number;
+  readonly type: ValueType;
+}
+
+/** The sum of the terms and the constant, modulo 2^64 if `wide`, else modulo 2^32 only. Terms are in the order of their locals. */
+export interface Form {
+  readonly terms: readonly Term[];
+  readonly plus: number;
+  readonly wide: boolean;
+}
+
+/** A sum of terms that the code around loop `loop` keeps in a local. */
+export interface Pointer {
+  readonly local: number;
+  readonly type: ValueType;
+  readonly form: Form;
+}
+
+/** How a loop writes a register: by what is added to it, or in ways that cannot be followed. */
+type Writes = readonly Form[] | "other";
+
+export interface Loop {
+  readonly around: Loop | undefined;
+  readonly writes: Map<number, Writes>;
+  readonly pointers: Pointer[];
+}
+
+/** An access to memory, in the order of the writing. */
+interface Site {
+  readonly form: Form;
+  readonly loop: Loop;
+  pointer?: Pointer;
+}
+
+/** What is noted of a wasm function's loops while it is written for the first time, and used while it is for the second. */
+export interface LoopNotes {
+  readonly loops: Loop[];
+  readonly sites: Site[];
+  /** The second writing; how many loops and accesses it has come to. */
+  isPlanned: boolean;
+  nextLoop: number;
+  nextSite: number;
+  /** The loop that is being written. */
+  open: Loop | undefined;
+}
+
+/** Pointers that a loop may have: each takes a register of the host for as long as the loop runs. */
+const MAX_POINTERS = 6;
+/** Longer sums are a register of their own again. */
+const MAX_TERMS = 4;
+
+export function createLoopNotes(): LoopNotes {
+  return { loops: [], sites: [], isPlanned: false, nextLoop: 0, nextSite: 0, open: undefined };
+}
+
+// -------------------------------------------------------------------------------------------------------------------- forms
+
+export function constantForm(plus: number): Form {
+  return { terms: [], plus, wide: true };
+}
+
+function checked(terms: readonly Term[], plus: number, wide: boolean): Form | undefined {
+  if (terms.length > MAX_TERMS || !Number.isSafeInteger(plus)) return undefined;
+  return terms.every((term) => Number.isSafeInteger(term.times)) ? { terms, plus, wide } : undefined;
+}
+
+/** The sum of one form and a multiple of another. */
+export function addForms(left: Form, right: Form, times: 1 | -1): Form | undefined {
+  const terms: Term[] = [...left.terms];
+  for (const term of right.terms) {
+    const same = terms.findIndex((each) => each.local === term.local);
+    const known = terms[same];
+    if (known === undefined) terms.push({ ...term, times: term.times * times });
+    else if (known.times + term.times * times === 0) terms.splice(same, 1);
+    else terms[same] = { ...known, times: known.times + term.times * times };
+  }
+  terms.sort((a, b) => a.local - b.local);
+  return checked(terms, left.plus + right.plus * times, left.wide && right.wide);
+}
+
+export function scaleForm(form: Form, by: number): Form | undefined {
+  if (by === 0) return { ...constantForm(0), wide: form.wide };
+  return checked(
+    form.terms.map((term) => ({ ...term, times: term.times * by })),
+    form.plus * by,
+    form.wide,
+  );
+}
+
+// -------------------------------------------------------------------------------------------------- what loops do, as it is written
+
+export function openLoop(notes: LoopNotes): Loop {
+  const known = notes.isPlanned ? notes.loops[notes.nextLoop] : undefined;
+  if (notes.isPlanned && known === undefined) throw new Error("the second writing has a loop that the first had not");
+  const loop: Loop = known ?? { around: notes.open, writes: new Map(), pointers: [] };
+  if (known === undefined) notes.loops.push(loop);
+  notes.nextLoop += 1;
+  notes.open = loop;
+  return loop;
+}
+
+export function closeLoop(notes: LoopNotes): void {
+  notes.open = notes.open?.around;
+}
+
+/** Notes that a register is written: `step` is what is added to it, if that is all. */
+export function noteWrite(notes: LoopNotes, local: number, step: Form | undefined): void {
+  if (notes.isPlanned) return;
+  for (let loop = notes.open; loop !== undefined; loop = loop.around) {
+    const before = loop.writes.get(local);
+    if (step === undefined || before === "other") loop.writes.set(local, "other");
+    else loop.writes.set(local, [...(before ?? []), step]);
+  }
+}
+
+/** The pointer that an access in a loop uses, by its place in the order of accesses; the first writing has none and notes the access. */
+export function pointerAt(notes: LoopNotes, form: Form): Pointer | undefined {
+  if (notes.open === undefined) return undefined;
+  if (!notes.isPlanned) {
+    notes.sites.push({ form, loop: notes.open });
+    return undefined;
+  }
+  const site = notes.sites[notes.nextSite];
+  if (site === undefined) throw new Error("the second writing has an access that the first had not");
+  notes.nextSite += 1;
+  return site.pointer;
+}
+
+// --------------------------------------------------------------------------------------------------------------- the decision
+
+/** Whether the loop leaves all registers of a form alone. */
+function isInvariant(loop: Loop, form: Form): boolean {
+  return form.terms.every((term) => !loop.writes.has(term.local));
+}
+
+/** Whether the loop only adds to the registers of a form, so that a pointer can do the same. A step that has to be multiplied is not worth it. */
+function isFollowed(loop: Loop, { terms, wide }: Form): boolean {
+  return terms.every(({ local, times }) => {
+    const writes = loop.writes.get(local) ?? [];
+    return (
+      writes !== "other" && writes.every((step) => (step.wide || !wide) && scaleForm(step, times) !== undefined && (step.terms.length === 0 || times === 1))
+    );
+  });
+}
+
+/** Instructions that the sum takes wherever it is computed; an addition of the constant is part of the access. */
+function costOf({ terms }: Form): number {
+  return terms.length - 1 + terms.filter((term) => term.times !== 1).length;
+}
+
+/** Where a pointer for this access would be made: before this loop, which it follows, or which leaves it alone. */
+function placeOf({ form, loop: innermost }: Site): Loop | undefined {
+  let inside: Loop | undefined;
+  for (let loop: Loop | undefined = innermost; loop !== undefined; loop = loop.around) {
+    if (!isInvariant(loop, form)) return isFollowed(loop, form) ? loop : inside;
+    inside = loop;
+  }
+  return inside;
+}
+
+/** Gives the accesses that are worth it their pointers, in locals from `firstLocal` on; the result is their types. */
+export function planPointers(notes: LoopNotes, firstLocal: number): readonly ValueType[] {
+  const groups = new Map<string, { readonly loop: Loop; readonly sites: Site[] }>();
+  for (const site of notes.sites) {
+    if (site.form.terms.length === 0 || costOf(site.form) === 0) continue;
+    const loop = placeOf(site);
+    if (loop === undefined) continue;
+    const key = `${notes.loops.indexOf(loop)} ${site.form.wide} ${site.form.terms.map((term) => `${term.local}*${term.times}`).join(" ")}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { loop, sites: [site] });
+    else group.sites.push(site);
+  }
+  const types: ValueType[] = [];
+  const worth = ({ loop, sites }: { readonly loop: Loop; readonly sites: readonly Site[] }): number =>
+    sites.reduce((sum, { form }) => sum + costOf(form), 0) - (sites[0] !== undefined && isInvariant(loop, sites[0].form) ? 0 : 1);
+  for (const group of [...groups.values()].filter((each) => worth(each) > 0).sort((a, b) => worth(b) - worth(a))) {
+    const { loop, sites } = group;
+    const form = sites[0]?.form;
+    if (form === undefined || loop.pointers.length >= MAX_POINTERS) continue;
+    const pointer: Pointer = { local: firstLocal + types.length, type: form.wide ? I64 : I32, form: { ...form, plus: 0 } };
+    types.push(pointer.type);
+    loop.pointers.push(pointer);
+    for (const site of sites) site.pointer = pointer;
+  }
+  notes.isPlanned = true;
+  notes.nextLoop = 0;
+  notes.nextSite = 0;
+  notes.open = undefined;
+  return types;
+}
+
+// ------------------------------------------------------------------------------------------------------------------- the code
+
+function pushTerm(w: ByteWriter, { local, type: from, times }: Term, type: ValueType): void {
+  w.localGet(local);
+  if (from === I64 && type === I32) w.byte(OP.i32_wrap_i64);
+  else if (from === I32 && type === I64) w.byte(OP.i64_extend_i32_u);
+  if (times === 1) return;
+  if (type === I64) {
+    w.i64Const(times);
+    w.byte(OP.i64_mul);
+  } else {
+    w.withConst(times | 0, OP.i32_mul);
+  }
+}
+
+/** Adds a sum to what is on the stack. */
+function addSum(w: ByteWriter, { terms, plus }: Form, type: ValueType): void {
+  for (const term of terms) {
+    pushTerm(w, term, type);
+    w.byte(type === I64 ? OP.i64_add : OP.i32_add);
+  }
+  if (plus === 0) return;
+  if (type === I64) {
+    w.i64Const(plus);
+    w.byte(OP.i64_add);
+  } else {
+    w.withConst(plus | 0, OP.i32_add);
+  }
+}
+
+/** Before a loop: its pointers as its first round wants them. */
+export function writePointers(w: ByteWriter, loop: Loop): void {
+  for (const { local, type, form } of loop.pointers) {
+    const [first, ...rest] = form.terms;
+    if (first === undefined) throw new Error("a pointer without a register");
+    pushTerm(w, first, type);
+    addSum(w, { ...form, terms: rest }, type);
+    w.localSet(local);
+  }
+}
+
+/** Behind a step of a register: the pointers that follow it make theirs. */
+export function writeSteps(w: ByteWriter, notes: LoopNotes, register: number, step: Form): void {
+  for (let loop = notes.open; loop !== undefined; loop = loop.around) {
+    for (const { local, type, form } of loop.pointers) {
+      const term = form.terms.find((each) => each.local === register);
+      const scaled = term === undefined ? undefined : scaleForm(step, term.times);
+      if (scaled === undefined) continue;
+      w.localGet(local);
+      addSum(w, scaled, type);
+      w.localSet(local);
+    }
+  }
+}
