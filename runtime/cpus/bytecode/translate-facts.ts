@@ -250,7 +250,7 @@ export function formOf(f: FunctionWriter, register: number | undefined): Form | 
   const form = factOf(f, register)?.form;
   if (form !== undefined && form.terms.every((term) => (f.versions[term.local] ?? 0) === term.version)) return form;
   const type = valueType(f.context, f.fn.registers[register] ?? "i32");
-  return { terms: [{ local: localOf(f, register), version: versionOf(f, register), times: 1, type }], plus: 0, wide: true };
+  return { terms: [{ local: localOf(f, register), version: versionOf(f, register), times: 1, type }], plus: 0 };
 }
 
 /** Without loops, only a register plus a constant is of use. */
@@ -263,7 +263,7 @@ function sumForm(f: FunctionWriter, i: Instruction, sign: 1 | -1, bits: Bits): F
 
 /** A form of a result of so many bits; narrow ones wrap where locals do not. */
 function formed(form: Form | undefined, bits: Bits): Form | undefined {
-  return form === undefined || bits < 32 ? undefined : bits === 64 || !form.wide ? form : { ...form, wide: false };
+  return bits < 32 ? undefined : form;
 }
 
 /** What an instruction adds to its result, if that is all it does to it. */
@@ -378,14 +378,13 @@ const truncate = (f: FunctionWriter, i: Instruction): Fact | undefined => {
   return { form, range: known?.base === "none" || i.type === i.to ? known : undefined };
 };
 
-/** An extended number is the same one, as far as it went; what is no sum is so further on if it was extended by zeros. */
+/** An extended number is the same one modulo 2^32, unless it was narrower; a register of that kind is extended by zeros already. */
 function extended(f: FunctionWriter, i: Instruction, bits: Bits, signed: boolean): Form | undefined {
-  const form = f.loops.open !== undefined ? formOf(f, i.src[0]) : undefined;
-  if (form === undefined) return undefined;
-  if (bits === 64) return form;
-  const isRegister = form.terms.length === 1 && form.terms[0]?.times === 1 && form.plus === 0;
-  if (bits < 32 && (signed || !isRegister)) return undefined;
-  return formed({ ...form, wide: !signed && isRegister && form.wide }, f.context.bits[i.to ?? "i8"]);
+  if (f.loops.open === undefined) return undefined;
+  const form = formOf(f, i.src[0]);
+  if (bits >= 32) return form;
+  const isRegister = form?.terms.length === 1 && form.terms[0]?.times === 1 && form.plus === 0;
+  return isRegister && !signed ? formed(form, f.context.bits[i.to ?? "i8"]) : undefined;
 }
 
 const symbolAddress = (f: FunctionWriter, i: Instruction): Fact | undefined => {
@@ -397,7 +396,7 @@ const symbolAddress = (f: FunctionWriter, i: Instruction): Fact | undefined => {
 
 /** The stack pointer never changes while a wasm function is active. */
 function frameForm(f: FunctionWriter, offset: number): Form {
-  return { terms: [{ local: SP_LOCAL, version: 0, times: 1, type: I32 }], plus: f.context.ramBase + offset - f.below, wide: f.context.wideAddress };
+  return { terms: [{ local: SP_LOCAL, version: 0, times: 1, type: I32 }], plus: f.context.ramBase + offset - f.below };
 }
 
 const DEDUCE: { readonly [op: string]: Deduce } = {

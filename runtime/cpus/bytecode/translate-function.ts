@@ -497,10 +497,10 @@ export function translateFunction(context: TranslationContext, w: ByteWriter, in
   const start = w.length;
   let f = writeFunction(context, w, index, calls, locals, loops);
   const pointers = planPointers(loops, firstLocal + locals.length);
-  if (pointers.length > 0) {
+  if (pointers > 0) {
     w.length = start;
-    f = writeFunction(context, w, index, calls, [...locals, ...pointers], loops);
-    removeDeadCode(w, f.codeStart, firstLocal + locals.length + pointers.length, f.hints, f.bodyStart);
+    f = writeFunction(context, w, index, calls, [...locals, ...Array.from({ length: pointers }, (): ValueType => I32)], loops);
+    removeDeadCode(w, f.codeStart, firstLocal + locals.length + pointers, f.hints, f.bodyStart);
   }
   w.closeSize(f.bodyStart);
   return { hints: f.hints, hasLoops: f.branchedLoops.includes(1) };

@@ -4,9 +4,8 @@
 // then `planPointers` decides, and the second writing uses the pointers. Neither count nor order of anything that can be seen changes, for a
 // pointer is arithmetic that cannot trap: the instructions that it replaces are counted where they stand, and V8 drops what nobody reads.
 
-import type { ValueType } from "../wasm/encoder.ts";
-import { I32, I64, OP } from "../wasm/encoder.ts";
-import type { ByteWriter } from "../wasm/encoder.ts";
+import { I64, OP } from "../wasm/encoder.ts";
+import type { ByteWriter, ValueType } from "../wasm/encoder.ts";
 
 /** A register as it is between two writes of it, times a constant. Locals, not registers: callees that are written in place have theirs. */
 export interface Term {
@@ -16,18 +15,16 @@ export interface Term {
   readonly type: ValueType;
 }
 
-/** The sum of the terms and the constant, modulo 2^64 if `wide`, else modulo 2^32 only. Terms are in the order of their locals. */
+/** The sum of the terms and the constant, modulo 2^32: an index of RAM needs no more. Terms are in the order of their locals. */
 export interface Form {
   readonly terms: readonly Term[];
   readonly plus: number;
-  readonly wide: boolean;
 }
 
-/** A sum of terms that the code around loop `loop` keeps in a local. */
+/** A sum of registers that a loop keeps in a local of 32 bits. */
 export interface Pointer {
   readonly local: number;
-  readonly type: ValueType;
-  readonly form: Form;
+  readonly terms: readonly Term[];
 }
 
 /** How a loop writes a register: by what is added to it, or in ways that cannot be followed. */
@@ -70,12 +67,12 @@ export function createLoopNotes(): LoopNotes {
 // -------------------------------------------------------------------------------------------------------------------- forms
 
 export function constantForm(plus: number): Form {
-  return { terms: [], plus, wide: true };
+  return { terms: [], plus };
 }
 
-function checked(terms: readonly Term[], plus: number, wide: boolean): Form | undefined {
+function checked(terms: readonly Term[], plus: number): Form | undefined {
   if (terms.length > MAX_TERMS || !Number.isSafeInteger(plus)) return undefined;
-  return terms.every((term) => Number.isSafeInteger(term.times)) ? { terms, plus, wide } : undefined;
+  return terms.every((term) => Number.isSafeInteger(term.times)) ? { terms, plus } : undefined;
 }
 
 /** The sum of one form and a multiple of another. */
@@ -89,15 +86,14 @@ export function addForms(left: Form, right: Form, times: 1 | -1): Form | undefin
     else terms[same] = { ...known, times: known.times + term.times * times };
   }
   terms.sort((a, b) => a.local - b.local);
-  return checked(terms, left.plus + right.plus * times, left.wide && right.wide);
+  return checked(terms, left.plus + right.plus * times);
 }
 
 export function scaleForm(form: Form, by: number): Form | undefined {
-  if (by === 0) return { ...constantForm(0), wide: form.wide };
+  if (by === 0) return constantForm(0);
   return checked(
     form.terms.map((term) => ({ ...term, times: term.times * by })),
     form.plus * by,
-    form.wide,
   );
 }
 
@@ -148,12 +144,10 @@ function isInvariant(loop: Loop, form: Form): boolean {
 }
 
 /** Whether the loop only adds to the registers of a form, so that a pointer can do the same. A step that has to be multiplied is not worth it. */
-function isFollowed(loop: Loop, { terms, wide }: Form): boolean {
+function isFollowed(loop: Loop, { terms }: Form): boolean {
   return terms.every(({ local, times }) => {
     const writes = loop.writes.get(local) ?? [];
-    return (
-      writes !== "other" && writes.every((step) => (step.wide || !wide) && scaleForm(step, times) !== undefined && (step.terms.length === 0 || times === 1))
-    );
+    return writes !== "other" && writes.every((step) => scaleForm(step, times) !== undefined && (step.terms.length === 0 || times === 1));
   });
 }
 
@@ -172,27 +166,27 @@ function placeOf({ form, loop: innermost }: Site): Loop | undefined {
   return inside;
 }
 
-/** Gives the accesses that are worth it their pointers, in locals from `firstLocal` on; the result is their types. */
-export function planPointers(notes: LoopNotes, firstLocal: number): readonly ValueType[] {
+/** Gives the accesses that are worth it their pointers, in locals from `firstLocal` on; the result is how many. */
+export function planPointers(notes: LoopNotes, firstLocal: number): number {
   const groups = new Map<string, { readonly loop: Loop; readonly sites: Site[] }>();
   for (const site of notes.sites) {
     if (site.form.terms.length === 0 || costOf(site.form) === 0) continue;
     const loop = placeOf(site);
     if (loop === undefined) continue;
-    const key = `${notes.loops.indexOf(loop)} ${site.form.wide} ${site.form.terms.map((term) => `${term.local}*${term.times}`).join(" ")}`;
+    const key = `${notes.loops.indexOf(loop)} ${site.form.terms.map((term) => `${term.local}*${term.times}`).join(" ")}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { loop, sites: [site] });
     else group.sites.push(site);
   }
-  const types: ValueType[] = [];
+  let count = 0;
   const worth = ({ loop, sites }: { readonly loop: Loop; readonly sites: readonly Site[] }): number =>
     sites.reduce((sum, { form }) => sum + costOf(form), 0) - (sites[0] !== undefined && isInvariant(loop, sites[0].form) ? 0 : 1);
   for (const group of [...groups.values()].filter((each) => worth(each) > 0).sort((a, b) => worth(b) - worth(a))) {
     const { loop, sites } = group;
-    const form = sites[0]?.form;
-    if (form === undefined || loop.pointers.length >= MAX_POINTERS) continue;
-    const pointer: Pointer = { local: firstLocal + types.length, type: form.wide ? I64 : I32, form: { ...form, plus: 0 } };
-    types.push(pointer.type);
+    const terms = sites[0]?.form.terms;
+    if (terms === undefined || loop.pointers.length >= MAX_POINTERS) continue;
+    const pointer: Pointer = { local: firstLocal + count, terms };
+    count += 1;
     loop.pointers.push(pointer);
     for (const site of sites) site.pointer = pointer;
   }
@@ -200,46 +194,33 @@ export function planPointers(notes: LoopNotes, firstLocal: number): readonly Val
   notes.nextLoop = 0;
   notes.nextSite = 0;
   notes.open = undefined;
-  return types;
+  return count;
 }
 
 // ------------------------------------------------------------------------------------------------------------------- the code
 
-function pushTerm(w: ByteWriter, { local, type: from, times }: Term, type: ValueType): void {
+function pushTerm(w: ByteWriter, { local, type, times }: Term): void {
   w.localGet(local);
-  if (from === I64 && type === I32) w.byte(OP.i32_wrap_i64);
-  else if (from === I32 && type === I64) w.byte(OP.i64_extend_i32_u);
-  if (times === 1) return;
-  if (type === I64) {
-    w.i64Const(times);
-    w.byte(OP.i64_mul);
-  } else {
-    w.withConst(times | 0, OP.i32_mul);
-  }
+  if (type === I64) w.byte(OP.i32_wrap_i64);
+  if (times !== 1) w.withConst(times, OP.i32_mul);
 }
 
 /** Adds a sum to what is on the stack. */
-function addSum(w: ByteWriter, { terms, plus }: Form, type: ValueType): void {
+function addSum(w: ByteWriter, { terms, plus }: Form): void {
   for (const term of terms) {
-    pushTerm(w, term, type);
-    w.byte(type === I64 ? OP.i64_add : OP.i32_add);
+    pushTerm(w, term);
+    w.byte(OP.i32_add);
   }
-  if (plus === 0) return;
-  if (type === I64) {
-    w.i64Const(plus);
-    w.byte(OP.i64_add);
-  } else {
-    w.withConst(plus | 0, OP.i32_add);
-  }
+  if (plus !== 0) w.withConst(plus, OP.i32_add);
 }
 
 /** Before a loop: its pointers as its first round wants them. */
 export function writePointers(w: ByteWriter, loop: Loop): void {
-  for (const { local, type, form } of loop.pointers) {
-    const [first, ...rest] = form.terms;
+  for (const { local, terms } of loop.pointers) {
+    const [first, ...rest] = terms;
     if (first === undefined) throw new Error("a pointer without a register");
-    pushTerm(w, first, type);
-    addSum(w, { ...form, terms: rest }, type);
+    pushTerm(w, first);
+    addSum(w, { terms: rest, plus: 0 });
     w.localSet(local);
   }
 }
@@ -247,12 +228,12 @@ export function writePointers(w: ByteWriter, loop: Loop): void {
 /** Behind a step of a register: the pointers that follow it make theirs. */
 export function writeSteps(w: ByteWriter, notes: LoopNotes, register: number, step: Form): void {
   for (let loop = notes.open; loop !== undefined; loop = loop.around) {
-    for (const { local, type, form } of loop.pointers) {
-      const term = form.terms.find((each) => each.local === register);
+    for (const { local, terms } of loop.pointers) {
+      const term = terms.find((each) => each.local === register);
       const scaled = term === undefined ? undefined : scaleForm(step, term.times);
       if (scaled === undefined) continue;
       w.localGet(local);
-      addSum(w, scaled, type);
+      addSum(w, scaled);
       w.localSet(local);
     }
   }

@@ -80,7 +80,7 @@ function locate(f: FunctionWriter, access: Access): Place {
 function pushIndex(f: FunctionWriter, access: Access, first: number): number {
   const { w } = f;
   const form = formOf(f, access.address);
-  const pointer = form === undefined ? undefined : pointerAt(f.loops, { ...form, wide: false });
+  const pointer = form === undefined ? undefined : pointerAt(f.loops, form);
   const [term] = form?.terms ?? [];
   const isRegister = form?.terms.length === 1 && term?.times === 1;
   if (form === undefined || term === undefined || (pointer === undefined && !isRegister)) {
@@ -90,7 +90,7 @@ function pushIndex(f: FunctionWriter, access: Access, first: number): number {
     return 0;
   }
   w.localGet(pointer?.local ?? term.local);
-  if ((pointer ?? term).type === I64) w.byte(OP.i32_wrap_i64);
+  if (pointer === undefined && term.type === I64) w.byte(OP.i32_wrap_i64);
   const offset = (form.plus + access.displacement - f.context.ramBase) >>> 0;
   // The index must be what its low half says: not below zero.
   if (offset <= first) return offset;
