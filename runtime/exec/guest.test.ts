@@ -2,14 +2,24 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { assemble, formatProblem } from "../../isa/riscv64/assemble.ts";
+import type { MachineDescription } from "../../machines/description.ts";
 import { loadMachine } from "../../machines/load-machine.ts";
 import { riscvVirt } from "../../tests/fixtures/machines.ts";
-import { createRiscv64 } from "../cpus/riscv64/processor.ts";
+import { createRiscv } from "../cpus/riscv64/processor.ts";
 import { createGuest, type Guest } from "./guest.ts";
 import { runGuest, type ConsoleHost } from "./run-guest.ts";
 
-const loaded = loadMachine("riscv-virt-sbi");
-const sbiBoard = loaded?.ok === true ? loaded.machine : assert.fail("there is no riscv-virt-sbi");
+function load(name: string): MachineDescription {
+  const loaded = loadMachine(name);
+  return loaded?.ok === true ? loaded.machine : assert.fail(`there is no ${name}`);
+}
+
+/** The boards with firmware that is built in, and the width of their registers. */
+const SBI_BOARDS = [
+  [load("riscv-virt-sbi"), 64],
+  [load("riscv32-virt-sbi"), 32],
+] as const;
+const [[sbiBoard]] = SBI_BOARDS;
 
 /** Their memory goes back to the pool. */
 const guests: Guest[] = [];
@@ -23,14 +33,15 @@ interface Started {
 }
 
 function start(text: string, board = sbiBoard, cpus = 1): Started {
-  const assembly = assemble(text, { origin: board.boot?.base ?? 0n });
+  const width = board.target === "riscv32" ? 32 : 64;
+  const assembly = assemble(text, { origin: board.boot?.base ?? 0n }, width);
   if (!assembly.ok) assert.fail(assembly.problems.map(formatProblem).join("\n"));
   let output = "";
   const created = createGuest({
     description: board,
     cpus,
     seed: 0n,
-    createProcessor: createRiscv64,
+    createProcessor: (machine, hooks = {}) => createRiscv(machine, hooks, { width }),
     boot: { image: { name: "program", program: { kind: "raw", bytes: assembly.bytes } }, cpuProperties: {} },
     output: (bytes) => void (output += Buffer.from(bytes).toString("latin1")),
   });
@@ -48,39 +59,44 @@ const call = (extension: string, fid: number, ...args: readonly (number | string
   ecall`;
 
 const POWER_OFF = call("SRST", 0, 0, 0);
-const signed = (value: bigint): bigint => BigInt.asIntN(64, value);
 
-/** Runs one call, then waits for ever, and gives error and value. */
-function answerOf(text: string, cpus = 1): readonly [bigint, bigint] {
-  const { guest } = start(`${text}\nmv s0, a0\nmv s1, a1\n${POWER_OFF}`, sbiBoard, cpus);
-  assert.deepEqual(guest.run(BUDGET), { kind: "poweroff", code: 0 });
-  return [signed(guest.processor.readRegister(0, "s0")), guest.processor.readRegister(0, "s1")];
-}
+for (const [board, width] of SBI_BOARDS) {
+  const signed = (value: bigint): bigint => BigInt.asIntN(width, value);
+  /** Arguments for a number of 64 bits that a register has. */
+  const wide = (register: string): readonly (number | string)[] => (width === 64 ? [register] : [register, 0]);
+  const startHere = (text: string, cpus = 1): Started => start(text, board, cpus);
 
-test("an image starts in supervisor mode on the first CPU, the others wait to be started", () => {
-  const { guest } = start("csrr s0, sstatus\nmv s1, a0\nj .", sbiBoard, 3);
-  guest.run({ instructions: 100, until: Infinity });
-  assert.equal(guest.processor.readRegister(0, "privilege"), 1n);
-  assert.equal(guest.processor.readRegister(0, "s1"), 0n);
-  assert.deepEqual([1, 2].map(guest.processor.cpuState), ["stopped", "stopped"]);
-});
-
-test("base: version, probing, and what is not there", () => {
-  assert.deepEqual(answerOf("li a7, 0x10\nli a6, 0\necall"), [0n, 0x200_0000n]);
-  for (const [extension, there] of [
-    ["TIME", 1n],
-    ["HSM", 1n],
-    ["DBCN", 1n],
-    ["ABCD", 0n],
-  ] as const) {
-    assert.deepEqual(answerOf(`li a7, 0x10\nli a6, 3\nli a0, 0x${Buffer.from(extension).toString("hex")}\necall`), [0n, there], extension);
+  /** Runs one call, then powers off, and gives error and value. */
+  function answerOf(text: string, cpus = 1): readonly [bigint, bigint] {
+    const { guest } = startHere(`${text}\nmv s0, a0\nmv s1, a1\n${POWER_OFF}`, cpus);
+    assert.deepEqual(guest.run(BUDGET), { kind: "poweroff", code: 0 });
+    return [signed(guest.processor.readRegister(0, "s0")), guest.processor.readRegister(0, "s1")];
   }
-  assert.deepEqual(answerOf(call("ABCD", 0)), [-2n, 0n]);
-  assert.deepEqual(answerOf(call("HSM", 9)), [-2n, 0n]);
-});
 
-test("console: text goes out of the UART, bytes come in through it", () => {
-  const { guest, console } = start(`
+  test(`${board.name}: an image starts in supervisor mode on the first CPU, the others wait to be started`, () => {
+    const { guest } = startHere("csrr s0, sstatus\nmv s1, a0\nj .", 3);
+    guest.run({ instructions: 100, until: Infinity });
+    assert.equal(guest.processor.readRegister(0, "privilege"), 1n);
+    assert.equal(guest.processor.readRegister(0, "s1"), 0n);
+    assert.deepEqual([1, 2].map(guest.processor.cpuState), ["stopped", "stopped"]);
+  });
+
+  test(`${board.name}: base: version, probing, and what is not there`, () => {
+    assert.deepEqual(answerOf("li a7, 0x10\nli a6, 0\necall"), [0n, 0x200_0000n]);
+    for (const [extension, there] of [
+      ["TIME", 1n],
+      ["HSM", 1n],
+      ["DBCN", 1n],
+      ["ABCD", 0n],
+    ] as const) {
+      assert.deepEqual(answerOf(`li a7, 0x10\nli a6, 3\nli a0, 0x${Buffer.from(extension).toString("hex")}\necall`), [0n, there], extension);
+    }
+    assert.deepEqual(answerOf(call("ABCD", 0)), [-2n, 0n]);
+    assert.deepEqual(answerOf(call("HSM", 9)), [-2n, 0n]);
+  });
+
+  test(`${board.name}: console: text goes out of the UART, bytes come in through it`, () => {
+    const { guest, console } = startHere(`
     la s2, text
     ${call("DBCN", 0, 5, "s2", 0)}
     ${call("DBCN", 2, 0x21)}
@@ -88,22 +104,22 @@ test("console: text goes out of the UART, bytes come in through it", () => {
     mv s0, a1
     ${POWER_OFF}
   text: .word 0x6c6c6568, 0x6f, 0, 0`);
-  guest.receive(Uint8Array.of(0x61, 0x62));
-  assert.deepEqual(guest.run(BUDGET), { kind: "poweroff", code: 0 });
-  assert.equal(console(), "hello!");
-  assert.equal(guest.processor.readRegister(0, "s0"), 2n);
-  assert.deepEqual(guest.machine.readMemory(guest.processor.readRegister(0, "s2"), 2), Uint8Array.of(0x61, 0x62));
-  assert.deepEqual(answerOf(call("DBCN", 0, 4, 0x1000, 0)), [-3n, 0n]);
-});
+    guest.receive(Uint8Array.of(0x61, 0x62));
+    assert.deepEqual(guest.run(BUDGET), { kind: "poweroff", code: 0 });
+    assert.equal(console(), "hello!");
+    assert.equal(guest.processor.readRegister(0, "s0"), 2n);
+    assert.deepEqual(guest.machine.readMemory(guest.processor.readRegister(0, "s2"), 2), Uint8Array.of(0x61, 0x62));
+    assert.deepEqual(answerOf(call("DBCN", 0, 4, 0x1000, 0)), [-3n, 0n]);
+  });
 
-test("time: the timer interrupts supervisor mode when it is due", () => {
-  const { guest } = start(`
+  test(`${board.name}: time: the timer interrupts supervisor mode when it is due`, () => {
+    const { guest } = startHere(`
     la t0, handler
     csrw stvec, t0
     rdtime t0
     addi t0, t0, 100
     mv s2, t0
-    ${call("TIME", 0, "t0")}
+    ${call("TIME", 0, ...wide("t0"))}
     li t0, 0x20
     csrw sie, t0
     csrsi sstatus, 2
@@ -114,15 +130,15 @@ test("time: the timer interrupts supervisor mode when it is due", () => {
     csrr s0, scause
     rdtime s1
     ${POWER_OFF}`);
-  assert.deepEqual(guest.run(BUDGET), { kind: "poweroff", code: 0 });
-  const { readRegister } = guest.processor;
-  assert.equal(readRegister(0, "s0"), (1n << 63n) | 5n);
-  assert.ok(readRegister(0, "s1") >= readRegister(0, "s2") && readRegister(0, "s1") < readRegister(0, "s2") + 3n);
-});
+    assert.deepEqual(guest.run(BUDGET), { kind: "poweroff", code: 0 });
+    const { readRegister } = guest.processor;
+    assert.equal(readRegister(0, "s0"), (1n << BigInt(width - 1)) | 5n);
+    assert.ok(readRegister(0, "s1") >= readRegister(0, "s2") && readRegister(0, "s1") < readRegister(0, "s2") + 3n);
+  });
 
-test("harts start, are told apart, get messages and stop", () => {
-  const { guest } = start(
-    `
+  test(`${board.name}: harts start, are told apart, get messages and stop`, () => {
+    const { guest } = startHere(
+      `
     la s2, other
     ${call("HSM", 0, 1, "s2", 77)}
     mv s3, a0
@@ -151,27 +167,26 @@ test("harts start, are told apart, get messages and stop", () => {
     ${call("HSM", 1)}
     .align 2
   ready: .word 0`,
-    sbiBoard,
-    2,
-  );
-  assert.deepEqual(guest.run(BUDGET), { kind: "poweroff", code: 0 });
-  const read = (cpu: number, name: string): bigint => signed(guest.processor.readRegister(cpu, name));
-  assert.deepEqual(
-    ["s3", "s4", "s5"].map((name) => read(0, name)),
-    [0n, -6n, -3n],
-  );
-  assert.deepEqual(
-    ["s0", "s1", "s6"].map((name) => read(1, name)),
-    [1n, 77n, 2n],
-  );
-  assert.equal(guest.processor.cpuState(1), "stopped");
-});
+      2,
+    );
+    assert.deepEqual(guest.run(BUDGET), { kind: "poweroff", code: 0 });
+    const read = (cpu: number, name: string): bigint => signed(guest.processor.readRegister(cpu, name));
+    assert.deepEqual(
+      ["s3", "s4", "s5"].map((name) => read(0, name)),
+      [0n, -6n, -3n],
+    );
+    assert.deepEqual(
+      ["s0", "s1", "s6"].map((name) => read(1, name)),
+      [1n, 77n, 2n],
+    );
+    assert.equal(guest.processor.cpuState(1), "stopped");
+  });
 
-test("a suspended hart goes on where it said, when an interrupt comes", () => {
-  const { guest } = start(`
+  test(`${board.name}: a suspended hart goes on where it said, when an interrupt comes`, () => {
+    const { guest } = startHere(`
     rdtime t0
     addi t0, t0, 50
-    ${call("TIME", 0, "t0")}
+    ${call("TIME", 0, ...wide("t0"))}
     li t0, 0x20
     csrw sie, t0
     la s2, resumed
@@ -181,30 +196,39 @@ test("a suspended hart goes on where it said, when an interrupt comes", () => {
     mv s0, a1
     csrr s1, satp
     ${POWER_OFF}`);
-  assert.deepEqual(guest.run(BUDGET), { kind: "poweroff", code: 0 });
-  assert.equal(guest.processor.readRegister(0, "s0"), 99n);
-});
+    assert.deepEqual(guest.run(BUDGET), { kind: "poweroff", code: 0 });
+    assert.equal(guest.processor.readRegister(0, "s0"), 99n);
+  });
 
-test("fences and counters", () => {
-  assert.deepEqual(answerOf(call("RFNC", 0, 1, 0)), [0n, 0n]);
-  assert.deepEqual(answerOf(call("RFNC", 1, 0, -1, 0, 0)), [0n, 0n]);
-  assert.deepEqual(answerOf(call("RFNC", 1, 2, 0, 0, 0)), [-3n, 0n], "there is no hart 1");
-  assert.deepEqual(answerOf(call("PMU", 0)), [0n, 3n]);
-  assert.deepEqual(answerOf(call("PMU", 1, 2)), [0n, (63n << 12n) | 0xc02n]);
-  assert.deepEqual(answerOf(call("PMU", 2, 0, 7, 0, 2, 0)), [0n, 2n]);
-  assert.deepEqual(answerOf(call("PMU", 4, 0, 1)), [0n, 0n]);
-  assert.deepEqual(answerOf(call("PMU", 3, 0, 1, 0)), [-7n, 0n]);
-});
+  test(`${board.name}: fences and counters`, () => {
+    assert.deepEqual(answerOf(call("RFNC", 0, 1, 0)), [0n, 0n]);
+    assert.deepEqual(answerOf(call("RFNC", 1, 0, -1, 0, 0)), [0n, 0n]);
+    assert.deepEqual(answerOf(call("RFNC", 1, 2, 0, 0, 0)), [-3n, 0n], "there is no hart 1");
+    assert.deepEqual(answerOf(call("PMU", 0)), [0n, 3n]);
+    assert.deepEqual(answerOf(call("PMU", 1, 2)), [0n, (63n << 12n) | 0xc02n]);
+    assert.deepEqual(answerOf(call("PMU", 2, 0, 7, 0, 2, 0)), [0n, 2n]);
+    assert.deepEqual(answerOf(call("PMU", 4, 0, 1)), [0n, 0n]);
+    assert.deepEqual(answerOf(call("PMU", 3, 0, 1, 0)), [-7n, 0n]);
+    // Instructions from 2^40 on: the flag says that a value follows, of 64 bits.
+    const value = width === 64 ? [2 ** 40] : [0, 256];
+    const { guest } = startHere(`${call("PMU", 4, 0, 4)}\n${call("PMU", 3, 0, 4, 1, ...value)}\nmv s0, a0\nj .`);
+    guest.run({ instructions: 100, until: Infinity });
+    const { readRegister } = guest.processor;
+    const count = width === 64 ? readRegister(0, "minstret") : readRegister(0, "minstret") | (readRegister(0, "minstreth") << 32n);
+    assert.equal(readRegister(0, "s0"), 0n);
+    assert.ok(count > 2n ** 40n && count < 2n ** 40n + 100n, `${count}`);
+  });
 
-test("a reset loads everything again; a failure is a code", () => {
-  const { guest } = start(`la t0, count\nlw t1, (t0)\naddi t1, t1, 1\nsw t1, (t0)\nmv s0, t1\n${call("SRST", 0, 1, 0)}\n.align 2\ncount: .word 5`);
-  for (let round = 0; round < 2; round++) {
-    assert.deepEqual(guest.run(BUDGET), { kind: "reset" });
-    assert.equal(guest.processor.readRegister(0, "s0"), 6n);
-    guest.restart();
-  }
-  assert.deepEqual(start(call("SRST", 0, 0, 1)).guest.run(BUDGET), { kind: "poweroff", code: 1 });
-});
+  test(`${board.name}: a reset loads everything again; a failure is a code`, () => {
+    const { guest } = startHere(`la t0, count\nlw t1, (t0)\naddi t1, t1, 1\nsw t1, (t0)\nmv s0, t1\n${call("SRST", 0, 1, 0)}\n.align 2\ncount: .word 5`);
+    for (let round = 0; round < 2; round++) {
+      assert.deepEqual(guest.run(BUDGET), { kind: "reset" });
+      assert.equal(guest.processor.readRegister(0, "s0"), 6n);
+      guest.restart();
+    }
+    assert.deepEqual(startHere(call("SRST", 0, 0, 1)).guest.run(BUDGET), { kind: "poweroff", code: 1 });
+  });
+}
 
 /** Time goes on with waits only; typed bytes come at their times. */
 function fakeHost(typed: readonly (readonly [at: number, text: string])[], stopAt = Infinity): ConsoleHost & { readonly waited: () => number } {

@@ -1,7 +1,7 @@
 // A supervisor binary interface without firmware: what an S-mode image asks of machine mode is answered here, in no guest time and
 // without guest memory. It is for machines whose images start in supervisor mode when the user names no firmware of his own.
 // Manual: RISC-V SBI specification 2.0; the numbers in brackets below are its chapters. The console is the board's UART, reached as
-// OpenSBI reaches it. Left out: the legacy calls of SBI 0.1 (5), and counters besides cycle and instret; both answer that they are not there.
+// OpenSBI reaches it. CPUs of 32 bits give numbers of 64 in two registers, the lower half first, and have control registers in halves. Left out: the legacy calls of SBI 0.1 (5), and counters besides cycle and instret; both answer that they are not there.
 
 import type { MachineDescription } from "../../machines/description.ts";
 import type { Machine } from "./machine.ts";
@@ -45,7 +45,6 @@ const SPEC_VERSION = 2n << 24n;
 const IMPLEMENTATION_ID = 0x6773_7063n;
 const IMPLEMENTATION_VERSION = 1n;
 
-const ALL_HARTS = 0xffff_ffff_ffff_ffffn;
 const NEVER = 0xffff_ffff_ffff_ffffn;
 
 // Bits of control registers (privileged architecture, Volume II).
@@ -111,13 +110,35 @@ function consoleAddress(machine: MachineDescription): bigint | null {
 
 /** The processor is made with the hook, and so comes later than what the hook needs. */
 export function createSbi(machine: Machine, processorOf: () => Processor): Sbi {
+  const bits = machine.description.target === "riscv32" ? 32 : 64;
   const console = consoleAddress(machine.description);
   let request: SystemRequest | null = null;
+  /** -1. */
+  const allHarts = BigInt.asUintN(bits, -1n);
+
+  /** A number of 64 bits that is given from this argument on. */
+  function wideArgument({ args }: Call, first: number): bigint {
+    const [low = 0n, high = 0n] = args.slice(first);
+    return bits === 64 ? low : low | (high << 32n);
+  }
+
+  /**
+   * A control register of 64 bits, whatever the width of others. A count that is written as two halves goes on between them: from the middle of
+   * its lower half it carries nothing into the upper one.
+   */
+  function writeWide(cpu: number, csr: string, value: bigint): void {
+    const write = (name: string, part: bigint): void => processorOf().writeRegister(cpu, name, BigInt.asUintN(bits, part));
+    if (bits === 32) {
+      write(csr, 1n << 31n);
+      write(`${csr}h`, value >> 32n);
+    }
+    write(csr, value);
+  }
 
   /** The harts of a mask, or null if one of them is not there (3.1). */
   function hartsOf(mask: bigint, base: bigint): readonly number[] | null {
     const all = Array.from({ length: machine.cpuCount }, (_, cpu) => cpu);
-    if (base === ALL_HARTS) return all;
+    if (base === allHarts) return all;
     const harts: number[] = [];
     for (let bit = 0n; mask >> bit !== 0n; bit++) {
       if (((mask >> bit) & 1n) === 0n) continue;
@@ -269,8 +290,8 @@ export function createSbi(machine: Machine, processorOf: () => Processor): Sbi {
     [
       extensionId("TIME"),
       [
-        ({ cpu, args: [time] }) => {
-          processorOf().writeRegister(cpu, "stimecmp", time);
+        (call) => {
+          writeWide(call.cpu, "stimecmp", wideArgument(call, 0));
           return [SUCCESS];
         },
       ],
@@ -310,7 +331,7 @@ export function createSbi(machine: Machine, processorOf: () => Processor): Sbi {
         matchCounter,
         (call) =>
           forCounters(call, (key, csr) => {
-            if ((call.args[2] & PMU_START_SET_VALUE) !== 0n) processorOf().writeRegister(call.cpu, csr, call.args[3]);
+            if ((call.args[2] & PMU_START_SET_VALUE) !== 0n) writeWide(call.cpu, csr, wideArgument(call, 3));
             return stoppedCounters.delete(key) ? SUCCESS : ERR_ALREADY_STARTED;
           }),
         (call) =>
@@ -343,13 +364,13 @@ export function createSbi(machine: Machine, processorOf: () => Processor): Sbi {
       medeleg: DELEGATED_EXCEPTIONS,
       mideleg: DELEGATED_INTERRUPTS,
       mcounteren: OPEN_COUNTERS,
-      menvcfg: MENVCFG,
-      stimecmp: NEVER,
       pmpaddr0: (machine.memory.base >> 2n) | ((FIRMWARE_SIZE >> 3n) - 1n),
       pmpaddr1: PMP_ALL.address,
       pmpcfg0: PMP_NAPOT | (PMP_ALL.config << 8n),
     };
-    for (const [csr, value] of Object.entries(values)) processor.writeRegister(cpu, csr, value);
+    for (const [csr, value] of Object.entries(values)) processor.writeRegister(cpu, csr, BigInt.asUintN(bits, value));
+    writeWide(cpu, "menvcfg", MENVCFG);
+    writeWide(cpu, "stimecmp", NEVER);
   }
 
   return {
@@ -361,7 +382,7 @@ export function createSbi(machine: Machine, processorOf: () => Processor): Sbi {
       const answer: Answer = handler?.({ cpu, args: [argument(0), argument(1), argument(2), argument(3), argument(4), argument(5)] }) ?? [ERR_NOT_SUPPORTED];
       if (typeof answer === "string") return answer;
       const [error, value = 0n] = answer;
-      processor.writeRegister(cpu, "a0", BigInt.asUintN(64, error));
+      processor.writeRegister(cpu, "a0", BigInt.asUintN(bits, error));
       processor.writeRegister(cpu, "a1", value);
       return "handled";
     },

@@ -139,8 +139,8 @@ function elf32(code: Uint8Array): Buffer {
 }
 
 test("programs for riscv32: raw and ELF, traced, stopped, over firmware, and not on CPUs of 64 bits", async () => {
-  const assembled = (text: string): Uint8Array => {
-    const assembly = assemble(text, { origin: 0x8000_0000n }, 32);
+  const assembled = (text: string, origin = 0x8000_0000n): Uint8Array => {
+    const assembly = assemble(text, { origin }, 32);
     return assembly.ok ? assembly.bytes : assert.fail(assembly.problems.map(formatProblem).join("\n"));
   };
   const file = (name: string, bytes: Uint8Array): string => {
@@ -165,6 +165,15 @@ test("programs for riscv32: raw and ELF, traced, stopped, over firmware, and not
     ),
   );
   assert.deepEqual(await exec([raw, ...on32, "--firmware", firmware]), { code: 0, stdout: "3", stderr: "" });
+  // In supervisor mode over the firmware that is built in: its debug console prints, and its reset call ends the machine with a failure.
+  const supervisor = file(
+    "supervisor32",
+    assembled(
+      "la a1, text\n li a0, 3\n li a2, 0\n li a6, 0\n li a7, 0x4442434e\n ecall\n li a0, 0\n li a1, 1\n li a7, 0x53525354\n ecall\ntext: .word 0x0a3233",
+      0x8040_0000n,
+    ),
+  );
+  assert.deepEqual(await exec([supervisor, "--machine", "riscv32-virt-sbi"]), { code: 1, stdout: "32\n", stderr: "guestspec: the guest ended with code 1\n" });
   const wrong = await exec([elf]);
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /is an ELF file for riscv32; this machine's CPUs are riscv64/);
