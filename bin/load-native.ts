@@ -4,7 +4,8 @@
 // for by `build` and `show`, which are not in anybody's way, and are made anew.
 
 import { fillBootHeader } from "../compiler/images/boot-headers.ts";
-import { hashFile, type ImageCache } from "../compiler/images/cache.ts";
+import type { ImageCache } from "../compiler/images/cache.ts";
+import { hashFile } from "../compiler/images/file-hashes.ts";
 import type { Manifest } from "../compiler/images/manifest.ts";
 import type { CachedSpec, LoweredSpec } from "../compiler/images/stored-lowered.ts";
 import type { CompiledNative, LoweredNative, NativeCompilation } from "../compiler/native/index.ts";

@@ -4,8 +4,9 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
-import { hashFile, openCache, rememberHashes, type CachedImage, type Dependency, type ImageCache } from "../compiler/images/cache.ts";
+import { openCache, type CachedImage, type Dependency, type ImageCache } from "../compiler/images/cache.ts";
 import { hashBytes } from "../compiler/images/content-hash.ts";
+import { hashFile, rememberHashes, type FileHashes } from "../compiler/images/file-hashes.ts";
 import type { Manifest } from "../compiler/images/manifest.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import { didYouMean } from "../grammar/nearest-name.ts";
@@ -89,15 +90,15 @@ function machinePath(name: string): string {
 }
 
 /** Changes with the machine's file. */
-export function machineKeyOf(name: string): string | null {
-  return hashFile(machinePath(name));
+export function machineKeyOf(name: string, hashes: FileHashes = hashFile): string | null {
+  return hashes(machinePath(name));
 }
 
 /** The machine's description and a key that changes with its file. */
 export async function loadMachineDescription(name: string | null, cache: ImageCache | null): Promise<{ machine: MachineDescription; key: string }> {
   const wanted = name ?? DEFAULT_MACHINE;
   const path = machinePath(wanted);
-  const key = machineKeyOf(wanted);
+  const key = machineKeyOf(wanted, cache?.hashes);
   const known = key === null ? null : (cache?.readMachine(key) ?? null);
   if (known !== null && key !== null) return { machine: known, key };
   const { listMachines, loadMachineFile } = await import("../machines/load-machine.ts");
@@ -171,7 +172,7 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
   const madeOf = (path: string, { dependencies }: { readonly dependencies: readonly string[] }): readonly string[] =>
     filesOfImage([path, ...dependencies], options.machine);
   const missing: string[] = [];
-  const hashes = rememberHashes();
+  const hashes = rememberHashes(cache?.hashes);
   for (const path of files) {
     const entry = cache?.readSpec(path, key, hashes) ?? null;
     if (entry === null) missing.push(path);

@@ -190,8 +190,9 @@ async function loadNative(
   io: Io,
 ): Promise<readonly RunnableNative[]> {
   if (command !== undefined) return (await loadNativeImages(files, machine, io)).map((image) => ({ ...image, isCached: false }));
-  const key = machineKeyOf(source);
-  return loadRunImages(files, machine, engine === "qemu" ? "packed" : "alone", key ?? "", useCache && key !== null ? openImageCache(io) : null, io);
+  const cache = useCache ? openImageCache(io) : null;
+  const key = machineKeyOf(source, cache?.hashes);
+  return loadRunImages(files, machine, engine === "qemu" ? "packed" : "alone", key ?? "", key === null ? null : cache, io);
 }
 
 /** For tests that deviate by version; costs a process, so only they ask. */

@@ -2,6 +2,7 @@
 // machine takes. Loaded when a run has tests for QEMU. The compiler is not, unless a pack's loader has to be assembled: each machine's is
 // kept in the cache.
 
+import type { ImageCache } from "../compiler/images/cache.ts";
 import { hashBytes } from "../compiler/images/content-hash.ts";
 import { writePack, type PackLoader } from "../compiler/images/pack.ts";
 import { ACCELERATORS, qemuCommand, type Accelerator } from "../machines/qemu-command.ts";
@@ -60,18 +61,17 @@ export function bootFileMaker(options: ParsedOptions, targets: readonly RunTarge
     const pack = payloads[0]?.image.pack ?? null;
     if (machine === undefined || pack === null || !isNative(machine)) throw new Error("no images for a pack");
     const source = targets.find((target) => target.machine.name === machine.name)?.source ?? machine.name;
-    const loader = await loadLoader(machine, pack.start, options.has("no-cache") ? null : machineKeyOf(source), io);
+    const loader = await loadLoader(machine, pack.start, source, options.has("no-cache") ? null : openImageCache(io));
     const result = writePack(payloads, { loader, ram: machine.ram });
     if (!result.ok) throw new ImageLoadError(result.reason);
     return result.file;
   };
 }
 
-/** `machineKey`: changes with the machine's file; null: nothing is kept. */
-async function loadLoader(machine: NativeMachine, base: bigint, machineKey: string | null, io: Io): Promise<PackLoader> {
+/** `source`: the machine's name or file, as it was asked for. */
+async function loadLoader(machine: NativeMachine, base: bigint, source: string, cache: ImageCache | null): Promise<PackLoader> {
   const file = `${LIB_FOLDER}${machine.target}/pack.s`;
-  const cache = machineKey === null ? null : openImageCache(io);
-  const key = ["pack loader", file, machineKey ?? "", base.toString(16)];
+  const key = ["pack loader", file, machineKeyOf(source, cache?.hashes) ?? "", base.toString(16)];
   const [bytes, labels] = cache?.readParts(key)?.parts ?? [];
   if (bytes !== undefined && labels !== undefined) return { bytes, labels: new Map(JSON.parse(Buffer.from(labels).toString("utf8")) as [string, number][]) };
   const text = readText(file);

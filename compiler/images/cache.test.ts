@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { generateModule } from "../../tests/fixtures/generate-module.ts";
 import { bytecodeVirt } from "../../tests/fixtures/machines.ts";
-import { hashBytes } from "./content-hash.ts";
-import { cacheFolder, hashFile, openCache, type CachedImage, type Dependency } from "./cache.ts";
+import { checksumBytes, hashBytes } from "./content-hash.ts";
+import { cacheFolder, openCache, type CachedImage, type Dependency } from "./cache.ts";
+import { hashFile } from "./file-hashes.ts";
 
 function makeFolder(context: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "guestspec-cache-"));
@@ -96,6 +97,24 @@ test("a folder that cannot be written is no error, and is explained", (context) 
   assert.match(cache.problem() ?? "", /EEXIST|ENOTDIR/);
   assert.deepEqual(cache.size(), { entries: 0, bytes: 0 });
   chmodSync(folder, 0o700);
+});
+
+test("a checksum tells a damaged file: a bit, a byte that is gone, two words that changed places", () => {
+  const bytes = Uint8Array.from({ length: 83 }, (_, index) => (index * 37 + (index >> 2)) & 255);
+  const whole = checksumBytes(bytes);
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const flipped = bytes.slice();
+    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    assert.notEqual(checksumBytes(flipped), whole, `bit ${bit}`);
+  }
+  for (let length = 0; length < bytes.length; length++) assert.notEqual(checksumBytes(bytes.subarray(0, length)), whole, `${length} bytes`);
+  assert.notEqual(checksumBytes(Uint8Array.from([...bytes, 0])), whole);
+  const words = Buffer.from(bytes);
+  words.copyWithin(0, 8, 16);
+  words.set(bytes.subarray(0, 8), 8);
+  assert.notEqual(checksumBytes(words), whole);
+  // Where it lies does not matter.
+  assert.equal(checksumBytes(Uint8Array.from([1, 2, 3, ...bytes]).subarray(3)), whole);
 });
 
 test("hashes tell apart what differs in a bit, a length or an order", () => {

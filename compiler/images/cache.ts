@@ -7,11 +7,12 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, 
 import { join, resolve } from "node:path";
 import type { Module } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
-import { hashBytes } from "./content-hash.ts";
+import { checksumBytes, hashBytes } from "./content-hash.ts";
+import { openFileHashes, type FileHashes } from "./file-hashes.ts";
 import { loadModule, storeModule } from "./stored-module.ts";
 
 /** Changes when the entry's layout does. */
-const FORMAT = 5;
+const FORMAT = 6;
 /** Entries and bytes; more of them, and those not used for longest go until a third is free. A spec has an entry for each target. */
 const ENTRY_LIMIT = 4000;
 const BYTE_LIMIT = 512 * 2 ** 20;
@@ -47,11 +48,10 @@ export interface StoredParts {
   readonly dependencies: readonly Dependency[];
 }
 
-/** The hash of a file, or null: `hashFile`, or one that remembers. */
-export type FileHashes = (path: string) => string | null;
-
 export interface ImageCache {
   readonly folder: string;
+  /** Of any file, remembered from one process to the next. */
+  readonly hashes: FileHashes;
   /** The entry of a spec, or null. `no suite`: the file was compiled and makes no image. */
   readSpec(path: string, machineKey: string, hashes?: FileHashes): CachedImage | "no suite" | null;
   writeSpec(path: string, machineKey: string, entry: CachedImage | "no suite", dependencies: readonly Dependency[]): boolean;
@@ -71,25 +71,6 @@ export interface ImageCache {
   size(): { readonly entries: number; readonly bytes: number };
 }
 
-/** Hash of a file's contents, null if it cannot be read. */
-export function hashFile(path: string): string | null {
-  try {
-    return hashBytes(readFileSync(path));
-  } catch {
-    return null;
-  }
-}
-
-/** Each file is read once: for those who look at many entries at one time, all of which depend on the guest library. */
-export function rememberHashes(): FileHashes {
-  const known = new Map<string, string | null>();
-  return (path) => {
-    let hash = known.get(path);
-    if (hash === undefined) known.set(path, (hash = hashFile(path)));
-    return hash;
-  };
-}
-
 export function cacheFolder(environment: Pick<CacheEnvironment, "env" | "home">): string {
   const base = environment.env.XDG_CACHE_HOME;
   return join(base === undefined || base === "" ? join(environment.home, ".cache") : base, "guestspec");
@@ -98,7 +79,7 @@ export function cacheFolder(environment: Pick<CacheEnvironment, "env" | "home">)
 /** The first line of an entry; its parts follow it one after the other. */
 interface Header {
   /** Of everything behind the line. */
-  readonly hash: string;
+  readonly checksum: string;
   readonly sizes: readonly number[];
   readonly dependencies: readonly Dependency[];
   readonly paths: readonly string[];
@@ -118,7 +99,7 @@ function firstLine(header: Header): Buffer {
 }
 
 function isHeader(value: unknown): value is Header {
-  return typeof value === "object" && value !== null && "hash" in value && "sizes" in value && "dependencies" in value;
+  return typeof value === "object" && value !== null && "checksum" in value && "sizes" in value && "dependencies" in value;
 }
 
 /** Null for what is no entry, a torn or foreign file is as good as none, and for what is stale: one look at the dependencies tells. */
@@ -133,7 +114,7 @@ function parseEntry(bytes: Buffer, hashes: FileHashes): Entry | null {
   }
   if (!isHeader(header) || !isFresh(header, hashes)) return null;
   const body = bytes.subarray(end + 1);
-  if (header.hash !== hashBytes(body)) return null;
+  if (header.checksum !== checksumBytes(body)) return null;
   let at = 0;
   const parts = header.sizes.map((size) => body.subarray(at, (at += size)));
   return { header, parts };
@@ -185,6 +166,7 @@ function markUsed(path: string): void {
 
 export function openCache(environment: CacheEnvironment): ImageCache {
   const folder = cacheFolder(environment);
+  const fileHashes = openFileHashes(folder);
   /** What is in the folder as far as this process knows; null: it has not looked yet. */
   let held: { count: number; bytes: number } | null = null;
 
@@ -207,7 +189,7 @@ export function openCache(environment: CacheEnvironment): ImageCache {
   function write(path: string, parts: readonly (Uint8Array | string)[], dependencies: readonly Dependency[], paths: readonly string[]): boolean {
     const buffers = parts.map((part) => Buffer.from(part));
     const body = Buffer.concat(buffers);
-    const header: Header = { hash: hashBytes(body), sizes: buffers.map(({ length }) => length), dependencies, paths };
+    const header: Header = { checksum: checksumBytes(body), sizes: buffers.map(({ length }) => length), dependencies, paths };
     const temporary = `${path}.${process.pid}`;
     try {
       mkdirSync(folder, { recursive: true });
@@ -255,7 +237,8 @@ export function openCache(environment: CacheEnvironment): ImageCache {
 
   return {
     folder,
-    readSpec(path, machineKey, hashes = hashFile) {
+    hashes: fileHashes,
+    readSpec(path, machineKey, hashes = fileHashes) {
       const entry = read(pathOf("spec", resolve(path), path, machineKey), hashes);
       if (entry === null) return null;
       const [manifest, shell, locations, ...bodies] = entry.parts;
@@ -269,14 +252,14 @@ export function openCache(environment: CacheEnvironment): ImageCache {
       const { shell, locations, bodies } = storeModule(entry.module);
       return write(target, [entry.manifest, shell, locations, ...bodies], dependencies, entry.dependencies);
     },
-    readParts(key, hashes = hashFile) {
+    readParts(key, hashes = fileHashes) {
       const entry = read(pathOf("parts", ...key), hashes);
       if (entry === null) return null;
       return { parts: entry.parts, paths: entry.header.paths, dependencies: entry.header.dependencies };
     },
     writeParts: (key, { parts, paths }, dependencies) => write(pathOf("parts", ...key), parts, dependencies, paths),
     readMachine(key) {
-      const [text] = read(pathOf("machine", key), hashFile)?.parts ?? [];
+      const [text] = read(pathOf("machine", key), fileHashes)?.parts ?? [];
       return text === undefined ? null : (unpack(text.toString("utf8")) as MachineDescription);
     },
     writeMachine: (key, machine) => write(pathOf("machine", key), [pack(machine)], [], []),

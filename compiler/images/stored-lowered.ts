@@ -9,7 +9,8 @@ import type { NumberedReference, Reference } from "../native/emission.ts";
 import type { LoweredModule } from "../native/lower-module.ts";
 import type { NativeTarget } from "../native/target.ts";
 import { createByteWriter } from "./byte-writer.ts";
-import { rememberHashes, type Dependency, type ImageCache } from "./cache.ts";
+import type { Dependency, ImageCache } from "./cache.ts";
+import { rememberHashes } from "./file-hashes.ts";
 import { hashBytes } from "./content-hash.ts";
 import { hashFunction, loadFunction, storeFunction, type LoadedFunction, type StoredFunction } from "./stored-function.ts";
 
@@ -146,7 +147,7 @@ interface KeptFunction {
 
 /** `machineKey` changes with the machine's file. */
 export function openLoweredStore(cache: ImageCache, machineKey: string, target: NativeTarget): LoweredStore {
-  const hashes = rememberHashes();
+  const hashes = rememberHashes(cache.hashes);
   const packs = new Map<string, FunctionPack | null>();
   const known = new Map<string, FunctionPlace>();
   const specKey = (path: string): readonly string[] => ["lowered", resolve("."), machineKey, path];

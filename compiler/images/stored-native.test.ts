@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { tinyImage } from "../../tests/images/tiny-image.ts";
-import { hashFile, openCache } from "./cache.ts";
+import { openCache } from "./cache.ts";
+import { hashFile } from "./file-hashes.ts";
 import { readEntry, writeEntry } from "./stored-entry.ts";
 import { readNative, writeNative } from "./stored-native.ts";
 

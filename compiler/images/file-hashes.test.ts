@@ -1,0 +1,64 @@
+// The memory of file hashes, as processes one after the other see it: what is settled is not read again, what changed is, and a table that
+// nobody can read is as good as none.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { hashFile } from "./file-hashes.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "guestspec-hashes-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const table = join(folder, "files.json");
+const settled = fileURLToPath(new URL("../../package.json", import.meta.url));
+
+/** The hashes that a process of its own gives for the paths. */
+function hashesOf(...paths: readonly string[]): readonly (string | null)[] {
+  const script = `
+    import { openFileHashes } from ${JSON.stringify(new URL("./file-hashes.ts", import.meta.url).href)};
+    const hashes = openFileHashes(${JSON.stringify(folder)});
+    process.stdout.write(JSON.stringify(${JSON.stringify(paths)}.map(hashes)));`;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout) as readonly (string | null)[];
+}
+
+interface Stored {
+  readonly version: number;
+  readonly files: Record<string, (number | string)[]>;
+}
+
+const readStored = (): Stored => JSON.parse(readFileSync(table, "utf8")) as Stored;
+
+test("a file that is as it was is not read again", () => {
+  const fresh = join(folder, "fresh.gspec");
+  writeFileSync(fresh, "suite");
+  const real = hashFile(settled);
+  assert.deepEqual(hashesOf(settled, fresh, join(folder, "missing"), folder), [real, hashFile(fresh), null, null]);
+
+  const stored = readStored();
+  // What was just written may be written again within the same tick.
+  assert.deepEqual(Object.keys(stored.files), [settled]);
+  const row = stored.files[settled] ?? [];
+  assert.equal(row[4], real);
+  writeFileSync(table, JSON.stringify({ ...stored, files: { [settled]: [...row.slice(0, 4), "remembered"] } }));
+  assert.deepEqual(hashesOf(settled), ["remembered"]);
+
+  for (const column of [0, 1, 2, 3]) {
+    const changed = [...row.slice(0, 4), "remembered"].map((value, index) => (index === column ? Number(value) - 1 : value));
+    writeFileSync(table, JSON.stringify({ ...stored, files: { [settled]: changed } }));
+    assert.deepEqual(hashesOf(settled), [real], `column ${column}`);
+    assert.equal(readStored().files[settled]?.[4], real, `column ${column} is remembered anew`);
+  }
+});
+
+test("a table that is torn or of another layout is as good as none", () => {
+  for (const text of ["", '{"version":1,"fi', "null", "[]", '{"version":2,"files":{}}', '{"version":1}']) {
+    writeFileSync(table, text);
+    assert.deepEqual(hashesOf(settled), [hashFile(settled)], text);
+    assert.deepEqual(Object.keys(readStored().files), [settled], text);
+  }
+});
