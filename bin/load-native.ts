@@ -6,6 +6,7 @@
 import { fillBootHeader } from "../compiler/images/boot-headers.ts";
 import type { ImageCache } from "../compiler/images/cache.ts";
 import { hashFile } from "../compiler/images/file-hashes.ts";
+import type { KeptLibrary } from "../compiler/images/kept-library.ts";
 import type { Manifest } from "../compiler/images/manifest.ts";
 import type { CachedSpec, LoweredSpec } from "../compiler/images/stored-lowered.ts";
 import type { CompiledNative, LoweredNative, NativeCompilation } from "../compiler/native/index.ts";
@@ -75,17 +76,18 @@ async function loadTarget({ target }: NativeMachine): Promise<NativeTarget> {
 }
 
 /** Throws a CommandError with exit code 3, diagnostics printed, when something does not compile. */
-async function lower(files: readonly string[], machine: NativeMachine, io: Io): Promise<Lowered> {
+async function lower(files: readonly string[], machine: NativeMachine, library: KeptLibrary | null, io: Io): Promise<Lowered> {
   tellCompiling(files.length, machine, io);
   const { lowerNative } = await import("../compiler/native/index.ts");
   const { loadMachineLanguage } = await import("../isa/machine-language.ts");
   const language = await loadMachineLanguage(machine.target);
   const { read, asked } = createReader();
-  const options = { machine, readFile: read, libDirectory: LIB_FOLDER, ...(await readProjectWords()), language, parsed };
+  const options = { machine, readFile: read, libDirectory: LIB_FOLDER, ...(await readProjectWords()), language, parsed, ...(library === null ? {} : { library }) };
   const compilation = lowerNative(files, options);
   io.status(null);
   await printDiagnostics(compilation.diagnostics, io);
   if (compilation.diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
+  library?.save();
   return { ...compilation, asked };
 }
 
@@ -109,7 +111,7 @@ async function loadEntryOf(machine: NativeMachine, target: NativeTarget, machine
 /** Each image to boot alone. */
 export async function loadNativeImages(files: readonly string[], machine: NativeMachine, io: Io): Promise<readonly CompiledNative[]> {
   const target = await loadTarget(machine);
-  const { images } = await lower(files, machine, io);
+  const { images } = await lower(files, machine, null, io);
   const lowered = images.map((image) => image.lowered);
   const { placeAlone } = await import("../compiler/native/place-alone.ts");
   const placed = placeAlone(lowered, machine, await loadEntryOf(machine, target, "", null));
@@ -182,7 +184,8 @@ async function loadLowered(
   }
   const missing = files.filter((path) => !known.has(path));
   if (missing.length === 0) return { specs: files.flatMap((path) => known.get(path) ?? []), isWarned: false, compiled: new Set() };
-  const { images, withoutSuite, diagnostics, asked } = await lower(missing, machine, io);
+  const library = cache === null ? null : (await import("./open-library.ts")).openLibrary(cache, machine, machineKey);
+  const { images, withoutSuite, diagnostics, asked } = await lower(missing, machine, library, io);
   const warned = warnedPaths(diagnostics);
   const dependOn = dependenciesOf(asked);
   const fresh: CachedSpec[] = [];

@@ -184,10 +184,13 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
     tellCompiling(missing.length, machine, io);
     const { compile } = await import("../compiler/index.ts");
     const { read, asked } = createReader();
-    const { diagnostics, images, withoutSuite } = compile(missing, { machine, readFile: read, libDirectory: LIB_FOLDER, ...(await readProjectWords()) });
+    const library = cache === null ? null : (await import("./open-library.ts")).openLibrary(cache, machine, key);
+    const options = { machine, readFile: read, libDirectory: LIB_FOLDER, ...(await readProjectWords()), ...(library === null ? {} : { library }) };
+    const { diagnostics, images, withoutSuite } = compile(missing, options);
     io.status(null);
     await printDiagnostics(diagnostics, io);
     if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
+    library?.save();
     const warned = warnedPaths(diagnostics);
     const dependOn = dependenciesOf(asked);
     const keep = (path: string, entry: CachedImage | "no suite", dependencies: readonly string[]): void => {

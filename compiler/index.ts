@@ -13,7 +13,10 @@ import { listMachines, loadMachine } from "../machines/load-machine.ts";
 import { formatNeed, unmetReason } from "../machines/needs.ts";
 import type { Manifest } from "./images/manifest.ts";
 import { lowerImage, type NativeFacts } from "./lower/image.ts";
+import { createUnitKeeper } from "./lower/kept-units.ts";
+import { PlaceTable } from "./lower/place-table.ts";
 import { createLoweringCache, type Origin } from "./lower/units.ts";
+import type { LibraryStore } from "./library-store.ts";
 import { loadProgram, type ParsedFiles, type Program } from "./program.ts";
 
 export interface CompileOptions {
@@ -34,6 +37,8 @@ export interface CompileOptions {
   readonly native?: NativeFacts;
   /** For those who compile the same files for several machines: an empty map, given to each compilation. */
   readonly parsed?: ParsedFiles;
+  /** What earlier compilations for the machine have kept of the library, and where to keep more; of no use where notes are taken. */
+  readonly library?: LibraryStore;
   /** The library's mistakes are told wherever they are, not only in what the specs reach. */
   readonly checksLibrary?: true;
   /** Filled for coverage; absent: nothing is noted. */
@@ -131,6 +136,7 @@ function checkProgram(paths: readonly string[], options: CompileOptions): Progra
     projectAttributes: () => options.attributes ?? [],
     isNative: options.native !== undefined,
     parseYaml: parseYamlFile,
+    library: options.library ?? null,
     checksLibrary: options.checksLibrary === true,
     parsed: options.parsed ?? new Map(),
   });
@@ -159,12 +165,16 @@ function filesWithoutSuite(paths: readonly string[], { modules, suites, dependen
 }
 
 function lowerProgram(program: Program, options: CompileOptions): readonly Image[] {
-  const cache = createLoweringCache(options.notes ?? null);
-  return program.suites.map(({ module, suite }): Image => {
+  const places = new PlaceTable();
+  const library = options.library === undefined || options.notes !== undefined ? null : createUnitKeeper(program, options.library, places);
+  const cache = createLoweringCache(options.notes ?? null, places, library?.recall);
+  const images = program.suites.map(({ module, suite }): Image => {
     const image = lowerImage(program, suite, { target: options.machine.target, machine: options.machine.name, native: options.native ?? null }, cache);
     // A function that another image has was looked at there.
     const problems = verifyModule(image.module, (index) => ((image.origins[index] ?? null)?.numbers ?? null) === null);
     if (problems.length > 0) throw new Error(`${module.source.path} was lowered to invalid bytecode: ${JSON.stringify(problems.slice(0, 3))}`);
     return { path: module.source.path, ...image, dependencies: program.dependenciesOf(module) };
   });
+  library?.keepAll(cache.units);
+  return images;
 }

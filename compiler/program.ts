@@ -10,11 +10,13 @@ import { LIBRARY_PREFIX } from "../isa/bytecode/module.ts";
 import { fail, failTwice, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
 import { checkFunctions, deferFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures, spanOfSymbol } from "./check/declarations.ts";
 import { completeFakes } from "./check/fakes.ts";
+import { recallReach } from "./check/library-names.ts";
 import { resolveParents } from "./check/interfaces.ts";
-import { createModule, moduleScope, type Module } from "./check/scope.ts";
+import { createModule, moduleScope, type FnEntry, type Module } from "./check/scope.ts";
 import { finishLibrary, finishSuite } from "./check/runnable.ts";
 import { checkSuite } from "./check/suite.ts";
 import type { HSuite } from "./hir.ts";
+import type { LibraryStore } from "./library-store.ts";
 import { joinPath } from "./paths.ts";
 
 export interface ProgramOptions {
@@ -37,6 +39,8 @@ export interface ProgramOptions {
   readonly parseYaml: (source: Source, report: Report) => File;
   /** All of the library's modules in reach are checked, not only what the specs need. */
   readonly checksLibrary: boolean;
+  /** What earlier compilations have kept of the library. */
+  readonly library: LibraryStore | null;
   /** What other compilations of the same process have parsed; read and filled in. */
   readonly parsed: ParsedFiles;
 }
@@ -154,6 +158,12 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     reach: null,
   });
 
+  const recall = (entry: FnEntry): boolean => {
+    const reach = options.library?.find(entry.function.name)?.reach ?? null;
+    if (reach === null) return false;
+    recallReach(base(entry.module), entry, reach);
+    return true;
+  };
   const declared: Module[] = [];
   /** Declares what was loaded since, until nothing new is used; a module's bodies are checked later. */
   function settle(): void {
@@ -171,7 +181,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
       declared.push(module);
     }
     for (const module of fresh) completeFakes(base(module), module);
-    for (const module of fresh) if (module.libName !== null) deferFunctions(base(module), module);
+    for (const module of fresh) if (module.libName !== null) deferFunctions(base(module), module, recall);
   }
 
   function use(context: Context, module: Module, item: File["items"][number] & { kind: "use" }): void {

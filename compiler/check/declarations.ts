@@ -439,12 +439,17 @@ export function checkFunctions(context: Context, module: Module): void {
   }
 }
 
-/** The same, each when somebody needs it: most of the library is not what a spec reaches. */
-export function deferFunctions(context: Context, module: Module): void {
+/** The same, each when somebody needs it: most of the library is not what a spec reaches, and what it reaches may be kept (`recall`). */
+export function deferFunctions(context: Context, module: Module, recall: (entry: FnEntry) => boolean): void {
+  // Lowering takes sizes as they are, also of what no body that was checked has named.
+  for (const { type } of module.structs) completeType(moduleContext(context, module), type);
   for (const entry of functionsOf(module)) {
     if (entry.function.body !== null) continue;
     const body = bodyOf(entry);
     body.check = () => checkFunction(context, entry, body);
+    entry.findReach = () => {
+      if (!recall(entry)) completeBody(body);
+    };
     entry.function.body = body;
   }
 }

@@ -5,7 +5,7 @@
 
 import type { Span } from "../../grammar/source.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import { completeBody, type HFunction } from "../hir.ts";
+import type { HFunction } from "../hir.ts";
 import { formatNeed } from "../../machines/needs.ts";
 import type { CheckedNeed } from "./attributes.ts";
 import { fail, type Context, type Extra } from "./context.ts";
@@ -73,7 +73,9 @@ export function closeReach(...from: readonly Reach[]): Reach {
   for (const reach of from) include(all, reach);
   // Entries that are added while this runs come up too.
   for (const entry of all.functions) {
-    if (entry.function.body !== null) completeBody(entry.function.body);
+    const { findReach } = entry;
+    entry.findReach = undefined;
+    findReach?.();
     include(all, entry.reach);
   }
   return all;

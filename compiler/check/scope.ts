@@ -28,7 +28,9 @@ export interface FnEntry {
   readonly owner: StructType | null;
   /** Whether the types of its parameters and result have been looked up. */
   state: "waiting" | "done";
+  /** Of a function of the library valid once it is found (`findReach`). */
   readonly reach: Reach;
+  findReach?: (() => void) | undefined;
 }
 
 export interface GlobalEntry {

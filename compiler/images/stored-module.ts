@@ -18,11 +18,16 @@ function emptyModule({ version, layout }: Module): Module {
   return { version, layout, ...lists, trapVector: -1, interruptVector: -1 };
 }
 
+/** By name: those that images share are objects of a class. */
+function withoutBody({ name, signature, registers, frameSize }: BytecodeFunction): BytecodeFunction {
+  return { name, signature, registers, frameSize, body: [] };
+}
+
 export function storeModule(module: Module): StoredModule {
   const empty = emptyModule(module);
   const bare = { name: "", signature: { params: [], results: [] }, registers: [], frameSize: 0 };
   return {
-    shell: encodeModule({ ...module, locations: [], functions: module.functions.map((fn) => ({ ...fn, body: [] })) }),
+    shell: encodeModule({ ...module, locations: [], functions: module.functions.map(withoutBody) }),
     locations: encodeModule({ ...empty, locations: module.locations }),
     bodies: module.functions.map(({ body }) => encodeModule({ ...empty, functions: [{ ...bare, body }] })),
   };

@@ -86,10 +86,5 @@ export function sliceContents(
   if (value.kind === "bytes") return { symbol: value.bytes.length === 0 ? null : builder.bytesSymbol(value.bytes), length: value.bytes.length };
   if (value.kind !== "list" || value.items.length === 0) return { symbol: null, length: 0 };
   const { length } = value.items;
-  const known = builder.listSymbols.get(value.items);
-  if (known !== undefined) return { symbol: known, length };
-  const element = type.kind === "slice" ? type.element : U8;
-  const symbol = builder.dataSymbol("const.list", { kind: "array", length, element }, value);
-  builder.listSymbols.set(value.items, symbol);
-  return { symbol, length };
+  return { symbol: builder.listSymbol(type.kind === "slice" ? type.element : U8, value), length };
 }

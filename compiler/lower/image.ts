@@ -9,9 +9,7 @@ import { positionAt, type Span } from "../../grammar/source.ts";
 import { intValue, type ConstValue } from "../check/constants.ts";
 import type { FunctionBody, Global, HFunction, HSuite, HTest } from "../hir.ts";
 import type { Program } from "../program.ts";
-import type { Context } from "../check/context.ts";
-import { globalOf } from "../check/declarations.ts";
-import type { Symbol } from "../check/scope.ts";
+import { libraryFunction, libraryVariable } from "../check/library-names.ts";
 import { isAggregate, sizeOf, type StructType, type Type } from "../types.ts";
 import { FunctionBuilder } from "./function-builder.ts";
 import { lowerFunction } from "./function.ts";
@@ -52,10 +50,10 @@ export function lowerImage(program: Program, suite: HSuite, target: ImageTarget,
   const langItem = (name: string): HFunction => {
     const known = cache.langItems.get(name);
     if (known !== undefined) return known;
-    const symbol = librarySymbol(context, name);
-    if (symbol?.kind !== "fn") throw new Error(`the guest library has no ${name}`);
-    cache.langItems.set(name, symbol.function);
-    return symbol.function;
+    const entry = libraryFunction(context, name);
+    if (entry === null) throw new Error(`the guest library has no ${name}`);
+    cache.langItems.set(name, entry.function);
+    return entry.function;
   };
   const builder = new ModuleBuilder(context.target.layout, lowerFunction, langItem, target.native?.libraryOperations ?? NO_OPERATIONS, cache);
   stubFunctions(builder, suite);
@@ -100,12 +98,6 @@ export function lowerImage(program: Program, suite: HSuite, target: ImageTarget,
     },
     origins: builder.originsOfFunctions(),
   };
-}
-
-/** What `runtime.boot` and the like name in the library. */
-function librarySymbol(context: Context, name: string): Symbol | undefined {
-  const [moduleName = "", symbolName = ""] = name.split(".");
-  return context.modules.lib(moduleName)?.names.get(symbolName);
 }
 
 function manifestTest(suite: HSuite, test: HTest, index: number, fileIndex: (span: Span) => number): ManifestTest {
@@ -268,8 +260,7 @@ class RuntimeTables {
   }
 
   private variable(name: string): Global {
-    const symbol = librarySymbol(this.program.context, name);
-    const global = symbol?.kind === "global" ? globalOf(this.program.context, symbol) : null;
+    const global = libraryVariable(this.program.context, name);
     if (global === null) throw new Error(`the guest library has no variable ${name}`);
     return global;
   }

@@ -53,7 +53,7 @@ export class ModuleBuilder {
   /** What the units that others have made have for numbers here. */
   readonly unitNumbers: number[] = [];
   /** The same list (a table, a const) named in several places is one symbol. */
-  readonly listSymbols = new Map<readonly ConstValue[], number>();
+  private readonly listSymbols = new Map<readonly ConstValue[], number>();
   private readonly lowerBody: (body: FunctionBody) => BytecodeFunction;
   private readonly langItem: (name: string) => HFunction;
   private readonly cache: LoweringCache;
@@ -135,6 +135,11 @@ export class ModuleBuilder {
     const { units } = this.cache;
     const known = units.get(body);
     if (known !== undefined && known !== null) return reuseUnit(known, this);
+    const kept = known === undefined ? this.cache.recall(body) : undefined;
+    if (kept !== undefined) {
+      units.set(body, kept);
+      return reuseUnit(kept, this);
+    }
     if (known === null) return { fn: this.lowerBody(body), origin: null };
     const counts = [this.frameOffsets.size, this.environmentSlots.size, this.knownSpaces.size] as const;
     const recording: Recording = { requests: [], functions: new Set(), symbols: new Set(), signatures: new Set(), locations: new Map(), isShareable: true };
@@ -148,6 +153,8 @@ export class ModuleBuilder {
     }
     const unit = {
       fn,
+      instructionCount: fn.body.length,
+      isKept: false,
       requests: recording.requests,
       requestOrder: orderRequests(recording.requests),
       places: [...recording.locations.values()],
@@ -179,12 +186,12 @@ export class ModuleBuilder {
   }
 
   /** Makes something without noting what it asks for itself: that goes without saying. */
-  private apart(make: () => number): number {
+  private apart<Made>(make: () => Made): Made {
     const { recording } = this;
     this.recording = null;
-    const number = make();
+    const made = make();
     this.recording = recording;
-    return number;
+    return made;
   }
 
   private noteSymbol(number: number, request: () => Request): number {
@@ -257,9 +264,10 @@ export class ModuleBuilder {
   }
 
   /** Read-only bytes; equal contents share a symbol. */
-  bytesSymbol(bytes: Uint8Array, align = 1, key = `${align}:${latin1.decode(bytes)}`): number {
+  bytesSymbol(bytes: Uint8Array, align = 1): number {
+    const key = `${align}:${latin1.decode(bytes)}`;
     const number = this.interned.get(key) ?? this.makeBytes(bytes, align, key);
-    return this.noteSymbol(number, () => ({ kind: "bytes", number, bytes, align, key }));
+    return this.noteSymbol(number, () => ({ kind: "bytes", number, bytes, align }));
   }
 
   private makeBytes(bytes: Uint8Array, align: number, key: string): number {
@@ -279,8 +287,23 @@ export class ModuleBuilder {
 
   /** Read-only data of a type. */
   dataSymbol(name: string, type: Type, value: ConstValue): number {
-    const number = this.apart(() => this.addSymbol(this.constantSymbol(name, type, value, false)));
-    return this.noteSymbol(number, () => ({ kind: "data", number, name, type, value }));
+    const symbol = this.apart(() => this.constantSymbol(name, type, value, false));
+    const number = this.addSymbol(symbol);
+    return this.noteSymbol(number, () =>
+      symbol.relocations.length === 0 ? { kind: "constant", number, symbol } : { kind: "data", number, name, type, value },
+    );
+  }
+
+  /** The elements of a constant slice. */
+  listSymbol(element: Type, value: ConstValue & { readonly kind: "list" }): number {
+    const { items } = value;
+    let number = this.listSymbols.get(items);
+    if (number === undefined) {
+      const symbol = this.apart(() => this.constantSymbol("const.list", { kind: "array", length: items.length, element }, value, false));
+      this.listSymbols.set(items, (number = this.addSymbol(symbol)));
+    }
+    const known = number;
+    return this.noteSymbol(known, () => ({ kind: "list", number: known, element, value }));
   }
 
   signature(signature: Signature): number {

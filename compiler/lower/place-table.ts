@@ -6,6 +6,7 @@ import type { SourceLocation } from "../../isa/bytecode/module.ts";
 
 interface Place {
   readonly source: Source;
+  readonly offset: number;
   readonly line: number;
   readonly column: number;
   /** As images have it: one for each number that its file has somewhere. */
@@ -28,7 +29,7 @@ export class PlaceTable {
       this.lastNumbers = numbers;
     }
     let number = this.lastNumbers[offset] ?? 0;
-    if (number === 0) this.lastNumbers[offset] = number = this.places.push({ source, ...positionAt(source, offset), locations: [], last: null });
+    if (number === 0) this.lastNumbers[offset] = number = this.places.push({ source, offset, ...positionAt(source, offset), locations: [], last: null });
     return number - 1;
   }
 
@@ -38,6 +39,10 @@ export class PlaceTable {
 
   sourceOf(number: number): Source {
     return this.placeAt(number).source;
+  }
+
+  offsetOf(number: number): number {
+    return this.placeAt(number).offset;
   }
 
   /** The place where its file has this number. */

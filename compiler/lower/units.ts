@@ -26,21 +26,32 @@ export interface Numbers {
 export type Request = { readonly number: number } & (
   | { readonly kind: "function"; readonly body: FunctionBody }
   | { readonly kind: "symbol"; readonly global: Global }
-  | { readonly kind: "bytes"; readonly bytes: Uint8Array; readonly align: number; readonly key: string }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array; readonly align: number }
+  | { readonly kind: "constant"; readonly symbol: DataSymbol }
+  /** A constant that refers to other symbols or to functions. */
   | { readonly kind: "data"; readonly name: string; readonly type: Type; readonly value: ConstValue }
+  | { readonly kind: "list"; readonly element: Type; readonly value: ConstValue & { readonly kind: "list" } }
   | { readonly kind: "signature"; readonly signature: Signature }
   | { readonly kind: "assembly"; readonly block: AssemblyBlock }
 );
 
+/** By number in a unit's own code, its place in one of the unit's lists. */
+export interface NumberOrder {
+  readonly get: (number: number) => number | undefined;
+}
+
 export interface Unit {
   readonly fn: BytecodeFunction;
+  readonly instructionCount: number;
+  /** It was kept by an earlier compilation (kept-units.ts): its numbers are places in its lists, not those of an image. */
+  readonly isKept: boolean;
   /** The places that it names, as the compilation numbers them. */
   readonly places: readonly number[];
   /** By the location that a place is in the first image, where it stands among them. */
-  readonly locationOrder: ReadonlyMap<number, number>;
+  readonly locationOrder: NumberOrder;
   readonly requests: readonly Request[];
   /** By number, the place among them. */
-  readonly requestOrder: Readonly<Record<NumberedKind, ReadonlyMap<number, number>>>;
+  readonly requestOrder: Readonly<Record<NumberedKind, NumberOrder>>;
   /** Functions whose addresses it takes. */
   readonly addressed: readonly number[];
   /** What closures inside it look up: places of locals, of the environment, and spaces of register blocks. */
@@ -59,6 +70,8 @@ export interface Origin {
 /** What the images of a compilation share. Units are null for functions that cannot be shared. */
 export interface LoweringCache {
   readonly units: Map<FunctionBody, Unit | null>;
+  /** A unit that an earlier compilation has kept. */
+  readonly recall: (body: FunctionBody) => Unit | undefined;
   readonly langItems: Map<string, HFunction>;
   readonly places: PlaceTable;
   /** Of variables that name nothing else of their image. */
@@ -67,15 +80,21 @@ export interface LoweringCache {
   readonly notes: CoverageNotes | null;
 }
 
-export function createLoweringCache(notes: CoverageNotes | null = null): LoweringCache {
-  return { units: new Map(), langItems: new Map(), places: new PlaceTable(), symbols: new Map(), notes };
+export function createLoweringCache(
+  notes: CoverageNotes | null = null,
+  places = new PlaceTable(),
+  recall: LoweringCache["recall"] = () => undefined,
+): LoweringCache {
+  return { units: new Map(), recall, langItems: new Map(), places, symbols: new Map(), notes };
 }
 
-const KIND_OF_REQUEST: Readonly<Record<Request["kind"], NumberedKind>> = {
+export const KIND_OF_REQUEST: Readonly<Record<Request["kind"], NumberedKind>> = {
   function: "function",
   symbol: "symbol",
   bytes: "symbol",
+  constant: "symbol",
   data: "symbol",
+  list: "symbol",
   signature: "signature",
   assembly: "assembly",
 };
@@ -120,7 +139,7 @@ export function locationIn({ unit, all, start }: Numbers, number: number): numbe
   return order === undefined ? number : (all[start + order] ?? number);
 }
 
-function renumber(instruction: Instruction, numbers: Numbers): Instruction {
+export function renumber(instruction: Instruction, numbers: Numbers): Instruction {
   const { op, type, to, dst, src, imm } = instruction;
   const at = locationIn(numbers, instruction.at);
   const kind = numberedKind(op);
@@ -136,9 +155,13 @@ function askAgain(request: Request, numbers: Numbers, builder: ModuleBuilder): n
     case "symbol":
       return builder.symbolOf(request.global);
     case "bytes":
-      return builder.bytesSymbol(request.bytes, request.align, request.key);
+      return builder.bytesSymbol(request.bytes, request.align);
+    case "constant":
+      return builder.addSymbol(request.symbol);
     case "data":
       return builder.dataSymbol(request.name, request.type, request.value);
+    case "list":
+      return builder.listSymbol(request.element, request.value);
     case "signature":
       return builder.signature(request.signature);
     case "assembly": {
@@ -156,18 +179,21 @@ function askAgain(request: Request, numbers: Numbers, builder: ModuleBuilder): n
 export class ReusedFunction implements BytecodeFunction {
   readonly name: string;
   readonly signature: Signature;
-  readonly registers: BytecodeFunction["registers"];
-  readonly frameSize: number;
   readonly #numbers: Numbers;
   #body: readonly Instruction[] | null = null;
 
   constructor(numbers: Numbers, name: string) {
-    const { signature, registers, frameSize } = numbers.unit.fn;
     this.name = name;
-    this.signature = signature;
-    this.registers = registers;
-    this.frameSize = frameSize;
+    this.signature = numbers.unit.fn.signature;
     this.#numbers = numbers;
+  }
+
+  get registers(): BytecodeFunction["registers"] {
+    return this.#numbers.unit.fn.registers;
+  }
+
+  get frameSize(): number {
+    return this.#numbers.unit.fn.frameSize;
   }
 
   get body(): readonly Instruction[] {

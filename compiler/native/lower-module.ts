@@ -3,9 +3,9 @@
 // (compiler/lower/units.ts) are lowered once.
 
 import type { Module, SourceLocation } from "../../isa/bytecode/module.ts";
-import { addressedFunctions, locationIn, numberIn, type Numbers, type Origin, type Unit } from "../lower/units.ts";
+import { addressedFunctions, KIND_OF_REQUEST, locationIn, numberIn, type Numbers, type Origin, type Unit } from "../lower/units.ts";
 import { CODE_PER_INSTRUCTION, COMPACT_SIZE, signatureWord } from "./abi.ts";
-import type { NumberedReference } from "./emission.ts";
+import type { NumberedReference, Reference } from "./emission.ts";
 import { lowerFunction, type NativeFunction } from "./lower-function.ts";
 import type { NativeTarget } from "./target.ts";
 
@@ -58,8 +58,42 @@ function signatureWords({ functions }: Module, addressed: ReadonlySet<number>): 
 
 function isCompactModule({ symbols, functions }: Module, origins: readonly (Origin | null)[]): boolean {
   const constants = symbols.reduce((sum, { size, align, writable }) => sum + (writable ? 0 : size + align), 0);
-  const instructions = functions.reduce((sum, fn, index) => sum + (origins[index]?.unit.fn ?? fn).body.length, 0);
+  const instructions = functions.reduce((sum, fn, index) => sum + (origins[index]?.unit.instructionCount ?? fn.body.length), 0);
   return constants + CODE_PER_INSTRUCTION * instructions < COMPACT_SIZE;
+}
+
+/** A function with the numbers of this image as one with those of its unit, which are places in the unit's lists. */
+function withOwnNumbers(fn: NativeFunction, { unit, numbers }: Origin): NativeFunction {
+  if (numbers === null) return fn;
+  const { all, start } = numbers;
+  const locations = new Map(unit.places.map((_, index) => [all[start + index] ?? -1, index]));
+  const own = {
+    function: new Map<number, number>(),
+    symbol: new Map<number, number>(),
+    signature: new Map<number, number>(),
+    assembly: new Map<number, number>(),
+  };
+  unit.requests.forEach(({ kind }, index) => own[KIND_OF_REQUEST[kind]].set(all[start + unit.places.length + index] ?? -1, index));
+  const find = (map: ReadonlyMap<number, number>, number: number): number => {
+    const found = map.get(number);
+    if (found === undefined) throw new Error(`${unit.fn.name} names ${number}, which it has not asked for`);
+    return found;
+  };
+  const reference = (to: Reference): Reference => {
+    switch (to.kind) {
+      case "function":
+        return { kind: "function", function: find(own.function, to.function) };
+      case "symbol":
+        return { kind: "symbol", symbol: find(own.symbol, to.symbol) };
+      case "label":
+        return to;
+    }
+  };
+  return {
+    ...fn,
+    relocations: fn.relocations.map((relocation) => ({ ...relocation, to: reference(relocation.to) })),
+    marks: fn.marks.map(({ offset, location }) => ({ offset, location: location < 0 ? location : find(locations, location) })),
+  };
 }
 
 /** `origins` is by function, as the compilation told it. */
@@ -77,11 +111,17 @@ export function lowerModule(
   module.functions.forEach((fn, index) => {
     const origin = origins[index] ?? null;
     const shared = origin === null ? undefined : known.get(origin.unit);
-    const made = shared ?? lowerFunction(fn, { target, module, isCompact });
-    // What the first image of a unit had made in the other way is made with this image's numbers, and not kept.
-    if (origin?.numbers === null) known.set(origin.unit, made);
+    if (shared !== undefined) {
+      functions.push(shared);
+      numbers.push(origin?.numbers ?? null);
+      return;
+    }
+    const made = lowerFunction(fn, { target, module, isCompact });
+    // What the first image of a unit had made in the other way is made with this image's numbers, and not shared.
+    if (origin !== null && origin.numbers === null) known.set(origin.unit, made);
+    else if (origin?.unit.isKept === true) known.set(origin.unit, withOwnNumbers(made, origin));
     functions.push(made);
-    numbers.push(shared === undefined ? null : (origin?.numbers ?? null));
+    numbers.push(null);
   });
   const { layout, files, symbols, exports, locations } = module;
   const numbersOf = (index: number): Numbers | null => numbers[index] ?? null;

@@ -1,0 +1,61 @@
+// Functions and variables of the guest library by the names that they have in images: `pci.find`, `heap.Block.split`. Lowering calls some that
+// no spec names, and what is kept of the library (library-store.ts) knows all it refers to by them.
+
+import { formatNeed } from "../../machines/needs.ts";
+import type { FunctionBody, Global } from "../hir.ts";
+import type { KeptReach } from "../library-store.ts";
+import type { Context } from "./context.ts";
+import { globalOf } from "./declarations.ts";
+import type { FnEntry, Module, Symbol } from "./scope.ts";
+
+export function librarySymbol(context: Context, name: string): Symbol | undefined {
+  const [moduleName = "", symbolName = ""] = name.split(".");
+  return context.modules.lib(moduleName)?.names.get(symbolName);
+}
+
+export function libraryFunction(context: Context, name: string): FnEntry | null {
+  const [moduleName = "", symbolName = "", methodName] = name.split(".");
+  const module = context.modules.lib(moduleName);
+  const symbol = module?.names.get(symbolName);
+  if (methodName === undefined) return symbol?.kind === "fn" ? symbol : null;
+  return symbol?.kind === "type" && symbol.type.kind === "struct" ? (module?.methods.get(symbol.type)?.get(methodName) ?? null) : null;
+}
+
+export function libraryVariable(context: Context, name: string): Global | null {
+  const symbol = librarySymbol(context, name);
+  return symbol?.kind === "global" ? globalOf(context, symbol) : null;
+}
+
+/** Null: the body is not that of a function of the library, but of a closure, say. */
+export function nameOfBody(context: Context, body: FunctionBody): string | null {
+  return body.parent === null && libraryFunction(context, body.name)?.function.body === body ? body.name : null;
+}
+
+export function nameOfVariable(context: Context, global: Global): string | null {
+  return global.isConstant !== true && libraryVariable(context, global.name) === global ? global.name : null;
+}
+
+// ---- What a function reaches, by name ----
+
+/** Null: something of it has no name, or depends on the spec. */
+export function keepReach({ module, reach }: FnEntry): KeptReach | null {
+  if (reach.absent.size + reach.stubs.size + reach.logs.size > 0) return null;
+  const needs = [...reach.needs.values()];
+  const functions = [...reach.functions];
+  if (needs.some(({ span }) => span.source !== module.source) || functions.some((entry) => entry.module.libName === null)) return null;
+  return {
+    functions: functions.map((entry) => entry.function.name),
+    needs: needs.map(({ name, args, span: { start, end } }) => ({ name, args, start, end })),
+  };
+}
+
+export function recallReach(context: Context, { module, reach }: { readonly module: Module; readonly reach: FnEntry["reach"] }, kept: KeptReach): void {
+  for (const name of kept.functions) {
+    const entry = libraryFunction(context, name);
+    if (entry === null) throw new Error(`what is kept of the library calls ${name}, which it does not have`);
+    reach.functions.add(entry);
+  }
+  for (const { name, args, start, end } of kept.needs) {
+    reach.needs.set(formatNeed({ name, args }), { name, args, span: { source: module.source, start, end } });
+  }
+}

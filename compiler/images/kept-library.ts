@@ -1,0 +1,116 @@
+// The library's functions in the cache (library-store.ts): one entry for each state of the library's texts and each machine, which grows as specs
+// need more of it. An entry is a table, of which a compilation looks up what it needs, and the bytes that the table refers to. Two processes may
+// write at a time: one of them has its functions made again another day.
+
+import type { AssemblyBlock, DataSymbol } from "../../isa/bytecode/module.ts";
+import type { KeptFunction, KeptRequest, KeptUnit, LibraryStore } from "../library-store.ts";
+import type { ImageCache } from "./cache.ts";
+
+/** Bytes as their place among those of the entry. */
+type BytesAt = readonly [start: number, end: number];
+
+type WithPlaces<Record extends { readonly bytes: Uint8Array }> = Omit<Record, "bytes"> & { readonly bytes: BytesAt };
+
+type StoredRequest =
+  | Exclude<KeptRequest, { readonly kind: "bytes" | "constant" | "assembly" }>
+  | WithPlaces<KeptRequest & { readonly kind: "bytes" }>
+  | { readonly kind: "constant"; readonly symbol: WithPlaces<DataSymbol> }
+  | { readonly kind: "assembly"; readonly block: WithPlaces<AssemblyBlock> };
+
+interface StoredUnit extends Omit<KeptUnit, "code" | "requests"> {
+  readonly code: BytesAt;
+  readonly requests: readonly StoredRequest[];
+}
+
+interface StoredFunction extends Omit<KeptFunction, "unit"> {
+  readonly unit?: StoredUnit | null;
+}
+
+export interface KeptLibrary extends LibraryStore {
+  /** Writes what was added, if anything was; false if that is impossible. */
+  save(): boolean;
+}
+
+function loadRequest(stored: StoredRequest, bytesAt: (place: BytesAt) => Uint8Array): KeptRequest {
+  switch (stored.kind) {
+    case "bytes":
+      return { ...stored, bytes: bytesAt(stored.bytes) };
+    case "constant":
+      return { ...stored, symbol: { ...stored.symbol, bytes: bytesAt(stored.symbol.bytes) } };
+    case "assembly":
+      return { ...stored, block: { ...stored.block, bytes: bytesAt(stored.block.bytes) } };
+    case "function":
+    case "symbol":
+    case "signature":
+      return stored;
+  }
+}
+
+function storeRequest(request: KeptRequest, place: (bytes: Uint8Array) => BytesAt): StoredRequest {
+  switch (request.kind) {
+    case "bytes":
+      return { ...request, bytes: place(request.bytes) };
+    case "constant":
+      return { ...request, symbol: { ...request.symbol, bytes: place(request.symbol.bytes) } };
+    case "assembly":
+      return { ...request, block: { ...request.block, bytes: place(request.block.bytes) } };
+    case "function":
+    case "symbol":
+    case "signature":
+      return request;
+  }
+}
+
+/** `key` changes with the texts of the library and the machine. */
+export function openKeptLibrary(cache: Pick<ImageCache, "readParts" | "writeParts">, key: readonly string[]): KeptLibrary {
+  const entry = ["library", ...key];
+  const [table, old = new Uint8Array()] = cache.readParts(entry)?.parts ?? [];
+  const stored = new Map<string, StoredFunction>(
+    table === undefined ? [] : (JSON.parse(Buffer.from(table).toString("utf8")) as readonly (readonly [string, StoredFunction])[]),
+  );
+  const known = new Map<string, KeptFunction>();
+  const added: Uint8Array[] = [];
+  let size = old.length;
+  let hasNews = false;
+
+  const bytesAt = ([start, end]: BytesAt): Uint8Array => old.subarray(start, end);
+  const place = (bytes: Uint8Array): BytesAt => {
+    added.push(bytes);
+    return [size, (size += bytes.length)];
+  };
+
+  return {
+    find(name) {
+      const found = known.get(name);
+      if (found !== undefined) return found;
+      const from = stored.get(name);
+      if (from === undefined) return undefined;
+      const { unit } = from;
+      const loaded: KeptFunction = {
+        reach: from.reach,
+        unit:
+          unit === undefined || unit === null
+            ? unit
+            : { ...unit, code: bytesAt(unit.code), requests: unit.requests.map((request) => loadRequest(request, bytesAt)) },
+      };
+      known.set(name, loaded);
+      return loaded;
+    },
+    keep(name, fn) {
+      const { reach, unit } = fn;
+      hasNews = true;
+      known.set(name, fn);
+      stored.set(name, {
+        reach,
+        ...(unit === undefined
+          ? {}
+          : { unit: unit === null ? null : { ...unit, code: place(unit.code), requests: unit.requests.map((request) => storeRequest(request, place)) } }),
+      });
+    },
+    save() {
+      if (!hasNews) return true;
+      hasNews = false;
+      return cache.writeParts(entry, { parts: [JSON.stringify([...stored]), Buffer.concat([old, ...added])], paths: [] }, []);
+    },
+  };
+}
