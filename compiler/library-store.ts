@@ -33,6 +33,11 @@ export interface KeptUnit {
 }
 
 export interface KeptFunction {
+  /**
+   * Modules that the function's module, and those that it uses, have asked for without a `use`, found or not: an image with the function depends on
+   * them as if its body had been checked.
+   */
+  readonly modules: readonly string[];
   /** Null: it cannot be told by names. */
   readonly reach: KeptReach | null;
   /** Null: each image has its own, or the function names what has no name. Undefined: no image has had it yet. */

@@ -10,7 +10,7 @@ import { LIBRARY_PREFIX } from "../isa/bytecode/module.ts";
 import { fail, failTwice, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
 import { checkFunctions, deferFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures, spanOfSymbol } from "./check/declarations.ts";
 import { completeFakes } from "./check/fakes.ts";
-import { recallReach } from "./check/library-names.ts";
+import { consult, recallReach } from "./check/library-names.ts";
 import { resolveParents } from "./check/interfaces.ts";
 import { createModule, moduleScope, type FnEntry, type Module } from "./check/scope.ts";
 import { finishLibrary, finishSuite } from "./check/runnable.ts";
@@ -159,9 +159,11 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
   });
 
   const recall = (entry: FnEntry): boolean => {
-    const reach = options.library?.find(entry.function.name)?.reach ?? null;
-    if (reach === null) return false;
-    recallReach(base(entry.module), entry, reach);
+    const kept = options.library?.find(entry.function.name);
+    if (kept === undefined || kept.reach === null) return false;
+    const context = base(entry.module);
+    consult(context, kept.modules);
+    recallReach(context, entry, kept.reach);
     return true;
   };
   const declared: Module[] = [];

@@ -57,6 +57,12 @@ export interface ModuleTable {
   readonly projectAttributes: () => readonly string[];
 }
 
+/** A module of the library that the code being checked names. */
+export function libraryModule({ modules, scope }: Pick<Context, "modules" | "scope">, name: string): Module | null {
+  scope.module.consulted.add(name);
+  return modules.lib(name);
+}
+
 export interface Extra {
   readonly label?: string;
   readonly related?: readonly Label[];

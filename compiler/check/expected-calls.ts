@@ -7,7 +7,7 @@ import { textOf, type Span } from "../../grammar/source.ts";
 import type { Answer, FunctionBody, HExpr, HStmt, Text } from "../hir.ts";
 import { USIZE, VOID, layOutFields, type StructType, type Type } from "../types.ts";
 import { intValue } from "./constants.ts";
-import { counted, fail, suggest, type Context } from "./context.ts";
+import { type Context, counted, fail, libraryModule, suggest } from "./context.ts";
 import { coerce } from "./convert.ts";
 import { createBody, resolveSignature } from "./declarations.ts";
 import { checkAs, checkExpr, checkOperand, typeNamed } from "./expressions.ts";
@@ -116,7 +116,7 @@ function makeAnswer(context: Context, parent: FunctionBody, given: Given): Answe
   });
   const point = pointOf(context, entry, given.span);
   const { reach } = context;
-  context.modules.lib("call_log");
+  libraryModule(context, "call_log");
   reach?.stubs.add(entry.function);
   // Its calls are what a failure shows.
   if (given.times !== null) reach?.logs.set(entry.function, reach.logs.get(entry.function) ?? given.span);

@@ -5,7 +5,7 @@
 import type { FnItem } from "../../grammar/ast.ts";
 import type { FunctionBody, HExpr, HStmt } from "../hir.ts";
 import { CALLS_FIELD, STR, USIZE, layOutFields, type InterfaceMethod, type InterfaceType, type StructType, type Type } from "../types.ts";
-import { fail, type Context } from "./context.ts";
+import { type Context, fail, libraryModule } from "./context.ts";
 import { createBody, createLocal, moduleContext } from "./declarations.ts";
 import { lineOf, methodOf } from "./interfaces.ts";
 import { createReach } from "./reach.ts";
@@ -131,7 +131,7 @@ export function logCalls(context: Context, owner: StructType, entry: FnEntry): v
   if (place === undefined || own?.type.kind !== "slice" || all?.type.kind !== "slice") return;
   if (own.type.element.kind !== "struct" || all.type.element.kind !== "struct") return;
   // Lowering calls it.
-  context.modules.lib("call_log");
+  libraryModule(context, "call_log");
   body.log = {
     method: name,
     offset: place.offset + own.offset,

@@ -35,7 +35,25 @@ export function nameOfVariable(context: Context, global: Global): string | null 
   return global.isConstant !== true && libraryVariable(context, global.name) === global ? global.name : null;
 }
 
-// ---- What a function reaches, by name ----
+// ---- What a function depends on, by name ----
+
+export function consultedBy(context: Context, module: Module): readonly string[] {
+  const names = new Set<string>();
+  const seen = new Set([module]);
+  for (const each of seen) {
+    for (const name of each.consulted) {
+      names.add(name);
+      const found = context.modules.lib(name);
+      if (found !== null) seen.add(found);
+    }
+    for (const symbol of each.names.values()) if (symbol.kind === "namespace") seen.add(symbol.module);
+  }
+  return [...names];
+}
+
+export function consult(context: Context, names: readonly string[]): void {
+  for (const name of names) context.modules.lib(name);
+}
 
 /** Null: something of it has no name, or depends on the spec. */
 export function keepReach({ module, reach }: FnEntry): KeptReach | null {
@@ -49,7 +67,7 @@ export function keepReach({ module, reach }: FnEntry): KeptReach | null {
   };
 }
 
-export function recallReach(context: Context, { module, reach }: { readonly module: Module; readonly reach: FnEntry["reach"] }, kept: KeptReach): void {
+export function recallReach(context: Context, { module, reach }: FnEntry, kept: KeptReach): void {
   for (const name of kept.functions) {
     const entry = libraryFunction(context, name);
     if (entry === null) throw new Error(`what is kept of the library calls ${name}, which it does not have`);

@@ -5,7 +5,7 @@ import type { Expr } from "../../grammar/ast.ts";
 import type { HExpr } from "../hir.ts";
 import { BOOL, BUILTIN_TYPES, COMPTIME_INT, U8, USIZE, bitsOf, integerRange, sizeOf, type Type } from "../types.ts";
 import { intValue } from "./constants.ts";
-import { errorExpr, fail, listNames, suggest, type Context } from "./context.ts";
+import { type Context, errorExpr, fail, libraryModule, listNames, suggest } from "./context.ts";
 import { quote } from "./convert.ts";
 import { constantElsewhere, failNameElsewhere } from "./elsewhere.ts";
 import { checkOperand, symbolValue, typeNamed } from "./expressions.ts";
@@ -23,7 +23,7 @@ export function moduleNamed(context: Context, expr: Expr): Module | null {
   if (expr.kind !== "name" || BUILTIN_TYPES.has(expr.name)) return null;
   const symbol = lookUp(context.scope, expr.name);
   if (symbol?.kind === "namespace") return symbol.module;
-  return symbol === undefined ? context.modules.lib(expr.name) : null;
+  return symbol === undefined ? libraryModule(context, expr.name) : null;
 }
 
 /** `peek`, `atomic`, ...: true when nothing in the program hides it. */

@@ -4,7 +4,7 @@
 import type { NamedType, TypeExpr } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import { BASE_FIELD, CALLS_FIELD, BUILTIN_TYPES, ERROR, VOID, layOutFields, showType, sizeOf, type StructType, type Type } from "../types.ts";
-import { fail, failTwice, nested, suggest, type Context } from "./context.ts";
+import { type Context, fail, failTwice, libraryModule, nested, suggest } from "./context.ts";
 import { callsOf } from "./fakes.ts";
 import { checkLength } from "./expressions.ts";
 import { failModuleElsewhere, failNameElsewhere } from "./elsewhere.ts";
@@ -18,7 +18,7 @@ function namedSymbol(context: Context, type: NamedType): Symbol | undefined {
   let candidates: () => Iterable<string>;
   if (type.module !== null) {
     const space = lookUp(context.scope, type.module.text);
-    const module = space?.kind === "namespace" ? space.module : context.modules.lib(type.module.text);
+    const module = space?.kind === "namespace" ? space.module : libraryModule(context, type.module.text);
     if (module === null && failModuleElsewhere(context, type.module.text, type.module.span)) return undefined;
     if (module === null) {
       fail(context, type.module.span, "E0406", `there is no module \`${type.module.text}\` in the library`, {

@@ -81,6 +81,8 @@ export interface Module {
   readonly enums: EnumType[];
   readonly regs: RegsType[];
   readonly methods: Map<StructType, Map<string, FnEntry>>;
+  /** Names by which it has asked for modules of the library without a `use`, also in vain. */
+  readonly consulted: Set<string>;
 }
 
 export interface Scope {
@@ -96,7 +98,7 @@ export function moduleScope(module: Module): Scope {
 }
 
 export function createModule(source: Source, file: File, libName: string | null): Module {
-  return { source, file, libName, names: new Map(), opened: [], structs: [], enums: [], regs: [], methods: new Map() };
+  return { source, file, libName, names: new Map(), opened: [], structs: [], enums: [], regs: [], methods: new Map(), consulted: new Set() };
 }
 
 export function innerScope(parent: Scope, broken: Span | null = null): Scope {

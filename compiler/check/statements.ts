@@ -7,7 +7,7 @@ import type { FunctionBody, HBlock, HExpr, HStmt, Local, Text, TrapFieldName } f
 import { checkAsm } from "./asm.ts";
 import { BOOL, ERROR, STR, U32, U64, USIZE, VOID, elementOf, showType, type Type } from "../types.ts";
 import { evaluateInteger, intValue } from "./constants.ts";
-import { counted, errorExpr, fail, failTwice, listNames, nested, suggest, type Context } from "./context.ts";
+import { type Context, counted, errorExpr, fail, failTwice, libraryModule, listNames, nested, suggest } from "./context.ts";
 import { cast, coerce, defaultType, quote, settleLiterals } from "./convert.ts";
 import { checkTargetName, createBody, createLocal } from "./declarations.ts";
 import { checkAs, checkCondition, checkExpr, checkOperand, checkValue, requireReadable } from "./expressions.ts";
@@ -411,7 +411,7 @@ function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-tra
     return [{ field: known, value: value.type.kind === "comptime-int" ? coerce(context, value, U64) : cast(context, value, U64, field.value.span) }];
   });
   const body = checkClosure(context, "trap", statement.body);
-  const trapType = context.modules.lib("trap")?.names.get("Trap");
+  const trapType = libraryModule(context, "trap")?.names.get("Trap");
   let binding: Local | null = null;
   if (statement.binding !== null && trapType?.kind === "type") {
     completeType(context, trapType.type);
@@ -472,7 +472,7 @@ function checkIrqSource(context: Context, expr: Expr): HExpr {
 
 function checkUser(context: Context, block: Block, span: Span): HStmt {
   addNeed(context, { name: "user_mode", args: [], span: { source: span.source, start: span.start, end: span.start + "user".length } });
-  const run = context.modules.lib("user")?.names.get("run");
+  const run = libraryModule(context, "user")?.names.get("run");
   if (run?.kind === "fn") context.reach?.functions.add(run);
   else failAbsent(context, span, "E0602", `there is no user mode on target \`${context.target.name}\``, { label: "its library has no `user.run`" });
   return { kind: "user", run: run?.kind === "fn" ? run.function : null, body: checkClosure(context, "user", block), span };

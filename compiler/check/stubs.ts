@@ -8,7 +8,7 @@ import type { FunctionBody, Global, HExpr, HFunction, HStmt, StubPoint } from ".
 import { ERROR, USIZE, VOID, layOutFields, sameType, showType, type StructType, type Type } from "../types.ts";
 import { BUILTIN_FUNCTIONS } from "./calls.ts";
 import { checkOperand, typeNamed } from "./expressions.ts";
-import { fail, suggest, type Context } from "./context.ts";
+import { type Context, fail, libraryModule, suggest } from "./context.ts";
 import { createBody, createLocal, resolveSignature } from "./declarations.ts";
 import { methodOf, namesIn } from "./interfaces.ts";
 import { isIntrinsicNamespace, moduleNamed } from "./members.ts";
@@ -169,7 +169,7 @@ export function checkCalls(context: Context, entry: FnEntry, span: Span): HExpr 
   resolveSignature(context, entry);
   const point = pointOf(context, entry, span);
   // Lowering calls it; a module that nothing else names is loaded here.
-  context.modules.lib("call_log");
+  libraryModule(context, "call_log");
   context.reach?.functions.add(entry);
   context.reach?.logs.set(entry.function, context.reach.logs.get(entry.function) ?? span);
   const object: HExpr = { kind: "global", global: point.log, type: point.log.type, span };

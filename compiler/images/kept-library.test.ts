@@ -22,6 +22,7 @@ describe("what is kept", () => {
   after(() => rmSync(folder, { recursive: true }));
   const open = (name: string) => openKeptLibrary(openCache({ env: { XDG_CACHE_HOME: join(folder, name) }, home: "/", stamp: "1" }), ["machine"]);
   const full: KeptFunction = {
+    modules: ["text"],
     reach: { functions: ["text.matches"], needs: [{ name: "pci", args: ["0x1234:0x11e8"], start: 3, end: 8 }] },
     unit: {
       signature: { params: ["addr"], results: [] },
@@ -41,8 +42,8 @@ describe("what is kept", () => {
       addressed: [0],
     },
   };
-  const other: KeptFunction = { reach: null, unit: null };
-  const unused: KeptFunction = { reach: { functions: [], needs: [] }, unit: undefined };
+  const other: KeptFunction = { modules: [], reach: null, unit: null };
+  const unused: KeptFunction = { modules: [], reach: { functions: [], needs: [] }, unit: undefined };
 
   /** Bytes as what they are, whatever kind of array holds them. */
   function plain(fn: KeptFunction | undefined): string {

@@ -87,6 +87,7 @@ export function openKeptLibrary(cache: Pick<ImageCache, "readParts" | "writePart
       if (from === undefined) return undefined;
       const { unit } = from;
       const loaded: KeptFunction = {
+        modules: from.modules,
         reach: from.reach,
         unit:
           unit === undefined || unit === null
@@ -97,10 +98,11 @@ export function openKeptLibrary(cache: Pick<ImageCache, "readParts" | "writePart
       return loaded;
     },
     keep(name, fn) {
-      const { reach, unit } = fn;
+      const { modules, reach, unit } = fn;
       hasNews = true;
       known.set(name, fn);
       stored.set(name, {
+        modules,
         reach,
         ...(unit === undefined
           ? {}

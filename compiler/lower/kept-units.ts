@@ -3,9 +3,9 @@
 
 import { decodeModule, encodeModule } from "../../isa/bytecode/binary.ts";
 import { BYTECODE_VERSION, type BytecodeFunction, type DataLayout, type Instruction, type Module, type Signature } from "../../isa/bytecode/module.ts";
-import { keepReach, libraryFunction, libraryVariable, nameOfBody, nameOfVariable } from "../check/library-names.ts";
+import { consult, consultedBy, keepReach, libraryFunction, libraryVariable, nameOfBody, nameOfVariable } from "../check/library-names.ts";
 import type { Context } from "../check/context.ts";
-import type { FnEntry } from "../check/scope.ts";
+import type { FnEntry, Module as SourceModule } from "../check/scope.ts";
 import { functionsOf } from "../check/declarations.ts";
 import type { FunctionBody } from "../hir.ts";
 import type { KeptRequest, KeptUnit, LibraryStore } from "../library-store.ts";
@@ -161,19 +161,32 @@ export interface UnitKeeper {
 export function createUnitKeeper({ context, modules }: Program, library: LibraryStore, places: PlaceTable): UnitKeeper {
   return {
     recall(body) {
-      const kept = library.find(body.name)?.unit ?? null;
-      const entry = kept === null || body.parent !== null ? null : libraryFunction(context, body.name);
-      return kept === null || entry?.function.body !== body ? undefined : recallUnit(context, entry, kept, places);
+      const kept = body.parent === null ? library.find(body.name) : undefined;
+      if (kept === undefined || kept.unit === undefined || kept.unit === null) return undefined;
+      const entry = libraryFunction(context, body.name);
+      if (entry?.function.body !== body) return undefined;
+      consult(context, kept.modules);
+      return recallUnit(context, entry, kept.unit, places);
     },
     keepAll(units) {
       const entries = [...modules.values()].flatMap((module) => (module.libName === null ? [] : [...functionsOf(module)]));
+      const consulted = new Map<SourceModule, readonly string[]>();
+      const modulesOf = (module: SourceModule): readonly string[] => {
+        let names = consulted.get(module);
+        if (names === undefined) consulted.set(module, (names = consultedBy(context, module)));
+        return names;
+      };
       for (const entry of entries) {
         const { name, body } = entry.function;
         if (body === null || body.check !== undefined) continue;
         const known = library.find(name);
         const unit = units.get(body);
         if (known !== undefined && (known.unit !== undefined || unit === undefined)) continue;
-        library.keep(name, { reach: keepReach(entry), unit: unit === undefined || unit === null ? unit : keepUnit(context, entry, unit, places) });
+        library.keep(name, {
+          modules: modulesOf(entry.module),
+          reach: keepReach(entry),
+          unit: unit === undefined || unit === null ? unit : keepUnit(context, entry, unit, places),
+        });
       }
     },
   };
