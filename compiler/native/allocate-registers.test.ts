@@ -12,17 +12,26 @@ const REGISTERS = { names: ["scratch", "a", "b", "c", "s", "t"], arguments: [1, 
 const interval = (register: number, start: number, end: number, weight = 2): Interval => ({ register, start, end, weight });
 
 function allocate(intervals: readonly Interval[], options: Partial<AllocationRequest> = {}): Allocation {
-  return allocateRegisters({ intervals, calls: [], registers: REGISTERS, without: new Set(), hintOf: () => null, partnerOf: () => null, ...options });
+  return allocateRegisters({
+    intervals,
+    virtuals: 1 + Math.max(...intervals.map(({ register }) => register)),
+    calls: [],
+    registers: REGISTERS,
+    without: new Set(),
+    hintOf: () => null,
+    partnerOf: () => null,
+    ...options,
+  });
 }
 
 /** Throws unless the allocation is right. */
 function check(intervals: readonly Interval[], calls: readonly number[], without: ReadonlySet<number>, allocation: Allocation): void {
   const { registerOf, slotOf, slots, used } = allocation;
   const placeOf = ({ register }: Interval): string => {
-    const machine = registerOf.get(register);
-    const slot = slotOf.get(register);
-    assert.ok((machine === undefined) !== (slot === undefined), `%${register} has one place`);
-    return machine === undefined ? `slot ${slot}` : `register ${machine}`;
+    const machine = registerOf[register] ?? -1;
+    const slot = slotOf[register] ?? -1;
+    assert.ok(machine < 0 !== slot < 0, `%${register} has one place`);
+    return machine < 0 ? `slot ${slot}` : `register ${machine}`;
   };
   for (const [index, one] of intervals.entries()) {
     const place = placeOf(one);
@@ -30,9 +39,9 @@ function check(intervals: readonly Interval[], calls: readonly number[], without
       const meet = one.start <= other.end && other.start <= one.end;
       assert.ok(!meet || place !== placeOf(other), `%${one.register} and %${other.register} are both in ${place}`);
     }
-    const machine = registerOf.get(one.register);
-    if (machine === undefined) {
-      assert.ok((slotOf.get(one.register) ?? 0) < slots);
+    const machine = registerOf[one.register] ?? -1;
+    if (machine < 0) {
+      assert.ok((slotOf[one.register] ?? 0) < slots);
       continue;
     }
     assert.ok(REGISTERS.changed.includes(machine) || REGISTERS.kept.includes(machine));
@@ -45,36 +54,29 @@ function check(intervals: readonly Interval[], calls: readonly number[], without
 
 test("values one after the other share a register; a result may take its operand's", () => {
   const { registerOf } = allocate([interval(0, -1, 0), interval(1, 1, 2), interval(2, 3, 4)]);
-  assert.deepEqual(
-    [...registerOf],
-    [
-      [0, 1],
-      [1, 1],
-      [2, 1],
-    ],
-  );
+  assert.deepEqual([registerOf[0], registerOf[1], registerOf[2]], [1, 1, 1]);
 });
 
 test("values across calls are in kept registers, arguments and results of calls need not be", () => {
   const intervals = [interval(0, -1, 4), interval(1, -1, 2), interval(2, 3, 4)];
   const allocation = allocate(intervals, { calls: [2] });
-  assert.equal(allocation.registerOf.get(0), 4);
-  assert.equal(allocation.registerOf.get(1), 1);
-  assert.equal(allocation.registerOf.get(2), 1);
+  assert.equal(allocation.registerOf[0], 4);
+  assert.equal(allocation.registerOf[1], 1);
+  assert.equal(allocation.registerOf[2], 1);
   assert.deepEqual([...allocation.used], [4]);
 });
 
 test("hints are followed where the register is free, and kept for calls where it must be", () => {
   const hintOf = (register: number): number | null => (register === 2 ? 1 : 3);
   const { registerOf } = allocate([interval(0, 0, 5), interval(1, 1, 4), interval(2, 2, 3)], { hintOf });
-  assert.deepEqual([registerOf.get(0), registerOf.get(1), registerOf.get(2)], [3, 1, 2]);
-  assert.equal(allocate([interval(0, 0, 5)], { calls: [2], hintOf }).registerOf.get(0), 4);
+  assert.deepEqual([registerOf[0], registerOf[1], registerOf[2]], [3, 1, 2]);
+  assert.equal(allocate([interval(0, 0, 5)], { calls: [2], hintOf }).registerOf[0], 4);
 });
 
 test("a copy takes its source's register when that ends there", () => {
   const partnerOf = (register: number): number | null => (register === 2 ? 1 : null);
   const { registerOf } = allocate([interval(0, 0, 9), interval(1, 1, 4), interval(2, 5, 9)], { partnerOf });
-  assert.equal(registerOf.get(2), registerOf.get(1));
+  assert.equal(registerOf[2], registerOf[1]);
 });
 
 test("what is used least for the room it takes goes to the stack", () => {
@@ -87,14 +89,14 @@ test("what is used least for the room it takes goes to the stack", () => {
     interval(5, 5, 20, 50),
   ];
   const { slotOf, slots } = allocate(intervals);
-  assert.deepEqual([...slotOf], [[0, 0]]);
+  assert.deepEqual([...slotOf.subarray(0, intervals.length)], [0, -1, -1, -1, -1, -1]);
   assert.equal(slots, 1);
 });
 
 test("values in slots that do not meet share one", () => {
   const intervals = [0, 1, 2, 3].map((n) => interval(n, 10 * n, 10 * n + 6));
   const allocation = allocate(intervals, { calls: intervals.map(({ start }) => start + 2), without: new Set([4, 5]) });
-  assert.equal(allocation.slotOf.size, 4);
+  assert.deepEqual([...allocation.slotOf.subarray(0, 4)], [0, 0, 0, 0]);
   assert.equal(allocation.slots, 1);
 });
 

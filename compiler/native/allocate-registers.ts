@@ -4,11 +4,14 @@
 
 import type { Interval } from "./liveness.ts";
 import type { Virtual } from "./items.ts";
+import { createSpareTable } from "./spare-tables.ts";
 import type { RegisterFile } from "./target.ts";
 
 export interface AllocationRequest {
   /** Only those that need a place: constants and the like have none. */
   readonly intervals: readonly Interval[];
+  /** How many virtual registers there are. */
+  readonly virtuals: number;
   /** Positions (even) of items that change the registers of `changed`, ascending. */
   readonly calls: readonly number[];
   readonly registers: RegisterFile;
@@ -20,14 +23,18 @@ export interface AllocationRequest {
   readonly partnerOf: (register: Virtual) => Virtual | null;
 }
 
+/** Good until the next call. */
 export interface Allocation {
-  readonly registerOf: ReadonlyMap<Virtual, number>;
-  /** Number of the spill slot. */
-  readonly slotOf: ReadonlyMap<Virtual, number>;
+  /** By virtual register: a machine register, or -1. */
+  readonly registerOf: Int32Array;
+  /** By virtual register: the number of its spill slot, or -1. */
+  readonly slotOf: Int32Array;
   readonly slots: number;
   /** Kept registers that are used. */
   readonly used: ReadonlySet<number>;
 }
+
+const NO_REGISTER = -1;
 
 /** Whether a call happens while the value is wanted on both sides of it. */
 function crossesCall({ start, end }: Interval, calls: readonly number[]): boolean {
@@ -42,8 +49,11 @@ function crossesCall({ start, end }: Interval, calls: readonly number[]): boolea
   return next !== undefined && next < end;
 }
 
-export function allocateRegisters({ intervals, calls, registers, without, hintOf, partnerOf }: AllocationRequest): Allocation {
-  const registerOf = new Map<Virtual, number>();
+const machineTable = createSpareTable(-1);
+const slotTable = createSpareTable(-1);
+
+export function allocateRegisters({ intervals, virtuals, calls, registers, without, hintOf, partnerOf }: AllocationRequest): Allocation {
+  const registerOf = machineTable(virtuals);
   const spilled: Interval[] = [];
   const kept = registers.kept.filter((register) => !without.has(register));
   const any = [...registers.changed.filter((register) => !without.has(register)), ...kept];
@@ -60,7 +70,7 @@ export function allocateRegisters({ intervals, calls, registers, without, hintOf
   const weightOf = ({ weight, start, end }: Interval): number => weight / (end - start + 1);
 
   function take(interval: Interval, register: number): void {
-    registerOf.set(interval.register, register);
+    registerOf[interval.register] = register;
     isHeld[register] = true;
     active.push(interval);
     machines.push(register);
@@ -79,20 +89,29 @@ export function allocateRegisters({ intervals, calls, registers, without, hintOf
     }
   }
 
+  function isFree(register: number, crosses: boolean): boolean {
+    if (register === NO_REGISTER || isHeld[register] === true) return false;
+    const keeps = isKept[register] ?? null;
+    return keeps === true || (keeps === false && !crosses);
+  }
+
+  function findFree(pool: readonly number[], crosses: boolean): number {
+    for (let index = 0; index < pool.length; index++) {
+      const register = pool[index] ?? NO_REGISTER;
+      if (isFree(register, crosses)) return register;
+    }
+    return NO_REGISTER;
+  }
+
   for (const interval of [...intervals].sort((a, b) => a.start - b.start || a.end - b.end)) {
     expire(interval.start);
     const crosses = crossesCall(interval, calls);
     const pool = crosses ? kept : any;
-    const isFree = (register: number | null | undefined): register is number => {
-      if (register === null || register === undefined || isHeld[register] === true) return false;
-      const keeps = isKept[register] ?? null;
-      return keeps === true || (keeps === false && !crosses);
-    };
     const hint = hintOf(interval.register);
     const partner = partnerOf(interval.register);
-    const beside = partner === null ? null : registerOf.get(partner);
-    const free = isFree(hint) ? hint : isFree(beside) ? beside : pool.find(isFree);
-    if (free !== undefined) {
+    const beside = partner === null ? NO_REGISTER : (registerOf[partner] ?? NO_REGISTER);
+    const free = hint !== null && isFree(hint, crosses) ? hint : isFree(beside, crosses) ? beside : findFree(pool, crosses);
+    if (free !== NO_REGISTER) {
       take(interval, free);
       continue;
     }
@@ -113,7 +132,7 @@ export function allocateRegisters({ intervals, calls, registers, without, hintOf
       continue;
     }
     const machine = machines[victim] ?? 0;
-    registerOf.delete(evicted.register);
+    registerOf[evicted.register] = NO_REGISTER;
     spilled.push(evicted);
     active.splice(victim, 1);
     machines.splice(victim, 1);
@@ -121,13 +140,13 @@ export function allocateRegisters({ intervals, calls, registers, without, hintOf
   }
 
   // Slots are shared by values that do not live at the same time.
-  const slotOf = new Map<Virtual, number>();
+  const slotOf = slotTable(virtuals);
   const ends: number[] = [];
   for (const interval of spilled.sort((a, b) => a.start - b.start)) {
     let slot = ends.findIndex((end) => end < interval.start);
     if (slot < 0) slot = ends.push(0) - 1;
     ends[slot] = interval.end;
-    slotOf.set(interval.register, slot);
+    slotOf[interval.register] = slot;
   }
   return { registerOf, slotOf, slots: ends.length, used };
 }

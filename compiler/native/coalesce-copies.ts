@@ -5,6 +5,7 @@
 import type { ScalarType } from "../../isa/bytecode/module.ts";
 import { registersRead, registersWritten, type Block } from "./item-flow.ts";
 import type { ComputeItem, Item, Virtual } from "./items.ts";
+import { createSpareTable } from "./spare-tables.ts";
 
 /** How far to look: what is farther apart is rare, and looking costs the square of it. */
 const REACH = 64;
@@ -20,26 +21,35 @@ function isCopy(item: Item | undefined): item is ComputeItem {
   return item?.kind === "op" && (item.op === "copy" || (CONVERSIONS.has(item.op) && isWide(item.type) && isWide(item.to)));
 }
 
+/** Good until the next call. */
 interface Uses {
-  readonly counts: readonly number[];
+  readonly counts: Int32Array;
   /** Index of the last item that reads it. */
-  readonly last: number[];
+  readonly last: Int32Array;
   /** Index of the item that defines a local value. */
-  readonly definition: number[];
+  readonly definition: Int32Array;
 }
 
+const useCounts = createSpareTable(0);
+const lastUses = createSpareTable(-1);
+const definitions = createSpareTable(-1);
+const sources = createSpareTable(-1);
+
 function findUses(items: readonly (Item | null)[], count: number): Uses {
-  const counts = new Array<number>(count).fill(0);
-  const last = new Array<number>(count).fill(-1);
-  const definition = new Array<number>(count).fill(-1);
+  const counts = useCounts(count);
+  const last = lastUses(count);
+  const definition = definitions(count);
   for (let index = 0; index < items.length; index++) {
     const item = items[index];
     if (item === null || item === undefined) continue;
-    for (const register of registersRead(item)) {
+    const reads = registersRead(item);
+    for (let each = 0; each < reads.length; each++) {
+      const register = reads[each] ?? 0;
       counts[register] = (counts[register] ?? 0) + 1;
       last[register] = index;
     }
-    if (item.kind === "op") for (const register of item.dst) definition[register] = index;
+    const writes = registersWritten(item);
+    for (let each = 0; each < writes.length; each++) definition[writes[each] ?? 0] = index;
   }
   return { counts, last, definition };
 }
@@ -65,7 +75,7 @@ function computeInPlace(items: (Item | null)[], types: readonly ScalarType[], is
 /** Reads a copy's source instead. */
 function readSource(items: (Item | null)[], blocks: readonly Block[], types: readonly ScalarType[], isLocal: readonly boolean[]): void {
   const { last } = findUses(items, types.length);
-  const source = new Array<number>(types.length).fill(-1);
+  const source = sources(types.length);
   const read = (register: Virtual): Virtual => {
     const from = source[register] ?? -1;
     return from < 0 ? register : from;
@@ -107,7 +117,10 @@ function isWrittenBetween(items: readonly (Item | null)[], register: Virtual, st
 }
 
 function isAnyRenamed(registers: readonly Virtual[], read: (register: Virtual) => Virtual): boolean {
-  for (const register of registers) if (read(register) !== register) return true;
+  for (let each = 0; each < registers.length; each++) {
+    const register = registers[each] ?? 0;
+    if (read(register) !== register) return true;
+  }
   return false;
 }
 

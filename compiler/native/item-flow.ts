@@ -48,9 +48,6 @@ export function targetsOf(item: Item): readonly Label[] {
 
 const NO_LABELS: readonly Label[] = [];
 
-// Tables by register or block are plain arrays here and in what reads this: they live as long as one function is looked at, and making
-// a typed array, whose memory is outside of the heap, takes longer than most functions.
-
 export interface Block {
   /** Its first item, and the one behind its last. */
   readonly start: number;

@@ -6,6 +6,7 @@ import { INSTRUCTIONS, TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { BytecodeFunction, Instruction, ScalarType } from "../../isa/bytecode/module.ts";
 import { coalesceCopies } from "./coalesce-copies.ts";
 import { ENDS, registersRead, registersWritten } from "./item-flow.ts";
+import { createSpareTable } from "./spare-tables.ts";
 import { splitValues } from "./split-values.ts";
 import { threadJumps } from "./thread-jumps.ts";
 
@@ -165,6 +166,14 @@ function flatten(fn: BytecodeFunction, types: ScalarType[], findForeign: FindFor
   return { items, labels };
 }
 
+function countReads(item: Item, uses: Int32Array): void {
+  const reads = registersRead(item);
+  for (let each = 0; each < reads.length; each++) {
+    const register = reads[each] ?? 0;
+    uses[register] = (uses[register] ?? 0) + 1;
+  }
+}
+
 const COMPARE_OPS: ReadonlySet<string> = new Set(["eq", "ne", "lt_s", "lt_u", "le_s", "le_u"]);
 
 const INVERSE: Readonly<Record<CompareOp, CompareOp>> = {
@@ -184,15 +193,20 @@ function isCompare(op: string): op is CompareOp {
   return COMPARE_OPS.has(op);
 }
 
+const useCounts = createSpareTable(0);
+const definitions = createSpareTable(-1);
+const ownMemory = createSpareTable(0);
+
 /** Comparisons whose only reader is a branch go into the branch; a `not` between them turns it around. */
 function fuseComparisons(items: readonly Item[], types: readonly ScalarType[], isLocal: readonly boolean[]): Item[] {
-  const uses = new Array<number>(types.length).fill(0);
-  const definition = new Array<number>(types.length).fill(-1);
+  const uses = useCounts(types.length);
+  const definition = definitions(types.length);
   for (let index = 0; index < items.length; index++) {
     const item = items[index];
     if (item === undefined) continue;
-    for (const register of registersRead(item)) uses[register] = (uses[register] ?? 0) + 1;
-    if (item.kind === "op") for (const register of item.dst) definition[register] = index;
+    countReads(item, uses);
+    const writes = registersWritten(item);
+    for (let each = 0; each < writes.length; each++) definition[writes[each] ?? 0] = index;
   }
   const dropped = new Set<number>();
   const definedBy = (register: Virtual): ComputeItem | null => {
@@ -256,10 +270,12 @@ const PURE: ReadonlySet<string> = new Set([
 
 /** Leaves out what computes values that nobody reads; backwards, so that chains fall in one go. */
 function dropUnused(items: readonly Item[], types: readonly ScalarType[], isLocal: readonly boolean[]): Item[] {
-  const uses = new Array<number>(types.length).fill(0);
-  const isOwn = new Array<number>(types.length).fill(0);
-  for (const item of items) {
-    for (const register of registersRead(item)) uses[register] = (uses[register] ?? 0) + 1;
+  const uses = useCounts(types.length);
+  const isOwn = ownMemory(types.length);
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    if (item === undefined) continue;
+    countReads(item, uses);
     if (item.kind !== "op" || !OWN_MEMORY.has(item.op)) continue;
     const result = item.dst[0] ?? 0;
     if (isLocal[result] === true) isOwn[result] = 1;
@@ -273,7 +289,11 @@ function dropUnused(items: readonly Item[], types: readonly ScalarType[], isLoca
     if (item.kind === "op" && item.dst.length === 1) {
       const result = item.dst[0] ?? 0;
       if (isLocal[result] === true && uses[result] === 0 && (PURE.has(item.op) || isOwnLoad(item))) {
-        for (const register of item.src) uses[register] = (uses[register] ?? 1) - 1;
+        const { src } = item;
+        for (let each = 0; each < src.length; each++) {
+          const register = src[each] ?? 0;
+          uses[register] = (uses[register] ?? 1) - 1;
+        }
         continue;
       }
     }

@@ -4,6 +4,7 @@
 
 import { findBlocks, registersRead, registersWritten, targetsOf } from "./item-flow.ts";
 import type { Item, Items, Label, Virtual } from "./items.ts";
+import { createSpareTable } from "./spare-tables.ts";
 import { findCrossing, LIVE_IN, LIVE_OUT } from "./split-values.ts";
 
 export interface Interval {
@@ -21,11 +22,13 @@ export interface Liveness {
   readonly zeroAtEntry: readonly Virtual[];
 }
 
+const loopDepthTable = createSpareTable(0);
+
 /** Depth of loops around each item: a loop lasts from its label to the last branch back to it. */
-function loopDepths(items: readonly Item[]): readonly number[] {
+function loopDepths(items: readonly Item[]): Int32Array {
   const labels = new Map<Label, number>();
   const ends = new Map<Label, number>();
-  const depths = new Array<number>(items.length).fill(0);
+  const depths = loopDepthTable(items.length);
   for (let index = 0; index < items.length; index++) {
     const item = items[index];
     if (item === undefined) continue;
@@ -65,8 +68,10 @@ export function findLiveness({ items, types, params }: Pick<Items, "items" | "ty
     const item = items[index];
     if (item === undefined) continue;
     const cost = 10 ** (depths[index] ?? 0);
-    for (const register of registersRead(item)) extend(register, 2 * index).weight += cost;
-    for (const register of registersWritten(item)) extend(register, 2 * index + 1).weight += cost;
+    const reads = registersRead(item);
+    for (let each = 0; each < reads.length; each++) extend(reads[each] ?? 0, 2 * index).weight += cost;
+    const writes = registersWritten(item);
+    for (let each = 0; each < writes.length; each++) extend(writes[each] ?? 0, 2 * index + 1).weight += cost;
   }
   // Parameters are written by the caller, zeros by the prologue: both before item 0.
   for (let param = 0; param < params; param++) if (intervals[param] !== undefined) extend(param, -1);

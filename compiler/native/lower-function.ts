@@ -11,6 +11,7 @@ import { prepareItems, type ComputeItem, type Items, type Virtual } from "./item
 import { findLiveness, type Interval, type Liveness } from "./liveness.ts";
 import { LowerError } from "./lower-error.ts";
 import { isSame, orderMoves, type Move } from "./parallel-moves.ts";
+import { createSpareTable } from "./spare-tables.ts";
 import type { Location, NativeTarget, RegisterFile, Writable } from "./target.ts";
 
 export interface NativeFunction {
@@ -50,18 +51,6 @@ function signatureOf(module: Module, item: ComputeItem): Signature | null {
   return null;
 }
 
-/** Stack slots for what does not fit into registers at any call. */
-function outgoingSlots(module: Module, { items }: Items, registers: RegisterFile): number {
-  let most = 0;
-  for (const item of items) {
-    if (item.kind !== "op") continue;
-    const signature = signatureOf(module, item);
-    if (signature === null) continue;
-    most = Math.max(most, stackArguments(signature, registers) + Math.max(0, signature.results.length - registers.results.length));
-  }
-  return most;
-}
-
 function stackArguments(signature: Signature, registers: RegisterFile): number {
   return Math.max(0, signature.params.length - registers.arguments.length);
 }
@@ -89,8 +78,9 @@ function inFrame(location: Location, frame: Frame): Location {
 /** Constants and addresses by virtual register, where each use makes them again. */
 function remadeValues({ items, types, isLocal }: Items, target: NativeTarget): readonly (Location | undefined)[] {
   const remade = new Array<Location | undefined>(types.length).fill(undefined);
-  for (const item of items) {
-    if (item.kind !== "op" || !REMADE.has(item.op)) continue;
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    if (item?.kind !== "op" || !REMADE.has(item.op)) continue;
     const result = item.dst[0] ?? 0;
     if (isLocal[result] !== true) continue;
     remade[result] = remake(item, types[result] ?? "i64", target);
@@ -113,20 +103,23 @@ export function bitsOf(type: ScalarType): 8 | 16 | 32 | 64 {
   }
 }
 
-/** By virtual register. */
+/** By virtual register; good until the next call. */
 interface Hints {
   /** Machine registers. */
-  readonly hints: readonly number[];
+  readonly hints: Int32Array;
   /** Virtual registers. */
-  readonly partners: readonly number[];
+  readonly partners: Int32Array;
 }
 
 const NO_HINT = -1;
 
+const hintTable = createSpareTable(NO_HINT);
+const partnerTable = createSpareTable(NO_HINT);
+
 /** Where a value would like to be: in the register that a call or the function's end wants it in, or where its copy is. */
 function findHints(fn: BytecodeFunction, module: Module, { items, types }: Items, registers: RegisterFile): Hints {
-  const hints = new Array<number>(types.length).fill(NO_HINT);
-  const partners = new Array<number>(types.length).fill(NO_HINT);
+  const hints = hintTable(types.length);
+  const partners = partnerTable(types.length);
   /** The first of what wants a value decides. */
   const hintAll = (values: readonly Virtual[], first: number, machines: readonly number[]): void => {
     for (let index = first; index < values.length; index++) {
@@ -135,8 +128,9 @@ function findHints(fn: BytecodeFunction, module: Module, { items, types }: Items
     }
   };
   hintAll([...fn.signature.params.keys()], 0, registers.arguments);
-  for (const item of items) {
-    if (item.kind !== "op") continue;
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    if (item?.kind !== "op") continue;
     const { op, src, dst } = item;
     if (op === "return") hintAll(src, 0, registers.results);
     else if (op === "call" || op === "call_indirect") {
@@ -159,27 +153,46 @@ function findHints(fn: BytecodeFunction, module: Module, { items, types }: Items
 
 const orNull = (hint: number | undefined): number | null => (hint === undefined || hint === NO_HINT ? null : hint);
 
-/** Kept registers that assembly in this function names: not for values, and saved. */
-function assemblyRegisters(module: Module, { items }: Items, target: NativeTarget): ReadonlySet<number> {
-  const named = new Set<number>();
-  for (const item of items) {
-    if (item.kind !== "op" || item.op !== "asm") continue;
-    const block = module.assembly[Number(item.imm[0])];
-    for (const name of [...(block?.inputs ?? []), ...(block?.outputs ?? []), ...(block?.clobbers ?? [])]) {
-      const register = target.registerNumber(name);
-      if (register !== undefined && target.registers.kept.includes(register)) named.add(register);
-    }
-  }
-  return named;
+/** What frame and registers depend on, found in one walk over the items. */
+interface Survey {
+  /** Positions of the items that change registers as calls do. */
+  readonly calls: readonly number[];
+  /** Stack slots for what does not fit into registers at any call. */
+  readonly outgoing: number;
+  /** Kept registers that assembly in this function names: not for values, and saved. */
+  readonly named: ReadonlySet<number>;
 }
 
-function makeFrame(fn: BytecodeFunction, code: Items, context: LowerContext, allocation: Allocation, named: ReadonlySet<number>): Frame {
-  const { target, module } = context;
-  const isLeaf = !code.items.some((item) => item.kind === "op" && CALLS.has(item.op));
-  const outgoing = 8 * outgoingSlots(module, code, target.registers);
+function surveyItems({ items }: Items, module: Module, target: NativeTarget): Survey {
+  const { registers } = target;
+  const calls: number[] = [];
+  let outgoing = 0;
+  let named: Set<number> | null = null;
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    if (item?.kind !== "op" || !CALLS.has(item.op)) continue;
+    calls.push(2 * index);
+    const signature = signatureOf(module, item);
+    if (signature !== null)
+      outgoing = Math.max(outgoing, stackArguments(signature, registers) + Math.max(0, signature.results.length - registers.results.length));
+    const block = item.op === "asm" ? module.assembly[Number(item.imm[0])] : undefined;
+    if (block === undefined) continue;
+    for (const name of [...block.inputs, ...block.outputs, ...block.clobbers]) {
+      const register = target.registerNumber(name);
+      if (register !== undefined && registers.kept.includes(register)) (named ??= new Set()).add(register);
+    }
+  }
+  return { calls, outgoing, named: named ?? NO_REGISTERS };
+}
+
+const NO_REGISTERS: ReadonlySet<number> = new Set();
+
+function makeFrame(fn: BytecodeFunction, target: NativeTarget, allocation: Allocation, survey: Survey): Frame {
+  const isLeaf = survey.calls.length === 0;
+  const outgoing = 8 * survey.outgoing;
   const local = Math.ceil((outgoing + 8 * allocation.slots) / 16) * 16;
   let at = local + Math.ceil(fn.frameSize / 16) * 16;
-  const saved = [...new Set([...allocation.used, ...named])].map((register) => {
+  const saved = [...new Set([...allocation.used, ...survey.named])].map((register) => {
     at += 8;
     return { register, offset: at - 8 };
   });
@@ -195,16 +208,6 @@ function makeFrame(fn: BytecodeFunction, code: Items, context: LowerContext, all
   return { size: needed, outgoing, local, saved, returnAddress, incoming: needed + pushed, isLeaf, isChecked: !isLeaf || needed > UNCHECKED_FRAME };
 }
 
-/** Positions of the items that change registers as calls do. */
-function callPositions({ items }: Items): readonly number[] {
-  const positions: number[] = [];
-  for (let index = 0; index < items.length; index++) {
-    const item = items[index];
-    if (item?.kind === "op" && CALLS.has(item.op)) positions.push(2 * index);
-  }
-  return positions;
-}
-
 function intervalsToPlace(liveness: Liveness, isRemade: (register: Virtual) => boolean): readonly Interval[] {
   return liveness.intervals.filter((interval): interval is Interval => interval !== undefined && !isRemade(interval.register));
 }
@@ -213,11 +216,11 @@ function locate(code: Items, remade: readonly (Location | undefined)[], allocati
   return code.types.map((type, register): Location => {
     const made = remade[register];
     if (made !== undefined) return inFrame(made, frame);
-    const machine = allocation.registerOf.get(register);
-    if (machine !== undefined) return { kind: "register", register: machine, isNarrow: bitsOf(type) < 64 };
-    const slot = allocation.slotOf.get(register);
+    const machine = allocation.registerOf[register] ?? -1;
+    if (machine >= 0) return { kind: "register", register: machine, isNarrow: bitsOf(type) < 64 };
+    const slot = allocation.slotOf[register] ?? -1;
     // A value that is never read has no place of its own; what writes it may write here.
-    return slot === undefined ? { kind: "constant", value: 0n } : { kind: "slot", offset: frame.outgoing + 8 * slot };
+    return slot < 0 ? { kind: "constant", value: 0n } : { kind: "slot", offset: frame.outgoing + 8 * slot };
   });
 }
 
@@ -227,17 +230,18 @@ export function lowerFunction(fn: BytecodeFunction, context: LowerContext): Nati
   const code = prepareItems(fn, (instruction) => illegalValue(instruction, module, target.name));
   const liveness = findLiveness(code);
   const remade = remadeValues(code, target);
-  const named = assemblyRegisters(module, code, target);
+  const survey = surveyItems(code, module, target);
   const { hints, partners } = findHints(fn, module, code, registers);
   const allocation = allocateRegisters({
     intervals: intervalsToPlace(liveness, (register) => remade[register] !== undefined),
-    calls: callPositions(code),
+    virtuals: code.types.length,
+    calls: survey.calls,
     registers,
-    without: named,
+    without: survey.named,
     hintOf: (register) => orNull(hints[register]),
     partnerOf: (register) => orNull(partners[register]),
   });
-  const frame = makeFrame(fn, code, context, allocation, named);
+  const frame = makeFrame(fn, target, allocation, survey);
   const locations = locate(code, remade, allocation, frame);
   const emission: EmissionContext = { target, module, frame, types: code.types, locations, labels: code.labels, isCompact };
   const flipped = new Set<number>();
@@ -264,7 +268,7 @@ function asWritable(location: Location): Writable | null {
 function writeFunction(e: Emission, fn: BytecodeFunction, code: Items, liveness: Liveness, allocation: Allocation): void {
   const { target, frame } = e;
   const { registers } = target;
-  const isPlaced = (register: Virtual): boolean => allocation.registerOf.has(register) || allocation.slotOf.has(register);
+  const isPlaced = (register: Virtual): boolean => (allocation.registerOf[register] ?? -1) >= 0 || (allocation.slotOf[register] ?? -1) >= 0;
   e.mark(code.items[0]?.at ?? -1);
   e.at = code.items[0]?.at ?? -1;
   target.prologue(e, frame);
@@ -282,7 +286,9 @@ function writeFunction(e: Emission, fn: BytecodeFunction, code: Items, liveness:
     const to = asWritable(e.location(register));
     if (to !== null && isPlaced(register)) target.move(e, to, { kind: "constant", value: 0n });
   }
-  for (const item of code.items) {
+  for (let index = 0; index < code.items.length; index++) {
+    const item = code.items[index];
+    if (item === undefined) continue;
     e.at = item.at;
     e.mark(item.at);
     switch (item.kind) {

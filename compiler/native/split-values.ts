@@ -6,15 +6,16 @@ import type { ScalarType } from "../../isa/bytecode/module.ts";
 import { findBlocks, registersRead, type Block } from "./item-flow.ts";
 import { one } from "../short-lists.ts";
 import type { Item, Virtual } from "./items.ts";
+import { createSpareTable } from "./spare-tables.ts";
 
 const NONE: readonly number[] = [];
 
-/** Registers that some block reads before it writes them: only they hold a value from elsewhere. */
+/** Registers that some block reads before it writes them: only they hold a value from elsewhere. Good until the next call. */
 export interface Crossing {
   readonly registers: readonly Virtual[];
   /** By register, -1: it is none of them. */
-  readonly indexOf: readonly number[];
-  /** By block times the number of registers, plus the register's index: the sum of what holds. Good until the next call. */
+  readonly indexOf: Int32Array;
+  /** By block times the number of registers, plus the register's index: the sum of what holds. */
   readonly flags: Uint8Array;
 }
 
@@ -22,7 +23,9 @@ export const IS_WRITTEN = 1;
 export const LIVE_IN = 2;
 export const LIVE_OUT = 4;
 
-/** Functions are looked at one after the other: they share the memory. */
+const indices = createSpareTable(-1);
+const lastWrites = createSpareTable(0);
+const chains = createSpareTable(-1);
 let spare = new Uint8Array(4096);
 
 function clearFlags(count: number): Uint8Array {
@@ -33,9 +36,9 @@ function clearFlags(count: number): Uint8Array {
 
 export function findCrossing(items: readonly Item[], blocks: readonly Block[], count: number): Crossing {
   const registers: Virtual[] = [];
-  const indexOf = new Array<number>(count).fill(-1);
+  const indexOf = indices(count);
   /** The block, from 1, that has written it last. */
-  const writtenIn = new Array<number>(count).fill(0);
+  const writtenIn = lastWrites(count);
   /** Of all blocks one after the other, and where each block's end. */
   const firstReads: Virtual[] = [];
   const ends: number[] = [];
@@ -61,7 +64,7 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
   const flags = clearFlags(blocks.length * width);
   if (width === 0) return { registers, indexOf, flags };
   // Each block's predecessors as a chain: where it begins, the block of each link, and the next link.
-  const heads = new Array<number>(blocks.length).fill(-1);
+  const heads = chains(blocks.length);
   const sources: number[] = [];
   const links: number[] = [];
   for (let b = 0; b < blocks.length; b++) {
@@ -69,8 +72,9 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
     for (let i = start; i < end; i++) {
       const item = items[i];
       if (item?.kind !== "op") continue;
-      for (const register of item.dst) {
-        const index = indexOf[register] ?? -1;
+      const { dst } = item;
+      for (let each = 0; each < dst.length; each++) {
+        const index = indexOf[dst[each] ?? 0] ?? -1;
         if (index >= 0) flags[b * width + index] = IS_WRITTEN;
       }
     }
@@ -99,11 +103,14 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
   return { registers, indexOf, flags };
 }
 
+const fellows = createSpareTable(0);
+
 /** Values at the starts (even) and ends (odd) of blocks that are the same one, as a forest: each knows a fellow, the root itself. */
 function joinWebs(blocks: readonly Block[], { registers, flags }: Crossing): (node: number) => number {
   const width = registers.length;
-  const fellow = new Array<number>(2 * blocks.length * width).fill(0);
-  for (let node = 0; node < fellow.length; node++) fellow[node] = node;
+  const count = 2 * blocks.length * width;
+  const fellow = fellows(count);
+  for (let node = 0; node < count; node++) fellow[node] = node;
   const rootOf = (node: number): number => {
     let at = node;
     for (let up = fellow[at] ?? at; up !== at; up = fellow[at] ?? at) {
@@ -126,6 +133,11 @@ function joinWebs(blocks: readonly Block[], { registers, flags }: Crossing): (no
   return rootOf;
 }
 
+const taken = createSpareTable(0);
+const definitions = createSpareTable(0);
+const currentNames = createSpareTable(0);
+const namings = createSpareTable(0);
+
 /**
  * Renames registers in `items`; `types` grows. The answer tells, for each virtual register, whether it is defined once and used in the block
  * of its definition only. Parameters keep their numbers, the first ones.
@@ -143,7 +155,7 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
     return types.push(types[register] ?? "i64") - 1;
   };
   const names = new Map<number, Virtual>();
-  const isTaken = new Array<number>(count).fill(0);
+  const isTaken = taken(count);
   // A parameter's number is for what the caller gives.
   isTaken.fill(1, 0, params);
   for (let index = 0; index < width; index++) {
@@ -162,14 +174,16 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
   };
 
   /** By register: the item, from 1, that defines it last; what it is called, and in which block, from 1. */
-  const definedBy = new Array<number>(count).fill(0);
-  const current = new Array<number>(count).fill(0);
-  const namedIn = new Array<number>(count).fill(0);
+  const definedBy = definitions(count);
+  const current = currentNames(count);
+  const namedIn = namings(count);
   for (let b = 0; b < blocks.length; b++) {
     const { start = 0, end = 0 } = blocks[b] ?? {};
     for (let i = start; i < end; i++) {
       const item = items[i];
-      if (item?.kind === "op") for (const register of item.dst) definedBy[register] = i + 1;
+      if (item?.kind !== "op") continue;
+      const { dst } = item;
+      for (let each = 0; each < dst.length; each++) definedBy[dst[each] ?? 0] = i + 1;
     }
     let at = start;
     const read = (register: Virtual): Virtual => {
