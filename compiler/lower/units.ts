@@ -208,8 +208,12 @@ export class ReusedFunction implements BytecodeFunction {
 export function reuseUnit(unit: Unit, builder: ModuleBuilder): { readonly fn: ReusedFunction; readonly origin: Origin } {
   const all = builder.unitNumbers;
   const numbers = { unit, all, start: all.length };
-  for (const place of unit.places) all.push(builder.locationOfPlace(place));
-  for (const request of unit.requests) all.push(askAgain(request, numbers, builder));
+  const { places, requests } = unit;
+  for (let index = 0; index < places.length; index++) all.push(builder.locationOfPlace(places[index] ?? 0));
+  for (let index = 0; index < requests.length; index++) {
+    const request = requests[index];
+    if (request !== undefined) all.push(askAgain(request, numbers, builder));
+  }
   for (const [local, offset] of unit.frameOffsets) builder.frameOffsets.set(local, offset);
   for (const [body, slot] of unit.environmentSlots) builder.environmentSlots.set(body, slot);
   for (const [local, space] of unit.knownSpaces) builder.knownSpaces.set(local, space);

@@ -12,8 +12,9 @@ const REGISTERS = { names: ["scratch", "a", "b", "c", "s", "t"], arguments: [1, 
 const interval = (register: number, start: number, end: number, weight = 2): Interval => ({ register, start, end, weight });
 
 function allocate(intervals: readonly Interval[], options: Partial<AllocationRequest> = {}): Allocation {
+  const sorted = intervals.toSorted((a, b) => a.start - b.start || a.end - b.end);
   return allocateRegisters({
-    intervals,
+    intervals: sorted,
     virtuals: 1 + Math.max(...intervals.map(({ register }) => register)),
     calls: [],
     registers: REGISTERS,

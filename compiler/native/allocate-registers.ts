@@ -8,7 +8,7 @@ import { createSpareTable } from "./spare-tables.ts";
 import type { RegisterFile } from "./target.ts";
 
 export interface AllocationRequest {
-  /** Only those that need a place: constants and the like have none. */
+  /** In the order of their starts, then of their ends. Only those that need a place: constants and the like have none. */
   readonly intervals: readonly Interval[];
   /** How many virtual registers there are. */
   readonly virtuals: number;
@@ -103,7 +103,9 @@ export function allocateRegisters({ intervals, virtuals, calls, registers, witho
     return NO_REGISTER;
   }
 
-  for (const interval of [...intervals].sort((a, b) => a.start - b.start || a.end - b.end)) {
+  for (let index = 0; index < intervals.length; index++) {
+    const interval = intervals[index];
+    if (interval === undefined) continue;
     expire(interval.start);
     const crosses = crossesCall(interval, calls);
     const pool = crosses ? kept : any;

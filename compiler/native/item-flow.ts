@@ -1,5 +1,6 @@
 // What an item reads and writes, and where control goes behind it: for all that looks at a function's items as a whole.
 
+import { one } from "../short-lists.ts";
 import type { Item, Label, Virtual } from "./items.ts";
 
 /** Bytecode instructions with nothing behind them. */
@@ -56,6 +57,14 @@ export interface Block {
   readonly next: readonly number[];
 }
 
+/** `beside`: the block behind, -1 if the item does not go on there. Most blocks have one that follows, or two. */
+function following(last: Item | undefined, beside: number, blockOfLabel: readonly number[], own: number): readonly number[] {
+  if (last?.kind === "table") return last.labels.map((label) => blockOfLabel[label] ?? own);
+  if (last?.kind !== "jump" && last?.kind !== "branch" && last?.kind !== "compare-branch") return beside < 0 ? NONE : one(beside);
+  const target = blockOfLabel[last.label] ?? own;
+  return beside < 0 ? one(target) : [target, beside];
+}
+
 /** The basic blocks, in order. */
 export function findBlocks(items: readonly Item[]): readonly Block[] {
   const starts: number[] = [];
@@ -73,10 +82,8 @@ export function findBlocks(items: readonly Item[]): readonly Block[] {
   for (let b = 0; b + 1 < starts.length; b++) {
     const end = starts[b + 1] ?? 0;
     const last = items[end - 1];
-    const beside = last !== undefined && fallsThrough(last) && b + 2 < starts.length ? [b + 1] : NONE;
-    const targets = last === undefined ? NO_LABELS : targetsOf(last);
-    const next = targets.length === 0 ? beside : [...targets.map((label) => blockOfLabel[label] ?? b), ...beside];
-    blocks.push({ start: starts[b] ?? 0, end, next });
+    const beside = last !== undefined && fallsThrough(last) && b + 2 < starts.length ? b + 1 : -1;
+    blocks.push({ start: starts[b] ?? 0, end, next: following(last, beside, blockOfLabel, b) });
   }
   return blocks;
 }

@@ -208,8 +208,13 @@ function makeFrame(fn: BytecodeFunction, target: NativeTarget, allocation: Alloc
   return { size: needed, outgoing, local, saved, returnAddress, incoming: needed + pushed, isLeaf, isChecked: !isLeaf || needed > UNCHECKED_FRAME };
 }
 
-function intervalsToPlace(liveness: Liveness, isRemade: (register: Virtual) => boolean): readonly Interval[] {
-  return liveness.intervals.filter((interval): interval is Interval => interval !== undefined && !isRemade(interval.register));
+function intervalsToPlace({ intervals }: Liveness, remade: readonly (Location | undefined)[]): readonly Interval[] {
+  const wanted: Interval[] = [];
+  for (let register = 0; register < intervals.length; register++) {
+    const interval = intervals[register];
+    if (interval !== undefined && remade[register] === undefined) wanted.push(interval);
+  }
+  return wanted.sort((a, b) => a.start - b.start || a.end - b.end);
 }
 
 function locate(code: Items, remade: readonly (Location | undefined)[], allocation: Allocation, frame: Frame): readonly Location[] {
@@ -233,7 +238,7 @@ export function lowerFunction(fn: BytecodeFunction, context: LowerContext): Nati
   const survey = surveyItems(code, module, target);
   const { hints, partners } = findHints(fn, module, code, registers);
   const allocation = allocateRegisters({
-    intervals: intervalsToPlace(liveness, (register) => remade[register] !== undefined),
+    intervals: intervalsToPlace(liveness, remade),
     virtuals: code.types.length,
     calls: survey.calls,
     registers,
