@@ -153,9 +153,10 @@ export async function loadRunImages(
   if (cache !== null && !isWarned) {
     const entry = entryPath(machine);
     const madeFrom = new Map(specs.flatMap((spec) => spec.madeFrom).map((dependency) => [dependency.path, dependency]));
-    writeNative(cache, files, `${placing} ${machineKey}`, images, [...madeFrom.values(), { path: entry, hash: hashFile(entry) }]);
+    const entries = images.map((image) => ({ ...image, manifest: JSON.stringify(image.manifest) }));
+    writeNative(cache, files, `${placing} ${machineKey}`, entries, [...madeFrom.values(), { path: entry, hash: hashFile(entry) }]);
   }
-  return images.map((image) => ({ ...image, manifest: JSON.parse(image.manifest) as Manifest, isCached: !compiled.has(image.path) }));
+  return images.map((image) => ({ ...image, isCached: !compiled.has(image.path) }));
 }
 
 interface LoadedLowered {
@@ -191,12 +192,12 @@ async function loadLowered(
   const fresh: CachedSpec[] = [];
   const take = (path: string, spec: LoweredSpec | null, dependencies: readonly string[]): void => {
     const own = [path, ...dependencies];
-    const made = { path, spec, madeFrom: dependOn(own) };
+    const made = { path, spec, madeFrom: store === null ? [] : dependOn(own) };
     known.set(path, made);
     // Specs with warnings are compiled each time: a warning that shows up once only would look fixed.
     if (!own.some((dependency) => warned.has(dependency))) fresh.push(made);
   };
-  for (const { path, lowered, manifest, dependencies } of images) take(path, { path, lowered, manifest: JSON.stringify(manifest), dependencies }, dependencies);
+  for (const { path, lowered, manifest, dependencies } of images) take(path, { path, lowered, manifest, dependencies }, dependencies);
   for (const { path, dependencies } of withoutSuite) take(path, null, dependencies);
   store?.write(fresh);
   return { specs: files.flatMap((path) => known.get(path) ?? []), isWarned: diagnostics.length > 0, compiled: new Set(missing) };

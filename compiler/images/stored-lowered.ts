@@ -12,14 +12,14 @@ import { createByteWriter } from "./byte-writer.ts";
 import type { Dependency, ImageCache } from "./cache.ts";
 import { rememberHashes } from "./file-hashes.ts";
 import { hashBytes } from "./content-hash.ts";
+import type { Manifest } from "./manifest.ts";
 import { hashFunction, loadFunction, storeFunction, type LoadedFunction, type StoredFunction } from "./stored-function.ts";
 
 /** A spec as it was before it was placed. */
 export interface LoweredSpec {
   readonly path: string;
   readonly lowered: LoweredModule;
-  /** JSON text. */
-  readonly manifest: string;
+  readonly manifest: Manifest;
   /** Of it alone, the library's apart. */
   readonly dependencies: readonly string[];
 }
@@ -214,7 +214,7 @@ export function openLoweredStore(cache: ImageCache, machineKey: string, target: 
       symbols: module.symbols.map(({ bytes, ...symbol }) => ({ ...symbol, length: bytes.length })),
       packs: own,
     };
-    const parts = [manifest, JSON.stringify(head), encodeWords(numbers), data.finish()];
+    const parts = [JSON.stringify(manifest), JSON.stringify(head), encodeWords(numbers), data.finish()];
     cache.writeParts(specKey(path), { parts, paths: dependencies }, madeFrom);
   }
 
@@ -231,7 +231,7 @@ export function openLoweredStore(cache: ImageCache, machineKey: string, target: 
       const present = found.filter((pack) => pack !== null);
       if (present.length < found.length) return null;
       const lowered = loadModule(head, decodeWords(numbers), data, present, target);
-      return { path, spec: { path, lowered, manifest: textOf(manifest), dependencies }, madeFrom };
+      return { path, spec: { path, lowered, manifest: JSON.parse(textOf(manifest)) as Manifest, dependencies }, madeFrom };
     },
     write(specs) {
       const keptAt = keepFunctions(specs.flatMap(({ spec }) => spec?.lowered ?? []));

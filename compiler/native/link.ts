@@ -199,10 +199,14 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
   for (const { offset, kind, symbol, addend } of entry.relocations) patch(kind, offset, named(symbol), Number(addend), `${entry.file}: ${symbol}`);
   functions.forEach(({ code, relocations }, index) => {
     const start = layout.functions[index] ?? 0;
+    const name = names[index] ?? "";
     bytes.set(code, start);
     const word = addressed.get(index);
     if (word !== undefined) view.setUint32(start - 4, word, true);
-    for (const { offset, kind, to, addend } of relocations) patch(kind, start + offset, addressOf(index, to), addend, names[index] ?? "");
+    for (let each = 0; each < relocations.length; each++) {
+      const relocation = relocations[each];
+      if (relocation !== undefined) patch(relocation.kind, start + relocation.offset, addressOf(index, relocation.to), relocation.addend, name);
+    }
   });
   module.symbols.forEach((symbol, index) => {
     if (symbol.writable && isZero(symbol)) return;
