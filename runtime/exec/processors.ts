@@ -33,7 +33,7 @@ function describeRiscv(width: RegisterWidth, mmu: string): EmbeddedTarget {
       return riscvProcessor(width);
     },
     cpuProperties: {
-      "riscv,isa": `rv${width}imafdc_zicsr_zifencei_zihintpause_zicond_zba_zbb_zbs_sstc_svadu_svinval`,
+      "riscv,isa": `rv${width}imafdc_zicsr_zifencei_zihintpause_zicond_zba_zbb_zbs_sdtrig_sstc_svadu_svinval`,
       "mmu-type": mmu,
     },
     async loadDisassembler() {

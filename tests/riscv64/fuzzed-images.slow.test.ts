@@ -84,6 +84,8 @@ const HANDLER = (width: RegisterWidth, level: "m" | "s", start: bigint, status: 
   csrs ${level}status, t5
   ${level}ret`;
 const FLOAT_ON = 1n << 13n;
+/** mstatus.TSR: then handlers of S-mode do nothing but trap themselves. */
+const RETURN_TRAPS = 1n << 22n;
 const BACK_TO_MACHINE = 3n << 11n;
 
 /** After them hardly anything can be executed: most images do without. */
@@ -242,7 +244,7 @@ function scatter({ processor, machine }: Guest, { width, mode, harts, space, bas
       write("mie", BigInt(random.u32()));
     }
     write("stvec", start + BigInt(HANDLERS.supervisor));
-    write("mstatus", BigInt(random.u32()));
+    write("mstatus", BigInt(random.u32()) & (random.chance(80) ? ~RETURN_TRAPS : -1n));
     write("satp", isPaged ? space.satp : 0n);
     write("privilege", MODE_NUMBERS[mode]);
     write("pc", anywhere());
