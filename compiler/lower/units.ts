@@ -214,8 +214,8 @@ export function reuseUnit(unit: Unit, builder: ModuleBuilder): { readonly fn: Re
     const request = requests[index];
     if (request !== undefined) all.push(askAgain(request, numbers, builder));
   }
-  for (const [local, offset] of unit.frameOffsets) builder.frameOffsets.set(local, offset);
-  for (const [body, slot] of unit.environmentSlots) builder.environmentSlots.set(body, slot);
-  for (const [local, space] of unit.knownSpaces) builder.knownSpaces.set(local, space);
+  unit.frameOffsets.forEach(([local, offset]) => builder.frameOffsets.set(local, offset));
+  unit.environmentSlots.forEach(([body, slot]) => builder.environmentSlots.set(body, slot));
+  unit.knownSpaces.forEach(([local, space]) => builder.knownSpaces.set(local, space));
   return { fn: new ReusedFunction(numbers, unit.fn.name), origin: { unit, numbers } };
 }

@@ -49,19 +49,40 @@ function crossesCall({ start, end }: Interval, calls: readonly number[]): boolea
   return next !== undefined && next < end;
 }
 
+/** Registers to hand out. */
+interface Pools {
+  readonly kept: readonly number[];
+  readonly any: readonly number[];
+  /** By machine register: whether its values may live across calls, or only between them; null: it is not handed out. */
+  readonly isKept: readonly (boolean | null)[];
+}
+
+function makePools(registers: RegisterFile, without: ReadonlySet<number>): Pools {
+  const kept = registers.kept.filter((register) => !without.has(register));
+  const any = [...registers.changed.filter((register) => !without.has(register)), ...kept];
+  const isKept = registers.names.map((_, register) => (kept.includes(register) ? true : any.includes(register) ? false : null));
+  return { kept, any, isKept };
+}
+
+/** Of functions without assembly, by register file. */
+const wholePools = new WeakMap<RegisterFile, Pools>();
+
+function poolsOf(registers: RegisterFile, without: ReadonlySet<number>): Pools {
+  if (without.size > 0) return makePools(registers, without);
+  let pools = wholePools.get(registers);
+  if (pools === undefined) wholePools.set(registers, (pools = makePools(registers, without)));
+  return pools;
+}
+
+const heldTable = createSpareTable(0);
 const machineTable = createSpareTable(-1);
 const slotTable = createSpareTable(-1);
 
 export function allocateRegisters({ intervals, virtuals, calls, registers, without, hintOf, partnerOf }: AllocationRequest): Allocation {
   const registerOf = machineTable(virtuals);
   const spilled: Interval[] = [];
-  const kept = registers.kept.filter((register) => !without.has(register));
-  const any = [...registers.changed.filter((register) => !without.has(register)), ...kept];
-  /** By machine register: whether its values may live across calls, or only between them; null: it is not handed out. */
-  const isKept: (boolean | null)[] = [];
-  for (const register of any) isKept[register] = false;
-  for (const register of kept) isKept[register] = true;
-  const isHeld: boolean[] = [];
+  const { kept, any, isKept } = poolsOf(registers, without);
+  const isHeld = heldTable(registers.names.length);
   const used = new Set<number>();
   /** Values that are wanted at the current position, and the register of each. */
   const active: Interval[] = [];
@@ -71,7 +92,7 @@ export function allocateRegisters({ intervals, virtuals, calls, registers, witho
 
   function take(interval: Interval, register: number): void {
     registerOf[interval.register] = register;
-    isHeld[register] = true;
+    isHeld[register] = 1;
     active.push(interval);
     machines.push(register);
     if (isKept[register] === true) used.add(register);
@@ -80,7 +101,7 @@ export function allocateRegisters({ intervals, virtuals, calls, registers, witho
   function expire(start: number): void {
     for (let i = active.length - 1; i >= 0; i--) {
       if ((active[i]?.end ?? start) >= start) continue;
-      isHeld[machines[i] ?? 0] = false;
+      isHeld[machines[i] ?? 0] = 0;
       const other = active.pop();
       const machine = machines.pop();
       if (other === undefined || machine === undefined || i === active.length) continue;
@@ -90,7 +111,7 @@ export function allocateRegisters({ intervals, virtuals, calls, registers, witho
   }
 
   function isFree(register: number, crosses: boolean): boolean {
-    if (register === NO_REGISTER || isHeld[register] === true) return false;
+    if (register === NO_REGISTER || isHeld[register] === 1) return false;
     const keeps = isKept[register] ?? null;
     return keeps === true || (keeps === false && !crosses);
   }

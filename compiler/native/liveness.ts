@@ -26,16 +26,17 @@ const loopDepthTable = createSpareTable(0);
 
 /** Depth of loops around each item: a loop lasts from its label to the last branch back to it. */
 function loopDepths(items: readonly Item[]): Int32Array {
-  const labels = new Map<Label, number>();
-  const ends = new Map<Label, number>();
+  let labels: Map<Label, number> | null = null;
+  let ends: Map<Label, number> | null = null;
   const depths = loopDepthTable(items.length);
   for (let index = 0; index < items.length; index++) {
     const item = items[index];
     if (item === undefined) continue;
     // A branch back is behind its label.
-    if (item.kind === "label" && item.isLoop) labels.set(item.label, index);
-    else if (labels.size > 0) for (const label of targetsOf(item)) if (labels.has(label)) ends.set(label, index);
+    if (item.kind === "label" && item.isLoop) (labels ??= new Map()).set(item.label, index);
+    else if (labels !== null && item.kind !== "op") for (const label of targetsOf(item)) if (labels.has(label)) (ends ??= new Map()).set(label, index);
   }
+  if (labels === null || ends === null) return depths;
   for (const [label, end] of ends) {
     for (let i = labels.get(label) ?? end; i <= end; i++) depths[i] = Math.min(4, (depths[i] ?? 0) + 1);
   }

@@ -217,12 +217,20 @@ function intervalsToPlace({ intervals }: Liveness, remade: readonly (Location | 
   return wanted.sort((a, b) => a.start - b.start || a.end - b.end);
 }
 
+/** There are few, and each function has hundreds of values. */
+const narrowRegisters: Writable[] = [];
+const wideRegisters: Writable[] = [];
+
+function inRegister(register: number, isNarrow: boolean): Writable {
+  return ((isNarrow ? narrowRegisters : wideRegisters)[register] ??= { kind: "register", register, isNarrow });
+}
+
 function locate(code: Items, remade: readonly (Location | undefined)[], allocation: Allocation, frame: Frame): readonly Location[] {
   return code.types.map((type, register): Location => {
     const made = remade[register];
     if (made !== undefined) return inFrame(made, frame);
     const machine = allocation.registerOf[register] ?? -1;
-    if (machine >= 0) return { kind: "register", register: machine, isNarrow: bitsOf(type) < 64 };
+    if (machine >= 0) return inRegister(machine, bitsOf(type) < 64);
     const slot = allocation.slotOf[register] ?? -1;
     // A value that is never read has no place of its own; what writes it may write here.
     return slot < 0 ? { kind: "constant", value: 0n } : { kind: "slot", offset: frame.outgoing + 8 * slot };
@@ -284,7 +292,7 @@ function writeFunction(e: Emission, fn: BytecodeFunction, code: Items, liveness:
     const register = registers.arguments[index];
     if (to === null) return;
     const isNarrow = bitsOf(type) < 64;
-    arriving.push({ to, from: register === undefined ? incomingSlot(e, index - registers.arguments.length) : { kind: "register", register, isNarrow } });
+    arriving.push({ to, from: register === undefined ? incomingSlot(e, index - registers.arguments.length) : inRegister(register, isNarrow) });
   });
   orderMoves(arriving, registers.scratch, (to, from) => target.move(e, to, from));
   for (const register of liveness.zeroAtEntry) {
@@ -429,7 +437,7 @@ function takeResults(e: Emission, signature: Signature, results: readonly Virtua
     if (to === null) return [];
     const register = registers.results[index];
     if (register === undefined) return [{ to, from: { kind: "slot", offset: 8 * (first + index - registers.results.length) } }];
-    return [{ to, from: { kind: "register", register, isNarrow: bitsOf(e.typeOf(result)) < 64 } }];
+    return [{ to, from: inRegister(register, bitsOf(e.typeOf(result)) < 64) }];
   });
   orderMoves(moves, registers.scratch, (to, from) => target.move(e, to, from));
 }

@@ -25,7 +25,11 @@ export const LIVE_OUT = 4;
 
 const indices = createSpareTable(-1);
 const lastWrites = createSpareTable(0);
+const readEnds = createSpareTable(0);
 const chains = createSpareTable(-1);
+/** Of all blocks one after the other, what each reads first; and what is still to be followed. They keep what they have grown to. */
+const firstReads: Virtual[] = [];
+const wanted: number[] = [];
 let spare = new Uint8Array(4096);
 
 function clearFlags(count: number): Uint8Array {
@@ -39,9 +43,9 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
   const indexOf = indices(count);
   /** The block, from 1, that has written it last. */
   const writtenIn = lastWrites(count);
-  /** Of all blocks one after the other, and where each block's end. */
-  const firstReads: Virtual[] = [];
-  const ends: number[] = [];
+  let readCount = 0;
+  /** Where each block's first reads end. */
+  const ends = readEnds(blocks.length);
   for (let b = 0; b < blocks.length; b++) {
     const { start = 0, end = 0 } = blocks[b] ?? {};
     for (let i = start; i < end; i++) {
@@ -51,14 +55,14 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
       for (let each = 0; each < reads.length; each++) {
         const register = reads[each] ?? 0;
         if (writtenIn[register] === b + 1) continue;
-        firstReads.push(register);
+        firstReads[readCount++] = register;
         if (indexOf[register] === -1) indexOf[register] = registers.push(register) - 1;
       }
       if (item.kind !== "op") continue;
       const { dst } = item;
       for (let each = 0; each < dst.length; each++) writtenIn[dst[each] ?? 0] = b + 1;
     }
-    ends.push(firstReads.length);
+    ends[b] = readCount;
   }
   const width = registers.length;
   const flags = clearFlags(blocks.length * width);
@@ -84,11 +88,12 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
     }
   }
   // From each read back to the definitions.
-  const wanted: number[] = [];
+  let left = 0;
   for (let b = 0, i = 0; b < blocks.length; b++) {
-    for (; i < (ends[b] ?? 0); i++) wanted.push(b * width + (indexOf[firstReads[i] ?? 0] ?? 0));
+    for (; i < (ends[b] ?? 0); i++) wanted[left++] = b * width + (indexOf[firstReads[i] ?? 0] ?? 0);
   }
-  for (let at = wanted.pop(); at !== undefined; at = wanted.pop()) {
+  while (left > 0) {
+    const at = wanted[--left] ?? 0;
     const known = flags[at] ?? 0;
     if ((known & LIVE_IN) !== 0) continue;
     flags[at] = known | LIVE_IN;
@@ -97,7 +102,7 @@ export function findCrossing(items: readonly Item[], blocks: readonly Block[], c
       const there = (sources[link] ?? 0) * width + index;
       const others = flags[there] ?? 0;
       flags[there] = others | LIVE_OUT;
-      if ((others & IS_WRITTEN) === 0) wanted.push(there);
+      if ((others & IS_WRITTEN) === 0) wanted[left++] = there;
     }
   }
   return { registers, indexOf, flags };
@@ -133,6 +138,7 @@ function joinWebs(blocks: readonly Block[], { registers, flags }: Crossing): (no
   return rootOf;
 }
 
+const webNames = createSpareTable(-1);
 const taken = createSpareTable(0);
 const definitions = createSpareTable(0);
 const currentNames = createSpareTable(0);
@@ -154,21 +160,22 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
     isLocal.push(local);
     return types.push(types[register] ?? "i64") - 1;
   };
-  const names = new Map<number, Virtual>();
+  /** By root: the virtual register of the web. */
+  const names = webNames(2 * blocks.length * width);
   const isTaken = taken(count);
   // A parameter's number is for what the caller gives.
   isTaken.fill(1, 0, params);
   for (let index = 0; index < width; index++) {
     const register = registers[index] ?? 0;
-    if (register < params && ((flags[index] ?? 0) & LIVE_IN) !== 0) names.set(rootOf(2 * index), register);
+    if (register < params && ((flags[index] ?? 0) & LIVE_IN) !== 0) names[rootOf(2 * index)] = register;
   }
   const nameOf = (node: number, register: Virtual): Virtual => {
     const root = rootOf(node);
-    let name = names.get(root);
-    if (name === undefined) {
+    let name = names[root] ?? -1;
+    if (name < 0) {
       name = isTaken[register] === 1 ? fresh(register, false) : register;
       isTaken[register] = 1;
-      names.set(root, name);
+      names[root] = name;
     }
     return name;
   };
@@ -177,7 +184,22 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
   const definedBy = definitions(count);
   const current = currentNames(count);
   const namedIn = namings(count);
-  for (let b = 0; b < blocks.length; b++) {
+  let b = 0;
+  let at = 0;
+  const read = (register: Virtual): Virtual => {
+    if (namedIn[register] === b + 1) return current[register] ?? register;
+    const index = indexOf[register] ?? -1;
+    return index < 0 ? register : nameOf(2 * (b * width + index), register);
+  };
+  const write = (register: Virtual): Virtual => {
+    const index = indexOf[register] ?? -1;
+    const isLeaving = index >= 0 && definedBy[register] === at + 1 && ((flags[b * width + index] ?? 0) & LIVE_OUT) !== 0;
+    const name = isLeaving ? nameOf(2 * (b * width + index) + 1, register) : fresh(register, true);
+    current[register] = name;
+    namedIn[register] = b + 1;
+    return name;
+  };
+  for (; b < blocks.length; b++) {
     const { start = 0, end = 0 } = blocks[b] ?? {};
     for (let i = start; i < end; i++) {
       const item = items[i];
@@ -185,21 +207,7 @@ export function splitValues(types: ScalarType[], items: Item[], params: number):
       const { dst } = item;
       for (let each = 0; each < dst.length; each++) definedBy[dst[each] ?? 0] = i + 1;
     }
-    let at = start;
-    const read = (register: Virtual): Virtual => {
-      if (namedIn[register] === b + 1) return current[register] ?? register;
-      const index = indexOf[register] ?? -1;
-      return index < 0 ? register : nameOf(2 * (b * width + index), register);
-    };
-    const write = (register: Virtual): Virtual => {
-      const index = indexOf[register] ?? -1;
-      const isLeaving = index >= 0 && definedBy[register] === at + 1 && ((flags[b * width + index] ?? 0) & LIVE_OUT) !== 0;
-      const name = isLeaving ? nameOf(2 * (b * width + index) + 1, register) : fresh(register, true);
-      current[register] = name;
-      namedIn[register] = b + 1;
-      return name;
-    };
-    for (; at < end; at++) {
+    for (at = start; at < end; at++) {
       const item = items[at];
       if (item !== undefined) items[at] = renamed(item, read, write);
     }

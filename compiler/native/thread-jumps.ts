@@ -115,11 +115,13 @@ function leadsOn(items: readonly Item[], start: number): boolean {
 
 /** For each branch and jump, the item where it can go at once. */
 function findShortcuts(items: readonly Item[], registers: number): Map<number, number> {
+  const found = new Map<number, number>();
+  // Functions without any branch are many.
+  if (!items.some(({ kind }) => kind === "branch" || kind === "jump")) return found;
   const positions = new Map<Label, number>();
   items.forEach((item, index) => {
     if (item.kind === "label") positions.set(item.label, index);
   });
-  const found = new Map<number, number>();
   let isWanted: ((position: number, register: Virtual) => boolean) | null = null;
   items.forEach((item, index) => {
     if (item.kind !== "branch" && item.kind !== "jump") return;

@@ -4,7 +4,7 @@
 // R_AARCH64_JUMP26 and CALL26, branch19 CONDBR19 and LD_PREL_LO19, branch14 TSTBR14, adr21 ADR_PREL_LO21, page21
 // ADR_PREL_PG_HI21, low12 ADD_ABS_LO12_NC and LDST8_ABS_LO12_NC, low12x2 .. low12x16 LDST16 .. LDST128_ABS_LO12_NC.
 
-import { distanceBetween, putAddress64, type Address } from "../assembly/address.ts";
+import { distanceBetween, putAddress64, viewOf, type Address } from "../assembly/address.ts";
 import type { RelocationReach } from "../assembly/output.ts";
 import { checkOperand, packOperand } from "./encode.ts";
 import { findInstruction } from "./instructions.ts";
@@ -67,7 +67,7 @@ export const LOW12_KINDS = ["low12", "low12x2", "low12x4", "low12x8", "low12x16"
  * The answer tells what is wrong when it does not fit: "is 5000 bytes away, can be -4096..4094".
  */
 export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset: number, place: Address, target: Address): string | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   if (kind === "absolute32") {
     if (target < 0 || target > 0xffff_ffff) return `is at 0x${target.toString(16)}, which does not fit 32 bits`;
     view.setUint32(offset, Number(target), true);

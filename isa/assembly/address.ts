@@ -17,3 +17,15 @@ export function putAddress64(view: DataView, offset: number, target: Address): v
   view.setUint32(offset, target, true);
   view.setInt32(offset + 4, Math.floor(target / 2 ** 32), true);
 }
+
+let viewed: Uint8Array = new Uint8Array(0);
+let view: DataView = new DataView(viewed.buffer);
+
+/** A view of the bytes. Fields of one image are filled in one after the other, hundreds of thousands in a run, and a view is more than a field. */
+export function viewOf(bytes: Uint8Array): DataView {
+  if (bytes !== viewed) {
+    viewed = bytes;
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  return view;
+}

@@ -134,10 +134,16 @@ export function packOperands(row: Instruction, values: ReadonlyMap<string, numbe
   return word >>> 0;
 }
 
+const NO_BITS = [0, 0, 0] as const;
+
 /** The instruction bits of one operand. */
 export function packOperand(operand: Operand, value: number): number {
   let word = 0;
-  for (const [at, width, from] of operand.bits) word |= ((value >> from) & ((1 << width) - 1)) << at;
+  const { bits } = operand;
+  for (let index = 0; index < bits.length; index++) {
+    const [at, width, from] = bits[index] ?? NO_BITS;
+    word |= ((value >> from) & ((1 << width) - 1)) << at;
+  }
   return word >>> 0;
 }
 

@@ -3,7 +3,7 @@
 // The kinds are those of the RISC-V ELF psABI, "Relocations", as far as they are needed; `auipc_pair` is R_RISCV_CALL_PLT and
 // also stands for the pair R_RISCV_PCREL_HI20 and R_RISCV_PCREL_LO12_I of `la`, whose second half always follows the first.
 
-import { distanceBetween, putAddress64, type Address } from "../assembly/address.ts";
+import { distanceBetween, putAddress64, viewOf, type Address } from "../assembly/address.ts";
 import type { RelocationReach } from "../assembly/output.ts";
 import { checkOperand, packOperand } from "./encode.ts";
 import { FORMATS } from "./formats.ts";
@@ -39,7 +39,7 @@ function splitDistance(distance: number): { readonly upper: number; readonly low
  * The answer tells what is wrong when it does not fit: "is 5000 bytes away, can be -4096..4094".
  */
 export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset: number, place: Address, target: Address): string | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   const distance = distanceBetween(place, target);
   switch (kind) {
     case "branch":

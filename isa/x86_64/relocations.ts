@@ -3,7 +3,7 @@
 // address and the addend carries the way from the field to the end of the instruction, from which the processor counts.
 // The kinds are R_X86_64_64, 32, 32S, 16, PC32, PC16 and PC8 of the System V AMD64 ABI, 4.4.1.
 
-import { distanceBetween, putAddress64, type Address } from "../assembly/address.ts";
+import { distanceBetween, putAddress64, viewOf, type Address } from "../assembly/address.ts";
 import type { RelocationReach } from "../assembly/output.ts";
 
 /** `absolute32s` is sign-extended to 64 bits, `absolute32` zero-extended. */
@@ -36,14 +36,15 @@ const FIELDS: Readonly<Record<RelocationKind, { readonly bytes: 1 | 2 | 4 | 8; r
 export function applyRelocation(bytes: Uint8Array, kind: RelocationKind, offset: number, place: Address, target: Address): string | undefined {
   const { bytes: width, isSigned } = FIELDS[kind];
   if (width === 8) {
-    putAddress64(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset, target);
+    putAddress64(viewOf(bytes), offset, target);
     return undefined;
   }
   const isDistance = RELOCATION_REACHES[kind] === "distance";
   // Addresses wrap at 64 bits, so the top of the address space is also reached by negative numbers.
   const value = isDistance ? distanceBetween(place, target) : isSigned && typeof target === "bigint" ? BigInt.asIntN(64, target) : target;
   const range = 2 ** (8 * width);
-  const [least, most] = isSigned ? [-range / 2, range / 2 - 1] : [0, range - 1];
+  const least = isSigned ? -range / 2 : 0;
+  const most = least + range - 1;
   if (value < least || value > most) {
     return isDistance
       ? `is ${value} bytes away, can be ${least}..${most}`
