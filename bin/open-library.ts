@@ -1,7 +1,7 @@
 // The part of the guest library that earlier compilations for a machine have kept (compiler/images/kept-library.ts), found by the texts that it
 // was made of. Loaded by what compiles.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import type { ImageCache } from "../compiler/images/cache.ts";
 import { hashBytes } from "../compiler/images/content-hash.ts";
 import { openKeptLibrary, type KeptLibrary } from "../compiler/images/kept-library.ts";
@@ -9,13 +9,13 @@ import type { MachineDescription } from "../machines/description.ts";
 import { LIB_FOLDER } from "./load-specs.ts";
 
 /** Of all modules that a spec for the machine can reach: which there are, and what they say. */
-function hashTexts({ library, target }: MachineDescription): string {
+function hashTexts(cache: ImageCache, { library, target }: MachineDescription): string {
   const folders = ["", ...library.map((name) => `${name}/`), `${target}/`].filter((folder) => existsSync(`${LIB_FOLDER}${folder}`));
   const files = folders.flatMap((folder) => readdirSync(`${LIB_FOLDER}${folder}`).flatMap((name) => (name.endsWith(".gspec") ? [`${folder}${name}`] : [])));
-  return hashBytes(files.map((file) => `${file} ${hashBytes(readFileSync(`${LIB_FOLDER}${file}`))}`).join("\n"));
+  return hashBytes(files.map((file) => `${file} ${cache.hashes(`${LIB_FOLDER}${file}`)}`).join("\n"));
 }
 
 /** `machineKey` changes with the machine's file. */
 export function openLibrary(cache: ImageCache, machine: MachineDescription, machineKey: string): KeptLibrary {
-  return openKeptLibrary(cache, [machineKey, hashTexts(machine)]);
+  return openKeptLibrary(cache, [machineKey, hashTexts(cache, machine)]);
 }

@@ -44,8 +44,23 @@ export interface KeptFunction {
   readonly unit: KeptUnit | null | undefined;
 }
 
+/** Machine code of a unit. Compact images reach their data and each other's functions in a shorter way. */
+export interface KeptCode {
+  readonly code: Uint8Array;
+  readonly facts: string;
+  /** What its references are among the unit's requests, in the order in which they are counted; -1: a label. */
+  readonly references: readonly number[];
+  /** The same of its places. */
+  readonly locations: readonly number[];
+}
+
+export type CodeForm = "compact" | "large";
+
 export interface LibraryStore {
   /** By the function's name, `pci.find`; undefined: nothing is kept. */
   find(name: string): KeptFunction | undefined;
   keep(name: string, fn: KeptFunction): void;
+  findCode(name: string, form: CodeForm): KeptCode | undefined;
+  /** Of a function whose unit is kept. */
+  keepCode(name: string, form: CodeForm, code: KeptCode): void;
 }

@@ -25,7 +25,8 @@ const BLOCK = 16;
 function wordsOf(bytes: Uint8Array): Int32Array {
   const whole = bytes.length - (bytes.length % BLOCK);
   if (bytes.byteOffset % 4 === 0) return new Int32Array(bytes.buffer, bytes.byteOffset, whole / 4);
-  return new Int32Array(bytes.slice(0, whole).buffer);
+  // A buffer's `slice` is no copy.
+  return new Int32Array(Uint8Array.from(bytes.subarray(0, whole)).buffer);
 }
 
 /** The rest, padded with zeros to a block; nothing if there is none. */

@@ -3,7 +3,7 @@
 // write at a time: one of them has its functions made again another day.
 
 import type { AssemblyBlock, DataSymbol } from "../../isa/bytecode/module.ts";
-import type { KeptFunction, KeptRequest, KeptUnit, LibraryStore } from "../library-store.ts";
+import type { CodeForm, KeptCode, KeptFunction, KeptRequest, KeptUnit, LibraryStore } from "../library-store.ts";
 import type { ImageCache } from "./cache.ts";
 
 /** Bytes as their place among those of the entry. */
@@ -22,7 +22,9 @@ interface StoredUnit extends Omit<KeptUnit, "code" | "requests"> {
   readonly requests: readonly StoredRequest[];
 }
 
-interface StoredFunction extends Omit<KeptFunction, "unit"> {
+type StoredCode = Omit<KeptCode, "code" | "facts"> & { readonly code: BytesAt; readonly facts: BytesAt };
+
+interface StoredFunction extends Omit<KeptFunction, "unit">, Partial<Record<CodeForm, StoredCode>> {
   readonly unit?: StoredUnit | null;
 }
 
@@ -30,6 +32,8 @@ export interface KeptLibrary extends LibraryStore {
   /** Writes what was added, if anything was; false if that is impossible. */
   save(): boolean;
 }
+
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 
 function loadRequest(stored: StoredRequest, bytesAt: (place: BytesAt) => Uint8Array): KeptRequest {
   switch (stored.kind) {
@@ -65,14 +69,13 @@ function storeRequest(request: KeptRequest, place: (bytes: Uint8Array) => BytesA
 export function openKeptLibrary(cache: Pick<ImageCache, "readParts" | "writeParts">, key: readonly string[]): KeptLibrary {
   const entry = ["library", ...key];
   const [table, old = new Uint8Array()] = cache.readParts(entry)?.parts ?? [];
-  const stored = new Map<string, StoredFunction>(
-    table === undefined ? [] : (JSON.parse(Buffer.from(table).toString("utf8")) as readonly (readonly [string, StoredFunction])[]),
-  );
+  const stored = new Map<string, StoredFunction>(table === undefined ? [] : (JSON.parse(textOf(table)) as readonly (readonly [string, StoredFunction])[]));
   const known = new Map<string, KeptFunction>();
   const added: Uint8Array[] = [];
   let size = old.length;
   let hasNews = false;
 
+  /** Of what was there when the entry was opened; what was added is asked of whoever added it. */
   const bytesAt = ([start, end]: BytesAt): Uint8Array => old.subarray(start, end);
   const place = (bytes: Uint8Array): BytesAt => {
     added.push(bytes);
@@ -108,6 +111,16 @@ export function openKeptLibrary(cache: Pick<ImageCache, "readParts" | "writePart
           ? {}
           : { unit: unit === null ? null : { ...unit, code: place(unit.code), requests: unit.requests.map((request) => storeRequest(request, place)) } }),
       });
+    },
+    findCode(name, form) {
+      const code = stored.get(name)?.[form];
+      return code === undefined ? undefined : { ...code, code: bytesAt(code.code), facts: textOf(bytesAt(code.facts)) };
+    },
+    keepCode(name, form, { code, facts, references, locations }) {
+      const fn = stored.get(name);
+      if (fn === undefined) throw new Error(`${name} is not kept`);
+      hasNews = true;
+      stored.set(name, { ...fn, [form]: { code: place(code), facts: place(Buffer.from(facts)), references, locations } });
     },
     save() {
       if (!hasNews) return true;

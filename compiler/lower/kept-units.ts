@@ -140,6 +140,7 @@ export function recallUnit(context: Context, entry: FnEntry, kept: KeptUnit, pla
     fn: new KeptBody(entry.function.name, kept.signature, kept.code),
     instructionCount: kept.instructionCount,
     isKept: true,
+    libraryName: entry.function.name,
     places: kept.places.map((offset) => places.numberOf(source, offset)),
     locationOrder: THE_SAME,
     requests: kept.requests.map((request, number) => recallRequest(context, request, number)),
@@ -182,11 +183,9 @@ export function createUnitKeeper({ context, modules }: Program, library: Library
         const known = library.find(name);
         const unit = units.get(body);
         if (known !== undefined && (known.unit !== undefined || unit === undefined)) continue;
-        library.keep(name, {
-          modules: modulesOf(entry.module),
-          reach: keepReach(entry),
-          unit: unit === undefined || unit === null ? unit : keepUnit(context, entry, unit, places),
-        });
+        const kept = unit === undefined || unit === null ? unit : keepUnit(context, entry, unit, places);
+        if (unit !== undefined && unit !== null && kept !== null) unit.libraryName = name;
+        library.keep(name, { modules: modulesOf(entry.module), reach: keepReach(entry), unit: kept });
       }
     },
   };

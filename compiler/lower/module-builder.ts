@@ -155,6 +155,7 @@ export class ModuleBuilder {
       fn,
       instructionCount: fn.body.length,
       isKept: false,
+      libraryName: null,
       requests: recording.requests,
       requestOrder: orderRequests(recording.requests),
       places: [...recording.locations.values()],

@@ -45,6 +45,8 @@ export interface Unit {
   readonly instructionCount: number;
   /** It was kept by an earlier compilation (kept-units.ts): its numbers are places in its lists, not those of an image. */
   readonly isKept: boolean;
+  /** The name of the library's function that it is, once it is kept. */
+  libraryName: string | null;
   /** The places that it names, as the compilation numbers them. */
   readonly places: readonly number[];
   /** By the location that a place is in the first image, where it stands among them. */

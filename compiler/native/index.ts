@@ -56,7 +56,7 @@ export function lowerNative(paths: readonly string[], options: CompileOptions): 
   const target = findNativeTarget(options.machine.target);
   if (target === undefined) throw new Error(`there is no back end for ${options.machine.target}`);
   const { diagnostics, images, withoutSuite } = compile(paths, nativeOptions(target, options));
-  const cache = createNativeCache();
+  const cache = createNativeCache(options.library ?? null);
   const made: LoweredNative[] = [];
   for (const image of images) {
     try {

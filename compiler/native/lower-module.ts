@@ -4,8 +4,10 @@
 
 import type { Module, SourceLocation } from "../../isa/bytecode/module.ts";
 import { addressedFunctions, KIND_OF_REQUEST, locationIn, numberIn, type Numbers, type Origin, type Unit } from "../lower/units.ts";
+import type { CodeForm, LibraryStore } from "../library-store.ts";
 import { CODE_PER_INSTRUCTION, COMPACT_SIZE, signatureWord } from "./abi.ts";
 import type { NumberedReference, Reference } from "./emission.ts";
+import { keepCode, recallCode } from "./kept-code.ts";
 import { lowerFunction, type NativeFunction } from "./lower-function.ts";
 import type { NativeTarget } from "./target.ts";
 
@@ -30,10 +32,17 @@ export interface NativeCache {
   /** Machine code with the numbers of the unit's first image: in compact images, and in others. */
   readonly compact: Map<Unit, NativeFunction>;
   readonly large: Map<Unit, NativeFunction>;
+  /** What earlier compilations have kept of it. */
+  readonly library: LibraryStore | null;
 }
 
-export function createNativeCache(): NativeCache {
-  return { compact: new Map(), large: new Map() };
+export function createNativeCache(library: LibraryStore | null = null): NativeCache {
+  return { compact: new Map(), large: new Map(), library };
+}
+
+function recall(unit: Unit, form: CodeForm, { library }: NativeCache): NativeFunction | undefined {
+  const kept = unit.isKept && unit.libraryName !== null ? library?.findCode(unit.libraryName, form) : undefined;
+  return kept === undefined ? undefined : recallCode(kept);
 }
 
 function allAddressed(module: Module, origins: readonly (Origin | null)[]): ReadonlySet<number> {
@@ -104,27 +113,48 @@ export function lowerModule(
   cache: NativeCache = createNativeCache(),
 ): LoweredModule {
   const isCompact = isCompactModule(module, origins);
-  const known = isCompact ? cache.compact : cache.large;
+  const form = isCompact ? "compact" : "large";
+  const known = cache[form];
   const functions: NativeFunction[] = [];
   /** By function: what these numbers are here; null: the same. */
   const numbers: (Numbers | null)[] = [];
+  const fresh: { readonly index: number; readonly unit: Unit; readonly name: string; readonly fn: NativeFunction }[] = [];
   module.functions.forEach((fn, index) => {
     const origin = origins[index] ?? null;
-    const shared = origin === null ? undefined : known.get(origin.unit);
-    if (shared !== undefined) {
+    const shared = origin === null ? undefined : (known.get(origin.unit) ?? recall(origin.unit, form, cache));
+    if (origin !== null && shared !== undefined) {
+      known.set(origin.unit, shared);
       functions.push(shared);
-      numbers.push(origin?.numbers ?? null);
+      numbers.push(origin.numbers);
       return;
     }
     const made = lowerFunction(fn, { target, module, isCompact });
     // What the first image of a unit had made in the other way is made with this image's numbers, and not shared.
-    if (origin !== null && origin.numbers === null) known.set(origin.unit, made);
-    else if (origin?.unit.isKept === true) known.set(origin.unit, withOwnNumbers(made, origin));
-    functions.push(made);
-    numbers.push(null);
+    const isShared = origin !== null && (origin.numbers === null || origin.unit.isKept);
+    const own = isShared ? withOwnNumbers(made, origin) : made;
+    if (isShared) {
+      known.set(origin.unit, own);
+      if (origin.unit.libraryName !== null) fresh.push({ index, unit: origin.unit, name: origin.unit.libraryName, fn: own });
+    }
+    functions.push(own);
+    numbers.push(isShared ? origin.numbers : null);
   });
   const { layout, files, symbols, exports, locations } = module;
   const numbersOf = (index: number): Numbers | null => numbers[index] ?? null;
+  const placeOf = (index: number, location: number): SourceLocation | undefined => {
+    const shared = numbersOf(index);
+    return locations[shared === null ? location : locationIn(shared, location)];
+  };
+  for (const { index, unit, name, fn } of fresh) {
+    cache.library?.keepCode(
+      name,
+      form,
+      keepCode(unit, fn, (location) => {
+        const place = placeOf(index, location);
+        return place === undefined ? undefined : { path: files[place.file] ?? "", line: place.line, column: place.column };
+      }),
+    );
+  }
   return {
     target,
     module: { layout, files, symbols, exports },
@@ -136,9 +166,6 @@ export function lowerModule(
       const number = to.kind === "function" ? to.function : to.symbol;
       return shared === null ? number : numberIn(shared, to.kind, number);
     },
-    placeOf(index, location) {
-      const shared = numbersOf(index);
-      return locations[shared === null ? location : locationIn(shared, location)];
-    },
+    placeOf,
   };
 }

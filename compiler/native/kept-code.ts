@@ -1,0 +1,46 @@
+// Machine code of library functions as it is kept between compilations, in the form that the cache has for functions (images/stored-function.ts):
+// references are counted as the code first uses them. Beside it stands what they and the code's places are in the unit's own lists, so that
+// the code is the unit's whatever image it was made for.
+
+import { loadFunction, storeFunction, type NamedPlace } from "../images/stored-function.ts";
+import type { KeptCode } from "../library-store.ts";
+import type { NumberedKind, Unit } from "../lower/units.ts";
+import type { Reference } from "./emission.ts";
+import type { NativeFunction } from "./lower-function.ts";
+
+/** `fn` has the unit's numbers. */
+export function keepCode(unit: Unit, fn: NativeFunction, placeOf: (location: number) => NamedPlace | undefined): KeptCode {
+  const { code, facts, references } = storeFunction(fn, placeOf);
+  const place = (kind: NumberedKind, number: number): number => {
+    const found = unit.requestOrder[kind].get(number);
+    if (found === undefined) throw new Error(`${unit.fn.name} names ${kind} ${number}, which it has not asked for`);
+    return found;
+  };
+  const locations = [...new Set(fn.marks.map(({ location }) => location))].filter((location) => placeOf(location) !== undefined);
+  return {
+    code,
+    facts,
+    references: references.map((to) => (to.kind === "label" ? -1 : place(to.kind, to.kind === "function" ? to.function : to.symbol))),
+    locations: locations.map((location) => unit.locationOrder.get(location) ?? -1),
+  };
+}
+
+/** With places in the unit's lists for numbers. */
+export function recallCode({ code, facts, references, locations }: KeptCode): NativeFunction {
+  const { fn } = loadFunction({ code, facts });
+  const meaning = (to: Reference): Reference => {
+    switch (to.kind) {
+      case "function":
+        return { kind: "function", function: references[to.function] ?? -1 };
+      case "symbol":
+        return { kind: "symbol", symbol: references[to.symbol] ?? -1 };
+      case "label":
+        return to;
+    }
+  };
+  return {
+    ...fn,
+    relocations: fn.relocations.map(({ offset, kind, to, addend }) => ({ offset, kind, to: meaning(to), addend })),
+    marks: fn.marks.map(({ offset, location }) => ({ offset, location: locations[location] ?? -1 })),
+  };
+}
