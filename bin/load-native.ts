@@ -82,7 +82,15 @@ async function lower(files: readonly string[], machine: NativeMachine, library: 
   const { loadMachineLanguage } = await import("../isa/machine-language.ts");
   const language = await loadMachineLanguage(machine.target);
   const { read, asked } = createReader();
-  const options = { machine, readFile: read, libDirectory: LIB_FOLDER, ...(await readProjectWords()), language, parsed, ...(library === null ? {} : { library }) };
+  const options = {
+    machine,
+    readFile: read,
+    libDirectory: LIB_FOLDER,
+    ...(await readProjectWords()),
+    language,
+    parsed,
+    ...(library === null ? {} : { library }),
+  };
   const compilation = lowerNative(files, options);
   io.status(null);
   await printDiagnostics(compilation.diagnostics, io);
