@@ -344,7 +344,13 @@ function emitGroupAddress(e: InstructionEmitter, ram: BareRam, group: AccessGrou
 }
 
 /** The page that this base register has led to last is kept in locals; another one is looked up as the interpreter does. */
-function emitTranslatedAddress(e: InstructionEmitter, base: number, imm: number, width: number, access: "read" | "write"): void {
+export function emitTranslatedAddress(
+  e: Pick<InstructionEmitter, "w" | "places" | "options" | "exitIf">,
+  base: number,
+  imm: number,
+  width: number,
+  access: "read" | "write",
+): void {
   const { w, places } = e;
   const page = places.page(base, access);
   const table = access === "read" ? TLB.read : TLB.write;
@@ -383,12 +389,19 @@ function emitTranslatedAddress(e: InstructionEmitter, base: number, imm: number,
   w.withLocal(page.addend, OP.i32_add);
 }
 
+/** Leaves the place in RAM of the stream's lowest byte in this turn on the stack, which was found to be allowed in front of the loop. */
+function emitStreamAddress({ w, options, places, bareRam }: InstructionEmitter, { base, isWrite, low }: Stream): void {
+  emitRegister(w, options, places, base, I32);
+  if (bareRam === undefined) w.withLocal(places.page(base, isWrite ? "write" : "read").addend, OP.i32_add);
+  const distance = bareRam === undefined ? low : low - Number(bareRam.base);
+  if (distance !== 0) w.withConst(distance, OP.i32_add);
+}
+
 /** The address of a load or store on the stack; what is to be added to it is returned. */
 function emitMemberAddress(e: InstructionEmitter, one: RegionInstruction, width: number, access: "read" | "write"): number {
   const stream = e.streamOf.get(one);
-  if (stream !== undefined && e.bareRam !== undefined) {
-    emitRegister(e.w, e.options, e.places, one.rs1, I32);
-    e.w.withConst(stream.low - Number(e.bareRam.base), OP.i32_add);
+  if (stream !== undefined) {
+    emitStreamAddress(e, stream);
     return one.imm - stream.low;
   }
   const group = e.groups.get(one);

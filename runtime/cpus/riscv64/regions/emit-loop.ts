@@ -2,9 +2,9 @@
 // a budget at which the version is left again, so that the loop's head compares the budget once, as it does without a plan.
 
 import { I32, OP, type ByteWriter } from "../../wasm/encoder.ts";
-import { RAM, type MemoryLayout } from "../emit-memory.ts";
+import { PAGE_MASK, RAM, type MemoryLayout } from "../emit-memory.ts";
 import { STORABLE_OFFSET } from "../state.ts";
-import { BUDGET, emitRegister, emitSum, type BareRam, type Places } from "./emit-instruction.ts";
+import { BUDGET, emitRegister, emitSum, emitTranslatedAddress, type BareRam, type Places } from "./emit-instruction.ts";
 import type { LoopPlan, Stream } from "./loop-plans.ts";
 
 /** Fewer turns are not worth finding out; so many are made with all checks before it is tried again. */
@@ -24,7 +24,8 @@ export interface LoopCheck {
   readonly w: ByteWriter;
   readonly options: MemoryLayout;
   readonly places: Places;
-  readonly ram: BareRam;
+  /** Undefined: addresses lead through pages, and one of each base is known in locals. */
+  readonly ram: BareRam | undefined;
   readonly plan: LoopPlan;
   /** The budget at which the version that runs is left. */
   readonly stop: number;
@@ -33,13 +34,16 @@ export interface LoopCheck {
 }
 
 /** RAM that 31 bits address, in whole windows. */
-export const mayPlan = (ram: BareRam): boolean => ram.size >= LEAST_RAM && ram.size < 0x8000_0000 && ram.size % (1 << WINDOW_SHIFT) === 0;
+export const mayPlan = (ram: BareRam | undefined): boolean =>
+  ram === undefined || (ram.size >= LEAST_RAM && ram.size < 0x8000_0000 && ram.size % (1 << WINDOW_SHIFT) === 0);
 
 /** Goes to the label around it (depth 0) if the version without checks may not run; otherwise `stop` says how long it may. */
 export function emitLoopCheck(check: LoopCheck): void {
   const { w, places, plan, stop, checkpoint } = check;
-  const [reads, others] = [plan.streams.filter(isPlainRead), plan.streams.filter((stream) => !isPlainRead(stream))];
-  for (const stream of reads) emitReadCheck(check, stream);
+  const { ram } = check;
+  const reads = plan.streams.filter((stream) => ram !== undefined && isPlainRead(stream));
+  const others = plan.streams.filter((stream) => !reads.includes(stream));
+  for (const stream of reads) if (ram !== undefined) emitReadCheck(check, ram, stream);
   w.localGet(BUDGET);
   if (others.length === 0) w.i32Const((MOST_TURNS - 1) * plan.leastTurn);
   else {
@@ -84,7 +88,7 @@ function refuseIf(w: ByteWriter, condition: () => void): void {
 /** RAM is large: nearly always it does not end within the most turns. */
 const isPlainRead = ({ isWrite, step }: Stream): boolean => !isWrite && step.kind !== "register";
 
-function emitReadCheck({ w, options, places, ram }: LoopCheck, { base, low, high, step }: Stream): void {
+function emitReadCheck({ w, options, places }: LoopCheck, ram: BareRam, { base, low, high, step }: Stream): void {
   refuseIf(w, () => {
     emitSum(w, options, places, base, BigInt(low) - ram.base);
     w.i64Const(ram.size - (high - low) - (step.kind === "constant" ? step.by * MOST_TURNS : 0));
@@ -93,7 +97,33 @@ function emitReadCheck({ w, options, places, ram }: LoopCheck, { base, low, high
 }
 
 /** `turns` becomes what this stream allows, if that is less. */
-function emitStreamCheck({ w, options, places, ram }: LoopCheck, { base, isWrite, low, high, width, step }: Stream, turns: number): void {
+function emitStreamCheck(check: LoopCheck, stream: Stream, turns: number): void {
+  const { w, places, ram } = check;
+  if (ram === undefined) emitPageRoom(check, stream);
+  else emitRoom(check, ram, stream);
+  w.localTee(places.slot);
+  w.withConst(0, OP.i32_lt_s);
+  w.op(OP.br_if, 0);
+  emitTurns(check, stream, turns);
+}
+
+/** Leaves on the stack how many bytes the base may move in the page to which it leads. */
+function emitPageRoom({ w, options, places }: LoopCheck, { base, isWrite, low, high, width }: Stream): void {
+  const exitIf = (condition: () => void, depth: number): void => {
+    condition();
+    w.op(OP.br_if, depth);
+  };
+  emitTranslatedAddress({ w, places, options, exitIf }, base, low, width, isWrite ? "write" : "read");
+  w.byte(OP.drop);
+  w.i32Const((1 << PAGE_SHIFT) - (high - low));
+  w.localGet(places.address);
+  w.byte(OP.i32_wrap_i64);
+  w.withConst(PAGE_MASK, OP.i32_and);
+  w.byte(OP.i32_sub);
+}
+
+/** Leaves on the stack how many bytes the base may move in RAM, or in pages that may be stored to. */
+function emitRoom({ w, options, places }: LoopCheck, ram: BareRam, { base, isWrite, low, high, width }: Stream): void {
   const span = high - low;
   emitSum(w, options, places, base, BigInt(low) - ram.base);
   w.localSet(places.address);
@@ -105,7 +135,6 @@ function emitStreamCheck({ w, options, places, ram }: LoopCheck, { base, isWrite
   w.localGet(places.address);
   w.byte(OP.i32_wrap_i64);
   w.localSet(places.at);
-  // In `places.slot` how far it is to the end of what may be accessed.
   if (isWrite) {
     if (width > 1) refuseIf(w, () => emitMisaligned(w, places.at, width));
     emitStorableEnd(w, options, places);
@@ -113,9 +142,10 @@ function emitStreamCheck({ w, options, places, ram }: LoopCheck, { base, isWrite
   w.localGet(places.at);
   w.byte(OP.i32_sub);
   w.withConst(span, OP.i32_sub);
-  w.localTee(places.slot);
-  w.withConst(0, OP.i32_lt_s);
-  w.op(OP.br_if, 0);
+}
+
+/** `turns` becomes what the room in `places.slot` allows, if that is less. */
+function emitTurns({ w, options, places }: LoopCheck, { width, step }: Stream, turns: number): void {
   if (step.kind === "none") return;
   if (step.kind === "register") {
     // 1 to MOST_STEP, as a 64-bit number.

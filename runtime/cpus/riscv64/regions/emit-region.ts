@@ -446,10 +446,9 @@ function emitPlannedLoop(r: RegionEmitter, plan: LoopPlan): void {
   const { head, exits } = plan;
   const block = graph.blocks[head];
   const facts = flow[head];
-  const { bareRam: ram } = options;
-  if (block === undefined || facts === undefined || ram === undefined) throw new Error(`no loop ${head}`);
+  if (block === undefined || facts === undefined) throw new Error(`no loop ${head}`);
   const stop = places.take(I32);
-  const check = { w, options, places, ram, plan, stop, checkpoint: facts.checkpoint };
+  const check = { w, options, places, ram: options.bareRam, plan, stop, checkpoint: facts.checkpoint };
   const emitVersion = (isChecked: boolean): void => {
     r.version = { plan, stop, isChecked };
     emitLoop(r, "loop", head, () => emitBefore(r, childrenOf(r, head), () => emitBlock(r, head)));
@@ -474,7 +473,7 @@ function emitPlannedLoop(r: RegionEmitter, plan: LoopPlan): void {
 /** Locals and code of the region's function. */
 export function writeRegion(original: RegionGraph, options: RegionOptions): Uint8Array {
   const flow = analyse(original);
-  const plans = options.bareRam !== undefined && mayPlan(options.bareRam) ? planLoops(original, flow) : new Map<number, LoopPlan>();
+  const plans = mayPlan(options.bareRam) ? planLoops(original, flow, options.bareRam === undefined) : new Map<number, LoopPlan>();
   const graph = withExits(original, plans);
   const places = createPlaces(options.width);
   const w = new ByteWriter(0x1000);

@@ -12,7 +12,7 @@ export interface Stream {
   /** Offsets from the base register of the first byte and behind the last one. */
   readonly low: number;
   readonly high: number;
-  /** How all of them are aligned if the lowest is; 1 for reads, which need not be. */
+  /** How all of them are aligned if the lowest is; 1 where they need not be. */
   readonly width: number;
   readonly step: Step;
 }
@@ -39,8 +39,8 @@ const MAX_INSTRUCTIONS = 48;
 const MAX_SPAN = 2048;
 const MAX_STREAMS = 4;
 
-/** Plans by the blocks that are heads of their loops. */
-export function planLoops(graph: RegionGraph, flow: readonly BlockFlow[]): ReadonlyMap<number, LoopPlan> {
+/** Plans by the blocks that are heads of their loops. With pages reads have to be aligned too, so that none crosses from one to the next. */
+export function planLoops(graph: RegionGraph, flow: readonly BlockFlow[], hasPages: boolean): ReadonlyMap<number, LoopPlan> {
   const plans = new Map<number, LoopPlan>();
   flow.forEach(({ isLoopHead }, head) => {
     if (!isLoopHead) return;
@@ -49,7 +49,7 @@ export function planLoops(graph: RegionGraph, flow: readonly BlockFlow[]): Reado
     const bodies = [latches, ...latches.map((latch) => [latch])].map((some) => bodyOf(graph, head, some));
     for (const blocks of bodies) {
       if ([...blocks].some((block) => block !== head && flow[block]?.isLoopHead === true)) continue;
-      const plan = planLoop(graph, head, blocks);
+      const plan = planLoop(graph, head, blocks, hasPages);
       if (plan === undefined) continue;
       plans.set(head, { ...plan, isInner: latches.some((latch) => !blocks.has(latch)) });
       return;
@@ -70,23 +70,23 @@ function bodyOf({ dominators: { predecessors } }: RegionGraph, head: number, lat
   return body;
 }
 
-function planLoop(graph: RegionGraph, head: number, blocks: ReadonlySet<number>): Omit<LoopPlan, "isInner"> | undefined {
+function planLoop(graph: RegionGraph, head: number, blocks: ReadonlySet<number>, hasPages: boolean): Omit<LoopPlan, "isInner"> | undefined {
   const body = [...blocks].sort((a, b) => a - b).flatMap((index) => graph.blocks[index] ?? []);
   if (body.some(({ ending }) => ending.kind !== "jump" && ending.kind !== "branch")) return undefined;
   const instructions = body.flatMap((block) => block.instructions);
   if (instructions.length > MAX_INSTRUCTIONS) return undefined;
-  const streamOf = findStreams(instructions);
+  const streamOf = findStreams(instructions, hasPages);
   const streams = [...new Set(streamOf.values())];
   if (streams.length === 0 || streams.length > MAX_STREAMS) return undefined;
   const exits = [...blocks].flatMap((block) => graph.dominators.children[block] ?? []).filter((child) => !blocks.has(child));
   return { head, blocks, exits, streams, streamOf, leastTurn: leastTurn(graph.blocks, head, blocks) };
 }
 
-function findStreams(instructions: readonly RegionInstruction[]): ReadonlyMap<RegionInstruction, Stream> {
+function findStreams(instructions: readonly RegionInstruction[], hasPages: boolean): ReadonlyMap<RegionInstruction, Stream> {
   const accesses = Map.groupBy(instructions.filter(isAccess), ({ rs1, operation }) => rs1 * 2 + (operation.kind === "store" ? 1 : 0));
   const streamOf = new Map<RegionInstruction, Stream>();
   for (const members of accesses.values()) {
-    const stream = streamFor(members, instructions);
+    const stream = streamFor(members, instructions, hasPages);
     if (stream !== undefined) for (const member of members) streamOf.set(member, stream);
   }
   return streamOf;
@@ -99,17 +99,17 @@ function widthOf({ operation }: RegionInstruction): number {
   return operation.meaning.width;
 }
 
-function streamFor(members: readonly RegionInstruction[], instructions: readonly RegionInstruction[]): Stream | undefined {
+function streamFor(members: readonly RegionInstruction[], instructions: readonly RegionInstruction[], hasPages: boolean): Stream | undefined {
   const [first] = members;
   if (first === undefined) return undefined;
   const base = first.rs1;
   const isWrite = first.operation.kind === "store";
   const low = Math.min(...members.map(({ imm }) => imm));
   const high = Math.max(...members.map((member) => member.imm + widthOf(member)));
-  const width = isWrite ? Math.max(...members.map(widthOf)) : 1;
+  const width = isWrite || hasPages ? Math.max(...members.map(widthOf)) : 1;
   const step = stepOf(base, instructions);
   if (step === undefined || high - low > MAX_SPAN) return undefined;
-  if (isWrite && members.some((member) => (member.imm - low) % widthOf(member) !== 0)) return undefined;
+  if (width > 1 && members.some((member) => (member.imm - low) % widthOf(member) !== 0)) return undefined;
   if (step.kind === "constant" && step.by % width !== 0) return undefined;
   return { base, isWrite, low, high, width, step };
 }

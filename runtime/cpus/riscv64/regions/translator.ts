@@ -31,7 +31,7 @@ export interface Eagerness {
 
 /** `eager` and `mixed` exist for tests: nothing but time may depend on the choice. */
 export const EAGERNESS = {
-  normal: { heat: 1, arrivals: () => 4096, patience: 16 },
+  normal: { heat: 1, arrivals: () => 2048, patience: 16 },
   eager: { heat: 256, arrivals: () => 1, patience: 1 },
   mixed: { heat: 100, arrivals: (pc) => Number((pc >> 1n) % 7n) * 300, patience: 2 },
   never: { heat: 1, arrivals: () => Infinity, patience: 1 },
