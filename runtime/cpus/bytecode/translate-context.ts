@@ -73,9 +73,10 @@ export interface Label {
   /** Of an `if`: what holds in its then-part, and the condition's value where it is known, so that there is no wasm `if` at all. */
   readonly condition: Comparison | undefined;
   readonly decided: boolean | undefined;
-  /** Some branch goes to it; an `else` stands in it. */
+  /** Some branch goes to it; an `else` stands in it; no path leads to the end of the part before it. */
   branched: boolean;
   hasElse: boolean;
+  isDeadBefore: boolean;
 }
 
 /** A guest function that is being written: as a wasm function of its own, or in the place of a call. */
@@ -122,6 +123,7 @@ export interface FunctionWriter {
 
 /** Where a function that is written in the place of a call returns to. */
 export interface ReturnPoint {
+  readonly caller: FunctionWriter;
   /** The caller's locals of the results. */
   readonly results: readonly number[];
   readonly level: number;

@@ -30,10 +30,11 @@ import {
 import type { FunctionWriter, Label, ReturnPoint, TranslationContext } from "./translate-context.ts";
 import { assume, decided, deduce, factOf, forgetRegister, forgetSince, forgetWritten, formOf, learn, rangeOf, stepOf, union } from "./translate-facts.ts";
 import type { Range } from "./translate-facts.ts";
-import { closeLoop, createLoopNotes, openLoop, planPointers, writePointers, writeSteps } from "./translate-loops.ts";
+import { closeLoop, createLoopNotes, isMachine, noteTable, openLoop, planPointers, writePointers, writeSteps } from "./translate-loops.ts";
 import type { LoopNotes } from "./translate-loops.ts";
 import type { InlinedCall, InlinedCalls } from "./translate-inlining.ts";
 import { CONTROL, CPU, takeResults } from "./translate-cpu.ts";
+import { endOfRegion, takePath } from "./translate-paths.ts";
 import { MEMORY } from "./translate-memory.ts";
 import { removeDeadCode } from "../wasm/dead-code.ts";
 import { I32, I64, OP, VOID, writeLocals } from "../wasm/encoder.ts";
@@ -58,6 +59,7 @@ function pushLabel(f: FunctionWriter, label: Pick<Label, "kind" | "level"> & Par
     decided: undefined,
     branched: false,
     hasElse: false,
+    isDeadBefore: false,
     ...label,
   });
 }
@@ -107,7 +109,7 @@ const loop: Emit = (f) => {
     return;
   }
   forgetWritten(f, f.at);
-  writePointers(f.w, openLoop(f.loops));
+  writePointers(f.w, openLoop(f.loops, f.at));
   const exitLevel = openRegion(f, OP.block);
   openRegion(f, OP.loop);
   const pollLevel = openRegion(f, OP.block);
@@ -133,6 +135,8 @@ const conditional: Emit = (f, i) => {
 const otherwise: Emit = (f) => {
   const label = labelAt(f, 0);
   label.hasElse = true;
+  if (!f.dead && label.decided === undefined) followPath(f, endOfRegion(f, f.at + 1) + 1);
+  label.isDeadBefore = f.dead;
   if (!f.dead) spendFuel(f, label.pending);
   if (label.decided === undefined) openElse(f);
   f.pending = label.pending;
@@ -164,13 +168,22 @@ const end: Emit = (f) => {
     forgetSince(f, label.learnt);
     return;
   }
-  if (!f.dead) spendFuel(f, label.pending);
+  if (label.kind === "if" && label.decided === undefined && !label.hasElse && !f.dead) {
+    f.labels.push(label);
+    followPath(f, f.at + 1);
+    f.labels.pop();
+  }
+  // Where other paths end here too, all that is left is what they agree on.
+  const isOnly = !label.branched && label.isDeadBefore && !f.dead;
+  if (!isOnly) {
+    if (!f.dead) spendFuel(f, label.pending);
+    f.pending = label.pending;
+    forgetSince(f, label.learnt);
+  }
   close(f);
-  f.pending = label.pending;
-  forgetSince(f, label.learnt);
   // Behind a then-part that never gets to its end, the condition does not hold.
   if (f.dead && !label.hasElse && !label.branched) assume(f, label.condition, false);
-  f.dead = false;
+  f.dead &&= !label.branched && (label.kind === "block" || (label.hasElse && label.isDeadBefore));
 };
 
 const branch: Emit = (f, i) => {
@@ -202,6 +215,7 @@ const branchIf: Emit = (f, i) => {
 
 const branchTable: Emit = (f, i) => {
   f.pending += 1;
+  noteTable(f.loops, formOf(f, i.src[0]));
   const w = f.w;
   const depths = i.imm.map(Number);
   const targets = [...new Set(depths)];
@@ -220,9 +234,13 @@ const branchTable: Emit = (f, i) => {
 };
 
 const leave: Emit = (f, i) => {
+  const { returns } = f;
+  if (returns !== null && takePath(f, f.at, f.labels)) {
+    returnAlone(f, i, returns);
+    return;
+  }
   f.pending += 1;
   f.dead = true;
-  const { returns } = f;
   for (const register of i.src) getRegister(f, register);
   if (returns === null) {
     pushFuel(f);
@@ -285,6 +303,7 @@ function outside(range: Range | undefined): Range | undefined {
 function callInPlace(f: FunctionWriter, i: Instruction, fn: BytecodeFunction, { callee, firstLocal, zeroed, calls }: InlinedCall): void {
   const { w } = f;
   const returns: ReturnPoint = {
+    caller: f,
     results: i.dst.map((register) => localOf(f, register)),
     level: openRegion(f, OP.block),
     pending: f.pending,
@@ -469,6 +488,67 @@ function pollAtEntry(f: FunctionWriter): void {
   close(f);
 }
 
+/** Writes what follows `from`, outside of the innermost region, on this path alone, if that is worth it; then no path leads on from here. */
+function followPath(f: FunctionWriter, from: number): void {
+  if (takePath(f, from, f.labels.slice(0, -1))) goOn(f, from, f.labels.slice(0, -1));
+}
+
+/** Translates a path from an instruction to where it leaves. The writer is then where it was, and no path leads on. */
+function goOn(f: FunctionWriter, from: number, around: readonly Label[]): void {
+  const { body } = f.fn;
+  const { at, pending, skipped, depth } = f;
+  const labels = f.labels.splice(0, f.labels.length, ...around);
+  const learnt = f.learnt.length;
+  f.skipped = 0;
+  f.dead = false;
+  let inside = 0;
+  for (f.at = from; !f.dead || inside > 0; f.at++) {
+    const instruction = body[f.at];
+    if (instruction === undefined) throw new Error(`function ${f.fn.name}, instruction ${from}: a path without an end`);
+    const { op } = instruction;
+    if (inside === 0 && op === "end") {
+      f.labels.pop();
+      continue;
+    }
+    if (inside === 0 && op === "else") {
+      f.labels.pop();
+      f.at = endOfRegion(f, f.at + 1);
+      continue;
+    }
+    if (op === "block" || op === "if") inside += 1;
+    else if (op === "end") inside -= 1;
+    if (op === "return" && inside === 0 && f.returns !== null) returnAlone(f, instruction, f.returns);
+    else translateInstruction(f, instruction);
+  }
+  forgetSince(f, learnt);
+  f.labels.splice(0, f.labels.length, ...labels);
+  f.at = at;
+  f.pending = pending;
+  f.skipped = skipped;
+  f.depth = depth;
+}
+
+/** Goes on behind the call that is executed in place, with what this path returns. */
+function returnAlone(g: FunctionWriter, i: Instruction, { caller: f, results }: ReturnPoint): void {
+  const call = f.fn.body[f.at];
+  for (const register of i.src) getRegister(g, register);
+  for (let n = i.src.length - 1; n >= 0; n--) g.w.localSet(results[n] ?? 0);
+  const { pending, dead, depth } = f;
+  const learnt = f.learnt.length;
+  call?.dst.forEach((register, n) => {
+    forgetRegister(f, register);
+    learn(f, register, { range: outside(rangeOf(g, i.src[n])) });
+  });
+  f.pending = g.pending + 1;
+  f.depth = g.depth;
+  goOn(f, f.at + 1, f.labels);
+  forgetSince(f, learnt);
+  f.pending = pending;
+  f.dead = dead;
+  f.depth = depth;
+  g.dead = true;
+}
+
 function translateBody(f: FunctionWriter): void {
   f.fn.body.forEach((instruction, at) => {
     f.at = at;
@@ -497,7 +577,7 @@ export function translateFunction(context: TranslationContext, w: ByteWriter, in
   const start = w.length;
   let f = writeFunction(context, w, index, calls, locals, loops);
   const pointers = planPointers(loops, firstLocal + locals.length);
-  if (pointers > 0) {
+  if (pointers > 0 || [...loops.loops.values()].some(isMachine)) {
     w.length = start;
     f = writeFunction(context, w, index, calls, [...locals, ...Array.from({ length: pointers }, (): ValueType => I32)], loops);
     removeDeadCode(w, f.codeStart, firstLocal + locals.length + pointers, f.hints, f.bodyStart);

@@ -31,12 +31,15 @@ export interface Pointer {
 type Writes = readonly Form[] | "other";
 
 export interface Loop {
+  readonly at: number;
   readonly around: Loop | undefined;
   readonly writes: Map<number, Writes>;
   readonly pointers: Pointer[];
+  /** The registers that it branches by with tables. */
+  readonly tables: number[];
 }
 
-/** An access to memory, in the order of the writing. */
+/** An access to memory. */
 interface Site {
   readonly form: Form;
   readonly loop: Loop;
@@ -45,12 +48,15 @@ interface Site {
 
 /** What is noted of a wasm function's loops while it is written for the first time, and used while it is for the second. */
 export interface LoopNotes {
-  readonly loops: Loop[];
-  readonly sites: Site[];
-  /** The second writing; how many loops and accesses it has come to. */
+  /** By the instruction that opens them: only the wasm function's own guest function has loops. */
+  readonly loops: Map<number, Loop>;
+  /** By the call that is executed in place, or the function itself, and the instruction. */
+  readonly sites: Map<object, Map<number, Site>>;
+  /** The second writing. */
   isPlanned: boolean;
-  nextLoop: number;
-  nextSite: number;
+  /** Behind the table of the open loop; instructions that paths of their own have added. */
+  isDispatched: boolean;
+  added: number;
   /** The loop that is being written. */
   open: Loop | undefined;
 }
@@ -61,7 +67,7 @@ const MAX_POINTERS = 6;
 const MAX_TERMS = 4;
 
 export function createLoopNotes(): LoopNotes {
-  return { loops: [], sites: [], isPlanned: false, nextLoop: 0, nextSite: 0, open: undefined };
+  return { loops: new Map(), sites: new Map(), isPlanned: false, isDispatched: false, added: 0, open: undefined };
 }
 
 // -------------------------------------------------------------------------------------------------------------------- forms
@@ -99,18 +105,17 @@ export function scaleForm(form: Form, by: number): Form | undefined {
 
 // -------------------------------------------------------------------------------------------------- what loops do, as it is written
 
-export function openLoop(notes: LoopNotes): Loop {
-  const known = notes.isPlanned ? notes.loops[notes.nextLoop] : undefined;
-  if (notes.isPlanned && known === undefined) throw new Error("the second writing has a loop that the first had not");
-  const loop: Loop = known ?? { around: notes.open, writes: new Map(), pointers: [] };
-  if (known === undefined) notes.loops.push(loop);
-  notes.nextLoop += 1;
+export function openLoop(notes: LoopNotes, at: number): Loop {
+  const loop = notes.loops.get(at) ?? { at, around: notes.open, writes: new Map(), pointers: [], tables: [] };
+  notes.loops.set(at, loop);
   notes.open = loop;
+  notes.isDispatched = false;
   return loop;
 }
 
 export function closeLoop(notes: LoopNotes): void {
   notes.open = notes.open?.around;
+  notes.isDispatched = false;
 }
 
 /** Notes that a register is written: `step` is what is added to it, if that is all. */
@@ -123,17 +128,30 @@ export function noteWrite(notes: LoopNotes, local: number, step: Form | undefine
   }
 }
 
-/** The pointer that an access in a loop uses, by its place in the order of accesses; the first writing has none and notes the access. */
-export function pointerAt(notes: LoopNotes, form: Form): Pointer | undefined {
+function isSum(left: readonly Term[], right: readonly Term[]): boolean {
+  return left.length === right.length && left.every((term, n) => term.local === right[n]?.local && term.times === right[n]?.times);
+}
+
+/** Notes a branch by a table: it is a state machine's if the register is written by the loop, which the first writing knows at its end. */
+export function noteTable(notes: LoopNotes, form: Form | undefined): void {
+  const [term] = form?.terms ?? [];
+  if (notes.open === undefined || term === undefined || form?.terms.length !== 1) return;
+  if (notes.isPlanned) notes.isDispatched = true;
+  else notes.open.tables.push(term.local);
+}
+
+/** The pointer that an access in a loop uses; the first writing has none and notes the access. */
+export function pointerAt(notes: LoopNotes, writer: object, at: number, form: Form): Pointer | undefined {
   if (notes.open === undefined) return undefined;
-  if (!notes.isPlanned) {
-    notes.sites.push({ form, loop: notes.open });
-    return undefined;
+  const sites = notes.sites.get(writer) ?? new Map<number, Site>();
+  if (notes.isPlanned) {
+    const pointer = sites.get(at)?.pointer;
+    // On a path of its own more may be known, or less.
+    return pointer !== undefined && isSum(pointer.terms, form.terms) ? pointer : undefined;
   }
-  const site = notes.sites[notes.nextSite];
-  if (site === undefined) throw new Error("the second writing has an access that the first had not");
-  notes.nextSite += 1;
-  return site.pointer;
+  notes.sites.set(writer, sites);
+  sites.set(at, { form, loop: notes.open });
+  return undefined;
 }
 
 // --------------------------------------------------------------------------------------------------------------- the decision
@@ -166,14 +184,19 @@ function placeOf({ form, loop: innermost }: Site): Loop | undefined {
   return inside;
 }
 
+/** Whether a loop is a state machine: it branches by a table on what it wrote a round before. */
+export function isMachine(loop: Loop): boolean {
+  return loop.tables.some((local) => loop.writes.get(local) === "other");
+}
+
 /** Gives the accesses that are worth it their pointers, in locals from `firstLocal` on; the result is how many. */
 export function planPointers(notes: LoopNotes, firstLocal: number): number {
   const groups = new Map<string, { readonly loop: Loop; readonly sites: Site[] }>();
-  for (const site of notes.sites) {
+  for (const site of [...notes.sites.values()].flatMap((sites) => [...sites.values()])) {
     if (site.form.terms.length === 0 || costOf(site.form) === 0) continue;
     const loop = placeOf(site);
     if (loop === undefined) continue;
-    const key = `${notes.loops.indexOf(loop)} ${site.form.terms.map((term) => `${term.local}*${term.times}`).join(" ")}`;
+    const key = `${loop.at} ${site.form.terms.map((term) => `${term.local}*${term.times}`).join(" ")}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { loop, sites: [site] });
     else group.sites.push(site);
@@ -191,9 +214,6 @@ export function planPointers(notes: LoopNotes, firstLocal: number): number {
     for (const site of sites) site.pointer = pointer;
   }
   notes.isPlanned = true;
-  notes.nextLoop = 0;
-  notes.nextSite = 0;
-  notes.open = undefined;
   return count;
 }
 

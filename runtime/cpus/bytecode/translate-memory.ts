@@ -80,7 +80,7 @@ function locate(f: FunctionWriter, access: Access): Place {
 function pushIndex(f: FunctionWriter, access: Access, first: number): number {
   const { w } = f;
   const form = formOf(f, access.address);
-  const pointer = form === undefined ? undefined : pointerAt(f.loops, form);
+  const pointer = form === undefined ? undefined : pointerAt(f.loops, f.inlined, f.at, form);
   const [term] = form?.terms ?? [];
   const isRegister = form?.terms.length === 1 && term?.times === 1;
   if (form === undefined || term === undefined || (pointer === undefined && !isRegister)) {
