@@ -77,6 +77,8 @@ export interface Label {
   branched: boolean;
   hasElse: boolean;
   isDeadBefore: boolean;
+  /** Wasm loops of states that have to be closed before its end. */
+  states: number;
 }
 
 /** A guest function that is being written: as a wasm function of its own, or in the place of a call. */

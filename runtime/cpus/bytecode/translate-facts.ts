@@ -236,7 +236,7 @@ function compares(relation: Comparison["relation"], signed: boolean, negated: bo
 }
 
 /** The constant that a register is, a place in RAM included. */
-function exactly(f: FunctionWriter, register: number | undefined): number | undefined {
+export function exactly(f: FunctionWriter, register: number | undefined): number | undefined {
   const known = rangeOf(f, register);
   if (known === undefined || known.low !== known.high || known.base === "frame") return undefined;
   return known.base === "ram" ? f.context.ramBase + known.low : known.low;

@@ -28,13 +28,27 @@ import {
   valueType,
 } from "./translate-context.ts";
 import type { FunctionWriter, Label, ReturnPoint, TranslationContext } from "./translate-context.ts";
-import { assume, decided, deduce, factOf, forgetRegister, forgetSince, forgetWritten, formOf, learn, rangeOf, stepOf, union } from "./translate-facts.ts";
+import {
+  assume,
+  decided,
+  deduce,
+  exactly,
+  factOf,
+  forgetRegister,
+  forgetSince,
+  forgetWritten,
+  formOf,
+  learn,
+  rangeOf,
+  stepOf,
+  union,
+} from "./translate-facts.ts";
 import type { Range } from "./translate-facts.ts";
 import { closeLoop, createLoopNotes, isMachine, noteTable, openLoop, planPointers, writePointers, writeSteps } from "./translate-loops.ts";
-import type { LoopNotes } from "./translate-loops.ts";
+import type { LoopNotes, State } from "./translate-loops.ts";
 import type { InlinedCall, InlinedCalls } from "./translate-inlining.ts";
 import { CONTROL, CPU, takeResults } from "./translate-cpu.ts";
-import { endOfRegion, takePath } from "./translate-paths.ts";
+import { endOfRegion, statesOf, takePath } from "./translate-paths.ts";
 import { MEMORY } from "./translate-memory.ts";
 import { removeDeadCode } from "../wasm/dead-code.ts";
 import { I32, I64, OP, VOID, writeLocals } from "../wasm/encoder.ts";
@@ -60,6 +74,7 @@ function pushLabel(f: FunctionWriter, label: Pick<Label, "kind" | "level"> & Par
     branched: false,
     hasElse: false,
     isDeadBefore: false,
+    states: 0,
     ...label,
   });
 }
@@ -180,7 +195,10 @@ const end: Emit = (f) => {
     f.pending = label.pending;
     forgetSince(f, label.learnt);
   }
+  closeStates(f, label);
   close(f);
+  const state = f.loops.dispatch?.values.get(label);
+  if (state !== undefined && label.branched) openState(f, state, label.pending);
   // Behind a then-part that never gets to its end, the condition does not hold.
   if (f.dead && !label.hasElse && !label.branched) assume(f, label.condition, false);
   f.dead &&= !label.branched && (label.kind === "block" || (label.hasElse && label.isDeadBefore));
@@ -188,7 +206,20 @@ const end: Emit = (f) => {
 
 const branch: Emit = (f, i) => {
   f.pending += 1;
-  leaveTo(f, labelAt(f, numberImmediate(f, i, 0)));
+  const depth = numberImmediate(f, i, 0);
+  const label = labelAt(f, depth);
+  if (label.kind === "loop") {
+    const { state } = f.loops;
+    const isAgain = state !== undefined && !state.isEntering && exactly(f, state.dispatch.register - f.firstRegister) === state.value;
+    if (isAgain && label.at === f.loops.open?.at) startRoundAlone(f, label, state);
+    else leaveTo(f, label);
+  } else {
+    let target = f.at;
+    for (let n = 0; n <= depth; n++) target = endOfRegion(f, target + 1);
+    const around = f.labels.slice(0, f.labels.length - 1 - depth);
+    if (takePath(f, target + 1, around)) goOn(f, target + 1, around);
+    else leaveTo(f, label);
+  }
   f.dead = true;
 };
 
@@ -215,11 +246,29 @@ const branchIf: Emit = (f, i) => {
 
 const branchTable: Emit = (f, i) => {
   f.pending += 1;
-  noteTable(f.loops, formOf(f, i.src[0]));
   const w = f.w;
   const depths = i.imm.map(Number);
   const targets = [...new Set(depths)];
   const labels = targets.map((depth) => labelAt(f, depth));
+  f.dead = true;
+  const { loops } = f;
+  const { state } = loops;
+  if (state?.isEntering === true && state.dispatch.writer === f.inlined && state.dispatch.at === f.at && exactly(f, i.src[0]) === state.value) {
+    spendFuel(f, state.pending);
+    branchTo(f, state.level);
+    return;
+  }
+  const register = noteTable(loops, formOf(f, i.src[0]));
+  if (register !== undefined && loops.isPlanned)
+    loops.dispatch = {
+      writer: f.inlined,
+      at: f.at,
+      register,
+      values: statesOf(
+        f,
+        depths.map((depth) => labelAt(f, depth)),
+      ),
+    };
   // One landing block per target, in which its fuel is settled and its poll made.
   for (let n = 0; n < targets.length; n++) openRegion(f, OP.block);
   getRegister(f, i.src[0]);
@@ -230,8 +279,43 @@ const branchTable: Emit = (f, i) => {
     close(f);
     leaveTo(f, label);
   }
-  f.dead = true;
 };
+
+/**
+ * The code of a state follows. Paths of its own that come back to it branch here; they too have executed what stands between the loop's start
+ * and the table, and all that is known here is from there.
+ */
+function openState(f: FunctionWriter, value: number, pending: number): void {
+  const { loops } = f;
+  const around = f.labels.at(-1);
+  if (loops.dispatch === undefined || loops.open === undefined || !isMachine(loops.open) || (around !== undefined && around.kind !== "block")) return;
+  loops.state = { dispatch: loops.dispatch, value, level: openRegion(f, OP.loop), pending, isEntering: false };
+  if (around !== undefined) around.states += 1;
+}
+
+/** Where a region ends, so do the states that were begun in it. */
+function closeStates(f: FunctionWriter, label: Label): void {
+  for (; label.states > 0; label.states--) {
+    f.loops.state = undefined;
+    close(f);
+  }
+}
+
+/** Branches to a loop's start on a path that leads to the state that it comes from: what stands before the table is written once more. */
+function startRoundAlone(f: FunctionWriter, label: Label, state: State): void {
+  const { w } = f;
+  label.branched = true;
+  w.localGet(FUEL_LOCAL);
+  w.withConst(f.pending, OP.i32_sub);
+  w.localTee(FUEL_LOCAL);
+  w.withConst(0, OP.i32_lt_s);
+  f.hints.push({ offset: w.length - f.bodyStart, likely: false });
+  w.op(OP.br_if, f.depth - label.pollLevel);
+  f.pending = 0;
+  state.isEntering = true;
+  goOn(f, label.at + 1, f.labels.slice(0, f.labels.indexOf(label) + 1));
+  state.isEntering = false;
+}
 
 const leave: Emit = (f, i) => {
   const { returns } = f;
@@ -324,6 +408,10 @@ function callInPlace(f: FunctionWriter, i: Instruction, fn: BytecodeFunction, { 
   }
   pollAtEntry(g);
   translateBody(g);
+  while (g.depth > returns.level) {
+    f.loops.state = undefined;
+    close(g);
+  }
   close(f);
   f.pending = returns.branched ? returns.pending : g.pending;
   if (!returns.returned) {

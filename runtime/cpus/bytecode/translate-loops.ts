@@ -46,6 +46,25 @@ interface Site {
   pointer?: Pointer;
 }
 
+/** A branch by a table on a register of the function with the loop: where it stands, and which value alone leads behind which region. */
+export interface Dispatch {
+  readonly writer: object;
+  readonly at: number;
+  readonly register: number;
+  readonly values: ReadonlyMap<object, number>;
+}
+
+/** The code of one state, which a path that leads to it again may enter by a branch. */
+export interface State {
+  readonly dispatch: Dispatch;
+  readonly value: number;
+  /** The wasm loop that starts with it, and what is pending there. */
+  readonly level: number;
+  readonly pending: number;
+  /** A path to it is being written, which starts a round. */
+  isEntering: boolean;
+}
+
 /** What is noted of a wasm function's loops while it is written for the first time, and used while it is for the second. */
 export interface LoopNotes {
   /** By the instruction that opens them: only the wasm function's own guest function has loops. */
@@ -54,8 +73,9 @@ export interface LoopNotes {
   readonly sites: Map<object, Map<number, Site>>;
   /** The second writing. */
   isPlanned: boolean;
-  /** Behind the table of the open loop; instructions that paths of their own have added. */
-  isDispatched: boolean;
+  /** The table of the open loop, behind it; the state whose code is being written; instructions that paths of their own have added. */
+  dispatch: Dispatch | undefined;
+  state: State | undefined;
   added: number;
   /** The loop that is being written. */
   open: Loop | undefined;
@@ -67,7 +87,7 @@ const MAX_POINTERS = 6;
 const MAX_TERMS = 4;
 
 export function createLoopNotes(): LoopNotes {
-  return { loops: new Map(), sites: new Map(), isPlanned: false, isDispatched: false, added: 0, open: undefined };
+  return { loops: new Map(), sites: new Map(), isPlanned: false, dispatch: undefined, state: undefined, added: 0, open: undefined };
 }
 
 // -------------------------------------------------------------------------------------------------------------------- forms
@@ -109,13 +129,15 @@ export function openLoop(notes: LoopNotes, at: number): Loop {
   const loop = notes.loops.get(at) ?? { at, around: notes.open, writes: new Map(), pointers: [], tables: [] };
   notes.loops.set(at, loop);
   notes.open = loop;
-  notes.isDispatched = false;
+  notes.dispatch = undefined;
+  notes.state = undefined;
   return loop;
 }
 
 export function closeLoop(notes: LoopNotes): void {
   notes.open = notes.open?.around;
-  notes.isDispatched = false;
+  notes.dispatch = undefined;
+  notes.state = undefined;
 }
 
 /** Notes that a register is written: `step` is what is added to it, if that is all. */
@@ -133,11 +155,11 @@ function isSum(left: readonly Term[], right: readonly Term[]): boolean {
 }
 
 /** Notes a branch by a table: it is a state machine's if the register is written by the loop, which the first writing knows at its end. */
-export function noteTable(notes: LoopNotes, form: Form | undefined): void {
+export function noteTable(notes: LoopNotes, form: Form | undefined): number | undefined {
   const [term] = form?.terms ?? [];
-  if (notes.open === undefined || term === undefined || form?.terms.length !== 1) return;
-  if (notes.isPlanned) notes.isDispatched = true;
-  else notes.open.tables.push(term.local);
+  if (notes.open === undefined || term === undefined || form?.terms.length !== 1 || form.plus !== 0 || term.times !== 1) return undefined;
+  if (!notes.isPlanned) notes.open.tables.push(term.local);
+  return term.local;
 }
 
 /** The pointer that an access in a loop uses; the first writing has none and notes the access. */

@@ -78,10 +78,28 @@ function lengthOf(f: FunctionWriter, from: number, labels: readonly Label[]): nu
   return undefined;
 }
 
+/**
+ * Behind which regions the code of single states stands, of those that a table branches to; the last of them is for all other values. None if
+ * what stands between the loop's start and the table is too long to be written for each, or has loops.
+ */
+export function statesOf(f: FunctionWriter, labels: readonly Label[]): ReadonlyMap<Label, number> {
+  const values = new Map<Label, number>();
+  const { open } = f.loops;
+  let root = f;
+  let length = 0;
+  for (; root.returns !== null; root = root.returns.caller) length += root.at;
+  if (open === undefined || length + root.at - open.at > LONGEST) return values;
+  if (root.fn.body.slice(open.at + 1, root.at).some(({ op }) => op === "loop")) return values;
+  labels.forEach((label, value) => {
+    if (labels.indexOf(label) === value && labels.lastIndexOf(label) === value && value < labels.length - 1) values.set(label, value);
+  });
+  return values;
+}
+
 /** Whether the path from here is to be written alone; if so, it is accounted for. */
 export function takePath(f: FunctionWriter, from: number, labels: readonly Label[]): boolean {
   const { loops } = f;
-  if (!loops.isPlanned || loops.open === undefined || !loops.isDispatched || !isMachine(loops.open)) return false;
+  if (!loops.isPlanned || loops.open === undefined || loops.dispatch === undefined || !isMachine(loops.open)) return false;
   const length = lengthOf(f, from, labels);
   if (length === undefined || length > LONGEST || loops.added + length > MOST) return false;
   loops.added += length;
