@@ -137,9 +137,25 @@ export function readMap(context: YamlContext, node: YamlNode, what: string, know
   return entries;
 }
 
+/** Keys of other test systems, and of our own other form. */
+const FOREIGN_KEYS: ReadonlyMap<string, string> = new Map([
+  ["name", "test"],
+  ["title", "test"],
+  ["body", "check"],
+  ["expect", "check"],
+  ["assert", "check"],
+  ["steps", "check"],
+  ["code", "check"],
+  ["for", "table"],
+  ["cases", "rows"],
+  ["params", "columns"],
+  ["data", "rows"],
+  ["tag", "tags"],
+]);
+
 export function reportUnknown(context: YamlContext, code: string, message: string, span: Span, known: readonly string[]): void {
   const written = context.source.text.slice(span.start, span.end);
-  const near = nearestName(written, known);
+  const near = known.find((key) => key === FOREIGN_KEYS.get(written)) ?? nearestName(written, known);
   complain(context, code, message, span, "unknown", {
     help: near === undefined ? `known are ${known.map((name) => `\`${name}\``).join(", ")}` : `did you mean \`${near}\`?`,
     ...(near === undefined ? {} : { fix: { span, text: near } }),
