@@ -17,7 +17,8 @@ import type { SnapshotProblem } from "./snapshot-codes.ts";
 
 /** As PNG's: a byte that is no ASCII, a name, and line ends of both kinds, which a transfer as text changes. */
 const MAGIC = Uint8Array.from([0x89, 0x47, 0x53, 0x4e, 0x0d, 0x0a, 0x1a, 0x0a]);
-export const SNAPSHOT_FORMAT = 1;
+/** Of the file, and of what it holds of a CPU, where that changes between two versions: 2 since harts have triggers. */
+export const SNAPSHOT_FORMAT = 2;
 const AT = { format: 8, headerLength: 12, bodyLength: 16, digest: 20, header: 52 } as const;
 const PAGE_RECORD = 4 + PAGE_SIZE;
 /** RAM is mostly text, code and tables: little is gained by more effort, and a kernel's is 100 MB. */
