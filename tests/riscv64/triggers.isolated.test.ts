@@ -131,11 +131,11 @@ function makeSteps(random: Random, width: RegisterWidth, triggers: readonly Trig
 }
 
 /**
- * s4 counts traps; each is written down (mcause, mepc, mtval, and the mode that it came from), and the instruction is stepped over. Every
- * round goes through the same accesses in all modes with other triggers, which are taken away at its end.
+ * Each trap is written down (mcause, mepc, mstatus, mtval), and the instruction is stepped over; calls to the environment go on in the mode in
+ * a7. Every round goes through other accesses in some mode with other triggers, which are taken away at its end.
  */
 function writeProgram(random: Random, width: RegisterWidth, rounds: number): string {
-  const label = (round: number, mode: string, step: number): string => `r${round}_${mode}_${step}`;
+  const label = (round: number, mode: string, step: number | "turn"): string => `r${round}_${mode}_${step}`;
   const parts: string[] = [];
   for (let round = 0; round < rounds; round++) {
     // QEMU asks whether any trigger for code is of the mode at hand, not whether the one at the place is: they get one.
@@ -153,11 +153,11 @@ function writeProgram(random: Random, width: RegisterWidth, rounds: number): str
       }),
       mode === "machine" ? "" : `li a7, ${mode === "user" ? 0 : 1}\n ecall`,
       `li s5, ${TURNS}`,
-      `${label(round, mode, -1)}:`.replace("-1", "turn"),
+      `${label(round, mode, "turn")}:`,
       ...steps.map(({ text }, step) => text.replace("\n", `\n${label(round, mode, step)}:\n`)),
-      `addi s5, s5, -1\n bnez s5, ${label(round, mode, -1).replace("-1", "turn")}`,
+      `addi s5, s5, -1\n bnez s5, ${label(round, mode, "turn")}`,
       "li a7, 3\n ecall",
-      "csrw tselect, zero\n csrw tdata1, zero\n li t0, 2\n",
+      "csrw tselect, zero",
       `li t1, ${controlOf(width, 2n, 0n)}\n csrw tdata1, t1\n li t0, 1\n csrw tselect, t0\n csrw tdata1, t1`,
     );
   }
@@ -173,7 +173,6 @@ function writeProgram(random: Random, width: RegisterWidth, rounds: number): str
     csrw mtvec, t0
     li s1, ${RAM + BigInt(RESULTS)}
     li s2, ${RAM + BigInt(DATA)}
-    li s4, 0
     li a0, 0x1234567
     li a1, 0x89abcd
     j start
@@ -200,7 +199,6 @@ function writeProgram(random: Random, width: RegisterWidth, rounds: number): str
     csrr t1, mstatus
     sd t1, 16(s1)
     addi s1, s1, 32
-    addi s4, s4, 1
     mret
   start:
     ${parts.join("\n")}
