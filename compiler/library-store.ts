@@ -14,7 +14,7 @@ export interface KeptReach {
 
 /** As `Request` of lower/units.ts, of what has a name. */
 export type KeptRequest =
-  | { readonly kind: "function" | "symbol"; readonly name: string }
+  | { readonly kind: "function" | "symbol" | "list"; readonly name: string }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array; readonly align: number }
   | { readonly kind: "constant"; readonly symbol: DataSymbol }
   | { readonly kind: "signature"; readonly signature: Signature }

@@ -2,11 +2,14 @@
 // no spec names, and what is kept of the library (library-store.ts) knows all it refers to by them.
 
 import { formatNeed } from "../../machines/needs.ts";
+import { textOf } from "../../grammar/source.ts";
 import type { FunctionBody, Global } from "../hir.ts";
 import type { KeptReach } from "../library-store.ts";
 import type { Context } from "./context.ts";
-import { globalOf } from "./declarations.ts";
+import type { ConstValue } from "./constants.ts";
+import { constantOf, globalOf } from "./declarations.ts";
 import type { FnEntry, Module, Symbol } from "./scope.ts";
+import type { Type } from "../types.ts";
 
 export function librarySymbol(context: Context, name: string): Symbol | undefined {
   const [moduleName = "", symbolName = ""] = name.split(".");
@@ -31,8 +34,40 @@ export function nameOfBody(context: Context, body: FunctionBody): string | null 
   return body.parent === null && libraryFunction(context, body.name)?.function.body === body ? body.name : null;
 }
 
+/** By its place: the name in images may lack the module's (`boot_info`). */
 export function nameOfVariable(context: Context, global: Global): string | null {
-  return global.isConstant !== true && libraryVariable(context, global.name) === global ? global.name : null;
+  const moduleName = /([^/]*)\.gspec$/.exec(global.span.source.path)?.[1] ?? "";
+  const name = `${moduleName}.${textOf(global.span)}`;
+  return global.isConstant !== true && libraryVariable(context, name) === global ? name : null;
+}
+
+/** By the items of a list that constants of the library have, the constant that is it, or null for one inside of another value. */
+export type LibraryLists = ReadonlyMap<readonly ConstValue[], string | null>;
+
+/** Functions that name the same list share its symbol; one that is in no constant stands in one function. */
+export function libraryLists(modules: Iterable<Module>): LibraryLists {
+  const lists = new Map<readonly ConstValue[], string | null>();
+  const add = (value: ConstValue | null, name: string | null): void => {
+    if (value?.kind === "struct") for (const field of value.fields) add(field, null);
+    if (value?.kind !== "list") return;
+    if (name !== null || !lists.has(value.items)) lists.set(value.items, name);
+    for (const item of value.items) add(item, null);
+  };
+  for (const { libName, names } of modules) {
+    if (libName === null) continue;
+    for (const [name, symbol] of names) {
+      if (symbol.kind === "const") add(symbol.value, `${libName}.${name}`);
+      if (symbol.kind === "global") add(symbol.global?.initial ?? null, null);
+      if (symbol.kind === "table") for (const { value } of symbol.table?.rows ?? []) add(value, null);
+    }
+  }
+  return lists;
+}
+
+export function libraryList(context: Context, name: string): { readonly element: Type; readonly value: ConstValue & { readonly kind: "list" } } | null {
+  const symbol = librarySymbol(context, name);
+  const { type, value } = symbol?.kind === "const" ? constantOf(context, symbol) : { type: null, value: null };
+  return value?.kind === "list" && (type?.kind === "array" || type?.kind === "slice") ? { element: type.element, value } : null;
 }
 
 // ---- What a function depends on, by name ----

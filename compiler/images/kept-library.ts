@@ -45,6 +45,7 @@ function loadRequest(stored: StoredRequest, bytesAt: (place: BytesAt) => Uint8Ar
       return { ...stored, block: { ...stored.block, bytes: bytesAt(stored.block.bytes) } };
     case "function":
     case "symbol":
+    case "list":
     case "signature":
       return stored;
   }
@@ -60,6 +61,7 @@ function storeRequest(request: KeptRequest, place: (bytes: Uint8Array) => BytesA
       return { ...request, block: { ...request.block, bytes: place(request.block.bytes) } };
     case "function":
     case "symbol":
+    case "list":
     case "signature":
       return request;
   }

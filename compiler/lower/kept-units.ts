@@ -3,7 +3,18 @@
 
 import { decodeModule, encodeModule } from "../../isa/bytecode/binary.ts";
 import { BYTECODE_VERSION, type BytecodeFunction, type DataLayout, type Instruction, type Module, type Signature } from "../../isa/bytecode/module.ts";
-import { consult, consultedBy, keepReach, libraryFunction, libraryVariable, nameOfBody, nameOfVariable } from "../check/library-names.ts";
+import {
+  consult,
+  consultedBy,
+  keepReach,
+  libraryFunction,
+  libraryList,
+  libraryLists,
+  libraryVariable,
+  nameOfBody,
+  nameOfVariable,
+  type LibraryLists,
+} from "../check/library-names.ts";
 import type { Context } from "../check/context.ts";
 import type { FnEntry, Module as SourceModule } from "../check/scope.ts";
 import { functionsOf } from "../check/declarations.ts";
@@ -24,7 +35,7 @@ function ownNumbers(unit: Unit): Numbers {
   return { unit, all, start: 0 };
 }
 
-function keepRequest(context: Context, request: Request, numbers: Numbers): KeptRequest | null {
+function keepRequest(context: Context, request: Request, numbers: Numbers, lists: LibraryLists): KeptRequest | null {
   switch (request.kind) {
     case "function": {
       const name = nameOfBody(context, request.body);
@@ -45,21 +56,25 @@ function keepRequest(context: Context, request: Request, numbers: Numbers): Kept
       const lines = block.lines.map(({ offset, location }) => ({ offset, location: locationIn(numbers, location) }));
       return { kind: "assembly", block: { ...block, lines } };
     }
-    // They refer to others of their image.
+    case "list": {
+      const name = lists.get(request.value.items);
+      if (name !== undefined) return name === null ? null : { kind: "list", name };
+      return request.symbol?.relocations.length === 0 ? { kind: "constant", symbol: request.symbol } : null;
+    }
+    // It refers to others of its image.
     case "data":
-    case "list":
       return null;
   }
 }
 
 /** Null: it names what has no name, or places of other files. */
-export function keepUnit(context: Context, entry: FnEntry, unit: Unit, places: PlaceTable): KeptUnit | null {
+export function keepUnit(context: Context, entry: FnEntry, unit: Unit, places: PlaceTable, lists: LibraryLists): KeptUnit | null {
   const { source } = entry.module;
   if (unit.places.some((place) => places.sourceOf(place) !== source)) return null;
   const numbers = ownNumbers(unit);
   const requests: KeptRequest[] = [];
   for (const request of unit.requests) {
-    const kept = keepRequest(context, request, numbers);
+    const kept = keepRequest(context, request, numbers, lists);
     if (kept === null) return null;
     requests.push(kept);
   }
@@ -126,6 +141,11 @@ function recallRequest(context: Context, kept: KeptRequest, number: number): Req
       if (global === null) throw new Error(`what is kept of the library uses ${kept.name}, which it does not have`);
       return { kind: "symbol", number, global };
     }
+    case "list": {
+      const list = libraryList(context, kept.name);
+      if (list === null) throw new Error(`what is kept of the library uses ${kept.name}, which it does not have`);
+      return { kind: "list", number, ...list, symbol: null };
+    }
     case "bytes":
     case "constant":
     case "signature":
@@ -171,6 +191,7 @@ export function createUnitKeeper({ context, modules }: Program, library: Library
     },
     keepAll(units) {
       const entries = [...modules.values()].flatMap((module) => (module.libName === null ? [] : [...functionsOf(module)]));
+      const lists = libraryLists(modules.values());
       const consulted = new Map<SourceModule, readonly string[]>();
       const modulesOf = (module: SourceModule): readonly string[] => {
         let names = consulted.get(module);
@@ -183,7 +204,7 @@ export function createUnitKeeper({ context, modules }: Program, library: Library
         const known = library.find(name);
         const unit = units.get(body);
         if (known !== undefined && (known.unit !== undefined || unit === undefined)) continue;
-        const kept = unit === undefined || unit === null ? unit : keepUnit(context, entry, unit, places);
+        const kept = unit === undefined || unit === null ? unit : keepUnit(context, entry, unit, places, lists);
         if (unit !== undefined && unit !== null && kept !== null) unit.libraryName = name;
         library.keep(name, { modules: modulesOf(entry.module), reach: keepReach(entry), unit: kept });
       }

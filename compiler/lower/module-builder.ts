@@ -53,7 +53,7 @@ export class ModuleBuilder {
   /** What the units that others have made have for numbers here. */
   readonly unitNumbers: number[] = [];
   /** The same list (a table, a const) named in several places is one symbol. */
-  private readonly listSymbols = new Map<readonly ConstValue[], number>();
+  private readonly listSymbols = new Map<readonly ConstValue[], { readonly number: number; readonly symbol: DataSymbol }>();
   private readonly lowerBody: (body: FunctionBody) => BytecodeFunction;
   private readonly langItem: (name: string) => HFunction;
   private readonly cache: LoweringCache;
@@ -298,13 +298,13 @@ export class ModuleBuilder {
   /** The elements of a constant slice. */
   listSymbol(element: Type, value: ConstValue & { readonly kind: "list" }): number {
     const { items } = value;
-    let number = this.listSymbols.get(items);
-    if (number === undefined) {
+    let list = this.listSymbols.get(items);
+    if (list === undefined) {
       const symbol = this.apart(() => this.constantSymbol("const.list", { kind: "array", length: items.length, element }, value, false));
-      this.listSymbols.set(items, (number = this.addSymbol(symbol)));
+      this.listSymbols.set(items, (list = { number: this.addSymbol(symbol), symbol }));
     }
-    const known = number;
-    return this.noteSymbol(known, () => ({ kind: "list", number: known, element, value }));
+    const { number, symbol } = list;
+    return this.noteSymbol(number, () => ({ kind: "list", number, element, value, symbol }));
   }
 
   signature(signature: Signature): number {

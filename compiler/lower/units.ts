@@ -30,7 +30,8 @@ export type Request = { readonly number: number } & (
   | { readonly kind: "constant"; readonly symbol: DataSymbol }
   /** A constant that refers to other symbols or to functions. */
   | { readonly kind: "data"; readonly name: string; readonly type: Type; readonly value: ConstValue }
-  | { readonly kind: "list"; readonly element: Type; readonly value: ConstValue & { readonly kind: "list" } }
+  /** The same one in all functions of an image that name it; `symbol` is known to the image that made the unit. */
+  | { readonly kind: "list"; readonly element: Type; readonly value: ConstValue & { readonly kind: "list" }; readonly symbol: DataSymbol | null }
   | { readonly kind: "signature"; readonly signature: Signature }
   | { readonly kind: "assembly"; readonly block: AssemblyBlock }
 );
