@@ -3,7 +3,7 @@
 // every file that was looked for in vain, so that it is stale the moment any of them changes. A cache that cannot be written is
 // no error: the run is just slower, and `guestspec doctor` says why.
 
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Module } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
@@ -57,6 +57,8 @@ export interface ImageCache {
   writeSpec(path: string, machineKey: string, entry: CachedImage | "no suite", dependencies: readonly Dependency[]): boolean;
   /** What was kept under a key, as long as nothing it depends on has changed. */
   readParts(key: readonly string[], hashes?: FileHashes): StoredParts | null;
+  /** There is such an entry, whole or not, of today or not. */
+  hasParts(key: readonly string[]): boolean;
   writeParts(
     key: readonly string[],
     stored: { readonly parts: readonly (Uint8Array | string)[]; readonly paths: readonly string[] },
@@ -257,6 +259,7 @@ export function openCache(environment: CacheEnvironment): ImageCache {
       if (entry === null) return null;
       return { parts: entry.parts, paths: entry.header.paths, dependencies: entry.header.dependencies };
     },
+    hasParts: (key) => existsSync(pathOf("parts", ...key)),
     writeParts: (key, { parts, paths }, dependencies) => write(pathOf("parts", ...key), parts, dependencies, paths),
     readMachine(key) {
       const [text] = read(pathOf("machine", key), fileHashes)?.parts ?? [];

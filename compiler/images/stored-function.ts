@@ -104,14 +104,29 @@ function keyOf(to: Reference): string {
   }
 }
 
-/**
- * A function with its references in the order in which they are counted; labels, which have no numbers, are among them.
- * `placeOf` is for the locations of its marks.
- */
-export function storeFunction(
+/** With its references in the order in which they are counted; labels, which have no numbers, are among them. */
+export type ReferringFunction = StoredFunction & { readonly references: readonly Reference[] };
+
+/** Functions that were stored before they came to this process: storing them gives the same again. */
+const storedBefore = new WeakMap<NativeFunction, ReferringFunction>();
+
+export function rememberStored(fn: NativeFunction, stored: ReferringFunction): void {
+  storedBefore.set(fn, stored);
+}
+
+export function wasStoredBefore(fn: NativeFunction): boolean {
+  return storedBefore.has(fn);
+}
+
+/** `placeOf` is for the locations of its marks. */
+export function storeFunction(fn: NativeFunction, placeOf: (location: number) => NamedPlace | undefined): ReferringFunction {
+  return storedBefore.get(fn) ?? storeAnew(fn, placeOf);
+}
+
+function storeAnew(
   { code, relocations, marks, frameEvents, frameSize }: NativeFunction,
   placeOf: (location: number) => NamedPlace | undefined,
-): StoredFunction & { readonly references: readonly Reference[] } {
+): ReferringFunction {
   const references = createOrder<Reference>();
   const kinds = createOrder<string>();
   const paths = createOrder<string>();

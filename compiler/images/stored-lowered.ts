@@ -13,7 +13,7 @@ import type { Dependency, ImageCache } from "./cache.ts";
 import { rememberHashes } from "./file-hashes.ts";
 import { hashBytes } from "./content-hash.ts";
 import type { Manifest } from "./manifest.ts";
-import { hashFunction, loadFunction, storeFunction, type LoadedFunction, type StoredFunction } from "./stored-function.ts";
+import { hashFunction, loadFunction, storeFunction, wasStoredBefore, type LoadedFunction, type StoredFunction } from "./stored-function.ts";
 
 /** A spec as it was before it was placed. */
 export interface LoweredSpec {
@@ -74,8 +74,10 @@ function decodeWords(stored: Uint8Array): Int32Array {
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 
+type HashedFunction = StoredFunction & { readonly hash: string };
+
 /** Hashes; by function, where its facts and its code end; facts; code. */
-function encodePack(functions: readonly (StoredFunction & { readonly hash: string })[]): readonly (Uint8Array | string)[] {
+function encodePack(functions: readonly HashedFunction[]): readonly (Uint8Array | string)[] {
   const facts = createByteWriter();
   const code = createByteWriter();
   const ends: number[] = [];
@@ -162,9 +164,23 @@ export function openLoweredStore(cache: ImageCache, machineKey: string, target: 
     return pack;
   }
 
+  /** False: that is impossible. */
+  function writePack(functions: readonly HashedFunction[]): boolean {
+    if (functions.length === 0) return true;
+    const key = hashBytes(functions.map(({ hash }) => hash).join(""));
+    const entry = ["functions", key];
+    // One that was looked for and is damaged is written again.
+    const isThere = packs.get(key) !== null && cache.hasParts(entry);
+    if (!isThere && !cache.writeParts(entry, { parts: encodePack(functions), paths: [] }, [])) return false;
+    functions.forEach(({ hash }, index) => known.set(hash, { pack: key, index }));
+    return true;
+  }
+
   /** Where the functions of these modules are; those that are nowhere yet go into a new pack. */
   function keepFunctions(modules: readonly LoweredModule[]): ((module: LoweredModule, index: number) => KeptFunction) | null {
-    const fresh: { readonly stored: StoredFunction; readonly hash: string }[] = [];
+    const own: HashedFunction[] = [];
+    // Those of the library that an earlier compilation has made are apart: their pack is the same however often the spec is edited.
+    const library: HashedFunction[] = [];
     const kept = new Map<LoweredModule["functions"][number], { readonly hash: string; readonly references: readonly Reference[] }>();
     const added = new Set<string>();
     for (const { functions, module, placeOf } of modules) {
@@ -178,14 +194,10 @@ export function openLoweredStore(cache: ImageCache, machineKey: string, target: 
         kept.set(fn, { hash, references: stored.references });
         if (known.has(hash) || added.has(hash)) return;
         added.add(hash);
-        fresh.push({ stored, hash });
+        (wasStoredBefore(fn) ? library : own).push({ ...stored, hash });
       });
     }
-    if (fresh.length > 0) {
-      const key = hashBytes(fresh.map(({ hash }) => hash).join(""));
-      if (!cache.writeParts(["functions", key], { parts: encodePack(fresh.map(({ stored, hash }) => ({ ...stored, hash }))), paths: [] }, [])) return null;
-      fresh.forEach(({ hash }, index) => known.set(hash, { pack: key, index }));
-    }
+    if (![library, own].every(writePack)) return null;
     return ({ functions }, index) => {
       const fn = functions[index];
       const made = fn === undefined ? undefined : kept.get(fn);

@@ -2,7 +2,7 @@
 // references are counted as the code first uses them. Beside it stands what they and the code's places are in the unit's own lists, so that
 // the code is the unit's whatever image it was made for.
 
-import { loadFunction, storeFunction, type NamedPlace } from "../images/stored-function.ts";
+import { loadFunction, rememberStored, storeFunction, type NamedPlace } from "../images/stored-function.ts";
 import type { KeptCode } from "../library-store.ts";
 import type { NumberedKind, Unit } from "../lower/units.ts";
 import type { Reference } from "./emission.ts";
@@ -38,9 +38,13 @@ export function recallCode({ code, facts, references, locations }: KeptCode): Na
         return to;
     }
   };
-  return {
+  const recalled = {
     ...fn,
     relocations: fn.relocations.map(({ offset, kind, to, addend }) => ({ offset, kind, to: meaning(to), addend })),
     marks: fn.marks.map(({ offset, location }) => ({ offset, location: locations[location] ?? -1 })),
   };
+  // In the order in which relocations first name them, which is how they are counted.
+  const counted = new Map(fn.relocations.map(({ to }, index) => [to, recalled.relocations[index]?.to ?? to]));
+  rememberStored(recalled, { code, facts, references: [...counted.values()] });
+  return recalled;
 }
