@@ -1,6 +1,6 @@
 // The cache: an entry is found again, and only as long as everything it was made from is the same.
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -78,6 +78,31 @@ test("a damaged entry is none", (context) => {
     writeFileSync(path, damaged);
     assert.equal(cache.readSpec("a.gspec", "m"), null);
   }
+});
+
+test("when there is too much, what was not used for longest goes", (context) => {
+  const folder = makeFolder(context);
+  const open = (): ReturnType<typeof openCache> =>
+    openCache({ env: { XDG_CACHE_HOME: folder }, home: "/nowhere", stamp: "1", limits: { entries: 6, bytes: 2 ** 30 } });
+  const cache = open();
+  const names = ["a", "b", "c", "d", "e", "f"];
+  for (const [index, name] of names.entries()) {
+    const known = new Set(readdirSync(folder, { recursive: true, encoding: "utf8" }));
+    cache.writeParts([name], { parts: [name], paths: [] }, []);
+    // Each as old as the hours that it would have been there.
+    const added = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".bin") && !known.has(path));
+    const time = Date.now() / 1000 - 86_400 + 3600 * index;
+    for (const path of added) utimesSync(join(folder, path), time, time);
+  }
+  assert.deepEqual(cache.readParts(["a"])?.parts.map(String), ["a"]);
+  // In a process that has looked at the folder, and in one that has not.
+  cache.writeParts(["g"], { parts: ["g"], paths: [] }, []);
+  assert.deepEqual(
+    [...names, "g"].filter((name) => open().readParts([name]) !== null),
+    ["a", "e", "f", "g"],
+  );
+  for (const name of ["h", "i", "j"]) open().writeParts([name], { parts: [name], paths: [] }, []);
+  assert.equal(open().size().entries, 4);
 });
 
 test("machines keep their 64-bit numbers", (context) => {

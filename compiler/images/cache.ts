@@ -13,9 +13,8 @@ import { loadModule, storeModule } from "./stored-module.ts";
 
 /** Changes when the entry's layout does. */
 const FORMAT = 6;
-/** Entries and bytes; more of them, and those not used for longest go until a third is free. A spec has an entry for each target. */
-const ENTRY_LIMIT = 4000;
-const BYTE_LIMIT = 512 * 2 ** 20;
+/** More of them, and those not used for longest go until a third is free. A spec has an entry for each target. */
+const LIMITS = { entries: 4000, bytes: 512 * 2 ** 20 } as const;
 /** Uses closer to each other than this are one. */
 const USE_MS = 3_600_000;
 
@@ -25,6 +24,8 @@ export interface CacheEnvironment {
   readonly home: string;
   /** Version and build of the tool: another build, another cache. */
   readonly stamp: string;
+  /** Absent: `LIMITS`. */
+  readonly limits?: { readonly entries: number; readonly bytes: number };
 }
 
 /** One file that an image depends on; null: it did not exist. */
@@ -168,6 +169,7 @@ function markUsed(path: string): void {
 
 export function openCache(environment: CacheEnvironment): ImageCache {
   const folder = cacheFolder(environment);
+  const limits = environment.limits ?? LIMITS;
   const fileHashes = openFileHashes(folder);
   /** What is in the folder as far as this process knows; null: it has not looked yet. */
   let held: { count: number; bytes: number } | null = null;
@@ -189,7 +191,7 @@ export function openCache(environment: CacheEnvironment): ImageCache {
   }
 
   function write(path: string, parts: readonly (Uint8Array | string)[], dependencies: readonly Dependency[], paths: readonly string[]): boolean {
-    const buffers = parts.map((part) => Buffer.from(part));
+    const buffers = parts.map((part) => (typeof part === "string" ? Buffer.from(part) : Buffer.from(part.buffer, part.byteOffset, part.byteLength)));
     const body = Buffer.concat(buffers);
     const header: Header = { checksum: checksumBytes(body), sizes: buffers.map(({ length }) => length), dependencies, paths };
     const temporary = `${path}.${process.pid}`;
@@ -225,12 +227,12 @@ export function openCache(environment: CacheEnvironment): ImageCache {
   /** After an entry of so many bytes was written. Looks at the folder once, and when what was written since may be too much. */
   function prune(written: number): void {
     held = held === null ? null : { count: held.count + 1, bytes: held.bytes + written };
-    if (held !== null && held.count <= ENTRY_LIMIT && held.bytes <= BYTE_LIMIT) return;
+    if (held !== null && held.count <= limits.entries && held.bytes <= limits.bytes) return;
     const oldest = entries().sort((a, b) => a.time - b.time);
     held = { count: oldest.length, bytes: oldest.reduce((sum, { bytes }) => sum + bytes, 0) };
-    if (held.count <= ENTRY_LIMIT && held.bytes <= BYTE_LIMIT) return;
+    if (held.count <= limits.entries && held.bytes <= limits.bytes) return;
     for (const { path, bytes } of oldest) {
-      if (held.count <= (ENTRY_LIMIT * 2) / 3 && held.bytes <= (BYTE_LIMIT * 2) / 3) return;
+      if (held.count <= (limits.entries * 2) / 3 && held.bytes <= (limits.bytes * 2) / 3) return;
       unlinkSync(path);
       held.count--;
       held.bytes -= bytes;
