@@ -9,7 +9,7 @@ import { codeAddress } from "../../../isa/bytecode/module.ts";
 import type { BytecodeFunction, Module, ScalarType } from "../../../isa/bytecode/module.ts";
 import { forgetRegister } from "./translate-facts.ts";
 import type { Comparison, Fact, Learnt, Range } from "./translate-facts.ts";
-import type { Form, LoopNotes } from "./translate-loops.ts";
+import type { Form, LoopNotes, Pair } from "./translate-loops.ts";
 import type { InlinedCalls, Inlining } from "./translate-inlining.ts";
 import { I32, I64, OP } from "../wasm/encoder.ts";
 import type { BranchHint, ByteWriter, ValueType, VOID } from "../wasm/encoder.ts";
@@ -118,6 +118,8 @@ export interface FunctionWriter {
   readonly loops: LoopNotes;
   /** What the current instruction adds to its result, if that is all it does. */
   step: Form | undefined;
+  /** Of what its loops count together: how far the address is from a multiple of the index. */
+  readonly distances: Map<Pair, number | undefined>;
   readonly temp32: number;
   readonly temp32b: number;
   readonly temp64: number;

@@ -7,7 +7,7 @@ import type { Instruction, ScalarType } from "../../../isa/bytecode/module.ts";
 import { SP_LOCAL, localOf, valueType } from "./translate-context.ts";
 import type { Bits, FunctionWriter } from "./translate-context.ts";
 import { addForms, constantForm, noteWrite, scaleForm } from "./translate-loops.ts";
-import type { Form } from "./translate-loops.ts";
+import type { Form, Loop, Pair } from "./translate-loops.ts";
 import { I32 } from "../wasm/encoder.ts";
 
 /**
@@ -43,6 +43,8 @@ export interface Fact {
   readonly comparison?: Comparison | undefined;
   /** What the register was computed from by sums: an access may use that instead. */
   readonly form?: Form | undefined;
+  /** The register is an address in RAM: so many times an index, plus an offset from RAM's start. */
+  readonly place?: { readonly index: Version; readonly times: number; readonly plus: number } | undefined;
 }
 
 /** An entry of the log: what was known before something was learnt of this version of the register. */
@@ -83,7 +85,8 @@ export function factOf(f: FunctionWriter, register: number | undefined): Fact | 
 /** A written register is another one from here on. */
 export function forgetRegister(f: FunctionWriter, register: number): void {
   renew(f, register);
-  noteWrite(f.loops, localOf(f, register), f.step);
+  const around = f.labels.at(-1);
+  noteWrite(f.loops, localOf(f, register), f.step, around?.kind === "loop" ? f.at : undefined);
 }
 
 function renew(f: FunctionWriter, register: number): void {
@@ -100,7 +103,12 @@ function current(f: FunctionWriter, register: number): Version {
 }
 
 export function learn(f: FunctionWriter, register: number | undefined, fact: Fact | undefined): void {
-  if (register === undefined || fact === undefined || (fact.range === undefined && fact.comparison === undefined && fact.form === undefined)) return;
+  if (
+    register === undefined ||
+    fact === undefined ||
+    (fact.range === undefined && fact.comparison === undefined && fact.form === undefined && fact.place === undefined)
+  )
+    return;
   f.learnt.push({ ...current(f, register), before: f.facts[register] });
   f.facts[register] = fact;
 }
@@ -130,6 +138,44 @@ export function forgetWritten(f: FunctionWriter, loop: number): void {
 
 export function rangeOf(f: FunctionWriter, register: number | undefined): Range | undefined {
   return factOf(f, register)?.range;
+}
+
+/** The range of an address, also where it follows from its index's. */
+export function placeOf(f: FunctionWriter, register: number | undefined): Range | undefined {
+  const fact = factOf(f, register);
+  const { place } = fact ?? {};
+  if (fact?.range !== undefined || place === undefined || versionOf(f, place.index.register) !== place.index.version) return fact?.range;
+  const index = unsignedRange(f, place.index.register, "addr");
+  const ends = [index.low * place.times + place.plus, index.high * place.times + place.plus];
+  return range("ram", Math.min(...ends), Math.max(...ends), Math.min(alignOf(place.times), alignOf(place.plus)));
+}
+
+/** Registers that are constants where a loop is entered: places in RAM, and others. */
+export function startsOf(f: FunctionWriter): Loop["starts"] {
+  const places: number[] = [];
+  const numbers: number[] = [];
+  f.facts.forEach((fact, register) => {
+    const known = fact?.range;
+    if (known === undefined || known.low !== known.high || f.fn.registers[register] !== "addr") return;
+    if (known.base === "ram") places.push(localOf(f, register));
+    else if (known.base === "none") numbers.push(localOf(f, register));
+  });
+  return { places, numbers };
+}
+
+/** How far an address is from a multiple of its index, before a loop that counts both; undefined unless they are constants. */
+export function distanceOf(f: FunctionWriter, { address, index, times }: Pair): number | undefined {
+  const [place, start] = [rangeOf(f, address - f.firstRegister), exactly(f, index - f.firstRegister)];
+  if (place?.base !== "ram" || place.low !== place.high || start === undefined) return undefined;
+  return place.low - start * times;
+}
+
+/** At a loop's start: an address that is counted with an index is known by it. */
+export function learnPair(f: FunctionWriter, pair: Pair, plus: number): void {
+  const [address, index] = [pair.address - f.firstRegister, pair.index - f.firstRegister];
+  const own = formOf(f, index);
+  const scaled = own === undefined || pair.times !== 1 ? undefined : addForms(own, constantForm(plus + f.context.ramBase), 1);
+  learn(f, address, { form: scaled, place: { index: current(f, index), times: pair.times, plus } });
 }
 
 /** The register as an unsigned number; all that its type holds, if no more is known. Ends beyond 2^53 are inexact and no number is there. */

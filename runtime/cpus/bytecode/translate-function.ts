@@ -31,6 +31,9 @@ import type { FunctionWriter, Label, ReturnPoint, TranslationContext } from "./t
 import {
   assume,
   decided,
+  distanceOf,
+  learnPair,
+  startsOf,
   deduce,
   exactly,
   factOf,
@@ -44,8 +47,8 @@ import {
   union,
 } from "./translate-facts.ts";
 import type { Range } from "./translate-facts.ts";
-import { closeLoop, createLoopNotes, isMachine, noteTable, openLoop, planPointers, writePointers, writeSteps } from "./translate-loops.ts";
-import type { LoopNotes, State } from "./translate-loops.ts";
+import { closeLoop, createLoopNotes, findPairs, isMachine, noteTable, openLoop, planPointers, writePointers, writeSteps } from "./translate-loops.ts";
+import type { Loop, LoopNotes, State } from "./translate-loops.ts";
 import type { InlinedCall, InlinedCalls } from "./translate-inlining.ts";
 import { CONTROL, CPU, takeResults } from "./translate-cpu.ts";
 import { endOfRegion, statesOf, takePath } from "./translate-paths.ts";
@@ -116,6 +119,14 @@ const block: Emit = (f) => {
   pushLabel(f, { kind: "block", level: openRegion(f, OP.block) });
 };
 
+/** At a loop's start, and where a path stands there. */
+function learnPairs(f: FunctionWriter, { pairs }: Loop): void {
+  for (const pair of pairs) {
+    const plus = f.distances.get(pair);
+    if (plus !== undefined) learnPair(f, pair, plus);
+  }
+}
+
 const loop: Emit = (f) => {
   spendFuel(f, 0);
   f.pending = 0;
@@ -123,8 +134,11 @@ const loop: Emit = (f) => {
     pushLabel(f, { kind: "block", level: openRegion(f, OP.block) });
     return;
   }
+  const opened = openLoop(f.loops, f.at, startsOf(f));
+  for (const pair of opened.pairs) f.distances.set(pair, distanceOf(f, pair));
   forgetWritten(f, f.at);
-  writePointers(f.w, openLoop(f.loops, f.at));
+  writePointers(f.w, opened);
+  learnPairs(f, opened);
   const exitLevel = openRegion(f, OP.block);
   openRegion(f, OP.loop);
   const pollLevel = openRegion(f, OP.block);
@@ -313,6 +327,7 @@ function startRoundAlone(f: FunctionWriter, label: Label, state: State): void {
   w.op(OP.br_if, f.depth - label.pollLevel);
   f.pending = 0;
   state.isEntering = true;
+  if (f.loops.open !== undefined) learnPairs(f, f.loops.open);
   goOn(f, label.at + 1, f.labels.slice(0, f.labels.indexOf(label) + 1));
   state.isEntering = false;
 }
@@ -556,6 +571,7 @@ function createWriter(
     facts: [],
     learnt: [],
     step: undefined,
+    distances: new Map(),
   };
   survey(f);
   return f;
@@ -665,7 +681,8 @@ export function translateFunction(context: TranslationContext, w: ByteWriter, in
   const start = w.length;
   let f = writeFunction(context, w, index, calls, locals, loops);
   const pointers = planPointers(loops, firstLocal + locals.length);
-  if (pointers > 0 || [...loops.loops.values()].some(isMachine)) {
+  const hasPairs = findPairs(loops, (from, to) => fn.body.slice(from, to).every(({ op }) => !structure.has(op)));
+  if (pointers > 0 || hasPairs || [...loops.loops.values()].some(isMachine)) {
     w.length = start;
     f = writeFunction(context, w, index, calls, [...locals, ...Array.from({ length: pointers }, (): ValueType => I32)], loops);
     removeDeadCode(w, f.codeStart, firstLocal + locals.length + pointers, f.hints, f.bodyStart);

@@ -27,8 +27,21 @@ export interface Pointer {
   readonly terms: readonly Term[];
 }
 
+interface Step {
+  readonly sum: Form;
+  /** Where it stands, if that is in the loop itself and in no region of it. */
+  readonly at: number | undefined;
+}
+
 /** How a loop writes a register: by what is added to it, or in ways that cannot be followed. */
-type Writes = readonly Form[] | "other";
+type Writes = readonly Step[] | "other";
+
+/** Two registers that a loop counts together: the address goes up by `times` what the index does. */
+export interface Pair {
+  readonly address: number;
+  readonly index: number;
+  readonly times: number;
+}
 
 export interface Loop {
   readonly at: number;
@@ -37,6 +50,9 @@ export interface Loop {
   readonly pointers: Pointer[];
   /** The registers that it branches by with tables. */
   readonly tables: number[];
+  /** Locals that are a place in RAM, or another constant, where it is entered. */
+  readonly starts: { readonly places: readonly number[]; readonly numbers: readonly number[] };
+  readonly pairs: Pair[];
 }
 
 /** An access to memory. */
@@ -125,8 +141,8 @@ export function scaleForm(form: Form, by: number): Form | undefined {
 
 // -------------------------------------------------------------------------------------------------- what loops do, as it is written
 
-export function openLoop(notes: LoopNotes, at: number): Loop {
-  const loop = notes.loops.get(at) ?? { at, around: notes.open, writes: new Map(), pointers: [], tables: [] };
+export function openLoop(notes: LoopNotes, at: number, starts: Loop["starts"]): Loop {
+  const loop = notes.loops.get(at) ?? { at, around: notes.open, writes: new Map(), pointers: [], tables: [], starts, pairs: [] };
   notes.loops.set(at, loop);
   notes.open = loop;
   notes.dispatch = undefined;
@@ -141,12 +157,12 @@ export function closeLoop(notes: LoopNotes): void {
 }
 
 /** Notes that a register is written: `step` is what is added to it, if that is all. */
-export function noteWrite(notes: LoopNotes, local: number, step: Form | undefined): void {
+export function noteWrite(notes: LoopNotes, local: number, step: Form | undefined, at: number | undefined): void {
   if (notes.isPlanned) return;
   for (let loop = notes.open; loop !== undefined; loop = loop.around) {
     const before = loop.writes.get(local);
     if (step === undefined || before === "other") loop.writes.set(local, "other");
-    else loop.writes.set(local, [...(before ?? []), step]);
+    else loop.writes.set(local, [...(before ?? []), { sum: step, at: loop === notes.open ? at : undefined }]);
   }
 }
 
@@ -187,7 +203,7 @@ function isInvariant(loop: Loop, form: Form): boolean {
 function isFollowed(loop: Loop, { terms }: Form): boolean {
   return terms.every(({ local, times }) => {
     const writes = loop.writes.get(local) ?? [];
-    return writes !== "other" && writes.every((step) => scaleForm(step, times) !== undefined && (step.terms.length === 0 || times === 1));
+    return writes !== "other" && writes.every(({ sum }) => scaleForm(sum, times) !== undefined && (sum.terms.length === 0 || times === 1));
   });
 }
 
@@ -204,6 +220,36 @@ function placeOf({ form, loop: innermost }: Site): Loop | undefined {
     inside = loop;
   }
   return inside;
+}
+
+/** The step of a register that a loop counts by a constant, once a round, in the loop itself. */
+function countedBy(loop: Loop, local: number): { readonly by: number; readonly at: number } | undefined {
+  const writes = loop.writes.get(local);
+  if (writes === undefined || writes === "other" || writes.length !== 1) return undefined;
+  const [step] = writes;
+  return step?.at === undefined || step.sum.terms.length > 0 ? undefined : { by: step.sum.plus, at: step.at };
+}
+
+/** Finds what loops count together: by constants, from constants, with nothing between the two steps that could leave one of them out. */
+export function findPairs(notes: LoopNotes, isStraight: (from: number, to: number) => boolean): boolean {
+  for (const loop of notes.loops.values()) {
+    for (const address of loop.starts.places) {
+      const step = countedBy(loop, address);
+      const index = loop.starts.numbers.find((local) => {
+        const other = countedBy(loop, local);
+        return (
+          step !== undefined &&
+          other !== undefined &&
+          other.by > 0 &&
+          step.by % other.by === 0 &&
+          isStraight(Math.min(step.at, other.at), Math.max(step.at, other.at))
+        );
+      });
+      const by = index === undefined ? undefined : countedBy(loop, index)?.by;
+      if (index !== undefined && by !== undefined && step !== undefined) loop.pairs.push({ address, index, times: step.by / by });
+    }
+  }
+  return [...notes.loops.values()].some((loop) => loop.pairs.length > 0);
 }
 
 /** Whether a loop is a state machine: it branches by a table on what it wrote a round before. */

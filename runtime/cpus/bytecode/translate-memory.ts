@@ -10,7 +10,7 @@ import { numberImmediate, pushConstant, bitsOf, swapBytes } from "./translate-ar
 import type { Emit } from "./translate-arithmetic.ts";
 import { RAM_MEMORY, close, getRegister, instructionPc, openElse, openIf, pushFuel, pushSp, setRegister, takeFuel } from "./translate-context.ts";
 import type { FunctionWriter } from "./translate-context.ts";
-import { factOf, formOf, within } from "./translate-facts.ts";
+import { formOf, placeOf, within } from "./translate-facts.ts";
 import { pointerAt } from "./translate-loops.ts";
 import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
 import type { ValueType } from "../wasm/encoder.ts";
@@ -50,7 +50,7 @@ function locate(f: FunctionWriter, access: Access): Place {
   const { ramBase, writableStart, writableEnd } = f.context;
   const { width } = access;
   const bits = f.context.bits.addr;
-  const known = factOf(f, access.address)?.range;
+  const known = placeOf(f, access.address);
   if (known === undefined) return { kind: "unknown" };
   const isAligned = access.displacement % width === 0 && known.align % width === 0;
   if (known.base === "frame") {

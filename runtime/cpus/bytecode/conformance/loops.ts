@@ -25,6 +25,14 @@ function step(register: string, by: number): string {
   return `%2 = const.addr ${by}\n${register} = add.addr ${register}, %2`;
 }
 
+/** Goes through the table by an address that is counted with the index, as `for` does, and sums what it finds until the index is 16. */
+function walk(steps: string): string {
+  return rounds(
+    `%2 = const.addr 16\n%5 = le_u.addr %2, %1\nbr_if %5, 1\n%6 = load.i8 %9\n%7 = zext.i8.i32 %6\n%8 = add.i32 %8, %7\n${steps}`,
+    "%9 = symbol_addr @table\n%1 = const.addr 0",
+  );
+}
+
 /** A loop in a block; the counter %1 starts as 0, as all registers do, %3 as 2. */
 function rounds(body: string, before = ""): string {
   return `
@@ -122,5 +130,24 @@ export const loopCases: readonly ConformanceCase[] = [
       "%4 = frame_addr 4\n%7 = const.i32 100\nstore.i32 %4, %7",
     ),
     expect: { outcome: `returned ${100 + upTo(11).reduce((total, n) => total + n, 0)}` },
+  },
+  { name: "an address that is counted with an index", program: walk(`${step("%1", 1)}\n${step("%9", 1)}`), expect: { outcome: "returned 120" } },
+  { name: "an address that is counted twice as fast", program: walk(`${step("%9", 2)}\n${step("%1", 1)}`), expect: { outcome: "returned 240" } },
+  {
+    name: "a round that ends between the steps of index and address",
+    program: walk(`${step("%1", 1)}\n%5 = trunc.addr.i8 %1\n%6 = const.i8 1\n%5 = and.i8 %5, %6\nbr_if %5, 0\n${step("%9", 1)}`),
+    expect: { outcome: "returned 56" },
+  },
+  {
+    name: "an address that is counted further on one path",
+    program: walk(`${step("%1", 1)}\n${step("%9", 1)}\n%2 = const.addr 5\n%5 = eq.addr %1, %2\nif %5\n${step("%9", 1)}\nend`),
+    expect: { outcome: "returned 131" },
+  },
+  {
+    name: "an index that starts anew on one path",
+    program: walk(
+      `${step("%1", 1)}\n${step("%9", 1)}\n%2 = const.addr 30\n%4 = symbol_addr @table\n%4 = sub.addr %9, %4\n%5 = eq.addr %4, %2\nif %5\n%1 = const.addr 16\nend\n%2 = const.addr 12\n%5 = eq.addr %1, %2\nif %5\n%1 = const.addr 0\nend`,
+    ),
+    expect: { outcome: "returned 435" },
   },
 ];
