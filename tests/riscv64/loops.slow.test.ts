@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
 import type { EagernessName } from "../../runtime/cpus/riscv64/regions/translator.ts";
+import type { GuestMemory } from "../../runtime/machine/cpu-contract.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds, type Random } from "../fixtures/random.ts";
 import { assembleAt, RAM, startGuest } from "../fixtures/riscv64.ts";
 
@@ -136,6 +137,18 @@ function writeProgram(random: Random, width: RegisterWidth, hasPages: boolean): 
   );
 }
 
+/** What is not zero any more was written, and going back to a snapshot has to find it. */
+function assertDirty({ bytes, size, dirtyOffset }: GuestMemory): void {
+  for (let page = 0; page < size / PAGE_BYTES; page++) {
+    if (bytes[dirtyOffset + page] === 1) continue;
+    const contents = bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+    assert.equal(Buffer.compare(contents, ZEROS), 0, `page ${page} was written and is not dirty`);
+  }
+}
+
+const PAGE_BYTES = 0x1000;
+const ZEROS = new Uint8Array(PAGE_BYTES);
+
 interface Recording {
   readonly states: readonly string[];
   readonly ram: Uint8Array;
@@ -150,6 +163,7 @@ function record(program: Uint8Array, width: RegisterWidth, eagerness: EagernessN
     return [kind, ...values, `now ${machine.now()}`, `instructions ${processor.instructions()}`].join("\n");
   });
   const ram = [RAM, DATA, RAM_END - 0x1_0000n].map((at) => machine.readMemory(at, at === RAM ? 0x4000 : 0x1_0000)?.slice() ?? new Uint8Array());
+  assertDirty(machine.memory);
   const regions = processor.regions();
   machine.dispose();
   return { states, ram: Buffer.concat(ram), regions };

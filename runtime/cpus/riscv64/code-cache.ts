@@ -36,6 +36,8 @@ export interface CodeCache {
   /** Address of the decoded page that holds this RAM offset; makes it if need be. */
   readonly pageAt: (ramOffset: number) => number;
   readonly hasPage: (ramOffset: number) => boolean;
+  /** Numbers of the pages that have decoded code. */
+  readonly pages: () => readonly number[];
   /** The RAM offset of an entry's instruction. */
   readonly offsetOf: (entry: number) => number;
   /** Fills the entry in; the number of the operation that it stands for. */
@@ -172,6 +174,7 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
       return slotAddress(slot >= 0 ? slot : addPage(page));
     },
     hasPage: (ramOffset) => (slotOfPage[ramOffset >>> PAGE_SHIFT] ?? -1) >= 0,
+    pages: () => [...pageOfSlot].filter((page) => page >= 0),
     offsetOf,
     decodeEntry(entry) {
       const { number, operands, length, form } = decoding(entry);

@@ -23,7 +23,7 @@ import { createNamedRegisters } from "./named-registers.ts";
 import { createTranslator, EAGERNESS, REGIONS_BEGIN, type ColdSite, type EagernessName, type Translator } from "./regions/translator.ts";
 import { operationNumber, operationsOf, type Operation } from "./operations.ts";
 import { createRegisterFile } from "./registers.ts";
-import { ENTRY, MAX_HARTS, REGION_CACHE, STORABLE_OFFSET } from "./state.ts";
+import { ENTRY, MAX_HARTS, REGION_CACHE, STORABLE, STORABLE_OFFSET } from "./state.ts";
 import { dueInterrupt, enterTrap, hasWakeup } from "./traps.ts";
 import { firesAt } from "./triggers.ts";
 
@@ -261,7 +261,7 @@ export function createRiscv(
       pageAdded(ramOffset) {
         epoch += 1;
         access.flushWrites();
-        memory.bytes[storable + ramOffset / Number(PAGE_BYTES)] = 0;
+        memory.bytes[storable + ramOffset / Number(PAGE_BYTES)] = STORABLE.no;
       },
       pageDropped: access.flushCode,
       changed: (offset, length) => translator.changed(offset, length),
@@ -675,7 +675,8 @@ export function createRiscv(
 
   function begin(instructions: number, end: number): void {
     // Between runs somebody may have begun to look for pages that become dirty.
-    memory.bytes.fill(0, storable, storable + memory.size / Number(PAGE_BYTES));
+    memory.bytes.fill(STORABLE.undirtied, storable, storable + memory.size / Number(PAGE_BYTES));
+    for (const page of code.pages()) memory.bytes[storable + page] = STORABLE.no;
     spending.limitLeft = instructions;
     spending.until = end;
     stop = null;

@@ -181,9 +181,10 @@ export const SLOT_BYTES = (ENTRIES_PER_PAGE + 4) * ENTRY.bytes;
 export const SLOTS = 256;
 export const SLOTS_OFFSET = 0x9_4000;
 /**
- * Behind all else a byte for each page of RAM, of which 1 says that translated code may store there without asking anybody: no code lies
- * there, and the page is known to be dirty. Only for code that addresses RAM physically.
+ * Behind all else a byte for each page of RAM, for code that addresses RAM physically: whether it may store there without asking anybody.
  */
 export const STORABLE_OFFSET = SLOTS_OFFSET + Math.ceil((SLOTS * SLOT_BYTES) / 0x1000) * 0x1000;
+/** Code lies in the page; it is known to be dirty, and may be stored to; it may be stored to by whoever marks it as dirty. */
+export const STORABLE = { no: 0, yes: 1, undirtied: 2 } as const;
 /** Entry bytes per code byte, as a shift. */
 export const ENTRY_SHIFT = 2;

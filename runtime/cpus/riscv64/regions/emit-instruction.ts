@@ -10,7 +10,7 @@ import { emitDevicePage, emitMirroredRead, emitMirrorEntry } from "../emit-mirro
 import type { Mode } from "../hart.ts";
 import type { Expression, Leaf } from "../semantics/expressions.ts";
 import type { Guarded } from "../semantics/guarded.ts";
-import { CELL, csrCell, isStateName, mirrorTable, NO_RESERVATION, stateCell, STORABLE_OFFSET, TLB, type StateName } from "../state.ts";
+import { CELL, csrCell, isStateName, mirrorTable, NO_RESERVATION, stateCell, STORABLE, STORABLE_OFFSET, TLB, type StateName } from "../state.ts";
 import type { AccessGroup } from "./access-groups.ts";
 import type { RegisterSet } from "./flow.ts";
 import type { Stream } from "./loop-plans.ts";
@@ -325,6 +325,7 @@ function emitStorable(e: InstructionEmitter, further: number): void {
       load(further);
       w.byte(OP.i32_and);
     }
+    w.withConst(STORABLE.yes, OP.i32_and);
     w.byte(OP.i32_eqz);
   }, 0);
 }

@@ -3,7 +3,7 @@
 
 import { I32, OP, type ByteWriter } from "../../wasm/encoder.ts";
 import { PAGE_MASK, RAM, type MemoryLayout } from "../emit-memory.ts";
-import { STORABLE_OFFSET } from "../state.ts";
+import { STORABLE, STORABLE_OFFSET } from "../state.ts";
 import { BUDGET, emitRegister, emitSum, emitTranslatedAddress, type BareRam, type Places } from "./emit-instruction.ts";
 import type { LoopPlan, Stream } from "./loop-plans.ts";
 
@@ -29,6 +29,8 @@ export interface LoopCheck {
   readonly plan: LoopPlan;
   /** The budget at which the version that runs is left. */
   readonly stop: number;
+  /** For how many turns it is not asked again, and one more. */
+  readonly checked: number;
   /** What the budget has to cover at the head. */
   readonly checkpoint: number;
 }
@@ -39,10 +41,11 @@ export const mayPlan = (ram: BareRam | undefined): boolean =>
 
 /** Goes to the label around it (depth 0) if the version without checks may not run; otherwise `stop` says how long it may. */
 export function emitLoopCheck(check: LoopCheck): void {
-  const { w, places, plan, stop, checkpoint } = check;
-  const { ram } = check;
+  const { w, places, ram, plan, stop, checked, checkpoint } = check;
   const reads = plan.streams.filter((stream) => ram !== undefined && isPlainRead(stream));
   const others = plan.streams.filter((stream) => !reads.includes(stream));
+  w.i32Const(CHECKED_TURNS);
+  w.localSet(checked);
   for (const stream of reads) if (ram !== undefined) emitReadCheck(check, ram, stream);
   w.localGet(BUDGET);
   if (others.length === 0) w.i32Const((MOST_TURNS - 1) * plan.leastTurn);
@@ -51,6 +54,11 @@ export function emitLoopCheck(check: LoopCheck): void {
     w.i32Const(MOST_TURNS);
     w.localSet(turns);
     for (const stream of others) emitStreamCheck(check, stream, turns);
+    if (others.every(({ step }) => step.kind !== "register")) {
+      // If it is too few, then because the page ends: on to the next, and no further.
+      w.localGet(turns);
+      w.localSet(checked);
+    }
     refuseIf(w, () => {
       w.localGet(turns);
       w.withConst(LEAST_TURNS, OP.i32_lt_s);
@@ -61,12 +69,28 @@ export function emitLoopCheck(check: LoopCheck): void {
   }
   w.byte(OP.i32_sub);
   setStop(w, stop, checkpoint);
+  if (ram !== undefined) for (const stream of others) if (stream.isWrite) emitDirtied(check, ram, stream);
+}
+
+/** The page to which the stream leads is one that may be stored to; the first turn will. */
+function emitDirtied({ w, options, places }: LoopCheck, ram: BareRam, { base, low }: Stream): void {
+  emitSum(w, options, places, base, BigInt(low) - ram.base);
+  w.byte(OP.i32_wrap_i64);
+  w.withConst(PAGE_SHIFT, OP.i32_shr_u);
+  w.localSet(places.at);
+  for (const map of [options.dirtyOffset, options.stateOffset + STORABLE_OFFSET]) {
+    w.localGet(places.at);
+    w.i32Const(STORABLE.yes);
+    w.memory(OP.i32_store8, RAM, map);
+  }
 }
 
 /** Of the version with all checks. */
-export function emitCheckedTurns({ w, plan, stop, checkpoint }: LoopCheck): void {
+export function emitCheckedTurns({ w, plan, stop, checked, checkpoint }: LoopCheck): void {
   w.localGet(BUDGET);
-  w.withConst(CHECKED_TURNS * plan.leastTurn, OP.i32_sub);
+  w.localGet(checked);
+  w.withConst(plan.leastTurn, OP.i32_mul);
+  w.byte(OP.i32_sub);
   setStop(w, stop, checkpoint);
 }
 
@@ -195,6 +219,7 @@ function emitStorableEnd(w: ByteWriter, { stateOffset }: MemoryLayout, { at }: P
   w.localGet(at);
   w.withConst(PAGE_SHIFT, OP.i32_shr_u);
   w.memory(OP.i32_load8_u, RAM, stateOffset + STORABLE_OFFSET);
+  // STORABLE.no
   w.byte(OP.i32_eqz);
   w.op(OP.br_if, 1);
   emitEnd(w, at, PAGE_SHIFT);

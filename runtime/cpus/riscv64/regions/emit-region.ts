@@ -448,7 +448,7 @@ function emitPlannedLoop(r: RegionEmitter, plan: LoopPlan): void {
   const facts = flow[head];
   if (block === undefined || facts === undefined) throw new Error(`no loop ${head}`);
   const stop = places.take(I32);
-  const check = { w, options, places, ram: options.bareRam, plan, stop, checkpoint: facts.checkpoint };
+  const check = { w, options, places, ram: options.bareRam, plan, stop, checked: places.take(I32), checkpoint: facts.checkpoint };
   const emitVersion = (isChecked: boolean): void => {
     r.version = { plan, stop, isChecked };
     emitLoop(r, "loop", head, () => emitBefore(r, childrenOf(r, head), () => emitBlock(r, head)));
