@@ -3,7 +3,7 @@
 // how long the compiler takes for all of specs/ on three targets, and how large images are. Targets without their QEMU are left out, and
 // say so. CPU times of whole processes, QEMU's included.
 
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -88,6 +88,7 @@ const run = (...args: readonly string[]): Cost => timeProcess(guestspec, ["run",
 try {
   const one = join(folder, "one.gspec");
   writeFileSync(one, 'suite "one"\n\ntest "adds" { expect 1 as u32 + 1 == 2 }\n');
+  let edits = 0;
   const cases = join(folder, "cases.gspec");
   writeFileSync(cases, 'suite "cases"\n\ntest "{n} is a byte" for n in edges(u8) { expect n as u32 < 256 }\n');
 
@@ -117,12 +118,20 @@ try {
       "an empty image",
       ", target 1.2",
     );
-    for (const [when, ...options] of [["compiled before"], ["compiled now", "--no-cache"]]) {
+    const ways: readonly (readonly [when: string, prepare: () => void, ...options: string[]])[] = [
+      ["compiled before", () => {}],
+      ["just edited", () => appendFileSync(one, `// ${edits++}\n`)],
+      ["compiled now with all of the library", () => {}, "--no-cache"],
+    ];
+    for (const [when, prepare, ...options] of ways) {
       report(
         `${target}: spec to its verdict, ${when}`,
         compareProcesses(
           7,
-          () => run("--target", target, "--engine", "qemu", ...options, one),
+          () => {
+            prepare();
+            return run("--target", target, "--engine", "qemu", ...options, one);
+          },
           () => boot(machine, binary, empty),
         ),
         "an empty image",

@@ -1,7 +1,7 @@
 // What a user waits for: a cold process with one test against `node -e 0`, the cost of a further test over ten thousand rows, and
 // listing and running a YAML table of ten thousand rows. Runs the shipped bundle as users do; CPU times, wall times behind them.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -40,8 +40,21 @@ try {
     "`node -e 0`",
     ", target 60",
   );
+  let edits = 0;
   report(
-    "one test, compiled now",
+    "one test, just edited",
+    compareProcesses(
+      9,
+      () => {
+        appendFileSync(one, `// ${edits++}\n`);
+        return run("run", one);
+      },
+      node,
+    ),
+    "`node -e 0`",
+  );
+  report(
+    "one test, compiled now with all of the library",
     compareProcesses(9, () => run("run", "--no-cache", one), node),
     "`node -e 0`",
   );
