@@ -16,7 +16,7 @@ import { INTERRUPT, type CsrEnvironment } from "./csrs.ts";
 import { createDeviceAccess, type DeviceOutcome } from "./device-access.ts";
 import { createDeviceMirror } from "./device-mirror.ts";
 import { execute, type ExecuteEnvironment } from "./execute.ts";
-import { createHart, loadHart, MENVCFG, MODE, MSTATUS, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
+import { createHart, loadHart, MODE, MSTATUS, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
 import { isApart, type Door, type InterpreterOptions } from "./emit-operation.ts";
 import { INTERPRETER_IMPORTS, writeInterpreter, writeOperations } from "./interpreter.ts";
 import { createNamedRegisters } from "./named-registers.ts";
@@ -25,6 +25,7 @@ import { operationNumber, operationsOf, type Operation } from "./operations.ts";
 import { createRegisterFile } from "./registers.ts";
 import { ENTRY, MAX_HARTS, REGION_CACHE, STORABLE, STORABLE_OFFSET } from "./state.ts";
 import { dueInterrupt, enterTrap, hasWakeup } from "./traps.ts";
+import { createTimers } from "./timers.ts";
 import { firesAt } from "./triggers.ts";
 
 /** Instructions of a turn, on average: half of it to one and a half. */
@@ -35,8 +36,6 @@ const DEVICE_AFTER = 8;
 const YOUNG_BUDGET = 1_000_000;
 const MAX_BUDGET = 16_000_000;
 const YOUNG = 64_000_000;
-/** One count of mtime on `virt`, if the machine has no timer that says otherwise. */
-const DEFAULT_COUNT_NS = 100;
 
 const MODES: Readonly<Record<Privilege, Mode>> = { machine: MODE.machine, supervisor: MODE.supervisor, user: MODE.user };
 
@@ -125,6 +124,7 @@ export function createRiscv(
     turnLeft: 0,
     /** What the budget was granted for: the next event, and (below) interrupt lines as they were. */
     event: 0,
+    /** Of the translator, and until when the last of them is young. */
     regions: 0,
     youngUntil: 0,
   };
@@ -132,11 +132,7 @@ export function createRiscv(
   let ignoresBreakpoints = false;
   /** Instructions of each hart when the run began. */
   const before = new Float64Array(cpuCount);
-  /** When each hart's own timer (Sstc) fires. */
-  const timerDue = new Float64Array(cpuCount).fill(Infinity);
-  let nextTimer = Infinity;
-  /** Of the machine's counter, when these times were worked out. */
-  let counterOffset = 0n;
+  const timers = createTimers(machine, harts);
 
   /** Brings time and counts up to the budget; `current` instructions of it have begun but are not done. */
   function sync(current: 0 | 1): void {
@@ -150,27 +146,7 @@ export function createRiscv(
     machine.advance(executed);
   }
 
-  const countNs = (): number => machine.counter?.nsPerCount ?? DEFAULT_COUNT_NS;
-  const time = (): bigint => machine.counter?.read() ?? BigInt(Math.floor(machine.now() / DEFAULT_COUNT_NS));
-
-  function updateTimers(): void {
-    counterOffset = machine.counter?.offset() ?? 0n;
-    for (const { index, csr } of harts) {
-      const left = csr.stimecmp - time();
-      const unit = countNs();
-      const due = left <= 0n ? 0 : (Math.floor(machine.now() / unit) + Number(left)) * unit;
-      timerDue[index] = (csr.menvcfg & MENVCFG.STCE) === 0n ? Infinity : due;
-    }
-    findNextTimer();
-  }
-
-  function findNextTimer(): void {
-    nextTimer = Infinity;
-    for (const due of timerDue) if (due > machine.now()) nextTimer = Math.min(nextTimer, due);
-  }
-
-  const isTimerDue = (hart: Hart): boolean => (timerDue[hart.index] ?? Infinity) <= machine.now();
-  const nextEvent = (): number => Math.min(machine.nextEvent(), nextTimer);
+  const nextEvent = (): number => Math.min(machine.nextEvent(), timers.next());
 
   const grantedLines = new Int32Array(cpuCount);
 
@@ -199,7 +175,7 @@ export function createRiscv(
     registers.setBudget(spending.granted);
     mirror.refresh();
     const { executed } = activeHart();
-    registers.setCounts(executed + spending.granted, machine.now() + spending.granted, counterOffset, countNs());
+    registers.setCounts(executed + spending.granted, machine.now() + spending.granted, timers.counterOffset(), timers.countNs());
     return spending.granted > 0;
   }
 
@@ -215,11 +191,11 @@ export function createRiscv(
   const csrs: CsrEnvironment = {
     deviceInterrupts(hart) {
       const lines = machine.lines(hart.index);
-      let bits = isTimerDue(hart) ? INTERRUPT.STI : 0n;
+      let bits = timers.isDue(hart) ? INTERRUPT.STI : 0n;
       if (lines !== 0) LINE_BITS.forEach((bit, line) => (bits |= (lines & (1 << line)) !== 0 ? bit : 0n));
       return bits;
     },
-    time,
+    time: timers.time,
     flush(hart) {
       access.flush(hart);
       modeChanged(hart);
@@ -228,14 +204,14 @@ export function createRiscv(
       updateStops();
       csrs.flush(hart);
     },
-    timerChanged: updateTimers,
+    timerChanged: timers.update,
     executed: (hart) => hart.executed,
   };
 
   /** A write to mtime moves the harts' own timers, and what they read as time; true: there was one. */
   function followCounter(): boolean {
-    if (machine.counter === undefined || machine.counter.offset() === counterOffset) return false;
-    updateTimers();
+    if (!timers.hasCounterMoved()) return false;
+    timers.update();
     return true;
   }
 
@@ -398,7 +374,7 @@ export function createRiscv(
   }
 
   function takeInterrupt(hart: Hart): void {
-    const isPossible = hart.csr.mie !== 0n && (machine.lines(hart.index) !== 0 || hart.csr.mip !== 0n || isTimerDue(hart));
+    const isPossible = hart.csr.mie !== 0n && (machine.lines(hart.index) !== 0 || hart.csr.mip !== 0n || timers.isDue(hart));
     const isPending = isPossible && hasWakeup(hart, csrs);
     registers.setQuiet(!isPending);
     if (!isPending) return;
@@ -681,7 +657,7 @@ export function createRiscv(
     spending.until = end;
     stop = null;
     for (const hart of harts) before[hart.index] = hart.executed;
-    updateTimers();
+    timers.update();
   }
 
   function setUp(hart: Hart, setup: CpuSetup): void {
@@ -727,7 +703,7 @@ export function createRiscv(
         if (reason !== null) return reason;
         if (machine.nextEvent() <= machine.now()) fireEvents();
         else {
-          if (nextTimer <= machine.now()) findNextTimer();
+          if (timers.next() <= machine.now()) timers.findNext();
           const hart = chooseHart();
           if (hart !== null) runHart(hart);
           else {
@@ -800,7 +776,7 @@ export function createRiscv(
       spending.turnLeft = saved.turnLeft < 0 ? Infinity : saved.turnLeft;
       spending.total = saved.total;
       activate(activeHart());
-      updateTimers();
+      timers.update();
     },
   };
 }
