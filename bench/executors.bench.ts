@@ -64,13 +64,20 @@ function runGuest(factory: typeof interpreterFactory, test: number, row: number)
 }
 
 const directory = mkdtempSync(join(tmpdir(), "guestspec-bench-"));
-const binary = join(directory, "workloads");
-const compiled = spawnSync("gcc", ["-O2", "-o", binary, fileURLToPath(new URL("./workloads.c", import.meta.url))]);
-const hasC = compiled.status === 0;
+/** WebAssembly as we write it has no vectors; what gcc gains by them is told apart. */
+function compileC(name: string, ...options: readonly string[]): string | undefined {
+  const binary = join(directory, name);
+  const compiled = spawnSync("gcc", ["-O2", ...options, "-o", binary, fileURLToPath(new URL("./workloads.c", import.meta.url))]);
+  return compiled.status === 0 ? binary : undefined;
+}
+
+const binary = compileC("workloads");
+const scalarBinary = compileC("workloads-without-vectors", "-fno-tree-vectorize");
+const hasC = binary !== undefined && scalarBinary !== undefined;
 if (!hasC) reportLine("native C", "left out: gcc is not there or failed");
 
-function runNative(workload: number, times: number): { readonly seconds: number; readonly checksum: string } {
-  const [seconds, checksum] = spawnSync(binary, [String(workload), String(times)], { encoding: "utf8" })
+function runNative(program: string, workload: number, times: number): { readonly seconds: number; readonly checksum: string } {
+  const [seconds, checksum] = spawnSync(program, [String(workload), String(times)], { encoding: "utf8" })
     .stdout.trim()
     .split(" ");
   return { seconds: Number(seconds), checksum: checksum ?? "none" };
@@ -84,9 +91,9 @@ try {
     const first = runGuest(wasmFactory, index, LONG);
     const rounds = Array.from({ length: ROUNDS }, () => {
       const wasm = runGuest(wasmFactory, index, LONG);
-      const native = hasC ? runNative(index, times) : null;
+      const [native, scalar] = hasC ? [runNative(binary, index, times), runNative(scalarBinary, index, times)] : [null, null];
       if (native !== null && native.checksum !== wasm.checksum) throw new Error(`${label}: guest ${wasm.checksum}, C ${native.checksum}`);
-      return { wasm, native: native?.seconds ?? Number.NaN };
+      return { wasm, native: native?.seconds ?? Number.NaN, scalar: scalar?.seconds ?? Number.NaN };
     });
     const interpreted = runGuest(interpreterFactory, index, SHORT);
     const short = runGuest(wasmFactory, index, SHORT);
@@ -99,7 +106,7 @@ try {
     const rate = (run: GuestRun, seconds = run.seconds): number => run.instructions / seconds / 1e6;
     const fast = rate(first, wasm);
     const toC = hasC
-      ? `${median(rounds.map((round) => round.native / round.wasm.seconds)).toFixed(2)}x the speed of gcc -O2 (first run ${(native / first.seconds).toFixed(2)}), `
+      ? `${median(rounds.map((round) => round.native / round.wasm.seconds)).toFixed(2)}x the speed of gcc -O2 (first run ${(native / first.seconds).toFixed(2)}, to gcc without vectors ${median(rounds.map((round) => round.scalar / round.wasm.seconds)).toFixed(2)}), `
       : "";
     reportLine(label, `${toC}${(fast / rate(interpreted)).toFixed(0)}x the interpreter's (${fast.toFixed(0)} and ${rate(interpreted).toFixed(0)} MIPS)`);
   }

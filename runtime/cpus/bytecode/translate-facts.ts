@@ -41,7 +41,9 @@ export interface Comparison {
 export interface Fact {
   readonly range?: Range | undefined;
   readonly comparison?: Comparison | undefined;
-  /** What the register was computed from by sums: an access may use that instead. */
+  /** The register is this one plus a constant: an access may use that instead, with the constant in it. */
+  readonly origin?: (Version & { readonly plus: number }) | undefined;
+  /** What the register was computed from by sums, in loops: a pointer may follow that. */
   readonly form?: Form | undefined;
   /** The register is an address in RAM: so many times an index, plus an offset from RAM's start. */
   readonly place?: { readonly index: Version; readonly times: number; readonly plus: number } | undefined;
@@ -106,7 +108,7 @@ export function learn(f: FunctionWriter, register: number | undefined, fact: Fac
   if (
     register === undefined ||
     fact === undefined ||
-    (fact.range === undefined && fact.comparison === undefined && fact.form === undefined && fact.place === undefined)
+    (fact.range === undefined && fact.comparison === undefined && fact.origin === undefined && fact.form === undefined && fact.place === undefined)
   )
     return;
   f.learnt.push({ ...current(f, register), before: f.facts[register] });
@@ -173,9 +175,8 @@ export function distanceOf(f: FunctionWriter, { address, index, times }: Pair): 
 /** At a loop's start: an address that is counted with an index is known by it. */
 export function learnPair(f: FunctionWriter, pair: Pair, plus: number): void {
   const [address, index] = [pair.address - f.firstRegister, pair.index - f.firstRegister];
-  const own = formOf(f, index);
-  const scaled = own === undefined || pair.times !== 1 ? undefined : addForms(own, constantForm(plus + f.context.ramBase), 1);
-  learn(f, address, { form: scaled, place: { index: current(f, index), times: pair.times, plus } });
+  const origin = pair.times === 1 ? { ...current(f, index), plus: plus + f.context.ramBase } : undefined;
+  learn(f, address, { origin, place: { index: current(f, index), times: pair.times, plus } });
 }
 
 /** The register as an unsigned number; all that its type holds, if no more is known. Ends beyond 2^53 are inexact and no number is there. */
@@ -299,11 +300,25 @@ export function formOf(f: FunctionWriter, register: number | undefined): Form | 
   return { terms: [{ local: localOf(f, register), version: versionOf(f, register), times: 1, type }], plus: 0 };
 }
 
-/** Without loops, only a register plus a constant is of use. */
+/** A register plus a constant. */
+function originOf(f: FunctionWriter, i: Instruction): Fact["origin"] {
+  const [left, right] = i.src;
+  const plus = exactly(f, left) ?? exactly(f, right);
+  const register = exactly(f, left) === undefined ? left : right;
+  if (register === undefined || plus === undefined) return undefined;
+  const inner = validOrigin(f, register);
+  return inner === undefined ? { ...current(f, register), plus } : { ...inner, plus: inner.plus + plus };
+}
+
+/** What the register was computed from, if that is still what it was. */
+export function validOrigin(f: FunctionWriter, register: number | undefined): Fact["origin"] {
+  const origin = factOf(f, register)?.origin;
+  return origin !== undefined && origin.version === versionOf(f, origin.register) ? origin : undefined;
+}
+
 function sumForm(f: FunctionWriter, i: Instruction, sign: 1 | -1, bits: Bits): Form | undefined {
-  const [a, b] = i.src;
-  if (f.loops.open === undefined && exactly(f, a) === undefined && exactly(f, b) === undefined) return undefined;
-  const [left, right] = [formOf(f, a), formOf(f, b)];
+  if (f.loops.open === undefined) return undefined;
+  const [left, right] = [formOf(f, i.src[0]), formOf(f, i.src[1])];
   return left === undefined || right === undefined ? undefined : formed(addForms(left, right, sign), bits);
 }
 
@@ -323,7 +338,7 @@ export function stepOf(f: FunctionWriter, register: number | undefined, fact: Fa
 
 const sum =
   (sign: 1 | -1): Deduce =>
-  (f, i, bits) => ({ form: sumForm(f, i, sign, bits), range: sumRange(f, i, sign) });
+  (f, i, bits) => ({ origin: sign > 0 ? originOf(f, i) : undefined, form: sumForm(f, i, sign, bits), range: sumRange(f, i, sign) });
 
 /** The form of a product by a constant. */
 function productForm(f: FunctionWriter, i: Instruction, bits: Bits): Form | undefined {

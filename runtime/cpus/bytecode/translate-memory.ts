@@ -10,7 +10,7 @@ import { numberImmediate, pushConstant, bitsOf, swapBytes } from "./translate-ar
 import type { Emit } from "./translate-arithmetic.ts";
 import { RAM_MEMORY, close, getRegister, instructionPc, openElse, openIf, pushFuel, pushSp, setRegister, takeFuel } from "./translate-context.ts";
 import type { FunctionWriter } from "./translate-context.ts";
-import { formOf, placeOf, within } from "./translate-facts.ts";
+import { formOf, placeOf, validOrigin, within } from "./translate-facts.ts";
 import { pointerAt } from "./translate-loops.ts";
 import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
 import type { ValueType } from "../wasm/encoder.ts";
@@ -79,22 +79,19 @@ function locate(f: FunctionWriter, access: Access): Place {
  */
 function pushIndex(f: FunctionWriter, access: Access, first: number): number {
   const { w } = f;
-  const form = formOf(f, access.address);
+  const form = f.loops.open === undefined ? undefined : formOf(f, access.address);
   const pointer = form === undefined ? undefined : pointerAt(f.loops, f.inlined, f.at, form);
-  const [term] = form?.terms ?? [];
-  const isRegister = form?.terms.length === 1 && term?.times === 1;
-  if (form === undefined || term === undefined || (pointer === undefined && !isRegister)) {
-    getRegister(f, access.address);
+  const origin = validOrigin(f, access.address);
+  const plus = pointer !== undefined ? (form?.plus ?? 0) : (origin?.plus ?? 0);
+  if (pointer !== undefined) w.localGet(pointer.local);
+  else {
+    getRegister(f, origin?.register ?? access.address);
     if (f.context.wideAddress) w.byte(OP.i32_wrap_i64);
-    w.withConst((access.displacement - f.context.ramBase) | 0, OP.i32_add);
-    return 0;
   }
-  w.localGet(pointer?.local ?? term.local);
-  if (pointer === undefined && term.type === I64) w.byte(OP.i32_wrap_i64);
-  const offset = (form.plus + access.displacement - f.context.ramBase) >>> 0;
+  const offset = (plus + access.displacement - f.context.ramBase) >>> 0;
   // The index must be what its low half says: not below zero.
   if (offset <= first) return offset;
-  w.withConst(offset | 0, OP.i32_add);
+  w.withConst(offset, OP.i32_add);
   return 0;
 }
 
