@@ -24,17 +24,14 @@ import {
   raiseTrap,
   setRegister,
   spendFuel,
-  takeFuel,
   valueType,
 } from "./translate-context.ts";
 import type { FunctionWriter, Label, ReturnPoint, TranslationContext } from "./translate-context.ts";
 import {
   assume,
   decided,
-  distanceOf,
-  learnPair,
-  startsOf,
   deduce,
+  distanceOf,
   exactly,
   factOf,
   forgetRegister,
@@ -42,7 +39,9 @@ import {
   forgetWritten,
   formOf,
   learn,
+  learnPair,
   rangeOf,
+  startsOf,
   stepOf,
   union,
 } from "./translate-facts.ts";
@@ -51,64 +50,14 @@ import { closeLoop, createLoopNotes, findPairs, isMachine, noteTable, openLoop, 
 import type { Loop, LoopNotes, State } from "./translate-loops.ts";
 import type { InlinedCall, InlinedCalls } from "./translate-inlining.ts";
 import { CONTROL, CPU, takeResults } from "./translate-cpu.ts";
+import { branchTo, labelAt, leaveTo, openRegion, pushLabel } from "./translate-regions.ts";
+import { createWriter, pollAtEntry } from "./translate-writer.ts";
 import { endOfRegion, statesOf, takePath } from "./translate-paths.ts";
 import { MEMORY } from "./translate-memory.ts";
 import { removeDeadCode } from "../wasm/dead-code.ts";
 import { I32, I64, OP, VOID, writeLocals } from "../wasm/encoder.ts";
 import type { BranchHint, ByteWriter, ValueType } from "../wasm/encoder.ts";
 import { callBytes } from "./wasm-state.ts";
-
-function openRegion(f: FunctionWriter, op: typeof OP.block | typeof OP.loop): number {
-  f.w.byte(op);
-  f.w.byte(VOID);
-  f.depth += 1;
-  return f.depth;
-}
-
-function pushLabel(f: FunctionWriter, label: Pick<Label, "kind" | "level"> & Partial<Label>): void {
-  f.labels.push({
-    pollLevel: 0,
-    exitLevel: 0,
-    pending: f.pending,
-    at: f.at,
-    learnt: f.learnt.length,
-    condition: undefined,
-    decided: undefined,
-    branched: false,
-    hasElse: false,
-    isDeadBefore: false,
-    states: 0,
-    ...label,
-  });
-}
-
-function branchTo(f: FunctionWriter, level: number): void {
-  f.w.op(OP.br, f.depth - level);
-}
-
-function labelAt(f: FunctionWriter, depth: number): Label {
-  const label = f.labels[f.labels.length - 1 - depth];
-  if (label === undefined) throw new Error(`function ${f.fn.name}, instruction ${f.at}: no label at depth ${depth}`);
-  return label;
-}
-
-/** Everything a branch does once it is taken. Its own cost is in `pending`. */
-function leaveTo(f: FunctionWriter, label: Label): void {
-  label.branched = true;
-  if (label.kind !== "loop") {
-    spendFuel(f, label.pending);
-    branchTo(f, label.level);
-    return;
-  }
-  const w = f.w;
-  w.localGet(FUEL_LOCAL);
-  w.withConst(f.pending, OP.i32_sub);
-  w.localTee(FUEL_LOCAL);
-  w.withConst(0, OP.i32_ge_s);
-  f.hints.push({ offset: w.length - f.bodyStart, likely: true });
-  w.op(OP.br_if, f.depth - label.level);
-  branchTo(f, label.pollLevel);
-}
 
 const block: Emit = (f) => {
   // A loop spends what is pending before it starts; doing so here keeps the branches out of it from adding it back.
@@ -483,34 +432,6 @@ const counted = new Map(Object.entries({ ...ARITHMETIC, ...MEMORY, ...CPU }));
 /** Every instruction that the translation knows; the conformance test compares it with the instruction table. */
 export const TRANSLATED_INSTRUCTIONS: readonly string[] = [...structure.keys(), ...counted.keys()];
 
-/** Finds the loops that some branch goes to. */
-function survey(f: FunctionWriter): void {
-  const open: number[] = [];
-  const { body } = f.fn;
-  for (let at = 0; at < body.length; at++) {
-    const instruction = body[at];
-    if (instruction === undefined) continue;
-    switch (instruction.op) {
-      case "block":
-      case "loop":
-      case "if":
-        open.push(at);
-        break;
-      case "end":
-        open.pop();
-        break;
-      case "br":
-      case "br_if":
-      case "br_table":
-        for (const depth of instruction.imm) {
-          const target = open[open.length - 1 - Number(depth)];
-          if (target !== undefined && body[target]?.op === "loop") f.branchedLoops[target] = 1;
-        }
-        break;
-    }
-  }
-}
-
 function translateInstruction(f: FunctionWriter, instruction: Instruction): void {
   const { op } = instruction;
   if (f.dead) {
@@ -535,61 +456,6 @@ function translateInstruction(f: FunctionWriter, instruction: Instruction): void
   f.step = undefined;
   learn(f, result, fact);
   f.pending += 1;
-}
-
-/** A writer that stands at the start of a function. What is about the wasm function comes from the one around. */
-function createWriter(
-  around: Pick<
-    FunctionWriter,
-    | "context"
-    | "w"
-    | "fn"
-    | "index"
-    | "firstRegister"
-    | "below"
-    | "room"
-    | "inlined"
-    | "returns"
-    | "pending"
-    | "bodyStart"
-    | "hints"
-    | "depth"
-    | "temp32"
-    | "temp32b"
-    | "temp64"
-    | "versions"
-    | "loops"
-  >,
-): FunctionWriter {
-  const f: FunctionWriter = {
-    ...around,
-    at: 0,
-    labels: [],
-    dead: false,
-    skipped: 0,
-    branchedLoops: new Uint8Array(around.fn.body.length),
-    facts: [],
-    learnt: [],
-    step: undefined,
-    distances: new Map(),
-  };
-  survey(f);
-  return f;
-}
-
-/** The entry of a function is a poll point. */
-function pollAtEntry(f: FunctionWriter): void {
-  const { w } = f;
-  w.localGet(FUEL_LOCAL);
-  w.i32Const(f.pending);
-  w.byte(OP.i32_lt_s);
-  openIf(f, VOID, false);
-  pushSp(f);
-  pushFuel(f);
-  w.i32Const(codeAddress(f.index, 0));
-  w.call(f.context.support("poll"));
-  takeFuel(f);
-  close(f);
 }
 
 /** Writes what follows `from`, outside of the innermost region, on this path alone, if that is worth it; then no path leads on from here. */
