@@ -9,7 +9,7 @@
 import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
-import type { InterpreterOptions } from "../cpus/riscv64/emit-operation.ts";
+import type { InterpreterOptions } from "../cpus/riscv64/emit-body.ts";
 import { writeInterpreter } from "../cpus/riscv64/interpreter.ts";
 import { createRiscv } from "../cpus/riscv64/processor.ts";
 import type { CreateProcessor } from "../machine/processor.ts";

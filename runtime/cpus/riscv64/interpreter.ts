@@ -9,17 +9,12 @@ import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { ByteWriter, EXTERNAL, FUNCREF, I32, I64, OP, SECTION, writeHeader, writeLocals, writeSection, type ValueType } from "../wasm/encoder.ts";
 import { PAGE_MASK, RAM, readCell, wrapAddress, writeCell } from "./emit-memory.ts";
 import {
-  APART_PARAMETERS,
   BUDGET,
   createBody,
   CUR,
   DOORS,
-  emitDoor,
-  emitEntryOf,
-  emitOperation,
   emitPc,
   FUNCTION,
-  isApart,
   NEXT,
   open,
   OPERATION,
@@ -31,12 +26,11 @@ import {
   TLB_BASE,
   TABLE,
   TYPE,
-  writeApart,
-  writeEnter,
   type Body,
   type Door,
   type InterpreterOptions,
-} from "./emit-operation.ts";
+} from "./emit-body.ts";
+import { APART_PARAMETERS, emitDoor, emitEntryOf, emitOperation, isApart, writeApart, writeEnter } from "./emit-operation.ts";
 import { hasOperation, operationNumber, operationsOf, type Operation } from "./operations.ts";
 import { BUDGET as REGION_BUDGET, DEPTH, PC as REGION_PC } from "./regions/emit-instruction.ts";
 import { emitIsCut } from "./regions/emit-chain.ts";
