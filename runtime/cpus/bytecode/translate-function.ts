@@ -52,7 +52,7 @@ import type { InlinedCall, InlinedCalls } from "./translate-inlining.ts";
 import { CONTROL, CPU, takeResults } from "./translate-cpu.ts";
 import { branchTo, labelAt, leaveTo, openRegion, pushLabel } from "./translate-regions.ts";
 import { createWriter, pollAtEntry } from "./translate-writer.ts";
-import { endOfRegion, statesOf, takePath } from "./translate-paths.ts";
+import { endOfRegion, followsPaths, statesOf, takePath } from "./translate-paths.ts";
 import { MEMORY } from "./translate-memory.ts";
 import { removeDeadCode } from "../wasm/dead-code.ts";
 import { I32, I64, OP, VOID, writeLocals } from "../wasm/encoder.ts";
@@ -113,7 +113,7 @@ const conditional: Emit = (f, i) => {
 const otherwise: Emit = (f) => {
   const label = labelAt(f, 0);
   label.hasElse = true;
-  if (!f.dead && label.decided === undefined) followPath(f, endOfRegion(f, f.at + 1) + 1);
+  if (!f.dead && label.decided === undefined && followsPaths(f)) followPath(f, endOfRegion(f, f.at + 1) + 1);
   label.isDeadBefore = f.dead;
   if (!f.dead) spendFuel(f, label.pending);
   if (label.decided === undefined) openElse(f);
@@ -146,7 +146,7 @@ const end: Emit = (f) => {
     forgetSince(f, label.learnt);
     return;
   }
-  if (label.kind === "if" && label.decided === undefined && !label.hasElse && !f.dead) {
+  if (label.kind === "if" && label.decided === undefined && !label.hasElse && !f.dead && followsPaths(f)) {
     f.labels.push(label);
     followPath(f, f.at + 1);
     f.labels.pop();
@@ -176,7 +176,8 @@ const branch: Emit = (f, i) => {
     const isAgain = state !== undefined && !state.isEntering && exactly(f, state.dispatch.register - f.firstRegister) === state.value;
     if (isAgain && label.at === f.loops.open?.at) startRoundAlone(f, label, state);
     else leaveTo(f, label);
-  } else {
+  } else if (!followsPaths(f)) leaveTo(f, label);
+  else {
     let target = f.at;
     for (let n = 0; n <= depth; n++) target = endOfRegion(f, target + 1);
     const around = f.labels.slice(0, f.labels.length - 1 - depth);

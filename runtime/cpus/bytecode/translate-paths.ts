@@ -96,10 +96,15 @@ export function statesOf(f: FunctionWriter, labels: readonly Label[]): ReadonlyM
   return values;
 }
 
+/** Whether paths are written alone here at all: behind the table of a state machine, and once its loop is known. */
+export function followsPaths({ loops }: FunctionWriter): boolean {
+  return loops.isPlanned && loops.dispatch !== undefined && loops.open !== undefined && isMachine(loops.open);
+}
+
 /** Whether the path from here is to be written alone; if so, it is accounted for. */
 export function takePath(f: FunctionWriter, from: number, labels: readonly Label[]): boolean {
   const { loops } = f;
-  if (!loops.isPlanned || loops.open === undefined || loops.dispatch === undefined || !isMachine(loops.open)) return false;
+  if (!followsPaths(f)) return false;
   const length = lengthOf(f, from, labels);
   if (length === undefined || length > LONGEST || loops.added + length > MOST) return false;
   loops.added += length;
