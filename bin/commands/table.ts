@@ -266,7 +266,11 @@ export const COMMANDS: readonly CommandRow[] = [
     usage: "IMAGE | --restore FILE",
     positionals: [0, 1],
     options: [
-      { name: "machine", value: "NAME", help: "riscv-virt (machine mode, the default), riscv-virt-sbi (supervisor mode, firmware built in), riscv32-virt or riscv32-virt-sbi" },
+      {
+        name: "machine",
+        value: "NAME",
+        help: "riscv-virt (machine mode, the default), riscv-virt-sbi (supervisor mode, firmware built in), riscv32-virt or riscv32-virt-sbi",
+      },
       { name: "firmware", value: "FILE", help: "runs first, in machine mode, and starts IMAGE: OpenSBI and the like" },
       { name: "append", value: "TEXT", help: "command line for the guest, in its device tree" },
       { name: "initrd", value: "FILE", help: "initial RAM disk" },

@@ -80,13 +80,30 @@ test("a kernel with a Linux header lies where the header says", () => {
   assert.deepEqual(machine.readMemory(RAM + 0x40_0000n, 64), bytes);
 });
 
+test("the file's headers may lie in front of RAM, code may not", () => {
+  const bytes = new Uint8Array(0x1004);
+  bytes.fill(0x7f, 0, 120);
+  bytes.set(code, 0x1000);
+  const image = (headerBytes: number) => {
+    const segments = [{ address: RAM - 0x1000n, bytes, memorySize: 0x1010, headerBytes }];
+    const program: Program = { kind: "elf", machine: 243, addressBits: 64, entry: RAM, segments, symbols: [] };
+    return { image: { name: "image", program } };
+  };
+  const { machine, result } = prepare(image(120));
+  assert.ok(result.ok);
+  assert.deepEqual(machine.readMemory(RAM, 8), Uint8Array.of(...code, 0, 0, 0, 0));
+  const outside = "image needs 0x7ffff000 to 0x80000010; RAM of riscv-virt is 0x80000000 to 0x84000000";
+  assert.equal(problemOf(image(0)), outside);
+  assert.equal(problemOf(image(119)), outside, "a byte behind the headers");
+});
+
 test("what does not fit is told", () => {
   const elf = (address: bigint, size: number): Program => ({
     kind: "elf",
     machine: 243,
     addressBits: 64,
     entry: address,
-    segments: [{ address, bytes: code, memorySize: size }],
+    segments: [{ address, bytes: code, memorySize: size, headerBytes: 0 }],
     symbols: [],
   });
   const image = (program: Program) => ({ image: { name: "image", program } });

@@ -10,7 +10,7 @@ import { flattenTree, type TreeValue } from "./flattened-tree.ts";
 import type { Machine } from "./machine.ts";
 import type { CpuSetup, Privilege } from "./processor.ts";
 import { FIRMWARE_SIZE } from "./sbi.ts";
-import { EM_RISCV, type Program, type ProgramSymbol } from "./read-program.ts";
+import { EM_RISCV, type Program, type ProgramSegment, type ProgramSymbol } from "./read-program.ts";
 
 /** A program with the name that messages call it by. */
 export interface NamedProgram {
@@ -71,11 +71,24 @@ interface Piece {
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
+/**
+ * A linker that is told only where code begins (`-Ttext=0x80000000`) puts the file's headers in the page before it, which is not in RAM. QEMU
+ * drops whatever is written where nothing is; here that goes for headers and padding, since code that is lost would be missed later.
+ */
+function withoutHeaders(segment: ProgramSegment, ramBase: bigint): ProgramSegment {
+  const { address, bytes, memorySize, headerBytes } = segment;
+  const before = Number(ramBase - address);
+  if (headerBytes === 0 || before < headerBytes || before > bytes.length || bytes.subarray(headerBytes, before).some((byte) => byte !== 0)) return segment;
+  return { address: ramBase, bytes: bytes.subarray(before), memorySize: memorySize - before, headerBytes: 0 };
+}
+
 /** What goes where: an ELF file's segments at their own addresses, other files at the given one. */
 function piecesOf({ name, program }: NamedProgram, at: bigint, ramBase: bigint): readonly Piece[] {
   switch (program.kind) {
     case "elf":
-      return program.segments.map(({ address, bytes, memorySize }) => ({ name, start: address, bytes, size: BigInt(memorySize) }));
+      return program.segments
+        .map((segment) => withoutHeaders(segment, ramBase))
+        .map(({ address, bytes, memorySize }) => ({ name, start: address, bytes, size: BigInt(memorySize) }));
     case "linux": {
       const size = program.memorySize > BigInt(program.bytes.length) ? program.memorySize : BigInt(program.bytes.length);
       return [{ name, start: ramBase + program.textOffset > at ? ramBase + program.textOffset : at, bytes: program.bytes, size }];

@@ -53,6 +53,20 @@ function makeElf(is64: boolean): Uint8Array {
   return bytes;
 }
 
+test("a segment from the file's start on begins with its headers", () => {
+  const bytes = makeElf(true);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(64 + 8, 0n, true);
+  view.setBigUint64(64 + 32, 124n, true);
+  view.setBigUint64(64 + 40, 124n, true);
+  const read = readProgram(bytes);
+  assert.ok(read.ok && read.program.kind === "elf");
+  assert.deepEqual(
+    read.program.segments.map(({ headerBytes, bytes: { length } }) => [headerBytes, length]),
+    [[120, 124]],
+  );
+});
+
 for (const is64 of [false, true]) {
   test(`an ELF file of ${is64 ? 64 : 32} bits`, () => {
     const read = readProgram(makeElf(is64));
@@ -62,7 +76,7 @@ for (const is64 of [false, true]) {
       machine: 243,
       addressBits: is64 ? 64 : 32,
       entry: 0x8000_0000n,
-      segments: [{ address: 0x8000_0000n, bytes: Uint8Array.of(1, 2, 3, 4), memorySize: 12 }],
+      segments: [{ address: 0x8000_0000n, bytes: Uint8Array.of(1, 2, 3, 4), memorySize: 12, headerBytes: 0 }],
       symbols: [
         { name: "start", address: 0x8000_0000n, size: 4 },
         { name: "data", address: 0x8000_0008n, size: 0 },

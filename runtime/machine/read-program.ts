@@ -9,6 +9,8 @@ export interface ProgramSegment {
   readonly bytes: Uint8Array;
   /** With the zeros behind the bytes. */
   readonly memorySize: number;
+  /** How many of the bytes, from the first, are the file's own headers. */
+  readonly headerBytes: number;
 }
 
 export interface ProgramSymbol {
@@ -125,6 +127,7 @@ function readElf(bytes: Uint8Array): Program {
   const segments: ProgramSegment[] = [];
   const segmentCount = view.getUint16(layout.counts + 2, true);
   const segmentsAt = tableAt(word(layout.programHeaders), segmentCount * layout.programHeaderSize, "program headers");
+  const headersEnd = Math.max(layout.headerSize, segmentsAt + segmentCount * layout.programHeaderSize);
   for (let index = 0; index < segmentCount; index++) {
     const at = segmentsAt + index * layout.programHeaderSize;
     if (view.getUint32(at, true) !== PT_LOAD) continue;
@@ -134,7 +137,12 @@ function readElf(bytes: Uint8Array): Program {
       throw new ProgramError(`an ELF file with a segment of ${fileSize} bytes in ${memorySize} bytes of memory`);
     if (memorySize === 0n) continue;
     const offset = tableAt(word(at + layout.segment.offset), Number(fileSize), `segment ${index}`);
-    segments.push({ address: word(at + layout.segment.address), bytes: bytes.subarray(offset, offset + Number(fileSize)), memorySize: Number(memorySize) });
+    segments.push({
+      address: word(at + layout.segment.address),
+      bytes: bytes.subarray(offset, offset + Number(fileSize)),
+      memorySize: Number(memorySize),
+      headerBytes: offset === 0 ? Math.min(headersEnd, Number(fileSize)) : 0,
+    });
   }
   if (segments.length === 0) throw new ProgramError("an ELF file without anything to load");
 
