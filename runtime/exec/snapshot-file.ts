@@ -6,8 +6,6 @@
 //          8   format, u32           20  SHA-256 of bytes 0..19, header and body
 //         12   length of header, u32 52  header: JSON; then the body: deflated sections, in the header's order (all little-endian)
 
-import { createHash } from "node:crypto";
-import { deflateSync, inflateSync } from "node:zlib";
 import type { MachineDescription } from "../../machines/description.ts";
 import { PAGE_SIZE } from "../machine/memory.ts";
 import type { PageContents } from "../machine/snapshot.ts";
@@ -68,10 +66,14 @@ interface Section {
 
 type Header = Omit<SnapshotAbout, "seed"> & { readonly seed: string; readonly sections: readonly Section[] };
 
+// Asked for where they are needed: `exec` loads this file each time, and few snapshots are taken.
+const zlib = () => process.getBuiltinModule("node:zlib");
+const sha256 = () => process.getBuiltinModule("node:crypto").createHash("sha256");
+
 /** Equal for machines that a snapshot cannot tell apart. */
 export function machineKeyOf(description: MachineDescription): string {
   // Names and summaries are for people.
-  return createHash("sha256")
+  return sha256()
     .update(encodePlainData({ ...description, name: "", summary: "" }))
     .digest("hex");
 }
@@ -94,7 +96,7 @@ function readPages(bytes: Uint8Array): readonly PageContents[] {
 }
 
 function digestOf(file: Buffer): Buffer {
-  return createHash("sha256").update(file.subarray(0, AT.digest)).update(file.subarray(AT.header)).digest();
+  return sha256().update(file.subarray(0, AT.digest)).update(file.subarray(AT.header)).digest();
 }
 
 export function writeSnapshot({ about, contents, ...inputs }: SnapshotFile): Uint8Array {
@@ -110,7 +112,7 @@ export function writeSnapshot({ about, contents, ...inputs }: SnapshotFile): Uin
   const sections = parts.map(([section, bytes]): Section => ({ ...section, bytes: bytes.length }));
   const head: Header = { ...about, seed: String(about.seed), sections };
   const header = Buffer.from(JSON.stringify(head));
-  const body = deflateSync(Buffer.concat(parts.map(([, bytes]) => bytes)), { level: DEFLATE_LEVEL });
+  const body = zlib().deflateSync(Buffer.concat(parts.map(([, bytes]) => bytes)), { level: DEFLATE_LEVEL });
   const file = Buffer.concat([Buffer.alloc(AT.header), header, body]);
   file.set(MAGIC);
   file.writeUInt32LE(SNAPSHOT_FORMAT, AT.format);
@@ -163,7 +165,7 @@ export function readSnapshot(bytes: Uint8Array, name: string, version: string): 
   const about: SnapshotAbout = { ...rest, seed: BigInt(seed) };
   if (about.writtenBy !== version) return fail("E0902", `${name} was written by guestspec ${about.writtenBy}: this is ${version}`, REWRITE);
   const length = sections.reduce((sum, section) => sum + section.bytes, 0);
-  const inflated = inflateSync(file.subarray(headerEnd), { maxOutputLength: Math.max(length, 1) });
+  const inflated = zlib().inflateSync(file.subarray(headerEnd), { maxOutputLength: Math.max(length, 1) });
   const body = new Uint8Array(inflated.buffer, inflated.byteOffset, inflated.length);
   let at = 0;
   const read = new Map<Section["name"], { readonly file: string; readonly bytes: Uint8Array }>();
