@@ -89,7 +89,7 @@ async function lower(files: readonly string[], machine: NativeMachine, library: 
     ...(await readProjectWords()),
     language,
     parsed,
-    ...(library === null ? {} : { library }),
+    library,
   };
   const compilation = lowerNative(files, options);
   io.status(null);
@@ -162,7 +162,7 @@ export async function loadRunImages(
     const entry = entryPath(machine);
     const madeFrom = new Map(specs.flatMap((spec) => spec.madeFrom).map((dependency) => [dependency.path, dependency]));
     const entries = images.map((image) => ({ ...image, manifest: JSON.stringify(image.manifest) }));
-    writeNative(cache, files, `${placing} ${machineKey}`, entries, [...madeFrom.values(), { path: entry, hash: hashFile(entry) }]);
+    writeNative(cache, files, `${placing} ${machineKey}`, entries, [...madeFrom.values(), { path: entry, hash: cache.hashes(entry) }]);
   }
   return images.map((image) => ({ ...image, isCached: !compiled.has(image.path) }));
 }

@@ -185,8 +185,13 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
     const { compile } = await import("../compiler/index.ts");
     const { read, asked } = createReader();
     const library = cache === null ? null : (await import("./open-library.ts")).openLibrary(cache, machine, key);
-    const options = { machine, readFile: read, libDirectory: LIB_FOLDER, ...(await readProjectWords()), ...(library === null ? {} : { library }) };
-    const { diagnostics, images, withoutSuite } = compile(missing, options);
+    const { diagnostics, images, withoutSuite } = compile(missing, {
+      machine,
+      readFile: read,
+      libDirectory: LIB_FOLDER,
+      ...(await readProjectWords()),
+      library,
+    });
     io.status(null);
     await printDiagnostics(diagnostics, io);
     if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");

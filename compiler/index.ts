@@ -38,7 +38,7 @@ export interface CompileOptions {
   /** For those who compile the same files for several machines: an empty map, given to each compilation. */
   readonly parsed?: ParsedFiles;
   /** What earlier compilations for the machine have kept of the library, and where to keep more; of no use where notes are taken. */
-  readonly library?: LibraryStore;
+  readonly library?: LibraryStore | null;
   /** The library's mistakes are told wherever they are, not only in what the specs reach. */
   readonly checksLibrary?: true;
   /** Filled for coverage; absent: nothing is noted. */
@@ -166,7 +166,8 @@ function filesWithoutSuite(paths: readonly string[], { modules, suites, dependen
 
 function lowerProgram(program: Program, options: CompileOptions): readonly Image[] {
   const places = new PlaceTable();
-  const library = options.library === undefined || options.notes !== undefined ? null : createUnitKeeper(program, options.library, places);
+  const library =
+    options.library === undefined || options.library === null || options.notes !== undefined ? null : createUnitKeeper(program, options.library, places);
   const cache = createLoweringCache(options.notes ?? null, places, library?.recall);
   const images = program.suites.map(({ module, suite }): Image => {
     const image = lowerImage(program, suite, { target: options.machine.target, machine: options.machine.name, native: options.native ?? null }, cache);

@@ -18,7 +18,7 @@ import type {
   TypeExpr,
   VarItem,
 } from "./ast.ts";
-import { nearestName } from "./nearest-name.ts";
+import { didYouMean } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
 import { StatementParser } from "./parse-statements.ts";
 import * as T from "./tokens.ts";
@@ -328,9 +328,8 @@ export class DeclarationParser extends StatementParser {
       this.consume(8, T.Ident);
       if (isAccessWord(token.image)) access = token.image;
       else if (!this.RECORDING_PHASE) {
-        const near = nearestName(token.image, [...accessWords, "reset"]);
         this.complain(token, "E0221", `unknown access word \`${token.image}\``, "not an access word", {
-          help: near === undefined ? "the access words are `ro`, `wo`, `rw`, `w1c`, `w1s` and `rc`" : `did you mean \`${near}\`?`,
+          help: didYouMean(token.image, [...accessWords, "reset"], "the access words are `ro`, `wo`, `rw`, `w1c`, `w1s` and `rc`"),
         });
       }
     });

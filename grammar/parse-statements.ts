@@ -93,6 +93,8 @@ const foreignWords: ReadonlyMap<string, string> = new Map([
   ["finally", "defer"],
 ]);
 
+const NEEDS_BRACES: FaultDetails = { help: "a block has braces, also one of a single statement" };
+
 export class StatementParser extends CheckParser {
   /** Parameters and result; `owner` is what `self` points to. */
   readonly signature = this.RULE("signature", (owner: NamedType | null): { params: readonly Param[]; result: TypeExpr | null } => {
@@ -144,12 +146,7 @@ export class StatementParser extends CheckParser {
   }
 
   readonly block: Rule<Block> = this.RULE("block", (): Block => {
-    const open = this.need(
-      0,
-      T.LCurly,
-      "`{`",
-      statementStarts.has(this.peek(1).tokenType) ? { help: "a block has braces, also one of a single statement" } : {},
-    );
+    const open = this.need(0, T.LCurly, "`{`", statementStarts.has(this.peek(1).tokenType) ? NEEDS_BRACES : undefined);
     const { inBrackets, structsAllowed, inIndex } = this;
     this.inBrackets = false;
     this.structsAllowed = true;

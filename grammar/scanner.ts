@@ -6,7 +6,7 @@
 import type { TokenType } from "chevrotain";
 import type { Comment } from "./ast.ts";
 import type { Diagnostic, Report } from "./diagnostic.ts";
-import { nearestName } from "./nearest-name.ts";
+import { didYouMean } from "./nearest-name.ts";
 import type { Source } from "./source.ts";
 import * as T from "./tokens.ts";
 import type { TextValue, Token } from "./tokens.ts";
@@ -492,9 +492,8 @@ class Scanner {
     if (nanoseconds !== undefined) this.#push(T.Duration, start, suffixEnd, this.#checked(value * nanoseconds, start));
     else if (bytes !== undefined) this.#push(T.Int, start, suffixEnd, this.#checked(value * bytes, start));
     else {
-      const near = nearestName(suffix, units);
       this.#fault("E0108", `\`${suffix}\` is not a unit`, digitsEnd, suffixEnd, "unknown unit", {
-        help: near === undefined ? `the units are ${units.map((unit) => `\`${unit}\``).join(", ")}` : `did you mean \`${near}\`?`,
+        help: didYouMean(suffix, units, `the units are ${units.map((unit) => `\`${unit}\``).join(", ")}`),
       });
       this.#push(T.Int, start, suffixEnd, value);
     }

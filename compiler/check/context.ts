@@ -3,7 +3,7 @@
 
 import type { Span } from "../../grammar/source.ts";
 import type { Diagnostic, Label, Report } from "../../grammar/diagnostic.ts";
-import { nearestName } from "../../grammar/nearest-name.ts";
+import { didYouMean } from "../../grammar/nearest-name.ts";
 import type { MachineLanguage } from "../../isa/machine-language.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { FunctionBody, HExpr } from "../hir.ts";
@@ -134,8 +134,7 @@ export function counted(count: number, noun: string): string {
 
 /** "did you mean `x`?" or nothing. */
 export function suggest(name: string, candidates: Iterable<string>): string | undefined {
-  const near = nearestName(name, candidates);
-  return near === undefined ? undefined : `did you mean \`${near}\`?`;
+  return didYouMean(name, candidates, undefined);
 }
 
 /** Stands for an expression that did not check. */

@@ -95,7 +95,7 @@ interface Entry {
 
 const LF = 0x0a;
 
-/** What follows is hashed where it lies, so it begins at a word's boundary: spaces fill the line. */
+/** The checksum of what follows is taken where it lies, so it begins at a word's boundary: spaces fill the line. */
 function firstLine(header: Header): Buffer {
   const line = Buffer.from(JSON.stringify(header));
   return Buffer.concat([line, Buffer.from(`${" ".repeat(7 - (line.length % 8))}\n`)]);

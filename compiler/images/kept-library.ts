@@ -5,21 +5,23 @@
 import type { AssemblyBlock, DataSymbol } from "../../isa/bytecode/module.ts";
 import type { CodeForm, KeptCode, KeptFunction, KeptRequest, KeptUnit, LibraryStore } from "../library-store.ts";
 import type { ImageCache } from "./cache.ts";
+import { textOf } from "./stored-bytes.ts";
 
 /** Bytes as their place among those of the entry. */
 type BytesAt = readonly [start: number, end: number];
 
-type WithPlaces<Record extends { readonly bytes: Uint8Array }> = Omit<Record, "bytes"> & { readonly bytes: BytesAt };
+type With<Bytes, Record extends { readonly bytes: unknown }> = Omit<Record, "bytes"> & { readonly bytes: Bytes };
 
-type StoredRequest =
+/** A `KeptRequest` with bytes of that kind. */
+type RequestWith<Bytes> =
   | Exclude<KeptRequest, { readonly kind: "bytes" | "constant" | "assembly" }>
-  | WithPlaces<KeptRequest & { readonly kind: "bytes" }>
-  | { readonly kind: "constant"; readonly symbol: WithPlaces<DataSymbol> }
-  | { readonly kind: "assembly"; readonly block: WithPlaces<AssemblyBlock> };
+  | With<Bytes, KeptRequest & { readonly kind: "bytes" }>
+  | { readonly kind: "constant"; readonly symbol: With<Bytes, DataSymbol> }
+  | { readonly kind: "assembly"; readonly block: With<Bytes, AssemblyBlock> };
 
 interface StoredUnit extends Omit<KeptUnit, "code" | "requests"> {
   readonly code: BytesAt;
-  readonly requests: readonly StoredRequest[];
+  readonly requests: readonly RequestWith<BytesAt>[];
 }
 
 type StoredCode = Omit<KeptCode, "code" | "facts"> & { readonly code: BytesAt; readonly facts: BytesAt };
@@ -33,32 +35,14 @@ export interface KeptLibrary extends LibraryStore {
   save(): boolean;
 }
 
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
-
-function loadRequest(stored: StoredRequest, bytesAt: (place: BytesAt) => Uint8Array): KeptRequest {
-  switch (stored.kind) {
-    case "bytes":
-      return { ...stored, bytes: bytesAt(stored.bytes) };
-    case "constant":
-      return { ...stored, symbol: { ...stored.symbol, bytes: bytesAt(stored.symbol.bytes) } };
-    case "assembly":
-      return { ...stored, block: { ...stored.block, bytes: bytesAt(stored.block.bytes) } };
-    case "function":
-    case "symbol":
-    case "list":
-    case "signature":
-      return stored;
-  }
-}
-
-function storeRequest(request: KeptRequest, place: (bytes: Uint8Array) => BytesAt): StoredRequest {
+function convertRequest<From, To>(request: RequestWith<From>, convert: (bytes: From) => To): RequestWith<To> {
   switch (request.kind) {
     case "bytes":
-      return { ...request, bytes: place(request.bytes) };
+      return { ...request, bytes: convert(request.bytes) };
     case "constant":
-      return { ...request, symbol: { ...request.symbol, bytes: place(request.symbol.bytes) } };
+      return { ...request, symbol: { ...request.symbol, bytes: convert(request.symbol.bytes) } };
     case "assembly":
-      return { ...request, block: { ...request.block, bytes: place(request.block.bytes) } };
+      return { ...request, block: { ...request.block, bytes: convert(request.block.bytes) } };
     case "function":
     case "symbol":
     case "list":
@@ -97,7 +81,7 @@ export function openKeptLibrary(cache: Pick<ImageCache, "readParts" | "writePart
         unit:
           unit === undefined || unit === null
             ? unit
-            : { ...unit, code: bytesAt(unit.code), requests: unit.requests.map((request) => loadRequest(request, bytesAt)) },
+            : { ...unit, code: bytesAt(unit.code), requests: unit.requests.map((request) => convertRequest(request, bytesAt)) },
       };
       known.set(name, loaded);
       return loaded;
@@ -111,7 +95,7 @@ export function openKeptLibrary(cache: Pick<ImageCache, "readParts" | "writePart
         reach,
         ...(unit === undefined
           ? {}
-          : { unit: unit === null ? null : { ...unit, code: place(unit.code), requests: unit.requests.map((request) => storeRequest(request, place)) } }),
+          : { unit: unit === null ? null : { ...unit, code: place(unit.code), requests: unit.requests.map((request) => convertRequest(request, place)) } }),
       });
     },
     findCode(name, form) {

@@ -3,6 +3,7 @@
 
 import type { AssembledEntry } from "../native/entry.ts";
 import { pack, unpack, type Dependency, type ImageCache } from "./cache.ts";
+import { textOf } from "./stored-bytes.ts";
 
 interface Facts extends Pick<AssembledEntry, "file" | "relocations"> {
   readonly labels: readonly (readonly [name: string, offset: number])[];
@@ -16,7 +17,7 @@ function keyOf({ path }: Pick<Dependency, "path">, machineKey: string): readonly
 export function readEntry(cache: ImageCache, source: Pick<Dependency, "path">, machineKey: string): AssembledEntry | null {
   const [bytes, facts] = cache.readParts(keyOf(source, machineKey))?.parts ?? [];
   if (bytes === undefined || facts === undefined) return null;
-  const { file, relocations, labels } = unpack(Buffer.from(facts).toString("utf8")) as Facts;
+  const { file, relocations, labels } = unpack(textOf(facts)) as Facts;
   return { file, bytes, relocations, labels: new Map(labels) };
 }
 

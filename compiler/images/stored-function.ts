@@ -3,6 +3,7 @@
 // them; their numbers belong to whoever keeps an image (stored-lowered.ts). Places carry the paths of their files, for they are the same
 // wherever the function is linked.
 
+import type { SourceLocation } from "../../isa/bytecode/module.ts";
 import type { CodeRelocation, LineMark, NumberedReference, Reference } from "../native/emission.ts";
 import type { FrameEvent } from "../native/frame.ts";
 import type { NativeFunction } from "../native/lower-function.ts";
@@ -19,6 +20,10 @@ export interface NamedPlace {
   readonly path: string;
   readonly line: number;
   readonly column: number;
+}
+
+export function namePlace(files: readonly string[], place: SourceLocation | undefined): NamedPlace | undefined {
+  return place === undefined ? undefined : { path: files[place.file] ?? "", line: place.line, column: place.column };
 }
 
 export interface LoadedFunction {

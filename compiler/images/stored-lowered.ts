@@ -5,7 +5,7 @@
 
 import { resolve } from "node:path";
 import type { DataSymbol, Module, Relocation } from "../../isa/bytecode/module.ts";
-import type { NumberedReference, Reference } from "../native/emission.ts";
+import { numberOf as referenceNumber, type Reference } from "../native/emission.ts";
 import type { LoweredModule } from "../native/lower-module.ts";
 import type { NativeTarget } from "../native/target.ts";
 import { createByteWriter } from "./byte-writer.ts";
@@ -13,7 +13,8 @@ import type { Dependency, ImageCache } from "./cache.ts";
 import { rememberHashes } from "./file-hashes.ts";
 import { hashBytes } from "./content-hash.ts";
 import type { Manifest } from "./manifest.ts";
-import { hashFunction, loadFunction, storeFunction, wasStoredBefore, type LoadedFunction, type StoredFunction } from "./stored-function.ts";
+import { alignedCopy, bytesOf, textOf } from "./stored-bytes.ts";
+import { hashFunction, loadFunction, namePlace, storeFunction, wasStoredBefore, type LoadedFunction, type StoredFunction } from "./stored-function.ts";
 
 /** A spec as it was before it was placed. */
 export interface LoweredSpec {
@@ -63,17 +64,6 @@ interface FunctionPlace {
   readonly index: number;
 }
 
-function encodeWords(words: readonly number[]): Uint8Array {
-  return new Uint8Array(Int32Array.from(words).buffer);
-}
-
-function decodeWords(stored: Uint8Array): Int32Array {
-  // A copy of its own: what was read lies anywhere within its file.
-  return new Int32Array(Uint8Array.from(stored).buffer);
-}
-
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
-
 type HashedFunction = StoredFunction & { readonly hash: string };
 
 /** Hashes; by function, where its facts and its code end; facts; code. */
@@ -86,12 +76,12 @@ function encodePack(functions: readonly HashedFunction[]): readonly (Uint8Array 
     code.bytes(fn.code);
     ends.push(facts.length, code.length);
   }
-  return [JSON.stringify(functions.map(({ hash }) => hash)), encodeWords(ends), facts.finish(), code.finish()];
+  return [JSON.stringify(functions.map(({ hash }) => hash)), bytesOf(Int32Array.from(ends)), facts.finish(), code.finish()];
 }
 
 function decodePack(key: string, [hashes, ends, facts, code]: readonly Uint8Array[]): FunctionPack | null {
   if (hashes === undefined || ends === undefined || facts === undefined || code === undefined) return null;
-  const words = decodeWords(ends);
+  const words = new Int32Array(alignedCopy(ends));
   const loaded: LoadedFunction[] = [];
   const part = (all: Uint8Array, index: number, column: 0 | 1): Uint8Array =>
     all.subarray(index === 0 ? 0 : words[2 * index - 2 + column], words[2 * index + column]);
@@ -129,16 +119,12 @@ function loadModule(head: Head, numbers: Int32Array, data: Uint8Array, packs: re
     functions: loaded.map(({ fn }) => fn),
     names,
     addressed: new Map(addressed),
-    numberOf: (index, to) => numbers[(starts[index] ?? 0) + ordinalOf(to)] ?? 0,
+    numberOf: (index, to) => numbers[(starts[index] ?? 0) + referenceNumber(to)] ?? 0,
     placeOf(index, location) {
       const place = loaded[index]?.places[location];
       return place === undefined ? undefined : { file: fileOf.get(place.path) ?? -1, line: place.line, column: place.column };
     },
   };
-}
-
-function ordinalOf(to: NumberedReference): number {
-  return to.kind === "function" ? to.function : to.symbol;
 }
 
 interface KeptFunction {
@@ -186,10 +172,7 @@ export function openLoweredStore(cache: ImageCache, machineKey: string, target: 
     for (const { functions, module, placeOf } of modules) {
       functions.forEach((fn, index) => {
         if (kept.has(fn)) return;
-        const stored = storeFunction(fn, (location) => {
-          const place = placeOf(index, location);
-          return place === undefined ? undefined : { path: module.files[place.file] ?? "", line: place.line, column: place.column };
-        });
+        const stored = storeFunction(fn, (location) => namePlace(module.files, placeOf(index, location)));
         const hash = hashFunction(stored);
         kept.set(fn, { hash, references: stored.references });
         if (known.has(hash) || added.has(hash)) return;
@@ -226,7 +209,7 @@ export function openLoweredStore(cache: ImageCache, machineKey: string, target: 
       symbols: module.symbols.map(({ bytes, ...symbol }) => ({ ...symbol, length: bytes.length })),
       packs: own,
     };
-    const parts = [JSON.stringify(manifest), JSON.stringify(head), encodeWords(numbers), data.finish()];
+    const parts = [JSON.stringify(manifest), JSON.stringify(head), bytesOf(Int32Array.from(numbers)), data.finish()];
     cache.writeParts(specKey(path), { parts, paths: dependencies }, madeFrom);
   }
 
@@ -242,7 +225,7 @@ export function openLoweredStore(cache: ImageCache, machineKey: string, target: 
       const found = head.packs.map(packOf);
       const present = found.filter((pack) => pack !== null);
       if (present.length < found.length) return null;
-      const lowered = loadModule(head, decodeWords(numbers), data, present, target);
+      const lowered = loadModule(head, new Int32Array(alignedCopy(numbers)), data, present, target);
       return { path, spec: { path, lowered, manifest: JSON.parse(textOf(manifest)) as Manifest, dependencies }, madeFrom };
     },
     write(specs) {

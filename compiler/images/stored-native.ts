@@ -6,6 +6,7 @@
 import { resolve } from "node:path";
 import { linesOf, type LinkedImage, type NativeImage, type NativeLine, type NativeSymbol, type RunnableImage } from "../native/native-image.ts";
 import { pack, unpack, type Dependency, type ImageCache } from "./cache.ts";
+import { alignedCopy, bytesOf, textOf } from "./stored-bytes.ts";
 
 export interface CachedNative<Native = RunnableImage> {
   readonly path: string;
@@ -17,13 +18,6 @@ export interface CachedNative<Native = RunnableImage> {
 }
 
 type Head = Omit<NativeImage, "frames" | "symbols" | "lines" | "bytes" | "labels"> & { readonly labels: readonly (readonly [string, bigint])[] };
-
-/** What was read lies anywhere within its file: words want a copy of their own. */
-function alignedCopy(stored: Uint8Array): ArrayBuffer {
-  return Uint8Array.from(stored).buffer;
-}
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array | Float64Array): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Of a symbol: address, size, whether it is a function. */
 const SYMBOL_COLUMNS = 3;
@@ -96,7 +90,7 @@ const PARTS = 7;
 export function readNative(cache: ImageCache, paths: readonly string[], machineKey: string): readonly CachedNative[] | null {
   const stored = cache.readParts(keyOf(paths, machineKey));
   if (stored === null) return null;
-  const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("utf8");
+  const text = (bytes: Uint8Array | undefined): string => (bytes === undefined ? "" : textOf(bytes));
   return stored.paths.map((path, index): CachedNative => {
     const [manifest, dependencies, head, names, numbers, lines, bytes] = stored.parts.slice(index * PARTS, (index + 1) * PARTS);
     if (head === undefined || numbers === undefined || lines === undefined || bytes === undefined) throw new Error(`the cached image of ${path} is not whole`);

@@ -16,6 +16,22 @@ export type Reference =
   /** A label of the entry assembly. */
   | { readonly kind: "label"; readonly name: string };
 
+export function numberOf(to: NumberedReference): number {
+  return to.kind === "function" ? to.function : to.symbol;
+}
+
+/** The same reference where things have other numbers. */
+export function renumberReference(to: Reference, renumber: (to: NumberedReference) => number): Reference {
+  switch (to.kind) {
+    case "function":
+      return { kind: "function", function: renumber(to) };
+    case "symbol":
+      return { kind: "symbol", symbol: renumber(to) };
+    case "label":
+      return to;
+  }
+}
+
 export interface CodeRelocation {
   readonly offset: number;
   /** As the ISA's `applyRelocation` names it. */

@@ -5,7 +5,7 @@
 import { loadFunction, rememberStored, storeFunction, type NamedPlace } from "../images/stored-function.ts";
 import type { KeptCode } from "../library-store.ts";
 import type { NumberedKind, Unit } from "../lower/units.ts";
-import type { Reference } from "./emission.ts";
+import { numberOf, renumberReference, type NumberedReference } from "./emission.ts";
 import type { NativeFunction } from "./lower-function.ts";
 
 /** `fn` has the unit's numbers. */
@@ -20,7 +20,7 @@ export function keepCode(unit: Unit, fn: NativeFunction, placeOf: (location: num
   return {
     code,
     facts,
-    references: references.map((to) => (to.kind === "label" ? -1 : place(to.kind, to.kind === "function" ? to.function : to.symbol))),
+    references: references.map((to) => (to.kind === "label" ? -1 : place(to.kind, numberOf(to)))),
     locations: locations.map((location) => unit.locationOrder.get(location) ?? -1),
   };
 }
@@ -28,19 +28,10 @@ export function keepCode(unit: Unit, fn: NativeFunction, placeOf: (location: num
 /** With places in the unit's lists for numbers. */
 export function recallCode({ code, facts, references, locations }: KeptCode): NativeFunction {
   const { fn } = loadFunction({ code, facts });
-  const meaning = (to: Reference): Reference => {
-    switch (to.kind) {
-      case "function":
-        return { kind: "function", function: references[to.function] ?? -1 };
-      case "symbol":
-        return { kind: "symbol", symbol: references[to.symbol] ?? -1 };
-      case "label":
-        return to;
-    }
-  };
+  const meaning = (to: NumberedReference): number => references[numberOf(to)] ?? -1;
   const recalled = {
     ...fn,
-    relocations: fn.relocations.map(({ offset, kind, to, addend }) => ({ offset, kind, to: meaning(to), addend })),
+    relocations: fn.relocations.map(({ offset, kind, to, addend }) => ({ offset, kind, to: renumberReference(to, meaning), addend })),
     marks: fn.marks.map(({ offset, location }) => ({ offset, location: locations[location] ?? -1 })),
   };
   // In the order in which relocations first name them, which is how they are counted.

@@ -4,9 +4,10 @@
 
 import type { Module, SourceLocation } from "../../isa/bytecode/module.ts";
 import { addressedFunctions, KIND_OF_REQUEST, locationIn, numberIn, type Numbers, type Origin, type Unit } from "../lower/units.ts";
+import { namePlace } from "../images/stored-function.ts";
 import type { CodeForm, LibraryStore } from "../library-store.ts";
 import { CODE_PER_INSTRUCTION, COMPACT_SIZE, signatureWord } from "./abi.ts";
-import type { NumberedReference, Reference } from "./emission.ts";
+import { numberOf, renumberReference, type NumberedReference } from "./emission.ts";
 import { keepCode, recallCode } from "./kept-code.ts";
 import { lowerFunction, type NativeFunction } from "./lower-function.ts";
 import type { NativeTarget } from "./target.ts";
@@ -88,19 +89,10 @@ function withOwnNumbers(fn: NativeFunction, { unit, numbers }: Origin): NativeFu
     if (found === undefined) throw new Error(`${unit.fn.name} names ${number}, which it has not asked for`);
     return found;
   };
-  const reference = (to: Reference): Reference => {
-    switch (to.kind) {
-      case "function":
-        return { kind: "function", function: find(own.function, to.function) };
-      case "symbol":
-        return { kind: "symbol", symbol: find(own.symbol, to.symbol) };
-      case "label":
-        return to;
-    }
-  };
+  const ownNumber = (to: NumberedReference): number => find(own[to.kind], numberOf(to));
   return {
     ...fn,
-    relocations: fn.relocations.map((relocation) => ({ ...relocation, to: reference(relocation.to) })),
+    relocations: fn.relocations.map((relocation) => ({ ...relocation, to: renumberReference(relocation.to, ownNumber) })),
     marks: fn.marks.map(({ offset, location }) => ({ offset, location: location < 0 ? location : find(locations, location) })),
   };
 }
@@ -149,10 +141,7 @@ export function lowerModule(
     cache.library?.keepCode(
       name,
       form,
-      keepCode(unit, fn, (location) => {
-        const place = placeOf(index, location);
-        return place === undefined ? undefined : { path: files[place.file] ?? "", line: place.line, column: place.column };
-      }),
+      keepCode(unit, fn, (location) => namePlace(files, placeOf(index, location))),
     );
   }
   return {
@@ -163,7 +152,7 @@ export function lowerModule(
     addressed: signatureWords(module, allAddressed(module, origins)),
     numberOf(index, to) {
       const shared = numbersOf(index);
-      const number = to.kind === "function" ? to.function : to.symbol;
+      const number = numberOf(to);
       return shared === null ? number : numberIn(shared, to.kind, number);
     },
     placeOf,

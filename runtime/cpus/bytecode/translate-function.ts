@@ -50,7 +50,7 @@ import { closeLoop, createLoopNotes, findPairs, isMachine, noteTable, openLoop, 
 import type { Loop, LoopNotes, State } from "./translate-loops.ts";
 import type { InlinedCall, InlinedCalls } from "./translate-inlining.ts";
 import { CONTROL, CPU, takeResults } from "./translate-cpu.ts";
-import { branchTo, labelAt, leaveTo, openRegion, pushLabel } from "./translate-regions.ts";
+import { branchTo, labelAt, leaveTo, openRegion, pushLabel, spendPending } from "./translate-regions.ts";
 import { createWriter, pollAtEntry } from "./translate-writer.ts";
 import { endOfRegion, followsPaths, statesOf, takePath } from "./translate-paths.ts";
 import { MEMORY } from "./translate-memory.ts";
@@ -267,14 +267,8 @@ function closeStates(f: FunctionWriter, label: Label): void {
 
 /** Branches to a loop's start on a path that leads to the state that it comes from: what stands before the table is written once more. */
 function startRoundAlone(f: FunctionWriter, label: Label, state: State): void {
-  const { w } = f;
   label.branched = true;
-  w.localGet(FUEL_LOCAL);
-  w.withConst(f.pending, OP.i32_sub);
-  w.localTee(FUEL_LOCAL);
-  w.withConst(0, OP.i32_lt_s);
-  f.hints.push({ offset: w.length - f.bodyStart, likely: false });
-  w.op(OP.br_if, f.depth - label.pollLevel);
+  spendPending(f, OP.i32_lt_s, label.pollLevel);
   f.pending = 0;
   state.isEntering = true;
   if (f.loops.open !== undefined) learnPairs(f, f.loops.open);

@@ -47,12 +47,17 @@ export function leaveTo(f: FunctionWriter, label: Label): void {
     branchTo(f, label.level);
     return;
   }
-  const w = f.w;
+  spendPending(f, OP.i32_ge_s, label.level);
+  branchTo(f, label.pollLevel);
+}
+
+/** Spends what is pending, and branches where fuel is left (`i32_ge_s`, which is likely) or where none is (`i32_lt_s`). */
+export function spendPending(f: FunctionWriter, branchesIf: typeof OP.i32_ge_s | typeof OP.i32_lt_s, level: number): void {
+  const { w } = f;
   w.localGet(FUEL_LOCAL);
   w.withConst(f.pending, OP.i32_sub);
   w.localTee(FUEL_LOCAL);
-  w.withConst(0, OP.i32_ge_s);
-  f.hints.push({ offset: w.length - f.bodyStart, likely: true });
-  w.op(OP.br_if, f.depth - label.level);
-  branchTo(f, label.pollLevel);
+  w.withConst(0, branchesIf);
+  f.hints.push({ offset: w.length - f.bodyStart, likely: branchesIf === OP.i32_ge_s });
+  w.op(OP.br_if, f.depth - level);
 }
