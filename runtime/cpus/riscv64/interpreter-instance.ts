@@ -1,0 +1,88 @@
+// The generated interpreter as one machine runs it: its module, its instance in the machine's memory, and the operations that are functions
+// of their own (emit-operation.ts, `isApart`). Those come to be when an entry first names one; a host that has all of them at hand gives
+// them together. Modules outlive machines: all that have the same layout share them, for writing one costs more than many a run.
+
+import type { GuestMemory } from "../../machine/cpu-contract.ts";
+import type { Door, InterpreterOptions } from "./emit-body.ts";
+import { isApart } from "./emit-operation.ts";
+import { INTERPRETER_IMPORTS, writeInterpreter, writeOperations } from "./interpreter.ts";
+import { operationsOf } from "./operations.ts";
+
+/** What the interpreter consists of: a host knows better ways than to write all of it anew. */
+export interface InterpreterMaker {
+  readonly interpreter: (options: InterpreterOptions) => WebAssembly.Module;
+  /** All operations apart. Null: they are written one by one when they are needed. */
+  readonly operations: (options: InterpreterOptions) => WebAssembly.Module | null;
+}
+
+export const WRITER: InterpreterMaker = {
+  interpreter: (options) => new WebAssembly.Module(writeInterpreter(options)),
+  operations: () => null,
+};
+
+/** What the interpreter calls for all that it does not do itself. */
+export type Doors = { readonly [door in Door]: (entry: number, arrivals?: number, from?: number) => number };
+
+export interface InterpreterInstance {
+  /** Executes until the budget is used up, or a door wants it to end. */
+  readonly run: () => void;
+  /** Stands in the cache of regions where there is none. */
+  readonly absent: unknown;
+}
+
+/** Modules of machines with the same layout are the same. */
+const modules = new Map<string, WebAssembly.Module>();
+
+function moduleOf({ stateOffset, dirtyOffset, width, heat }: InterpreterOptions, part: string, compile: () => WebAssembly.Module): WebAssembly.Module {
+  const key = `${stateOffset},${dirtyOffset},${width},${heat},${part}`;
+  let module = modules.get(key);
+  if (module === undefined) {
+    module = compile();
+    modules.set(key, module);
+  }
+  return module;
+}
+
+function asRun(value: unknown): () => void {
+  if (typeof value !== "function") throw new Error("the interpreter has no entry");
+  return value as () => void;
+}
+
+export interface InterpreterFactory {
+  /** No entry may name an operation before its function is there. */
+  readonly prepareOperation: (number: number) => void;
+  readonly instantiate: (doors: Doors) => InterpreterInstance;
+}
+
+/** `regions` is the table of the functions that hot code becomes. */
+export function createInterpreterFactory(
+  memory: GuestMemory,
+  regions: WebAssembly.Table,
+  options: InterpreterOptions,
+  maker: InterpreterMaker,
+): InterpreterFactory {
+  const operations = operationsOf(options.width);
+  const apart = new WebAssembly.Table({ element: "anyfunc", initial: operations.length });
+  /** All operations apart, if the host has them. */
+  let known: WebAssembly.Exports | null = null;
+
+  function functionsOf(module: WebAssembly.Module | null): WebAssembly.Exports | null {
+    return module && new WebAssembly.Instance(module, { [INTERPRETER_IMPORTS]: { memory: memory.memory, regions } }).exports;
+  }
+
+  return {
+    prepareOperation(number) {
+      const operation = operations[number];
+      if (operation === undefined || !isApart(operation) || apart.get(number) !== null) return;
+      known ??= functionsOf(maker.operations(options));
+      const write = (): WebAssembly.Module => new WebAssembly.Module(writeOperations(options, [number]));
+      const found = known ?? functionsOf(moduleOf(options, `${number}`, write));
+      apart.set(number, found?.[`${number}`]);
+    },
+    instantiate(doors) {
+      const module = moduleOf(options, "run", () => maker.interpreter(options));
+      const { exports } = new WebAssembly.Instance(module, { [INTERPRETER_IMPORTS]: { ...doors, memory: memory.memory, regions, apart } });
+      return { run: asRun(exports["run"]), absent: exports["absent"] };
+    },
+  };
+}

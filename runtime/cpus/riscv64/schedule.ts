@@ -1,0 +1,220 @@
+// Which hart runs, and for how long. The interpreter gets a budget of instructions: up to the next event, the end of the hart's turn, the
+// caller's limit. What it leaves of it becomes guest time whenever somebody looks (`sync`). Turns exist only while several harts run; their
+// lengths come from the machine's seed. Time moves nowhere else: what happens between two looks happens at the time of the second.
+
+import type { MachineCore } from "../../machine/cpu-contract.ts";
+import type { ProcessorLimits } from "../../machine/processor.ts";
+import type { Hart } from "./hart.ts";
+import type { RegisterFile } from "./registers.ts";
+import type { Timers } from "./timers.ts";
+
+/** Instructions of a turn, on average: half of it to one and a half. */
+const TURN = 10_000;
+/** V8 takes better code for a function only when it is entered anew. So budgets are small for a while after a region was made; later they only cost. */
+const YOUNG_BUDGET = 1_000_000;
+const MAX_BUDGET = 16_000_000;
+const YOUNG = 64_000_000;
+
+/** What it asks of the processor's other parts. */
+export interface ScheduleHost {
+  readonly isTracing: boolean;
+  /** Regions of translated code that there are. */
+  readonly regionCount: () => number;
+  /** The set of translation caches that fits the hart's mode. */
+  readonly cachesFor: (hart: Hart) => number;
+  readonly hasWakeup: (hart: Hart) => boolean;
+  /** A budget was granted. */
+  readonly granted: () => void;
+}
+
+export interface SavedSchedule {
+  readonly active: number;
+  /** -1: the hart runs alone. */
+  readonly turnLeft: number;
+  readonly total: number;
+}
+
+export interface Schedule {
+  readonly begin: (limits: ProcessorLimits) => void;
+  readonly isLimitReached: () => boolean;
+  readonly hartAt: (index: number) => Hart;
+  readonly activeHart: () => Hart;
+  readonly activate: (hart: Hart) => void;
+  readonly wakeHarts: () => void;
+  /** The hart that runs now, or null if all wait. */
+  readonly chooseHart: () => Hart | null;
+  /** All harts wait: time goes to whatever comes next; false: nothing will. */
+  readonly idle: () => boolean;
+  /** Brings time and counts up to the budget; `current` instructions of it have begun but are not done. */
+  readonly sync: (current: 0 | 1) => void;
+  /** Sets the budget to what may be executed until somebody has to look; false: nothing. */
+  readonly grant: () => boolean;
+  /** Takes what is left of it. */
+  readonly withdraw: () => void;
+  /** Somebody else may run now, or an event is due. */
+  readonly isTurnOver: () => boolean;
+  /** Whether a device has done something since the budget was granted that anybody has to act on. */
+  readonly hasConsequences: () => boolean;
+  /** The active hart gives up the rest of its turn, if there are others. */
+  readonly yieldTurn: () => void;
+  /** Of one instruction. */
+  readonly beginStep: () => void;
+  readonly endTurn: () => void;
+  /** By the active hart, the instruction at hand left out, whose budget is taken. */
+  readonly executedBefore: () => number;
+  readonly total: () => number;
+  readonly reset: () => void;
+  readonly save: () => SavedSchedule;
+  /** The hart that was active is to be activated by the caller, when all of it is loaded. */
+  readonly load: (saved: SavedSchedule) => void;
+}
+
+export function createSchedule(machine: MachineCore, registers: RegisterFile, harts: readonly Hart[], timers: Timers, host: ScheduleHost): Schedule {
+  const cpuCount = harts.length;
+  /** Fields of a record on purpose: variables that closures share would be boxed anew with every change. */
+  const spending = {
+    /** The budget at the last `sync`: what is missing from it in the cell has been executed since. */
+    granted: 0,
+    total: 0,
+    limitLeft: 0,
+    until: 0,
+    /** Of the active hart; Infinity while it is the only one that runs. */
+    turnLeft: 0,
+    /** What the budget was granted for: the next event, and (below) interrupt lines as they were. */
+    event: 0,
+    /** Of the translator, and until when the last of them is young. */
+    regions: 0,
+    youngUntil: 0,
+  };
+  const grantedLines = new Int32Array(cpuCount);
+
+  function hartAt(index: number): Hart {
+    const hart = harts[index];
+    if (hart === undefined) throw new RangeError(`no CPU ${index}: there are ${cpuCount}`);
+    return hart;
+  }
+
+  const activeHart = (): Hart => hartAt(registers.active());
+  const nextEvent = (): number => Math.min(machine.nextEvent(), timers.next());
+  const hasOthers = (): boolean => harts.some((hart) => hart.run === "running" && hart.index !== registers.active());
+
+  function drawTurn(): void {
+    spending.turnLeft = TURN / 2 + (machine.scheduleRandom() % TURN);
+  }
+
+  function isYoung(): boolean {
+    const count = host.regionCount();
+    if (count !== spending.regions) {
+      spending.regions = count;
+      spending.youngUntil = spending.total + YOUNG;
+    }
+    return spending.total < spending.youngUntil;
+  }
+
+  function activate(hart: Hart): void {
+    if (hart.index !== registers.active()) {
+      registers.activate(hart.index);
+      // What others do from here on could break it.
+      registers.dropReservation(hart.index);
+    }
+    registers.setTlb(host.cachesFor(hart));
+  }
+
+  function wakeHarts(): void {
+    for (const hart of harts) if (hart.run === "waiting" && host.hasWakeup(hart)) hart.run = "running";
+  }
+
+  return {
+    begin({ instructions, until }) {
+      spending.limitLeft = instructions;
+      spending.until = until;
+    },
+    isLimitReached: () => spending.limitLeft <= 0 || machine.now() >= spending.until,
+    hartAt,
+    activeHart,
+    activate,
+    wakeHarts,
+    chooseHart() {
+      wakeHarts();
+      const active = activeHart();
+      if (active.run === "running" && spending.turnLeft > 0) return active;
+      for (let n = 1; n <= cpuCount; n++) {
+        const hart = hartAt((active.index + n) % cpuCount);
+        if (hart.run !== "running") continue;
+        activate(hart);
+        spending.turnLeft = Infinity;
+        if (hasOthers()) drawTurn();
+        return hart;
+      }
+      return null;
+    },
+    idle() {
+      const next = nextEvent();
+      if (next === Infinity) return false;
+      machine.advance(Math.max(Math.min(next, spending.until) - machine.now(), 0));
+      return true;
+    },
+    sync(current) {
+      const executed = spending.granted - registers.budget() - current;
+      if (executed === 0) return;
+      spending.granted -= executed;
+      spending.total += executed;
+      spending.limitLeft -= executed;
+      spending.turnLeft -= executed;
+      activeHart().executed += executed;
+      machine.advance(executed);
+    },
+    grant() {
+      if (spending.turnLeft === Infinity && hasOthers()) drawTurn();
+      spending.event = nextEvent();
+      for (let cpu = 0; cpu < cpuCount; cpu++) grantedLines[cpu] = machine.lines(cpu);
+      const wanted = Math.min(
+        spending.limitLeft,
+        spending.until - machine.now(),
+        spending.event - machine.now(),
+        spending.turnLeft,
+        host.isTracing ? 1 : isYoung() ? YOUNG_BUDGET : MAX_BUDGET,
+      );
+      spending.granted = Math.max(wanted, 0);
+      registers.setBudget(spending.granted);
+      host.granted();
+      const { executed } = activeHart();
+      registers.setCounts(executed + spending.granted, machine.now() + spending.granted, timers.counterOffset(), timers.countNs());
+      return spending.granted > 0;
+    },
+    withdraw() {
+      registers.setBudget(0);
+      spending.granted = 0;
+    },
+    isTurnOver: () => spending.turnLeft <= 0 || nextEvent() <= machine.now(),
+    hasConsequences() {
+      if (nextEvent() !== spending.event || machine.exitRequest() !== null) return true;
+      for (let cpu = 0; cpu < cpuCount; cpu++) if (machine.lines(cpu) !== grantedLines[cpu]) return true;
+      return false;
+    },
+    yieldTurn() {
+      if (hasOthers()) spending.turnLeft = 0;
+    },
+    beginStep() {
+      spending.turnLeft = 1;
+    },
+    endTurn() {
+      spending.turnLeft = 0;
+    },
+    executedBefore: () => activeHart().executed + spending.granted - registers.budget() - 1,
+    total: () => spending.total,
+    reset() {
+      spending.total = 0;
+      spending.granted = 0;
+    },
+    save: () => ({
+      active: registers.active(),
+      turnLeft: spending.turnLeft === Infinity ? -1 : spending.turnLeft,
+      total: spending.total,
+    }),
+    load({ turnLeft, total }) {
+      spending.turnLeft = turnLeft < 0 ? Infinity : turnLeft;
+      spending.total = total;
+    },
+  };
+}
