@@ -22,6 +22,8 @@ export interface Local {
   inMemory: boolean;
   /** Accesses are volatile: another CPU or a handler sees them. */
   readonly shared: boolean;
+  /** The untyped value that gave it its type, for want of another: what a message about that type shows. */
+  readonly guessedFrom?: Span;
   used: boolean;
 }
 

@@ -4,8 +4,8 @@
 
 import type { File } from "../grammar/ast.ts";
 import type { Diagnostic, Report } from "../grammar/diagnostic.ts";
-import { parseFile, parseFileOnDemand } from "../grammar/parser.ts";
-import type { Source, Span } from "../grammar/source.ts";
+import { parseFile, parseFileOnDemand, READ_AS_MEANT } from "../grammar/parser.ts";
+import { positionAt, type Source, type Span } from "../grammar/source.ts";
 import { LIBRARY_PREFIX } from "../isa/bytecode/module.ts";
 import { fail, failTwice, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
 import { checkFunctions, deferFunctions, checkUnusedDeclarations, declareNames, moduleContext, resolveSignatures, spanOfSymbol } from "./check/declarations.ts";
@@ -260,18 +260,29 @@ function reach(start: Module, uses: ReadonlyMap<Module, ReadonlySet<Module>>): r
 
 /**
  * Leaves out what other mistakes explain. Warnings of files with errors: what looks unused or unchecked there may be used by what did
- * not parse or check. Missing fields, registers and members of declarations that did not parse in whole.
+ * not parse or check. Missing fields, registers and members of declarations that did not parse in whole. Names and types on a line that did not
+ * parse: what was read of it is a part, or a guess.
  */
 function withoutEchoes(diagnostics: readonly Diagnostic[], modules: ReadonlyMap<string, Module>): readonly Diagnostic[] {
   const wrong = new Set(diagnostics.filter(({ severity }) => severity === "error").map(({ labels }) => labels[0].span.source));
-  const unread = diagnostics.filter(({ code }) => /^E0[123]/.test(code)).map(({ labels }) => labels[0].span);
+  const ofReading = diagnostics.filter(({ code }) => isOfReading(code));
+  const unread = ofReading.map(({ labels }) => labels[0].span);
   const isInside = (inner: Span, outer: Span): boolean => inner.source === outer.source && outer.start <= inner.start && inner.start <= outer.end;
-  const isExplained = ({ code, labels: [, declared] }: Diagnostic): boolean => {
-    if (!MISSING_PARTS.has(code) || declared === undefined || unread.length === 0) return false;
+  const lineOf = ({ source, start }: Span): string => `${source.path}:${positionAt(source, start).line}`;
+  const unreadLines = new Set(ofReading.filter(({ code }) => !READ_AS_MEANT.has(code)).map(({ labels }) => lineOf(labels[0].span)));
+  const isExplained = ({ code, labels: [place, declared] }: Diagnostic): boolean => {
+    if (unread.length === 0) return false;
+    if (!isOfReading(code) && unreadLines.has(lineOf(place.span))) return true;
+    if (!MISSING_PARTS.has(code) || declared === undefined) return false;
     const item = modules.get(declared.span.source.path)?.file.items.find(({ span }) => isInside(declared.span, span));
     return item !== undefined && unread.some((span) => isInside(span, item.span));
   };
   return diagnostics.filter((diagnostic) => (diagnostic.severity === "error" ? !isExplained(diagnostic) : !wrong.has(diagnostic.labels[0].span.source)));
+}
+
+/** Of the scanner, the parser or the reader of YAML. */
+function isOfReading(code: string): boolean {
+  return /^E0[123]/.test(code);
 }
 
 /** A field, method, register or member that its declaration, the second label, does not have. */

@@ -116,6 +116,13 @@ export const grammarCodes: readonly DiagnosticCode[] = [
     'test "a" {\n  info "at {address:h}"\n}',
     'test "a" {\n  info "at {address:x}"\n}',
   ),
+  dsl(
+    "E0115",
+    "not a text file",
+    "A spec is text in UTF-8, with or without a byte order mark. Bytes that are no UTF-8, and zero bytes, mean that the file has another encoding or is no text. The character U+FFFD is written `\\u{fffd}` in a string.",
+    'suite "caf\ufffd"',
+    'suite "caf\u00e9"',
+  ),
 
   // ---- Syntax ----
   dsl(

@@ -108,6 +108,7 @@ export abstract class CheckParser extends ExpressionParser {
 
   readonly conditionCheck: Rule<CheckStmt> = this.RULE("conditionCheck", (): CheckStmt => {
     const condition = this.subrule(0, this.expr);
+    if (!this.RECORDING_PHASE && this.isNext(T.Equal)) throw this.expected("`==`", { help: "`=` assigns; equality is written `==`" });
     const { within, message } = this.checkTail();
     return { kind: "check", word: "expect", condition, within, message, span: this.spanFrom(0) };
   });

@@ -153,6 +153,9 @@ export class ExpressionParser extends ParserCore {
     const open = this.need(0, T.LParen);
     const params: TypeExpr[] = [];
     this.commaList(0, T.RParen, () => params.push(this.SUBRULE(this.type)));
+    if (!this.RECORDING_PHASE && this.isNext(T.Colon)) {
+      throw this.expected("`)`", { help: "a function's type has no names; a function itself is a `fn` of the file, named here" });
+    }
     this.needClose(0, T.RParen, open);
     let result: TypeExpr | null = null;
     this.when(1, this.isNext(T.Arrow), () => {
@@ -429,6 +432,11 @@ export class ExpressionParser extends ParserCore {
   }
 
   #noOperand(token: Token): Error {
+    if (token.tokenType === T.Bar) {
+      return this.faultAt(token, "E0202", "expected an expression, found `|`", "not an operand", {
+        help: "there are no functions inside expressions: declare a `fn` and name it here",
+      });
+    }
     if (token.tokenType === T.Equal)
       return this.faultAt(token, "E0202", "expected an expression, found `=`", "not an operand", { help: "equality is written `==`" });
     if (token.tokenType === T.Plus && this.peek(0).tokenType === T.Plus && this.isAdjacent(this.peek(0), token)) {
@@ -488,6 +496,12 @@ export class ExpressionParser extends ParserCore {
       return expr;
     });
     if (this.RECORDING_PHASE) return placeholder;
+    const next = this.peek(1);
+    if (inside.kind === "name" && !next.newline && (next.tokenType === T.Int || next.tokenType === T.Ident) && this.isAdjacent(this.peek(0), next)) {
+      throw this.faultAt(next, "E0201", `expected an operator after \`(${inside.name})\`, found ${this.describe(next)}`, "left over", {
+        help: `a conversion is written \`${next.image} as ${inside.name}\``,
+      });
+    }
     // The parentheses belong to the span, so that the source text of what contains them is whole.
     return { ...inside, span: this.spanFrom(open.startOffset) };
   }

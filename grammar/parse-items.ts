@@ -6,6 +6,7 @@ import type { IOrAlt, TokenType } from "chevrotain";
 import type { Attribute, Expr, File, Item, Name, Need, StringLiteral, SuiteHeader, TypeExpr, UseItem } from "./ast.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
+import { typesOfC } from "./parse-statements.ts";
 import { TestParser } from "./parse-tests.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";
@@ -150,12 +151,27 @@ export class ItemParser extends TestParser {
         help: "put it into a `test` or a `fn`",
       });
     }
-    const foreign = foreignItems.get(first.image);
+    this.declaring = this.#nameAhead();
+    const foreign = foreignItems.get(first.image) ?? this.#foreignDeclaration(first);
     const near = foreign ?? nearestName(first.image, [...T.itemWords, ...T.laterWords.keys()]);
     return this.faultAt(first, "E0203", `\`${first.image}\` starts no declaration`, "unknown word", {
       help: near === undefined ? `declarations start with ${T.itemWords.map((word) => `\`${word}\``).join(", ")}` : `did you mean \`${near}\`?`,
       ...(near === undefined ? {} : { fix: { span: this.spanOf(first), text: near } }),
     });
+  }
+
+  /** What a declaration that begins with an unknown word declares: in `pub fn f(`, `int f(`, `static u32 x =` the last word before a mark. */
+  #nameAhead(): string | null {
+    let at = 1;
+    while (!this.peek(at + 1).newline && this.isAnyWord(this.peek(at + 1))) at++;
+    return at > 1 && this.peek(at).tokenType === T.Ident ? this.peek(at).image : null;
+  }
+
+  /** `int add(`, `u32 limit =`: a type and a name, as C has it. */
+  #foreignDeclaration(first: Token): string | undefined {
+    if (!typesOfC.test(first.image) || this.peek(2).tokenType !== T.Ident || this.peek(2).newline) return undefined;
+    const { tokenType: mark } = this.peek(3);
+    return mark === T.LParen ? "fn" : mark === T.Equal || mark === T.Semi ? "var" : undefined;
   }
 
   readonly item: Rule<Item | null> = this.RULE("item", (): Item | null =>

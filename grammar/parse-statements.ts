@@ -82,6 +82,7 @@ const foreignWords: ReadonlyMap<string, string> = new Map([
   ["elsif", "else if"],
   ["mut", "var"],
   ["loop", "while true"],
+  ["do", "while true"],
   ["switch", "match"],
   ["case", "match"],
   ["require", "assert"],
@@ -93,12 +94,20 @@ const foreignWords: ReadonlyMap<string, string> = new Map([
   ["finally", "defer"],
 ]);
 
+/** How a declaration of C begins. */
+export const typesOfC = /^(?:void|int|long|short|char|bool|unsigned|signed|static|extern|inline|[iu](?:8|16|32|64|size)|\w+_t)$/;
+
 const NEEDS_BRACES: FaultDetails = { help: "a block has braces, also one of a single statement" };
 
 export class StatementParser extends CheckParser {
   /** Parameters and result; `owner` is what `self` points to. */
   readonly signature = this.RULE("signature", (owner: NamedType | null): { params: readonly Param[]; result: TypeExpr | null } => {
-    const open = this.need(0, T.LParen, "`(` and the parameters");
+    const open = this.need(
+      0,
+      T.LParen,
+      "`(` and the parameters",
+      this.isNext(T.Less) ? { help: "there are no generic functions: write one for each type, or take an interface" } : undefined,
+    );
     const params: Param[] = [];
     this.commaList(0, T.RParen, () => params.push(this.#param(owner)));
     this.needClose(0, T.RParen, open);
@@ -146,7 +155,7 @@ export class StatementParser extends CheckParser {
   }
 
   readonly block: Rule<Block> = this.RULE("block", (): Block => {
-    const open = this.need(0, T.LCurly, "`{`", statementStarts.has(this.peek(1).tokenType) ? NEEDS_BRACES : undefined);
+    const open = this.need(0, T.LCurly, "`{`", this.#noBlock(this.peek(1)));
     const { inBrackets, structsAllowed, inIndex } = this;
     this.inBrackets = false;
     this.structsAllowed = true;
@@ -165,6 +174,16 @@ export class StatementParser extends CheckParser {
     this.inIndex = inIndex;
     return { kind: "block", statements, span: this.spanFrom(open.startOffset), ...(this.errorCount > errors ? { broken: true } : {}) };
   });
+
+  /** What stands where a block begins. */
+  #noBlock(token: Token): FaultDetails | undefined {
+    if (token.tokenType === T.Equal) {
+      return this.isAdjacent(token, this.peek(2)) && this.peek(2).tokenType === T.Greater
+        ? { help: "an arm of a `match` is a block: `1 { .. }`" }
+        : { help: "equality is written `==`" };
+    }
+    return statementStarts.has(token.tokenType) ? NEEDS_BRACES : undefined;
+  }
 
   #unclosedAt = -1;
 
@@ -304,6 +323,7 @@ export class StatementParser extends CheckParser {
       case T.Ident:
         return next.image === "as" || next.image === "at";
       case T.LCurly:
+        if (foreignWords.has(first.image)) return false;
         return this.peek(3).tokenType === T.RCurly || this.peek(4).tokenType === T.Colon;
       case T.Colon:
         throw this.faultAt(first, "E0204", `a variable is declared with \`let\` or \`var\``, "a name and a type declare nothing", {
@@ -329,6 +349,11 @@ export class StatementParser extends CheckParser {
     const wanted = contextualStarts.get(first.image)?.wants;
     if (wanted !== undefined) {
       return this.faultAt(next, "E0201", `expected ${wanted} after \`${first.image}\`, found ${this.describe(next)}`, `expected ${wanted}`);
+    }
+    if (typesOfC.test(first.image) && next.tokenType === T.Ident) {
+      return this.faultAt(first, "E0204", "a variable is declared with `let` or `var`", "a type and a name declare nothing", {
+        help: `write \`var ${next.image}: ${first.image}\``,
+      });
     }
     const foreign = foreignWords.get(first.image);
     const near = foreign ?? nearestName(first.image, T.statementWords);
@@ -421,6 +446,7 @@ export class StatementParser extends CheckParser {
 
   readonly forStatement: Rule<Stmt> = this.RULE("forStatement", (): Stmt => {
     const { startOffset } = this.need(0, T.For);
+    if (this.isNext(T.LParen)) throw this.expected("a variable's name", { help: "a loop that counts is `for i in 0..4 { .. }`" });
     let name = this.needName(0, "a variable's name");
     let index: Name | null = null;
     this.when(0, this.isNext(T.Comma), () => {

@@ -291,7 +291,11 @@ export class TestParser extends DeclarationParser {
       const near = word.tokenType === T.Ident ? nearestName(word.image, ["for", "needs", "on", "xfail", "skip"]) : undefined;
       throw this.expected(
         "`for`, `needs`, `on`, `xfail` or `{`",
-        near === undefined ? {} : { help: `did you mean \`${near}\`?`, fix: { span: this.spanOf(word), text: near } },
+        word.tokenType === T.At
+          ? { help: `attributes stand before the test: \`@${this.peek(2).image} test ..\`` }
+          : near === undefined
+            ? {}
+            : { help: `did you mean \`${near}\`?`, fix: { span: this.spanOf(word), text: near } },
       );
     }
   }

@@ -201,6 +201,26 @@ describe("recovery", () => {
     );
   });
 
+  test("so are those behind an unknown first word", () => {
+    const { file, reports } = parse("pub fn one() {}\nint two(int a) { return a; }\nstatic u32 three = 1\nfn kept() {}");
+    assert.deepEqual(
+      reports.map(({ code, help }) => [code, help?.slice(0, 17)]),
+      [
+        ["E0203", "declarations star"],
+        ["E0203", "did you mean `fn`"],
+        ["E0203", "did you mean `var"],
+      ],
+    );
+    assert.deepEqual(file.lost, ["one", "two", "three"]);
+  });
+
+  test("what is no text is refused as a whole", () => {
+    const reportsOf = (text: string): readonly unknown[] => parse(text).reports.map(({ code, labels, help }) => [code, labels[0].span.start, help]);
+    assert.deepEqual(reportsOf('suite "a"\n\0\0'), [["E0115", 10, undefined]]);
+    assert.deepEqual(reportsOf("\ufffd\ufffds\0u\0"), [["E0115", 0, "it looks like UTF-16: save it as UTF-8"]]);
+    assert.deepEqual(reportsOf('\ufeffsuite "\u00e9"'), []);
+  });
+
   test("an open block ends at the next declaration, with one report", () => {
     const { file, reports } = parse('test "a" {\n  if x {\n    while y {\n      f(\n\ntest "b" { expect true }');
     assert.deepEqual(

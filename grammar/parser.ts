@@ -8,7 +8,8 @@ import type { Report } from "./diagnostic.ts";
 import type { ReadLater } from "./parse-core.ts";
 import { ItemParser } from "./parse-items.ts";
 import { type ScanInput, scan, smallInteger } from "./scanner.ts";
-import type { Source, Span } from "./source.ts";
+import { positionAt, type Source, type Span } from "./source.ts";
+import { isText } from "./text-check.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";
 
@@ -30,15 +31,34 @@ let parser: ItemParser | undefined;
 /** More brackets open at a time than anybody reads; what recurses without them ends at the host's stack, thousands of levels down. */
 const MAX_NESTING = 128;
 
+/** Mistakes behind which a line is read as it was meant: escapes, comments and operators of other languages. */
+export const READ_AS_MEANT: ReadonlySet<string> = new Set(["E0104", "E0111", "E0112"]);
+
+/**
+ * What the parser says of a line that has an error already is mostly the same mistake again: where to go on is a guess. A place without
+ * width is the end of a line, where something about the next one is told.
+ */
+function firstOfEachLine(report: Report): Report {
+  const wrong = new Set<number>();
+  return (diagnostic) => {
+    const { source, start, end } = diagnostic.labels[0].span;
+    const { line } = positionAt(source, start);
+    if (diagnostic.code >= "E02" && start < end && wrong.has(line)) return;
+    if (!READ_AS_MEANT.has(diagnostic.code)) wrong.add(line);
+    report(diagnostic);
+  };
+}
+
 /** `otherwise` stands for a text that is nested too deeply. */
 function parse<R>(
   input: ScanInput,
-  report: Report,
+  reportAll: Report,
   reading: string | null,
   rule: (parser: ItemParser) => R,
   otherwise: R,
   readLater?: ReadLater,
 ): { result: R; comments: Comment[] } {
+  const report = firstOfEachLine(reportAll);
   const { tokens, comments } = scan(input, report);
   const { place, depth } = deepestPlace(tokens);
   const refuse = (): { result: R; comments: Comment[] } => {
@@ -103,6 +123,7 @@ function parsePiece<R>(source: Source, range: CodeRange, report: Report, rule: (
 export function parseFile(source: Source, report: Report): File {
   const span = { source, start: 0, end: source.text.length };
   const nothing: File = { kind: "file", span, suite: null, items: [], comments: [] };
+  if (!isText(source, report)) return nothing;
   const { result, comments } = parse(inputOf(source, span), report, null, (rules) => rules.file(), nothing);
   return { ...result, comments };
 }

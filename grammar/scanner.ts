@@ -64,6 +64,17 @@ const bytesOf: ReadonlyMap<string, bigint> = new Map([
   ["TiB", 1n << 40n],
 ]);
 const units = [...nanosecondsOf.keys(), ...bytesOf.keys()];
+
+/** Suffixes of other languages. */
+function helpForSuffix(suffix: string): string {
+  if (/^([iu](8|16|32|64|size)|[ul]{1,3}|[ul]{1,2}z)$/i.test(suffix)) return "a number takes its type from its place, or by `as`: `1 as u32`";
+  const time = /^(n|u|m)(sec|secs)$/.exec(suffix);
+  if (time !== null) return `did you mean \`${time[1] ?? ""}s\`?`;
+  if (/^(sec|secs)$/.test(suffix)) return "did you mean `s`?";
+  const size = /^([kmgt])b?$/i.exec(suffix);
+  if (size !== null) return `did you mean \`${(size[1] ?? "").toUpperCase()}iB\`?`;
+  return didYouMean(suffix, units, `the units are ${units.map((unit) => `\`${unit}\``).join(", ")}`);
+}
 const formats = "xdbs";
 const smallIntegers: readonly bigint[] = Array.from({ length: 1024 }, (_, value) => BigInt(value));
 const maximum = 0xffff_ffff_ffff_ffffn;
@@ -185,6 +196,20 @@ const foreignMarks: ReadonlyMap<string, string> = new Map([
 const foreignCharacters: ReadonlyMap<string, string> = new Map([
   ["`", 'strings stand between double quotes: `"..."`'],
   ["?", "a choice is `if condition { a } else { b }`"],
+  ["\u2018", "characters stand between straight quotes: `'a'`"],
+  ["\u2019", "characters stand between straight quotes: `'a'`"],
+]);
+
+/** What word processors make of a double quote. */
+const bentQuotes = /[\u201c-\u201f\u00ab\u00bb]/;
+/** A word of any script, from where it is asked on. */
+const anyWord = /[\p{L}\p{M}\p{N}_]+/uy;
+/** Blanks and characters without a shape: a report that shows them shows nothing. */
+const shapeless = /[\p{C}\p{Z}]/u;
+const namesOfShapeless: ReadonlyMap<string, string> = new Map([
+  ["\u00a0", "a no-break space"],
+  ["\u200b", "a space without width"],
+  ["\ufeff", "a byte order mark"],
 ]);
 
 /** The value of a small literal; the commonest ones are made once. */
@@ -216,6 +241,7 @@ class Scanner {
   #operandsEnd = -1;
   /** Behind `fn name`, where bodies are skipped: the next `{` opens one. */
   #isBodyNext = false;
+  readonly #shapelessTold = new Set<string>();
 
   constructor(input: ScanInput, report: Report) {
     this.#source = input.source;
@@ -291,6 +317,7 @@ class Scanner {
   #scanWord(): void {
     const start = this.#at;
     const end = this.#wordEnd(start + 1);
+    if (this.#text.charCodeAt(end) >= 128 && this.#scanForeignWord()) return;
     this.#at = end;
     if (end - start === 3) {
       if (this.#text.startsWith("hex", start) && this.#text.charCodeAt(end) === 34) {
@@ -306,6 +333,34 @@ class Scanner {
     const reserved = end - start > 8 ? undefined : T.reservedWords.get(this.#text.slice(start, end));
     this.#push(reserved ?? T.Ident, start, end, null);
     if (reserved === T.Fn && this.#skipsBodies) this.#isBodyNext = isOf(this.#text.charCodeAt(this.#skipBlanks(end)), wordStart);
+  }
+
+  /** A word with letters that names do not have, read as the name that was meant; false when none begins here. */
+  #scanForeignWord(): boolean {
+    const start = this.#at;
+    anyWord.lastIndex = start;
+    const word = anyWord.exec(this.#text)?.[0] ?? "";
+    const letter = /[^\0-\u007f]/u.exec(word)?.[0];
+    const end = start + word.length;
+    if (letter === undefined || end > this.#end) return false;
+    const at = start + word.indexOf(letter);
+    this.#at = end;
+    this.#fault("E0101", `a name has letters from \`a\` to \`z\`, digits and \`_\`, found \`${letter}\``, at, at + letter.length, "not in a name");
+    this.#push(T.Ident, start, end, null);
+    return true;
+  }
+
+  /** A string between quotes that a word processor has bent, read as it was meant; false when no other one follows on the line. */
+  #scanBentString(): boolean {
+    const start = this.#at;
+    const line = this.#text.slice(start + 1, this.#lineEnd(start));
+    const length = line.search(bentQuotes);
+    if (length === -1) return false;
+    const text = line.slice(0, length);
+    this.#at = start + length + 2;
+    this.#fault("E0101", "a string stands between straight quotes", start, start + 1, "not a quote here", { help: `write \`"${text}"\`` });
+    this.#push(T.Str, start, this.#at, { text, start: this.#offset(start + 1), end: this.#offset(start + 1 + length), format: null });
+    return true;
   }
 
   /** `asm` followed on its line by a target's name and a bracket. */
@@ -487,13 +542,18 @@ class Scanner {
       return;
     }
     const suffix = text.slice(digitsEnd, suffixEnd);
+    if (radix === 16 && !/^[iu]\d/.test(suffix) && !bytesOf.has(suffix)) {
+      this.#fault("E0103", `\`${suffix.charAt(0)}\` is not a hexadecimal digit`, digitsEnd, digitsEnd + 1, "in this number");
+      this.#push(T.Int, start, suffixEnd, value);
+      return;
+    }
     const nanoseconds = nanosecondsOf.get(suffix);
     const bytes = bytesOf.get(suffix);
     if (nanoseconds !== undefined) this.#push(T.Duration, start, suffixEnd, this.#checked(value * nanoseconds, start));
     else if (bytes !== undefined) this.#push(T.Int, start, suffixEnd, this.#checked(value * bytes, start));
     else {
       this.#fault("E0108", `\`${suffix}\` is not a unit`, digitsEnd, suffixEnd, "unknown unit", {
-        help: didYouMean(suffix, units, `the units are ${units.map((unit) => `\`${unit}\``).join(", ")}`),
+        help: helpForSuffix(suffix),
       });
       this.#push(T.Int, start, suffixEnd, value);
     }
@@ -633,6 +693,16 @@ class Scanner {
           from = at = at + 2;
           continue;
         }
+        // `test "adds {`: the quote is missing, and the brace opens the block.
+        if (!this.#isTemplate && /^\{[ \t\r]*(?:\n|$)/.test(text.slice(at, this.#lineEnd(at) + 1))) {
+          const content = text.slice(contentStart, at).trimEnd();
+          const contentEnd = contentStart + content.length;
+          this.#at = at;
+          this.#fault("E0102", "the string has no closing quote on its line", tokenStart, tokenStart + 1, "opened here");
+          const value: TextValue = { text: content, start: this.#offset(contentStart), end: this.#offset(contentEnd), format };
+          this.#push(isContinued ? T.StrTail : T.Str, tokenStart, contentEnd, value);
+          return;
+        }
         const value: TextValue = { text: cooked + text.slice(from, at), start: this.#offset(contentStart), end: this.#offset(at), format };
         this.#at = at + 1;
         this.#push(isContinued ? T.StrMiddle : T.StrHead, tokenStart, this.#at, value);
@@ -743,8 +813,21 @@ class Scanner {
     this.#at = start + character.length;
     // A byte order mark at the start of a file says nothing about its content.
     if (character === "\ufeff" && start === 0) return;
-    const help = foreignCharacters.get(character);
-    this.#fault("E0101", `unexpected character \`${character}\``, start, this.#at, "no token starts with this", help === undefined ? {} : { help });
+    this.#at = start;
+    if (character > "\u007f" && (this.#scanForeignWord() || (bentQuotes.test(character) && this.#scanBentString()))) return;
+    this.#at = start + character.length;
+    const details = foreignCharacters.has(character) ? { help: foreignCharacters.get(character) ?? "" } : {};
+    if (!shapeless.test(character)) {
+      this.#fault("E0101", `unexpected character \`${character}\``, start, this.#at, "no token starts with this", details);
+      return;
+    }
+    // Text from a web page has hundreds of them, and each is read as the blank that it looks like.
+    if (this.#shapelessTold.has(character)) return;
+    this.#shapelessTold.add(character);
+    const number = `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
+    const name = namesOfShapeless.get(character);
+    const message = `unexpected character ${number}${name === undefined ? "" : `, ${name}`}`;
+    this.#fault("E0101", message, start, this.#at, "no token starts with this", { help: "replace all of them, by a blank or by nothing" });
   }
 
   #scanComment(): void {

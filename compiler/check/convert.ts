@@ -2,7 +2,7 @@
 // else changes silently. Casts (`as`) live here too, so that all conversions of the language stand in one file.
 
 import { textOf, type Span } from "../../grammar/source.ts";
-import type { HExpr } from "../hir.ts";
+import type { HExpr, Local } from "../hir.ts";
 import { I64, U64, U8, USIZE, integerRange, isAggregate, sameType, showType, wrapInteger, type IntType, type Type } from "../types.ts";
 import { asInteger, evaluate, evaluateInteger, intValue, type ConstValue } from "./constants.ts";
 import { counted, errorExpr, fail, type Context, type Extra } from "./context.ts";
@@ -23,12 +23,35 @@ export function coerce(context: Context, expr: HExpr, type: Type, extra: Extra =
   const pointer = convertPointer(context, expr, type);
   if (pointer !== null) return pointer;
   if (isComptimeArray(from) && !isComptimeArray(type) && (type.kind === "array" || type.kind === "slice")) return adaptArray(context, expr, type, extra);
+  const guess = guessOf(expr, type);
   fail(context, expr.span, "E0501", `expected ${quote(type)}, found ${quote(from)}`, {
     ...extra,
     label: extra.label ?? `this is ${quote(from)}`,
-    help: extra.help ?? castHelp(from, type),
+    related: [...(extra.related ?? []), ...(guess?.related ?? [])],
+    help: extra.help ?? guess?.help ?? castHelp(from, type),
   });
   return errorExpr(expr.span, type);
+}
+
+/** Where the fault is a variable that took its type from a bare number, and another was meant: what to say there. */
+export function guessOf(expr: HExpr, wanted: Type): Pick<Extra, "related" | "help"> | null {
+  const local = wanted.kind === "int" ? guessedLocal(expr) : null;
+  if (local?.guessedFrom === undefined || sameType(local.type, wanted)) return null;
+  const { name, span, guessedFrom } = local;
+  const type = showType(wanted);
+  const isBefore = textOf({ ...span, start: span.end, end: guessedFrom.start }).includes("=");
+  return {
+    related: [{ span, text: `nothing tells its type here: ${quote(local.type)}` }],
+    help: isBefore
+      ? `say its type where it begins: \`${name}: ${type} = ..\``
+      : `say its type where it is counted: \`${name} in ${textOf(guessedFrom)} as ${type}..\``,
+  };
+}
+
+function guessedLocal(expr: HExpr): Local | null {
+  if (expr.kind === "local") return expr.local.guessedFrom === undefined ? null : expr.local;
+  if (expr.kind === "arithmetic") return guessedLocal(expr.left) ?? guessedLocal(expr.right);
+  return expr.kind === "unary" ? guessedLocal(expr.operand) : null;
 }
 
 /** The type as a message names it. */

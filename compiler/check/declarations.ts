@@ -24,6 +24,7 @@ import { fail, failTwice, listNames, suggest, type Context } from "./context.ts"
 import { defaultType, quote, showBig } from "./convert.ts";
 import { checkConstant, checkExpr, checkInteger, checkLength } from "./expressions.ts";
 import { logCalls } from "./fakes.ts";
+import { suggestTarget } from "./foreign-names.ts";
 import { checkImplements, checkOverride, resolveInterface } from "./interfaces.ts";
 import { createReach } from "./reach.ts";
 import { completeType, registerStruct, resolveSized, resolveType } from "./resolve-types.ts";
@@ -156,7 +157,7 @@ export function checkTargetName(context: Context, name: string, span: Span): voi
   if (context.modules.targets.includes(name)) return;
   fail(context, span, "E0410", `there is no target \`${name}\``, {
     label: "unknown target",
-    help: suggest(name, context.modules.targets) ?? `the targets are ${listNames(context.modules.targets)}`,
+    help: suggestTarget(name) ?? suggest(name, context.modules.targets) ?? `the targets are ${listNames(context.modules.targets)}`,
   });
 }
 
@@ -424,10 +425,11 @@ export function createLocal(
   name: string,
   type: Type,
   span: Span,
-  options: { readonly mutable?: boolean; readonly shared?: boolean } = {},
+  options: { readonly mutable?: boolean; readonly shared?: boolean; readonly guessedFrom?: Span | undefined } = {},
 ): Local {
-  const shared = options.shared ?? false;
-  return { name, type, mutable: options.mutable ?? false, span, owner: body, inMemory: shared, shared, used: false };
+  const { shared = false, guessedFrom } = options;
+  const local: Local = { name, type, mutable: options.mutable ?? false, span, owner: body, inMemory: shared, shared, used: false };
+  return guessedFrom === undefined ? local : { ...local, guessedFrom };
 }
 
 /** Checks the bodies of every function of a module. */

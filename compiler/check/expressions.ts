@@ -2,7 +2,7 @@
 // literals: the place itself calls `coerce`, so that every mismatch is reported once, where it can name both sides.
 
 import { literalText, type Expr, type FnItem } from "../../grammar/ast.ts";
-import type { Span } from "../../grammar/source.ts";
+import { textOf, type Span } from "../../grammar/source.ts";
 import { SYSTEM_REGISTER_PATHS } from "../../isa/machine-language.ts";
 import type { FunctionBody, HExpr, Local } from "../hir.ts";
 import { BOOL, BUILTIN_TYPES, COMPTIME_INT, DURATION, STR, U8, VOID, integerRange, type Type } from "../types.ts";
@@ -132,7 +132,13 @@ function checkKind(context: Context, expr: Expr, expected: Type | null): HExpr {
       fail(context, span, "E0506", "a range is not a value", { help: "ranges stand after `in`, in slices, in `match` and in `for`" });
       return errorExpr(span);
     case "type-value":
-      fail(context, span, "E0506", "a type is not a value", { help: "use `.max`, `.min`, `.bits` or `.size` of it" });
+      // `*p` reads as the type of a pointer to `p`.
+      fail(context, span, "E0506", "a type is not a value", {
+        help:
+          expr.type.kind === "pointer-type"
+            ? `what a pointer points to is \`${textOf(expr.type.target.span)}.*\``
+            : "use `.max`, `.min`, `.bits` or `.size` of it",
+      });
       return errorExpr(span);
   }
 }

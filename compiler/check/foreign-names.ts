@@ -23,6 +23,23 @@ export function suggestType(name: string): string | undefined {
   return ours === undefined ? undefined : `did you mean \`${ours}\`?`;
 }
 
+const TARGETS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    x86_64: ["x86", "amd64", "x64", "intel64"],
+    i386: ["i486", "i586", "i686", "ia32"],
+    aarch64: ["arm64", "armv8"],
+    arm: ["arm32", "armv7", "aarch32"],
+    riscv64: ["riscv", "rv64", "rv64gc"],
+    riscv32: ["rv32", "rv32imac"],
+  }).flatMap(([ours, theirs]) => theirs.map((name) => [name, ours] as const)),
+);
+
+/** "did you mean `aarch64`?" for a target as others call it. */
+export function suggestTarget(name: string): string | undefined {
+  const ours = TARGETS.get(name.toLowerCase());
+  return ours === undefined ? undefined : `did you mean \`${ours}\`?`;
+}
+
 /** What a whole family of names is called here; the first that fits. */
 const FAMILIES: readonly (readonly [RegExp, string])[] = [
   [/^(kunit_)?(expect|assert)_*[a-z_]*$/i, "a check is `expect a == b`, or `assert a == b` to end the test"],

@@ -8,7 +8,7 @@ import type { HExpr } from "../hir.ts";
 import { BOOL, COMPTIME_INT, DURATION, ERROR, U8, bitsOf, sameType, showType, type Type } from "../types.ts";
 import { evaluate, evaluateInteger } from "./constants.ts";
 import { errorExpr, fail, suggest, type Context } from "./context.ts";
-import { cast, coerce, defaultType, quote, settleLiterals, settleLists, showBig } from "./convert.ts";
+import { cast, coerce, defaultType, guessOf, quote, settleLiterals, settleLists, showBig } from "./convert.ts";
 import { checkCondition, checkExpr } from "./expressions.ts";
 import { checkPlace } from "./places.ts";
 
@@ -76,12 +76,14 @@ export function checkBinary(context: Context, expr: Expr & { kind: "binary" }, e
   else [left, right] = unifySequences(context, left, right);
   if (left.kind === "error" || right.kind === "error") return errorExpr(span, compares ? BOOL : ERROR);
   if (!sameType(left.type, right.type)) {
+    const guess = guessOf(left, right.type) ?? guessOf(right, left.type);
     fail(context, expr.opSpan, "E0505", `\`${op}\` needs both sides of one type, found ${quote(left.type)} and ${quote(right.type)}`, {
       related: [
         { span: left.span, text: `this is ${quote(left.type)}` },
         { span: right.span, text: `this is ${quote(right.type)}` },
+        ...(guess?.related ?? []),
       ],
-      help: characterHelp(left, right) ?? widerHelp(context, left.type, right.type),
+      help: characterHelp(left, right) ?? guess?.help ?? widerHelp(context, left.type, right.type),
     });
     return errorExpr(span, compares ? BOOL : ERROR);
   }

@@ -123,6 +123,9 @@ export function lookUp(scope: Scope, name: string): Symbol | undefined {
   return lookUpInModule(scope.module, name);
 }
 
+/** Words that a name may follow which is no new one. */
+const USING_WORDS = "(?:expect|assert|return|if|while|match|and|or|not|in|at|within|until|unless|wait|call|then|returns|times|stub|irq)\\b";
+
 /**
  * The name belongs to a declaration that did not parse, which has been reported: a file's, or a statement's of a block around
  * here. What is said about its use would only be confusing.
@@ -130,7 +133,8 @@ export function lookUp(scope: Scope, name: string): Symbol | undefined {
 export function isLost(scope: Scope, name: string): boolean {
   const { module } = scope;
   if ([module, ...module.opened].some(({ file }) => file.lost?.includes(name) === true)) return true;
-  const declared = new RegExp(`\\b(?:let|var|for|as)\\s+(?:\\w+\\s*,\\s*)?${name}\\b`);
+  // Also `lett x = 1`, `let mut x`, `int x;` and `fn f()` in a block; but not what is only used there.
+  const declared = new RegExp(`\\b(?:(?:let|var|for|as)\\s+(?:\\w+\\s*,\\s*)?${name}\\b|(?!${USING_WORDS})[a-zA-Z_]\\w*[ \\t]+${name}\\s*[=:;(])`);
   for (let at: Scope | null = scope; at !== null; at = at.parent) if (at.broken !== null && declared.test(textOf(at.broken))) return true;
   return false;
 }

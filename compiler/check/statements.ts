@@ -8,7 +8,7 @@ import { checkAsm } from "./asm.ts";
 import { BOOL, ERROR, STR, U32, U64, USIZE, VOID, elementOf, showType, type Type } from "../types.ts";
 import { evaluateInteger, intValue } from "./constants.ts";
 import { type Context, counted, errorExpr, fail, failTwice, libraryModule, listNames, nested, suggest } from "./context.ts";
-import { cast, coerce, defaultType, quote, settleLiterals } from "./convert.ts";
+import { cast, coerce, defaultType, guessOf, quote, settleLiterals } from "./convert.ts";
 import { checkTargetName, createBody, createLocal } from "./declarations.ts";
 import { checkAs, checkCondition, checkExpr, checkOperand, checkValue, requireReadable } from "./expressions.ts";
 import { leaves } from "./leaving.ts";
@@ -92,9 +92,14 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
       return [{ kind: "block", block: checkBlock(context, statement) }];
     case "let": {
       const declared = statement.type === null ? null : resolveSized(context, statement.type);
-      const value = statement.value === null ? null : declared === null ? checkValue(context, statement.value) : checkAs(context, statement.value, declared);
+      const found = statement.value === null ? null : declared === null ? checkExpr(context, statement.value) : checkAs(context, statement.value, declared);
+      const value = found === null ? null : defaultType(context, found);
       const type = declared ?? value?.type ?? ERROR;
-      const local = createLocal(bodyOf(context), statement.name.text, type, statement.name.span, { mutable: statement.mutable, shared: statement.shared });
+      const local = createLocal(bodyOf(context), statement.name.text, type, statement.name.span, {
+        mutable: statement.mutable,
+        shared: statement.shared,
+        guessedFrom: found?.type.kind === "comptime-int" && !found.type.duration ? found.span : undefined,
+      });
       declareLocal(context, local);
       return [{ kind: "let", local, value, span }];
     }
@@ -225,7 +230,7 @@ function checkAssign(context: Context, statement: Stmt & { kind: "assign" }): re
   const value = checkExpr(context, statement.value, target?.type ?? null);
   if (target === null) return [];
   const { span } = statement;
-  if (statement.op === null) return [{ kind: "assign", target, value: coerce(context, value, target.type), span }];
+  if (statement.op === null) return [{ kind: "assign", target, value: coerce(context, value, target.type, guessOf(target, value.type) ?? {}), span }];
   if (target.type.kind !== "int") {
     if (target.type.kind !== "error")
       fail(context, target.span, "E0506", `\`${statement.op}=\` needs an integer, found ${quote(target.type)}`, { label: `this is ${quote(target.type)}` });
@@ -233,7 +238,8 @@ function checkAssign(context: Context, statement: Stmt & { kind: "assign" }): re
   }
   requireReadable(context, target);
   const shift = statement.op === "<<" || statement.op === ">>";
-  const amount = shift && value.type.kind === "int" ? cast(context, value, target.type, value.span) : coerce(context, value, target.type);
+  const amount =
+    shift && value.type.kind === "int" ? cast(context, value, target.type, value.span) : coerce(context, value, target.type, guessOf(target, value.type) ?? {});
   return [{ kind: "update", target, op: statement.op, value: amount, span }];
 }
 
@@ -282,8 +288,8 @@ function checkFor(context: Context, statement: Stmt & { kind: "for" }): readonly
   const { span } = statement;
   const scope = innerScope(context.scope);
   const inner: Context = { ...context, scope, inLoop: true };
-  const declareLoop = (name: string, type: Type, at: Span): Local => {
-    const local = createLocal(bodyOf(context), name, type, at);
+  const declareLoop = (name: string, type: Type, at: Span, guessedFrom?: Span): Local => {
+    const local = createLocal(bodyOf(context), name, type, at, { guessedFrom });
     local.used = true;
     scope.names.set(name, { kind: "local", local });
     return local;
@@ -306,10 +312,11 @@ function checkFor(context: Context, statement: Stmt & { kind: "for" }): readonly
       checkBlock(inner, statement.body);
       return [];
     }
+    const isUntyped = low.type.kind === "comptime-int" && high.type.kind === "comptime-int";
     [low, high] = settleLiterals(context, [low, high] as const);
     if (low.type.kind === "comptime-int") low = high.type.kind === "comptime-int" ? defaultType(context, low) : coerce(context, low, high.type);
     high = coerce(context, high, low.type, { related: [{ span: low.span, text: `the range begins with ${quote(low.type)}` }] });
-    const local = declareLoop(statement.name.text, low.type, statement.name.span);
+    const local = declareLoop(statement.name.text, low.type, statement.name.span, isUntyped ? low.span : undefined);
     return [{ kind: "for-range", local, start: low, end: high, inclusive, body: checkBlock(inner, statement.body), span }];
   }
   const source = defaultType(context, checkExpr(context, statement.source));

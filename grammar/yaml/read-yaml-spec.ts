@@ -26,6 +26,7 @@ import type { Report } from "../diagnostic.ts";
 import { parseAttribute, parseExpression, parseNeeds, parseStatements, parseTargets, parseTemplate, parseTypeExpression } from "../parser.ts";
 import type { Source, Span } from "../source.ts";
 import { reservedWords } from "../tokens.ts";
+import { isText } from "../text-check.ts";
 import { type Column, readCell, textLiteral } from "./cells.ts";
 import { type Axis, expandMatrix, readAxes } from "./matrix.ts";
 import { readPipeTable } from "./pipe-table.ts";
@@ -80,6 +81,7 @@ interface Rows {
 
 export function parseYamlFile(source: Source, report: Report): File {
   const empty: File = { kind: "file", span: { source, start: 0, end: source.text.length }, suite: null, items: [], comments: [] };
+  if (!isText(source, report)) return empty;
   const context = readDocument(source, report);
   if (context === null) return empty;
   const root = resolve(context, context.document.contents);
