@@ -81,14 +81,17 @@ function findHeader({ magic, offsets }: BootHeader, view: DataView): number | nu
   return null;
 }
 
-/** The image, which is alone, with its header complete. Entry assembly that reserves none is a mistake of the target. */
+/**
+ * Completes the header of an image that is alone, in its bytes: a copy of the image would have all its tables made, which whoever writes a flat
+ * file does not want. Entry assembly that reserves no header is a mistake of the target.
+ */
 export function fillBootHeader(image: NativeImage, ramBase: bigint): NativeImage {
   const header = HEADERS[image.target];
   if (header === undefined) throw new Error(`no boot header is known for target ${image.target}`);
-  const bytes = image.bytes.slice();
-  const view = new DataView(bytes.buffer);
+  const { bytes } = image;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const at = findHeader(header, view);
   if (at === null) throw new Error(`the entry assembly of ${image.target} reserves no ${header.name} header`);
   header.fill(view, at, image, ramBase);
-  return { ...image, bytes };
+  return image;
 }

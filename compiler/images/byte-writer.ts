@@ -18,10 +18,15 @@ export interface ByteWriter {
   align(alignment: number): void;
   /** A word whose value was not known when its place was reached. */
   patchU32(offset: number, value: number): void;
+  /** What `write` writes, behind a word that gives its length. */
+  withLength(write: (out: ByteWriter) => void): void;
   finish(): Uint8Array;
 }
 
 const encoder = new TextEncoder();
+
+/** Up to here the operators for 32 bits do. */
+const MAX_SMALL = 0x7fff_ffff;
 
 export function createByteWriter(): ByteWriter {
   let buffer = new Uint8Array(4096);
@@ -62,6 +67,13 @@ export function createByteWriter(): ByteWriter {
       view.setBigUint64(at, BigInt.asUintN(64, BigInt(value)), true);
     },
     uleb(value) {
+      // Nearly all are small, and a bigint is an object for each byte.
+      if (typeof value === "number" && value >= 0 && value <= MAX_SMALL) {
+        let rest = value;
+        for (; rest >= 0x80; rest >>>= 7) writer.u8((rest & 0x7f) | 0x80);
+        writer.u8(rest);
+        return;
+      }
       let rest = BigInt(value);
       if (rest < 0n) throw new RangeError(`${value} cannot be written as unsigned`);
       for (; rest >= 0x80n; rest >>= 7n) writer.u8(Number(rest & 0x7fn) | 0x80);
@@ -83,8 +95,9 @@ export function createByteWriter(): ByteWriter {
       buffer.set(bytes, at);
     },
     text(text) {
-      writer.bytes(encoder.encode(text));
-      writer.u8(0);
+      const at = take(3 * text.length + 1);
+      // Room that was not used is still zero.
+      length = at + encoder.encodeInto(text, buffer.subarray(at)).written + 1;
     },
     zeros(count) {
       take(count);
@@ -94,6 +107,11 @@ export function createByteWriter(): ByteWriter {
     },
     patchU32(offset, value) {
       view.setUint32(offset, value, true);
+    },
+    withLength(write) {
+      const start = take(4);
+      write(writer);
+      writer.patchU32(start, length - start - 4);
     },
     finish: () => buffer.slice(0, length),
   };

@@ -2,7 +2,6 @@
 // noted them while it wrote the code. Written after DWARF 4, 6.4; numbers of registers are those of the targets' DWARF mappings.
 
 import type { NativeImage } from "../native/native-image.ts";
-import { withLength } from "./dwarf.ts";
 import { createByteWriter, type ByteWriter } from "./byte-writer.ts";
 
 interface FrameTarget {
@@ -55,16 +54,16 @@ function advance(out: ByteWriter, bytes: number): void {
   }
 }
 
-/** Entries are whole words long; what fills them up is DW_CFA_nop, 0. */
-function entry(write: (out: ByteWriter) => void): Uint8Array {
-  return withLength((out) => {
+/** Entries are whole words long, so that each begins on one; what fills them up is DW_CFA_nop, 0. */
+function writeEntry(section: ByteWriter, write: (out: ByteWriter) => void): void {
+  section.withLength((out) => {
     write(out);
     out.align(WORD);
   });
 }
 
-function commonEntry({ stackPointer, returnAddress, pushed }: FrameTarget): Uint8Array {
-  return entry((out) => {
+function writeCommonEntry(section: ByteWriter, { stackPointer, returnAddress, pushed }: FrameTarget): void {
+  writeEntry(section, (out) => {
     out.u32(CIE_ID);
     out.u8(VERSION);
     out.text(""); // no augmentation
@@ -85,8 +84,8 @@ function keep(out: ByteWriter, register: number, below: number): void {
   out.uleb(below / WORD);
 }
 
-function functionEntry({ address, size, events }: NativeImage["frames"][number], target: FrameTarget): Uint8Array {
-  return entry((out) => {
+function writeFunctionEntry(section: ByteWriter, { address, size, events }: NativeImage["frames"][number], target: FrameTarget): void {
+  writeEntry(section, (out) => {
     out.u32(0); // the common entry is first
     out.u64(address);
     out.u64(size);
@@ -120,7 +119,7 @@ export function debugFrames({ target, frames }: Pick<NativeImage, "target" | "fr
   const facts = FRAME_TARGETS[target];
   if (facts === undefined) throw new Error(`no frame rules are known for target ${target}`);
   const out = createByteWriter();
-  out.bytes(commonEntry(facts));
-  for (const frame of frames) out.bytes(functionEntry(frame, facts));
+  writeCommonEntry(out, facts);
+  for (const frame of frames) writeFunctionEntry(out, frame, facts);
   return out.finish();
 }

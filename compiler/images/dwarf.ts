@@ -91,21 +91,19 @@ export function debugAbbreviations(): Uint8Array {
 }
 
 /** A section's contents behind its length, which the first word gives (DWARF 4, 7.4: the 32-bit format). */
-export function withLength(write: (out: ByteWriter) => void): Uint8Array {
+function withLength(write: (out: ByteWriter) => void): Uint8Array {
   const out = createByteWriter();
-  out.u32(0);
-  write(out);
-  out.patchU32(0, out.length - 4);
+  out.withLength(write);
   return out.finish();
 }
 
 /** Of one function; code that has no line must not inherit that of its neighbour. */
-interface LineSequence {
+export interface LineSequence {
   readonly symbol: NativeSymbol;
   readonly lines: readonly NativeLine[];
 }
 
-function lineSequences(input: DebugInput): readonly LineSequence[] {
+export function lineSequences(input: DebugInput): readonly LineSequence[] {
   const { lines } = input;
   let at = 0;
   return functionsOf(input).map((symbol) => {
@@ -118,8 +116,7 @@ function lineSequences(input: DebugInput): readonly LineSequence[] {
 }
 
 /** `unit`: the name of the compile unit. */
-export function debugInfo(input: DebugInput, unit: string): Uint8Array {
-  const { codeStart, codeEnd } = input;
+export function debugInfo({ codeStart, codeEnd }: DebugInput, sequences: readonly LineSequence[], unit: string): Uint8Array {
   return withLength((out) => {
     out.u16(VERSION);
     out.u32(0); // offset in .debug_abbrev
@@ -133,7 +130,7 @@ export function debugInfo(input: DebugInput, unit: string): Uint8Array {
     out.u32(0); // offset in .debug_line
     out.u64(codeStart);
     out.u64(codeEnd - codeStart);
-    for (const { symbol, lines } of lineSequences(input)) {
+    for (const { symbol, lines } of sequences) {
       const first = lines.find(({ file }) => file >= 0);
       out.uleb(first === undefined ? 3 : 2);
       out.text(symbol.name);
@@ -155,7 +152,7 @@ const OPCODE_BASE = STANDARD_OPCODE_LENGTHS.length + 1;
 const LINE_BASE = -5;
 const LINE_RANGE = 14;
 
-export function debugLines(input: DebugInput): Uint8Array {
+export function debugLines({ files }: DebugInput, sequences: readonly LineSequence[]): Uint8Array {
   return withLength((out) => {
     out.u16(VERSION);
     const headerLength = out.length;
@@ -168,7 +165,7 @@ export function debugLines(input: DebugInput): Uint8Array {
     out.u8(OPCODE_BASE);
     for (const length of STANDARD_OPCODE_LENGTHS) out.u8(length);
     out.u8(0); // no include directories
-    for (const name of input.files) {
+    for (const name of files) {
       out.text(name);
       out.uleb(0);
       out.uleb(0);
@@ -176,7 +173,7 @@ export function debugLines(input: DebugInput): Uint8Array {
     }
     out.u8(0);
     out.patchU32(headerLength, out.length - headerLength - 4);
-    for (const sequence of lineSequences(input)) writeSequence(out, sequence);
+    for (const sequence of sequences) writeSequence(out, sequence);
   });
 }
 

@@ -81,7 +81,8 @@ test("boot headers tell sizes and addresses", () => {
     const image = tinyImage(target);
     const before = image.bytes.slice();
     const { bytes } = fillBootHeader(image, TINY_MACHINES[target].ramBase);
-    assert.deepEqual(image.bytes, before);
+    const headerSize = 64;
+    assert.deepEqual(bytes.subarray(headerSize), before.subarray(headerSize));
     return new DataView(bytes.buffer);
   };
   const multiboot = filled("x86_64");

@@ -3,7 +3,7 @@
 // note, so that the file alone is enough to list its tests and to report on them.
 
 import type { NativeImage } from "../native/native-image.ts";
-import { debugAbbreviations, debugInfo, debugLines } from "./dwarf.ts";
+import { debugAbbreviations, debugInfo, debugLines, lineSequences } from "./dwarf.ts";
 import { debugFrames } from "./dwarf-frames.ts";
 import { PF, STB, STT } from "./elf-format.ts";
 import { writeElf, type ElfSymbol, type LoadSegment } from "./elf.ts";
@@ -17,6 +17,7 @@ export interface NativeElfOptions {
 }
 
 export function writeNativeElf(image: NativeImage, { manifest, unit }: NativeElfOptions): Uint8Array {
+  const sequences = lineSequences(image);
   return writeElf({
     target: image.target,
     entry: image.entry,
@@ -24,9 +25,9 @@ export function writeNativeElf(image: NativeImage, { manifest, unit }: NativeElf
     notes: writeNotes({ target: image.target, entry: image.entry, manifests: [manifest] }),
     symbols: elfSymbols(image),
     debugSections: [
-      { name: ".debug_info", bytes: debugInfo(image, unit) },
+      { name: ".debug_info", bytes: debugInfo(image, sequences, unit) },
       { name: ".debug_abbrev", bytes: debugAbbreviations() },
-      { name: ".debug_line", bytes: debugLines(image) },
+      { name: ".debug_line", bytes: debugLines(image, sequences) },
       { name: ".debug_frame", bytes: debugFrames(image) },
     ],
   });
