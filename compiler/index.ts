@@ -9,8 +9,9 @@ import type { DataLayout, Module } from "../isa/bytecode/module.ts";
 import { verifyModule } from "../isa/bytecode/verify.ts";
 import type { MachineLanguage } from "../isa/machine-language.ts";
 import { guestConstants, type MachineDescription } from "../machines/description.ts";
-import { listMachines, loadMachine } from "../machines/load-machine.ts";
+import { listMachines } from "../machines/load-machine.ts";
 import { formatNeed, unmetReason } from "../machines/needs.ts";
+import { packagedConstants, type MachineConstants } from "../machines/packaged-constants.ts";
 import type { Manifest } from "./images/manifest.ts";
 import { lowerImage, type NativeFacts } from "./lower/image.ts";
 import { createUnitKeeper } from "./lower/kept-units.ts";
@@ -87,24 +88,10 @@ function constantsOf(machine: MachineDescription): readonly (readonly [string, b
   return guestConstants(machine).map(({ name, value }) => [name, value] as const);
 }
 
-type Constants = ReadonlyMap<string, bigint>;
-
-/** Those of the package's machines, for all compilations of the process: reading a machine takes as long as compiling a spec. */
-const packaged = new Map<string, Constants>();
 let packagedNames: readonly string[] | null = null;
 
-function packagedConstants(name: string): Constants {
-  let constants = packaged.get(name);
-  if (constants === undefined) {
-    const result = loadMachine(name);
-    if (result?.ok !== true) throw new Error(`the package's machine ${name} does not load`);
-    packaged.set(name, (constants = new Map(constantsOf(result.machine))));
-  }
-  return constants;
-}
-
 /** One machine after the other, so that what the first has costs no second. Mostly a constant is missing because it is a PC's, the last ones. */
-function* constantsElsewhere(machines: readonly MachineDescription[] | null): Generator<Constants> {
+function* constantsElsewhere(machines: readonly MachineDescription[] | null): Generator<MachineConstants> {
   if (machines !== null) for (const machine of machines.toReversed()) yield new Map(constantsOf(machine));
   else for (const name of (packagedNames ??= listMachines().toReversed())) yield packagedConstants(name);
 }

@@ -16,10 +16,15 @@ export function listMachines(): readonly string[] {
     .sort();
 }
 
+/** Where the file of a machine of this package is. */
+export function machineUrl(name: string): URL {
+  return new URL(name + EXTENSION, FOLDER);
+}
+
 /** A machine of this package, or undefined if it has none of that name. */
 export function loadMachine(name: string, options: ParseOptions = {}): MachineResult | undefined {
   if (!listMachines().includes(name)) return undefined;
-  return loadMachineFile(fileURLToPath(new URL(name + EXTENSION, FOLDER)), options);
+  return loadMachineFile(fileURLToPath(machineUrl(name)), options);
 }
 
 /** A machine file anywhere. Throws the host's error if it cannot be read. */

@@ -80,12 +80,14 @@ const withoutDevtools = {
   },
 };
 
-/** What the bundle reads and would otherwise write in each process. Gives the paths. */
-async function shipInterpreters() {
+/** What the bundle reads and would otherwise make in each process: interpreters, and the machines' constants. Gives the paths. */
+async function shipMade() {
   if (!existsSync(join(root, "tools", "write-interpreters.ts"))) return [];
   const { writeInterpreters } = await import("./write-interpreters.ts");
-  return [...writeInterpreters()].map(([file, bytes]) => {
-    writeFileSync(join(root, "dist", file), bytes);
+  const { listMachines } = await import("../machines/load-machine.ts");
+  const { CONSTANTS_FILE, noteConstants } = await import("../machines/packaged-constants.ts");
+  return [...writeInterpreters(), [CONSTANTS_FILE, noteConstants(listMachines())]].map(([file, contents]) => {
+    writeFileSync(join(root, "dist", file), contents);
     return `dist/${file}`;
   });
 }
@@ -127,7 +129,7 @@ async function bundle() {
     process.exit(1);
   }
   const { added, removed, stub } = makeCoreScript(root, metafile);
-  const outputs = new Set([...Object.keys(metafile.outputs), ...added, ...(await shipInterpreters())]);
+  const outputs = new Set([...Object.keys(metafile.outputs), ...added, ...(await shipMade())]);
   for (const path of removed) outputs.delete(path);
   // Chunks of earlier builds go only now, so that there is never a moment without a bundle.
   for (const path of listFiles(["dist"])) if (!outputs.has(path)) rmSync(join(root, path));
