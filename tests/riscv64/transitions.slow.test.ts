@@ -275,6 +275,100 @@ const ONE_PLACE = `
     ret
 `;
 
+/**
+ * Functions that call themselves: from two places; in a loop; by either link register, and past the place behind the call; from which one goes
+ * back to the start with all calls open. What is live is on the stack, and a number of calls in s4.
+ */
+const OWN_CALLS = `
+  .option norvc
+  start:
+    la sp, stack
+  turn:
+    andi a0, s0, 7
+    addi a0, a0, 2
+    jal ra, twice
+    add s5, s5, a0
+    andi a0, s0, 3
+    jal ra, looping
+    add s5, s5, a0
+    andi a0, s0, 15
+    jal t0, skipping
+    addi s5, s5, 1
+    addi s5, s5, 1
+    addi s0, s0, 1
+    andi a0, s0, 7
+    bnez a0, turn
+    jal ra, jumping
+  twice:
+    addi s4, s4, 1
+    addi t1, zero, 2
+    bltu a0, t1, known
+    addi sp, sp, -32
+    sd ra, 0(sp)
+    sd a0, 8(sp)
+    addi a0, a0, -1
+    jal ra, twice
+    sd a0, 16(sp)
+    ld a0, 8(sp)
+    addi a0, a0, -2
+    jal ra, twice
+    ld t1, 16(sp)
+    add a0, a0, t1
+    ld ra, 0(sp)
+    addi sp, sp, 32
+  known:
+    ret
+  looping:
+    addi sp, sp, -32
+    sd ra, 0(sp)
+    sd s1, 8(sp)
+    addi s1, a0, 0
+    j whether
+  another:
+    addi s1, s1, -1
+    addi a0, s1, 0
+    jal ra, looping
+    add s6, s6, a0
+  whether:
+    bnez s1, another
+    ld ra, 0(sp)
+    ld s1, 8(sp)
+    addi sp, sp, 32
+    addi a0, s6, 1
+    ret
+  skipping:
+    beqz a0, skips
+    addi sp, sp, -16
+    sd t0, 0(sp)
+    addi a0, a0, -1
+    jal t0, skipping
+    addi s7, s7, 1
+    addi s8, s8, 1
+    ld t0, 0(sp)
+    addi sp, sp, 16
+  skips:
+    andi t1, s8, 1
+    slli t1, t1, 2
+    add t0, t0, t1
+    jr t0
+  jumping:
+    addi sp, sp, -16
+    sd ra, 8(sp)
+    addi a0, a0, 1
+    andi t1, a0, 15
+    bnez t1, deeper
+    j start
+  deeper:
+    jal ra, jumping
+    ld ra, 8(sp)
+    addi sp, sp, 16
+    ret
+  .balign 16
+  .zero 4096
+  stack:
+    .zero 16
+`;
+
 for (const width of WIDTHS)
   describe(`RV${width}: regions that lead to regions`, () => {
     for (const cpus of [1, 4]) {
@@ -305,6 +399,7 @@ for (const width of WIDTHS)
     for (const [name, text] of [
       ["tell address spaces apart", twoSpaces(width)],
       ["do not take one for another that lies as it does", ONE_PLACE],
+      ["go on behind their own calls", OWN_CALLS],
     ] as const) {
       test(name, () => {
         const random = createRandom(FUZZ_SEED);

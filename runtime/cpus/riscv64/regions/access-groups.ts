@@ -1,6 +1,6 @@
 // Accesses of a block that go out from the same value of a base register are near each other: saved registers, fields, elements. Where
 // addresses are physical one comparison answers for all of them, in front of the first. It may leave the region for a later one's sake:
-// the interpreter then executes them one by one, and nothing shows.
+// the interpreter then executes them one by one, and nothing shows. Both pages of a group of stores may be stored to, so that none need be aligned.
 
 import { registerWritten } from "./flow.ts";
 import type { RegionInstruction } from "./graph.ts";
@@ -11,8 +11,6 @@ export interface AccessGroup {
   /** Offsets of the first byte and behind the last one. */
   low: number;
   high: number;
-  /** Of the widest access; offsets are multiples of each access's own from `low` on. */
-  width: number;
   readonly first: RegionInstruction;
 }
 
@@ -32,13 +30,7 @@ function join(group: AccessGroup, imm: number, width: number): boolean {
   if (high - low > MAX_SPAN) return false;
   group.low = low;
   group.high = high;
-  group.width = Math.max(group.width, width);
   return true;
-}
-
-/** For a write all offsets have to be aligned as the widest is, counted from the lowest. */
-function isAligned(members: readonly RegionInstruction[], group: AccessGroup): boolean {
-  return members.every((member) => (member.imm - group.low) % (accessOf(member)?.width ?? 1) === 0);
 }
 
 /** The group of each access that shares one. */
@@ -49,7 +41,7 @@ export function groupAccesses(instructions: readonly RegionInstruction[]): Reado
   const close = (key: number): void => {
     const found = open.get(key);
     open.delete(key);
-    if (found === undefined || found.members.length < 2 || (found.group.isWrite && !isAligned(found.members, found.group))) return;
+    if (found === undefined || found.members.length < 2) return;
     for (const member of found.members) groups.set(member, found.group);
   };
   for (const instruction of instructions) {
@@ -62,7 +54,7 @@ export function groupAccesses(instructions: readonly RegionInstruction[]): Reado
       else {
         close(key);
         const { imm } = instruction;
-        const group = { isWrite: access.isWrite, base, low: imm, high: imm + access.width, width: access.width, first: instruction };
+        const group = { isWrite: access.isWrite, base, low: imm, high: imm + access.width, first: instruction };
         open.set(key, { group, members: [instruction] });
       }
     }

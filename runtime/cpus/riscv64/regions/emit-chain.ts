@@ -3,8 +3,8 @@
 // caller, or the dispatcher. What regions, the interpreter and the translator have to agree about stands here too.
 
 import { OP, VOID, type ByteWriter } from "../../wasm/encoder.ts";
-import { RAM, type MemoryLayout } from "../emit-memory.ts";
-import { REGION_CACHE } from "../state.ts";
+import { RAM, readCell, type MemoryLayout } from "../emit-memory.ts";
+import { CELL, REGION_CACHE } from "../state.ts";
 import { BUDGET, DEPTH, type Places } from "./emit-instruction.ts";
 
 /** Calls of the guest that may be nested on the host's stack; a region's frame takes a few hundred bytes of it. */
@@ -93,6 +93,12 @@ export function emitGuess(w: ByteWriter, places: Places, known: bigint | undefin
   w.withConst(REGION_CACHE.entries - 1, OP.i32_and);
 }
 
+/** Where the translation caches are that are in force: not all regions ask them. */
+export function emitTranslationCaches({ w, places, options }: ChainEmitter): void {
+  readCell(w, options, OP.i32_load, CELL.tlb);
+  w.localSet(places.tlb);
+}
+
 /**
  * In front of everything: a region that was guessed sees whether it is of the pc that is wanted, and whether the cache has it at its place,
  * where an empty entry has no region's index; or goes where the cache says.
@@ -104,6 +110,7 @@ export function emitCheckGuess(r: ChainEmitter): void {
   w.withConst(STATE.guessed, OP.i32_and);
   w.byte(OP.if);
   w.byte(VOID);
+  emitTranslationCaches(r);
   w.localGet(DEPTH);
   w.withConst(STATE.guessed, OP.i32_xor);
   w.localSet(DEPTH);

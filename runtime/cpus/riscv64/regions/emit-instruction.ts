@@ -336,7 +336,7 @@ function emitGroupAddress(e: InstructionEmitter, ram: BareRam, group: AccessGrou
   const local = e.groupPlace(group);
   if (group.first === instruction) {
     const span = group.high - group.low;
-    emitBareCheck(e, ram, { base: group.base, low: group.low, span, width: group.isWrite ? group.width : 1 });
+    emitBareCheck(e, ram, { base: group.base, low: group.low, span, width: 1 });
     if (group.isWrite) emitStorable(e, span - 1);
     w.localGet(places.at);
     w.localSet(local);

@@ -28,7 +28,20 @@ import {
   type InstructionEmitter,
   type Places,
 } from "./emit-instruction.ts";
-import { COLD_DOOR, emitChain, emitCheckGuess, emitGuess, emitLikelyChain, emitReturn, GLOBAL, REGION_TYPE, SELF, STATE, TABLE } from "./emit-chain.ts";
+import {
+  COLD_DOOR,
+  emitChain,
+  emitCheckGuess,
+  emitGuess,
+  emitLikelyChain,
+  emitReturn,
+  emitTranslationCaches,
+  GLOBAL,
+  REGION_TYPE,
+  SELF,
+  STATE,
+  TABLE,
+} from "./emit-chain.ts";
 import { emitCheckedTurns, emitLoopCheck, mayPlan } from "./emit-loop.ts";
 import { groupAccesses, type AccessGroup } from "./access-groups.ts";
 import { analyse, isMirrored, mayExit, registerWritten, type BlockFlow, type RegisterSet } from "./flow.ts";
@@ -484,9 +497,8 @@ export function writeRegion(original: RegionGraph, options: RegionOptions): Uint
     w.byte(I32);
     r.frames.push({ kind: "exit", dirty });
   }
-  readCell(w, options, OP.i32_load, CELL.tlb);
-  w.localSet(places.tlb);
   emitCheckGuess(r);
+  if (options.bareRam === undefined) emitTranslationCaches(r);
   emitLoad(w, options, places, flow[0]?.liveIn ?? 0);
   emitTree(r, 0);
   w.byte(OP.unreachable);

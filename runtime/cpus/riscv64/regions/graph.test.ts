@@ -55,6 +55,23 @@ describe("the graph of a region", () => {
     assert.equal(leaving.length, 1, shape.join("\n"));
   });
 
+  test("calls of the entry are jumps, and returns lead behind them", () => {
+    const frame = "addi sp, sp, -16\nsd ra, 0(sp)";
+    const twice = graphOf(`own: beqz a0, done\n${frame}\njal ra, own\naddi a1, a1, 1\njal ra, own\nld ra, 0(sp)\naddi sp, sp, 16\ndone: ret`);
+    assert.deepEqual(shapeOf(twice), ["0+1 branch b2 b1", "4+3 jump b0", "32+1 jump-register b3 b4", "16+2 jump b0", "24+2 jump b2"]);
+    // A loop around the call would have a second way in.
+    const loop = graphOf(`own: beqz a0, done\n${frame}\nagain: beqz a1, end\njal ra, own\nj again\nend: ld ra, 0(sp)\naddi sp, sp, 16\ndone: ret`);
+    assert.deepEqual(shapeOf(loop), [
+      "0+1 branch b6 b1",
+      "4+2 jump b2",
+      "12+1 branch b5 b3",
+      "16+1 call b4",
+      "20+1 jump b2",
+      "24+2 jump b6",
+      "32+1 jump-register",
+    ]);
+  });
+
   test("a jump through a register goes to where it has led before, if that is within reach; a return does not", () => {
     const text = "jr a1\nfirst: addi a0, a0, 1\nj back\nsecond: addi a0, a0, 2\nback: ret";
     const graph = graphOf(text, undefined, [4, 12, 0x8000]);

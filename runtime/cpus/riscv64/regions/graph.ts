@@ -1,14 +1,16 @@
 // First step of translation: the control flow of the code that is reached from one pc. A region is a guest function or what is left of
 // one from a loop's head on: blocks of instructions with the edges between them. It knows no WebAssembly and no machine; code comes from
-// a function. Calls end a block and go on behind it. An edge out of the region, or into the middle of a loop (which structured
+// a function. Calls end a block and go on behind it; those of the region's own entry are jumps, and returns may lead behind them: a guest's
+// state is registers and memory, so that nothing is lost by it. An edge out of the region, or into the middle of a loop (which structured
 // control flow cannot express), leaves: the dispatcher finds another region there, or the interpreter goes on.
 
 import type { RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
+import { I32, I64 } from "../../wasm/encoder.ts";
 import type { ExpandedInstruction } from "../../../../isa/riscv64/expand.ts";
 import { encodeInstruction } from "../encode.ts";
 import type { Mode } from "../hart.ts";
 import { branchesOf, operationNumber, operationsOf, type Operation } from "../operations.ts";
-import type { Expression } from "../semantics/expressions.ts";
+import { binary, constant, leaf, type Expression } from "../semantics/expressions.ts";
 import type { Guarded } from "../semantics/guarded.ts";
 import { specialiseGuarded } from "../semantics/specialise.ts";
 import { dominatorsOf, type Dominators } from "./dominators.ts";
@@ -34,7 +36,7 @@ export type Ending =
   | { readonly kind: "branch"; readonly last: RegionInstruction; readonly taken: Expression; readonly target: Edge; readonly next: Edge }
   /** `target` is a distance; undefined: it comes from a register. */
   | { readonly kind: "call"; readonly last: RegionInstruction; readonly target: number | undefined; readonly next: Edge }
-  /** `targets`: where it has led so far, as far as that is in the region, the most frequent first. */
+  /** `targets`: where it has led so far, as far as that is in the region, the most frequent first; of a return, what is behind calls of the entry. */
   | { readonly kind: "jump-register"; readonly last: RegionInstruction; readonly targets: readonly JumpTarget[] }
   /** To another mode: what addresses mean changes. */
   | { readonly kind: "transfer"; readonly last: RegionInstruction; readonly meaning: Guarded }
@@ -83,7 +85,14 @@ export interface CodeSource {
   readonly isSlow: (at: number) => boolean;
 }
 
+/** `joinsOwnCalls`: calls of the region's entry are jumps within it. */
+interface Exploration extends CodeSource {
+  readonly joinsOwnCalls: boolean;
+}
+
 const MAX_INSTRUCTIONS = 600;
+/** Of calls of the entry: each return asks for one after the other. */
+const MAX_OWN_CALLS = 8;
 /** An exit says in eight bits how many instructions of its block were not begun. */
 const MAX_BLOCK = 200;
 
@@ -98,6 +107,8 @@ export const LINKS: ReadonlySet<number> = new Set([1, 5]);
 interface Found extends RegionInstruction {
   readonly successors: readonly number[];
   readonly endsBlock: boolean;
+  /** It calls the region's entry, and is executed as a link and a jump. */
+  readonly isOwnCall?: true;
 }
 
 const linkOf = ({ at, instruction }: RegionInstruction): number => at + instruction.length;
@@ -122,7 +133,15 @@ function inMode(operation: Operation, mode: Mode): Operation {
   return found;
 }
 
-function find(at: number, source: CodeSource): Found | undefined {
+/** What a call does besides jumping. */
+function linking(length: number, width: RegisterWidth): Operation {
+  const type = width === 64 ? I64 : I32;
+  return { kind: "compute", value: binary(width === 64 ? "i64_add" : "i32_add", leaf("pc", type), constant(length, type)) };
+}
+
+const isReturn = ({ instruction: { mnemonic }, rd, rs1 }: RegionInstruction): boolean => mnemonic === "jalr" && rd === 0 && LINKS.has(rs1);
+
+function find(at: number, source: Exploration): Found | undefined {
   const fetched = source.instructionAt(at);
   if (fetched === undefined) return undefined;
   const { instruction } = fetched;
@@ -134,6 +153,8 @@ function find(at: number, source: CodeSource): Found | undefined {
   const next = at + instruction.length;
   if (mnemonic === "jal") {
     const target = at + instruction.imm;
+    if (target === 0 && LINKS.has(rd) && source.joinsOwnCalls)
+      return { ...found, operation: linking(instruction.length, width), successors: [target], endsBlock: true, isOwnCall: true };
     return { ...found, successors: instruction.rd === 0 ? [target] : [next], endsBlock: true };
   }
   if (mnemonic === "jalr") return { ...found, successors: instruction.rd !== 0 ? [next] : LINKS.has(rs1) ? [] : source.targetsOf(at), endsBlock: true };
@@ -144,9 +165,17 @@ function find(at: number, source: CodeSource): Found | undefined {
   return { ...found, successors: [next], endsBlock: false };
 }
 
+interface Explored {
+  readonly found: ReadonlyMap<number, Found>;
+  readonly leaders: Set<number>;
+  /** Places behind calls of the entry. */
+  readonly links: readonly number[];
+}
+
 /** All instructions that are reached, nearest first, and where blocks begin. */
-function explore(source: CodeSource): { readonly found: ReadonlyMap<number, Found>; readonly leaders: Set<number> } {
+function explore(source: Exploration): Explored {
   const found = new Map<number, Found>();
+  const links: number[] = [];
   const leaders = new Set([0]);
   const queue = [0];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
@@ -156,7 +185,8 @@ function explore(source: CodeSource): { readonly found: ReadonlyMap<number, Foun
       if (instruction === undefined) break;
       found.set(at, instruction);
       if (instruction.endsBlock) {
-        for (const successor of instruction.successors) {
+        if (instruction.isOwnCall === true) links.push(linkOf(instruction));
+        for (const successor of instruction.isOwnCall === true ? [linkOf(instruction)] : instruction.successors) {
           leaders.add(successor);
           queue.push(successor);
         }
@@ -167,7 +197,8 @@ function explore(source: CodeSource): { readonly found: ReadonlyMap<number, Foun
       if (found.has(at)) leaders.add(at);
     }
   }
-  return { found, leaders };
+  for (const [at, instruction] of links.length === 0 ? [] : found) if (isReturn(instruction)) found.set(at, { ...instruction, successors: links });
+  return { found, leaders, links };
 }
 
 interface Draft {
@@ -182,7 +213,9 @@ function draftBlock(at: number, found: ReadonlyMap<number, Found>, leaders: Set<
   for (let position = at; ;) {
     const instruction = found.get(position);
     if (instruction === undefined) return undefined;
-    if (instruction.endsBlock) return { at, instructions, last: instruction, successors: instruction.successors };
+    const { successors } = instruction;
+    if (instruction.isOwnCall === true) return { at, instructions: [...instructions, instruction], last: { ...instruction, endsBlock: false }, successors };
+    if (instruction.endsBlock) return { at, instructions, last: instruction, successors };
     instructions.push(instruction);
     position += instruction.instruction.length;
     if (instructions.length === MAX_BLOCK) leaders.add(position);
@@ -239,7 +272,17 @@ function orderBlocks(drafts: ReadonlyMap<number, Draft>, isEdge: (from: number, 
 
 /** Undefined if there is no instruction at the entry, or only one that the region could not execute itself. */
 export function buildGraph(source: CodeSource): RegionGraph | undefined {
-  const { found, leaders } = explore(source);
+  const joined = explore({ ...source, joinsOwnCalls: true });
+  if (joined.links.length > 0 && joined.links.length <= MAX_OWN_CALLS) {
+    const graph = connect(source, joined);
+    // Loops around calls may get a second way in, behind a return: then these stay calls.
+    if (graph?.hasCuts === false) return graph;
+  }
+  return connect(source, joined.links.length > 0 ? explore({ ...source, joinsOwnCalls: false }) : joined);
+}
+
+/** `hasCuts`: there are edges that leave although they lead to a block. */
+function connect(source: CodeSource, { found, leaders }: Explored): (RegionGraph & { readonly hasCuts: boolean }) | undefined {
   const drafts = new Map<number, Draft>();
   // A block that is too long makes a new leader behind it, which the iteration comes to as well.
   for (const at of leaders) {
@@ -283,7 +326,7 @@ export function buildGraph(source: CodeSource): RegionGraph | undefined {
     });
     // A jump through a register takes one of several ways at one place, so that each of them has to be a label.
     const labels = new Set(blocks.flatMap(({ ending }) => (ending.kind === "jump-register" ? ending.targets.map(({ edge }) => edge.block) : [])));
-    return { blocks, dominators: { ...dominators, merges: dominators.merges.map((isMerge, block) => isMerge || labels.has(block)) } };
+    return { hasCuts: cut.size > 0, blocks, dominators: { ...dominators, merges: dominators.merges.map((isMerge, block) => isMerge || labels.has(block)) } };
   }
 }
 
