@@ -5,11 +5,15 @@
 
 import type { TokenType } from "chevrotain";
 import type { Comment } from "./ast.ts";
+import { digit, isOf, lineEnd, pastBlanks, wordEnd, wordStart } from "./characters.ts";
 import type { Diagnostic, Report } from "./diagnostic.ts";
-import { didYouMean } from "./nearest-name.ts";
+import { readEscape, type Escape } from "./escapes.ts";
+import { anyWord, bentQuotes, foreignCharacters, foreignMarks, marks, namesOfShapeless, shapeless } from "./marks.ts";
+import { isAsm, matchingEnd, pastBraces } from "./skip-code.ts";
 import type { Source } from "./source.ts";
 import * as T from "./tokens.ts";
 import type { TextValue, Token } from "./tokens.ts";
+import { bytesOf, helpForSuffix, nanosecondsOf } from "./units.ts";
 
 /** What to scan. `text` is the source's own text, except for a YAML scalar with escapes: then it is the scalar's value and `offsets` maps back. */
 export interface ScanInput {
@@ -51,166 +55,9 @@ class ScannedToken implements Token {
   }
 }
 
-const nanosecondsOf: ReadonlyMap<string, bigint> = new Map([
-  ["ns", 1n],
-  ["us", 1000n],
-  ["ms", 1000_000n],
-  ["s", 1000_000_000n],
-]);
-const bytesOf: ReadonlyMap<string, bigint> = new Map([
-  ["KiB", 1n << 10n],
-  ["MiB", 1n << 20n],
-  ["GiB", 1n << 30n],
-  ["TiB", 1n << 40n],
-]);
-const units = [...nanosecondsOf.keys(), ...bytesOf.keys()];
-
-/** Suffixes of other languages. */
-function helpForSuffix(suffix: string): string {
-  if (/^([iu](8|16|32|64|size)|[ul]{1,3}|[ul]{1,2}z)$/i.test(suffix)) return "a number takes its type from its place, or by `as`: `1 as u32`";
-  const time = /^(n|u|m)(sec|secs)$/.exec(suffix);
-  if (time !== null) return `did you mean \`${time[1] ?? ""}s\`?`;
-  if (/^(sec|secs)$/.test(suffix)) return "did you mean `s`?";
-  const size = /^([kmgt])b?$/i.exec(suffix);
-  if (size !== null) return `did you mean \`${(size[1] ?? "").toUpperCase()}iB\`?`;
-  return didYouMean(suffix, units, `the units are ${units.map((unit) => `\`${unit}\``).join(", ")}`);
-}
 const formats = "xdbs";
 const smallIntegers: readonly bigint[] = Array.from({ length: 1024 }, (_, value) => BigInt(value));
 const maximum = 0xffff_ffff_ffff_ffffn;
-
-// ---- Classes of characters ----
-
-const wordStart = 1;
-const wordPart = 2;
-const digit = 4;
-const classOf = new Uint8Array(128);
-for (let c = 0; c < 128; c++) {
-  const isLetter = (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || c === 95;
-  const isDigit = c >= 48 && c <= 57;
-  classOf[c] = (isLetter ? wordStart | wordPart : 0) | (isDigit ? digit | wordPart : 0);
-}
-
-function isOf(code: number, wanted: number): boolean {
-  return code < 128 && ((classOf[code] ?? 0) & wanted) !== 0;
-}
-
-const simpleEscapes: ReadonlyMap<string, string> = new Map([
-  ["n", "\n"],
-  ["t", "\t"],
-  ["r", "\r"],
-  ["\\", "\\"],
-  ['"', '"'],
-  ["'", "'"],
-  ["0", "\0"],
-]);
-
-/** Marks longest first for each first character. */
-const marks: (readonly (readonly [string, TokenType])[])[] = [];
-for (const [first, list] of Object.entries({
-  "{": [["{", T.LCurly]],
-  "}": [["}", T.RCurly]],
-  "(": [["(", T.LParen]],
-  ")": [[")", T.RParen]],
-  "[": [["[", T.LSquare]],
-  "]": [["]", T.RSquare]],
-  ",": [[",", T.Comma]],
-  ";": [[";", T.Semi]],
-  ":": [[":", T.Colon]],
-  "@": [["@", T.At]],
-  "#": [["#", T.Hash]],
-  "~": [["~", T.Tilde]],
-  ".": [
-    ["..=", T.DotDotEqual],
-    ["..", T.DotDot],
-    [".*", T.DotStar],
-    [".", T.Dot],
-  ],
-  "=": [
-    ["==", T.EqualEqual],
-    ["=", T.Equal],
-  ],
-  "+": [
-    ["+=", T.PlusEqual],
-    ["+", T.Plus],
-  ],
-  "-": [
-    ["->", T.Arrow],
-    ["-=", T.MinusEqual],
-    ["-", T.Minus],
-  ],
-  "*": [
-    ["*=", T.StarEqual],
-    ["*", T.Star],
-  ],
-  "/": [
-    ["/=", T.SlashEqual],
-    ["/", T.Slash],
-  ],
-  "%": [
-    ["%=", T.PercentEqual],
-    ["%", T.Percent],
-  ],
-  "&": [
-    ["&&", T.And],
-    ["&=", T.AmpersandEqual],
-    ["&", T.Ampersand],
-  ],
-  "|": [
-    ["||", T.Or],
-    ["|=", T.BarEqual],
-    ["|", T.Bar],
-  ],
-  "^": [
-    ["^=", T.CaretEqual],
-    ["^", T.Caret],
-  ],
-  "<": [
-    ["<<=", T.ShiftLeftEqual],
-    ["<<", T.ShiftLeft],
-    ["<=", T.LessEqual],
-    ["<", T.Less],
-  ],
-  ">": [
-    [">>=", T.ShiftRightEqual],
-    [">>", T.ShiftRight],
-    [">=", T.GreaterEqual],
-    [">", T.Greater],
-  ],
-  "!": [
-    ["!=", T.NotEqual],
-    ["!", T.Not],
-  ],
-} satisfies Record<string, [string, TokenType][]>)) {
-  marks[first.charCodeAt(0)] = list;
-}
-
-/** Spellings of other languages; each is reported and then read as ours. */
-const foreignMarks: ReadonlyMap<string, string> = new Map([
-  ["&&", "and"],
-  ["||", "or"],
-  ["!", "not"],
-]);
-
-/** What stands for characters that begin no token of ours. */
-const foreignCharacters: ReadonlyMap<string, string> = new Map([
-  ["`", 'strings stand between double quotes: `"..."`'],
-  ["?", "a choice is `if condition { a } else { b }`"],
-  ["\u2018", "characters stand between straight quotes: `'a'`"],
-  ["\u2019", "characters stand between straight quotes: `'a'`"],
-]);
-
-/** What word processors make of a double quote. */
-const bentQuotes = /[\u201c-\u201f\u00ab\u00bb]/;
-/** A word of any script, from where it is asked on. */
-const anyWord = /[\p{L}\p{M}\p{N}_]+/uy;
-/** Blanks and characters without a shape: a report that shows them shows nothing. */
-const shapeless = /[\p{C}\p{Z}]/u;
-const namesOfShapeless: ReadonlyMap<string, string> = new Map([
-  ["\u00a0", "a no-break space"],
-  ["\u200b", "a space without width"],
-  ["\ufeff", "a byte order mark"],
-]);
 
 /** The value of a small literal; the commonest ones are made once. */
 export function smallInteger(value: number): bigint {
@@ -308,15 +155,9 @@ class Scanner {
 
   // ---- Words ----
 
-  #wordEnd(from: number): number {
-    let at = from;
-    while (at < this.#end && isOf(this.#text.charCodeAt(at), wordPart)) at++;
-    return at;
-  }
-
   #scanWord(): void {
     const start = this.#at;
-    const end = this.#wordEnd(start + 1);
+    const end = wordEnd(this.#text, start + 1, this.#end);
     if (this.#text.charCodeAt(end) >= 128 && this.#scanForeignWord()) return;
     this.#at = end;
     if (end - start === 3) {
@@ -324,7 +165,7 @@ class Scanner {
         this.#scanBytes(start);
         return;
       }
-      if (this.#text.startsWith("asm", start) && this.#isAsm(end)) {
+      if (this.#text.startsWith("asm", start) && isAsm(this.#text, end, this.#end)) {
         this.#scanAsm(start);
         return;
       }
@@ -332,7 +173,7 @@ class Scanner {
     // The longest reserved word has eight letters.
     const reserved = end - start > 8 ? undefined : T.reservedWords.get(this.#text.slice(start, end));
     this.#push(reserved ?? T.Ident, start, end, null);
-    if (reserved === T.Fn && this.#skipsBodies) this.#isBodyNext = isOf(this.#text.charCodeAt(this.#skipBlanks(end)), wordStart);
+    if (reserved === T.Fn && this.#skipsBodies) this.#isBodyNext = isOf(this.#text.charCodeAt(pastBlanks(this.#text, end, this.#end)), wordStart);
   }
 
   /** A word with letters that names do not have, read as the name that was meant; false when none begins here. */
@@ -353,7 +194,7 @@ class Scanner {
   /** A string between quotes that a word processor has bent, read as it was meant; false when no other one follows on the line. */
   #scanBentString(): boolean {
     const start = this.#at;
-    const line = this.#text.slice(start + 1, this.#lineEnd(start));
+    const line = this.#text.slice(start + 1, lineEnd(this.#text, start, this.#end));
     const length = line.search(bentQuotes);
     if (length === -1) return false;
     const text = line.slice(0, length);
@@ -363,41 +204,27 @@ class Scanner {
     return true;
   }
 
-  /** `asm` followed on its line by a target's name and a bracket. */
-  #isAsm(from: number): boolean {
-    const target = this.#skipBlanks(from);
-    if (target === from || !isOf(this.#text.charCodeAt(target), wordStart)) return false;
-    const after = this.#text.charAt(this.#skipBlanks(this.#wordEnd(target)));
-    return after === "(" || after === "{";
-  }
-
-  #skipBlanks(from: number): number {
-    let at = from;
-    while (at < this.#end && (this.#text.charCodeAt(at) === 32 || this.#text.charCodeAt(at) === 9)) at++;
-    return at;
-  }
-
   #scanAsm(start: number): void {
     this.#push(T.AsmWord, start, start + 3, null);
-    const target = this.#skipBlanks(start + 3);
-    const targetEnd = this.#wordEnd(target);
+    const target = pastBlanks(this.#text, start + 3, this.#end);
+    const targetEnd = wordEnd(this.#text, target, this.#end);
     this.#push(T.Ident, target, targetEnd, null);
-    this.#at = this.#skipBlanks(targetEnd);
+    this.#at = pastBlanks(this.#text, targetEnd, this.#end);
     if (this.#text[this.#at] === "{") {
       this.#scanAsmText();
       return;
     }
     // Operands are code like any other; but where they end decides what is text, even if they do not parse.
-    const end = this.#matchingEnd(this.#at, "(", ")");
+    const end = matchingEnd(this.#text, this.#at, this.#end, "(", ")");
     if (end !== null) this.#operandsEnd = end;
     else this.#failOpen(this.#at, ")");
   }
 
   #scanAsmText(): void {
     this.#operandsEnd = -1;
-    const start = this.#skipBlanks(this.#at);
+    const start = pastBlanks(this.#text, this.#at, this.#end);
     if (this.#text[start] !== "{") return;
-    const end = this.#matchingEnd(start, "{", "}");
+    const end = matchingEnd(this.#text, start, this.#end, "{", "}");
     this.#at = end ?? this.#end;
     if (end === null) this.#failOpen(start, "}");
     this.#push(T.RawText, start, this.#at, null);
@@ -407,98 +234,17 @@ class Scanner {
     this.#fault("E0110", `the ${close === "}" ? "assembler text has" : "operands of `asm` have"} no closing \`${close}\``, start, start + 1, "opened here");
   }
 
-  /** Behind the bracket that closes the one at `start`, past strings and `//` comments; null: there is none. */
-  #matchingEnd(start: number, open: string, close: string): number | null {
-    let depth = 0;
-    let at = start;
-    while (at < this.#end) {
-      const character = this.#text[at];
-      if (character === "/" && this.#text[at + 1] === "/") {
-        while (at < this.#end && this.#text[at] !== "\n") at++;
-        continue;
-      }
-      if (character === '"') {
-        at++;
-        while (at < this.#end && this.#text[at] !== '"' && this.#text[at] !== "\n") at += this.#text[at] === "\\" ? 2 : 1;
-      } else if (character === open) depth++;
-      else if (character === close && --depth === 0) return at + 1;
-      at++;
-    }
-    return null;
-  }
-
   // ---- Bodies that are read later ----
 
   #skipBody(): void {
     this.#isBodyNext = false;
     const start = this.#at;
-    const end = this.#pastBraces(start);
+    const end = pastBraces(this.#text, start, this.#end);
     if (end === null) this.#scanMark(123);
     else {
       this.#at = end;
       this.#push(T.Body, start, end, null);
     }
-  }
-
-  /** Behind the brace that closes the one at `start`, past comments, characters, assembler text, and strings with code in their holes; null: there is none. */
-  #pastBraces(start: number): number | null {
-    const text = this.#text;
-    let depth = 0;
-    let at = start;
-    while (at < this.#end) {
-      const code = text.charCodeAt(at);
-      if (code === 123) depth++;
-      else if (code === 125) {
-        if (--depth === 0) return at + 1;
-      } else if (code === 34) {
-        const end = this.#pastString(at);
-        if (end === null) return null;
-        at = end;
-        continue;
-      } else if (code === 39) {
-        // One character, or what a backslash stands before.
-        at = text.indexOf("'", at + (text.charCodeAt(at + 1) === 92 ? 3 : 2));
-        if (at < 0) return null;
-      } else if (code === 47 && text.charCodeAt(at + 1) === 47) {
-        at = this.#lineEnd(at);
-        continue;
-      } else if (isOf(code, wordStart)) {
-        const end = this.#wordEnd(at + 1);
-        const textEnd = end - at === 3 && text.startsWith("asm", at) && this.#isAsm(end) ? this.#pastAsm(end) : end;
-        if (textEnd === null) return null;
-        at = textEnd;
-        continue;
-      }
-      at++;
-    }
-    return null;
-  }
-
-  #pastString(start: number): number | null {
-    const text = this.#text;
-    const end = this.#lineEnd(start);
-    let at = start + 1;
-    while (at < end) {
-      const code = text.charCodeAt(at);
-      if (code === 34) return at + 1;
-      if (code === 92) at += 2;
-      else if (code !== 123) at++;
-      else if (text.charCodeAt(at + 1) === 123) at += 2;
-      else {
-        const hole = this.#pastBraces(at);
-        if (hole === null) return null;
-        at = hole;
-      }
-    }
-    return null;
-  }
-
-  #pastAsm(from: number): number | null {
-    let at: number | null = this.#skipBlanks(this.#wordEnd(this.#skipBlanks(from)));
-    if (this.#text[at] === "(") at = this.#matchingEnd(at, "(", ")");
-    if (at === null) return null;
-    const open = this.#skipBlanks(at);
-    return this.#text[open] === "{" ? this.#matchingEnd(open, "{", "}") : at;
   }
 
   // ---- Numbers ----
@@ -525,10 +271,10 @@ class Scanner {
       else if (!(radix === 16 && ((code >= 97 && code <= 102) || (code >= 65 && code <= 70)))) break;
     }
     const digitsEnd = at;
-    const suffixEnd = this.#wordEnd(at);
+    const suffixEnd = wordEnd(this.#text, at, this.#end);
     this.#at = suffixEnd;
     if (radix === 10 && suffixEnd === digitsEnd && text.charCodeAt(at) === 46 && isOf(text.charCodeAt(at + 1), digit)) {
-      this.#at = this.#wordEnd(at + 1);
+      this.#at = wordEnd(this.#text, at + 1, this.#end);
       this.#fault("E0106", "a number has no fraction here: there is no floating-point type", start, this.#at, "fractional number", {
         help: "write a smaller unit, as in `1500us` for 1.5 ms",
       });
@@ -588,7 +334,7 @@ class Scanner {
     let at = start + 1;
     const code = this.#text.charCodeAt(at);
     if (code === 92) {
-      const escape = this.#readEscape(at);
+      const escape = this.#escape(at);
       value = escape.text;
       at = escape.end;
     } else if (at < this.#end && code !== 10 && code !== 39) {
@@ -600,7 +346,7 @@ class Scanner {
       this.#push(T.Int, start, this.#at, BigInt(value.codePointAt(0) ?? 0));
       return;
     }
-    const line = this.#lineEnd(start);
+    const line = lineEnd(this.#text, start, this.#end);
     const close = this.#text.indexOf("'", start + 1);
     this.#at = close !== -1 && close < line ? close + 1 : Math.max(at, start + 1);
     this.#fault("E0107", "a character literal is one character between single quotes", start, this.#at, "malformed character", {
@@ -609,15 +355,10 @@ class Scanner {
     this.#push(T.Int, start, this.#at, 0n);
   }
 
-  #lineEnd(from: number): number {
-    const found = this.#text.indexOf("\n", from);
-    return found === -1 || found > this.#end ? this.#end : found;
-  }
-
   #scanBytes(start: number): void {
     const open = this.#at;
     const close = this.#text.indexOf('"', open + 1);
-    const line = this.#lineEnd(open);
+    const line = lineEnd(this.#text, open, this.#end);
     if (close === -1 || close > line) {
       this.#at = line;
       this.#fault("E0102", "the byte string has no closing quote", start, open + 1, "opened here");
@@ -645,7 +386,7 @@ class Scanner {
     const start = this.#at;
     if (this.#holes.length > 0 && !this.#isTemplate) {
       const next = this.#text.indexOf('"', start + 1);
-      if (next === -1 || next > this.#lineEnd(start)) {
+      if (next === -1 || next > lineEnd(this.#text, start, this.#end)) {
         this.#at = start + 1;
         this.#abandonHoles("the string ends inside the hole");
         return;
@@ -684,7 +425,7 @@ class Scanner {
         return;
       }
       if (code === 92 && !this.#isOuterTemplate()) {
-        const escape = this.#readEscape(at);
+        const escape = this.#escape(at);
         cooked += text.slice(from, at) + escape.text;
         from = at = escape.end;
       } else if (code === 123) {
@@ -694,7 +435,7 @@ class Scanner {
           continue;
         }
         // `test "adds {`: the quote is missing, and the brace opens the block.
-        if (!this.#isTemplate && /^\{[ \t\r]*(?:\n|$)/.test(text.slice(at, this.#lineEnd(at) + 1))) {
+        if (!this.#isTemplate && /^\{[ \t\r]*(?:\n|$)/.test(text.slice(at, lineEnd(this.#text, at, this.#end) + 1))) {
           const content = text.slice(contentStart, at).trimEnd();
           const contentEnd = contentStart + content.length;
           this.#at = at;
@@ -727,31 +468,13 @@ class Scanner {
     return this.#isTemplate && this.#holes.length === 0;
   }
 
-  #readEscape(at: number): { readonly text: string; readonly end: number } {
-    const letter = this.#text[at + 1] ?? "";
-    const simple = simpleEscapes.get(letter);
-    if (simple !== undefined) return { text: simple, end: at + 2 };
-    if (letter === "x") {
-      const digits = this.#text.slice(at + 2, at + 4);
-      if (/^[0-7][0-9a-fA-F]$/.test(digits)) return { text: String.fromCharCode(Number.parseInt(digits, 16)), end: at + 4 };
-      this.#fault("E0104", "`\\x` takes two hexadecimal digits, at most `7f`", at, at + 2, "malformed escape", {
-        help: 'other characters are written `\\u{e9}`, bytes `hex"e9"`',
-      });
-      return { text: "", end: at + 2 };
+  #escape(at: number): Escape {
+    const escape = readEscape(this.#text, at);
+    if (escape.fault !== null) {
+      const { message, end, label, help } = escape.fault;
+      this.#fault("E0104", message, at, end, label, { help });
     }
-    if (letter === "u") {
-      const match = /^\\u\{([0-9a-fA-F]{1,6})\}/.exec(this.#text.slice(at, at + 10));
-      const value = match === null ? Number.NaN : Number.parseInt(match[1] ?? "", 16);
-      if (match !== null && value <= 0x10ffff && !(value >= 0xd800 && value <= 0xdfff)) return { text: String.fromCodePoint(value), end: at + match[0].length };
-      const end = match === null ? at + 2 : at + match[0].length;
-      this.#fault("E0104", "`\\u` takes a code point in braces", at, end, "malformed escape", { help: "write `\\u{e9}` for é" });
-      return { text: "", end };
-    }
-    const isLineEnd = letter === "" || letter === "\n";
-    this.#fault("E0104", isLineEnd ? "a `\\` at the end of a line escapes nothing" : `unknown escape \`\\${letter}\``, at, at + (isLineEnd ? 1 : 2), "here", {
-      help: 'the escapes are `\\n \\t \\r \\\\ \\" \\0 \\xNN \\u{N}`',
-    });
-    return { text: isLineEnd ? "" : letter, end: at + (isLineEnd ? 1 : 2) };
+    return escape;
   }
 
   #abandonHoles(why: string): void {
@@ -782,7 +505,7 @@ class Scanner {
     else if (code === 58 && depth === 0) {
       const start = this.#at;
       let at = start + 1;
-      while (at < this.#lineEnd(start) && this.#text[at] !== "}" && this.#text[at] !== '"') at++;
+      while (at < lineEnd(this.#text, start, this.#end) && this.#text[at] !== "}" && this.#text[at] !== '"') at++;
       if (this.#text[at] !== "}") return false;
       const format = this.#text.slice(start + 1, at);
       if (format.length !== 1 || !formats.includes(format)) {
@@ -832,7 +555,7 @@ class Scanner {
 
   #scanComment(): void {
     const start = this.#at;
-    let end = this.#lineEnd(start);
+    let end = lineEnd(this.#text, start, this.#end);
     this.#at = end;
     if (this.#text[end - 1] === "\r") end--;
     const isOwnLine = /^[ \t]*$/.test(this.#text.slice(this.#text.lastIndexOf("\n", start) + 1, start));
