@@ -210,6 +210,21 @@ export abstract class ParserCore extends EmbeddedActionsParser {
     return { text: token.image, span: this.spanOf(token) };
   }
 
+  // ---- Brackets ----
+
+  /** Runs a rule inside brackets, where lines mean nothing and struct literals are free. */
+  protected bracketed<R>(parse: () => R, inIndex = false): R {
+    const { inBrackets, structsAllowed, inIndex: outerIndex } = this;
+    this.inBrackets = true;
+    this.structsAllowed = true;
+    this.inIndex = inIndex;
+    const result = parse();
+    this.inBrackets = inBrackets;
+    this.structsAllowed = structsAllowed;
+    this.inIndex = outerIndex;
+    return result;
+  }
+
   // ---- Faults ----
 
   protected describe(token: Token): string {

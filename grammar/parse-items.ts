@@ -6,7 +6,7 @@ import type { IOrAlt, TokenType } from "chevrotain";
 import type { Attribute, Expr, File, Item, Name, Need, StringLiteral, SuiteHeader, TypeExpr, UseItem } from "./ast.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
-import { typesOfC } from "./parse-statements.ts";
+import { typesOfC } from "./parse-statement-starts.ts";
 import { TestParser } from "./parse-tests.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";

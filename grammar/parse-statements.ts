@@ -1,105 +1,20 @@
 // Rules for blocks and statements. A statement is guarded: when it does not parse it is reported, left out of its block (which is
-// then marked broken), and the next one is read. Contextual words become keyword tokens here, at the start of a statement, when what
-// follows shows that they are meant; the table of statement starts then chooses the rule by one token.
+// then marked broken), and the next one is read. Which statement it is shows by its first token, which parse-statement-starts.ts has made
+// a keyword where a contextual word was meant.
 
-import type { IOrAlt, TokenType } from "chevrotain";
-import type { ArithmeticOp, AsmOperand, AssignStmt, Block, Expr, IfStmt, MatchStmt, Name, NamedType, Param, SkipStmt, Stmt, TypeExpr } from "./ast.ts";
-import { nearestName } from "./nearest-name.ts";
+import type { IOrAlt } from "chevrotain";
+import type { ArithmeticOp, AssignStmt, Block, Expr, IfStmt, MatchStmt, Name, NamedType, Param, SkipStmt, Stmt, TypeExpr } from "./ast.ts";
 import type { FaultDetails, Rule } from "./parse-core.ts";
-import { CheckParser } from "./parse-checks.ts";
-import { startsExpression } from "./parse-expressions.ts";
+import { MachineStatementParser } from "./parse-machine-statements.ts";
+import { statementStarts } from "./parse-statement-starts.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";
 
 type MatchArm = MatchStmt["arms"][number];
 
-/** When a contextual word starts a statement: judged by the token after it. */
-const contextualStarts: ReadonlyMap<string, { readonly type: TokenType; readonly isMeant: (next: Token) => boolean; readonly wants: string }> = new Map([
-  ["defer", { type: T.DeferWord, isMeant: (next) => next.tokenType === T.LCurly, wants: "a block" }],
-  ["fail", { type: T.FailWord, isMeant: T.isText, wants: "a message between quotes" }],
-  ["info", { type: T.InfoWord, isMeant: T.isText, wants: "a message between quotes" }],
-  ["warn", { type: T.WarnWord, isMeant: T.isText, wants: "a message between quotes" }],
-  [
-    "skip",
-    {
-      type: T.SkipWord,
-      isMeant: (next) => T.isText(next) || next.tokenType === T.If || isIdent(next, "unless"),
-      wants: "`if`, `unless` or a reason between quotes",
-    },
-  ],
-  ["on", { type: T.OnWord, isMeant: (next) => isIdent(next, "irq"), wants: "`irq`" }],
-  ["cpu", { type: T.CpuWord, isMeant: (next) => next.tokenType === T.Int || next.tokenType === T.Ident, wants: "a CPU's number" }],
-  ["user", { type: T.UserWord, isMeant: (next) => next.tokenType === T.LCurly, wants: "a block" }],
-  ["wait", { type: T.WaitWord, isMeant: (next) => isIdent(next, "until"), wants: "`until`" }],
-  ["when", { type: T.WhenWord, isMeant: (next) => isIdent(next, "target"), wants: "`target`" }],
-  ["shared", { type: T.SharedWord, isMeant: (next) => next.tokenType === T.Var, wants: "`var`" }],
-  ["stub", { type: T.StubWord, isMeant: (next) => next.tokenType === T.Fn || next.tokenType === T.Ident, wants: "`fn` or a function's name" }],
-  ["fault", { type: T.LaterWord, isMeant: (next) => next.tokenType === T.Ident, wants: "a device" }],
-]);
-
-const asmOperandKinds = ["in", "out", "inout", "clobber"] as const satisfies readonly AsmOperand["kind"][];
-const asmWords = "`in`, `out`, `inout` or `clobber`";
-
-function isIdent(next: Token, text: string): boolean {
-  return next.tokenType === T.Ident && next.image === text;
-}
-
-const statementStarts: ReadonlySet<TokenType> = new Set([
-  T.LCurly,
-  T.Let,
-  T.Var,
-  T.SharedWord,
-  T.If,
-  T.While,
-  T.For,
-  T.Match,
-  T.Return,
-  T.Break,
-  T.Continue,
-  T.DeferWord,
-  T.StubWord,
-  T.Expect,
-  T.Assert,
-  T.FailWord,
-  T.InfoWord,
-  T.WarnWord,
-  T.SkipWord,
-  T.OnWord,
-  T.CpuWord,
-  T.UserWord,
-  T.WaitWord,
-  T.WhenWord,
-  T.AsmWord,
-  T.LaterWord,
-]);
-
-const continuing: ReadonlySet<TokenType> = new Set([T.LParen, T.Dot, T.LSquare]);
-const itemStarts: ReadonlySet<TokenType> = new Set([T.Fn, T.Const, T.Struct, T.Enum]);
-
-/** What other languages call our statements. */
-const foreignWords: ReadonlyMap<string, string> = new Map([
-  ["elif", "else if"],
-  ["elsif", "else if"],
-  ["mut", "var"],
-  ["loop", "while true"],
-  ["do", "while true"],
-  ["switch", "match"],
-  ["case", "match"],
-  ["require", "assert"],
-  ["check", "expect"],
-  ["print", "info"],
-  ["func", "fn"],
-  ["def", "fn"],
-  ["function", "fn"],
-  ["finally", "defer"],
-]);
-
-/** How a declaration of C begins. */
-export const typesOfC = /^(?:void|int|long|short|char|bool|unsigned|signed|static|extern|inline|[iu](?:8|16|32|64|size)|\w+_t)$/;
-
 const NEEDS_BRACES: FaultDetails = { help: "a block has braces, also one of a single statement" };
 
-export class StatementParser extends CheckParser {
+export class StatementParser extends MachineStatementParser {
   /** Parameters and result; `owner` is what `self` points to. */
   readonly signature = this.RULE("signature", (owner: NamedType | null): { params: readonly Param[]; result: TypeExpr | null } => {
     const open = this.need(
@@ -200,7 +115,7 @@ export class StatementParser extends CheckParser {
     });
   }
 
-  override begin(...args: Parameters<CheckParser["begin"]>): void {
+  override begin(...args: Parameters<MachineStatementParser["begin"]>): void {
     this.#unclosedAt = -1;
     super.begin(...args);
   }
@@ -218,7 +133,7 @@ export class StatementParser extends CheckParser {
     const isFirst = list.length === 0;
     const statement = this.guarded(
       () => {
-        if (!isFirst) this.#judgeSeparation();
+        if (!isFirst) this.judgeSeparation();
         return this.subrule(0, this.statement);
       },
       (start) => this.skipStatement(start),
@@ -228,25 +143,8 @@ export class StatementParser extends CheckParser {
     else if (!inBlock && this.currIdx === from) this.SKIP_TOKEN();
   }
 
-  /**
-   * On the line of another statement, a keyword or what reads as a call or an assignment may begin one without `;`. Any other
-   * expression is left over from the statement before.
-   */
-  #judgeSeparation(): void {
-    const first = this.peek(1);
-    const { tokenType: before } = this.peek(0);
-    if (first.newline || before === T.Semi || before === T.RCurly || before === T.RawText) return;
-    if (statementStarts.has(first.tokenType) || !startsExpression(first)) return;
-    const next = this.peek(2);
-    if (first.tokenType === T.Ident && !next.newline && contextualStarts.get(first.image)?.isMeant(next) === true) return;
-    if (first.tokenType === T.Ident && !next.newline && readsOn(next)) return;
-    throw this.faultAt(first, "E0201", `expected a new line or \`;\` after the statement, found ${this.describe(first)}`, "left over", {
-      help: "statements on one line are separated by `;`",
-    });
-  }
-
   readonly statement: Rule<Stmt> = this.RULE("statement", (): Stmt => {
-    if (!this.RECORDING_PHASE) this.#judgeStart(this.peek(1));
+    if (!this.RECORDING_PHASE) this.judgeStart(this.peek(1));
     return this.or(
       0,
       (this.#statementAlternatives ??= [
@@ -275,96 +173,6 @@ export class StatementParser extends CheckParser {
   });
 
   #statementAlternatives: IOrAlt<Stmt>[] | undefined;
-
-  /** Turns a contextual word into its keyword, and says what is wrong with a token that starts no statement. */
-  #judgeStart(first: Token): void {
-    const next = this.peek(2);
-    if (first.tokenType === T.Ident) {
-      const contextual = contextualStarts.get(first.image);
-      if (contextual !== undefined && !next.newline && contextual.isMeant(next)) {
-        this.retype(first, contextual.type);
-        if (contextual.type === T.LaterWord) throw this.notYet(first);
-      } else if (!next.newline && !this.#isExpressionGoingOn(first, next)) throw this.#unknownStatement(first, next);
-      return;
-    }
-    if (statementStarts.has(first.tokenType) || (startsExpression(first) && first.tokenType !== T.Fn)) return;
-    const { tokenType: type } = first;
-    if (type === T.Else) throw this.faultAt(first, "E0204", "`else` without `if`", "no `if` before it", { help: "`else` follows the `}` of its `if`" });
-    if (itemStarts.has(type)) {
-      const help = type === T.Const ? "inside a block write `let`" : "move it out of the block";
-      throw this.faultAt(first, "E0213", `\`${first.image}\` declares something at file level, not inside a block`, "inside a block", { help });
-    }
-    if (type === T.RCurly || type === T.RParen || type === T.RSquare) {
-      throw this.faultAt(first, "E0206", `\`${first.image}\` closes nothing`, "no bracket is open here");
-    }
-    const help = type === T.Hash ? { help: "a comment starts with `//`" } : type === T.Equal ? { help: "equality is written `==`" } : {};
-    throw this.faultAt(first, "E0204", `expected a statement, found ${this.describe(first)}`, "no statement starts so", help);
-  }
-
-  protected retype(token: Token, type: TokenType): void {
-    token.tokenType = type;
-    token.tokenTypeIdx = type.tokenTypeIdx ?? 0;
-  }
-
-  protected notYet(word: Token): Error {
-    const meanwhile = T.laterWords.get(word.image);
-    return this.faultAt(
-      word,
-      "E0290",
-      `\`${word.image}\` is not supported yet`,
-      "comes in a later version",
-      meanwhile === undefined ? {} : { help: meanwhile },
-    );
-  }
-
-  /** After a name that starts a statement, on the same line: anything but another operand or a block. */
-  #isExpressionGoingOn(first: Token, next: Token): boolean {
-    switch (next.tokenType) {
-      case T.Ident:
-        return next.image === "as" || next.image === "at";
-      case T.LCurly:
-        if (foreignWords.has(first.image)) return false;
-        return this.peek(3).tokenType === T.RCurly || this.peek(4).tokenType === T.Colon;
-      case T.Colon:
-        throw this.faultAt(first, "E0204", `a variable is declared with \`let\` or \`var\``, "a name and a type declare nothing", {
-          help: `write \`var ${first.image}: ..\``,
-          fix: { span: { source: this.source, start: first.startOffset, end: first.startOffset }, text: "var " },
-        });
-      case T.Int:
-      case T.Duration:
-      case T.Bytes:
-      case T.Str:
-      case T.StrHead:
-      case T.True:
-      case T.False:
-      case T.Not:
-        return next.tokenType === T.Not && this.peek(3).tokenType === T.In;
-      default:
-        // A keyword that starts the next statement of the line may follow a whole statement, but a name alone is none.
-        return !statementStarts.has(next.tokenType);
-    }
-  }
-
-  #unknownStatement(first: Token, next: Token): Error {
-    const wanted = contextualStarts.get(first.image)?.wants;
-    if (wanted !== undefined) {
-      return this.faultAt(next, "E0201", `expected ${wanted} after \`${first.image}\`, found ${this.describe(next)}`, `expected ${wanted}`);
-    }
-    if (typesOfC.test(first.image) && next.tokenType === T.Ident) {
-      return this.faultAt(first, "E0204", "a variable is declared with `let` or `var`", "a type and a name declare nothing", {
-        help: `write \`var ${next.image}: ${first.image}\``,
-      });
-    }
-    const foreign = foreignWords.get(first.image);
-    const near = foreign ?? nearestName(first.image, T.statementWords);
-    const message = `\`${first.image}\` starts no statement`;
-    if (near === undefined)
-      return this.faultAt(next, "E0204", `expected an operator or a new line after \`${first.image}\`, found ${this.describe(next)}`, "cannot follow a name");
-    return this.faultAt(first, "E0204", message, "unknown word", {
-      help: `did you mean \`${near}\`?`,
-      ...(foreign === undefined ? { fix: { span: this.spanOf(first), text: near } } : {}),
-    });
-  }
 
   // ---- Variables and assignment ----
 
@@ -583,12 +391,6 @@ export class StatementParser extends CheckParser {
     return rest.reduce<Expr>((object, name) => ({ kind: "member", object, name, span: { ...first.span, end: name.span.end } }), root);
   }
 
-  readonly userBlock: Rule<Stmt> = this.RULE("userBlock", (): Stmt => {
-    const { startOffset } = this.need(0, T.UserWord);
-    const body = this.subrule(0, this.block);
-    return { kind: "user", body, span: this.spanFrom(startOffset) };
-  });
-
   readonly wordStatement: Rule<Stmt> = this.RULE("wordStatement", (): Stmt => {
     const token = this.peek(1);
     this.or(0, [{ ALT: () => this.consume(0, T.FailWord) }, { ALT: () => this.consume(0, T.InfoWord) }, { ALT: () => this.consume(0, T.WarnWord) }]);
@@ -609,98 +411,4 @@ export class StatementParser extends CheckParser {
     const message = this.subrule(0, this.string);
     return { kind: "skip", condition, unless, message, span: this.spanFrom(startOffset) };
   });
-
-  // ---- Machine ----
-
-  readonly onIrq: Rule<Stmt> = this.RULE("onIrq", (): Stmt => {
-    const { startOffset } = this.need(0, T.OnWord);
-    this.needWord(0, "irq");
-    const irq = this.condition(0);
-    const body = this.subrule(0, this.block);
-    return { kind: "on-irq", irq, body, span: this.spanFrom(startOffset) };
-  });
-
-  readonly cpuBlock: Rule<Stmt> = this.RULE("cpuBlock", (): Stmt => {
-    const { startOffset } = this.need(0, T.CpuWord);
-    const cpu = this.condition(0);
-    const body = this.subrule(0, this.block);
-    return { kind: "cpu", cpu, body, span: this.spanFrom(startOffset) };
-  });
-
-  readonly waitUntil: Rule<Stmt> = this.RULE("waitUntil", (): Stmt => {
-    const { startOffset } = this.need(0, T.WaitWord);
-    this.needWord(0, "until");
-    const condition = this.subrule(0, this.expr);
-    const { within, message } = this.checkTail();
-    return { kind: "wait-until", condition, within, message, span: this.spanFrom(startOffset) };
-  });
-
-  readonly whenTarget: Rule<Stmt> = this.RULE("whenTarget", (): Stmt => {
-    const { startOffset } = this.need(0, T.WhenWord);
-    this.needWord(0, "target");
-    const targets = [this.needName(1, "a target")];
-    this.repeat(
-      0,
-      () => this.isNext(T.Comma),
-      () => {
-        this.consume(0, T.Comma);
-        targets.push(this.needName(2, "a target"));
-      },
-    );
-    const body = this.subrule(0, this.block);
-    let otherwise: Block | null = null;
-    this.when(0, this.isNext(T.Else), () => {
-      this.consume(0, T.Else);
-      otherwise = this.subrule(1, this.block);
-    });
-    return { kind: "when-target", targets, consequent: body, otherwise, span: this.spanFrom(startOffset) };
-  });
-
-  readonly asm: Rule<Stmt> = this.RULE("asm", (): Stmt => {
-    const { startOffset } = this.need(0, T.AsmWord);
-    const target = this.needName(0, "a target");
-    const operands: AsmOperand[] = [];
-    this.when(1, this.isNext(T.LParen), () => {
-      const open = this.peek(1);
-      this.consume(0, T.LParen);
-      this.bracketed(() => {
-        this.commaList(0, T.RParen, () => operands.push(this.subrule(0, this.asmOperand)));
-        this.needClose(0, T.RParen, open);
-      });
-    });
-    const text = this.need(1, T.RawText, "`{` and assembler text");
-    const { source, start, end } = this.spanOf(text);
-    const textSpan = { source, start: start + 1, end: end - 1 };
-    return { kind: "asm", target, operands, text: text.image.slice(1, -1), textSpan, span: this.spanFrom(startOffset) };
-  });
-
-  readonly asmOperand: Rule<AsmOperand> = this.RULE("asmOperand", (): AsmOperand => {
-    const { startOffset } = this.peek(1);
-    const word = this.needAnyWord(0, asmWords);
-    const kind = asmOperandKinds.find((known) => known === word.text);
-    if (!this.RECORDING_PHASE && kind === undefined) {
-      const near = nearestName(word.text, asmOperandKinds);
-      throw this.faultAt(
-        this.peek(0),
-        "E0201",
-        `expected ${asmWords}, found \`${word.text}\``,
-        "not an operand",
-        near === undefined ? {} : { help: `did you mean \`${near}\`?` },
-      );
-    }
-    const register = this.needName(0, "a register");
-    let value: Expr | null = null;
-    this.when(0, kind !== "clobber", () => {
-      this.need(0, T.Equal, "`=` and what it holds");
-      value = this.subrule(0, this.expr);
-    });
-    const span = this.spanFrom(startOffset);
-    if (value === null || kind === undefined || kind === "clobber") return { kind: "clobber", register, span };
-    return { kind, register, value, span };
-  });
-}
-
-/** Behind a name: `f(..)`, `a.b`, `a[i]`, `a = ..`. */
-function readsOn(next: { readonly tokenType: TokenType }): boolean {
-  return continuing.has(next.tokenType) || next.tokenType.CATEGORIES?.includes(T.AssignOperator) === true;
 }

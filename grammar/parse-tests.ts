@@ -22,7 +22,7 @@ import type {
 import { nearestName } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
 import { DeclarationParser } from "./parse-declarations.ts";
-import { integerOf } from "./parse-expressions.ts";
+import { integerOf } from "./parse-operands.ts";
 import { positionAt } from "./source.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";

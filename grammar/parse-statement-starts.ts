@@ -1,0 +1,205 @@
+// How statements begin. Few words are reserved; a contextual word becomes a keyword token here, at the start of a statement, when what follows it
+// shows that it is meant (`cpu 1 {` against `cpu.start()`). So one token chooses the statement's rule. What begins no statement is told
+// what it looks like: a word of another language, a misspelt one, a declaration in a block, what is left over from the statement before.
+
+import type { TokenType } from "chevrotain";
+import { nearestName } from "./nearest-name.ts";
+import { CheckParser } from "./parse-checks.ts";
+import { startsExpression } from "./parse-operands.ts";
+import * as T from "./tokens.ts";
+import type { Token } from "./tokens.ts";
+
+/** When a contextual word starts a statement: judged by the token after it. */
+const contextualStarts: ReadonlyMap<string, { readonly type: TokenType; readonly isMeant: (next: Token) => boolean; readonly wants: string }> = new Map([
+  ["defer", { type: T.DeferWord, isMeant: (next) => next.tokenType === T.LCurly, wants: "a block" }],
+  ["fail", { type: T.FailWord, isMeant: T.isText, wants: "a message between quotes" }],
+  ["info", { type: T.InfoWord, isMeant: T.isText, wants: "a message between quotes" }],
+  ["warn", { type: T.WarnWord, isMeant: T.isText, wants: "a message between quotes" }],
+  [
+    "skip",
+    {
+      type: T.SkipWord,
+      isMeant: (next) => T.isText(next) || next.tokenType === T.If || isIdent(next, "unless"),
+      wants: "`if`, `unless` or a reason between quotes",
+    },
+  ],
+  ["on", { type: T.OnWord, isMeant: (next) => isIdent(next, "irq"), wants: "`irq`" }],
+  ["cpu", { type: T.CpuWord, isMeant: (next) => next.tokenType === T.Int || next.tokenType === T.Ident, wants: "a CPU's number" }],
+  ["user", { type: T.UserWord, isMeant: (next) => next.tokenType === T.LCurly, wants: "a block" }],
+  ["wait", { type: T.WaitWord, isMeant: (next) => isIdent(next, "until"), wants: "`until`" }],
+  ["when", { type: T.WhenWord, isMeant: (next) => isIdent(next, "target"), wants: "`target`" }],
+  ["shared", { type: T.SharedWord, isMeant: (next) => next.tokenType === T.Var, wants: "`var`" }],
+  ["stub", { type: T.StubWord, isMeant: (next) => next.tokenType === T.Fn || next.tokenType === T.Ident, wants: "`fn` or a function's name" }],
+  ["fault", { type: T.LaterWord, isMeant: (next) => next.tokenType === T.Ident, wants: "a device" }],
+]);
+
+function isIdent(next: Token, text: string): boolean {
+  return next.tokenType === T.Ident && next.image === text;
+}
+
+export const statementStarts: ReadonlySet<TokenType> = new Set([
+  T.LCurly,
+  T.Let,
+  T.Var,
+  T.SharedWord,
+  T.If,
+  T.While,
+  T.For,
+  T.Match,
+  T.Return,
+  T.Break,
+  T.Continue,
+  T.DeferWord,
+  T.StubWord,
+  T.Expect,
+  T.Assert,
+  T.FailWord,
+  T.InfoWord,
+  T.WarnWord,
+  T.SkipWord,
+  T.OnWord,
+  T.CpuWord,
+  T.UserWord,
+  T.WaitWord,
+  T.WhenWord,
+  T.AsmWord,
+  T.LaterWord,
+]);
+
+const continuing: ReadonlySet<TokenType> = new Set([T.LParen, T.Dot, T.LSquare]);
+const itemStarts: ReadonlySet<TokenType> = new Set([T.Fn, T.Const, T.Struct, T.Enum]);
+
+/** What other languages call our statements. */
+const foreignWords: ReadonlyMap<string, string> = new Map([
+  ["elif", "else if"],
+  ["elsif", "else if"],
+  ["mut", "var"],
+  ["loop", "while true"],
+  ["do", "while true"],
+  ["switch", "match"],
+  ["case", "match"],
+  ["require", "assert"],
+  ["check", "expect"],
+  ["print", "info"],
+  ["func", "fn"],
+  ["def", "fn"],
+  ["function", "fn"],
+  ["finally", "defer"],
+]);
+
+/** How a declaration of C begins. */
+export const typesOfC = /^(?:void|int|long|short|char|bool|unsigned|signed|static|extern|inline|[iu](?:8|16|32|64|size)|\w+_t)$/;
+
+/** Behind a name: `f(..)`, `a.b`, `a[i]`, `a = ..`. */
+function readsOn(next: { readonly tokenType: TokenType }): boolean {
+  return continuing.has(next.tokenType) || next.tokenType.CATEGORIES?.includes(T.AssignOperator) === true;
+}
+
+export abstract class StatementStartParser extends CheckParser {
+  /**
+   * On the line of another statement, a keyword or what reads as a call or an assignment may begin one without `;`. Any other
+   * expression is left over from the statement before.
+   */
+  protected judgeSeparation(): void {
+    const first = this.peek(1);
+    const { tokenType: before } = this.peek(0);
+    if (first.newline || before === T.Semi || before === T.RCurly || before === T.RawText) return;
+    if (statementStarts.has(first.tokenType) || !startsExpression(first)) return;
+    const next = this.peek(2);
+    if (first.tokenType === T.Ident && !next.newline && contextualStarts.get(first.image)?.isMeant(next) === true) return;
+    if (first.tokenType === T.Ident && !next.newline && readsOn(next)) return;
+    throw this.faultAt(first, "E0201", `expected a new line or \`;\` after the statement, found ${this.describe(first)}`, "left over", {
+      help: "statements on one line are separated by `;`",
+    });
+  }
+
+  /** Turns a contextual word into its keyword, and says what is wrong with a token that starts no statement. */
+  protected judgeStart(first: Token): void {
+    const next = this.peek(2);
+    if (first.tokenType === T.Ident) {
+      const contextual = contextualStarts.get(first.image);
+      if (contextual !== undefined && !next.newline && contextual.isMeant(next)) {
+        this.retype(first, contextual.type);
+        if (contextual.type === T.LaterWord) throw this.notYet(first);
+      } else if (!next.newline && !this.#isExpressionGoingOn(first, next)) throw this.#unknownStatement(first, next);
+      return;
+    }
+    if (statementStarts.has(first.tokenType) || (startsExpression(first) && first.tokenType !== T.Fn)) return;
+    const { tokenType: type } = first;
+    if (type === T.Else) throw this.faultAt(first, "E0204", "`else` without `if`", "no `if` before it", { help: "`else` follows the `}` of its `if`" });
+    if (itemStarts.has(type)) {
+      const help = type === T.Const ? "inside a block write `let`" : "move it out of the block";
+      throw this.faultAt(first, "E0213", `\`${first.image}\` declares something at file level, not inside a block`, "inside a block", { help });
+    }
+    if (type === T.RCurly || type === T.RParen || type === T.RSquare) {
+      throw this.faultAt(first, "E0206", `\`${first.image}\` closes nothing`, "no bracket is open here");
+    }
+    const help = type === T.Hash ? { help: "a comment starts with `//`" } : type === T.Equal ? { help: "equality is written `==`" } : {};
+    throw this.faultAt(first, "E0204", `expected a statement, found ${this.describe(first)}`, "no statement starts so", help);
+  }
+
+  protected retype(token: Token, type: TokenType): void {
+    token.tokenType = type;
+    token.tokenTypeIdx = type.tokenTypeIdx ?? 0;
+  }
+
+  protected notYet(word: Token): Error {
+    const meanwhile = T.laterWords.get(word.image);
+    return this.faultAt(
+      word,
+      "E0290",
+      `\`${word.image}\` is not supported yet`,
+      "comes in a later version",
+      meanwhile === undefined ? {} : { help: meanwhile },
+    );
+  }
+
+  /** After a name that starts a statement, on the same line: anything but another operand or a block. */
+  #isExpressionGoingOn(first: Token, next: Token): boolean {
+    switch (next.tokenType) {
+      case T.Ident:
+        return next.image === "as" || next.image === "at";
+      case T.LCurly:
+        if (foreignWords.has(first.image)) return false;
+        return this.peek(3).tokenType === T.RCurly || this.peek(4).tokenType === T.Colon;
+      case T.Colon:
+        throw this.faultAt(first, "E0204", `a variable is declared with \`let\` or \`var\``, "a name and a type declare nothing", {
+          help: `write \`var ${first.image}: ..\``,
+          fix: { span: { source: this.source, start: first.startOffset, end: first.startOffset }, text: "var " },
+        });
+      case T.Int:
+      case T.Duration:
+      case T.Bytes:
+      case T.Str:
+      case T.StrHead:
+      case T.True:
+      case T.False:
+      case T.Not:
+        return next.tokenType === T.Not && this.peek(3).tokenType === T.In;
+      default:
+        // A keyword that starts the next statement of the line may follow a whole statement, but a name alone is none.
+        return !statementStarts.has(next.tokenType);
+    }
+  }
+
+  #unknownStatement(first: Token, next: Token): Error {
+    const wanted = contextualStarts.get(first.image)?.wants;
+    if (wanted !== undefined) {
+      return this.faultAt(next, "E0201", `expected ${wanted} after \`${first.image}\`, found ${this.describe(next)}`, `expected ${wanted}`);
+    }
+    if (typesOfC.test(first.image) && next.tokenType === T.Ident) {
+      return this.faultAt(first, "E0204", "a variable is declared with `let` or `var`", "a type and a name declare nothing", {
+        help: `write \`var ${next.image}: ${first.image}\``,
+      });
+    }
+    const foreign = foreignWords.get(first.image);
+    const near = foreign ?? nearestName(first.image, T.statementWords);
+    const message = `\`${first.image}\` starts no statement`;
+    if (near === undefined)
+      return this.faultAt(next, "E0204", `expected an operator or a new line after \`${first.image}\`, found ${this.describe(next)}`, "cannot follow a name");
+    return this.faultAt(first, "E0204", message, "unknown word", {
+      help: `did you mean \`${near}\`?`,
+      ...(foreign === undefined ? { fix: { span: this.spanOf(first), text: near } } : {}),
+    });
+  }
+}
