@@ -13,7 +13,7 @@ export interface DecodedInstruction {
 }
 
 /** Rows by the bits that every row has fixed: the major opcode, or quadrant and funct3 of a compressed one. */
-const keyOf = (word: number): number => ((word & 3) === 3 ? word & 0x7f : 0x80 | ((word >> 11) & 0x1c) | (word & 3));
+export const rowKey = (word: number): number => ((word & 3) === 3 ? word & 0x7f : 0x80 | ((word >> 11) & 0x1c) | (word & 3));
 
 const countBits = (mask: number): number => {
   let count = 0;
@@ -21,7 +21,10 @@ const countBits = (mask: number): number => {
   return count;
 };
 
-const groups = byWidth((width): ReadonlyMap<number, readonly Instruction[]> => Map.groupBy(instructionsOf(width), ({ match }) => keyOf(match)));
+/** Which of the rows that match a word it means: the first in this order. */
+export const byMostFixedBits = (rows: readonly Instruction[]): readonly Instruction[] => rows.toSorted((a, b) => countBits(b.mask) - countBits(a.mask));
+
+const groups = byWidth((width): ReadonlyMap<number, readonly Instruction[]> => Map.groupBy(instructionsOf(width), ({ match }) => rowKey(match)));
 const sortedGroups = byWidth((): Map<number, readonly Instruction[]> => new Map());
 
 /** Rows that a word may be, those with the most fixed bits first. */
@@ -29,7 +32,7 @@ function candidatesOf(key: number, width: RegisterWidth): readonly Instruction[]
   const sorted = sortedGroups(width);
   let rows = sorted.get(key);
   if (rows === undefined) {
-    rows = (groups(width).get(key) ?? []).toSorted((a, b) => countBits(b.mask) - countBits(a.mask));
+    rows = byMostFixedBits(groups(width).get(key) ?? []);
     sorted.set(key, rows);
   }
   return rows;
@@ -50,7 +53,7 @@ export function decode(bits: number, width: RegisterWidth = 64): DecodedInstruct
 /** The word's row; `values` becomes what its operands are, in their order. For those who decode so much that a map of them is too much. */
 export function findRow(bits: number, width: RegisterWidth, values: number[]): Instruction | undefined {
   const word = instructionLength(bits) === 2 ? bits & 0xffff : bits >>> 0;
-  for (const instruction of candidatesOf(keyOf(word), width)) {
+  for (const instruction of candidatesOf(rowKey(word), width)) {
     if ((word & instruction.mask) >>> 0 === instruction.match && unpackOperands(instruction, word, values)) return instruction;
   }
   return undefined;

@@ -24,7 +24,7 @@ export interface ExpandedInstruction {
 
 type Source = "rd" | "rs1" | "rs2" | number;
 
-interface Expansion {
+export interface Expansion {
   readonly as: Mnemonic;
   readonly rd: Source;
   readonly rs1: Source;
@@ -86,6 +86,9 @@ const EXPANSIONS: Readonly<Partial<Record<Mnemonic, Expansion>>> = {
   "c.sdsp": row("sd", 0, SP, "rs2"),
   "c.fswsp": row("fsw", 0, SP, "rs2"),
 };
+
+/** What a compressed instruction stands for. */
+export const findExpansion = (mnemonic: Mnemonic): Expansion | undefined => EXPANSIONS[mnemonic];
 
 const UPPER: ReadonlySet<FormatName> = new Set<FormatName>(["U", "C-lui"]);
 

@@ -83,9 +83,18 @@ export function markDirty(memory: GuestMemory, offset: number, length: number): 
   memory.onHostWrite?.(offset, length);
 }
 
+/** Calls of `takeDirtyPages` until V8 has compiled its loop for good. */
+const COLD_CALLS = 64;
+let calls = 0;
+
 /** Finds the dirty pages, in ascending order, into `into` and cleans the map; returns their number. */
 export function takeDirtyPages(memory: GuestMemory, into: Uint32Array): number {
   const pages = pageCount(memory);
+  return calls++ < COLD_CALLS ? searchPages(memory, pages, into) : scanPages(memory, pages, into);
+}
+
+/** The fastest once it is compiled; before that a hundred times slower than the search, a millisecond each time. */
+function scanPages(memory: GuestMemory, pages: number, into: Uint32Array): number {
   // A multiple of 16 pages by the 64 KiB granularity of RAM, so the map divides into groups of 8, which a double holds without BigInt.
   const groups = new Float64Array(memory.memory.buffer, memory.dirtyOffset, pages >>> 3);
   let count = 0;
@@ -96,6 +105,14 @@ export function takeDirtyPages(memory: GuestMemory, into: Uint32Array): number {
     }
     groups[group] = 0;
   }
+  return count;
+}
+
+function searchPages(memory: GuestMemory, pages: number, into: Uint32Array): number {
+  const map = new Uint8Array(memory.memory.buffer, memory.dirtyOffset, pages);
+  let count = 0;
+  for (let page = map.indexOf(1); page >= 0; page = map.indexOf(1, page + 1)) into[count++] = page;
+  map.fill(0);
   return count;
 }
 

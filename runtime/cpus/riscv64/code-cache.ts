@@ -7,13 +7,12 @@ import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { instructionLength } from "../../../isa/riscv64/decode.ts";
 import { expand, type ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import type { GuestMemory } from "../../machine/cpu-contract.ts";
-import { encodeInstruction, type EncodedInstruction } from "./encode.ts";
-import { deviceForm, operationNumber, operationsOf } from "./operations.ts";
-import { ENTRIES_PER_PAGE, ENTRY, ENTRY_SHIFT, SLOT_BYTES, SLOTS, SLOTS_OFFSET } from "./state.ts";
+import type { Decode } from "./interpreter-instance.ts";
+import { FIXED_NUMBER, isIntegerLoad } from "./operations.ts";
+import { DECODER, DECODER_OFFSET, ENTRIES_PER_PAGE, ENTRY, ENTRY_SHIFT, SLOT_BYTES, SLOT_INFO, SLOTS, SLOTS_OFFSET } from "./state.ts";
 
 const PAGE_SHIFT = 12;
 const PAGE_BYTES = 1 << PAGE_SHIFT;
-const REGISTER_BYTES = 8;
 
 /** Undefined: the encoding is illegal. */
 export function decodeInstruction(bits: number, width: RegisterWidth = 64): ExpandedInstruction | undefined {
@@ -55,12 +54,13 @@ export interface CodeCache {
   readonly setStops: (offsets: ReadonlySet<number>) => void;
   /** Regions would run past the places where a debugger wants to be asked. */
   readonly mayHaveRegions: () => boolean;
-  /** The entry at this RAM offset is decoded anew when it is needed. */
+  /** The entry at this RAM offset is decoded anew, here, when it is needed. */
   readonly forgetEntry: (ramOffset: number) => void;
   readonly clear: () => void;
 }
 
 export interface CodeCacheEvents {
+  readonly decode: Decode;
   /** No write cache may hold the page from now on. */
   readonly pageAdded: (ramOffset: number) => void;
   /** No cache of code may hold its slot any more. */
@@ -74,10 +74,10 @@ export interface CodeCacheEvents {
   readonly isDevice: (ramOffset: number) => boolean;
 }
 
-export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, width: RegisterWidth = 64): CodeCache {
+export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents): CodeCache {
   const { bytes, view } = memory;
-  const operations = operationsOf(width);
   const first = memory.stateOffset + SLOTS_OFFSET;
+  const forms = memory.stateOffset + DECODER_OFFSET + DECODER.forms;
   const slotOfPage = new Int16Array(memory.size >>> PAGE_SHIFT).fill(-1);
   const pageOfSlot = new Int32Array(SLOTS).fill(-1);
   const sources: Uint8Array[] = [];
@@ -93,8 +93,13 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
     // Behind the last halfword, where an instruction may begin that one of four bytes ends before.
     for (let n = ENTRIES_PER_PAGE; n < ENTRIES_PER_PAGE + 2; n++) {
       bytes.fill(0, start + n * ENTRY.bytes, start + (n + 1) * ENTRY.bytes);
-      bytes[start + n * ENTRY.bytes] = PAGE_END;
+      bytes[start + n * ENTRY.bytes] = FIXED_NUMBER["page-end"];
     }
+  }
+
+  /** Whether all entries have to be asked for: some may be stops, and regions begin at others. */
+  function setAsks(slot: number, asks: boolean): void {
+    view.setUint32(slotAddress(slot) + SLOT_INFO.asks, asks ? 1 : 0, true);
   }
 
   function takeSource(slot: number, page: number): void {
@@ -132,39 +137,26 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
     slotOfPage[page] = slot;
     takeSource(slot, page);
     emptySlot(slot);
+    view.setUint32(slotAddress(slot) + SLOT_INFO.ramOffset, page * PAGE_BYTES, true);
+    setAsks(slot, stops.size > 0);
     events.pageAdded(page * PAGE_BYTES);
     return slot;
   }
 
   function offsetOf(entry: number): number {
-    const slot = Math.floor((entry - first) / SLOT_BYTES);
+    const slot = slotOf(entry);
     return (pageOfSlot[slot] ?? 0) * PAGE_BYTES + ((entry - slotAddress(slot)) >>> ENTRY_SHIFT);
   }
 
-  function operationOf(offset: number, instruction: ExpandedInstruction | undefined): EncodedInstruction {
-    // What lies across the end of a page, or is illegal, is executed as a whole where all of it is known.
-    if (instruction === undefined || (offset % PAGE_BYTES) + instruction.length > PAGE_BYTES) return { name: "cold" };
-    return encodeInstruction(instruction, offset % PAGE_BYTES, width);
-  }
+  const slotOf = (entry: number): number => Math.floor((entry - first) / SLOT_BYTES);
 
-  interface Decoding {
-    readonly number: number;
-    readonly operands: Omit<EncodedInstruction, "name">;
-    readonly length: number;
-    /** See `deviceForm`. */
-    readonly form: number | undefined;
-  }
-
-  function decoding(entry: number): Decoding {
-    const offset = offsetOf(entry);
-    const low = view.getUint16(offset, true);
-    const isWhole = instructionLength(low) === 2 || (offset % PAGE_BYTES) + 4 <= PAGE_BYTES;
-    const instruction = isWhole ? decodeInstruction(instructionLength(low) === 2 ? low : view.getUint32(offset, true), width) : undefined;
-    const { name, ...operands } = operationOf(offset, instruction);
-    const number = operationNumber(name, width);
-    const operation = operations[number];
-    const form = operation !== undefined && events.isDevice(offset) ? deviceForm(operation) : undefined;
-    return { number: form === undefined ? number : DEVICE_LOAD, operands, length: instructionLength(low), form };
+  /** Fills `into` in; the operation, and what it is where it meets devices. */
+  function decode(entry: number, into: number): number {
+    const number = events.decode(entry, slotAddress(slotOf(entry)), into);
+    const access = bytes[forms + number] ?? 0;
+    if (!isIntegerLoad(access) || !events.isDevice(offsetOf(entry))) return number;
+    bytes[into + ENTRY.rs2] = access;
+    return (bytes[into + ENTRY.operation] = FIXED_NUMBER["device-load"]);
   }
 
   return {
@@ -174,21 +166,25 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
       return slotAddress(slot >= 0 ? slot : addPage(page));
     },
     hasPage: (ramOffset) => (slotOfPage[ramOffset >>> PAGE_SHIFT] ?? -1) >= 0,
-    pages: () => [...pageOfSlot].filter((page) => page >= 0),
+    pages() {
+      const found: number[] = [];
+      // Slots are taken in their order, and only all of them are given up.
+      for (let slot = 0; slot < SLOTS; slot++) {
+        const page = pageOfSlot[slot] ?? -1;
+        if (page < 0) break;
+        found.push(page);
+      }
+      return found;
+    },
     offsetOf,
     decodeEntry(entry) {
-      const { number, operands, length, form } = decoding(entry);
-      const { rd = 0, rs1 = 0, rs2 = 0, imm = 0 } = operands;
-      bytes[entry + ENTRY.rd] = rd * REGISTER_BYTES;
-      bytes[entry + ENTRY.rs1] = rs1 * REGISTER_BYTES;
-      bytes[entry + ENTRY.rs2] = form ?? rs2 * REGISTER_BYTES;
-      view.setInt32(entry + ENTRY.imm, (imm << 8) | (length << ENTRY_SHIFT), true);
+      const number = decode(entry, entry);
       const isStop = stops.size > 0 && stops.has(offsetOf(entry) % PAGE_BYTES);
       const isRegion = stops.size === 0 && events.hasRegion(offsetOf(entry));
-      bytes[entry + ENTRY.operation] = isStop ? BREAKPOINT : isRegion ? REGION : number;
+      if (isStop || isRegion) bytes[entry + ENTRY.operation] = isStop ? FIXED_NUMBER.breakpoint : FIXED_NUMBER.region;
       return number;
     },
-    operationUnder: (entry) => decoding(entry).number,
+    operationUnder: (entry) => decode(entry, slotAddress(slotOf(entry)) + SLOT_INFO.spare),
     wrote(ramOffset, length) {
       const last = (ramOffset + length - 1) >>> PAGE_SHIFT;
       for (let page = ramOffset >>> PAGE_SHIFT; page <= last; page++) {
@@ -218,13 +214,15 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
     setStops(offsets) {
       stops = offsets;
       pageOfSlot.forEach((page, slot) => {
-        if (page >= 0) emptySlot(slot);
+        if (page < 0) return;
+        emptySlot(slot);
+        setAsks(slot, true);
       });
     },
     mayHaveRegions: () => stops.size === 0,
     forgetEntry(ramOffset) {
       const slot = slotOfPage[ramOffset >>> PAGE_SHIFT] ?? -1;
-      if (slot >= 0) bytes[slotAddress(slot) + ((ramOffset % PAGE_BYTES) << ENTRY_SHIFT) + ENTRY.operation] = 0;
+      if (slot >= 0) bytes[slotAddress(slot) + ((ramOffset % PAGE_BYTES) << ENTRY_SHIFT) + ENTRY.operation] = FIXED_NUMBER.asked;
     },
     clear() {
       slotOfPage.fill(-1);
@@ -235,9 +233,3 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents, wi
     },
   };
 }
-
-// The first operations are those of every width.
-const PAGE_END = operationNumber("page-end");
-const BREAKPOINT = operationNumber("breakpoint");
-const REGION = operationNumber("region");
-const DEVICE_LOAD = operationNumber("device-load");

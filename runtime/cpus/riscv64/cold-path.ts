@@ -15,11 +15,11 @@ import type { DeviceMirror } from "./device-mirror.ts";
 import { execute, type ExecuteEnvironment } from "./execute.ts";
 import type { Hart } from "./hart.ts";
 import type { Doors } from "./interpreter-instance.ts";
-import { operationNumber, operationsOf, type Operation } from "./operations.ts";
+import { ACCESS_FORM, FIXED_NUMBER } from "./operations.ts";
 import type { RegisterFile } from "./registers.ts";
 import type { ColdSite, Translator } from "./regions/translator.ts";
 import type { Schedule } from "./schedule.ts";
-import { ENTRY } from "./state.ts";
+import { DECODER, DECODER_OFFSET, ENTRY } from "./state.ts";
 import type { Stops } from "./stops.ts";
 import type { Timers } from "./timers.ts";
 import { dueInterrupt, enterTrap, hasWakeup } from "./traps.ts";
@@ -28,8 +28,6 @@ import { firesAt } from "./triggers.ts";
 /** Accesses of an instruction to devices until it is one of those that meet devices. */
 const DEVICE_AFTER = 8;
 const PAGE_BYTES = 0x1000n;
-/** Of both widths. */
-const COLD = operationNumber("cold");
 
 /** The processor's parts that an instruction may reach. */
 export interface ColdPathParts {
@@ -74,7 +72,7 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
   const { machine, width, registers, access, code, csrs, devices, mirror, timers, schedule, stops, translator, prepareOperation } = parts;
   const { activeHart, sync } = schedule;
   const { memory } = machine;
-  const operations = operationsOf(width);
+  const forms = memory.stateOffset + DECODER_OFFSET + DECODER.forms;
   /** The instruction at hand has accessed a device. */
   let touchedDevice = false;
   /** Counts whatever could make a region wrong that is under way. */
@@ -229,10 +227,10 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
   }
 
   /** Of the instruction itself. */
-  function kindOf(entry: number): Operation["kind"] | undefined {
-    const operation = operations[memory.bytes[entry + ENTRY.operation] ?? 0];
-    const isCover = operation?.kind === "region" || operation?.kind === "breakpoint";
-    return isCover ? operations[code.operationUnder(entry)]?.kind : operation?.kind;
+  function operationAt(entry: number): number {
+    const operation = memory.bytes[entry + ENTRY.operation] ?? 0;
+    const isCover = operation === FIXED_NUMBER.region || operation === FIXED_NUMBER.breakpoint;
+    return isCover ? code.operationUnder(entry) : operation;
   }
 
   /**
@@ -241,9 +239,9 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
    */
   function noteDevice(entry: number, offset: number): void {
     const { bytes } = memory;
-    const kind = kindOf(entry);
-    if (kind !== "load" && kind !== "store") return;
-    const field = entry + (kind === "load" ? ENTRY.rs2 : ENTRY.rd);
+    const form = bytes[forms + operationAt(entry)] ?? 0;
+    if (form === 0) return;
+    const field = entry + ((form & ACCESS_FORM.isStore) === 0 ? ENTRY.rs2 : ENTRY.rd);
     const times = (bytes[field] ?? 0) + 1;
     bytes[field] = times;
     if (times === DEVICE_AFTER) translator().learnDevice(offset);
@@ -266,7 +264,7 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
         return isInPage ? memory.view.getUint16(offset + 2, true) : secondHalf(hart);
       });
       if (touchedDevice) noteDevice(entry, offset);
-      else if (kindOf(entry) === "device-load") translator().forgetDevice(offset);
+      else if (operationAt(entry) === FIXED_NUMBER["device-load"]) translator().forgetDevice(offset);
       return settle() ? 1 : 0;
     },
     page() {
@@ -281,6 +279,10 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
       prepareOperation(memory.view.getUint8(entry + ENTRY.operation));
       return 1;
     },
+    prepare(number) {
+      prepareOperation(number);
+      return 1;
+    },
     breakpoint(entry) {
       const hart = activeHart();
       const pc = registers.pc(hart.index);
@@ -288,7 +290,7 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
         stops.stop({ kind: "breakpoint", cpu: hart.index, pc });
         return -1;
       }
-      return firesAt(hart, pc) ? COLD : code.operationUnder(entry);
+      return firesAt(hart, pc) ? FIXED_NUMBER.cold : code.operationUnder(entry);
     },
     region(entry) {
       // Code that the region itself executed may have set a stop in front of it.

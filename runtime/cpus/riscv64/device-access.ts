@@ -2,14 +2,13 @@
 // A page that lies beside RAM gets an entry in caches of its own beside those of RAM (state.ts): whatever empties these forgets it too.
 // Up to 4 bytes all is numbers, since one BigInt costs as much as the whole access.
 
-import { byWidth } from "../../../isa/riscv64/by-width.ts";
 import type { ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { Mnemonic, RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import type { Width } from "../../devices/device.ts";
 import type { Bus, GuestMemory } from "../../machine/cpu-contract.ts";
-import { deviceForm, operationNumber, operationsOf, type Operation } from "./operations.ts";
+import { ACCESS_FORM, accessForm, DEVICE_FORM, FIXED_NUMBER } from "./operations.ts";
 import { LOADS, STORES } from "./semantics/memory.ts";
-import { BLOCK_BYTES, CELL, deviceIndex, ENTRY, ENTRY_SHIFT, TLB } from "./state.ts";
+import { BLOCK_BYTES, CELL, DECODER, DECODER_OFFSET, deviceIndex, ENTRY, ENTRY_SHIFT, TLB } from "./state.ts";
 
 interface Form {
   readonly isStore: boolean;
@@ -18,41 +17,23 @@ interface Form {
   readonly signShift: number;
 }
 
-interface Forms {
-  /** By the operation's number; null: not for here. */
-  readonly byNumber: readonly (Form | null)[];
-  /** By the `deviceForm` of a `device-load`. */
-  readonly byDeviceForm: ReadonlyMap<number, Form>;
-  readonly byMnemonic: ReadonlyMap<string, Form>;
+/** Null: not for here. Floating-point registers are seldom meant for devices. */
+function formOf(access: number): Form | null {
+  if (access === 0 || (access & ACCESS_FORM.isFloat) !== 0) return null;
+  const width = WIDTHS[(access & DEVICE_FORM.power) >>> DEVICE_FORM.powerShift] ?? 8;
+  return { isStore: (access & ACCESS_FORM.isStore) !== 0, width, signShift: width < 8 && (access & DEVICE_FORM.isSigned) !== 0 ? 32 - 8 * width : -1 };
 }
 
-/** Floating-point registers are seldom meant for devices. */
-function formOf(operation: Operation): Form | null {
-  if ((operation.kind !== "load" && operation.kind !== "store") || operation.meaning.isFloat === true) return null;
-  const { width } = operation.meaning;
-  const isSigned = width < 8 && operation.kind === "load" && operation.meaning.signed;
-  return { isStore: operation.kind === "store", width, signShift: isSigned ? 32 - 8 * width : -1 };
-}
+const WIDTHS = [1, 2, 4, 8] as const;
 
-function listForms(width: RegisterWidth): Forms {
-  const operations = operationsOf(width);
-  const byMnemonic = new Map<string, Form>();
-  for (const mnemonic of [...LOADS.keys(), ...STORES.keys()]) {
-    const operation = operations[operationNumber(mnemonic, width)];
-    const form = operation && formOf(operation);
-    if (form) byMnemonic.set(mnemonic, form);
-  }
-  const byDeviceForm = new Map<number, Form>();
-  for (const operation of operations) {
-    const [number, form] = [deviceForm(operation), formOf(operation)];
-    if (number !== undefined && form !== null) byDeviceForm.set(number, form);
-  }
-  return { byNumber: operations.map(formOf), byDeviceForm, byMnemonic };
-}
+/** By the `accessForm` of an operation, which a `device-load` has in its entry. */
+const FORMS: readonly (Form | null)[] = Array.from({ length: 256 }, (_, access) => formOf(access));
 
-/** The same number for both widths. */
-const DEVICE_LOAD = operationNumber("device-load");
-const formsOf = byWidth(listForms);
+function formOfMnemonic(mnemonic: Mnemonic): Form | null {
+  const [load, store] = [LOADS.get(mnemonic), STORES.get(mnemonic)];
+  if (load !== undefined) return formOf(accessForm({ kind: "load", meaning: load }));
+  return store === undefined ? null : formOf(accessForm({ kind: "store", meaning: store }));
+}
 
 export type DeviceOutcome =
   /** Not an access to a page that is known for a device's; nothing has happened. */
@@ -95,7 +76,8 @@ export function createDeviceAccess(
   registerWidth: RegisterWidth,
   noteRead: (physical: number, width: Width) => void,
 ): DeviceAccess {
-  const { byNumber, byDeviceForm, byMnemonic } = formsOf(registerWidth);
+  const forms = stateOffset + DECODER_OFFSET + DECODER.forms;
+  const bytes = new Uint8Array(memory.buffer);
   const state = new Int32Array(memory.buffer, stateOffset, BLOCK_BYTES / 4);
   const wide = new BigUint64Array(memory.buffer, stateOffset, BLOCK_BYTES / 8);
   const all = new Int32Array(memory.buffer);
@@ -151,16 +133,17 @@ export function createDeviceAccess(
     runEntry(entry) {
       const fields = all[entry >>> 2] ?? 0;
       const operation = fields & 0xff;
-      const form = (operation === DEVICE_LOAD ? byDeviceForm.get((fields >>> (8 * ENTRY.rs2)) & 0xff) : byNumber[operation]) ?? null;
+      const isDeviceLoad = operation === FIXED_NUMBER["device-load"];
+      const form = FORMS[isDeviceLoad ? (fields >>> (8 * ENTRY.rs2)) & 0xff : (bytes[forms + operation] ?? 0)] ?? null;
       if (form === null) return "unknown";
       const packed = all[(entry + ENTRY.imm) >>> 2] ?? 0;
       const data = (fields >>> (8 * (form.isStore ? ENTRY.rs2 : ENTRY.rd))) & 0xff;
       return run(form, (fields >>> (8 * ENTRY.rs1)) & 0xff, data, packed >> 8, (packed & 0xff) >>> ENTRY_SHIFT);
     },
     siteOf({ mnemonic, rd, rs1, rs2, imm, length }) {
-      const form = byMnemonic.get(mnemonic);
+      const form = formOfMnemonic(mnemonic);
       // What is loaded into x0 goes nowhere.
-      if (form === undefined || (!form.isStore && rd === 0)) return null;
+      if (form === null || (!form.isStore && rd === 0)) return null;
       return { form, base: rs1 * REGISTER_BYTES, data: (form.isStore ? rs2 : rd) * REGISTER_BYTES, imm, length };
     },
     runSite: ({ form, base, data, imm, length }) => run(form, base, data, imm, length),

@@ -12,17 +12,29 @@ export interface InterpreterOptions extends MemoryLayout {
   readonly heat: number;
 }
 
-/** All return 0 if the interpreter has to return; `breakpoint` returns the operation that is meant, or -1. */
-export const DOORS = ["cold", "page", "decode", "breakpoint", "region", "hot"] as const;
+/**
+ * All return 0 if the interpreter has to return; `breakpoint` returns the operation that is meant, or -1. `prepare` makes an operation apart
+ * ready.
+ */
+export const DOORS = ["cold", "page", "decode", "breakpoint", "region", "hot", "prepare"] as const;
 export type Door = (typeof DOORS)[number];
 
 /** Functions of the interpreter's module by their indexes, the doors first. */
-export const FUNCTION = { cold: 0, page: 1, decode: 2, breakpoint: 3, region: 4, hot: 5, run: 6, absent: 7 } as const satisfies Readonly<
-  Record<Door | "run" | "absent", number>
->;
+export const FUNCTION = {
+  cold: 0,
+  page: 1,
+  decode: 2,
+  breakpoint: 3,
+  region: 4,
+  hot: 5,
+  prepare: 6,
+  run: 7,
+  absent: 8,
+  decodeHere: 9,
+} as const satisfies Readonly<Record<Door | "run" | "absent" | "decodeHere", number>>;
 
 /** Types and tables of the module. */
-export const TYPE = { door: 0, page: 1, run: 2, hot: 3, region: 4, enter: 5, apart: 6 } as const;
+export const TYPE = { door: 0, page: 1, run: 2, hot: 3, region: 4, enter: 5, apart: 6, decode: 7 } as const;
 export const TABLE = { regions: 0, apart: 1 } as const;
 
 // Locals of the function; those that operations apart take as their parameters come first.

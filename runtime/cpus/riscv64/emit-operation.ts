@@ -39,7 +39,7 @@ import { DEVICE_FORM, operationNumber, type Operation } from "./operations.ts";
 import { BOTTOM, emitRegionSlot } from "./regions/emit-chain.ts";
 import type { Expression } from "./semantics/expressions.ts";
 import type { Guarded } from "./semantics/guarded.ts";
-import { CELL, csrCell, ENTRY, ENTRY_SHIFT, NO_RESERVATION, REGION_CACHE, stateCell, STORABLE_OFFSET, TLB } from "./state.ts";
+import { CELL, csrCell, ENTRY, ENTRY_SHIFT, NO_RESERVATION, REGION_CACHE, SLOT_INFO, stateCell, STORABLE_OFFSET, TLB } from "./state.ts";
 
 /** RV32: a register's cell holds its 32 bits sign-extended, as RV64 holds a word. */
 function extendWord(w: ByteWriter, { width }: InterpreterOptions): void {
@@ -149,10 +149,24 @@ export function emitOperation(body: Body, operation: Operation, labels: Labels):
   const registers = options.stateOffset + CELL.x;
   switch (operation.kind) {
     case "undecoded":
-      // The step beyond this entry was a guess.
+    case "asked":
+      if (operation.kind === "undecoded") {
+        w.localGet(PAGE_BASE);
+        w.memory(OP.i32_load, RAM, SLOT_INFO.asks);
+        w.byte(OP.i32_eqz);
+        open(w, OP.if);
+        w.localGet(CUR);
+        w.localGet(PAGE_BASE);
+        w.localGet(CUR);
+        w.call(FUNCTION.decodeHere);
+        w.byte(OP.drop);
+        w.byte(OP.else);
+      } else open(w, OP.block);
       w.localGet(CUR);
       w.call(FUNCTION.decode);
       w.byte(OP.drop);
+      w.byte(OP.end);
+      // The step beyond this entry was a guess.
       w.localGet(CUR);
       w.localSet(NEXT);
       refund(w);

@@ -256,6 +256,9 @@ const SYSTEM: Readonly<Record<string, Handler>> = {
 // ------------------------------------------------------------------------------------------------------------------- the table
 
 function findHandler(name: ExpandedInstruction["mnemonic"], width: RegisterWidth): Handler | undefined {
+  // First, since it needs no description of anything.
+  const system = SYSTEM[name];
+  if (system !== undefined) return system;
   const computation = computationsOf(width).get(name);
   if (computation !== undefined) {
     return (env, hart, { rd, rs1, rs2, imm }, pc) => {
@@ -300,7 +303,7 @@ function findHandler(name: ExpandedInstruction["mnemonic"], width: RegisterWidth
   if (reserved !== undefined) return loadReserved(reserved);
   const conditional = STORES_CONDITIONAL.get(name);
   if (conditional !== undefined) return storeConditional(conditional);
-  return SYSTEM[name] ?? computeFloat(name);
+  return computeFloat(name);
 }
 
 const HANDLERS: Readonly<Record<RegisterWidth, Map<string, Handler | null>>> = { 32: new Map(), 64: new Map() };

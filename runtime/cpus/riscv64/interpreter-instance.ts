@@ -4,9 +4,8 @@
 
 import type { GuestMemory } from "../../machine/cpu-contract.ts";
 import type { Door, InterpreterOptions } from "./emit-body.ts";
-import { isApart } from "./emit-operation.ts";
 import { INTERPRETER_IMPORTS, writeInterpreter, writeOperations } from "./interpreter.ts";
-import { operationsOf } from "./operations.ts";
+import { DECODER, DECODER_OFFSET } from "./state.ts";
 
 /** What the interpreter consists of: a host knows better ways than to write all of it anew. */
 export interface InterpreterMaker {
@@ -23,9 +22,14 @@ export const WRITER: InterpreterMaker = {
 /** What the interpreter calls for all that it does not do itself. */
 export type Doors = { readonly [door in Door]: (entry: number, arrivals?: number, from?: number) => number };
 
+/** Fills `into` in with what the instruction at the entry is, by its bytes; the operation. */
+export type Decode = (entry: number, slot: number, into: number) => number;
+
 export interface InterpreterInstance {
   /** Executes until the budget is used up, or a door wants it to end. */
   readonly run: () => void;
+  /** What an instruction's bytes say (emit-decode.ts). */
+  readonly decode: Decode;
   /** Stands in the cache of regions where there is none. */
   readonly absent: unknown;
 }
@@ -43,10 +47,13 @@ function moduleOf({ stateOffset, dirtyOffset, width, heat }: InterpreterOptions,
   return module;
 }
 
-function asRun(value: unknown): () => void {
-  if (typeof value !== "function") throw new Error("the interpreter has no entry");
-  return value as () => void;
+function asFunction<F extends (...parameters: never[]) => unknown>(value: unknown): F {
+  if (typeof value !== "function") throw new Error("the interpreter has no such entry");
+  return value as F;
 }
+
+/** Operations that a number of eight bits may name. */
+const OPERATIONS = 256;
 
 export interface InterpreterFactory {
   /** No entry may name an operation before its function is there. */
@@ -61,8 +68,8 @@ export function createInterpreterFactory(
   options: InterpreterOptions,
   maker: InterpreterMaker,
 ): InterpreterFactory {
-  const operations = operationsOf(options.width);
-  const apart = new WebAssembly.Table({ element: "anyfunc", initial: operations.length });
+  const apart = new WebAssembly.Table({ element: "anyfunc", initial: OPERATIONS });
+  const ready = options.stateOffset + DECODER_OFFSET + DECODER.ready;
   /** All operations apart, if the host has them. */
   let known: WebAssembly.Exports | null = null;
 
@@ -72,17 +79,17 @@ export function createInterpreterFactory(
 
   return {
     prepareOperation(number) {
-      const operation = operations[number];
-      if (operation === undefined || !isApart(operation) || apart.get(number) !== null) return;
+      if (memory.bytes[ready + number] !== 0) return;
       known ??= functionsOf(maker.operations(options));
       const write = (): WebAssembly.Module => new WebAssembly.Module(writeOperations(options, [number]));
       const found = known ?? functionsOf(moduleOf(options, `${number}`, write));
       apart.set(number, found?.[`${number}`]);
+      memory.bytes[ready + number] = 1;
     },
     instantiate(doors) {
       const module = moduleOf(options, "run", () => maker.interpreter(options));
       const { exports } = new WebAssembly.Instance(module, { [INTERPRETER_IMPORTS]: { ...doors, memory: memory.memory, regions, apart } });
-      return { run: asRun(exports["run"]), absent: exports["absent"] };
+      return { run: asFunction(exports["run"]), decode: asFunction(exports["decodeHere"]), absent: exports["absent"] };
     },
   };
 }

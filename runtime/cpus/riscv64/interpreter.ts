@@ -34,7 +34,9 @@ import { APART_PARAMETERS, emitDoor, emitEntryOf, emitOperation, isApart, writeA
 import { hasOperation, operationNumber, operationsOf, type Operation } from "./operations.ts";
 import { BUDGET as REGION_BUDGET, DEPTH, PC as REGION_PC } from "./regions/emit-instruction.ts";
 import { emitIsCut } from "./regions/emit-chain.ts";
-import { CELL, ENTRY, TLB } from "./state.ts";
+import { writeDecodeTable } from "./decode-table.ts";
+import { writeDecode } from "./emit-decode.ts";
+import { CELL, DECODER_OFFSET, ENTRY, TLB } from "./state.ts";
 
 export const INTERPRETER_IMPORTS = "riscv64";
 const FUNCTION_TYPE = 0x60;
@@ -187,6 +189,7 @@ const TYPES: readonly (readonly [parameters: readonly ValueType[], results: read
     [I64, I32],
   ],
   [APART_PARAMETERS, [I32]],
+  [[I32, I32, I32], [I32]],
 ];
 
 function writeTypes(section: ByteWriter): void {
@@ -207,6 +210,7 @@ const DOOR_TYPES: Readonly<Record<Door, number>> = {
   breakpoint: TYPE.door,
   region: TYPE.door,
   hot: TYPE.hot,
+  prepare: TYPE.door,
 };
 
 /**
@@ -236,9 +240,10 @@ export function writeInterpreter(options: InterpreterOptions): Uint8Array<ArrayB
     importTable(section, "apart");
   });
   writeSection(w, SECTION.function, (section) => {
-    section.u32(2);
+    section.u32(3);
     section.u32(TYPE.run);
     section.u32(TYPE.region);
+    section.u32(TYPE.decode);
   });
   writeSection(w, SECTION.global, (section) => {
     section.u32(1);
@@ -248,8 +253,8 @@ export function writeInterpreter(options: InterpreterOptions): Uint8Array<ArrayB
     section.byte(OP.end);
   });
   writeSection(w, SECTION.export, (section) => {
-    section.u32(2);
-    for (const name of ["run", "absent"] as const) {
+    section.u32(3);
+    for (const name of ["run", "absent", "decodeHere"] as const) {
       section.name(name);
       section.byte(EXTERNAL.function);
       section.u32(FUNCTION[name]);
@@ -258,7 +263,17 @@ export function writeInterpreter(options: InterpreterOptions): Uint8Array<ArrayB
   const run = new ByteWriter(code.length + 0x40);
   writeLocals(run, body.locals());
   run.append(code.view());
-  writeCode(w, [run, writeAbsent()]);
+  writeCode(w, [run, writeAbsent(), writeDecode(options)]);
+  writeSection(w, SECTION.data, (section) => {
+    const table = writeDecodeTable(options.width);
+    section.u32(1);
+    // Into the memory, when the module is instantiated.
+    section.byte(0);
+    section.i32Const(options.stateOffset + DECODER_OFFSET);
+    section.byte(OP.end);
+    section.u32(table.length);
+    section.append(table);
+  });
   return w.view();
 }
 

@@ -21,6 +21,8 @@ export const floatsOf = (width: RegisterWidth): ReadonlyMap<string, Guarded> => 
 export type Operation =
   /** Not decoded yet. The number is 0, so that cleared memory means it. */
   | { readonly kind: "undecoded" }
+  /** The same, and the code cache has to be asked what it is: not only what the bytes say. */
+  | { readonly kind: "asked" }
   /** Behind the last instruction of a page. */
   | { readonly kind: "page-end" }
   | { readonly kind: "cold" }
@@ -29,7 +31,7 @@ export type Operation =
   /** A region begins here; what is meant stands elsewhere. */
   | { readonly kind: "region" }
   | { readonly kind: "nothing" }
-  /** A load into an integer register that was seen to meet devices: the entry has a `deviceForm` where other instructions have rs2. */
+  /** A load into an integer register that was seen to meet devices: the entry has its `accessForm` where other instructions have rs2. */
   | { readonly kind: "device-load" }
   | { readonly kind: "compute"; readonly value: Expression }
   | { readonly kind: "load"; readonly meaning: LoadMeaning }
@@ -42,14 +44,19 @@ export type Operation =
   | { readonly kind: "jump-register"; readonly hasLink: boolean }
   | { readonly kind: "guarded"; readonly meaning: Guarded };
 
-const FIXED = ["undecoded", "page-end", "cold", "breakpoint", "region", "nothing", "device-load"] as const;
-type FixedName = (typeof FIXED)[number];
+/** The first operations, the same for both widths: one knows their numbers without anything else. */
+export const FIXED_NUMBER = { undecoded: 0, "page-end": 1, cold: 2, breakpoint: 3, region: 4, nothing: 5, "device-load": 6, asked: 7 } as const;
+type FixedName = keyof typeof FIXED_NUMBER;
+const FIXED = Object.keys(FIXED_NUMBER) as readonly FixedName[];
+/** "jr", which comes behind them. */
+export const JUMP_REGISTER = FIXED.length;
 
 export type OperationName = Mnemonic | FixedName | `${Mnemonic}.far` | "j" | "j.far" | "jr" | FloatName | ReturnType<typeof accessName>;
 
 function listOperations(width: RegisterWidth): readonly (readonly [OperationName, Operation])[] {
   return [
     ...FIXED.map((kind): readonly [OperationName, Operation] => [kind, { kind }]),
+    ["jr", { kind: "jump-register", hasLink: false }],
     ...[...computationsOf(width)].map(([name, value]): readonly [OperationName, Operation] => [name, { kind: "compute", value }]),
     ...[...LOADS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "load", meaning }]),
     ...[...STORES].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "store", meaning }]),
@@ -65,7 +72,6 @@ function listOperations(width: RegisterWidth): readonly (readonly [OperationName
     ["j", { kind: "jump", isNear: true, hasLink: false }],
     ["j.far", { kind: "jump", isNear: false, hasLink: false }],
     ["jalr", { kind: "jump-register", hasLink: true }],
-    ["jr", { kind: "jump-register", hasLink: false }],
     ...[...describeAccesses(width), ...TRANSFERS, ...describedFloats(width)].map(([name, meaning]): readonly [OperationName, Operation] => [
       name,
       { kind: "guarded", meaning },
@@ -91,12 +97,20 @@ export const operationsOf = (width: RegisterWidth): readonly Operation[] => numb
 /** What `device-load` has to know of a load: the power of its width above a bit for its sign, and a bit that says that it is there. */
 export const DEVICE_FORM = { isSigned: 1, powerShift: 1, power: 0x06, isThere: 0x80 } as const;
 
-/** Undefined: no load, or none into an integer register. */
-export function deviceForm(operation: Operation): number | undefined {
-  if (operation.kind !== "load" || operation.meaning.isFloat === true) return undefined;
-  const { width, signed } = operation.meaning;
-  return DEVICE_FORM.isThere | (Math.log2(width) << DEVICE_FORM.powerShift) | (signed ? DEVICE_FORM.isSigned : 0);
+/** More bits of what any load or store does. */
+export const ACCESS_FORM = { isStore: 0x40, isFloat: 0x20 } as const;
+
+/** What the operation accesses, in a byte; 0 if it is no load or store. */
+export function accessForm(operation: Operation): number {
+  if (operation.kind !== "load" && operation.kind !== "store") return 0;
+  const { width, isFloat = false } = operation.meaning;
+  const isSigned = operation.kind === "load" && operation.meaning.signed;
+  const flags = (isSigned ? DEVICE_FORM.isSigned : 0) | (operation.kind === "store" ? ACCESS_FORM.isStore : 0) | (isFloat ? ACCESS_FORM.isFloat : 0);
+  return DEVICE_FORM.isThere | (Math.log2(width) << DEVICE_FORM.powerShift) | flags;
 }
+
+/** Of an `accessForm`: a load that `device-load` can stand for, whose form it then is. */
+export const isIntegerLoad = (form: number): boolean => form !== 0 && (form & (ACCESS_FORM.isStore | ACCESS_FORM.isFloat)) === 0;
 
 export function operationNumber(name: OperationName, width: RegisterWidth = 64): number {
   const number = numbered(width).numbers.get(name);

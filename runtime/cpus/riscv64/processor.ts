@@ -101,8 +101,8 @@ export function createRiscv(
       cleared: () => translator.clear(),
       hasRegion: (offset) => translator.hasRegion(offset),
       isDevice: (offset) => translator.isDevice(offset),
+      decode: (entry, slot, into) => interpreter.decode(entry, slot, into),
     },
-    width,
   );
   const stops = createStops(harts, code);
   const schedule = createSchedule(machine, registers, harts, timers, {

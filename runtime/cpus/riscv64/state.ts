@@ -178,12 +178,44 @@ export const tlbOffset = (hart: number, set: number): number => 0x4000 + (hart *
 export const ENTRY = { operation: 0, rd: 1, rs1: 2, rs2: 3, step: 4, imm: 4, bytes: 8 } as const;
 export const ENTRIES_PER_PAGE = 2048;
 export const SLOT_BYTES = (ENTRIES_PER_PAGE + 4) * ENTRY.bytes;
+/**
+ * Behind the entries: where the page is in RAM, and whether the code cache wants to be asked what any of its entries is, since the bytes do
+ * not say it all; i32 each. Then an entry that belongs to no instruction.
+ */
+export const SLOT_INFO = {
+  ramOffset: (ENTRIES_PER_PAGE + 2) * ENTRY.bytes,
+  asks: (ENTRIES_PER_PAGE + 2) * ENTRY.bytes + 4,
+  spare: (ENTRIES_PER_PAGE + 3) * ENTRY.bytes,
+} as const;
 export const SLOTS = 256;
 export const SLOTS_OFFSET = 0x9_4000;
+/** Behind them the decoder's table (decode-table.ts). */
+export const DECODER_OFFSET = SLOTS_OFFSET + Math.ceil((SLOTS * SLOT_BYTES) / 0x1000) * 0x1000;
+export const TABLE_LIMIT = 0x4000;
+/** Its parts: lists of rows by their key, u16 each; by operations' numbers what they access, and whether their code is there; control registers; rows. */
+export const DECODER = {
+  index: 0,
+  /** `accessForm` of each operation. */
+  forms: 0x180,
+  /** Not 0: an entry may name the operation. */
+  ready: 0x280,
+  /** {number u16, operations that read, write, set and clear it: u8 each}, up to one that is `noCsr`. */
+  csrs: 0x380,
+  csrBytes: 6,
+  noCsr: 0xffff,
+  rows: 0x480,
+} as const;
+/**
+ * A row: a word that is `match` under `mask` is this; its three registers as {shift, mask, what is added}; where the immediate's pieces are
+ * described. Of its operations, u8 each, the second and fourth are for targets in other pages and rounding towards zero, the last two for an
+ * rd of x0; of one that accesses control registers they are what is done.
+ */
+export const ROW = { mask: 0, match: 4, operations: 8, registers: 12, kind: 21, immediate: 22, bytes: 24 } as const;
+export const ROW_KIND = { plain: 0, relative: 1, csr: 2, rounding: 3 } as const;
 /**
  * Behind all else a byte for each page of RAM, for code that addresses RAM physically: whether it may store there without asking anybody.
  */
-export const STORABLE_OFFSET = SLOTS_OFFSET + Math.ceil((SLOTS * SLOT_BYTES) / 0x1000) * 0x1000;
+export const STORABLE_OFFSET = DECODER_OFFSET + TABLE_LIMIT;
 /** Code lies in the page; it is known to be dirty, and may be stored to; it may be stored to by whoever marks it as dirty. */
 export const STORABLE = { no: 0, yes: 1, undirtied: 2 } as const;
 /** Entry bytes per code byte, as a shift. */

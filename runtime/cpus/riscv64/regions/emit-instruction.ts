@@ -512,6 +512,7 @@ export function emitInstruction(e: InstructionEmitter, one: RegionInstruction): 
       return;
     }
     case "undecoded":
+    case "asked":
     case "page-end":
     case "cold":
     case "breakpoint":

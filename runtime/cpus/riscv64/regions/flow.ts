@@ -27,6 +27,7 @@ export function registersRead({ rs1, rs2, operation }: RegionInstruction): Regis
     case "nothing":
     case "cold":
     case "undecoded":
+    case "asked":
     case "page-end":
     case "breakpoint":
     case "region":
@@ -66,6 +67,7 @@ export function registerWritten({ rd, operation }: RegionInstruction): RegisterS
     case "nothing":
     case "cold":
     case "undecoded":
+    case "asked":
     case "page-end":
     case "breakpoint":
     case "region":

@@ -9,7 +9,7 @@ import type { Mnemonic } from "../../../../isa/riscv64/instructions.ts";
 import { decodeInstruction, type CodeCache } from "../code-cache.ts";
 import type { DeviceSite } from "../device-access.ts";
 import type { MemoryLayout } from "../emit-memory.ts";
-import { operationNumber } from "../operations.ts";
+import { JUMP_REGISTER } from "../operations.ts";
 import { ENTRY, REGION_CACHE, TLB } from "../state.ts";
 import type { Mode } from "../hart.ts";
 import { addressAt } from "./emit-instruction.ts";
@@ -46,8 +46,6 @@ const PAGE_MASK = BigInt(PAGE_BYTES - 1);
 const REACH = 0x8000;
 const MAX_REGIONS = 2048;
 const ECALL_BYTES = 4n;
-/** Without a link: what is left of those are returns, which regions know anyway. The same number for both widths. */
-const JUMP_REGISTER = operationNumber("jr");
 /** Modules that are kept for machines to come. */
 const MAX_MODULES = 4096;
 
@@ -359,6 +357,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   return {
     hot(entry, arrivals, from) {
       const offset = code.offsetOf(entry);
+      // Without a link: what is left of those are returns, which regions know anyway.
       if (view.getUint8(from + ENTRY.operation) === JUMP_REGISTER) jumps.note(code.offsetOf(from), offset);
       const total = (arrivalsAt.get(offset) ?? 0) + arrivals;
       arrivalsAt.set(offset, total);
@@ -391,9 +390,10 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       view.setUint32(at + REGION_CACHE.under, under, true);
     },
     learnDevice(ramOffset) {
+      // Also of one that is known: its page may have been given up since then.
+      code.forgetEntry(ramOffset);
       if (slow.has(ramOffset)) return;
       slow.add(ramOffset);
-      code.forgetEntry(ramOffset);
       let isTouched = false;
       for (const region of regionsOfPage.get(Math.floor(ramOffset / PAGE_BYTES)) ?? []) {
         if (!covers(region, ramOffset, 1)) continue;
