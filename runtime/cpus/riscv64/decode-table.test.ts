@@ -19,8 +19,8 @@ const RAM_BYTES = 0x10_0000;
 const PAGE = 0x3000;
 const PAGE_BYTES = 0x1000;
 const REGISTER_BYTES = 8;
-const FILLINGS = 300;
-const WORDS = 30_000;
+const FILLINGS = 100;
+const WORDS = 10_000;
 
 function createDecoder(width: RegisterWidth) {
   const memory = acquireMemory(0x8000_0000n, RAM_BYTES);
@@ -88,7 +88,7 @@ function* rows(width: RegisterWidth, random: Random): Generator<number> {
 function* controlRegisters(): Generator<number> {
   for (const funct3 of [1, 2, 3, 5, 6, 7]) {
     for (let csr = 0; csr < 0x1000; csr++)
-      for (const registers of [0, 1 << 7, 1 << 15, (3 << 15) | (2 << 7)]) yield ((csr << 20) | registers | (funct3 << 12) | 0x73) >>> 0;
+      for (const registers of [1 << 7, (3 << 15) | (2 << 7)]) yield ((csr << 20) | registers | (funct3 << 12) | 0x73) >>> 0;
   }
 }
 
@@ -97,7 +97,7 @@ for (const width of [32, 64] as const) {
     const random = createRandom(FUZZ_SEED);
     assert.equal(compare(width, halfwords(), random), 0xc000);
     assert.ok(compare(width, rows(width, random), random) > 150 * FILLINGS);
-    assert.equal(compare(width, controlRegisters(), random), 6 * 0x1000 * 4);
+    assert.equal(compare(width, controlRegisters(), random), 6 * 0x1000 * 2);
     compare(
       width,
       Array.from({ length: WORDS }, () => random.u32() | 3),

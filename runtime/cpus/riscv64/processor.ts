@@ -88,22 +88,19 @@ export function createRiscv(
   );
   const mirror = createDeviceMirror(machine);
   const devices = createDeviceAccess(memory, machine.bus, width, mirror.note);
-  const code: CodeCache = createCodeCache(
-    memory,
-    {
-      pageAdded(ramOffset) {
-        cold.endRegion();
-        access.flushWrites();
-        memory.bytes[storable + ramOffset / PAGE_BYTES] = STORABLE.no;
-      },
-      pageDropped: access.flushCode,
-      changed: (offset, length) => translator.changed(offset, length),
-      cleared: () => translator.clear(),
-      hasRegion: (offset) => translator.hasRegion(offset),
-      isDevice: (offset) => translator.isDevice(offset),
-      decode: (entry, slot, into) => interpreter.decode(entry, slot, into),
+  const code: CodeCache = createCodeCache(memory, {
+    pageAdded(ramOffset) {
+      cold.endRegion();
+      access.flushWrites();
+      memory.bytes[storable + ramOffset / PAGE_BYTES] = STORABLE.no;
     },
-  );
+    pageDropped: access.flushCode,
+    changed: (offset, length) => translator.changed(offset, length),
+    cleared: () => translator.clear(),
+    hasRegion: (offset) => translator.hasRegion(offset),
+    isDevice: (offset) => translator.isDevice(offset),
+    decode: (entry, slot, into) => interpreter.decode(entry, slot, into),
+  });
   const stops = createStops(harts, code);
   const schedule = createSchedule(machine, registers, harts, timers, {
     isTracing: hooks.trace !== undefined,
