@@ -6,7 +6,7 @@ import { manifestText } from "../compiler/images/identity.ts";
 import type { Manifest } from "../compiler/images/manifest.ts";
 import { writeNativeElf } from "../compiler/images/native-elf.ts";
 import type { NativeImage } from "../compiler/native/native-image.ts";
-import { findNativeTarget } from "../compiler/targets/index.ts";
+import { loadNativeTarget } from "../compiler/targets/index.ts";
 import { usageError } from "./errors.ts";
 import { LIB_FOLDER, readText } from "./load-specs.ts";
 
@@ -19,7 +19,7 @@ export interface EncodableImage {
   readonly path: string;
 }
 
-export function encodeImage({ native, manifest, path }: EncodableImage, format: ImageFormat): Uint8Array {
+export async function encodeImage({ native, manifest, path }: EncodableImage, format: ImageFormat): Promise<Uint8Array> {
   switch (format) {
     case "elf":
       return writeNativeElf(native, { manifest: manifestText(manifest), unit: path });
@@ -31,10 +31,10 @@ export function encodeImage({ native, manifest, path }: EncodableImage, format: 
 }
 
 /** With the boot sector of its target from the library. */
-function encodeDisk(image: NativeImage): Uint8Array {
+async function encodeDisk(image: NativeImage): Promise<Uint8Array> {
   const file = `${image.target}/disk-boot.s`;
   const text = readText(`${LIB_FOLDER}${file}`);
-  const target = findNativeTarget(image.target);
-  if (text === null || target === undefined) throw usageError(`images of ${image.target} do not start from disks`, "those of x86_64 do");
+  const target = await loadNativeTarget(image.target);
+  if (text === null || target === null) throw usageError(`images of ${image.target} do not start from disks`, "those of x86_64 do");
   return writeDisk(image, target, { file: `lib/${file}`, text });
 }

@@ -69,14 +69,14 @@ interface Lowered extends NativeCompilation<LoweredNative> {
 }
 
 async function loadTarget({ target }: NativeMachine): Promise<NativeTarget> {
-  const { findNativeTarget } = await import("../compiler/targets/index.ts");
-  const found = findNativeTarget(target);
-  if (found === undefined) throw new CommandError(EXIT.environment, `this guestspec has no compiler for ${target}`);
+  const { loadNativeTarget } = await import("../compiler/targets/index.ts");
+  const found = await loadNativeTarget(target);
+  if (found === null) throw new CommandError(EXIT.environment, `this guestspec has no compiler for ${target}`);
   return found;
 }
 
 /** Throws a CommandError with exit code 3, diagnostics printed, when something does not compile. */
-async function lower(files: readonly string[], machine: NativeMachine, library: KeptLibrary | null, io: Io): Promise<Lowered> {
+async function lower(files: readonly string[], machine: NativeMachine, target: NativeTarget, library: KeptLibrary | null, io: Io): Promise<Lowered> {
   tellCompiling(files.length, machine, io);
   const { lowerNative } = await import("../compiler/native/index.ts");
   const { loadMachineLanguage } = await import("../isa/machine-language.ts");
@@ -91,7 +91,7 @@ async function lower(files: readonly string[], machine: NativeMachine, library: 
     parsed,
     library,
   };
-  const compilation = lowerNative(files, options);
+  const compilation = lowerNative(files, target, options);
   io.status(null);
   await printDiagnostics(compilation.diagnostics, io);
   if (compilation.diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
@@ -119,7 +119,7 @@ async function loadEntryOf(machine: NativeMachine, target: NativeTarget, machine
 /** Each image to boot alone. */
 export async function loadNativeImages(files: readonly string[], machine: NativeMachine, io: Io): Promise<readonly CompiledNative[]> {
   const target = await loadTarget(machine);
-  const { images } = await lower(files, machine, null, io);
+  const { images } = await lower(files, machine, target, null, io);
   const lowered = images.map((image) => image.lowered);
   const { placeAlone } = await import("../compiler/native/place-alone.ts");
   const placed = placeAlone(lowered, machine, await loadEntryOf(machine, target, "", null));
@@ -194,7 +194,7 @@ async function loadLowered(
   const missing = files.filter((path) => !known.has(path));
   if (missing.length === 0) return { specs: files.flatMap((path) => known.get(path) ?? []), isWarned: false, compiled: new Set() };
   const library = cache === null ? null : (await import("./open-library.ts")).openLibrary(cache, machine, machineKey);
-  const { images, withoutSuite, diagnostics, asked } = await lower(missing, machine, library, io);
+  const { images, withoutSuite, diagnostics, asked } = await lower(missing, machine, target, library, io);
   const warned = warnedPaths(diagnostics);
   const dependOn = dependenciesOf(asked);
   const fresh: CachedSpec[] = [];

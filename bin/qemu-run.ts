@@ -76,11 +76,11 @@ async function loadLoader(machine: NativeMachine, base: bigint, source: string, 
   if (bytes !== undefined && labels !== undefined) return { bytes, labels: new Map(JSON.parse(Buffer.from(labels).toString("utf8")) as [string, number][]) };
   const text = readText(file);
   if (text === null) throw new CommandError(EXIT.environment, `${file} is missing: the installation is incomplete`);
-  const { findNativeTarget } = await import("../compiler/targets/index.ts");
+  const { loadNativeTarget } = await import("../compiler/targets/index.ts");
   const { entryConstants } = await import("../compiler/native/entry.ts");
   const { assembleLoader } = await import("../compiler/images/place-in-pack.ts");
-  const target = findNativeTarget(machine.target);
-  if (target === undefined) throw new Error(`there is no back end for ${machine.target}`);
+  const target = await loadNativeTarget(machine.target);
+  if (target === null) throw new Error(`there is no back end for ${machine.target}`);
   const loader = assembleLoader(target, { file, text }, entryConstants(target, machine), base);
   cache?.writeParts(key, { parts: [loader.bytes, JSON.stringify([...loader.labels])], paths: [] }, [{ path: file, hash: hashBytes(text) }]);
   return loader;

@@ -111,7 +111,7 @@ async function encode(image: LoadedImage): Promise<{ readonly bytes: Uint8Array;
   if (native === undefined) return { bytes: (await import("../isa/bytecode/binary.ts")).encodeModule(bytecodeOf(image)), ending: ".gbc" };
   // What comes from the cache has names and lines, but nothing to unwind by.
   const whole = { native: { ...native, frames: native.frames ?? [] }, manifest, path };
-  return { bytes: (await import("./encode-image.ts")).encodeImage(whole, "elf"), ending: "" };
+  return { bytes: await (await import("./encode-image.ts")).encodeImage(whole, "elf"), ending: "" };
 }
 
 function fileName(path: string): string {

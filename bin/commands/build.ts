@@ -48,7 +48,7 @@ async function buildNative(files: readonly string[], machine: NativeMachine, opt
   const { encodeImage } = await import("../encode-image.ts");
   const built: BuiltImage[] = [];
   for (const image of await loadNativeImages(files, machine, io)) {
-    const contents = encodeImage(image, format);
+    const contents = await encodeImage(image, format);
     const outputs: BuiltImage["outputs"][number][] = [{ ending: ENDINGS[format], contents }];
     if (options.has("standalone")) {
       if (format === "disk") throw usageError("`--standalone` is for images that QEMU loads by itself", "leave out `--format disk`");

@@ -1,7 +1,7 @@
 // `guestspec targets`: what specs can be compiled for and run on, and whether this computer can. A row for each machine and engine; what a
 // machine has is told by `guestspec devices --machine NAME`.
 
-import { findNativeTarget } from "../../compiler/targets/index.ts";
+import { hasNativeTarget } from "../../compiler/targets/index.ts";
 import { capabilitiesOf, enginesOf, formatCapability, type MachineDescription } from "../../machines/description.ts";
 import { listMachines } from "../../machines/load-machine.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -18,7 +18,7 @@ interface EngineState {
 }
 
 async function stateOf(engine: string, machine: MachineDescription, env: Io["env"]): Promise<EngineState> {
-  if (machine.boot !== null && findNativeTarget(machine.target) === undefined) {
+  if (machine.boot !== null && !hasNativeTarget(machine.target)) {
     const state = engine === "embedded" ? "programs only, by `guestspec exec`" : "no compiler back end yet";
     return { engine, isReady: false, state };
   }

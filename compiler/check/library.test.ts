@@ -10,7 +10,7 @@ import { readText } from "../../tests/fixtures/compile.ts";
 import { compile, type CompileOptions } from "../index.ts";
 import { nativeOptions } from "../native/index.ts";
 import type { ParsedFiles } from "../program.ts";
-import { findNativeTarget } from "../targets/index.ts";
+import { hasNativeTarget, loadNativeTarget } from "../targets/index.ts";
 
 const parsed: ParsedFiles = new Map();
 const PATH = "everything.gspec";
@@ -27,8 +27,8 @@ async function optionsFor(name: string, library: (path: string) => string | null
   const spec = `suite "everything"\n${uses}test "matches" { expect "abc" matches "a*" }\n`;
   const readFile = (path: string): string | null => (path === PATH ? spec : library(path));
   const options = { machine, readFile, libDirectory: "lib/", language: await loadMachineLanguage(machine.target), parsed, checksLibrary: true as const };
-  const target = findNativeTarget(machine.target);
-  return target === undefined ? options : nativeOptions(target, options);
+  const target = await loadNativeTarget(machine.target);
+  return target === null ? options : nativeOptions(target, options);
 }
 
 function descriptionOf(name: string): MachineDescription {
@@ -40,7 +40,7 @@ function descriptionOf(name: string): MachineDescription {
 /** Of the package's machines, those that only run programs of others have no library of their own. */
 function hasCompiler(name: string): boolean {
   const { target } = descriptionOf(name);
-  return target === "bytecode" || findNativeTarget(target) !== undefined;
+  return target === "bytecode" || hasNativeTarget(target);
 }
 
 /** Called by nothing but what lowering makes of `matches`. */

@@ -7,7 +7,7 @@ import { loadMachineLanguage } from "../../isa/machine-language.ts";
 import { loadMachine } from "../../machines/load-machine.ts";
 import { compile, type CompileOptions } from "../index.ts";
 import { nativeOptions } from "../native/index.ts";
-import { findNativeTarget } from "../targets/index.ts";
+import { loadNativeTarget } from "../targets/index.ts";
 import { readText } from "../../tests/fixtures/compile.ts";
 
 // The stubs of one suite are nothing to the next one.
@@ -24,8 +24,8 @@ async function optionsFor(name: string): Promise<CompileOptions> {
   if (result?.ok !== true) throw new Error(`no machine ${name}`);
   const { machine } = result;
   const options = { machine, readFile: readText, libDirectory: "lib/", language: await loadMachineLanguage(machine.target), parsed: new Map() };
-  const target = findNativeTarget(machine.target);
-  return target === undefined ? options : nativeOptions(target, options);
+  const target = await loadNativeTarget(machine.target);
+  return target === null ? options : nativeOptions(target, options);
 }
 
 /** With the instructions of all functions, which shared ones make when somebody looks. */

@@ -3,7 +3,6 @@
 
 import { compile, type CompileOptions, type FileWithoutSuite, type Image } from "../index.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import { findNativeTarget } from "../targets/index.ts";
 import { loadEntry } from "./entry.ts";
 import { describeLowerError, libraryPath, LowerError } from "./lower-error.ts";
 import { createNativeCache, lowerModule, type LoweredModule } from "./lower-module.ts";
@@ -52,9 +51,8 @@ export function nativeOptions(target: NativeTarget, options: CompileOptions): Co
   return { ...options, layout: LAYOUT, native: { libraryOperations, entryFunctions: [...ENTRY_FUNCTIONS, ...target.entryFunctions] } };
 }
 
-export function lowerNative(paths: readonly string[], options: CompileOptions): NativeCompilation<LoweredNative> {
-  const target = findNativeTarget(options.machine.target);
-  if (target === undefined) throw new Error(`there is no back end for ${options.machine.target}`);
+/** `target`: what `loadNativeTarget(machine.target)` gave. */
+export function lowerNative(paths: readonly string[], target: NativeTarget, options: CompileOptions): NativeCompilation<LoweredNative> {
   const { diagnostics, images, withoutSuite } = compile(paths, nativeOptions(target, options));
   const cache = createNativeCache(options.library ?? null);
   const made: LoweredNative[] = [];
@@ -70,14 +68,18 @@ export function lowerNative(paths: readonly string[], options: CompileOptions): 
   return { diagnostics, images: made, withoutSuite };
 }
 
-export function compileNative(paths: readonly string[], options: CompileOptions, place: PlaceImages = placeAlone): NativeCompilation<CompiledNative> {
-  const { images, ...told } = lowerNative(paths, options);
-  const [first] = images;
-  if (first === undefined) return { ...told, images: [] };
+export function compileNative(
+  paths: readonly string[],
+  target: NativeTarget,
+  options: CompileOptions,
+  place: PlaceImages = placeAlone,
+): NativeCompilation<CompiledNative> {
+  const { images, ...told } = lowerNative(paths, target, options);
+  if (images.length === 0) return { ...told, images: [] };
   const placed = place(
     images.map(({ lowered }) => lowered),
     options.machine,
-    loadEntry(first.lowered.target, options.machine, options.libDirectory),
+    loadEntry(target, options.machine, options.libDirectory),
   );
   return { ...told, images: images.map((image, index) => ({ ...image, native: imageAt(placed, index) })) };
 }

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fillBootHeader } from "../../compiler/images/boot-headers.ts";
 import { compileNative } from "../../compiler/native/index.ts";
+import { riscv64 } from "../../compiler/targets/riscv64/target.ts";
 import { loadMachineLanguage } from "../../isa/machine-language.ts";
 import { createRiscv64 } from "../../runtime/cpus/riscv64/processor.ts";
 import { prepareBoot } from "../../runtime/machine/boot.ts";
@@ -14,7 +15,7 @@ import { riscvVirt } from "../fixtures/machines.ts";
 
 async function buildImage(spec: string): Promise<Uint8Array> {
   const language = await loadMachineLanguage("riscv64");
-  const { images, diagnostics } = compileNative([spec], { machine: riscvVirt, language, readFile: readText, libDirectory: "lib/" });
+  const { images, diagnostics } = compileNative([spec], riscv64, { machine: riscvVirt, language, readFile: readText, libDirectory: "lib/" });
   const [image] = images;
   assert.ok(image !== undefined, diagnostics.map(({ message }) => message).join("\n"));
   return fillBootHeader(image.native, riscvVirt.ram.base).bytes;

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { fillBootHeader } from "../../compiler/images/boot-headers.ts";
 import { compileNative } from "../../compiler/native/index.ts";
+import { riscv64 } from "../../compiler/targets/riscv64/target.ts";
 import { loadMachineLanguage } from "../../isa/machine-language.ts";
 import { createRiscv64 } from "../../runtime/cpus/riscv64/processor.ts";
 import { createGuest } from "../../runtime/exec/guest.ts";
@@ -46,7 +47,7 @@ test "four CPUs, {n}" for n in 1 as u32..3 {
 
 const NAME = "race.gspec";
 const language = await loadMachineLanguage("riscv64");
-const { images, diagnostics } = compileNative([NAME], {
+const { images, diagnostics } = compileNative([NAME], riscv64, {
   machine: riscvVirt,
   language,
   readFile: (path) => (path === NAME ? SPEC : readText(path)),

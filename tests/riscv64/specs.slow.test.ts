@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compileNative } from "../../compiler/native/index.ts";
+import { riscv64 } from "../../compiler/targets/riscv64/target.ts";
 import { loadMachineLanguage } from "../../isa/machine-language.ts";
 import { createRiscv } from "../../runtime/cpus/riscv64/processor.ts";
 import type { EagernessName } from "../../runtime/cpus/riscv64/regions/translator.ts";
@@ -16,7 +17,7 @@ import { runEngineImages, testsOf } from "../specs/run-all.ts";
 
 test("all specs give the same events whenever their code is translated", async () => {
   const language = await loadMachineLanguage("riscv64");
-  const { images } = compileNative(specFiles("specs"), { machine: riscvVirt, language, readFile: readText, libDirectory: "lib/" });
+  const { images } = compileNative(specFiles("specs"), riscv64, { machine: riscvVirt, language, readFile: readText, libDirectory: "lib/" });
   assert.ok(images.length > 30, `${images.length} images`);
   const engineImages = images.map(({ manifest, native }) => ({ manifest, native, machine: riscvVirt }));
   const target = EMBEDDED_TARGETS["riscv64"];
