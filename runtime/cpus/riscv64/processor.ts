@@ -25,6 +25,9 @@ import { createStops } from "./stops.ts";
 import { createTimers } from "./timers.ts";
 import { hasWakeup } from "./traps.ts";
 
+/** `ra` (Volume I, 25, the calling convention). */
+const LINK = 1;
+
 const MODES: Readonly<Record<Privilege, Mode>> = { machine: MODE.machine, supervisor: MODE.supervisor, user: MODE.user };
 
 /** Interrupt lines of the machine (cpu-contract.ts) as bits of mip. */
@@ -148,6 +151,7 @@ export function createRiscv(
       executeCold: cold.executeCold,
       siteOf: devices.siteOf,
       pc: () => registers.pc(registers.active()),
+      link: () => registers.x(registers.active(), LINK),
       tlb: registers.tlb,
       mode: () => activeHart().mode,
       targetOf(mnemonic) {

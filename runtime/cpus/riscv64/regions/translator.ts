@@ -10,7 +10,7 @@ import { decodeInstruction, type CodeCache } from "../code-cache.ts";
 import type { DeviceSite } from "../device-access.ts";
 import type { MemoryLayout } from "../emit-memory.ts";
 import { JUMP_REGISTER } from "../operations.ts";
-import { ENTRY, REGION_CACHE, TLB } from "../state.ts";
+import { ENTRY, ENTRY_SHIFT, REGION_CACHE, TLB } from "../state.ts";
 import type { Mode } from "../hart.ts";
 import { addressAt } from "./emit-instruction.ts";
 import { regionSlot } from "./emit-chain.ts";
@@ -46,6 +46,8 @@ const PAGE_MASK = BigInt(PAGE_BYTES - 1);
 const REACH = 0x8000;
 const MAX_REGIONS = 2048;
 const ECALL_BYTES = 4n;
+/** A function that was called so often will be once more: what is hot in it is translated with it, from its start. */
+const CALLS_TO_COME_BACK = 2;
 /** Modules that are kept for machines to come. */
 const MAX_MODULES = 4096;
 
@@ -61,6 +63,8 @@ export interface TranslatorHost {
   readonly siteOf: (instruction: FetchedInstruction["instruction"]) => DeviceSite | null;
   /** Pc of the hart that runs. */
   readonly pc: () => bigint;
+  /** Its `ra`. */
+  readonly link: () => bigint;
   /** Address of the translation caches that are in force. */
   readonly tlb: () => number;
   readonly mode: () => Mode;
@@ -133,6 +137,8 @@ interface Region extends Setting {
 
 const translations = new Map<string, Translation[]>();
 let translationCount = 0;
+const holds = ({ at, bytes }: Piece, distance: number): boolean => distance >= at && distance < at + bytes.length;
+
 /** Places in the table, by the address that they are for; the same on all machines, so that modules can be shared. */
 const calleeIndexes = new Map<bigint, number>();
 let nextIndex = 0;
@@ -244,7 +250,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     throw new Error(`${mnemonic} changes no mode`);
   }
 
-  function translate({ pc, mode, isBare }: Setting, reader: Reader): Translation | undefined {
+  function translate({ pc, mode, isBare }: Setting, reader: Reader, wanted: number): Translation | undefined {
     const graph = buildGraph({
       width,
       mode,
@@ -252,7 +258,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       targetsOf: (at) => jumps.distancesFrom(reader.offsetOf(at)).map((distance) => at + distance),
       isSlow: (at) => slow.has(reader.offsetOf(at)),
     });
-    if (graph === undefined) return undefined;
+    if (graph?.blocks.some(({ at, end }) => wanted >= at && wanted < end) !== true) return undefined;
     const coldInstructions: RegionInstruction[] = [];
     const body = writeRegion(graph, {
       ...options,
@@ -267,12 +273,13 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     return { module: new WebAssembly.Module(writeRegionModule(body)), pieces, coldInstructions, slow: slowAround(reader, pieces) };
   }
 
-  function findTranslation(setting: Setting, reader: Reader): Translation | undefined {
+  /** `wanted`: a distance to an instruction that it executes. */
+  function findTranslation(setting: Setting, reader: Reader, wanted: number): Translation | undefined {
     const key = `${width},${memory.base},${options.stateOffset},${setting.pc},${setting.mode},${setting.isBare ? 1 : 0}`;
     const known = translations.get(key) ?? [];
     const same = known.find((entry) => entry.pieces.every((piece) => isSame(piece, reader)) && entry.slow === slowAround(reader, entry.pieces));
-    if (same !== undefined) return same;
-    const made = translate(setting, reader);
+    if (same !== undefined) return same.pieces.some((piece) => holds(piece, wanted)) ? same : undefined;
+    const made = translate(setting, reader, wanted);
     if (made === undefined) return undefined;
     if (translationCount >= MAX_MODULES) {
       translations.clear();
@@ -324,9 +331,41 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     for (const region of regionsOfPage.get(Math.floor(offset / PAGE_BYTES)) ?? []) {
       if (region.mode !== mode || region.isBare !== isBare) continue;
       const distance = Number(pc - region.pc);
-      if (region.pieces.some(({ at, bytes }) => distance >= at && distance < at + bytes.length)) return true;
+      if (region.pieces.some((piece) => holds(piece, distance))) return true;
     }
     return false;
+  }
+
+  /** Makes a region of the setting, which has to execute the instruction at `wanted`; false: there is one already, or it cannot be. */
+  function makeRegion(setting: Setting, wanted: bigint): boolean {
+    const reader = createReader(setting.pc);
+    const offset = reader.offsetOf(0);
+    if (offset < 0 || regions.get(offset)?.some((region) => isOf(region, setting)) === true) return false;
+    const translation = findTranslation(setting, reader, Number(wanted - setting.pc));
+    if (translation === undefined) return false;
+    install(setting, offset, reader, translation);
+    code.forgetEntry(offset);
+    return true;
+  }
+
+  /**
+   * The function that is executed, as far as `ra` tells: where it leads, a call stands in front. Undefined if that was not executed several
+   * times, so that it may well be that the function is not called again.
+   */
+  function functionHere(): bigint | undefined {
+    const link = host.link();
+    const reader = createReader(link);
+    for (const at of [-4, -2]) {
+      const { instruction } = instructionAt(reader, at) ?? {};
+      if (instruction?.mnemonic !== "jal" || instruction.rd !== 1 || instruction.length !== -at) continue;
+      const entry = entryAt(reader.offsetOf(at));
+      return entry !== undefined && view.getUint8(entry + ENTRY.rs1) >= CALLS_TO_COME_BACK ? addressAt(options, link, at + instruction.imm) : undefined;
+    }
+    return undefined;
+  }
+
+  function entryAt(ramOffset: number): number | undefined {
+    return code.hasPage(ramOffset) ? code.pageAt(ramOffset) + ((ramOffset % PAGE_BYTES) << ENTRY_SHIFT) : undefined;
   }
 
   const isValid = (region: Region): boolean =>
@@ -370,11 +409,8 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       // Whatever comes of it, it is not tried again at once.
       arrivalsAt.set(offset, 0);
       if (count >= MAX_REGIONS) clear();
-      const reader = createReader(pc);
-      const translation = findTranslation(setting, reader);
-      if (translation === undefined) return;
-      install(setting, offset, reader, translation);
-      code.forgetEntry(offset);
+      const around = functionHere();
+      if (around === undefined || !makeRegion({ ...setting, pc: around }, pc)) makeRegion(setting, pc);
     },
     hasRegion: (ramOffset) => regions.has(ramOffset),
     remember(entry, under) {

@@ -1,0 +1,41 @@
+// What becomes a region, and from where on, as programs on the board show it.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { startGuest } from "../../../../tests/fixtures/riscv64.ts";
+
+/** A function with a loop of `turns`, called again and again from a loop. */
+const called = (turns: number): string => `
+  turn:
+    li a0, ${turns}
+    jal ra, work
+    addi s0, s0, 1
+    j turn
+  work:
+    li a1, 0
+  loop:
+    add a1, a1, a0
+    addi a0, a0, -1
+    bnez a0, loop
+    ret
+`;
+
+describe("what is hot", () => {
+  test("in a function that was called before is translated with it, from its start, once", () => {
+    const guest = startGuest(called(100));
+    // 25 calls until the loop is hot; the loop around them is not.
+    guest.run(20_000);
+    assert.equal(guest.processor.regions(), 1);
+    guest.run(5_000_000);
+    assert.equal(guest.processor.regions(), 2, "the function, and the loop that calls it");
+    guest.machine.dispose();
+  });
+
+  test("in a function that was called once is a region of its own", () => {
+    const guest = startGuest(called(1_000_000));
+    guest.run(2_000_000);
+    assert.equal(guest.processor.regions(), 1);
+    assert.equal(guest.register("s0"), 0n, "it is still in the first call");
+    guest.machine.dispose();
+  });
+});
