@@ -22,6 +22,7 @@ const LONG = 1;
 const WORKLOADS = [
   { label: "xorshift", times: 60_000_000 },
   { label: "sieve", times: 20 },
+  { label: "copy", times: 800 },
   { label: "fib", times: 36 },
   { label: "CRC-32", times: 300 },
   { label: "matrix", times: 96 },

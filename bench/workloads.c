@@ -32,6 +32,19 @@ static uint64_t sieve(uint32_t times) {
   return count;
 }
 
+static uint64_t source[131072], target[131072];
+
+static uint64_t copy(uint32_t times) {
+  for (size_t i = 0; i < 131072; i++) source[i] = i * 3;
+  for (uint64_t round = 0; round < times; round++) {
+    source[round] = round;
+    for (size_t i = 0; i < 131072; i++) target[i] = source[i];
+  }
+  uint64_t sum = 0;
+  for (size_t i = 0; i < 131072; i++) sum = sum * 31 + target[i];
+  return sum;
+}
+
 NOINLINE static uint64_t fib(uint32_t n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
 
 static uint32_t remainders[256];
@@ -182,7 +195,7 @@ static uint64_t sort(uint32_t times) {
 }
 
 /* In the order of the tests. */
-static uint64_t (*const workloads[])(uint32_t) = {xorshift, sieve, fib, crc, matrix, list, states, sort};
+static uint64_t (*const workloads[])(uint32_t) = {xorshift, sieve, copy, fib, crc, matrix, list, states, sort};
 
 int main(int argc, char **argv) {
   unsigned number = argc > 1 ? (unsigned)atoi(argv[1]) : 0;

@@ -74,6 +74,75 @@ test("executors agree on loops over memory, interrupted and not", () => {
   );
 });
 
+/** A loop that counts %1 while it is less than the limit in this type and sign; its rounds are one straight line. */
+function count(type: "addr" | "i32" | "i64", sign: "s" | "u", from: number, limit: number, before: string, round: string): string {
+  return `
+data @data size 20480 align 4096 writable
+func @main () -> (i32) {
+  reg %0:addr, %1:${type}, %2:${type}, %3:addr, %4:i8, %5:i32, %6:i32
+  ${before}
+  %1 = const.${type} ${from}
+  block
+    loop
+      %2 = const.${type} ${limit}
+      %4 = le_${sign}.${type} %2, %1
+      br_if %4, 1
+      ${round}
+      %2 = const.${type} 1
+      %1 = add.${type} %1, %2
+      br 0
+    end
+  end
+  return %5
+}`;
+}
+
+test("executors agree on rounds that end with a page, or where numbers do", () => {
+  for (const layout of LAYOUTS) {
+    for (const [start, rounds, stride] of [
+      [0, 4096, 1],
+      [1, 4096, 1],
+      [4088, 2, 8],
+      [2500, 300, 8],
+      [4088, 512, 8],
+      [4088, 513, 8],
+      [4100, 60, -100],
+      [8191, 4097, -1],
+      [100, 20, 128],
+      [100, 70, 129],
+    ] as const)
+      compare(
+        parseProgram(
+          count(
+            "addr",
+            "u",
+            0,
+            rounds,
+            `%0 = symbol_addr @data, +${start}`,
+            `store.i8 %0, %4
+%3 = const.addr ${stride}
+%0 = add.addr %0, %3`,
+          ),
+          layout,
+        ),
+      );
+    for (const sign of ["s", "u"] as const)
+      for (const [from, limit] of [
+        [9, -2],
+        [-20, 30],
+        [-5, -2],
+        [5, 5],
+        [2 ** 31 - 3, -(2 ** 31) + 3],
+      ] as const)
+        for (const type of ["i32", "i64"] as const)
+          compare(parseProgram(count(type, sign, from, limit, "", "%6 = const.i32 1\n%5 = add.i32 %5, %6"), layout), {
+            deadline: 1e9,
+            grace: 100,
+            instructions: 900,
+          });
+  }
+});
+
 test("executors agree on where a limit strikes", () => {
   fc.assert(
     fc.property(fc.nat(), fc.nat(3000), fc.nat(300), fc.boolean(), (seed, limit, grace, isTime) => {

@@ -175,8 +175,14 @@ export function pushSp(f: FunctionWriter): void {
   if (f.below !== 0) f.w.withConst(f.below, OP.i32_sub);
 }
 
+/** Something is written that a round without tests must not have: a branch, or what looks at the fuel. */
+export function bendRound({ loops }: FunctionWriter): void {
+  if (loops.round !== undefined) loops.round.isStraight = false;
+}
+
 /** Pushes the fuel after `pending` instructions. */
 export function pushFuel(f: FunctionWriter): void {
+  bendRound(f);
   f.w.localGet(FUEL_LOCAL);
   if (f.pending !== 0) f.w.withConst(f.pending, OP.i32_sub);
 }
@@ -190,6 +196,7 @@ export function takeFuel(f: FunctionWriter): void {
 /** Counts what is pending beyond `keep` into the fuel local. Does not change `pending`: other paths may go on from here. */
 export function spendFuel(f: FunctionWriter, keep: number): void {
   if (f.pending === keep) return;
+  bendRound(f);
   f.w.localGet(FUEL_LOCAL);
   f.w.withConst(f.pending - keep, OP.i32_sub);
   f.w.localSet(FUEL_LOCAL);
@@ -197,6 +204,7 @@ export function spendFuel(f: FunctionWriter, keep: number): void {
 
 /** Opens a wasm `if`; `likely` tells the compiler which way to lay out. */
 export function openIf(f: FunctionWriter, result: ValueType | typeof VOID, likely?: boolean): void {
+  bendRound(f);
   if (likely !== undefined) f.hints.push({ offset: f.w.length - f.bodyStart, likely });
   f.w.op(OP.if, result);
   f.depth += 1;

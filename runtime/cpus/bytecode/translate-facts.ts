@@ -239,11 +239,20 @@ function narrow(f: FunctionWriter, { register }: Version, known: Range, low: num
   if (narrowed !== undefined) learn(f, register, { ...factOf(f, register), range: narrowed });
 }
 
+/** Whether a comparison's operands are still what was compared. */
+function isCurrent(f: FunctionWriter, { left, right }: Comparison): boolean {
+  return left.version === versionOf(f, left.register) && right.version === versionOf(f, right.register);
+}
+
+/** Which of its operands is the smaller one where a condition holds, or does not; of comparisons for equality neither is. */
+export function orderBehind(f: FunctionWriter, comparison: Comparison, holds: boolean): Order | undefined {
+  return comparison.relation === "equal" || !isCurrent(f, comparison) ? undefined : orderOf(comparison, holds !== comparison.negated);
+}
+
 /** Learns that a condition, as it was when it was computed, holds or does not. */
 export function assume(f: FunctionWriter, comparison: Comparison | undefined, holds: boolean): void {
-  if (comparison === undefined) return;
+  if (comparison === undefined || !isCurrent(f, comparison)) return;
   const { left, right, signed, type } = comparison;
-  if (left.version !== versionOf(f, left.register) || right.version !== versionOf(f, right.register)) return;
   const truth = holds !== comparison.negated;
   const of = signed ? signedRange : unsignedRange;
   if (comparison.relation === "equal") {

@@ -54,6 +54,7 @@ import { branchTo, labelAt, leaveTo, openRegion, pushLabel, spendPending } from 
 import { createWriter, pollAtEntry } from "./translate-writer.ts";
 import { endOfRegion, followsPaths, statesOf, takePath } from "./translate-paths.ts";
 import { MEMORY } from "./translate-memory.ts";
+import { mayHaveRounds, writeRounds } from "./translate-rounds.ts";
 import { removeDeadCode } from "../wasm/dead-code.ts";
 import { I32, I64, OP, VOID, writeLocals } from "../wasm/encoder.ts";
 import type { BranchHint, ByteWriter, ValueType } from "../wasm/encoder.ts";
@@ -90,6 +91,7 @@ const loop: Emit = (f) => {
   learnPairs(f, opened);
   const exitLevel = openRegion(f, OP.block);
   openRegion(f, OP.loop);
+  writeRounds(f, opened, () => learnPairs(f, opened), translateInstruction);
   const pollLevel = openRegion(f, OP.block);
   pushLabel(f, { kind: "loop", level: openRegion(f, OP.loop), pollLevel, exitLevel });
 };
@@ -152,7 +154,7 @@ const end: Emit = (f) => {
     f.labels.pop();
   }
   // Where other paths end here too, all that is left is what they agree on.
-  const isOnly = !label.branched && label.isDeadBefore && !f.dead;
+  const isOnly = !label.branched && !f.dead && (label.kind === "block" || label.isDeadBefore);
   if (!isOnly) {
     if (!f.dead) spendFuel(f, label.pending);
     f.pending = label.pending;
@@ -542,11 +544,13 @@ export function translateFunction(context: TranslationContext, w: ByteWriter, in
   const start = w.length;
   let f = writeFunction(context, w, index, calls, locals, loops);
   const pointers = planPointers(loops, firstLocal + locals.length);
+  loops.rounds = firstLocal + locals.length + pointers;
   const hasPairs = findPairs(loops, (from, to) => fn.body.slice(from, to).every(({ op }) => !structure.has(op)));
-  if (pointers > 0 || hasPairs || [...loops.loops.values()].some(isMachine)) {
+  const hasRounds = [...loops.loops.values()].some(({ at }) => mayHaveRounds(fn.body, at));
+  if (pointers > 0 || hasPairs || hasRounds || [...loops.loops.values()].some(isMachine)) {
     w.length = start;
-    f = writeFunction(context, w, index, calls, [...locals, ...Array.from({ length: pointers }, (): ValueType => I32)], loops);
-    removeDeadCode(w, f.codeStart, firstLocal + locals.length + pointers, f.hints, f.bodyStart);
+    f = writeFunction(context, w, index, calls, [...locals, ...Array.from({ length: pointers + 1 }, (): ValueType => I32)], loops);
+    removeDeadCode(w, f.codeStart, loops.rounds + 1, f.hints, f.bodyStart);
   }
   w.closeSize(f.bodyStart);
   return { hints: f.hints, hasLoops: f.branchedLoops.includes(1) };

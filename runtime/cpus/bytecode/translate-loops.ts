@@ -6,6 +6,7 @@
 
 import { I64, OP } from "../wasm/encoder.ts";
 import type { ByteWriter, ValueType } from "../wasm/encoder.ts";
+import type { Round } from "./translate-rounds.ts";
 
 /** A register as it is between two writes of it, times a constant. Locals, not registers: callees that are written in place have theirs. */
 export interface Term {
@@ -93,8 +94,11 @@ export interface LoopNotes {
   dispatch: Dispatch | undefined;
   state: State | undefined;
   added: number;
-  /** The loop that is being written. */
+  /** The loop that is being written; the round of it that is, without tests. */
   open: Loop | undefined;
+  round: Round | undefined;
+  /** The local that counts such rounds, in the second writing. */
+  rounds: number;
 }
 
 /** Pointers that a loop may have: each takes a register of the host for as long as the loop runs. */
@@ -103,7 +107,17 @@ const MAX_POINTERS = 6;
 const MAX_TERMS = 4;
 
 export function createLoopNotes(): LoopNotes {
-  return { loops: new Map(), sites: new Map(), isPlanned: false, dispatch: undefined, state: undefined, added: 0, open: undefined };
+  return {
+    loops: new Map(),
+    sites: new Map(),
+    isPlanned: false,
+    dispatch: undefined,
+    state: undefined,
+    added: 0,
+    open: undefined,
+    round: undefined,
+    rounds: 0,
+  };
 }
 
 // -------------------------------------------------------------------------------------------------------------------- forms
@@ -223,7 +237,7 @@ function placeOf({ form, loop: innermost }: Site): Loop | undefined {
 }
 
 /** The step of a register that a loop counts by a constant, once a round, in the loop itself. */
-function countedBy(loop: Loop, local: number): { readonly by: number; readonly at: number } | undefined {
+export function countedBy(loop: Loop, local: number): { readonly by: number; readonly at: number } | undefined {
   const writes = loop.writes.get(local);
   if (writes === undefined || writes === "other" || writes.length !== 1) return undefined;
   const [step] = writes;
@@ -293,6 +307,14 @@ function pushTerm(w: ByteWriter, { local, type, times }: Term): void {
   if (times !== 1) w.withConst(times, OP.i32_mul);
 }
 
+/** Pushes a sum of at least one register. */
+export function pushSum(w: ByteWriter, { terms, plus }: Form): void {
+  const [first, ...rest] = terms;
+  if (first === undefined) throw new Error("a sum without a register");
+  pushTerm(w, first);
+  addSum(w, { terms: rest, plus });
+}
+
 /** Adds a sum to what is on the stack. */
 function addSum(w: ByteWriter, { terms, plus }: Form): void {
   for (const term of terms) {
@@ -305,10 +327,7 @@ function addSum(w: ByteWriter, { terms, plus }: Form): void {
 /** Before a loop: its pointers as its first round wants them. */
 export function writePointers(w: ByteWriter, loop: Loop): void {
   for (const { local, terms } of loop.pointers) {
-    const [first, ...rest] = terms;
-    if (first === undefined) throw new Error("a pointer without a register");
-    pushTerm(w, first);
-    addSum(w, { terms: rest, plus: 0 });
+    pushSum(w, { terms, plus: 0 });
     w.localSet(local);
   }
 }

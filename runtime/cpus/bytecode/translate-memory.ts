@@ -12,6 +12,7 @@ import { RAM_MEMORY, close, getRegister, instructionPc, openElse, openIf, pushFu
 import type { FunctionWriter } from "./translate-context.ts";
 import { formOf, placeOf, validOrigin, within } from "./translate-facts.ts";
 import { pointerAt } from "./translate-loops.ts";
+import { isMarkedBefore } from "./translate-rounds.ts";
 import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
 import type { ValueType } from "../wasm/encoder.ts";
 import { ACCESS_KIND, ATOMIC_CAS, accessWord } from "./wasm-state.ts";
@@ -260,10 +261,12 @@ function store(kind: AccessKind): Emit {
         break;
       case "ram-range":
       case "frame-range": {
+        const isMarked = isMarkedBefore(f, access.address, displacement - f.context.ramBase);
         const offset = pushIndex(f, access, place.first);
-        w.localTee(f.temp32);
+        if (!isMarked) w.localTee(f.temp32);
         getRegister(f, value);
         storeRam(f, width, offset);
+        if (isMarked) break;
         if (place.kind === "ram-range" && place.first >> 12 === place.last >> 12) markPage(f, place.first >> 12);
         else markDirty(f, offset);
         break;

@@ -1,0 +1,264 @@
+// Rounds without tests. A loop whose round is one straight line, and which counts a register up to a limit, knows before it starts how many
+// rounds come, and its fuel says how many may: so many are made with nothing tested but their number. A page that a store walks through is
+// marked once for all rounds that stay in it. What is left - the last test, the poll, a round that the fuel ends in - is for the ordinary loop
+// behind them. A round is written to find out whether it is straight: whatever asks for fuel or branches in it says that it is not.
+
+import type { Instruction } from "../../../isa/bytecode/module.ts";
+import { FUEL_LOCAL, RAM_MEMORY, close, getRegister, openIf, valueType } from "./translate-context.ts";
+import type { FunctionWriter } from "./translate-context.ts";
+import { assume, decided, deduce, exactly, factOf, forgetSince, formOf, orderBehind } from "./translate-facts.ts";
+import { countedBy, pushSum } from "./translate-loops.ts";
+import type { Form, Loop } from "./translate-loops.ts";
+import { branchTo, labelAt, openRegion, pushLabel } from "./translate-regions.ts";
+import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
+import type { ValueType } from "../wasm/encoder.ts";
+
+/** What ends the loop: it goes on while the counter is below the limit. Where it goes on at the limit too, that round is left to the ordinary loop. */
+interface Test {
+  readonly counter: number;
+  readonly step: number;
+  /** Where the counter is stepped. */
+  readonly at: number;
+  readonly limit: { readonly register: number } | { readonly value: number };
+  readonly signed: boolean;
+  readonly type: ValueType;
+}
+
+/** A page that is marked before the rounds: that of this place in RAM, which goes up by `by` bytes a round. */
+interface Mark {
+  readonly place: Form;
+  readonly by: number;
+}
+
+/** The round that is being written. */
+export interface Round {
+  readonly loop: Loop;
+  /** How often each local had been written at its start. */
+  readonly versions: readonly number[];
+  isStraight: boolean;
+  test: Test | undefined;
+  /** Instructions that it counts. */
+  cost: number;
+  readonly marks: Mark[];
+}
+
+/** A store that goes further in a round has too few of them in a page. */
+const LONGEST_STRIDE = 128;
+const PAGE_BYTES = 4096;
+
+/** Instructions that no straight round has. */
+const LEAVES_ROUND: ReadonlySet<string> = new Set(["loop", "br_table", "call", "call_indirect", "return", "unwind"]);
+
+/** Whether it is worth writing a round of the loop at this instruction: one branch that may be its test, and nothing that leaves it. */
+export function mayHaveRounds(body: readonly Instruction[], loop: number): boolean {
+  let depth = 0;
+  let tests = 0;
+  for (let at = loop + 1; at < body.length; at++) {
+    const op = body[at]?.op ?? "end";
+    if (LEAVES_ROUND.has(op)) return false;
+    if (op === "br_if") tests += 1;
+    if (op === "block" || op === "if") depth += 1;
+    else if (op === "end" && depth-- === 0) return tests === 1;
+  }
+  return false;
+}
+
+/** The test of a loop, if this branch is one that its counter alone decides. */
+function testOf(f: FunctionWriter, loop: Loop, condition: number | undefined): Test | undefined {
+  const comparison = factOf(f, condition)?.comparison;
+  if (comparison === undefined || comparison.relation === "equal" || f.context.bits[comparison.type] < 32) return undefined;
+  const order = orderBehind(f, comparison, false);
+  if (order === undefined) return undefined;
+  const counter = order.smaller.register;
+  const counted = countedBy(loop, counter + f.firstRegister);
+  if (counted === undefined || counted.by < 1 || counted.by >= 2 ** 31 || counted.at < f.at) return undefined;
+  const value = exactly(f, order.larger.register);
+  if (value === undefined && loop.writes.has(order.larger.register + f.firstRegister)) return undefined;
+  return {
+    counter,
+    step: counted.by,
+    at: counted.at,
+    limit: value === undefined ? { register: order.larger.register } : { value },
+    signed: comparison.signed,
+    type: valueType(f.context, comparison.type),
+  };
+}
+
+/** Writes one round, from the loop's start to the branch back to it. */
+function writeRound(f: FunctionWriter, round: Round, translate: (f: FunctionWriter, instruction: Instruction) => void): void {
+  const { loop } = round;
+  for (f.at = loop.at + 1; round.isStraight; f.at++) {
+    const instruction = f.fn.body[f.at];
+    if (instruction === undefined) throw new Error(`function ${f.fn.name}, instruction ${loop.at}: a loop without an end`);
+    const { op, src } = instruction;
+    if (f.dead) {
+      // A region that is never run, as what follows a bounds check that holds; but not the loop itself.
+      round.isStraight = f.skipped > 0 || labelAt(f, 0).at !== loop.at;
+    } else if (op === "br") {
+      round.cost = f.pending + 1;
+      round.isStraight = round.test !== undefined && Number(instruction.imm[0]) === 0 && labelAt(f, 0).at === loop.at;
+      return;
+    } else if (op === "br_if" && decided(f, src[0]) === undefined) {
+      round.test ??= testOf(f, loop, src[0]);
+      round.isStraight = round.test !== undefined;
+      f.pending += 1;
+      assume(f, factOf(f, src[0])?.comparison, false);
+      continue;
+    } else if (op === "end") {
+      round.isStraight = labelAt(f, 0).at !== loop.at;
+    }
+    if (f.at === round.test?.at && !f.dead) {
+      // Sums are known modulo 2^32, the counter is counted exactly.
+      const origin = deduce(f, instruction)?.origin;
+      round.isStraight &&= origin?.register === round.test.counter && origin.plus === round.test.step;
+    }
+    if (round.isStraight) translate(f, instruction);
+  }
+}
+
+/** Writes a round for a loop that has just been opened, and goes back to the loop's start: what was learnt is forgotten, with what the round wrote. */
+function tryRound(f: FunctionWriter, loop: Loop, learnStart: () => void, translate: (f: FunctionWriter, instruction: Instruction) => void): Round {
+  const { at, depth, skipped } = f;
+  const learnt = f.learnt.length;
+  const labels = f.labels.length;
+  const round: Round = { loop, versions: [...f.versions], isStraight: true, test: undefined, cost: 0, marks: [] };
+  pushLabel(f, { kind: "loop", level: depth });
+  f.loops.round = round;
+  writeRound(f, round, translate);
+  f.loops.round = undefined;
+  f.labels.length = labels;
+  f.at = at;
+  f.depth = depth;
+  f.pending = 0;
+  f.skipped = skipped;
+  f.dead = false;
+  f.step = undefined;
+  forgetSince(f, learnt);
+  learnStart();
+  return round;
+}
+
+/** Whether the page of a store is marked before the rounds that are being written. It goes to this address plus a constant, from RAM's start on. */
+export function isMarkedBefore(f: FunctionWriter, address: number | undefined, plus: number): boolean {
+  const { round } = f.loops;
+  const form = round === undefined ? undefined : formOf(f, address);
+  if (round === undefined || form === undefined || form.terms.length === 0) return false;
+  let by = 0;
+  for (const { local, version, times } of form.terms) {
+    const counted = round.loop.writes.has(local) ? countedBy(round.loop, local)?.by : 0;
+    if (counted === undefined || version !== (round.versions[local] ?? 0)) return false;
+    by += counted * times;
+  }
+  if (Math.abs(by) > LONGEST_STRIDE) return false;
+  round.marks.push({ place: { terms: form.terms, plus: form.plus + plus }, by });
+  return true;
+}
+
+function pushLimit(f: FunctionWriter, { limit, type }: Test): void {
+  if ("register" in limit) getRegister(f, limit.register);
+  else if (type === I64) f.w.i64Const(limit.value);
+  else f.w.i32Const(limit.value | 0);
+}
+
+/** Pushes whether the loop goes on and its fuel lasts for a round. */
+function pushGoesOn(f: FunctionWriter, test: Test, cost: number): void {
+  const { w } = f;
+  getRegister(f, test.counter);
+  pushLimit(f, test);
+  if (test.type === I64) w.byte(test.signed ? OP.i64_lt_s : OP.i64_lt_u);
+  else w.byte(test.signed ? OP.i32_lt_s : OP.i32_lt_u);
+  w.localGet(FUEL_LOCAL);
+  w.withConst(cost, OP.i32_ge_s);
+  w.byte(OP.i32_and);
+}
+
+/** Leaves the smaller one, without sign, of the number of rounds and what is on the stack as such a number. */
+function limitRounds(f: FunctionWriter, rounds: number, type: ValueType): void {
+  const { w } = f;
+  const other = type === I64 ? f.temp64 : f.temp32b;
+  w.localTee(other);
+  if (type === I64) w.byte(OP.i32_wrap_i64);
+  w.localGet(rounds);
+  w.localGet(other);
+  w.localGet(rounds);
+  if (type === I64) w.byte(OP.i64_extend_i32_u);
+  w.byte(type === I64 ? OP.i64_lt_u : OP.i32_lt_u);
+  w.byte(OP.select);
+  w.localSet(rounds);
+}
+
+/** Rounds up to the limit: at least one, for the loop goes on. */
+function limitByCounter(f: FunctionWriter, test: Test, rounds: number): void {
+  const { w } = f;
+  const isWide = test.type === I64;
+  const plus = (value: number, op32: number, op64: number): void => {
+    if (isWide) {
+      w.i64Const(value);
+      w.byte(op64);
+    } else w.withConst(value, op32);
+  };
+  pushLimit(f, test);
+  getRegister(f, test.counter);
+  w.byte(isWide ? OP.i64_sub : OP.i32_sub);
+  if (test.step > 1) {
+    plus(1, OP.i32_sub, OP.i64_sub);
+    plus(test.step, OP.i32_div_u, OP.i64_div_u);
+    plus(1, OP.i32_add, OP.i64_add);
+  }
+  limitRounds(f, rounds, test.type);
+}
+
+/** Marks the page of a store, and limits the rounds to those that store there. */
+function markBefore(f: FunctionWriter, { place, by }: Mark, rounds: number): void {
+  const { w } = f;
+  pushSum(w, place);
+  w.localTee(f.temp32);
+  w.withConst(12, OP.i32_shr_u);
+  w.i32Const(1);
+  w.memory(OP.i32_store8, RAM_MEMORY, f.context.options.dirtyOffset);
+  if (by === 0) return;
+  w.localGet(f.temp32);
+  if (by > 0) w.withConst(-1, OP.i32_xor);
+  w.withConst(PAGE_BYTES - 1, OP.i32_and);
+  if (Math.abs(by) > 1) w.withConst(Math.abs(by), OP.i32_div_u);
+  w.withConst(1, OP.i32_add);
+  limitRounds(f, rounds, I32);
+}
+
+/** Rounds without tests, before the ordinary loop; nothing if it has none. `learnStart` learns what is known at the loop's start. */
+export function writeRounds(f: FunctionWriter, loop: Loop, learnStart: () => void, translate: (f: FunctionWriter, instruction: Instruction) => void): void {
+  if (!f.loops.isPlanned || !mayHaveRounds(f.fn.body, loop.at)) return;
+  const { w } = f;
+  const { rounds } = f.loops;
+  const hints = f.hints.length;
+  const start = w.length;
+  const { test, isStraight, cost, marks } = tryRound(f, loop, learnStart, translate);
+  w.length = start;
+  f.hints.length = hints;
+  if (!isStraight || test === undefined) return;
+  const walks = marks.some(({ by }) => by !== 0);
+  if (walks) openRegion(f, OP.loop);
+  const walkLevel = f.depth;
+  pushGoesOn(f, test, cost);
+  openIf(f, VOID);
+  w.localGet(FUEL_LOCAL);
+  w.withConst(cost, OP.i32_div_u);
+  w.localSet(rounds);
+  limitByCounter(f, test, rounds);
+  for (const mark of marks) markBefore(f, mark, rounds);
+  w.localGet(FUEL_LOCAL);
+  w.localGet(rounds);
+  w.withConst(cost, OP.i32_mul);
+  w.byte(OP.i32_sub);
+  w.localSet(FUEL_LOCAL);
+  const level = openRegion(f, OP.loop);
+  if (!tryRound(f, loop, learnStart, translate).isStraight) throw new Error(`function ${f.fn.name}, instruction ${loop.at}: a round that was straight is not`);
+  w.localGet(rounds);
+  w.withConst(1, OP.i32_sub);
+  w.localTee(rounds);
+  w.op(OP.br_if, f.depth - level);
+  close(f);
+  if (walks) branchTo(f, walkLevel);
+  close(f);
+  if (walks) close(f);
+}
