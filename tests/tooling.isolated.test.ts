@@ -40,7 +40,7 @@ function makePackage(context: TestContext, files: Readonly<Record<string, string
     "package.json": JSON.stringify({ name: "sample", version: "7.8.9", type: "module", devDependencies: {} }),
     ...files,
   });
-  for (const path of ["project", "build", "core-script", "build-validators", "test", "closing-line-reporter", "tsx-hook", "fuzz-seed"])
+  for (const path of ["project", "build", "core-script", "build-validators", "test", "test-seconds", "closing-line-reporter", "tsx-hook", "fuzz-seed"])
     cpSync(join(root, "tools", `${path}.mjs`), join(folder, "tools", `${path}.mjs`));
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   return folder;

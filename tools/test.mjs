@@ -1,13 +1,16 @@
 // `npm test`: runs every test and prints one closing line, `N passed, N failed`, for all.
-// Most tests share a process for each core (200 tests take 0.6 s that way against 8 s with one process a file); then those that start
-// terminals, QEMU or the whole tool (`*.isolated.test.ts`) get a process each, as many at a time as there are cores.
+// Most tests share a process for each core (200 tests take 0.6 s that way against 8 s with one process a file); those that start
+// terminals, QEMU or the whole tool (`*.isolated.test.ts`) have a process each. As many of these processes run at a time as there are
+// cores, longest first by test-seconds.mjs, so that none is left alone at the end.
 //   node tools/test.mjs [--fast] [path or part of a path ...] [options of `node --test` ...]
 // --fast leaves out *.isolated.test.ts and *.slow.test.ts.
-import { spawn } from "node:child_process";
-import { availableParallelism } from "node:os";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { closingLine } from "./closing-line-reporter.mjs";
 import { listFiles, nodeBinary, root, sourceFolders } from "./project.mjs";
+import { secondsOf } from "./test-seconds.mjs";
 
 const args = process.argv.slice(2);
 const isFast = args.includes("--fast");
@@ -29,16 +32,28 @@ const selected = all
 
 const cores = availableParallelism();
 
-/** Runs the files and gives the counts and the failures' names; a run that ends without counts is one more failure. */
-function run({ files, isolation }) {
+/** Tests of the whole tool start the bundle, which has to be of these sources, with one cache for all of them, which is of this run only. */
+function prepareTool() {
+  const cache = mkdtempSync(join(tmpdir(), "guestspec-test-cache-"));
+  process.on("exit", () => rmSync(cache, { recursive: true, force: true }));
+  process.env.GUESTSPEC_TEST_CACHE = cache;
+  if (!existsSync(join(root, "bin", "main.ts"))) return;
+  const { status, signal } = spawnSync(nodeBinary(), [join(root, "tools", "build.mjs"), "--if-stale"], { cwd: root, stdio: "inherit" });
+  if (status === 0) return;
+  console.error(`the bundle cannot be made: tools/build.mjs ended with ${signal ?? status}`);
+  process.exit(1);
+}
+if (selected.some(isIsolated)) prepareTool();
+
+/** Runs the files in one process and gives the counts and the failures' names; a run that ends without counts is one more failure. */
+function run(files) {
   return new Promise((resolve, reject) => {
     const command = [
       "--disable-warning=ExperimentalWarning",
       "--import=./tools/tsx-hook.mjs",
       "--import=./tools/fuzz-seed.mjs",
       "--test",
-      `--test-isolation=${isolation}`,
-      ...(isolation === "process" ? [`--test-concurrency=${cores}`] : []),
+      "--test-isolation=none",
       "--test-timeout=300000",
       "--test-reporter=./tools/closing-line-reporter.mjs",
       "--test-reporter-destination=stdout",
@@ -54,7 +69,10 @@ function run({ files, isolation }) {
         NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, "node_modules", ".cache", "node"),
       },
     });
-    const forward = (signal) => child.kill(signal);
+    const forward = (signal) => {
+      queue.length = 0;
+      child.kill(signal);
+    };
     process.on("SIGINT", forward).on("SIGTERM", forward);
     let written = "";
     child.stdio[3].setEncoding("utf8").on("data", (chunk) => (written += chunk));
@@ -64,7 +82,9 @@ function run({ files, isolation }) {
       const { counts, failures } = written === "" ? { counts: { passed: 0, failed: 0, skipped: 0 }, failures: [] } : JSON.parse(written);
       if (code !== 0 && counts.failed === 0) {
         counts.failed = 1;
-        failures.push(`FAILED the test process ended with ${signal ?? `code ${code}`} of its own accord (${files.length} files, isolation ${isolation})\n`);
+        failures.push(
+          `FAILED the test process ended with ${signal ?? `code ${code}`} of its own accord (${files.length === 1 ? files[0] : `${files.length} files`})\n`,
+        );
         console.log(failures.at(-1));
       }
       resolve({ counts, failures });
@@ -72,21 +92,29 @@ function run({ files, isolation }) {
   });
 }
 
-/** Neighbours, which take about as long, go to different processes. */
-const deal = (files) => Array.from({ length: Math.min(cores, files.length) }, (_, index) => files.filter((_file, place) => place % cores === index));
+const longestFirst = (paths) => paths.toSorted((a, b) => secondsOf(b) - secondsOf(a));
+const sum = (paths) => paths.reduce((seconds, path) => seconds + secondsOf(path), 0);
+
+/** Parts that take about as long as each other, one for each core: each file goes where least is yet. In a part they keep their order. */
+function deal(paths) {
+  const parts = Array.from({ length: Math.min(cores, paths.length) }, () => []);
+  for (const path of longestFirst(paths)) parts.reduce((least, part) => (sum(part) < sum(least) ? part : least)).push(path);
+  return parts.map((part) => part.toSorted());
+}
+
+const queue = [...deal(selected.filter((path) => !isIsolated(path))), ...selected.filter(isIsolated).map((path) => [path])];
+queue.sort((a, b) => sum(b) - sum(a));
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const allFailures = [];
-const goes = [
-  deal(selected.filter((path) => !isIsolated(path))).map((files) => ({ files, isolation: "none" })),
-  [{ files: selected.filter(isIsolated), isolation: "process" }].filter(({ files }) => files.length > 0),
-];
-for (const go of goes) {
-  for (const { counts, failures } of await Promise.all(go.map(run))) {
+async function work() {
+  for (let files = queue.shift(); files !== undefined; files = queue.shift()) {
+    const { counts, failures } = await run(files);
     for (const outcome of Object.keys(total)) total[outcome] += counts[outcome];
     allFailures.push(...failures);
   }
 }
+await Promise.all(Array.from({ length: cores }, work));
 if (allFailures.length > 1) console.log(`\n${allFailures.length} failures:\n${allFailures.join("")}`);
 console.log(closingLine(total));
 process.exitCode = total.failed > 0 ? 1 : 0;

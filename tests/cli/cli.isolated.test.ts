@@ -97,9 +97,10 @@ test("a second ^C ends at once", { timeout: 60_000 }, async (context) => {
     stdout += chunk;
     if (isLooping || !stdout.includes("test-finished")) return;
     isLooping = true;
-    // A signal between two tests would end the run by itself, and the next one then meets a process that is leaving.
-    setTimeout(() => child.kill("SIGINT"), 300);
-    setTimeout(() => child.kill("SIGINT"), 600);
+    // A signal between two tests would end the run by itself, and the next one then meets a process that is leaving. On a busy machine the
+    // second test begins late.
+    setTimeout(() => child.kill("SIGINT"), 3000);
+    setTimeout(() => child.kill("SIGINT"), 3500);
   });
   assert.equal(await new Promise((resolve) => child.on("close", (code, signal) => resolve(signal ?? code))), 130);
   assert.match(stdout, /"type":"run-finished".*"interrupted":true/);

@@ -185,7 +185,7 @@ function terminalCommand(words: readonly string[]): readonly string[] {
 test("compiling is told on a terminal, and taken back before anything else is said", onTerminal, (context) => {
   const folder = makeFolder(context, { "mixed.gspec": MIXED, "wrong.gspec": 'suite "wrong"\n\ntest "names nothing" { expect nothing }\n' });
   const onTerminalOf = (env: Readonly<Record<string, string>>): string => {
-    const tool = toolCommand(["run", "-r", "human"], { cwd: folder, env: { TERM: "xterm-256color", ...env } });
+    const tool = toolCommand(["run", "-r", "human"], { cwd: folder, env: { TERM: "xterm-256color", ...env }, cache: "own" });
     return spawnSync("script", terminalCommand(tool.words), { cwd: folder, env: tool.env, encoding: "utf8" }).stdout;
   };
   assert.match(onTerminalOf({ NO_COLOR: "1" }), new RegExp(`^\\r${ESCAPE}\\[Kcompiling 2 specs for bytecode\\r${ESCAPE}\\[K.*E0`));

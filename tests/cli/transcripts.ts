@@ -15,18 +15,24 @@ export interface Outcome {
 export interface ToolOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** `shared`, the default, is one for all tests of a run, as new as the run; `own` lies in `cwd`, for what an empty or well-known one changes. */
+  readonly cache?: "own" | "shared";
 }
 
-/** The tool in a process of its own: what is to be started, and in which environment. */
-export function toolCommand(args: readonly string[], { cwd, env = {} }: ToolOptions) {
+/** By tools/test.mjs; Node's test runner may have been started by hand. */
+const sharedCache = process.env.GUESTSPEC_TEST_CACHE ?? join(root, "node_modules", ".cache", "guestspec-tests");
+
+/** The tool in a process of its own: what is to be started, and in which environment. It is the bundle, as users have it: sources start
+ * slowly and keep no cache. */
+export function toolCommand(args: readonly string[], { cwd, env = {}, cache = "shared" }: ToolOptions) {
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(GUESTSPEC_|NODE_TEST|NO_COLOR|FORCE_COLOR|CI$|GITHUB_|NODE_OPTIONS)/.test(name)),
   );
   return {
-    words: ["--disable-warning=ExperimentalWarning", join(root, "bin", "main.ts"), ...args],
+    words: [join(root, "dist", "guestspec.mjs"), ...args],
     cwd,
     // Nothing of what the tests do reaches the user's cache, and nothing of it them.
-    env: { ...inherited, XDG_CACHE_HOME: join(cwd, ".cache"), NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "node"), ...env },
+    env: { ...inherited, XDG_CACHE_HOME: cache === "shared" ? sharedCache : join(cwd, ".cache"), ...env },
   };
 }
 
@@ -97,7 +103,7 @@ export async function replay(transcript: string, folder: string): Promise<string
     lines.push(line);
     if (!line.startsWith("$ ")) continue;
     const { env, args } = splitCommand(line.slice(2));
-    const { code, stdout, stderr } = await runTool(args, { cwd: folder, env });
+    const { code, stdout, stderr } = await runTool(args, { cwd: folder, env, cache: "own" });
     const output = normalise(stdout + stderr, folder)
       .replace(/[ \t]+$/gm, "")
       .trimEnd();

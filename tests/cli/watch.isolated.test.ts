@@ -93,7 +93,7 @@ test("machine code is made of what is in the files now", { timeout: 180_000 }, a
 test("on a terminal keys run all, run what failed, and quit", { skip: hasScript ? false : "needs util-linux script(1)", timeout: 180_000 }, async (context) => {
   const folder = makeProject(context);
   writeFileSync(join(folder, "bad.gspec"), 'suite "bad"\n\ntest "is wrong" { expect 1 == 2 }\n');
-  const tool = `${process.execPath} --disable-warning=ExperimentalWarning --import ${join(root, "tools", "tsx-hook.mjs")} ${join(root, "bin", "main.ts")}`;
+  const tool = `${process.execPath} ${join(root, "dist", "guestspec.mjs")}`;
   const env: NodeJS.ProcessEnv = { ...process.env, TERM: "xterm-256color", XDG_CACHE_HOME: join(folder, ".cache"), NODE_ENV: "production" };
   for (const name of ["NODE_TEST_CONTEXT", "GUESTSPEC_TEST_COUNTS", "FORCE_COLOR", "CI", "NODE_OPTIONS"]) delete env[name];
   const child = spawn("script", ["-qec", `stty cols 120 rows 30; exec ${tool} run --watch`, "/dev/null"], { cwd: folder, env });

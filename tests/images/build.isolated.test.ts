@@ -24,11 +24,18 @@ test "wraps" {
 `;
 
 async function build(context: TestContext, ...args: readonly string[]): Promise<string> {
+  return buildWith("shared", context, args);
+}
+
+async function buildWith(cache: "own" | "shared", context: TestContext, args: readonly string[] = []): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "guestspec-build-"));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, "adds.gspec"), SPEC);
   writeFileSync(join(folder, "wrong.gspec"), SPEC.replace('"adds"', '"wrong"').replace("== 3", "== 4"));
-  const { code, stderr } = await runTool(["build", ".", "-o", "out", ...(args.includes("--target") ? [] : ["--target", "riscv64"]), ...args], { cwd: folder });
+  const { code, stderr } = await runTool(["build", ".", "-o", "out", ...(args.includes("--target") ? [] : ["--target", "riscv64"]), ...args], {
+    cwd: folder,
+    cache,
+  });
   assert.equal(code, 0, stderr);
   assert.equal(stderr, "");
   return folder;
@@ -61,7 +68,7 @@ test("a flat image boots as it is", needsTools("qemu-system-riscv64"), async (co
 });
 
 test("equal specs give equal files", async (context) => {
-  const [first, second] = [await build(context), await build(context)];
+  const [first, second] = [await buildWith("own", context), await buildWith("own", context)];
   for (const name of ["adds.riscv64", "adds.riscv64.json"]) assert.deepEqual(readFileSync(join(first, "out", name)), readFileSync(join(second, "out", name)));
 });
 
@@ -93,7 +100,16 @@ for (const target of ["riscv64", "x86_64", "aarch64"] as const) {
     async (context) => {
       const cwd = await build(context, "--format", "elf", "--target", target);
       const qemu = `qemu-system-${target} ${BOARDS[target]} -no-reboot -S -gdb stdio -kernel out/adds.${target}`;
-      const commands = ["set pagination off", "set confirm off", `target remote | exec ${qemu}`, "hbreak add", "continue", "backtrace", "kill"];
+      const commands = [
+        "set pagination off",
+        "set confirm off",
+        "set remotetimeout 30",
+        `target remote | exec ${qemu}`,
+        "hbreak add",
+        "continue",
+        "backtrace",
+        "kill",
+      ];
       const { stdout } = runOutside("gdb-multiarch", ["-nx", "-batch", ...commands.flatMap((command) => ["-ex", command]), `out/adds.${target}`], { cwd });
       assert.match(stdout, /Breakpoint 1, add \(\) at adds\.gspec:4\n4\t {2}return a \+ b\n/);
       assert.match(stdout, /#1 .* in small numbers \(\) at adds\.gspec:8/);

@@ -15,7 +15,7 @@ for (const { target, machine } of BOARDS) {
   const { skip } = needsTools(`qemu-system-${target}`);
   test(`specs on ${machine}`, { skip, timeout: 280_000 }, () =>
     expectGoodBoard({
-      target,
+      targets: [target],
       specs: [`specs/${target}`, "specs/devices", "specs/interrupts", "specs/traps", "specs/smp/start.gspec"],
       where: ["--target", target, "--machine", machine],
       stderr: /^$/,
