@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 
 import { HARTS, makeBoard, RTC } from "./qtest/board.ts";
 import type { Board } from "./qtest/board.ts";
@@ -147,9 +147,13 @@ test("QEMU is there to compare with", { skip: problem !== null && !isRequired("q
   assert.equal(problem, null);
 });
 
+const scripts: QtestScript[] = [];
 for (const file of files) {
-  const { scripts } = (await import(new URL(`qtest/${file}`, import.meta.url).href)) as {
-    readonly scripts: readonly QtestScript[];
-  };
-  for (const script of scripts) test(script.name, { skip: problem ?? false }, () => playWhole(script));
+  const module = (await import(new URL(`qtest/${file}`, import.meta.url).href)) as { readonly scripts: readonly QtestScript[] };
+  scripts.push(...module.scripts);
 }
+
+// A script mostly waits for answers: two at a time keep one core busy.
+describe("scripts", { concurrency: 2 }, () => {
+  for (const script of scripts) test(script.name, { skip: problem ?? false }, () => playWhole(script));
+});

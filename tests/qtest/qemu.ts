@@ -71,7 +71,8 @@ function idleProgram(nops: number): { readonly words: readonly number[]; readonl
   return { words, idlePc: RAM + 4 * (words.length - 1) };
 }
 
-let calibratedNops: number | null = null;
+/** Begun by the first script; those beside it wait for it. */
+let calibration: Promise<number> | null = null;
 
 interface Waiter {
   readonly resolve: (line: string) => void;
@@ -325,13 +326,16 @@ async function start(script: QtestScript, nops: number): Promise<Qemu> {
   }
 }
 
+async function calibrate(): Promise<number> {
+  const probe = await start({ name: "calibration", steps: [] }, 0);
+  probe.close();
+  return (NANOSECONDS_PER_COUNT - (probe.startTime % NANOSECONDS_PER_COUNT)) % NANOSECONDS_PER_COUNT;
+}
+
 /** Starts QEMU for a script, idle and stopped at a virtual time that is a multiple of 100 ns. */
 export async function startQemu(script: QtestScript): Promise<Qemu> {
-  if (calibratedNops === null) {
-    const probe = await start({ name: "calibration", steps: [] }, 0);
-    probe.close();
-    calibratedNops = (NANOSECONDS_PER_COUNT - (probe.startTime % NANOSECONDS_PER_COUNT)) % NANOSECONDS_PER_COUNT;
-  }
+  calibration ??= calibrate();
+  const calibratedNops = await calibration;
   const qemu = await start(script, calibratedNops);
   if (qemu.startTime % NANOSECONDS_PER_COUNT !== 0) {
     qemu.close();
