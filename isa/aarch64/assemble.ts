@@ -19,7 +19,7 @@ import { findFloat8, findWideField, isWideKind } from "./immediates.ts";
 import { INSTRUCTIONS, isRegisterKind } from "./instructions.ts";
 import type { Instruction, Operand } from "./instructions.ts";
 import { encodeLogicalImmediate } from "./logical-immediate.ts";
-import { ALIASES } from "./pseudo.ts";
+import { listAliases } from "./pseudo.ts";
 import { isRegister, SYSTEM_REGISTERS } from "./registers.ts";
 import { applyRelocation, LOW12_KINDS, RELOCATION_REACHES } from "./relocations.ts";
 import type { RelocationKind } from "./relocations.ts";
@@ -62,7 +62,7 @@ interface Form {
   readonly expand: (own: Operands) => Operands | string | undefined;
 }
 
-const FORMS: readonly Form[] = [
+const listForms = (): readonly Form[] => [
   ...INSTRUCTIONS.map((instruction) => ({
     mnemonic: instruction.mnemonic,
     instruction,
@@ -70,9 +70,15 @@ const FORMS: readonly Form[] = [
     syntax: instruction.syntax,
     expand: (own: Operands) => own,
   })),
-  ...ALIASES.map(({ mnemonic, instruction, operands, syntax, expand }) => ({ mnemonic, instruction, operands: new Map(operands), syntax, expand })),
+  ...listAliases().map(({ mnemonic, instruction, operands, syntax, expand }) => ({ mnemonic, instruction, operands: new Map(operands), syntax, expand })),
 ];
-const formsByMnemonic = Map.groupBy(FORMS, ({ mnemonic }) => mnemonic);
+
+let forms: ReadonlyMap<string, readonly Form[]> | null = null;
+
+/** Made for the first text. */
+function formsByMnemonic(): ReadonlyMap<string, readonly Form[]> {
+  return (forms ??= Map.groupBy(listForms(), ({ mnemonic }) => mnemonic));
+}
 
 interface Found {
   readonly forms: readonly Form[];
@@ -88,15 +94,16 @@ function sizeInstruction(head: Token, rest: readonly Token[], offset: number): S
 
 function findForms(head: Token): Found {
   const name = head.text.toLowerCase();
-  const forms = formsByMnemonic.get(name);
+  const known = formsByMnemonic();
+  const forms = known.get(name);
   if (forms !== undefined) return { forms, given: new Map() };
   // b.eq
   const [, stem = "", suffix = ""] = /^(.*\.)(.*)$/.exec(name) ?? [];
-  const conditional = formsByMnemonic.get(stem);
+  const conditional = known.get(stem);
   const cond = findOperandValue({ kind: "condition" }, suffix);
   if (conditional !== undefined && cond !== undefined) return { forms: conditional, given: new Map([["cond", cond]]) };
   if (conditional !== undefined) throw new AssemblyError(head, `\`${suffix}\` is no condition`);
-  throw unknownName(head, "instruction", [...formsByMnemonic.keys()]);
+  throw unknownName(head, "instruction", [...known.keys()]);
 }
 
 interface Address {

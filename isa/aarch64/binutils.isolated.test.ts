@@ -21,7 +21,7 @@ import { findWideField, isWideKind, wideConstant } from "./immediates.ts";
 import { INSTRUCTIONS, isRegisterKind } from "./instructions.ts";
 import type { Instruction, Operand } from "./instructions.ts";
 import { decodeLogicalImmediate, encodeLogicalImmediate } from "./logical-immediate.ts";
-import { ALIASES } from "./pseudo.ts";
+import { listAliases } from "./pseudo.ts";
 import type { Alias } from "./pseudo.ts";
 import { SYSTEM_REGISTERS, systemRegisterNumber } from "./registers.ts";
 import { isRequired } from "../../tests/fixtures/required.ts";
@@ -230,11 +230,13 @@ test("every form: our bytes are GNU as', our text is objdump's", options, (conte
 
 test("every alias: GNU as reads it as we do, and objdump writes the one that we write", options, (context) => {
   const noise = makeNoise(0x85ebca6b);
-  const cases = ALIASES.flatMap((alias) => aliasCasesOf(alias, noise));
+  const cases = listAliases().flatMap((alias) => aliasCasesOf(alias, noise));
   const words = cases.map(({ word }) => word);
   const covered = new Set(cases.map(({ alias }) => alias));
   assert.deepEqual(
-    ALIASES.filter((alias) => !covered.has(alias)).map(({ mnemonic }) => mnemonic),
+    listAliases()
+      .filter((alias) => !covered.has(alias))
+      .map(({ mnemonic }) => mnemonic),
     [],
   );
   const texts = cases.map(({ text }) => text);
@@ -250,8 +252,12 @@ test("every alias: GNU as reads it as we do, and objdump writes the one that we 
     ),
   ]);
   const unwritten = cases.filter(({ alias, text }, index) => alias.use === "preferred" && text === written[index]);
-  assert.equal(new Set(unwritten.map(({ alias }) => alias)).size, ALIASES.filter(({ use }) => use === "preferred").length, "every preferred alias is written");
-  context.diagnostic(`${ALIASES.length} aliases, ${cases.length} instructions compared with GNU as and objdump, 0 differences`);
+  assert.equal(
+    new Set(unwritten.map(({ alias }) => alias)).size,
+    listAliases().filter(({ use }) => use === "preferred").length,
+    "every preferred alias is written",
+  );
+  context.diagnostic(`${listAliases().length} aliases, ${cases.length} instructions compared with GNU as and objdump, 0 differences`);
 });
 
 /** Words of every row, the same with one fixed bit wrong, and any others. */
@@ -290,7 +296,7 @@ test("what we take for an instruction is what objdump takes for one, and it read
     words.map((word) => `.inst ${word}`),
     "aliases",
   );
-  const ours = new Set([...INSTRUCTIONS, ...ALIASES].map(({ mnemonic }) => mnemonic));
+  const ours = new Set([...INSTRUCTIONS, ...listAliases()].map(({ mnemonic }) => mnemonic));
   let both = 0;
   const differences = words.flatMap((word, index) => {
     const decoded = decode(word);

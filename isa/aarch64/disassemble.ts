@@ -12,7 +12,7 @@ import { isRegisterKind } from "./instructions.ts";
 import type { Instruction, Operand } from "./instructions.ts";
 import { isWideKind, wideConstant, writeFloat8 } from "./immediates.ts";
 import { decodeLogicalImmediate, encodeLogicalImmediate } from "./logical-immediate.ts";
-import { ALIASES } from "./pseudo.ts";
+import { listAliases } from "./pseudo.ts";
 import type { Alias } from "./pseudo.ts";
 import { registerName, writeSystemRegister } from "./registers.ts";
 
@@ -44,7 +44,7 @@ export function disassembleWord(word: number, options: WriteOptions = {}): strin
 }
 
 const aliasesOf = Map.groupBy(
-  ALIASES.filter(({ use }) => use !== "reading"),
+  listAliases().filter(({ use }) => use !== "reading"),
   ({ instruction }) => instruction,
 );
 

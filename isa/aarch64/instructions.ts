@@ -523,25 +523,55 @@ export function resolveOperand(shape: Shape, { r = "x", g = "x", scale = 0 }: Si
 const REGISTERS: ReadonlySet<string> = new Set(REGISTER_KINDS);
 export const isRegisterKind = (kind: OperandKind): kind is RegisterKind => REGISTERS.has(kind);
 
-function completeRow(feature: Feature, { name, mnemonic, format, match, ...sizes }: AnyRow): Instruction {
-  const { syntax, operands: shapes }: Format = FORMATS[format];
-  const operands = Object.entries(shapes).map(([key, shape]) => [key, resolveOperand(shape, sizes)] as const);
-  let taken = 0;
-  for (const [, operand] of operands) for (const [at, width] of operand.bits) taken |= (2 ** width - 1) << at;
-  return {
-    name,
-    mnemonic,
-    feature,
-    format,
-    match: match >>> 0,
-    mask: ~taken >>> 0,
-    operands,
-    syntax: parseSyntax(syntax, shapes),
-    width: sizes.r === "w" ? 32 : 64,
-  };
+/** What the row's format makes of it is worked out when somebody looks: the compiler wants the fixed bits of a few rows and starts anew for each edit. */
+class CompleteRow implements Instruction {
+  readonly name: InstructionName;
+  readonly mnemonic: string;
+  readonly feature: Feature;
+  readonly format: FormatName;
+  readonly match: number;
+  readonly #sizes: Sizes;
+  #operands: Instruction["operands"] | null = null;
+  #mask: number | null = null;
+  #syntax: Instruction["syntax"] | null = null;
+
+  constructor(feature: Feature, row: AnyRow) {
+    this.name = row.name;
+    this.mnemonic = row.mnemonic;
+    this.feature = feature;
+    this.format = row.format;
+    this.match = row.match >>> 0;
+    this.#sizes = row;
+  }
+
+  get #ofFormat(): Format {
+    return FORMATS[this.format];
+  }
+
+  get operands(): Instruction["operands"] {
+    return (this.#operands ??= Object.entries(this.#ofFormat.operands).map(([key, shape]) => [key, resolveOperand(shape, this.#sizes)] as const));
+  }
+
+  get mask(): number {
+    return (this.#mask ??= this.#fixed());
+  }
+
+  #fixed(): number {
+    let taken = 0;
+    for (const [, operand] of this.operands) for (const [at, width] of operand.bits) taken |= (2 ** width - 1) << at;
+    return ~taken >>> 0;
+  }
+
+  get syntax(): Instruction["syntax"] {
+    return (this.#syntax ??= parseSyntax(this.#ofFormat.syntax, this.#ofFormat.operands));
+  }
+
+  get width(): Instruction["width"] {
+    return this.#sizes.r === "w" ? 32 : 64;
+  }
 }
 
-const of = (feature: Feature, rows: readonly AnyRow[]): readonly Instruction[] => rows.map((each) => completeRow(feature, each));
+const of = (feature: Feature, rows: readonly AnyRow[]): readonly Instruction[] => rows.map((each) => new CompleteRow(feature, each));
 
 export const INSTRUCTIONS: readonly Instruction[] = [
   ...of("base", [...DATA_PROCESSING, ...BRANCHES_AND_SYSTEM, ...LOADS_AND_STORES]),

@@ -140,13 +140,14 @@ const STORING_ATOMICS: readonly AliasSpec[] = ["add", "clr", "eor", "set", "smax
 );
 
 /** `ldr x0, [x1, #-8]`: an offset that no scaled form has is an unscaled one. */
-const UNSCALED: readonly AliasSpec[] = INSTRUCTIONS.flatMap(({ name, mnemonic }) => {
-  const [, access, rest] = /^(ld|st|prf)u(r.*|m)$/.exec(mnemonic) ?? [];
-  if (access === undefined || rest === undefined) return [];
-  return { form: `${access}${rest} ${access === "prf" ? "prefetch" : "rt"}, [rn{, #imm}]`, of: name, use: "reading" };
-});
+const unscaled = (): readonly AliasSpec[] =>
+  INSTRUCTIONS.flatMap(({ name, mnemonic }) => {
+    const [, access, rest] = /^(ld|st|prf)u(r.*|m)$/.exec(mnemonic) ?? [];
+    if (access === undefined || rest === undefined) return [];
+    return { form: `${access}${rest} ${access === "prf" ? "prefetch" : "rt"}, [rn{, #imm}]`, of: name, use: "reading" };
+  });
 
-const SPECS: readonly AliasSpec[] = [
+const specs = (): readonly AliasSpec[] => [
   { form: "mov rd, rn", of: "add-imm", fixed: { imm: 0, shift: 0 }, when: (real) => real("rd") === SP || real("rn") === SP },
   ...besideStackPointer("add", false),
   ...besideStackPointer("sub", false),
@@ -252,7 +253,7 @@ const SPECS: readonly AliasSpec[] = [
   // Bit 31 of the instruction is bit 5 of the bit's number, not the register's width.
   { form: "tbz rt, #bit, target", of: "tbz-w", operands: { rt: xRegister }, use: "reading" },
   { form: "tbnz rt, #bit, target", of: "tbnz-w", operands: { rt: xRegister }, use: "reading" },
-  ...UNSCALED,
+  ...unscaled(),
 ];
 
 const getFrom =
@@ -308,4 +309,9 @@ const rowsOf = (name: string): readonly Instruction[] => {
   return rows;
 };
 
-export const ALIASES: readonly Alias[] = SPECS.flatMap((spec) => rowsOf(spec.of).map((instruction) => defineAlias(spec, instruction)));
+let aliases: readonly Alias[] | null = null;
+
+/** Made when somebody reads or writes assembly: whoever compiles need not. */
+export function listAliases(): readonly Alias[] {
+  return (aliases ??= specs().flatMap((spec) => rowsOf(spec.of).map((instruction) => defineAlias(spec, instruction))));
+}
