@@ -144,6 +144,17 @@ export const loopCases: readonly ConformanceCase[] = [
     expect: { outcome: "returned 131" },
   },
   {
+    // The data lies at RAM's start (test-machine.ts): what is known of the index as it is now would say that the address is in RAM already.
+    name: "an address below RAM, used between the steps of its index and its own",
+    program: rounds(
+      `%2 = const.addr 16\n%5 = le_u.addr %2, %1\nbr_if %5, 1\n${step("%1", 1)}\n%6 = load.i8 %9\n%7 = zext.i8.i32 %6\n%8 = add.i32 %8, %7\n${step("%9", 1)}`,
+      "%9 = symbol_addr @table, -1\n%1 = const.addr 0",
+    ),
+    expect: ({ machine }) => ({
+      outcome: `unhandled-trap access_fault main:10, read1 0x${(machine.memory.base - 1n).toString(16)}, cpu0 sp top-128`,
+    }),
+  },
+  {
     name: "an index that starts anew on one path",
     program: walk(
       `${step("%1", 1)}\n${step("%9", 1)}\n%2 = const.addr 30\n%4 = symbol_addr @table\n%4 = sub.addr %9, %4\n%5 = eq.addr %4, %2\nif %5\n%1 = const.addr 16\nend\n%2 = const.addr 12\n%5 = eq.addr %1, %2\nif %5\n%1 = const.addr 0\nend`,
