@@ -1,53 +1,16 @@
 // The fixed part of every translation: small wasm functions between guest code and the executor's imports. They write the exact
 // fuel and 64-bit operands into cells, call JavaScript, and bring results and the new fuel back as wasm results, so that a cold
-// path in guest code is one call. Also here: how JavaScript enters guest code, and 128-bit products.
+// path in guest code is one call. Also here: how JavaScript enters guest code.
 
 import type { Signature } from "../../../isa/bytecode/module.ts";
-import { LIMIT_GLOBAL, RAM_MEMORY, STATE_MEMORY, trapNumber, valueType } from "./translate-context.ts";
+import { bulk } from "./translate-support-blocks.ts";
+import { addressType, callImport, pushCell, pushWide, storeCell, storeFuel, type SupportContext, type SupportFunction } from "./translate-support-cells.ts";
+import { multiplyHighSigned, multiplyHighUnsigned } from "./translate-support-products.ts";
+import { LIMIT_GLOBAL, STATE_MEMORY, trapNumber, valueType } from "./translate-context.ts";
 import type { TranslationContext } from "./translate-context.ts";
-import { BULK_MEMORY_COPY, BULK_MEMORY_FILL, I32, I64, OP, VOID, writeLocals } from "../wasm/encoder.ts";
+import { I32, I64, OP, VOID, writeLocals } from "../wasm/encoder.ts";
 import type { ByteWriter, ValueType } from "../wasm/encoder.ts";
-import { CELL, FUNCTION_ENTRY_BYTES, IMPORTS, importIndex, isWide } from "./wasm-state.ts";
-import type { ImportName } from "./wasm-state.ts";
-
-type SupportContext = Pick<TranslationContext, "module" | "options" | "wideAddress" | "state" | "writableStart" | "writableEnd">;
-
-interface SupportFunction {
-  readonly name: string;
-  /** "A" is the address type. */
-  readonly params: readonly (ValueType | "A")[];
-  readonly results: readonly ValueType[];
-  readonly locals?: readonly ValueType[];
-  readonly write: (w: ByteWriter, context: SupportContext) => void;
-}
-
-function pushCell(w: ByteWriter, op: number, cell: number): void {
-  w.i32Const(0);
-  w.memory(op, STATE_MEMORY, cell);
-}
-
-/** Stores a local into a cell; addresses and narrow values are zero-extended to 64 bits. */
-function storeCell(w: ByteWriter, cell: number, local: number, type: ValueType): void {
-  w.i32Const(0);
-  w.localGet(local);
-  if (type === I32) w.byte(OP.i64_extend_i32_u);
-  w.memory(OP.i64_store, STATE_MEMORY, cell);
-}
-
-function storeFuel(w: ByteWriter, local: number): void {
-  w.i32Const(0);
-  w.localGet(local);
-  w.memory(OP.i32_store, STATE_MEMORY, CELL.fuel);
-}
-
-function callImport(w: ByteWriter, name: ImportName, ...locals: number[]): void {
-  for (const local of locals) w.localGet(local);
-  w.call(importIndex(name));
-}
-
-function addressType(context: SupportContext): ValueType {
-  return context.wideAddress ? I64 : I32;
-}
+import { CELL, FUNCTION_ENTRY_BYTES, IMPORTS, isWide } from "./wasm-state.ts";
 
 /** sp, fuel, pc -> fuel. */
 function polling(name: "poll" | "wait" | "relax"): SupportFunction {
@@ -112,217 +75,6 @@ function atomic(name: string, type: ValueType): SupportFunction {
     },
   };
 }
-
-/** Fuel below this is handed to the executor: many long copies without a poll point between them could make it wrap. */
-const FUEL_LOW = -0x10_0000;
-
-/** Pushes a local of the address type as i64. */
-function pushWide(w: ByteWriter, context: SupportContext, local: number): void {
-  w.localGet(local);
-  if (!context.wideAddress) w.byte(OP.i64_extend_i32_u);
-}
-
-/** Pushes whether `length` bytes at RAM distance `distance` end at or before `size`; both locals i64. */
-function pushFits(w: ByteWriter, distance: number, length: number, size: number): void {
-  w.localGet(distance);
-  w.i64Const(size);
-  w.byte(OP.i64_le_u);
-  w.localGet(length);
-  w.i64Const(size);
-  w.localGet(distance);
-  w.byte(OP.i64_sub);
-  w.byte(OP.i64_le_u);
-  w.byte(OP.i32_and);
-}
-
-/**
- * sp, fuel, to, from or byte, length, pc -> fuel. The whole work when both ranges are where they may be; the executor decides about
- * all else, an empty range included.
- */
-function bulk(name: "mem_copy" | "mem_fill"): SupportFunction {
-  const copies = name === "mem_copy";
-  const LENGTH = 6;
-  const TO = 7;
-  const FROM = 8;
-  return {
-    name,
-    params: [I32, I32, "A", copies ? "A" : I32, "A", I32],
-    results: [I32],
-    locals: [I64, I64, I64],
-    write(w, context) {
-      const { ramBase, ramSize, dirtyOffset } = context.options;
-      const { writableStart, writableEnd } = context;
-      pushWide(w, context, 4);
-      w.localSet(LENGTH);
-      pushWide(w, context, 2);
-      w.i64Const(Number(ramBase) + writableStart);
-      w.byte(OP.i64_sub);
-      w.localSet(TO);
-      if (copies) {
-        pushWide(w, context, 3);
-        w.i64Const(ramBase);
-        w.byte(OP.i64_sub);
-        w.localSet(FROM);
-      }
-      pushFits(w, TO, LENGTH, writableEnd - writableStart);
-      if (copies) {
-        pushFits(w, FROM, LENGTH, ramSize);
-        w.byte(OP.i32_and);
-      }
-      w.localGet(LENGTH);
-      w.i64Const(0);
-      w.byte(OP.i64_ne);
-      w.byte(OP.i32_and);
-      w.byte(OP.if);
-      w.byte(VOID);
-      {
-        w.localGet(TO);
-        w.i64Const(writableStart);
-        w.byte(OP.i64_add);
-        w.localTee(TO);
-        w.byte(OP.i32_wrap_i64);
-        if (copies) {
-          w.localGet(FROM);
-          w.byte(OP.i32_wrap_i64);
-        } else {
-          w.localGet(3);
-        }
-        w.localGet(LENGTH);
-        w.byte(OP.i32_wrap_i64);
-        w.byte(OP.bulk);
-        w.u32(copies ? BULK_MEMORY_COPY : BULK_MEMORY_FILL);
-        w.byte(RAM_MEMORY);
-        if (copies) w.byte(RAM_MEMORY);
-
-        const pushPage = (last: boolean): void => {
-          w.localGet(TO);
-          if (last) {
-            w.localGet(LENGTH);
-            w.byte(OP.i64_add);
-            w.i64Const(1);
-            w.byte(OP.i64_sub);
-          }
-          w.i64Const(12);
-          w.byte(OP.i64_shr_u);
-          w.byte(OP.i32_wrap_i64);
-        };
-        pushPage(false);
-        w.i32Const(dirtyOffset);
-        w.byte(OP.i32_add);
-        w.i32Const(1);
-        pushPage(true);
-        pushPage(false);
-        w.byte(OP.i32_sub);
-        w.i32Const(1);
-        w.byte(OP.i32_add);
-        w.byte(OP.bulk);
-        w.u32(BULK_MEMORY_FILL);
-        w.byte(RAM_MEMORY);
-
-        w.localGet(1);
-        w.localGet(LENGTH);
-        w.i64Const(7);
-        w.byte(OP.i64_add);
-        w.i64Const(3);
-        w.byte(OP.i64_shr_u);
-        w.byte(OP.i32_wrap_i64);
-        w.byte(OP.i32_sub);
-        w.localTee(1);
-        w.i32Const(FUEL_LOW);
-        w.byte(OP.i32_ge_s);
-        w.byte(OP.if);
-        w.byte(VOID);
-        w.localGet(1);
-        w.byte(OP.return);
-        w.byte(OP.end);
-        storeFuel(w, 1);
-        callImport(w, "renew_fuel");
-      }
-      w.byte(OP.else);
-      {
-        storeFuel(w, 1);
-        storeCell(w, CELL.address, 2, addressType(context));
-        if (copies) storeCell(w, CELL.value, 3, addressType(context));
-        storeCell(w, CELL.extra, 4, addressType(context));
-        callImport(w, name, ...(copies ? [0, 5] : [0, 5, 3]));
-      }
-      w.byte(OP.end);
-      pushCell(w, OP.i32_load, CELL.fuel);
-    },
-  };
-}
-
-/** High half of a 64-bit product by four 32-bit ones (Hacker's Delight 2nd ed., section 8-2). */
-const multiplyHighUnsigned: SupportFunction = {
-  name: "mulh_u64",
-  params: [I64, I64],
-  results: [I64],
-  locals: [I64, I64, I64],
-  write(w) {
-    const LOW = 0xffff_ffffn;
-    const pushHalf = (local: number, high: boolean): void => {
-      w.localGet(local);
-      w.i64Const(high ? 32 : LOW);
-      w.byte(high ? OP.i64_shr_u : OP.i64_and);
-    };
-    const pushShifted = (local: number): void => {
-      w.localGet(local);
-      w.i64Const(32);
-      w.byte(OP.i64_shr_u);
-    };
-    // t = high(a) * low(b) + (low(a) * low(b) >> 32)
-    pushHalf(0, false);
-    pushHalf(1, false);
-    w.byte(OP.i64_mul);
-    w.localSet(2);
-    pushHalf(0, true);
-    pushHalf(1, false);
-    w.byte(OP.i64_mul);
-    pushShifted(2);
-    w.byte(OP.i64_add);
-    w.localSet(3);
-    // u = low(a) * high(b) + low(t)
-    pushHalf(0, false);
-    pushHalf(1, true);
-    w.byte(OP.i64_mul);
-    w.localGet(3);
-    w.i64Const(LOW);
-    w.byte(OP.i64_and);
-    w.byte(OP.i64_add);
-    w.localSet(4);
-    // high(a) * high(b) + (t >> 32) + (u >> 32)
-    pushHalf(0, true);
-    pushHalf(1, true);
-    w.byte(OP.i64_mul);
-    pushShifted(3);
-    w.byte(OP.i64_add);
-    pushShifted(4);
-    w.byte(OP.i64_add);
-  },
-};
-
-/** The signed high half is the unsigned one, less each operand where the other is negative. */
-const multiplyHighSigned: SupportFunction = {
-  name: "mulh_s64",
-  params: [I64, I64],
-  results: [I64],
-  write(w) {
-    w.localGet(0);
-    w.localGet(1);
-    w.call(supportIndex("mulh_u64"));
-    for (const [sign, other] of [
-      [0, 1],
-      [1, 0],
-    ] as const) {
-      w.localGet(sign);
-      w.i64Const(63);
-      w.byte(OP.i64_shr_s);
-      w.localGet(other);
-      w.byte(OP.i64_and);
-      w.byte(OP.i64_sub);
-    }
-  },
-};
 
 /** sp, fuel, target, pc, signature -> index of the function. Traps unless it can be called. */
 const target: SupportFunction = {
@@ -512,7 +264,7 @@ const SUPPORT: readonly SupportFunction[] = [
     },
   },
   multiplyHighUnsigned,
-  multiplyHighSigned,
+  multiplyHighSigned(() => supportIndex("mulh_u64")),
 ];
 
 const FIRST_SUPPORT = IMPORTS.length;
