@@ -12,7 +12,7 @@ import { conformanceCases, formatOutcome, parseProgram, runConformanceCase } fro
 import { interpreterFactory } from "./interpreter.ts";
 import { createTestMachine, loadTestImage, readSymbol } from "./test-machine.ts";
 import type { TestMachine } from "./test-machine.ts";
-import { TRANSLATED_INSTRUCTIONS } from "./translate-function.ts";
+import { TRANSLATED_INSTRUCTIONS } from "./translate-body.ts";
 import { HostStackError, NeedsInterpreterError, createWasmExecutor, createWasmFactory, wasmFactory } from "./wasm-executor.ts";
 
 const LITTLE64 = { addressBytes: 8, endian: "little" } as const;
