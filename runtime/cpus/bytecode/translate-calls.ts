@@ -5,7 +5,6 @@
 import type { BytecodeFunction, Instruction } from "../../../isa/bytecode/module.ts";
 import { numberImmediate } from "./translate-arithmetic.ts";
 import type { Emit } from "./translate-arithmetic.ts";
-import { translateBody } from "./translate-body.ts";
 import { LIMIT_GLOBAL, close, getRegister, instructionPc, localOf, openIf, pushFuel, pushSp, raiseTrap, setRegister, valueType } from "./translate-context.ts";
 import type { FunctionWriter, ReturnPoint } from "./translate-context.ts";
 import { forgetRegister, formOf, learn, rangeOf } from "./translate-facts.ts";
