@@ -1,6 +1,7 @@
 // What words on the command line mean for files.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -46,6 +47,28 @@ describe("words on the command line", () => {
     assert.deepEqual(findSpecs([id]), { files: ["a.gspec"], places: [id], words: [] });
     assert.deepEqual(findSpecs(["overflow"]), { files: all, places: [], words: ["overflow"] });
     assert.deepEqual(findSpecs(["sub", "overflow"]), { files: ["sub/c.gspec", "sub/deeper/d.gspec"], places: ["sub"], words: ["overflow"] });
+  });
+
+  test("links are followed, but not in circles", () => {
+    const links: readonly (readonly [string, string])[] = [
+      [".", "sub/loop"],
+      ["../..", "sub/deeper/up"],
+      ["../a.gspec", "sub/link.gspec"],
+      ["nowhere.gspec", "sub/broken.gspec"],
+      ["self.gspec", "sub/self.gspec"],
+      ["deeper", "sub/again"],
+    ];
+    for (const [target, path] of links) symlinkSync(target, path);
+    execFileSync("mkfifo", ["sub/pipe.gspec"]);
+    try {
+      // What a link does not lead to is told when it is read.
+      const found = ["sub/again/d.gspec", "sub/broken.gspec", "sub/c.gspec", "sub/deeper/d.gspec", "sub/link.gspec", "sub/self.gspec"];
+      assert.deepEqual(findSpecs(["sub"]).files, found);
+      assert.throws(() => findSpecs(["sub/pipe.gspec"]), /is no file and no folder/);
+    } finally {
+      for (const [, path] of links) rmSync(path);
+      rmSync("sub/pipe.gspec");
+    }
   });
 
   test("a path that is not there, or no spec, is an error", () => {

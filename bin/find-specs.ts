@@ -1,18 +1,26 @@
 // From what the user typed to spec files. A word is a path if something is there; `FILE:LINE` and ids name their file too, so that a
 // pasted repro line compiles one file and not all. Folders are searched for *.gspec and *.gspec.yaml; the order is that of names.
 
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { nearestName } from "../grammar/nearest-name.ts";
-import { usageError } from "./errors.ts";
+import { CommandError, describeHostError, usageError } from "./errors.ts";
+import { EXIT } from "./exit-codes.ts";
 
 const SPEC = /\.gspec(\.yaml)?$/;
 const SKIPPED_FOLDERS = new Set(["node_modules"]);
 
-function stat(path: string): "file" | "folder" | null {
-  const found = statSync(path, { throwIfNoEntry: false });
+/** Null also for a link that leads to itself. */
+function stat(path: string): "file" | "folder" | "other" | null {
+  let found;
+  try {
+    found = statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ELOOP") return null;
+    throw new CommandError(EXIT.environment, `cannot read ${path}: ${describeHostError(error)}`);
+  }
   if (found === undefined) return null;
-  return found.isDirectory() ? "folder" : "file";
+  return found.isDirectory() ? "folder" : found.isFile() ? "file" : "other";
 }
 
 function normalise(path: string): string {
@@ -20,13 +28,32 @@ function normalise(path: string): string {
   return slashed === "" ? "." : slashed.replace(/(?<=.)\/+$/, "");
 }
 
-function searchFolder(folder: string, found: Set<string>): void {
-  const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  for (const entry of entries) {
+function listFolder(folder: string): readonly Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  } catch (error) {
+    throw new CommandError(EXIT.environment, `cannot read ${folder}: ${describeHostError(error)}`);
+  }
+}
+
+/** `above`: where the folders really are that led here, so that a link to one of them, or above it, is not followed for ever. */
+function searchFolder(folder: string, found: Set<string>, above: readonly string[] = []): void {
+  let places: readonly string[] | undefined;
+  for (const entry of listFolder(folder)) {
     if (entry.name.startsWith(".") || SKIPPED_FOLDERS.has(entry.name)) continue;
     const path = folder === "." ? entry.name : join(folder, entry.name).replaceAll("\\", "/");
-    if (entry.isDirectory() || (entry.isSymbolicLink() && stat(path) === "folder")) searchFolder(path, found);
-    else if (SPEC.test(entry.name)) found.add(path);
+    const isSpec = SPEC.test(entry.name);
+    if (entry.isDirectory()) searchFolder(path, found, above);
+    else if (entry.isFile()) {
+      if (isSpec) found.add(path);
+    } else if (entry.isSymbolicLink()) {
+      const kind = stat(path);
+      if (kind === "folder") {
+        places ??= [...above, realpathSync(folder)];
+        const target = realpathSync(path);
+        if (!places.some((place) => `${place}/`.startsWith(target === "/" ? target : `${target}/`))) searchFolder(path, found, places);
+      } else if (isSpec && kind !== "other") found.add(path);
+    }
   }
 }
 
@@ -66,6 +93,7 @@ export function findSpecs(given: readonly string[]): FoundSpecs {
     const word = normalise(raw);
     const kind = stat(word);
     if (kind === "folder") searchFolder(word, files);
+    else if (kind === "other") throw usageError(`\`${word}\` is no file and no folder`);
     else if (kind === "file") {
       if (!SPEC.test(word)) throw usageError(`\`${word}\` is no spec: specs are named *.gspec or *.gspec.yaml`);
       files.add(word);

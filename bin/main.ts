@@ -47,7 +47,7 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
   if (wantsHelp || first === "help") {
     const { formatCommandHelp, formatMainHelp } = await import("./help.ts");
     const subject = COMMANDS.find(({ name }) => name === (first === "help" ? args[1] : first));
-    io.out(subject === undefined || (!isNamed && first !== "help") ? formatMainHelp() : formatCommandHelp(subject));
+    io.out(subject === undefined || (!isNamed && first !== "help") ? formatMainHelp(io.columns()) : formatCommandHelp(subject, io.columns()));
     return EXIT.ok;
   }
   const [command, rest] = splitCommand(args);

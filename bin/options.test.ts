@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { COMMANDS } from "./commands/table.ts";
 import { CommandError } from "./errors.ts";
+import { formatCommandHelp, formatMainHelp } from "./help.ts";
 import { EXIT } from "./exit-codes.ts";
 import { wantsColor } from "./io.ts";
 import { duration, formatOptions, HELP_OPTION, parseOptions, wholeNumber, type OptionRow } from "./options.ts";
@@ -109,9 +110,23 @@ test("every command's table is well-formed, its names and letters unique", () =>
     const letters = all.flatMap((row) => row.short ?? []);
     assert.equal(new Set(letters).size, letters.length, name);
     assert.ok(positionals[0] <= positionals[1], name);
-    for (const line of formatOptions(all)) assert.ok(line.startsWith("  "), line);
+    for (const line of formatOptions(all, 80)) assert.ok(/^(?: {2}.*|[a-zA-Z, ]+:|)$/.test(line), line);
     for (const row of all) if (row.implied !== undefined || row.choices !== undefined) assert.ok(row.value !== undefined, row.name);
   }
+});
+
+test("help fits the terminal, and lines stay readable on a wide one", () => {
+  for (const [columns, widest] of [
+    [60, 60],
+    [80, 80],
+    [300, 100],
+  ] as const) {
+    const texts = [formatMainHelp(columns), ...COMMANDS.map((command) => formatCommandHelp(command, columns))];
+    for (const line of texts.join("").split("\n")) assert.ok(line.length <= widest, `${columns} columns: ${line}`);
+  }
+  const run = COMMANDS.find(({ name }) => name === "run") ?? assert.fail();
+  assert.match(formatCommandHelp(run, 80), /\n +--fail-fast\[=N\] +stop after the first failed test, or after N\n/);
+  assert.match(formatCommandHelp(run, 80), /\(default 0; or\n? *set GUESTSPEC_SEED\)/);
 });
 
 test("colour follows NO_COLOR, FORCE_COLOR, the terminal, and empty variables count as unset", () => {

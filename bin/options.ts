@@ -17,6 +17,8 @@ export interface OptionRow {
   /** Variable that is used when the option is absent. */
   readonly env?: string;
   readonly help: string;
+  /** In a long help, the heading under which it stands; absent: that of the row before. */
+  readonly heading?: string;
 }
 
 export interface ParsedOptions {
@@ -66,18 +68,40 @@ function spell(row: OptionRow): string {
   return `${row.short === undefined ? "    " : `-${row.short}, `}--${row.name}${value}`;
 }
 
+/** Words in lines of at most `width` columns; a longer word has a line of its own. */
+export function wrapWords(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
+/** `columns` lines of a list: what it is about, then what is said, wrapped beside it. */
+export function hangingLines(head: string, indent: number, text: string, columns: number): string[] {
+  const [first = "", ...rest] = wrapWords(text, Math.max(20, columns - indent));
+  const blank = " ".repeat(indent);
+  const started = head.length > indent - 2 ? [head, `${blank}${first}`] : [`${head.padEnd(indent)}${first}`];
+  return [...started, ...rest.map((line) => `${blank}${line}`)];
+}
+
 /** Lines of help for a table. */
-export function formatOptions(rows: readonly OptionRow[]): string[] {
+export function formatOptions(rows: readonly OptionRow[], columns: number): string[] {
   const spelled = rows.map((row) => [spell(row), row] as const);
   const width = Math.min(30, Math.max(...spelled.map(([text]) => text.length)));
-  return spelled.flatMap(([text, { help, env, choices, multiple }]) => {
+  return spelled.flatMap(([text, { help, env, choices, multiple, heading }], index) => {
     const notes = [
       ...(choices === undefined ? [] : [choices.join(", ")]),
       ...(multiple === undefined ? [] : ["repeatable"]),
       ...(env === undefined ? [] : [`or set ${env}`]),
     ];
-    const line = `${help}${notes.length === 0 ? "" : ` (${notes.join("; ")})`}`;
-    return text.length > width ? [`  ${text}`, `  ${" ".repeat(width)}  ${line}`] : [`  ${text.padEnd(width)}  ${line}`];
+    const line = notes.length === 0 ? help : help.endsWith(")") ? `${help.slice(0, -1)}; ${notes.join("; ")})` : `${help} (${notes.join("; ")})`;
+    const above = heading === undefined ? [] : [...(index === 0 ? [] : [""]), `${heading}:`];
+    return [...above, ...hangingLines(`  ${text}`, width + 4, line, columns)];
   });
 }
 

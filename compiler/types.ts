@@ -386,7 +386,8 @@ export function valueTypeOf(type: Type, layout: DataLayout): ValueType {
       return { kind: "pointer", bits: layout.addressBytes === 8 ? 64 : 32 };
     case "array":
     case "slice": {
-      if (type.element.kind === "int" && type.element.bits === 8 && !type.element.signed) return { kind: "bytes" };
+      // An array is where it stands, a slice somewhere else: in a struct they are of different sizes.
+      if (type.kind === "slice" && sameType(type.element, U8)) return { kind: "bytes" };
       return {
         kind: "array",
         element: valueTypeOf(type.element, layout),

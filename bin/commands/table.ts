@@ -19,6 +19,7 @@ export interface CommandRow {
   readonly positionals: readonly [number, number];
   readonly options: readonly OptionRow[];
   /** Paragraphs below the options. */
+  /** Paragraphs. */
   readonly notes?: readonly string[];
   readonly load: () => Promise<CommandModule>;
 }
@@ -57,10 +58,9 @@ const NO_CACHE: OptionRow = { name: "no-cache", help: "compile anew, and keep no
 const JSON_OUTPUT: OptionRow = { name: "json", help: "write JSON" };
 
 const SELECTION = [
-  "WHAT is a place - a file, a folder, FILE:LINE (the test or row there), an id - a word that is part of ids, or a name by",
-  "wildcards, SUITE.TEST[ROW]: 'eeprom*', 'eeprom*.writes*', '*.*[wraps]'. Places add up, and so do words; words select within",
-  "the places, or else among all specs below the working directory.",
-  "-E filters what they select.",
+  "WHAT is a place - a file, a folder, FILE:LINE (the test or row there), an id - a word that is part of ids, or a name by " +
+    "wildcards, SUITE.TEST[ROW]: 'eeprom*', 'eeprom*.writes*', '*.*[wraps]'. Places add up, and so do words; words select within " +
+    "the places, or else among all specs below the working directory. -E filters what they select.",
 ];
 
 const REPORTER: OptionRow = {
@@ -84,27 +84,22 @@ const NARROWING: readonly OptionRow[] = [
 ];
 
 export const RUN_OPTIONS: readonly OptionRow[] = [
-  FILTER,
+  { ...FILTER, heading: "what runs" },
   FILTER_ACTION,
-  REPORTER,
-  VERBOSE,
-  ...SHOW,
-  { name: "jobs", short: "j", value: "N", env: "GUESTSPEC_JOBS", help: "at most N worker threads; 1 runs all in one (default: the number of CPUs)" },
-  { name: "seed", value: "N", env: "GUESTSPEC_SEED", help: "seed of the run, a 64-bit number or `random` (default 0)" },
-  { name: "shuffle", help: "shuffle suites, tests and rows by the seed; without --seed a random one is drawn" },
   ...NARROWING,
-  { name: "failed-first", help: "run what failed last before everything else" },
-  { name: "watch", short: "w", help: "run again what a change of files touches, until q or ^C; on a terminal enter runs all, f what failed" },
-  { name: "longest-first", help: "let workers begin with the suites that took longest before; results are told in their usual order" },
-  { name: "times", value: "FILE", help: "longest-first by the times in FILE, which is written anew after the run" },
-  { name: "repeat", value: "N", help: "run every test N times with one seed; a result that differs is `nondeterministic`, on QEMU `flaky`" },
-  { name: "until-fail", help: "run again and again, each time with the next seed, until a test fails; with --repeat at most N times" },
-  { name: "retries", value: "N", help: "run failed tests up to N more times, but not on the embedded engine, which would only repeat itself" },
-  { name: "flaky", value: "HOW", choices: ["pass", "fail"], help: "whether a test that passed in the end is good enough (default pass; with --repeat fail)" },
   { name: "quarantine", value: "FILE", help: "skip the tests in FILE, each with its reason (default: `quarantine` of guestspec.yaml; none: no file)" },
   { name: "quarantine-verify", help: "run only what is in quarantine, and fail if some of it passes" },
-  { name: "must-run", help: "exit with 6 if a test that `must-run` of guestspec.yaml promises did not run where it should" },
-  { name: "reuse", help: "take good results of tests that nothing has changed for from earlier runs, marked `cached` (never in CI)" },
+  { ...REPORTER, heading: "what is told" },
+  VERBOSE,
+  ...SHOW,
+  {
+    name: "coverage",
+    value: "MIN",
+    implied: "lines:0",
+    help: "measure what is executed of the specs on the embedded machine; less than MIN, such as lines:90,branches:80, is exit status 1",
+  },
+  { name: "with-ktap", value: "FILE", multiple: true, help: "results of another tool, a log with KTAP or TAP, as suites of this run" },
+  { name: "lenient", help: "with-ktap: what a log does against its format is told and does not fail" },
   {
     name: "record",
     value: "WHEN",
@@ -112,36 +107,41 @@ export const RUN_OPTIONS: readonly OptionRow[] = [
     choices: ["failed", "always", "never"],
     help: "keep the run for `replay` (default: when it is not green)",
   },
-  { name: "fail-fast", value: "N", implied: "1", help: "stop after N failed tests" },
-  { name: "timeout", value: "DURATION", help: "guest time limit of tests without @timeout (default 10s)" },
-  { name: "with-ktap", value: "FILE", multiple: true, help: "results of another tool, a log with KTAP or TAP, as suites of this run" },
-  { name: "lenient", help: "with-ktap: what a log does against its format is told and does not fail" },
+  { name: "seed", heading: "order and repetition", value: "N", env: "GUESTSPEC_SEED", help: "seed of the run, a 64-bit number or `random` (default 0)" },
+  { name: "shuffle", help: "shuffle suites, tests and rows by the seed; without --seed a random one is drawn" },
+  { name: "failed-first", help: "run what failed last before everything else" },
+  { name: "longest-first", help: "let workers begin with the suites that took longest before; results are told in their usual order" },
+  { name: "times", value: "FILE", help: "longest-first by the times in FILE, which is written anew after the run" },
+  { name: "repeat", value: "N", help: "run every test N times with one seed; a result that differs is `nondeterministic`, on QEMU `flaky`" },
+  { name: "until-fail", help: "run again and again, each time with the next seed, until a test fails; with --repeat at most N times" },
+  { name: "retries", value: "N", help: "run failed tests up to N more times, but not on the embedded engine, which would only repeat itself" },
+  { name: "watch", short: "w", help: "run again what a change of files touches, until q or ^C; on a terminal enter runs all, f what failed" },
+  { name: "fail-fast", heading: "when it ends, and how", value: "N", implied: "1", help: "stop after the first failed test, or after N" },
   { name: "run-timeout", value: "DURATION", help: "wall time of the whole run; then it is interrupted, with exit status 130" },
-  {
-    name: "coverage",
-    value: "MIN",
-    implied: "lines:0",
-    help: "measure what is executed of the specs on the embedded machine; less than e.g. lines:90,branches:80,registers:50 is exit status 1",
-  },
+  { name: "timeout", value: "DURATION", help: "guest time limit of tests without @timeout (default 10s)" },
   { name: "max-instructions", value: "N", help: "instruction limit of every test (default 20,000,000, more for a longer @timeout)" },
+  { name: "flaky", value: "HOW", choices: ["pass", "fail"], help: "whether a test that passed in the end is good enough (default pass; with --repeat fail)" },
   { name: "require", value: "CAP", multiple: true, env: "GUESTSPEC_REQUIRE", help: "exit with 6 if a test that needs CAP is skipped; `all`: if any test is" },
-  { name: "executor", value: "NAME", choices: ["auto", "interpreter", "wasm"], help: "how guest code is executed; results are the same" },
-  TARGETS,
+  { name: "must-run", help: "exit with 6 if a test that `must-run` of guestspec.yaml promises did not run where it should" },
+  { name: "compare", help: "tell where targets and engines disagree; a difference is exit status 1" },
+  { ...TARGETS, heading: "where it runs" },
   ENGINE,
   MACHINE,
-  { name: "compare", help: "tell where targets and engines disagree; a difference is exit status 1" },
+  { name: "executor", value: "NAME", choices: ["auto", "interpreter", "wasm"], help: "how guest code is executed; results are the same" },
+  { name: "jobs", short: "j", value: "N", env: "GUESTSPEC_JOBS", help: "at most N worker threads; 1 runs all in one (default: the number of CPUs)" },
+  { ...QEMU, heading: "QEMU" },
+  { name: "qemu-arg", value: "ARG", multiple: true, help: "one more argument for QEMU" },
+  { name: "append", value: "WORDS", multiple: true, help: "QEMU: more words of the guest's command line, which `args.text` and `args.number` read" },
+  { name: "accel", value: "NAME", choices: ["tcg", "kvm", "hvf"], help: "QEMU: what runs the guest's code (default tcg, which counts its instructions)" },
   {
     name: "isolate",
     value: "HOW",
     choices: ["test", "suite", "none"],
     help: "QEMU: a machine for each test, memory as new for each suite (default), or neither",
   },
-  QEMU,
-  { name: "qemu-arg", value: "ARG", multiple: true, help: "one more argument for QEMU" },
-  { name: "append", value: "WORDS", multiple: true, help: "QEMU: more words of the guest's command line, which `args.text` and `args.number` read" },
-  { name: "accel", value: "NAME", choices: ["tcg", "kvm", "hvf"], help: "QEMU: what runs the guest's code (default tcg, which counts its instructions)" },
-  PROFILE,
   { name: "hang-after", value: "DURATION", help: "QEMU: wall time without an answer after which a test has hung (default 20s, more for a longer @timeout)" },
+  { ...PROFILE, heading: "options of a project, and caches" },
+  { name: "reuse", help: "take good results of tests that nothing has changed for from earlier runs, marked `cached` (never in CI)" },
   NO_CACHE,
 ];
 
@@ -154,8 +154,8 @@ export const COMMANDS: readonly CommandRow[] = [
     options: RUN_OPTIONS,
     notes: [
       ...SELECTION,
-      "The default reporter is tui on a terminal, human elsewhere and in CI. The seed decides interleavings of CPUs and what",
-      "guests draw at random: with one seed every run is the same, and the line that reproduces a failure carries it.",
+      "The default reporter is tui on a terminal, human elsewhere and in CI. The seed decides interleavings of CPUs and what " +
+        "guests draw at random: with one seed every run is the same, and the line that reproduces a failure carries it.",
     ],
     load: () => Promise.resolve({ run }),
   },
@@ -173,8 +173,8 @@ export const COMMANDS: readonly CommandRow[] = [
       { name: "path", help: "print the run's folder: what a report of a bug needs is in it" },
     ],
     notes: [
-      "RUN is the id of a kept run or its beginning, or the path of a run's folder; by default the last one. FILE holds events as",
-      "`--reporter ndjson` writes them. Runs that were not green are kept, the last ten of each folder; others with --record=always.",
+      "RUN is the id of a kept run or its beginning, or the path of a run's folder; by default the last one. FILE holds events as " +
+        "`--reporter ndjson` writes them. Runs that were not green are kept, the last ten of each folder; others with --record=always.",
     ],
     load: () => import("./replay.ts"),
   },
@@ -215,8 +215,8 @@ export const COMMANDS: readonly CommandRow[] = [
     positionals: [0, 1],
     options: [REPORTER, VERBOSE, ...SHOW, { name: "lenient", help: "what a document does against its format is told and does not fail" }],
     notes: [
-      "Reads FILE, or standard input without one or for `-`: KTAP 1 and 2, TAP 13 and 14, among anything else that a console",
-      "prints and behind printk's prefixes. What a plan announced and the log does not hold has failed. docs/kunit.md tells more.",
+      "Reads FILE, or standard input without one or for `-`: KTAP 1 and 2, TAP 13 and 14, among anything else that a console " +
+        "prints and behind printk's prefixes. What a plan announced and the log does not hold has failed. docs/kunit.md tells more.",
     ],
     load: () => import("./parse.ts"),
   },
@@ -255,8 +255,8 @@ export const COMMANDS: readonly CommandRow[] = [
       NO_CACHE,
     ],
     notes: [
-      "For specs/pci.gspec this writes DIR/specs/pci.bytecode.gbc and DIR/specs/pci.bytecode.json; of a native target the image",
-      "DIR/specs/pci.riscv64 (flat: pci.riscv64.bin), its manifest DIR/specs/pci.riscv64.json, and the script pci.riscv64.sh.",
+      "For specs/pci.gspec this writes DIR/specs/pci.bytecode.gbc and DIR/specs/pci.bytecode.json; of a native target the image " +
+        "DIR/specs/pci.riscv64 (flat: pci.riscv64.bin), its manifest DIR/specs/pci.riscv64.json, and the script pci.riscv64.sh.",
     ],
     load: () => import("./build.ts"),
   },
@@ -287,8 +287,8 @@ export const COMMANDS: readonly CommandRow[] = [
       { name: "wall-time", help: "guest time does not run ahead of the clock on the wall" },
     ],
     notes: [
-      "IMAGE is an ELF file, a Linux kernel with its boot header, or raw bytes, for RISC-V of 64 bits. Bytes from standard input go to",
-      "the guest's console. With one seed and the same input every run is the same, to the instruction, in virtual time.",
+      "IMAGE is an ELF file, a Linux kernel with its boot header, or raw bytes, for RISC-V of 64 or 32 bits, as the machine is. Bytes from standard input " +
+        "go to the guest's console. With one seed and the same input every run is the same, to the instruction, in virtual time.",
       "Exit code 0: the guest switched off, or was stopped as asked; 1: it ended with an error, or waits for nothing.",
     ],
     load: () => import("./exec.ts"),
@@ -314,8 +314,8 @@ export const COMMANDS: readonly CommandRow[] = [
       NO_CACHE,
     ],
     notes: [
-      "STAGE is ast, plan, bytecode or wasm; of a native target asm (machine code with the lines that it comes from) or symbols;",
-      "or image, for a file that `guestspec build` has made.",
+      "STAGE is ast, plan, bytecode or wasm; of a native target asm (machine code with the lines that it comes from) or symbols; " +
+        "or image, for a file that `guestspec build` has made.",
     ],
     load: () => import("./show.ts"),
   },

@@ -3,14 +3,14 @@
 
 const TYPES: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    u8: ["char", "byte", "uchar", "uint8_t", "__u8"],
-    i8: ["int8_t", "sbyte", "__s8", "s8"],
-    u16: ["ushort", "uint16_t", "__u16", "__le16"],
-    i16: ["short", "int16_t", "__s16", "s16"],
-    u32: ["uint", "unsigned", "uint32_t", "__u32", "__le32"],
-    i32: ["int", "int32_t", "__s32", "s32"],
-    u64: ["ulong", "uint64_t", "__u64", "__le64"],
-    i64: ["long", "int64_t", "__s64", "s64"],
+    u8: ["char", "byte", "uchar", "uint8", "uint8_t", "__u8"],
+    i8: ["int8", "int8_t", "sbyte", "__s8", "s8"],
+    u16: ["ushort", "uint16", "uint16_t", "__u16", "__le16"],
+    i16: ["short", "int16", "int16_t", "__s16", "s16"],
+    u32: ["uint", "unsigned", "uint32", "uint32_t", "__u32", "__le32"],
+    i32: ["int", "int32", "int32_t", "__s32", "s32"],
+    u64: ["ulong", "uint64", "uint64_t", "__u64", "__le64"],
+    i64: ["long", "int64", "int64_t", "__s64", "s64"],
     usize: ["size_t", "uintptr_t", "phys_addr_t", "isize", "ssize_t"],
     bool: ["boolean", "_Bool"],
     str: ["string", "String"],

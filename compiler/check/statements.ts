@@ -189,7 +189,11 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
       return [{ kind: "word", word: statement.word, message: checkText(context, statement.message), span }];
     case "skip": {
       const word: HStmt = { kind: "word", word: "skip", message: checkText(context, statement.message), span };
-      if (statement.condition === null) return [word];
+      if (statement.condition === null) {
+        // The test says itself that it checks nothing, and why.
+        context.inferred.checks = true;
+        return [word];
+      }
       const condition = checkCondition(context, statement.condition);
       const tested: HExpr = statement.unless ? { kind: "unary", op: "not", operand: condition, type: BOOL, span: condition.span } : condition;
       return [{ kind: "if", condition: tested, consequent: { statements: [word], hasCleanups: false }, otherwise: null }];

@@ -32,12 +32,16 @@ const yamlErrors: Readonly<Record<string, { readonly message?: string; readonly 
   BLOCK_AS_IMPLICIT_KEY: { message: "`: ` begins a map inside a value", help: quoteHelp },
   UNEXPECTED_TOKEN: { help: quoteHelp },
   BAD_ALIAS: { help: quoteHelp },
+  MULTIPLE_DOCS: { message: "a file holds one YAML document", help: "put what stands behind `---` into a file of its own" },
+  // Its reader goes down by recursion.
+  RESOURCE_EXHAUSTION: { message: "the text is nested too deeply" },
   MISSING_CHAR: { help: "a quote or bracket is not closed" },
 };
 
 /** The document, or null when it is no YAML; then that has been reported. */
 export function readDocument(source: Source, report: Report): YamlContext | null {
-  const document = parseDocument(source.text, { schema: "failsafe", prettyErrors: false, logLevel: "silent", uniqueKeys: true, merge: false });
+  // Below this level the reader would pass over further documents.
+  const document = parseDocument(source.text, { schema: "failsafe", prettyErrors: false, logLevel: "error", uniqueKeys: true, merge: false });
   const broken = document.errors.find(({ code }) => code !== "DUPLICATE_KEY");
   for (const { code, message, pos } of document.errors) {
     // After the first real error a YAML reader is out of step; what it says then helps nobody.

@@ -2,6 +2,7 @@
 // the first differing character for text, only the differing fields and elements of structs and arrays. Lines for the failure report.
 
 import type { ValueType } from "../../compiler/images/manifest.ts";
+import { hexBytes } from "../../isa/hex.ts";
 import { diffBytes } from "./hexdump.ts";
 import { hintForBytes, hintForNumbers } from "./hints.ts";
 import { formatHex, formatMemory, isByte, isScalar, quoteText, readInteger, sizeOf, type ContentsAt, type MemoryLayout, type SlotValue } from "./values.ts";
@@ -13,6 +14,7 @@ export interface Difference {
 
 const NOTHING: Difference = { details: [], hints: [] };
 const SHOWN_PARTS = 6;
+const SHOWN_BYTES = 16;
 
 function diffNumbers(expected: bigint, got: bigint, type: ValueType): Difference {
   if (type.kind !== "int" && type.kind !== "register" && type.kind !== "pointer") return NOTHING;
@@ -48,6 +50,14 @@ export interface Contents {
 
 const NO_CONTENTS: Contents = { expected: () => null, got: () => null };
 
+/** Of a long list of bytes what is around the first that differs. */
+function differingBytes(expected: Uint8Array, got: Uint8Array, path: string): Part {
+  const from = expected.findIndex((byte, at) => byte !== got[at]) & ~(SHOWN_BYTES - 1);
+  const to = Math.min(from + SHOWN_BYTES, expected.length);
+  const show = (bytes: Uint8Array): string => `hex"${hexBytes(bytes.subarray(from, to)).join("")}"`;
+  return { path: `${path}[${from}..${to}]`, expected: show(expected), got: show(got) };
+}
+
 /** Leaves of a struct or array that differ, with their path. */
 function differingParts(expected: Uint8Array, got: Uint8Array, type: ValueType, layout: MemoryLayout, path: string, contents = NO_CONTENTS): Part[] {
   const size = sizeOf(type, layout);
@@ -59,12 +69,13 @@ function differingParts(expected: Uint8Array, got: Uint8Array, type: ValueType, 
       differingParts(expected.subarray(offset), got.subarray(offset), field, layout, `${path}.${name}`, contents),
     );
   }
-  if (type.kind === "array" && type.length !== null && !(isByte(type.element) && type.length > 16)) {
+  if (type.kind === "array" && type.length !== null && !(isByte(type.element) && type.length > SHOWN_BYTES)) {
     return Array.from({ length: type.length }, (_, index) => index).flatMap((index) =>
       differingParts(expected.subarray(index * type.stride), got.subarray(index * type.stride), type.element, layout, `${path}[${index}]`),
     );
   }
   if (a.length < size || b.length < size) return [];
+  if (type.kind === "array" && isByte(type.element)) return [differingBytes(a, b, path)];
   if (!isScalar(type) && !(type.kind === "array" && type.length !== null)) {
     const [x, y] = [contents.expected(path), contents.got(path)];
     // Two addresses say nothing about what is there.
