@@ -100,3 +100,5 @@ try {
 } catch (error) {
   process.exitCode = reportError(error, io);
 }
+// Nothing is left to do, and nobody needs the heap to be taken apart: an eighth of what an empty process of Node's computes.
+process.once("beforeExit", () => process.exit());

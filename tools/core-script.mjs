@@ -20,7 +20,7 @@ import { basename, join } from "node:path";
  */
 function loaderOf(file, scripts) {
   return `(globalThis[Symbol.for("guestspec.core")] ??= (() => {
-  const { readFileSync, renameSync, writeFileSync } = process.getBuiltinModule("node:fs");
+  const { closeSync, fstatSync, openSync, readSync, renameSync, writeFileSync } = process.getBuiltinModule("node:fs");
   const { createRequire, enableCompileCache } = process.getBuiltinModule("node:module");
   const { Script } = process.getBuiltinModule("node:vm");
   const scriptOf = new Map(Object.entries(${JSON.stringify(scripts)}).flatMap(([script, chunks]) => chunks.map((chunk) => [chunk, script])));
@@ -29,20 +29,36 @@ function loaderOf(file, scripts) {
   const setFlag = (flag) => process.getBuiltinModule("node:v8").setFlagsFromString(flag);
   // A worker has not run main.js, and any other command than a run would leave out what runs need.
   const isRun = () => process.argv[2] === "run" && process.getBuiltinModule("node:worker_threads").isMainThread;
+  const require = createRequire(import.meta.url);
+  // All files go through one buffer, one after the other: memory that is touched for the first time costs more than what is read into it.
+  let buffer = Buffer.allocUnsafeSlow(1 << 20);
+  const read = (path) => {
+    const file = openSync(path);
+    try {
+      const { size } = fstatSync(file);
+      if (buffer.length < size) buffer = Buffer.allocUnsafeSlow(size);
+      let length = 0;
+      for (let more = 1; more > 0 && length < size; length += more) more = readSync(file, buffer, length, size - length, length);
+      return buffer.subarray(0, length);
+    } finally {
+      closeSync(file);
+    }
+  };
   let hasCompileCache = false;
   let loading = 0;
   const runScript = (name) => {
     const filename = \`\${import.meta.dirname}/\${name}\`;
     const cacheFile = \`\${filename}.\${process.version}.cache\`;
+    const source = read(filename).latin1Slice();
     let cachedData;
     try {
-      cachedData = readFileSync(cacheFile);
+      cachedData = read(cacheFile);
     } catch {
       // Never written: the first run does it.
     }
     // The cache is of the flags that it was taken with.
     if (loading > 0) setFlag("--lazy");
-    const script = new Script(readFileSync(filename, "latin1"), { filename, cachedData });
+    const script = new Script(source, { filename, cachedData });
     if (loading > 0) setFlag("--no-lazy");
     if ((cachedData === undefined || script.cachedDataRejected || process.env.GUESTSPEC_PRIME === "1") && isRun()) {
       process.once("exit", () => {
@@ -54,7 +70,7 @@ function loaderOf(file, scripts) {
         }
       });
     }
-    return script.runInThisContext()(import.meta.url, createRequire(import.meta.url), load, chunk, () => exports);
+    return script.runInThisContext()(import.meta.url, require, load, chunk, () => exports);
   };
   const chunk = (name) => {
     const script = scriptOf.get(name);

@@ -14,7 +14,7 @@ import { byWidth } from "./by-width.ts";
 import { checkOperand, encode, findOperandValue, packOperands } from "./encode.ts";
 import { MEMORY_ORDERS } from "./formats.ts";
 import type { FormatName, Operand, SyntaxPart } from "./formats.ts";
-import { findInstruction, instructionsOf } from "./instructions.ts";
+import { findInstruction, instructionsOf, syntaxOf } from "./instructions.ts";
 import type { Instruction, RegisterWidth } from "./instructions.ts";
 import { COMPUTED_PSEUDO_INSTRUCTIONS, loadConstant, pseudoInstructionsOf, TAIL_REGISTER } from "./pseudo.ts";
 import type { PseudoInstruction } from "./pseudo.ts";
@@ -122,7 +122,7 @@ function writeInstruction(width: RegisterWidth, row: Instruction, order: number,
   let at = 0;
   let last = head;
   let relocation: Relocation<RelocationKind> | undefined;
-  const usage = (): string => `it is written \`${`${row.mnemonic} ${writeSyntax(row.syntax)}`.trim()}\``;
+  const usage = (): string => `it is written \`${`${row.mnemonic} ${writeSyntax(syntaxOf(row))}`.trim()}\``;
   const take = (): Token | undefined => {
     const token = tokens[at];
     if (token !== undefined) {
@@ -218,7 +218,7 @@ function writeInstruction(width: RegisterWidth, row: Instruction, order: number,
     return checked(name, operand, value.constant - output.origin - BigInt(offset), start);
   };
 
-  for (const part of row.syntax) readPart(part);
+  for (const part of syntaxOf(row)) readPart(part);
   const extra = tokens[at];
   if (extra !== undefined) throw new AssemblyError(extra, `unexpected \`${extra.text}\``, usage());
   if (kinds.has("order")) values.set("order", order);

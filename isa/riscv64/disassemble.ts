@@ -7,6 +7,7 @@ import { decode, instructionLength } from "./decode.ts";
 import type { DecodedInstruction } from "./decode.ts";
 import { FENCE_LETTERS, MEMORY_ORDERS, ROUNDING_MODES } from "./formats.ts";
 import type { Operand, SyntaxPart } from "./formats.ts";
+import { syntaxOf } from "./instructions.ts";
 import type { RegisterWidth } from "./instructions.ts";
 import { csrNameOf, F_REGISTERS, X_REGISTERS } from "./registers.ts";
 
@@ -74,7 +75,7 @@ export function writeInstruction({ instruction, operands }: DecodedInstruction, 
     const implied = kinds.get(name)?.implied;
     return implied !== undefined && implied === operands.get(name);
   };
-  const text = instruction.syntax.map(write).join("");
+  const text = syntaxOf(instruction).map(write).join("");
   return text === "" ? mnemonic : `${mnemonic} ${text}`;
 }
 

@@ -409,7 +409,6 @@ export interface Instruction {
   readonly match: number;
   readonly mask: number;
   readonly operands: readonly (readonly [name: string, operand: Operand])[];
-  readonly syntax: readonly SyntaxPart[];
 }
 
 type ValueOf<O extends Operand> = O["kind"] extends "x"
@@ -446,7 +445,7 @@ export type OperandsOf<M extends Mnemonic> = {
 };
 
 /** What all rows of a format share. */
-interface Layout extends Pick<Instruction, "operands" | "syntax"> {
+interface Layout extends Pick<Instruction, "operands"> {
   /** Bits that belong to operands. */
   readonly taken: number;
 }
@@ -462,15 +461,24 @@ function layoutOf(name: FormatName): Layout {
     for (const [, operand] of operands) {
       for (const [at, width] of operand.bits) taken |= ((1 << width) - 1) << at;
     }
-    layout = { operands, syntax: parseSyntax(format), taken };
+    layout = { operands, taken };
     layouts.set(name, layout);
   }
   return layout;
 }
 
+const syntaxes = new Map<FormatName, readonly SyntaxPart[]>();
+
+/** How the instruction is written: for assemblers and disassemblers, so that CPUs need not take texts apart. */
+export function syntaxOf({ format }: Instruction): readonly SyntaxPart[] {
+  let syntax = syntaxes.get(format);
+  if (syntax === undefined) syntaxes.set(format, (syntax = parseSyntax(FORMATS[format])));
+  return syntax;
+}
+
 function completeRow(row: Row & (typeof ROWS)[number], width: RegisterWidth): Instruction {
   const format = width === 32 ? (NARROW_FORMATS[row.format] ?? row.format) : row.format;
-  const { operands, syntax, taken } = layoutOf(format);
+  const { operands, taken } = layoutOf(format);
   // The lowest two bits are 11 in every 32-bit instruction and in no shorter one (Volume I, 1.5).
   const length = (row.match & 3) === 3 ? 4 : 2;
   return {
@@ -481,7 +489,6 @@ function completeRow(row: Row & (typeof ROWS)[number], width: RegisterWidth): In
     match: row.match >>> 0,
     mask: (~taken & (length === 4 ? -1 : 0xffff)) >>> 0,
     operands,
-    syntax,
   };
 }
 

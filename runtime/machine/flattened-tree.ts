@@ -49,15 +49,31 @@ export function encodeValue(value: TreeValue): Uint8Array {
 
 /** Words and bytes that grow, padded to words. */
 function createWriter() {
-  const bytes: number[] = [];
+  let bytes = new Uint8Array(0x1000);
+  let size = 0;
+
+  /** Where so many bytes begin, which are 0. */
+  function take(count: number): number {
+    const at = size;
+    size += count;
+    if (size > bytes.length) {
+      const grown = new Uint8Array(Math.max(2 * bytes.length, size));
+      grown.set(bytes);
+      bytes = grown;
+    }
+    return at;
+  }
+
   return {
-    size: () => bytes.length,
-    word: (value: number) => void bytes.push(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff),
-    padded(more: Uint8Array) {
-      for (const byte of more) bytes.push(byte);
-      while (bytes.length % 4 !== 0) bytes.push(0);
+    size: () => size,
+    word(value: number) {
+      const at = take(4);
+      new DataView(bytes.buffer).setUint32(at, value);
     },
-    bytes: () => Uint8Array.from(bytes),
+    padded(more: Uint8Array) {
+      bytes.set(more, take(Math.ceil(more.length / 4) * 4));
+    },
+    bytes: () => bytes.subarray(0, size),
   };
 }
 

@@ -304,9 +304,9 @@ function highHalf({ read, write, guard }: Csr): Csr {
   };
 }
 
-/** What one width has alone. */
-const ROWS_OF_WIDTH: Readonly<Record<RegisterWidth, readonly Row[]>> = {
-  32: [
+/** What one width has alone; made for the one that a process has guests of. */
+const ROWS_OF_WIDTH: Readonly<Record<RegisterWidth, () => readonly Row[]>> = {
+  32: () => [
     ...WIDE_ROWS.flatMap(([name, high, row]): readonly Row[] => [
       [name, lowHalf(row)],
       [high, highHalf(row)],
@@ -316,7 +316,7 @@ const ROWS_OF_WIDTH: Readonly<Record<RegisterWidth, readonly Row[]>> = {
     ["misa", fixed((1n << 30n) | EXTENSIONS)],
     ...[0, 1, 2, 3].map((n): Row => [`pmpcfg${n}` as CsrName, pmpConfig(4 * n, 4)]),
   ],
-  64: [
+  64: () => [
     ...WIDE_ROWS.map(([name, , row]): Row => [name, row]),
     ["misa", fixed((2n << 62n) | EXTENSIONS)],
     ["pmpcfg0", pmpConfig(0, 8)],
@@ -378,7 +378,7 @@ type Table = ReadonlyMap<number, Csr>;
 
 const createTable = (width: RegisterWidth): Table =>
   new Map(
-    [...ROWS, ...ROWS_OF_WIDTH[width]].map(([name, row]) => {
+    [...ROWS, ...ROWS_OF_WIDTH[width]()].map(([name, row]) => {
       const number = findCsr(name, width);
       if (number === undefined) throw new Error(`no control and status register ${name}`);
       return [number, row];
