@@ -16,7 +16,9 @@ import type { ExecutorFactory } from "../runtime/machine/cpu-contract.ts";
 import { COVERAGE_KINDS, coverageTotals, percentOf, type CoverageKind } from "../runtime/reporters/coverage-totals.ts";
 import { usageError } from "./errors.ts";
 import type { ParsedOptions } from "./options.ts";
-import { LIB_FOLDER, readProjectWords, readText, type LoadedImage } from "./load-specs.ts";
+import { readProjectWords, type LoadedImage } from "./load-specs.ts";
+import { LIB_FOLDER } from "./places.ts";
+import { readText } from "./read-text.ts";
 
 export interface Coverage {
   /** What runs guests instead of the usual executors. */

@@ -8,7 +8,8 @@ import { writeNativeElf } from "../compiler/images/native-elf.ts";
 import type { NativeImage } from "../compiler/native/native-image.ts";
 import { loadNativeTarget } from "../compiler/targets/index.ts";
 import { usageError } from "./errors.ts";
-import { LIB_FOLDER, readText } from "./load-specs.ts";
+import { LIB_FOLDER } from "./places.ts";
+import { readText } from "./read-text.ts";
 
 export type ImageFormat = "elf" | "flat" | "disk";
 

@@ -10,12 +10,15 @@ export class CommandError extends Error {
   readonly help: string | null;
   /** What `guestspec explain` knows it by. */
   readonly code: string | null;
+  /** The word of the command line that selects nothing. */
+  readonly unknownWord: string | null;
 
-  constructor(exitCode: ExitCode, message: string, help: string | null = null, code: string | null = null) {
+  constructor(exitCode: ExitCode, message: string, help: string | null = null, code: string | null = null, unknownWord: string | null = null) {
     super(message);
     this.exitCode = exitCode;
     this.help = help;
     this.code = code;
+    this.unknownWord = unknownWord;
   }
 }
 

@@ -16,20 +16,12 @@ import type { NativeTarget } from "../compiler/native/target.ts";
 import type { ParsedFiles } from "../compiler/program.ts";
 import { didYouMean } from "../grammar/nearest-name.ts";
 import type { BootDescription, MachineDescription } from "../machines/description.ts";
+import { createReader, findSources } from "./compiled-from.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
-import {
-  createReader,
-  DEFAULT_MACHINE,
-  dependenciesOf,
-  LIB_FOLDER,
-  loadMachineDescription,
-  printDiagnostics,
-  readProjectWords,
-  tellCompiling,
-  warnedPaths,
-} from "./load-specs.ts";
+import { DEFAULT_MACHINE, loadMachineDescription, printDiagnostics, readProjectWords, tellCompiling } from "./load-specs.ts";
+import { LIB_FOLDER } from "./places.ts";
 
 /** The machine of a target that `--target` means. */
 export const TARGET_MACHINES: Readonly<Record<string, string>> = {
@@ -195,15 +187,13 @@ async function loadLowered(
   if (missing.length === 0) return { specs: files.flatMap((path) => known.get(path) ?? []), isWarned: false, compiled: new Set() };
   const library = cache === null ? null : (await import("./open-library.ts")).openLibrary(cache, machine, machineKey);
   const { images, withoutSuite, diagnostics, asked } = await lower(missing, machine, target, library, io);
-  const warned = warnedPaths(diagnostics);
-  const dependOn = dependenciesOf(asked);
+  const madeFrom = store === null ? null : findSources(asked, diagnostics);
   const fresh: CachedSpec[] = [];
   const take = (path: string, spec: LoweredSpec | null, dependencies: readonly string[]): void => {
-    const own = [path, ...dependencies];
-    const made = { path, spec, madeFrom: store === null ? [] : dependOn(own) };
+    const sources = madeFrom?.([path, ...dependencies]) ?? null;
+    const made = { path, spec, madeFrom: sources ?? [] };
     known.set(path, made);
-    // Specs with warnings are compiled each time: a warning that shows up once only would look fixed.
-    if (!own.some((dependency) => warned.has(dependency))) fresh.push(made);
+    if (sources !== null) fresh.push(made);
   };
   for (const { path, lowered, manifest, dependencies } of images) take(path, { path, lowered, manifest, dependencies }, dependencies);
   for (const { path, dependencies } of withoutSuite) take(path, null, dependencies);

@@ -1,11 +1,10 @@
 // From spec files to images, by way of the cache. What is cached loads neither parser nor compiler: both are imported only when a
 // file has to be compiled, the machine's YAML only when its description is not cached either.
 
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
-import { openCache, type CachedImage, type Dependency, type ImageCache } from "../compiler/images/cache.ts";
-import { hashBytes } from "../compiler/images/content-hash.ts";
+import { openCache, type CachedImage, type ImageCache } from "../compiler/images/cache.ts";
 import { hashFile, rememberHashes, type FileHashes } from "../compiler/images/file-hashes.ts";
 import type { Manifest } from "../compiler/images/manifest.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
@@ -13,14 +12,15 @@ import { didYouMean } from "../grammar/nearest-name.ts";
 import type { MachineDescription } from "../machines/description.ts";
 import type { EngineImage } from "../runtime/engines/session.ts";
 import { countNoun } from "../runtime/reporters/quantities.ts";
-import { CommandError, describeHostError, usageError } from "./errors.ts";
+import { createReader, findSources } from "./compiled-from.ts";
+import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
+import { LIB_FOLDER, MACHINES_FOLDER, PROJECT_FILE } from "./places.ts";
+import { readText } from "./read-text.ts";
 import { toolVersion } from "./version.ts";
 
 export const DEFAULT_MACHINE = "bytecode-virt";
-export const LIB_FOLDER = fileURLToPath(new URL("../lib/", import.meta.url));
-const MACHINES_FOLDER = fileURLToPath(new URL("../machines/", import.meta.url));
 const BUNDLE = fileURLToPath(new URL("../dist/guestspec.mjs", import.meta.url));
 
 export interface LoadOptions {
@@ -56,20 +56,7 @@ export function openImageCache(io: Io): ImageCache | null {
   return stamp === null ? null : openCache({ env: io.env, home: homedir(), stamp });
 }
 
-export function readText(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    // A folder where a file is named is as absent as a missing one; anything else is the environment's fault.
-    if (error instanceof Error && "code" in error && ["ENOENT", "ENOTDIR", "EISDIR"].includes(String(error.code))) return null;
-    throw new CommandError(EXIT.environment, `cannot read ${path}: ${describeHostError(error)}`);
-  }
-}
-
-/** In the working directory; mostly there is none. */
-export const PROJECT_FILE = "guestspec.yaml";
-
-/** Whether it has a key at the top: most projects have no file, and most files few keys, and YAML costs more than this look. */
+/** Whether the project's file has a key at the top: most projects have no file, and most files few keys, and YAML costs more than this look. */
 export function projectHas(key: string): boolean {
   return new RegExp(`^${key}\\s*:`, "m").test(readText(PROJECT_FILE) ?? "");
 }
@@ -126,44 +113,6 @@ export function tellCompiling(files: number, machine: MachineDescription, io: Io
   io.status(`compiling ${countNoun(files, "spec")} for ${machine.target}`);
 }
 
-/** Reads files for the compiler and remembers which, found or not. */
-export function createReader(): { readonly read: (path: string) => string | null; readonly asked: ReadonlyMap<string, string | null> } {
-  const asked = new Map<string, string | null>();
-  return {
-    asked,
-    read(path) {
-      const known = asked.get(path);
-      if (known !== undefined) return known;
-      const text = readText(path);
-      asked.set(path, text);
-      return text;
-    },
-  };
-}
-
-/** Files with warnings are compiled each time: a warning that shows up once only would look fixed. */
-export function warnedPaths(diagnostics: readonly Diagnostic[]): ReadonlySet<string> {
-  return new Set(diagnostics.flatMap(({ labels }) => labels.map(({ span }) => span.source.path)));
-}
-
-/**
- * What the entries of a compilation are made from, for the files of one spec: those, and what any spec may use: the library, the project's
- * words, and what was looked for in vain.
- */
-export function dependenciesOf(asked: ReadonlyMap<string, string | null>): (paths: readonly string[]) => readonly Dependency[] {
-  const hashes = new Map<string, string | null>();
-  const depend = (path: string): Dependency => {
-    let hash = hashes.get(path);
-    if (hash === undefined) {
-      const text = asked.get(path) ?? null;
-      hashes.set(path, (hash = text === null ? hashFile(path) : hashBytes(text)));
-    }
-    return { path, hash };
-  };
-  const shared = [...asked].filter(([path, text]) => text === null || path.startsWith(LIB_FOLDER)).map(([path]) => path);
-  return (paths) => [...new Set([...paths, ...shared, PROJECT_FILE])].map(depend);
-}
-
 /** Throws a CommandError with exit code 3, diagnostics printed, when something does not compile. */
 export async function loadSpecs(files: readonly string[], options: LoadOptions, io: Io): Promise<LoadedSpecs> {
   const cache = options.useCache ? openImageCache(io) : null;
@@ -196,11 +145,10 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
     await printDiagnostics(diagnostics, io);
     if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
     library?.save();
-    const warned = warnedPaths(diagnostics);
-    const dependOn = dependenciesOf(asked);
+    const madeFrom = cache === null ? null : findSources(asked, diagnostics);
     const keep = (path: string, entry: CachedImage | "no suite", dependencies: readonly string[]): void => {
-      const own = [path, ...dependencies];
-      if (!own.some((dependency) => warned.has(dependency))) cache?.writeSpec(path, key, entry, dependOn(own));
+      const sources = madeFrom?.([path, ...dependencies]) ?? null;
+      if (sources !== null) cache?.writeSpec(path, key, entry, sources);
     };
     for (const image of images) {
       const { path, module, manifest, dependencies } = image;

@@ -62,7 +62,7 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
 
 /** `guestspec rn a.gspec` selects tests by the word `rn`: what finds none may be a command. */
 function withCommandMeant(error: unknown, word: string): unknown {
-  if (!isCommandError(error) || error.exitCode !== EXIT.nothingSelected || !error.message.includes(`\`${word}\``)) return error;
+  if (!isCommandError(error) || error.unknownWord !== word) return error;
   const near = nearestName(
     word,
     COMMANDS.map(({ name }) => name),

@@ -7,7 +7,7 @@ import type { PlannedCase } from "../runtime/runner/plan.ts";
 import type { TestFinished } from "../runtime/events.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
-import { PROJECT_FILE } from "./load-specs.ts";
+import { PROJECT_FILE } from "./places.ts";
 import type { MustRun } from "./project-run.ts";
 
 function isAt(planned: Pick<PlannedCase, "target" | "engine">, place: string): boolean {

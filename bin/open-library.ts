@@ -6,7 +6,7 @@ import type { ImageCache } from "../compiler/images/cache.ts";
 import { hashBytes } from "../compiler/images/content-hash.ts";
 import { openKeptLibrary, type KeptLibrary } from "../compiler/images/kept-library.ts";
 import type { MachineDescription } from "../machines/description.ts";
-import { LIB_FOLDER } from "./load-specs.ts";
+import { LIB_FOLDER } from "./places.ts";
 
 /** Of all modules that a spec for the machine can reach: which there are, and what they say. */
 function hashTexts(cache: ImageCache, { library, target }: MachineDescription): string {

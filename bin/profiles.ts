@@ -3,7 +3,7 @@
 
 import { didYouMean } from "../grammar/nearest-name.ts";
 import { usageError } from "./errors.ts";
-import { PROJECT_FILE } from "./load-specs.ts";
+import { PROJECT_FILE } from "./places.ts";
 import { withLayer, type OptionLayer, type OptionRow, type ParsedOptions } from "./options.ts";
 import { DEFAULT_PROFILE, readProjectRun } from "./project-run.ts";
 

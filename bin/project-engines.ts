@@ -7,7 +7,8 @@ import { createFieldReader, formatMachineError, suggest, type Field, type FieldR
 import { COMMAND_IMAGES, PLACEHOLDERS, placeholdersIn, type CommandConfig } from "../runtime/engines/command/command-config.ts";
 import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
-import { PROJECT_FILE, readText } from "./load-specs.ts";
+import { PROJECT_FILE } from "./places.ts";
+import { readText } from "./read-text.ts";
 import { parseDuration } from "./options.ts";
 
 const REQUIRED = ["target", "machine", "image", "command"] as const;

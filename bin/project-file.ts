@@ -7,7 +7,7 @@ import { validate } from "../generated/validators/project.mjs";
 import { didYouMean } from "../grammar/nearest-name.ts";
 import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
-import { PROJECT_FILE } from "./load-specs.ts";
+import { PROJECT_FILE } from "./places.ts";
 
 export interface Project {
   /** Declared beside the built-in ones. */

@@ -5,7 +5,8 @@ import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type Sca
 import { createFieldReader, formatMachineError, suggest, type FieldReader } from "../machines/yaml-fields.ts";
 import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
-import { PROJECT_FILE, readText } from "./load-specs.ts";
+import { PROJECT_FILE } from "./places.ts";
+import { readText } from "./read-text.ts";
 import type { OptionRow } from "./options.ts";
 
 export interface ProfileOption {

@@ -13,7 +13,9 @@ import { ISOLATIONS, type Isolation } from "../runtime/engines/serial/serial-mac
 import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import { isNative, type NativeMachine } from "./load-native.ts";
-import { LIB_FOLDER, machineKeyOf, openImageCache, readText } from "./load-specs.ts";
+import { machineKeyOf, openImageCache } from "./load-specs.ts";
+import { LIB_FOLDER } from "./places.ts";
+import { readText } from "./read-text.ts";
 import type { Io } from "./io.ts";
 import { duration, type ParsedOptions } from "./options.ts";
 import type { RunTarget } from "./load-targets.ts";

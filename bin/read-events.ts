@@ -5,7 +5,7 @@ import { EVENT_VERSION, type RunEvent } from "../runtime/events.ts";
 import { validate } from "../generated/validators/run-events.mjs";
 import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
-import { readText } from "./load-specs.ts";
+import { readText } from "./read-text.ts";
 
 function complain(path: string, line: number, message: string, help: string | null = null): CommandError {
   return new CommandError(EXIT.usage, `${path}:${line}: ${message}`, help);

@@ -40,7 +40,7 @@ async function selectAny(words: readonly string[], universe: readonly PlannedCas
   if (others.length > 0) {
     const { selectByWords } = await import("../runtime/runner/filter-words.ts");
     const selection = selectByWords(others, universe);
-    if (!selection.ok) throw new CommandError(EXIT.nothingSelected, selection.message, selection.help);
+    if (!selection.ok) throw new CommandError(EXIT.nothingSelected, selection.message, selection.help, null, selection.word);
     for (const subject of selection.selected) exact.add(subject);
   }
   return universe.filter((subject) => exact.has(subject));

@@ -12,7 +12,7 @@ import { isCommandError, usageError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { findSpecs } from "./find-specs.ts";
 import type { Io } from "./io.ts";
-import { LIB_FOLDER, PROJECT_FILE } from "./load-specs.ts";
+import { LIB_FOLDER, PROJECT_FILE } from "./places.ts";
 import type { ParsedOptions } from "./options.ts";
 
 /** Editors write in several steps, and a checkout many files. */

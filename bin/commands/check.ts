@@ -7,7 +7,9 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { CommandError } from "../errors.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
-import { LIB_FOLDER, loadMachineDescription, printDiagnostics, readText, readProjectWords } from "../load-specs.ts";
+import { loadMachineDescription, printDiagnostics, readProjectWords } from "../load-specs.ts";
+import { LIB_FOLDER } from "../places.ts";
+import { readText } from "../read-text.ts";
 import type { ParsedOptions } from "../options.ts";
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {

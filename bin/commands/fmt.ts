@@ -8,7 +8,8 @@ import { CommandError, describeHostError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
-import { printDiagnostics, readText } from "../load-specs.ts";
+import { printDiagnostics } from "../load-specs.ts";
+import { readText } from "../read-text.ts";
 import type { ParsedOptions } from "../options.ts";
 
 interface Change {

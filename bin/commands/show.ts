@@ -14,7 +14,9 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
 import { findMachine, isNative, loadNativeImages } from "../load-native.ts";
-import { LIB_FOLDER, printDiagnostics, readText, readProjectWords } from "../load-specs.ts";
+import { printDiagnostics, readProjectWords } from "../load-specs.ts";
+import { LIB_FOLDER } from "../places.ts";
+import { readText } from "../read-text.ts";
 import type { ParsedOptions } from "../options.ts";
 
 export const STAGES = ["ast", "plan", "bytecode", "wasm", "asm", "symbols", "image"] as const;

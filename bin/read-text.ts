@@ -1,0 +1,16 @@
+// Files of the user that may be missing.
+
+import { readFileSync } from "node:fs";
+import { CommandError, describeHostError } from "./errors.ts";
+import { EXIT } from "./exit-codes.ts";
+
+/** Null: there is none. */
+export function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    // A folder where a file is named is as absent as a missing one; anything else is the environment's fault.
+    if (error instanceof Error && "code" in error && ["ENOENT", "ENOTDIR", "EISDIR"].includes(String(error.code))) return null;
+    throw new CommandError(EXIT.environment, `cannot read ${path}: ${describeHostError(error)}`);
+  }
+}
