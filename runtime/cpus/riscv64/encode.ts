@@ -4,7 +4,7 @@
 import type { Mnemonic, RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import type { ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import { csrNameOf } from "../../../isa/riscv64/registers.ts";
-import { branchesOf, computationsOf, floatsOf, hasOperation, type OperationName } from "./operations.ts";
+import { branchesOf, computationsOf, findFloat, hasOperation, type OperationName } from "./operations.ts";
 import { LOADS } from "./semantics/memory.ts";
 import { accessName, type CsrChange } from "./semantics/privileged.ts";
 import { ENTRY_SHIFT } from "./state.ts";
@@ -55,7 +55,7 @@ const DYNAMIC = 7;
 /** The immediate has rs3 above three bits that are set if the mode is frm's (semantics/float.ts). */
 function encodeFloat({ mnemonic, rd, rs1, rs2, rs3, rm }: ExpandedInstruction, width: RegisterWidth): EncodedInstruction {
   const name = rm === TOWARDS_ZERO ? `${mnemonic}.rtz` : mnemonic;
-  const meaning = floatsOf(width).get(name);
+  const meaning = findFloat(name, width);
   const isKnownMode = rm === TOWARDS_ZERO || rm === NEAREST || rm === DYNAMIC;
   // What goes to x0 may raise flags all the same.
   if (meaning === undefined || !isKnownMode || !hasOperation(name, width) || (meaning.result?.file === "x" && rd === 0)) return { name: "cold" };
@@ -77,7 +77,7 @@ export function encodeInstruction(instruction: ExpandedInstruction, pageOffset: 
   if (branchesOf(width).has(mnemonic)) return { name: isNear ? mnemonic : `${mnemonic}.far`, rs1, rs2, imm: distance };
   const access = CSR_FORMS.get(mnemonic);
   if (access !== undefined) return encodeAccess(instruction, access, width);
-  if (floatsOf(width).has(mnemonic)) return encodeFloat(instruction, width);
+  if (findFloat(mnemonic, width) !== undefined) return encodeFloat(instruction, width);
   if (!hasOperation(mnemonic, width)) return { name: "cold" };
   // What is written to x0 goes nowhere.
   if (computationsOf(width).has(mnemonic) && rd === 0) return { name: "nothing" };

@@ -16,7 +16,8 @@ export const computationsOf: (width: RegisterWidth) => ReadonlyMap<Mnemonic, Exp
 export const branchesOf: (width: RegisterWidth) => ReadonlyMap<Mnemonic, Expression> = byWidth(describeBranches);
 const describedFloats = byWidth(describeFloat);
 /** Names are looked for that may be no instruction's. */
-export const floatsOf = (width: RegisterWidth): ReadonlyMap<string, Guarded> => describedFloats(width);
+export const findFloat = (name: string, width: RegisterWidth): Guarded | undefined =>
+  isFloat(name) ? (describedFloats(width) as ReadonlyMap<string, Guarded>).get(name) : undefined;
 
 export type Operation =
   /** Not decoded yet. The number is 0, so that cleared memory means it. */
@@ -53,30 +54,71 @@ export const JUMP_REGISTER = FIXED.length;
 
 export type OperationName = Mnemonic | FixedName | `${Mnemonic}.far` | "j" | "j.far" | "jr" | FloatName | ReturnType<typeof accessName>;
 
-function listOperations(width: RegisterWidth): readonly (readonly [OperationName, Operation])[] {
-  return [
-    ...FIXED.map((kind): readonly [OperationName, Operation] => [kind, { kind }]),
-    ["jr", { kind: "jump-register", hasLink: false }],
-    ...[...computationsOf(width)].map(([name, value]): readonly [OperationName, Operation] => [name, { kind: "compute", value }]),
-    ...[...LOADS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "load", meaning }]),
-    ...[...STORES].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "store", meaning }]),
-    ...[...ATOMICS].map(([name, meaning]): readonly [OperationName, Operation] => [name, { kind: "atomic", meaning }]),
-    ...[...LOADS_RESERVED].map(([name, width]): readonly [OperationName, Operation] => [name, { kind: "load-reserved", width }]),
-    ...[...STORES_CONDITIONAL].map(([name, width]): readonly [OperationName, Operation] => [name, { kind: "store-conditional", width }]),
-    ...[...branchesOf(width)].flatMap(([name, taken]): readonly (readonly [OperationName, Operation])[] => [
-      [name, { kind: "branch", taken, isNear: true }],
-      [`${name}.far`, { kind: "branch", taken, isNear: false }],
-    ]),
-    ["jal", { kind: "jump", isNear: true, hasLink: true }],
-    ["jal.far", { kind: "jump", isNear: false, hasLink: true }],
-    ["j", { kind: "jump", isNear: true, hasLink: false }],
-    ["j.far", { kind: "jump", isNear: false, hasLink: false }],
-    ["jalr", { kind: "jump-register", hasLink: true }],
-    ...[...describeAccesses(width), ...TRANSFERS, ...describedFloats(width)].map(([name, meaning]): readonly [OperationName, Operation] => [
-      name,
-      { kind: "guarded", meaning },
-    ]),
-  ];
+/** Operations of which a name tells that it may be among them: what the others of a width compute need not be worked out to find one. */
+interface Group {
+  readonly mayHave: (name: string) => boolean;
+  readonly rows: (width: RegisterWidth) => ReadonlyMap<string, Operation>;
+}
+
+type Row = readonly [OperationName, Operation];
+const always = (): boolean => true;
+const guarded = ([name, meaning]: readonly [OperationName, Guarded]): Row => [name, { kind: "guarded", meaning }];
+const isFloat = (name: string): boolean => name.startsWith("f");
+
+const WITHOUT_WIDTH: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  ...[...LOADS].map(([name, meaning]): Row => [name, { kind: "load", meaning }]),
+  ...[...STORES].map(([name, meaning]): Row => [name, { kind: "store", meaning }]),
+  ...[...ATOMICS].map(([name, meaning]): Row => [name, { kind: "atomic", meaning }]),
+  ...[...LOADS_RESERVED].map(([name, width]): Row => [name, { kind: "load-reserved", width }]),
+  ...[...STORES_CONDITIONAL].map(([name, width]): Row => [name, { kind: "store-conditional", width }]),
+  ["jal", { kind: "jump", isNear: true, hasLink: true }],
+  ["jal.far", { kind: "jump", isNear: false, hasLink: true }],
+  ["j", { kind: "jump", isNear: true, hasLink: false }],
+  ["j.far", { kind: "jump", isNear: false, hasLink: false }],
+  ["jalr", { kind: "jump-register", hasLink: true }],
+]);
+
+const FIRST: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  ...FIXED.map((kind): Row => [kind, { kind }]),
+  ["jr", { kind: "jump-register", hasLink: false }],
+]);
+
+/** In the order of their numbers. */
+const GROUPS: readonly Group[] = [
+  { mayHave: always, rows: () => FIRST },
+  { mayHave: always, rows: () => WITHOUT_WIDTH },
+  {
+    mayHave: (name) => name.startsWith("b"),
+    rows: byWidth(
+      (width) =>
+        new Map(
+          [...branchesOf(width)].flatMap(([name, taken]): readonly Row[] => [
+            [name, { kind: "branch", taken, isNear: true }],
+            [`${name}.far`, { kind: "branch", taken, isNear: false }],
+          ]),
+        ),
+    ),
+  },
+  {
+    mayHave: (name) => !isFloat(name),
+    rows: byWidth((width) => new Map([...computationsOf(width)].map(([name, value]): Row => [name, { kind: "compute", value }]))),
+  },
+  { mayHave: (name) => name.includes(" "), rows: byWidth((width) => new Map([...describeAccesses(width)].map(guarded))) },
+  { mayHave: always, rows: byWidth(() => new Map([...TRANSFERS].map(guarded))) },
+  { mayHave: isFloat, rows: byWidth((width) => new Map([...describedFloats(width)].map(guarded))) },
+];
+
+function listOperations(width: RegisterWidth): readonly (readonly [string, Operation])[] {
+  return GROUPS.flatMap((group) => [...group.rows(width)]);
+}
+
+/** Undefined: the interpreter leaves it to others. */
+export function findOperation(name: string, width: RegisterWidth): Operation | undefined {
+  for (const group of GROUPS) {
+    const found = group.mayHave(name) ? group.rows(width).get(name) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 interface Numbered {
@@ -119,5 +161,5 @@ export function operationNumber(name: OperationName, width: RegisterWidth = 64):
 }
 
 export function hasOperation(name: string, width: RegisterWidth = 64): name is OperationName {
-  return numbered(width).numbers.has(name);
+  return findOperation(name, width) !== undefined;
 }

@@ -9,7 +9,7 @@ import { I32, I64 } from "../../wasm/encoder.ts";
 import type { ExpandedInstruction } from "../../../../isa/riscv64/expand.ts";
 import { encodeInstruction } from "../encode.ts";
 import type { Mode } from "../hart.ts";
-import { branchesOf, operationNumber, operationsOf, type Operation } from "../operations.ts";
+import { branchesOf, findOperation, type Operation } from "../operations.ts";
 import { binary, constant, leaf, type Expression } from "../semantics/expressions.ts";
 import type { Guarded } from "../semantics/guarded.ts";
 import { specialiseGuarded } from "../semantics/specialise.ts";
@@ -90,6 +90,7 @@ interface Exploration extends CodeSource {
   readonly joinsOwnCalls: boolean;
 }
 
+const COLD: Operation = { kind: "cold" };
 const MAX_INSTRUCTIONS = 600;
 /** Of calls of the entry: each return asks for one after the other. */
 const MAX_OWN_CALLS = 8;
@@ -148,7 +149,7 @@ function find(at: number, source: Exploration): Found | undefined {
   const { width } = source;
   const { mnemonic } = instruction;
   const { name, rd = 0, rs1 = 0, rs2 = 0, imm = 0 } = encodeInstruction(instruction, 0, width);
-  const operation = inMode(operationsOf(width)[operationNumber(name, width)] ?? { kind: "cold" }, source.mode);
+  const operation = inMode(findOperation(name, width) ?? COLD, source.mode);
   const found = { at, ...fetched, operation, rd, rs1, rs2, imm };
   const next = at + instruction.length;
   if (mnemonic === "jal") {
