@@ -162,6 +162,8 @@ export async function watch(options: ParsedOptions, io: Io): Promise<ExitCode> {
   };
   const follow = (paths: readonly string[]): void => files.follow(paths.map((path) => resolve(path)));
 
+  /** What is wrong with the command line shows at once; later a file that it names may be gone for a moment, or until a branch is back. */
+  let hasRun = false;
   async function runOnce(wish: Wish): Promise<ExitCode> {
     try {
       // Watched before the run looks at them, so that no change falls between.
@@ -175,9 +177,12 @@ export async function watch(options: ParsedOptions, io: Io): Promise<ExitCode> {
       });
     } catch (error) {
       // A spec that does not compile is what one is about to mend.
-      if (!isCommandError(error) || error.exitCode === EXIT.usage) throw error;
+      if (!isCommandError(error) || (error.exitCode === EXIT.usage && !hasRun)) throw error;
       if (error.message !== "") io.err(`error: ${error.message}\n`);
+      if (error.help !== null) io.err(`  = help: ${error.help}\n`);
       return error.exitCode;
+    } finally {
+      hasRun = true;
     }
   }
 

@@ -1,6 +1,7 @@
 // Whether control can reach the end of a checked block. A function with a result has to return on every path; an endless loop without
 // `break`, a `skip` and an intrinsic that never comes back count as leaving too.
 
+import type { Stmt } from "../../grammar/ast.ts";
 import type { HBlock, HStmt } from "../hir.ts";
 import { asInteger } from "./constants.ts";
 import { findIntrinsic } from "./intrinsics.ts";
@@ -8,6 +9,17 @@ import { findIntrinsic } from "./intrinsics.ts";
 /** Control never reaches the end of the block. */
 export function leaves(block: HBlock): boolean {
   return block.statements.some(statementLeaves);
+}
+
+/**
+ * Goes elsewhere whatever happens, as it is written: by `return`, `break` or `continue`. Not what `when target` leaves of it here, and not a
+ * loop without end, which may be there for its time limit.
+ */
+export function jumps(statement: Stmt): boolean {
+  const { kind } = statement;
+  if (kind === "return" || kind === "break" || kind === "continue") return true;
+  if (kind === "block") return statement.statements.some(jumps);
+  return kind === "if" && statement.otherwise !== null && jumps(statement.consequent) && jumps(statement.otherwise);
 }
 
 function statementLeaves(statement: HStmt): boolean {

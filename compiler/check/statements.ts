@@ -11,7 +11,7 @@ import { type Context, counted, errorExpr, fail, failTwice, libraryModule, listN
 import { cast, coerce, defaultType, guessOf, quote, settleLiterals } from "./convert.ts";
 import { checkTargetName, createBody, createLocal } from "./declarations.ts";
 import { checkAs, checkCondition, checkExpr, checkOperand, checkValue, requireReadable } from "./expressions.ts";
-import { leaves } from "./leaving.ts";
+import { jumps, leaves } from "./leaving.ts";
 import { checkMatch } from "./match.ts";
 import { checkPlace } from "./places.ts";
 import { addNeed, failAbsent } from "./reach.ts";
@@ -50,6 +50,10 @@ export function checkBlock(context: Context, block: Block): HBlock {
       statements.push(checkCpus(inner, group));
     } else {
       statements.push(...checkStatement(inner, statement));
+      const next = block.statements[i + 1];
+      if (next !== undefined && jumps(statement)) {
+        fail(context, next.span, "W0402", "this is never reached", { label: "behind a jump", related: [{ span: statement.span, text: "always leaves" }] });
+      }
     }
   }
   for (const symbol of inner.scope.names.values()) {

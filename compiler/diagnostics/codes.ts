@@ -1107,6 +1107,23 @@ test "adds" {
 }`,
   ),
   entry(
+    "W0402",
+    "statement that is never reached",
+    "Whatever stands before it in its block ends in `return`, `break` or `continue`. Mostly a line was moved, or a condition forgotten.",
+    `
+fn limit(n: u32) -> u32 {
+  return n
+  expect n < 8
+}
+test "limits" { expect limit(5) == 5 }`,
+    `
+fn limit(n: u32) -> u32 {
+  expect n < 8
+  return n
+}
+test "limits" { expect limit(5) == 5 }`,
+  ),
+  entry(
     "W0701",
     "test that checks nothing",
     "Nothing in the test can fail: no `expect`, `assert` or `fail`, no wait, no call of a function that may check. It passes, and says little.",

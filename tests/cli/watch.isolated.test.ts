@@ -2,7 +2,7 @@
 // process a terminal; without it only changes are tested.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -73,6 +73,20 @@ test("a change runs what it touches, and nothing else", { timeout: 180_000 }, as
   assert.match(await watched.until(/watching \d folders?\n/), /PASS .*user::doubles/);
   writeFileSync(join(folder, "new.gspec"), 'suite "new"\n\ntest "is new" { expect true }\n');
   assert.match(await watched.until(/watching \d folders?\n/), /1 test in 1 suite[\s\S]*PASS .*new::is new/);
+  child.kill("SIGINT");
+  assert.equal(await watched.ended, 0);
+});
+
+test("a file that the command line names may go away and come back", { timeout: 180_000 }, async (context) => {
+  const folder = makeProject(context);
+  const text = readFileSync(join(folder, "good.gspec"));
+  const child = startTool(["run", "good.gspec", "--watch"], { cwd: folder });
+  const watched = follow(child, context);
+  assert.match(await watched.until(/watching \d folders?\n/), /5 tests in 1 suite/);
+  rmSync(join(folder, "good.gspec"));
+  assert.match(await watched.until(/watching \d folders?\n/), /good\.gspec changed\n[\s\S]*there is no file or folder `good\.gspec`/);
+  writeFileSync(join(folder, "good.gspec"), text);
+  assert.match(await watched.until(/watching \d folders?\n/), /good\.gspec changed\n[\s\S]*5 tests in 1 suite/);
   child.kill("SIGINT");
   assert.equal(await watched.ended, 0);
 });
