@@ -24,6 +24,12 @@ test("a tree comes back as it was", () => {
   assert.deepEqual(unflattenTree(flattenTree(tree)), encoded(tree));
 });
 
+test("so does one of any size", () => {
+  const children = Array.from({ length: 300 }, (_, n): TreeNode => ({ name: `device@${n}`, properties: { reg: [n, 2n], model: "m".repeat(n) }, children: [] }));
+  const large = { ...tree, children };
+  assert.deepEqual(unflattenTree(flattenTree(large)), encoded(large));
+});
+
 test("values are big-endian cells and text with its end", () => {
   const bytesOf = (name: string): number[] => [...encodeValue(tree.properties[name] ?? assert.fail(name))];
   assert.deepEqual(bytesOf("#address-cells"), [0, 0, 0, 2]);

@@ -71,7 +71,8 @@ function createWriter() {
       new DataView(bytes.buffer).setUint32(at, value);
     },
     padded(more: Uint8Array) {
-      bytes.set(more, take(Math.ceil(more.length / 4) * 4));
+      const at = take(Math.ceil(more.length / 4) * 4);
+      bytes.set(more, at);
     },
     bytes: () => bytes.subarray(0, size),
   };
