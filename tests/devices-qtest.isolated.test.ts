@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { describe, test } from "node:test";
 
-import { HARTS, makeBoard, RTC } from "./qtest/board.ts";
+import { HARTS, isMemory, makeBoard, RTC } from "./qtest/board.ts";
 import type { Board } from "./qtest/board.ts";
 import { OvershootError, qemuProblem, startQemu } from "./qtest/qemu.ts";
 import type { Qemu } from "./qtest/qemu.ts";
@@ -98,6 +98,15 @@ async function playStep(step: Step, board: Board, qemu: Qemu): Promise<string | 
   }
 }
 
+const isOfMemory = (step: Step | undefined): boolean => (step?.kind === "read" || step?.kind === "write") && isMemory(step.address);
+
+/** Accesses to memory in a row go out together, which is most of them: QEMU takes them one after the other, and they do nothing to a device. */
+function endOfGo(steps: readonly Step[], start: number): number {
+  let end = start + 1;
+  if (isOfMemory(steps[start])) while (isOfMemory(steps[end])) end += 1;
+  return end;
+}
+
 async function play(script: QtestScript): Promise<void> {
   const board = makeBoard();
   script.extend?.(board);
@@ -106,17 +115,23 @@ async function play(script: QtestScript): Promise<void> {
     board.advance(qemu.startTime);
     // qemu.ts looked at the RTC's clock, which latches TIME_HIGH.
     board.read(BigInt(RTC), 4);
-    for (const [index, step] of script.steps.entries()) {
-      const differences = [await playStep(step, board, qemu)];
+    for (let start = 0, end = 0; start < script.steps.length; start = end) {
+      end = endOfGo(script.steps, start);
+      const answers = await Promise.all(script.steps.slice(start, end).map((step) => playStep(step, board, qemu)));
+      const differences = answers.map((difference, offset) => ({ difference, index: start + offset }));
       for (const { name, index: pin, level } of script.watch === undefined ? [] : watchedPins(script.watch, board)) {
         const theirs = qemu.pin(pin);
         // Before its first movement QEMU does not tell a level.
-        if (theirs !== undefined && theirs !== level) differences.push(`${name}: ${theirs ? "high" : "low"} in QEMU, not in the model`);
+        if (theirs !== undefined && theirs !== level) {
+          differences.push({ difference: `${name}: ${theirs ? "high" : "low"} in QEMU, not in the model`, index: end - 1 });
+        }
       }
-      const found = differences.filter((difference) => difference !== null);
-      if (found.length > 0) {
+      const found = differences.filter(({ difference }) => difference !== null);
+      const index = found[0]?.index;
+      if (index !== undefined) {
         const before = script.steps.slice(Math.max(0, index - 12), index).map((earlier) => `  ${describeStep(earlier)}`);
-        assert.fail([`step ${index}, ${describeStep(step)}: ${found.join("; ")}`, "after", ...before].join("\n"));
+        const told = found.flatMap((one) => (one.index === index ? [one.difference] : []));
+        assert.fail([`step ${index}, ${describeStep(script.steps[index] ?? assert.fail())}: ${told.join("; ")}`, "after", ...before].join("\n"));
       }
     }
   } finally {

@@ -21,6 +21,10 @@ export const UART = 0x1000_0000;
 export const RAM = 0x8000_0000;
 const RAM_SIZE = 0x10_0000;
 
+export function isMemory(address: bigint): boolean {
+  return address >= BigInt(RAM) && address < BigInt(RAM + RAM_SIZE);
+}
+
 /** QEMU gets `-smp 3`: scripts use harts 0 and 1, qemu.ts needs the last for itself. */
 export const HARTS = 3;
 export const UART_SOURCE = 10;
@@ -83,7 +87,6 @@ export function makeBoard(): Board {
   });
   /** RAM's side of an access, little-endian. */
   const word = new DataView(new ArrayBuffer(8));
-  const isRam = (address: bigint): boolean => address >= BigInt(RAM) && address < BigInt(RAM + RAM_SIZE);
   const bytesOf = (width: Width): Uint8Array => new Uint8Array(word.buffer, 0, width);
 
   function find(address: bigint): Mapping | undefined {
@@ -164,7 +167,7 @@ export function makeBoard(): Board {
     plicInput,
     read(address, width) {
       word.setBigUint64(0, 0n);
-      if (isRam(address)) {
+      if (isMemory(address)) {
         dma.read(address, bytesOf(width));
         return word.getBigUint64(0, true);
       }
@@ -177,7 +180,7 @@ export function makeBoard(): Board {
       return value;
     },
     write(address, width, value) {
-      if (isRam(address)) {
+      if (isMemory(address)) {
         word.setBigUint64(0, value, true);
         dma.write(address, bytesOf(width));
         return;

@@ -184,7 +184,10 @@ async function start(script: QtestScript, nops: number): Promise<Qemu> {
   async function command(text: string): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     waiters.push({ resolve, reject });
+    // What goes out together is written at once.
+    child.stdin.cork();
     child.stdin.write(`${text}\n`);
+    process.nextTick(() => child.stdin.uncork());
     const answer = await withTimeout(promise, text);
     if (!answer.startsWith("OK")) throw new Error(`qtest: ${text}: ${answer}`);
     return answer;
