@@ -20,7 +20,7 @@ function git(...args: readonly string[]): string {
 }
 
 /** Absolute paths. Against a commit: what is committed since, staged, edited, and new. */
-export function listChangedFiles(commit: string): readonly string[] {
+function listChangedFiles(commit: string): readonly string[] {
   const root = git("rev-parse", "--show-toplevel").trimEnd();
   if (commit.startsWith("-")) throw usageError(`\`--only-changed\` takes a commit, not \`${commit}\``);
   const since = git("rev-parse", "--verify", `${commit}^{commit}`).trimEnd();

@@ -32,7 +32,7 @@ export interface KnownRequest {
   readonly engine: EngineOptions;
 }
 
-export const NO_QUARANTINE = "none";
+const NO_QUARANTINE = "none";
 
 /** `--quarantine FILE`, or the project's. */
 export function findQuarantine(options: ParsedOptions): Quarantine | null {

@@ -28,7 +28,7 @@ export interface Quarantine {
 }
 
 /** Throws a CommandError that tells every mistake at its place. */
-export function parseQuarantine(text: string, path: string): Quarantine {
+function parseQuarantine(text: string, path: string): Quarantine {
   const reader = createFieldReader(text, path);
   const lines = new LineCounter();
   parseDocument(text, { lineCounter: lines });

@@ -17,7 +17,7 @@ function randomSeed(): bigint {
   return BigInt(seed);
 }
 
-export function readSeed(options: ParsedOptions): bigint {
+function readSeed(options: ParsedOptions): bigint {
   const text = options.value("seed");
   // Shuffling the same way every time would find nothing.
   if (text === null) return options.has("shuffle") ? randomSeed() : DEFAULT_SEED;

@@ -21,7 +21,7 @@ import type { RunTarget } from "./load-targets.ts";
 import type { ParsedOptions } from "./options.ts";
 import { toolVersion } from "./version.ts";
 
-export const RECORD_VERSION = 1;
+const RECORD_VERSION = 1;
 const KEPT_RUNS = 10;
 /** Images of failed tests that are kept; in a run where everything fails the first few say it all. */
 const KEPT_IMAGES = 8;

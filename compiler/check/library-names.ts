@@ -11,7 +11,7 @@ import { constantOf, globalOf } from "./declarations.ts";
 import type { FnEntry, Module, Symbol } from "./scope.ts";
 import type { Type } from "../types.ts";
 
-export function librarySymbol(context: Context, name: string): Symbol | undefined {
+function librarySymbol(context: Context, name: string): Symbol | undefined {
   const [moduleName = "", symbolName = ""] = name.split(".");
   return context.modules.lib(moduleName)?.names.get(symbolName);
 }

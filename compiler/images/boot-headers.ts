@@ -71,11 +71,6 @@ const RISCV_IMAGE: BootHeader = {
 
 const HEADERS: Readonly<Record<string, BootHeader>> = { x86_64: MULTIBOOT, aarch64: ARM64_IMAGE, riscv64: RISCV_IMAGE };
 
-/** What a flat file of this target boots by. */
-export function bootHeaderName(target: string): string | null {
-  return HEADERS[target]?.name ?? null;
-}
-
 function findHeader({ magic, offsets }: BootHeader, view: DataView): number | null {
   for (let at = offsets.first; at <= Math.min(offsets.last, view.byteLength - 8); at += offsets.step) if (view.getUint32(at, true) === magic) return at;
   return null;

@@ -22,7 +22,7 @@ const CPUS_OFFSET = 2048;
 /** Where QEMU starts ELF files without a header it puts a device tree of 1 MiB at the start of RAM (hw/arm/boot.c, `arm_setup_direct_kernel_boot`). */
 const TREE_SIZE = 0x20_0000n;
 
-export function packBase({ boot, ram, name }: Pick<MachineDescription, "boot" | "ram" | "name">): bigint {
+function packBase({ boot, ram, name }: Pick<MachineDescription, "boot" | "ram" | "name">): bigint {
   if (boot === null) throw new Error(`${name} does not say where images go`);
   const lowest = ram.base + TREE_SIZE;
   return boot.image === "image-header" && boot.base < lowest ? lowest : boot.base;

@@ -24,7 +24,7 @@ export interface StandaloneOptions {
 /** Where the script puts the path of the unpacked image. */
 export const IMAGE_PLACE = "IMAGE";
 
-export const STANDALONE_STATUS = { pass: 0, fail: 1, noVerdict: 2, environment: 75, timedOut: 124 } as const;
+const STANDALONE_STATUS = { pass: 0, fail: 1, noVerdict: 2, environment: 75, timedOut: 124 } as const;
 
 const DEFAULT_TIMEOUT_SECONDS = 300;
 

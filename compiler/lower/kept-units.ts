@@ -68,7 +68,7 @@ function keepRequest(context: Context, request: Request, numbers: Numbers, lists
 }
 
 /** Null: it names what has no name, or places of other files. */
-export function keepUnit(context: Context, entry: FnEntry, unit: Unit, places: PlaceTable, lists: LibraryLists): KeptUnit | null {
+function keepUnit(context: Context, entry: FnEntry, unit: Unit, places: PlaceTable, lists: LibraryLists): KeptUnit | null {
   const { source } = entry.module;
   if (unit.places.some((place) => places.sourceOf(place) !== source)) return null;
   const numbers = ownNumbers(unit);
@@ -154,7 +154,7 @@ function recallRequest(context: Context, kept: KeptRequest, number: number): Req
   }
 }
 
-export function recallUnit(context: Context, entry: FnEntry, kept: KeptUnit, places: PlaceTable): Unit {
+function recallUnit(context: Context, entry: FnEntry, kept: KeptUnit, places: PlaceTable): Unit {
   const { source } = entry.module;
   return {
     fn: new KeptBody(entry.function.name, kept.signature, kept.code),

@@ -19,7 +19,7 @@ export interface Crossing {
   readonly flags: Uint8Array;
 }
 
-export const IS_WRITTEN = 1;
+const IS_WRITTEN = 1;
 export const LIVE_IN = 2;
 export const LIVE_OUT = 4;
 

@@ -283,7 +283,7 @@ export type FormatName = keyof typeof FORMATS;
 
 export const CONDITIONS = ["eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "al", "nv"] as const;
 export const SHIFTS = ["lsl", "lsr", "asr", "ror"] as const;
-export const EXTENDS = ["uxtb", "uxth", "uxtw", "uxtx", "sxtb", "sxth", "sxtw", "sxtx"] as const;
+const EXTENDS = ["uxtb", "uxth", "uxtw", "uxtx", "sxtb", "sxth", "sxtw", "sxtx"] as const;
 
 type Names = readonly (readonly [name: string, value: number])[];
 

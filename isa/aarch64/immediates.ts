@@ -26,7 +26,7 @@ export function findWideField(kind: WideKind, value: bigint): number | undefined
 }
 
 /** Sign, three bits of exponent of which the first is inverted, four of fraction. */
-export function float8Value(field: number): number {
+function float8Value(field: number): number {
   const exponent = ((((field >> 6) & 1) ^ 1) << 2) + ((field >> 4) & 3) - 3;
   const size = (1 + (field & 15) / 16) * 2 ** exponent;
   return (field & 0x80) === 0 ? size : -size;

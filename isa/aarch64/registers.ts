@@ -8,8 +8,8 @@
 
 /** 31 is the zero register or the stack pointer, as the instruction's operand says. */
 export const REGISTER_31 = 31;
-export const FRAME_POINTER = 29;
-export const LINK_REGISTER = 30;
+const FRAME_POINTER = 29;
+const LINK_REGISTER = 30;
 
 /** How the text writes a register operand; the number of an encoding is the same for all of them. */
 export const REGISTER_KINDS = ["w", "x", "wsp", "xsp", "b", "h", "s", "d", "q", "v8b", "v2d"] as const;

@@ -98,9 +98,6 @@ const ROWS: readonly PseudoInstruction[] = [
 
 export const pseudoInstructionsOf = (width: RegisterWidth): readonly PseudoInstruction[] => ROWS.filter(({ only = width }) => only === width);
 
-/** Those of RV64. */
-export const PSEUDO_INSTRUCTIONS = pseudoInstructionsOf(64);
-
 /** Worked out by the assembler: operands as written. */
 export const COMPUTED_PSEUDO_INSTRUCTIONS = {
   li: ["rd", "value"],

@@ -13,27 +13,6 @@ export interface CpuidFeature {
   readonly bit: number;
 }
 
-/** Leaves with other contents than feature bits. */
-export const CPUID_LEAVES = {
-  vendor: 0,
-  version: 1,
-  cache: 4,
-  mwait: 5,
-  thermal: 6,
-  extendedFeatures: 7,
-  topology: 0xb,
-  xsave: 0xd,
-  tscRatio: 0x15,
-  frequency: 0x16,
-  hypervisor: 0x4000_0000,
-  extended: 0x8000_0000,
-  extendedVersion: 0x8000_0001,
-  // Three leaves of 16 characters.
-  brand: 0x8000_0002,
-  power: 0x8000_0007,
-  addressWidths: 0x8000_0008,
-} as const;
-
 type Group = readonly [leaf: number, subleaf: number, register: CpuidRegister, bits: readonly (readonly [name: string, bit: number])[]];
 
 const GROUPS: readonly Group[] = [

@@ -67,7 +67,7 @@ export function hasErrorCode(vector: number): boolean {
 }
 
 /** Error code of #PF (volume 3, figure 6-9). */
-export const PAGE_FAULT_BITS = { present: 0, write: 1, user: 2, reserved: 3, fetch: 4, protectionKey: 5, shadowStack: 6, sgx: 15 } as const;
+const PAGE_FAULT_BITS = { present: 0, write: 1, user: 2, reserved: 3, fetch: 4, protectionKey: 5, shadowStack: 6, sgx: 15 } as const;
 
 /** What the instruction was doing with memory; the names are those of the trap field `access`. */
 export function accessOf(vector: number, errorCode: number): "none" | "read" | "write" | "execute" {
@@ -75,6 +75,3 @@ export function accessOf(vector: number, errorCode: number): "none" | "read" | "
   if ((errorCode & (1 << PAGE_FAULT_BITS.fetch)) !== 0) return "execute";
   return (errorCode & (1 << PAGE_FAULT_BITS.write)) !== 0 ? "write" : "read";
 }
-
-/** Error code of #TS, #NP, #SS, #GP: what kind of table the selector index in bits 15:3 is of (volume 3, 6.13). */
-export const SELECTOR_ERROR_BITS = { external: 0, idt: 1, ldt: 2 } as const;

@@ -11,7 +11,7 @@ export const STATUS_DRIVER_OK = 0x04;
 export const STATUS_FEATURES_OK = 0x08;
 const STATUS_NEEDS_RESET = 0x40;
 export const ISR_QUEUE = 0x1;
-export const ISR_CONFIG = 0x2;
+const ISR_CONFIG = 0x2;
 
 const VIRTIO_RING_F_INDIRECT_DESC = 28n;
 const VIRTIO_RING_F_EVENT_IDX = 29n;

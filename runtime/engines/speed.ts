@@ -5,7 +5,7 @@
 import type { ManifestCase, ManifestTest } from "../../compiler/images/manifest.ts";
 
 /** From slow to fast, with how much longer than a normal one such a test may take. */
-export const SPEEDS = [
+const SPEEDS = [
   { name: "very_slow", factor: 12 },
   { name: "slow", factor: 3 },
   { name: "normal", factor: 1 },

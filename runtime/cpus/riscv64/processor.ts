@@ -48,7 +48,6 @@ export interface RiscvProcessor extends Processor {
 }
 
 export const createRiscv64: CreateProcessor = (machine, hooks = {}) => createRiscv(machine, hooks, { width: 64 });
-export const createRiscv32: CreateProcessor = (machine, hooks = {}) => createRiscv(machine, hooks, { width: 32 });
 
 export function createRiscv(
   machine: MachineCore,

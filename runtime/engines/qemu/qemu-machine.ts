@@ -54,7 +54,7 @@ const LAST_WORDS_MS = 500;
 
 let sockets = 0;
 
-export function hangLimitMs(call: EntryCall | null, hangAfterMs: number | null): number {
+function hangLimitMs(call: EntryCall | null, hangAfterMs: number | null): number {
   if (call === null) return Math.max(START_MS, hangAfterMs ?? 0);
   return hangAfterMs ?? Math.max(LEAST_HANG_MS, (SLOWEST * Math.max(call.limits.timeoutNs, DEFAULT_TIMEOUT_NS)) / 1e6);
 }

@@ -87,7 +87,7 @@ export interface OutputLimits {
   readonly frames: number;
 }
 
-export const OUTPUT_LIMITS: OutputLimits = { text: 1024 * 1024, frames: 10_000 };
+const OUTPUT_LIMITS: OutputLimits = { text: 1024 * 1024, frames: 10_000 };
 /** Of a flood of frames these are told. */
 const FRAMES_TOLD = 100;
 
