@@ -133,6 +133,8 @@ interface KeptFunction {
   readonly references: readonly Reference[];
 }
 
+type KeptFunctions = ReadonlyMap<LoweredModule["functions"][number], KeptFunction>;
+
 /** `machineKey` changes with the machine's file. */
 export function openLoweredStore(cache: ImageCache, machineKey: string, target: NativeTarget): LoweredStore {
   const hashes = rememberHashes(cache.hashes);
@@ -163,7 +165,7 @@ export function openLoweredStore(cache: ImageCache, machineKey: string, target: 
   }
 
   /** Where the functions of these modules are; those that are nowhere yet go into a new pack. */
-  function keepFunctions(modules: readonly LoweredModule[]): ((module: LoweredModule, index: number) => KeptFunction) | null {
+  function keepFunctions(modules: readonly LoweredModule[]): KeptFunctions | null {
     const own: HashedFunction[] = [];
     // Those of the library that an earlier compilation has made are apart: their pack is the same however often the spec is edited.
     const library: HashedFunction[] = [];
@@ -181,22 +183,30 @@ export function openLoweredStore(cache: ImageCache, machineKey: string, target: 
       });
     }
     if (![library, own].every(writePack)) return null;
-    return ({ functions }, index) => {
-      const fn = functions[index];
-      const made = fn === undefined ? undefined : kept.get(fn);
-      const place = made === undefined ? undefined : known.get(made.hash);
-      if (made === undefined || place === undefined) throw new Error(`function ${index} of a spec was not kept`);
-      return { place, references: made.references };
-    };
+    const placed = new Map<LoweredModule["functions"][number], KeptFunction>();
+    for (const [fn, { hash, references }] of kept) {
+      const place = known.get(hash);
+      if (place === undefined) throw new Error(`function ${hash} is in no pack`);
+      placed.set(fn, { place, references });
+    }
+    return placed;
   }
 
-  function writeSpec({ path, manifest, dependencies, lowered }: LoweredSpec, madeFrom: readonly Dependency[], keptAt: (index: number) => KeptFunction): void {
+  function writeSpec({ path, manifest, dependencies, lowered }: LoweredSpec, madeFrom: readonly Dependency[], kept: KeptFunctions): void {
     const { module, functions, names, addressed, numberOf } = lowered;
     const own: string[] = [];
-    const numbers = functions.flatMap((_, index) => {
-      const { place, references } = keptAt(index);
-      if (!own.includes(place.pack)) own.push(place.pack);
-      return [own.indexOf(place.pack), place.index, ...references.map((to) => (to.kind === "label" ? 0 : numberOf(index, to)))];
+    // An image has some hundred functions with thousands of references: no list is made for each.
+    const numbers: number[] = [];
+    functions.forEach((fn, index) => {
+      const found = kept.get(fn);
+      if (found === undefined) throw new Error(`function ${index} of a spec was not kept`);
+      const { place, references } = found;
+      const pack = own.indexOf(place.pack);
+      numbers.push(pack < 0 ? own.push(place.pack) - 1 : pack, place.index);
+      for (let each = 0; each < references.length; each++) {
+        const to = references[each];
+        numbers.push(to === undefined || to.kind === "label" ? 0 : numberOf(index, to));
+      }
     });
     const data = createByteWriter();
     for (const { bytes } of module.symbols) data.bytes(bytes);
@@ -229,11 +239,11 @@ export function openLoweredStore(cache: ImageCache, machineKey: string, target: 
       return { path, spec: { path, lowered, manifest: JSON.parse(textOf(manifest)) as Manifest, dependencies }, madeFrom };
     },
     write(specs) {
-      const keptAt = keepFunctions(specs.flatMap(({ spec }) => spec?.lowered ?? []));
-      if (keptAt === null) return;
+      const kept = keepFunctions(specs.flatMap(({ spec }) => spec?.lowered ?? []));
+      if (kept === null) return;
       for (const { path, spec, madeFrom } of specs) {
         if (spec === null) cache.writeParts(specKey(path), { parts: [], paths: [] }, madeFrom);
-        else writeSpec(spec, madeFrom, (index) => keptAt(spec.lowered, index));
+        else writeSpec(spec, madeFrom, kept);
       }
     },
   };
