@@ -67,6 +67,9 @@ export function writeStandalone(options: StandaloneOptions): string {
 # ${title}: ${tests} ${tests === 1 ? "test" : "tests"} for ${machine}, made by guestspec.
 # Runs the image below in QEMU and prints KTAP. --help tells the rest.
 
+# \`sh script\` is often another shell, which reads only as far as this.
+[ -n "\${BASH_VERSION:-}" ] || exec bash "$0" "$@"
+
 set -u
 
 readonly program=${program}

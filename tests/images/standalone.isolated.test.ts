@@ -97,6 +97,13 @@ test("verdicts come from status and KTAP together", needsTools("bash"), (context
   }
 });
 
+test("another shell hands it to bash", needsTools("bash"), (context) => {
+  const script = makeScript(context);
+  const { status, stdout } = runTool("sh", [script.path, "--help"]);
+  assert.equal(status, 0);
+  assert.match(stdout, /^Usage: tiny\.sh /);
+});
+
 test("QEMU gets the machine's arguments, the image, words and what stands behind --", needsTools("bash"), (context) => {
   const script = makeScript(context);
   const copy = join(script.temporary, "..", "copy");
