@@ -310,7 +310,9 @@ for (const subject of SUBJECTS) {
 }
 
 test("models that guests poll have reads that change nothing", () => {
-  for (const { model, config } of SUBJECTS.filter((subject) => POLLED.has(subject.model))) {
+  const polled = SUBJECTS.filter((subject) => POLLED.has(subject.model));
+  assert.deepEqual(new Set(polled.map(({ model }) => model)), POLLED);
+  for (const { model, config } of polled) {
     const subject = { model, config };
     const instance = makeInstance(subject, makeTestEnv({ ramBase: RAM_BASE, ramSize: RAM_SIZE, busWindow: MSI_WINDOW }));
     instance.device.reset();
