@@ -1,3 +1,5 @@
+// What a project declares in guestspec.yaml, and the place of what is refused there.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CommandError } from "./errors.ts";

@@ -1,3 +1,5 @@
+// Profiles, quarantine and must-run of guestspec.yaml: what is read, and the place of what is refused.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CommandError } from "./errors.ts";

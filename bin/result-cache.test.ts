@@ -1,3 +1,5 @@
+// Results that are known from an earlier run: when they count, and that no damage to what is kept costs more than the gain.
+
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

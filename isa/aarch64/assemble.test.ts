@@ -1,3 +1,5 @@
+// The A64 assembler beside what the binutils comparison covers: choice of forms, data, distances, faults.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

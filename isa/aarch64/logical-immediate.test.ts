@@ -1,3 +1,5 @@
+// Logical immediates by counting: all that the encoding has room for, and no other value.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,3 +1,5 @@
+// Constants in as few instructions as there can be, each shown by what it leaves in the register.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,3 +1,5 @@
+// Names and numbers of registers and system operations: one each, both ways.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,3 +1,5 @@
+// Syndromes of exceptions as classes and faults, and the layout of the vectors.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,3 +1,5 @@
+// The RISC-V assembler beside what the binutils comparison covers: labels, distances, pseudo-instructions, faults.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,3 +1,5 @@
+// The RISC-V disassembler: text that the assembler reads, names of branch targets, and what is no instruction.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

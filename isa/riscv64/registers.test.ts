@@ -1,3 +1,5 @@
+// Names and numbers of registers and CSRs: one each, both ways.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,3 +1,5 @@
+// Cause registers as exceptions and interrupts, and the classes that all targets know.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

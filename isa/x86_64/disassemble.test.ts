@@ -1,3 +1,5 @@
+// The x86 disassembler: Intel syntax, modes, names of branch targets, and what is no instruction.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

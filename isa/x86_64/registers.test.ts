@@ -1,3 +1,5 @@
+// Names of registers, MSRs and CPUID features: one each, both ways.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,3 +1,5 @@
+// Vectors, error codes and classes of exceptions, as in the manual.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,3 +1,5 @@
+// What a test needs against what a machine provides.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ManifestTest } from "../../compiler/images/manifest.ts";

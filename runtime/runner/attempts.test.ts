@@ -1,3 +1,5 @@
+// Several attempts at one case as one result: equal, flaky or nondeterministic.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failure, finished } from "../../tests/fixtures/events.ts";

@@ -1,3 +1,5 @@
+// Several runs as one: shards beside each other, later runs over earlier ones, and what is missing.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { finished } from "../../tests/fixtures/events.ts";

@@ -1,3 +1,5 @@
+// Parts of a run: every case in exactly one, and in the same one tomorrow.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatShard, parseShard, takeShard, type Shard } from "./shard.ts";
