@@ -93,7 +93,7 @@ export function takeDirtyPages(memory: GuestMemory, into: Uint32Array): number {
   return calls++ < COLD_CALLS ? searchPages(memory, pages, into) : scanPages(memory, pages, into);
 }
 
-/** The fastest once it is compiled; before that a hundred times slower than the search, a millisecond each time. */
+/** The fastest once it is compiled: twice as fast as the search, which is ten times as fast before that. */
 function scanPages(memory: GuestMemory, pages: number, into: Uint32Array): number {
   // A multiple of 16 pages by the 64 KiB granularity of RAM, so the map divides into groups of 8, which a double holds without BigInt.
   const groups = new Float64Array(memory.memory.buffer, memory.dirtyOffset, pages >>> 3);
