@@ -45,7 +45,9 @@ export async function findMachine(target: string | null, name: string | null, ca
   const usual = target === null ? DEFAULT_MACHINE : TARGET_MACHINES[target];
   if (usual === undefined) {
     const targets = Object.keys(TARGET_MACHINES);
-    throw usageError(`images for \`${target}\` cannot be made`, didYouMean(target ?? "", targets, `targets: ${targets.join(", ")}`));
+    const { suggestTarget } = await import("../compiler/check/foreign-names.ts");
+    const help = suggestTarget(target ?? "") ?? didYouMean(target ?? "", targets, `targets: ${targets.join(", ")}`);
+    throw usageError(`images for \`${target}\` cannot be made`, help);
   }
   const { machine } = await loadMachineDescription(name ?? usual, cache);
   if (target !== null && machine.target !== target) throw usageError(`${machine.name} is a machine for ${machine.target}, not for ${target}`);
