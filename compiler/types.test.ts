@@ -189,8 +189,9 @@ describe("registers of values", () => {
 });
 
 describe("how the host prints values", () => {
-  test("bytes are told from other arrays", () => {
-    assert.deepEqual(valueTypeOf(array(4, U8), wide), { kind: "bytes" });
+  test("slices of bytes are told from other slices, and an array's elements stand in it", () => {
+    assert.deepEqual(valueTypeOf(slice(U8), wide), { kind: "bytes" });
+    assert.deepEqual(valueTypeOf(array(4, U8), wide), { kind: "array", element: { kind: "int", signed: false, bits: 8 }, length: 4, stride: 1 });
     assert.deepEqual(valueTypeOf(slice(I8), wide), { kind: "array", element: { kind: "int", signed: true, bits: 8 }, length: null, stride: 1 });
   });
 
