@@ -27,9 +27,9 @@ export interface EngineHost extends CaseHost {
   loadWasm(): Promise<ExecutorFactory>;
 }
 
-/** From here on a translation to WebAssembly earns back its cost of some ten milliseconds. */
-const WASM_CASES = 50;
-const WASM_INSTRUCTIONS = 300_000;
+/** From here on a translation to WebAssembly earns back its cost: 20 to 100 ms, in which the interpreter executes 1 to 6 million instructions. */
+const WASM_CASES = 150;
+const WASM_INSTRUCTIONS = 1_000_000;
 
 /** `plannedCases`: how many cases of the image this process is going to run. */
 export function createEmbeddedEngine(
