@@ -2,7 +2,7 @@
 // nobody can read is as good as none.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -15,11 +15,13 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const table = join(folder, "files.json");
 const settled = fileURLToPath(new URL("../../package.json", import.meta.url));
 
-/** The hashes that a process of its own gives for the paths. */
-function hashesOf(...paths: readonly string[]): readonly (string | null)[] {
+/** The hashes that a process of its own gives for the paths, the first of which it writes itself if `text` is given. */
+function hashesOf(paths: readonly string[], text: string | null = null): readonly (string | null)[] {
   const script = `
+    import { writeFileSync } from "node:fs";
     import { openFileHashes } from ${JSON.stringify(new URL("./file-hashes.ts", import.meta.url).href)};
     const hashes = openFileHashes(${JSON.stringify(folder)});
+    ${text === null ? "" : `writeFileSync(${JSON.stringify(paths[0])}, ${JSON.stringify(text)});`}
     process.stdout.write(JSON.stringify(${JSON.stringify(paths)}.map(hashes)));`;
   const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
   assert.equal(status, 0, stderr);
@@ -35,9 +37,11 @@ const readStored = (): Stored => JSON.parse(readFileSync(table, "utf8")) as Stor
 
 test("a file that is as it was is not read again", () => {
   const fresh = join(folder, "fresh.gspec");
-  writeFileSync(fresh, "suite");
   const real = hashFile(settled);
-  assert.deepEqual(hashesOf(settled, fresh, join(folder, "missing"), folder), [real, hashFile(fresh), null, null]);
+  // It writes the file itself, so that no delay between two processes makes it an old one.
+  const circle = join(folder, "circle.gspec");
+  symlinkSync(circle, circle);
+  assert.deepEqual(hashesOf([fresh, settled, join(folder, "missing"), folder, circle], "suite"), [hashFile(fresh), real, null, null, null]);
 
   const stored = readStored();
   // What was just written may be written again within the same tick.
@@ -45,12 +49,12 @@ test("a file that is as it was is not read again", () => {
   const row = stored.files[settled] ?? [];
   assert.equal(row[4], real);
   writeFileSync(table, JSON.stringify({ ...stored, files: { [settled]: [...row.slice(0, 4), "remembered"] } }));
-  assert.deepEqual(hashesOf(settled), ["remembered"]);
+  assert.deepEqual(hashesOf([settled]), ["remembered"]);
 
   for (const column of [0, 1, 2, 3]) {
     const changed = [...row.slice(0, 4), "remembered"].map((value, index) => (index === column ? Number(value) - 1 : value));
     writeFileSync(table, JSON.stringify({ ...stored, files: { [settled]: changed } }));
-    assert.deepEqual(hashesOf(settled), [real], `column ${column}`);
+    assert.deepEqual(hashesOf([settled]), [real], `column ${column}`);
     assert.equal(readStored().files[settled]?.[4], real, `column ${column} is remembered anew`);
   }
 });
@@ -58,7 +62,7 @@ test("a file that is as it was is not read again", () => {
 test("a table that is torn or of another layout is as good as none", () => {
   for (const text of ["", '{"version":1,"fi', "null", "[]", '{"version":2,"files":{}}', '{"version":1}']) {
     writeFileSync(table, text);
-    assert.deepEqual(hashesOf(settled), [hashFile(settled)], text);
+    assert.deepEqual(hashesOf([settled]), [hashFile(settled)], text);
     assert.deepEqual(Object.keys(readStored().files), [settled], text);
   }
 });

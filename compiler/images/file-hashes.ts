@@ -61,6 +61,15 @@ function writeTable(path: string, table: Table): void {
   }
 }
 
+/** What is there, if it can be looked at: a folder may be closed, and links may lead in a circle. */
+function lookAt(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
 function isSame({ size, mtimeMs, ctimeMs, ino }: Stats, known: Known): boolean {
   return known[0] === size && known[1] === mtimeMs && known[2] === ctimeMs && known[3] === ino;
 }
@@ -86,7 +95,7 @@ export function openFileHashes(folder: string): FileHashes {
 
   const hashes: FileHashes = (file) => {
     const absolute = file.startsWith("/") ? file : resolve(file);
-    const stats = statSync(absolute, { throwIfNoEntry: false });
+    const stats = lookAt(absolute);
     if (stats?.isFile() !== true) return hashFile(absolute);
     table ??= readTable(path);
     asked.add(absolute);
