@@ -31,6 +31,12 @@ export function usageError(message: string, help: string | null = null): Command
   return new CommandError(EXIT.usage, message, help);
 }
 
+/** Of a file that somebody named: one that is not there is a slip in its name, anything else is the environment's fault. */
+export function readError(what: string, error: unknown): CommandError {
+  const isAbsent = error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+  return new CommandError(isAbsent ? EXIT.usage : EXIT.environment, `cannot read ${what}: ${describeHostError(error)}`);
+}
+
 /** The host's words for a failed file operation, without the code and the call. */
 export function describeHostError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import type { ByteStore } from "../runtime/devices/device.ts";
 import { createSparseStore } from "../runtime/devices/sparse-store.ts";
 import type { Disk } from "../runtime/exec/attach-disks.ts";
-import { CommandError, describeHostError, usageError } from "./errors.ts";
+import { CommandError, describeHostError, readError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 
 const SECTOR = 512;
@@ -56,9 +56,17 @@ function fileStore(file: number, path: string, size: number): ByteStore {
   };
 }
 
+function openFile(path: string, mode: Mode): number {
+  try {
+    return openSync(path, mode === "save" ? "r+" : "r");
+  } catch (error) {
+    throw readError(path, error);
+  }
+}
+
 function openDisk(text: string): { readonly file: number; readonly disk: Disk } {
   const { path, mode } = parseDisk(text);
-  const file = onHost("open", path, () => openSync(path, mode === "save" ? "r+" : "r"));
+  const file = openFile(path, mode);
   try {
     const status = onHost("read", path, () => fstatSync(file));
     if (!status.isFile()) throw usageError(`\`--disk ${text}\`: ${path} is no file`);

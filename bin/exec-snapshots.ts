@@ -14,7 +14,7 @@ import {
   type SnapshotFile,
   type SnapshotInput,
 } from "../runtime/exec/snapshot-file.ts";
-import { CommandError, describeHostError } from "./errors.ts";
+import { CommandError, describeHostError, readError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import { toolVersion } from "./version.ts";
 
@@ -39,7 +39,7 @@ export function readSnapshotFile(path: string): SnapshotFile {
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    throw new CommandError(EXIT.environment, `cannot read ${path}: ${describeHostError(error)}`);
+    throw readError(path, error);
   }
   const read = readSnapshot(bytes, path, toolVersion());
   if (!read.ok) throw asError(read.problem);

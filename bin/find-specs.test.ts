@@ -54,20 +54,39 @@ describe("words on the command line", () => {
       [".", "sub/loop"],
       ["../..", "sub/deeper/up"],
       ["../a.gspec", "sub/link.gspec"],
-      ["nowhere.gspec", "sub/broken.gspec"],
-      ["self.gspec", "sub/self.gspec"],
       ["deeper", "sub/again"],
     ];
     for (const [target, path] of links) symlinkSync(target, path);
     execFileSync("mkfifo", ["sub/pipe.gspec"]);
     try {
-      // What a link does not lead to is told when it is read.
-      const found = ["sub/again/d.gspec", "sub/broken.gspec", "sub/c.gspec", "sub/deeper/d.gspec", "sub/link.gspec", "sub/self.gspec"];
+      const found = ["sub/again/d.gspec", "sub/c.gspec", "sub/deeper/d.gspec", "sub/link.gspec"];
       assert.deepEqual(findSpecs(["sub"]).files, found);
       assert.throws(() => findSpecs(["sub/pipe.gspec"]), /is no file and no folder/);
     } finally {
       for (const [, path] of links) rmSync(path);
       rmSync("sub/pipe.gspec");
+    }
+  });
+
+  test("a link that leads nowhere is told, if it has the name of a spec", () => {
+    symlinkSync("nowhere.md", "sub/notes.md");
+    try {
+      for (const [target, path] of [
+        ["nowhere.gspec", "sub/broken.gspec"],
+        ["self.gspec", "sub/self.gspec"],
+      ] as const) {
+        assert.deepEqual(findSpecs(["sub"]).files, ["sub/c.gspec", "sub/deeper/d.gspec"]);
+        symlinkSync(target, path);
+        const isTold = (error: unknown): boolean => {
+          assert.ok(error instanceof CommandError);
+          assert.deepEqual([error.exitCode, error.message], [75, `cannot read ${path}: it is a link to ${target}, and nothing is there`]);
+          return true;
+        };
+        for (const words of [["sub"], [path], []]) assert.throws(() => findSpecs(words), isTold);
+        rmSync(path);
+      }
+    } finally {
+      for (const path of ["sub/notes.md", "sub/broken.gspec", "sub/self.gspec"]) rmSync(path, { force: true });
     }
   });
 

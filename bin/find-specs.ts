@@ -1,7 +1,7 @@
 // From what the user typed to spec files. A word is a path if something is there; `FILE:LINE` and ids name their file too, so that a
 // pasted repro line compiles one file and not all. Folders are searched for *.gspec and *.gspec.yaml; the order is that of names.
 
-import { type Dirent, existsSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { type Dirent, existsSync, lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { nearestName } from "../grammar/nearest-name.ts";
 import { CommandError, describeHostError, usageError } from "./errors.ts";
@@ -21,6 +21,16 @@ function stat(path: string): "file" | "folder" | "other" | null {
   }
   if (found === undefined) return null;
   return found.isDirectory() ? "folder" : found.isFile() ? "file" : "other";
+}
+
+/** Null unless it is a link. */
+function linkTarget(path: string): string | null {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(path) : null;
+}
+
+/** A spec that silently is not run is worse than a run that does not begin. */
+function brokenLink(path: string, target: string): CommandError {
+  return new CommandError(EXIT.environment, `cannot read ${path}: it is a link to ${target}, and nothing is there`);
 }
 
 function normalise(path: string): string {
@@ -52,7 +62,8 @@ function searchFolder(folder: string, found: Set<string>, above: readonly string
         places ??= [...above, realpathSync(folder)];
         const target = realpathSync(path);
         if (!places.some((place) => `${place}/`.startsWith(target === "/" ? target : `${target}/`))) searchFolder(path, found, places);
-      } else if (isSpec && kind !== "other") found.add(path);
+      } else if (isSpec && kind === "file") found.add(path);
+      else if (isSpec && kind === null) throw brokenLink(path, readlinkSync(path));
     }
   }
 }
@@ -68,6 +79,8 @@ function looksLikePath(word: string): boolean {
 }
 
 function missingPath(word: string): Error {
+  const target = linkTarget(word);
+  if (target !== null) return brokenLink(word, target);
   const at = word.lastIndexOf("/");
   const folder = at < 0 ? "." : word.slice(0, at);
   const siblings = stat(folder) === "folder" ? readdirSync(folder) : [];

@@ -11,7 +11,7 @@ import { emptyResult } from "../runtime/engines/result.ts";
 import { compileFilter, type FilterSubject } from "../runtime/runner/filter-match.ts";
 import { parseFilter } from "../runtime/runner/filter.ts";
 import type { PlannedCase } from "../runtime/runner/plan.ts";
-import { CommandError, describeHostError } from "./errors.ts";
+import { CommandError, readError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { LoadedImage } from "./load-specs.ts";
 
@@ -57,7 +57,7 @@ export function readQuarantine(path: string): Quarantine {
     return parseQuarantine(readFileSync(path, "utf8"), path);
   } catch (error) {
     if (error instanceof CommandError) throw error;
-    throw new CommandError(EXIT.environment, `cannot read the quarantine ${path}: ${describeHostError(error)}`);
+    throw readError(`the quarantine ${path}`, error);
   }
 }
 

@@ -4,8 +4,7 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { engineHost } from "../runtime/engines/host.ts";
 import { createKtapRun, type KtapRun } from "../runtime/ktap/ktap-events.ts";
-import { CommandError, describeHostError } from "./errors.ts";
-import { EXIT } from "./exit-codes.ts";
+import { readError } from "./errors.ts";
 import { toolVersion } from "./version.ts";
 
 export const STDIN = "-";
@@ -34,6 +33,6 @@ export async function* readLog(file: string): AsyncGenerator<string> {
       yield next.value;
     }
   } catch (error) {
-    throw new CommandError(EXIT.environment, `cannot read ${file}: ${describeHostError(error)}`);
+    throw readError(file, error);
   }
 }

@@ -16,7 +16,7 @@ import { EMBEDDED_TARGETS, type EmbeddedTarget } from "../../runtime/exec/proces
 import { runGuest, type ConsoleHost, type GuestEnd } from "../../runtime/exec/run-guest.ts";
 import type { NamedProgram } from "../../runtime/machine/boot.ts";
 import { readProgram, type ProgramSymbol } from "../../runtime/machine/read-program.ts";
-import { CommandError, describeHostError, usageError } from "../errors.ts";
+import { CommandError, describeHostError, readError, usageError } from "../errors.ts";
 import { continueFrom, readSnapshotFile, requireMachine, writeSnapshotFile, type GuestSource } from "../exec-snapshots.ts";
 import { openDisks } from "../exec-disks.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -30,7 +30,7 @@ function readBytes(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new CommandError(EXIT.environment, `cannot read ${path}: ${describeHostError(error)}`);
+    throw readError(path, error);
   }
 }
 

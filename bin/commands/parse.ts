@@ -24,8 +24,11 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     if (reporters.isForPeopleOnly) events.forEach(send);
     else held.push(...events);
   };
+  const lines = readLog(file);
+  // A log that cannot be read is no run, and not told as one.
+  let next = await lines.next();
   if (reporters.isForPeopleOnly) send(openStart());
-  for await (const line of readLog(file)) take(log.push(line));
+  for (; next.done !== true; next = await lines.next()) take(log.push(next.value));
   const { events, started, finished } = log.end();
   take(events);
   if (!reporters.isForPeopleOnly) [started, ...held].forEach(send);

@@ -9,7 +9,7 @@ import { didYouMean, nearestName } from "../../grammar/nearest-name.ts";
 import { printFunction, printText } from "../../isa/bytecode/text.ts";
 import { LIBRARY_PREFIX, type Module } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
-import { CommandError, describeHostError, usageError } from "../errors.ts";
+import { CommandError, describeHostError, readError, usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
@@ -115,7 +115,7 @@ async function showImage(path: string): Promise<string> {
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    throw new CommandError(EXIT.environment, `cannot read ${path}: ${describeHostError(error)}`);
+    throw readError(path, error);
   }
   const { readImageFile } = await import("../../compiler/images/image-file.ts");
   const { describeImage } = await import("../../compiler/images/describe-image.ts");

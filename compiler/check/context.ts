@@ -106,7 +106,7 @@ export function nested<R>(context: Context, span: Span, otherwise: R, check: () 
     if (!nesting.isTold)
       fail(context, span, "E0529", "this is nested too deeply", {
         label: `${MAX_NESTING} levels down`,
-        help: "give parts of it names, with `let`, `const` or functions",
+        help: "give parts of it names, with `let`, `const` or functions; each operator of a chain such as `a + b + c` is a level",
       });
     nesting.isTold = true;
     return otherwise;

@@ -123,6 +123,30 @@ test("reports go to the files they are asked for, folders made", { timeout: 60_0
   assert.match(failed.stderr, /^error: cannot write taken: /);
 });
 
+test("a file that is named and not there is a slip in its name, whatever reads it; one that cannot be read is not", { timeout: 60_000 }, async (context) => {
+  const folder = makeProject(context);
+  mkdirSync(join(folder, "folder"));
+  const rows: readonly (readonly string[])[] = [
+    ["parse", "nofile"],
+    ["merge", "nofile"],
+    ["replay", "nofile"],
+    ["exec", "nofile"],
+    ["exec", "good.gspec", "--disk", "nofile"],
+    ["show", "image", "nofile"],
+    ["run", "nofile.gspec"],
+    ["run", "good.gspec", "--with-ktap", "nofile"],
+    ["run", "good.gspec", "--quarantine", "nofile"],
+  ];
+  for (const words of rows) {
+    const { code, stdout, stderr } = await runTool(words, { cwd: folder });
+    assert.deepEqual([code, stdout], [2, ""], words.join(" "));
+    assert.match(stderr, /^error: .*nofile/);
+  }
+  const { code, stdout, stderr } = await runTool(["parse", "folder"], { cwd: folder });
+  assert.deepEqual([code, stdout], [75, ""]);
+  assert.match(stderr, /^error: cannot read folder: /);
+});
+
 test("a tool whose output is not read to the end leaves quietly", { timeout: 60_000 }, async (context) => {
   const folder = makeProject(context);
   const child = startTool(["list", "good.gspec", "--json"], { cwd: folder });
