@@ -33,7 +33,9 @@ let notes: { readonly constants: Notes; readonly time: number } | null = null;
 function readNotes(): NonNullable<typeof notes> {
   if (import.meta.url.endsWith(".ts")) return { constants: {}, time: 0 };
   try {
-    return { constants: JSON.parse(readFileSync(NOTES, "utf8")) as Notes, time: statSync(NOTES).mtimeMs };
+    // First the time: notes that a build replaces in between count as older than they are.
+    const time = statSync(NOTES).mtimeMs;
+    return { constants: JSON.parse(readFileSync(NOTES, "utf8")) as Notes, time };
   } catch {
     // A build that is being replaced: the machines' files have it all.
     return { constants: {}, time: 0 };

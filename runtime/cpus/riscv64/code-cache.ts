@@ -197,6 +197,8 @@ export function createCodeCache(memory: GuestMemory, events: CodeCacheEvents): C
         const from = Math.max((start >>> 1) - 1, 0);
         const to = (end + 1) >>> 1;
         bytes.fill(0, slotAddress(slot) + from * ENTRY.bytes, slotAddress(slot) + to * ENTRY.bytes);
+        // It may as well be a jump of two bytes, and a region that begins with it still be right.
+        if (events.hasRegion(page * PAGE_BYTES + from * 2)) bytes[slotAddress(slot) + from * ENTRY.bytes + ENTRY.operation] = FIXED_NUMBER.asked;
         events.changed(page * PAGE_BYTES + start, end - start);
       }
     },

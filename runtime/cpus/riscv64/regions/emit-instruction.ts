@@ -553,7 +553,7 @@ function emitHeld(e: InstructionEmitter, held: Held): void {
   }
 }
 
-/** The end of a block that may go on in another mode: everything is written, the target is in `places.pc`, its caches in `places.tlb`. */
+/** The end of a block that may go on in another mode: everything is written, and the target is in `places.pc`. */
 export function emitTransfer(e: InstructionEmitter, { guard, writes = [], transfer }: Guarded, from: Mode): void {
   const { w, places, options } = e;
   if (transfer === undefined) throw new Error("the instruction changes no mode");

@@ -38,4 +38,38 @@ describe("what is hot", () => {
     assert.equal(guest.register("s0"), 0n, "it is still in the first call");
     guest.machine.dispose();
   });
+
+  test("is not looked for by a link that is odd, and so was left by no call", () => {
+    // The second to fifth byte at `call` would be `jal ra`, to the second byte in front of `loop`, from where the bytes are instructions, too.
+    const guest = startGuest(`
+        auipc ra, 0
+        addi ra, ra, 37
+        li a2, 3
+        j call
+        .zero 16
+      call:
+        ori t5, ra, 0x200
+        nop
+        li a0, 3000
+        j before
+        .zero 286
+      before:
+        c.addi gp, 1
+      loop:
+        addi a0, a0, -1
+        bnez a0, loop
+        li a0, 3000
+        addi a2, a2, -1
+        bnez a2, before
+        li a3, 1
+      end:
+        j end
+    `);
+    guest.run(50_000);
+    assert.deepEqual(
+      ["a2", "a3", "gp"].map((name) => guest.register(name)),
+      [0n, 1n, 3n],
+    );
+    guest.machine.dispose();
+  });
 });

@@ -354,6 +354,8 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
    */
   function functionHere(): bigint | undefined {
     const link = host.link();
+    // No call leaves an odd one: `ra` holds something else. What is decoded there is not entered, and its entry lies between two others.
+    if ((link & 1n) !== 0n) return undefined;
     const reader = createReader(link);
     for (const at of [-4, -2]) {
       const { instruction } = instructionAt(reader, at) ?? {};
