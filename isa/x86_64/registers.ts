@@ -13,8 +13,6 @@ const R8_NAMES = ["al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", "r8b", "r9
 export const R8_HIGH_NAMES = ["ah", "ch", "dh", "bh"] as const;
 export const SEGMENT_NAMES = ["es", "cs", "ss", "ds", "fs", "gs"] as const;
 
-export type GeneralRegisterName = (typeof R64_NAMES)[number] | (typeof R32_NAMES)[number] | (typeof R16_NAMES)[number] | (typeof R8_NAMES)[number];
-
 /** Kept by a called function (System V AMD64 ABI, 3.2.1, figure 3.4). */
 export const CALLEE_SAVED = ["rbx", "rsp", "rbp", "r12", "r13", "r14", "r15"] as const;
 

@@ -24,7 +24,7 @@ import type { QtestScript, Watch } from "./script.ts";
 
 export const QEMU = "qemu-system-riscv64";
 /** The version whose registers the models follow. */
-export const QEMU_SERIES = "7.2";
+const QEMU_SERIES = "7.2";
 
 const COMMAND_TIMEOUT_MS = 10_000;
 /** Real time for QEMU's threads to run the timers that are due, where nothing tells that they have. */

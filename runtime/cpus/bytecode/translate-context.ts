@@ -176,7 +176,7 @@ export function pushSp(f: FunctionWriter): void {
 }
 
 /** Something is written that a round without tests must not have: a branch, or what looks at the fuel. */
-export function bendRound({ loops }: FunctionWriter): void {
+function bendRound({ loops }: FunctionWriter): void {
   if (loops.round !== undefined) loops.round.isStraight = false;
 }
 

@@ -87,7 +87,7 @@ function readMstatus(hart: Hart): bigint {
   return hart.csr.mstatus | (floatState(hart) === 3 ? statusDirty(hart) : 0n);
 }
 
-export function writeMstatus(hart: Hart, value: bigint, env: CsrEnvironment): void {
+function writeMstatus(hart: Hart, value: bigint, env: CsrEnvironment): void {
   const before = hart.csr.mstatus;
   let written = (value & MSTATUS_WRITABLE) | fixedStatus(hart);
   // There is no mode 2: the field keeps what it had.

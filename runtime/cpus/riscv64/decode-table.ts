@@ -21,7 +21,7 @@ const PAGE_BYTES = 0x1000;
 const CSR_NUMBERS = 0x1000;
 
 /** In the order of the bytes of an entry of `DECODER.csrs`. */
-export const CSR_CHANGES: readonly CsrChange[] = ["read", "write", "set", "clear"];
+const CSR_CHANGES: readonly CsrChange[] = ["read", "write", "set", "clear"];
 
 /** A register of the row: {shift, mask, what is added}, which is the number itself where the word has no field for it. */
 type RegisterField = readonly [shift: number, mask: number, added: number];

@@ -376,7 +376,7 @@ function emitGuarded(body: Body, { shared = [], guard, result, writes = [], tran
 }
 
 /** The region's cache answers for the pc: `slot` becomes its place there, and what is left on the stack is 0 if it does. */
-export function emitRegionMiss(w: ByteWriter, { pc, tlb, slot }: { readonly pc: number; readonly tlb: number; readonly slot: number }): void {
+function emitRegionMiss(w: ByteWriter, { pc, tlb, slot }: { readonly pc: number; readonly tlb: number; readonly slot: number }): void {
   emitRegionSlot(w, pc, tlb);
   w.localTee(slot);
   w.memory(OP.i64_load, RAM, REGION_CACHE.start + REGION_CACHE.tag);
