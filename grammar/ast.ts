@@ -371,6 +371,8 @@ export interface MatchStmt {
   readonly arms: readonly { readonly patterns: readonly Expr[]; readonly body: Block; readonly span: Span }[];
   readonly otherwise: Block | null;
   readonly span: Span;
+  /** Something within it does not parse: an arm may be left out. */
+  readonly broken?: boolean;
 }
 
 export interface ReturnStmt {

@@ -274,6 +274,7 @@ export class StatementParser extends MachineStatementParser {
     const open = this.need(0, T.LCurly, "`{`");
     const arms: MatchArm[] = [];
     let otherwise: Block | null = null;
+    const errors = this.errorCount;
     this.repeat(
       0,
       () => !this.isNext(T.RCurly) && !this.isNext(T.EndOfFile) && !this.isItemBoundary(),
@@ -301,7 +302,7 @@ export class StatementParser extends MachineStatementParser {
       },
     );
     this.needClose(0, T.RCurly, open);
-    return { kind: "match", value, arms, otherwise, span: this.spanFrom(startOffset) };
+    return { kind: "match", value, arms, otherwise, span: this.spanFrom(startOffset), ...(this.errorCount > errors ? { broken: true } : {}) };
   });
 
   readonly matchArm: Rule<MatchArm> = this.RULE("matchArm", (): MatchArm => {

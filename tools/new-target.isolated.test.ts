@@ -10,7 +10,7 @@ import { after, test } from "node:test";
 import { nodeBinary, root } from "./project.mjs";
 
 const NAME = "demo16";
-const FOLDERS = ["grammar", "isa", "machines", "compiler", "runtime", "bin", "lib", "tests/fixtures", "tests/types", "tools", "schemas", "generated"];
+const FOLDERS = ["grammar", "isa", "machines", "compiler", "runtime", "bin", "bench", "lib", "tests/fixtures", "tests/types", "tools", "schemas", "generated"];
 const CONFORMANCE = "compiler/targets/targets.test.ts";
 
 const copy = mkdtempSync(join(tmpdir(), "guestspec-target-"));
