@@ -110,6 +110,26 @@ test("a literal's value need not be sent; without literals both sides are told",
   );
 });
 
+test("a literal is what was expected; of two, the one on the right", () => {
+  const one = operand("1", u32, true, "add");
+  const context = makeContext(
+    makeSite({ text: "1 == 2", operands: [one, operand("2", u32, true, "3\n")] }),
+    makeSite({ text: "1 == n", operands: [one, operand("n", u32, false, "3\n")] }),
+  );
+  const values = [
+    [0, 1n],
+    [1, 2n],
+  ] as const;
+  const told = [0, 1].map((site) => describeCheck(context, check(values, { site }), "body"));
+  assert.deepEqual(
+    told.map(({ message, frame }) => [message, frame?.label]),
+    [
+      ["expected 1 == 2, got 0x0000_0001", "was 0x0000_0001"],
+      ["expected 1 == n, got 0x0000_0002", "was 0x0000_0002"],
+    ],
+  );
+});
+
 test("the kind of a failure follows its site and phase", () => {
   const context = makeContext(makeSite({ kind: "assert" }), makeSite({ kind: "fail", operator: null, operands: [] }));
   assert.equal(describeCheck(context, check([]), "body").kind, "assert");

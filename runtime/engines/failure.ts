@@ -162,7 +162,7 @@ function describeMismatch(context: ReportContext, site: Site, check: FailedCheck
     return first === undefined || (others.length > 0 && !isMember) ? "" : `, got ${brief(first)}`;
   }
   const { left, right } = sides;
-  if (left.operand.literal) return `, got ${brief(right)}`;
+  if (isExpectedFirst(sides)) return `, got ${brief(right)}`;
   if (right.operand.literal) return `, got ${brief(left)}`;
   return `, got ${brief(left)}${site.operator === "==" ? ", not" : " and"} ${brief(right)}`;
 }
@@ -284,9 +284,13 @@ function describeDistance(operands: readonly SlotOperand[]): { details: readonly
   return { details: [`off by ${value > center ? "+" : "-"}${show(off)}, ${show(off - tolerance)} more than allowed`], hints: [] };
 }
 
-function compareSides({ left, right }: Sides, known: readonly SlotOperand[], layout: DataLayout): { details: readonly string[]; hints: readonly string[] } {
-  // A literal on the left is what was expected; otherwise the right side is.
-  const [expected, got] = left.operand.literal && !right.operand.literal ? [left, right] : [right, left];
+/** A literal on the left is what was expected, unless the right side is one as well; otherwise the right side is. */
+function isExpectedFirst({ left, right }: Sides): boolean {
+  return left.operand.literal && !right.operand.literal;
+}
+
+function compareSides(sides: Sides, known: readonly SlotOperand[], layout: DataLayout): { details: readonly string[]; hints: readonly string[] } {
+  const [expected, got] = isExpectedFirst(sides) ? [sides.left, sides.right] : [sides.right, sides.left];
   const contents = { expected: contentsOf(expected, known), got: contentsOf(got, known) };
   return diffValues(expected.value, got.value, got.operand.type, layout, contents);
 }
@@ -301,7 +305,7 @@ function labelOf(context: ReportContext, site: Site, check: FailedCheck, sides: 
   if (site.kind === "expect-trap")
     return check.came === null || check.came.class === 0 ? "nothing trapped here" : `${trapName(context.manifest.target, check.came)} came`;
   if (sides === null) return "";
-  const got = sides.left.operand.literal ? sides.right : sides.left;
+  const got = isExpectedFirst(sides) ? sides.right : sides.left;
   if (site.operator !== "==") return "";
   const text = formatBrief(got.value, got.operand.type, context.layout, contentsOf(got, operandsOf(site, check)));
   return text.length <= 40 ? `was ${text}` : "";
