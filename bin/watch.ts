@@ -192,11 +192,13 @@ export async function watch(options: ParsedOptions, io: Io): Promise<ExitCode> {
       const exitCode = await runOnce(wish);
       if (exitCode === EXIT.interrupted) return exitCode;
       const keys = process.stdin.isTTY ? `: enter runs all${failed.size === 0 ? "" : `, f the ${countNoun(failed.size, "failed test")}`}, q quits` : "";
-      io.err(`\nwatching ${countNoun(files.size, "folder")}${keys}\n`);
       const done = new AbortController();
       const key = readKey(done.signal);
       const change = files.changed().then((changed): Wish => ({ kind: "changed", files: changed }));
-      wish = await Promise.race([change, readSignal(done.signal), ...(key === null ? [] : [key])]);
+      const asked = Promise.race([change, readSignal(done.signal), ...(key === null ? [] : [key])]);
+      // Said last: whoever reads it may send a signal at once.
+      io.err(`\nwatching ${countNoun(files.size, "folder")}${keys}\n`);
+      wish = await asked;
       done.abort();
       if (wish.kind === "quit") return exitCode;
       if (wish.kind === "failed" && failed.size === 0) wish = { kind: "all" };

@@ -283,7 +283,7 @@ test("disks that cannot be", async () => {
   writeFileSync(disk, Buffer.alloc(513));
   const said = async (...args: readonly string[]): Promise<string> => (await exec([image, ...args])).stderr;
   assert.match(await said("--disk", disk), /whole sectors of 512 bytes, and .*odd\.img has 513 bytes/);
-  assert.match(await said("--disk", join(folder, "missing.img")), /cannot open .*missing\.img/);
+  assert.match(await said("--disk", join(folder, "missing.img")), /cannot read .*missing\.img: no such file/);
   writeFileSync(disk, Buffer.alloc(512));
   assert.match(await said("--disk", disk, "--snapshot", join(folder, "s")), /`--disk` and `--snapshot` exclude each other/);
   assert.match(await said(...Array.from({ length: 9 }, () => ["--disk", disk]).flat()), /riscv-virt has room for \d disks, not for 9/);
