@@ -24,17 +24,17 @@ import {
   forgetWritten,
   formOf,
   learn,
-  learnPair,
+  learnPairs,
   rangeOf,
   startsOf,
   stepOf,
   union,
 } from "./translate-facts.ts";
 import { closeLoop, isMachine, noteTable, openLoop, writePointers, writeSteps } from "./translate-loops.ts";
-import type { Loop, State } from "./translate-loops.ts";
+import type { State } from "./translate-loops.ts";
 import { CONTROL, CPU } from "./translate-cpu.ts";
 import { MEMORY } from "./translate-memory.ts";
-import { branchTo, labelAt, leaveTo, openRegion, pushLabel, spendPending } from "./translate-regions.ts";
+import { branchTo, labelAt, leaveTo, openRegion, pushLabel, spendPending, writeAside } from "./translate-regions.ts";
 import { endOfRegion, followsPaths, statesOf, takePath } from "./translate-paths.ts";
 import { writeRounds } from "./translate-rounds.ts";
 import { OP, VOID } from "../wasm/encoder.ts";
@@ -47,14 +47,6 @@ const block: Emit = (f) => {
   }
   pushLabel(f, { kind: "block", level: openRegion(f, OP.block) });
 };
-
-/** At a loop's start, and where a path stands there. */
-function learnPairs(f: FunctionWriter, { pairs }: Loop): void {
-  for (const pair of pairs) {
-    const plus = f.distances.get(pair);
-    if (plus !== undefined) learnPair(f, pair, plus);
-  }
-}
 
 const loop: Emit = (f) => {
   spendFuel(f, 0);
@@ -70,7 +62,7 @@ const loop: Emit = (f) => {
   learnPairs(f, opened);
   const exitLevel = openRegion(f, OP.block);
   openRegion(f, OP.loop);
-  writeRounds(f, opened, () => learnPairs(f, opened), translateInstruction);
+  writeRounds(f, opened, translateInstruction);
   const pollLevel = openRegion(f, OP.block);
   pushLabel(f, { kind: "loop", level: openRegion(f, OP.loop), pollLevel, exitLevel });
 };
@@ -339,10 +331,15 @@ function followPath(f: FunctionWriter, from: number): void {
 
 /** Translates a path from an instruction to where it leaves. The writer is then where it was, and no path leads on. */
 function goOn(f: FunctionWriter, from: number, around: readonly Label[]): void {
+  writeAside(f, () => {
+    f.labels.splice(0, f.labels.length, ...around);
+    writePath(f, from);
+  });
+  f.dead = true;
+}
+
+function writePath(f: FunctionWriter, from: number): void {
   const { body } = f.fn;
-  const { at, pending, skipped, depth } = f;
-  const labels = f.labels.splice(0, f.labels.length, ...around);
-  const learnt = f.learnt.length;
   f.skipped = 0;
   f.dead = false;
   let inside = 0;
@@ -364,12 +361,6 @@ function goOn(f: FunctionWriter, from: number, around: readonly Label[]): void {
     if (op === "return" && inside === 0 && f.returns !== null) returnAlone(f, instruction, f.returns);
     else translateInstruction(f, instruction);
   }
-  forgetSince(f, learnt);
-  f.labels.splice(0, f.labels.length, ...labels);
-  f.at = at;
-  f.pending = pending;
-  f.skipped = skipped;
-  f.depth = depth;
 }
 
 /** Goes on behind the call that is executed in place, with what this path returns. */
@@ -377,19 +368,15 @@ function returnAlone(g: FunctionWriter, i: Instruction, { caller: f, results }: 
   const call = f.fn.body[f.at];
   for (const register of i.src) getRegister(g, register);
   for (let n = i.src.length - 1; n >= 0; n--) g.w.localSet(results[n] ?? 0);
-  const { pending, dead, depth } = f;
-  const learnt = f.learnt.length;
-  call?.dst.forEach((register, n) => {
-    forgetRegister(f, register);
-    learn(f, register, { range: outside(rangeOf(g, i.src[n])) });
+  writeAside(f, () => {
+    call?.dst.forEach((register, n) => {
+      forgetRegister(f, register);
+      learn(f, register, { range: outside(rangeOf(g, i.src[n])) });
+    });
+    f.pending = g.pending + 1;
+    f.depth = g.depth;
+    writePath(f, f.at + 1);
   });
-  f.pending = g.pending + 1;
-  f.depth = g.depth;
-  goOn(f, f.at + 1, f.labels);
-  forgetSince(f, learnt);
-  f.pending = pending;
-  f.dead = dead;
-  f.depth = depth;
   g.dead = true;
 }
 

@@ -172,8 +172,15 @@ export function distanceOf(f: FunctionWriter, { address, index, times }: Pair): 
   return place.low - start * times;
 }
 
-/** At a loop's start: an address that is counted with an index is known by it. */
-export function learnPair(f: FunctionWriter, pair: Pair, plus: number): void {
+/** At a loop's start, and where a path stands there: an address that is counted with an index is known by it. */
+export function learnPairs(f: FunctionWriter, { pairs }: Loop): void {
+  for (const pair of pairs) {
+    const plus = f.distances.get(pair);
+    if (plus !== undefined) learnPair(f, pair, plus);
+  }
+}
+
+function learnPair(f: FunctionWriter, pair: Pair, plus: number): void {
   const [address, index] = [pair.address - f.firstRegister, pair.index - f.firstRegister];
   const origin = pair.times === 1 ? { ...current(f, index), plus: plus + f.context.ramBase } : undefined;
   learn(f, address, { origin, place: { index: current(f, index), times: pair.times, plus } });

@@ -37,7 +37,7 @@ export function translateFunction(context: TranslationContext, w: ByteWriter, in
   const pointers = planPointers(loops, firstLocal + locals.length);
   loops.rounds = firstLocal + locals.length + pointers;
   const hasPairs = findPairs(loops, (from, to) => fn.body.slice(from, to).every(isStraight));
-  const hasRounds = [...loops.loops.values()].some(({ at }) => mayHaveRounds(fn.body, at));
+  const hasRounds = [...loops.loops.values()].some(({ at }) => mayHaveRounds(f, at));
   if (pointers > 0 || hasPairs || hasRounds || [...loops.loops.values()].some(isMachine)) {
     w.length = start;
     f = writeFunction(context, w, index, calls, [...locals, ...Array.from({ length: pointers + 1 }, (): ValueType => I32)], loops);

@@ -3,6 +3,7 @@
 
 import { FUEL_LOCAL, spendFuel } from "./translate-context.ts";
 import type { FunctionWriter, Label } from "./translate-context.ts";
+import { forgetSince } from "./translate-facts.ts";
 import { OP, VOID } from "../wasm/encoder.ts";
 
 export function openRegion(f: FunctionWriter, op: typeof OP.block | typeof OP.loop): number {
@@ -27,6 +28,21 @@ export function pushLabel(f: FunctionWriter, label: Pick<Label, "kind" | "level"
     states: 0,
     ...label,
   });
+}
+
+/** Writes a path of its own, from wherever it starts: the writer is then where it was, and knows what it knew. */
+export function writeAside(f: FunctionWriter, write: () => void): void {
+  const { at, pending, skipped, depth, dead } = f;
+  const labels = [...f.labels];
+  const learnt = f.learnt.length;
+  write();
+  forgetSince(f, learnt);
+  f.labels.splice(0, f.labels.length, ...labels);
+  f.at = at;
+  f.pending = pending;
+  f.skipped = skipped;
+  f.depth = depth;
+  f.dead = dead;
 }
 
 export function branchTo(f: FunctionWriter, level: number): void {

@@ -6,10 +6,11 @@
 import type { Instruction } from "../../../isa/bytecode/module.ts";
 import { FUEL_LOCAL, RAM_MEMORY, close, getRegister, openIf, valueType } from "./translate-context.ts";
 import type { FunctionWriter } from "./translate-context.ts";
-import { assume, decided, deduce, exactly, factOf, forgetSince, formOf, orderBehind } from "./translate-facts.ts";
+import { assume, decided, deduce, exactly, factOf, formOf, learnPairs, orderBehind } from "./translate-facts.ts";
 import { countedBy, pushSum } from "./translate-loops.ts";
 import type { Form, Loop } from "./translate-loops.ts";
-import { branchTo, labelAt, openRegion, pushLabel } from "./translate-regions.ts";
+import { endOfRegion } from "./translate-paths.ts";
+import { branchTo, labelAt, openRegion, pushLabel, writeAside } from "./translate-regions.ts";
 import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
 import type { ValueType } from "../wasm/encoder.ts";
 
@@ -29,6 +30,9 @@ interface Mark {
   readonly place: Form;
   readonly by: number;
 }
+
+/** Writes an instruction. */
+type Translate = (f: FunctionWriter, instruction: Instruction) => void;
 
 /** The round that is being written. */
 export interface Round {
@@ -50,17 +54,9 @@ const PAGE_BYTES = 4096;
 const LEAVES_ROUND: ReadonlySet<string> = new Set(["loop", "br_table", "call", "call_indirect", "return", "unwind"]);
 
 /** Whether it is worth writing a round of the loop at this instruction: one branch that may be its test, and nothing that leaves it. */
-export function mayHaveRounds(body: readonly Instruction[], loop: number): boolean {
-  let depth = 0;
-  let tests = 0;
-  for (let at = loop + 1; at < body.length; at++) {
-    const op = body[at]?.op ?? "end";
-    if (LEAVES_ROUND.has(op)) return false;
-    if (op === "br_if") tests += 1;
-    if (op === "block" || op === "if") depth += 1;
-    else if (op === "end" && depth-- === 0) return tests === 1;
-  }
-  return false;
+export function mayHaveRounds(f: FunctionWriter, loop: number): boolean {
+  const round = f.fn.body.slice(loop + 1, endOfRegion(f, loop + 1));
+  return round.filter(({ op }) => op === "br_if").length === 1 && !round.some(({ op }) => LEAVES_ROUND.has(op));
 }
 
 /** The test of a loop, if this branch is one that its counter alone decides. */
@@ -85,7 +81,7 @@ function testOf(f: FunctionWriter, loop: Loop, condition: number | undefined): T
 }
 
 /** Writes one round, from the loop's start to the branch back to it. */
-function writeRound(f: FunctionWriter, round: Round, translate: (f: FunctionWriter, instruction: Instruction) => void): void {
+function writeRound(f: FunctionWriter, round: Round, translate: Translate): void {
   const { loop } = round;
   for (f.at = loop.at + 1; round.isStraight; f.at++) {
     const instruction = f.fn.body[f.at];
@@ -117,24 +113,15 @@ function writeRound(f: FunctionWriter, round: Round, translate: (f: FunctionWrit
 }
 
 /** Writes a round for a loop that has just been opened, and goes back to the loop's start: what was learnt is forgotten, with what the round wrote. */
-function tryRound(f: FunctionWriter, loop: Loop, learnStart: () => void, translate: (f: FunctionWriter, instruction: Instruction) => void): Round {
-  const { at, depth, skipped } = f;
-  const learnt = f.learnt.length;
-  const labels = f.labels.length;
+function tryRound(f: FunctionWriter, loop: Loop, translate: Translate): Round {
   const round: Round = { loop, versions: [...f.versions], isStraight: true, test: undefined, cost: 0, marks: [] };
-  pushLabel(f, { kind: "loop", level: depth });
-  f.loops.round = round;
-  writeRound(f, round, translate);
-  f.loops.round = undefined;
-  f.labels.length = labels;
-  f.at = at;
-  f.depth = depth;
-  f.pending = 0;
-  f.skipped = skipped;
-  f.dead = false;
-  f.step = undefined;
-  forgetSince(f, learnt);
-  learnStart();
+  writeAside(f, () => {
+    pushLabel(f, { kind: "loop", level: f.depth });
+    f.loops.round = round;
+    writeRound(f, round, translate);
+    f.loops.round = undefined;
+  });
+  learnPairs(f, loop);
   return round;
 }
 
@@ -225,14 +212,14 @@ function markBefore(f: FunctionWriter, { place, by }: Mark, rounds: number): voi
   limitRounds(f, rounds, I32);
 }
 
-/** Rounds without tests, before the ordinary loop; nothing if it has none. `learnStart` learns what is known at the loop's start. */
-export function writeRounds(f: FunctionWriter, loop: Loop, learnStart: () => void, translate: (f: FunctionWriter, instruction: Instruction) => void): void {
-  if (!f.loops.isPlanned || !mayHaveRounds(f.fn.body, loop.at)) return;
+/** Rounds without tests, before the ordinary loop; nothing if it has none. */
+export function writeRounds(f: FunctionWriter, loop: Loop, translate: Translate): void {
+  if (!f.loops.isPlanned || !mayHaveRounds(f, loop.at)) return;
   const { w } = f;
   const { rounds } = f.loops;
   const hints = f.hints.length;
   const start = w.length;
-  const { test, isStraight, cost, marks } = tryRound(f, loop, learnStart, translate);
+  const { test, isStraight, cost, marks } = tryRound(f, loop, translate);
   w.length = start;
   f.hints.length = hints;
   if (!isStraight || test === undefined) return;
@@ -252,7 +239,7 @@ export function writeRounds(f: FunctionWriter, loop: Loop, learnStart: () => voi
   w.byte(OP.i32_sub);
   w.localSet(FUEL_LOCAL);
   const level = openRegion(f, OP.loop);
-  if (!tryRound(f, loop, learnStart, translate).isStraight) throw new Error(`function ${f.fn.name}, instruction ${loop.at}: a round that was straight is not`);
+  if (!tryRound(f, loop, translate).isStraight) throw new Error(`function ${f.fn.name}, instruction ${loop.at}: a round that was straight is not`);
   w.localGet(rounds);
   w.withConst(1, OP.i32_sub);
   w.localTee(rounds);
