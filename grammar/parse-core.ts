@@ -103,23 +103,10 @@ class LazyLookahead extends LLkLookaheadStrategy {
 
 const openers: ReadonlySet<TokenType> = new Set([T.LParen, T.LSquare]);
 const closers: ReadonlySet<TokenType> = new Set([T.RParen, T.RSquare]);
+/** Reserved words that only ever start a statement. (`if` may stand in an expression, `var` starts declarations, too.) */
+export const statementWords: readonly TokenType[] = [T.Let, T.While, T.For, T.Match, T.Return, T.Break, T.Continue, T.Expect, T.Assert];
 /** Reserved words that only ever start a statement or a declaration: a line that begins so is a new one whatever brackets are open. */
-const startWords: ReadonlySet<TokenType> = new Set([
-  T.Let,
-  T.Var,
-  T.Const,
-  T.Fn,
-  T.Struct,
-  T.Enum,
-  T.While,
-  T.For,
-  T.Match,
-  T.Return,
-  T.Break,
-  T.Continue,
-  T.Expect,
-  T.Assert,
-]);
+const startWords: ReadonlySet<TokenType> = new Set([...statementWords, T.Var, T.Const, T.Fn, T.Struct, T.Enum]);
 
 export abstract class ParserCore extends EmbeddedActionsParser {
   /** Chevrotain's cursor: the index of the token consumed last. Its typings leave it out, its documentation does not. */

@@ -5,7 +5,7 @@
 import type { IOrAlt, TokenType } from "chevrotain";
 import type { Attribute, Expr, File, Item, Name, Need, StringLiteral, SuiteHeader, TypeExpr, UseItem } from "./ast.ts";
 import { nearestName } from "./nearest-name.ts";
-import type { Rule } from "./parse-core.ts";
+import { statementWords, type Rule } from "./parse-core.ts";
 import { typesOfC } from "./parse-statement-starts.ts";
 import { TestParser } from "./parse-tests.ts";
 import * as T from "./tokens.ts";
@@ -23,20 +23,7 @@ const contextualItems: ReadonlyMap<string, TokenType> = new Map([
   ["shared", T.SharedWord],
 ]);
 
-const statementTypes: ReadonlySet<TokenType> = new Set([
-  T.Let,
-  T.If,
-  T.While,
-  T.For,
-  T.Match,
-  T.Return,
-  T.Break,
-  T.Continue,
-  T.Expect,
-  T.Assert,
-  T.Else,
-  T.AsmWord,
-]);
+const statementTypes: ReadonlySet<TokenType> = new Set([...statementWords, T.If, T.Else, T.AsmWord]);
 
 /** What other languages call our declarations. */
 const foreignItems: ReadonlyMap<string, string> = new Map([

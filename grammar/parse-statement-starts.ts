@@ -5,6 +5,7 @@
 import type { TokenType } from "chevrotain";
 import { nearestName } from "./nearest-name.ts";
 import { CheckParser } from "./parse-checks.ts";
+import { statementWords } from "./parse-core.ts";
 import { startsExpression } from "./parse-operands.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";
@@ -38,21 +39,13 @@ function isIdent(next: Token, text: string): boolean {
 }
 
 export const statementStarts: ReadonlySet<TokenType> = new Set([
+  ...statementWords,
   T.LCurly,
-  T.Let,
   T.Var,
   T.SharedWord,
   T.If,
-  T.While,
-  T.For,
-  T.Match,
-  T.Return,
-  T.Break,
-  T.Continue,
   T.DeferWord,
   T.StubWord,
-  T.Expect,
-  T.Assert,
   T.FailWord,
   T.InfoWord,
   T.WarnWord,
