@@ -22,9 +22,15 @@ export interface Local {
   inMemory: boolean;
   /** Accesses are volatile: another CPU or a handler sees them. */
   readonly shared: boolean;
-  /** The untyped value that gave it its type, for want of another: what a message about that type shows. */
-  readonly guessedFrom?: Span;
+  /** What gave it its type, for want of another: a message about that type shows it. */
+  readonly guessedFrom?: Guess;
   used: boolean;
+}
+
+/** An untyped number that a variable begins with, or that the range of a loop does. */
+export interface Guess {
+  readonly kind: "value" | "range";
+  readonly span: Span;
 }
 
 export interface Global {

@@ -153,8 +153,8 @@ function filesWithoutSuite(paths: readonly string[], { modules, suites, dependen
 
 function lowerProgram(program: Program, options: CompileOptions): readonly Image[] {
   const places = new PlaceTable();
-  const library =
-    options.library === undefined || options.library === null || options.notes !== undefined ? null : createUnitKeeper(program, options.library, places);
+  const store = options.notes === undefined ? (options.library ?? null) : null;
+  const library = store && createUnitKeeper(program, store, places);
   const cache = createLoweringCache(options.notes ?? null, places, library?.recall);
   const images = program.suites.map(({ module, suite }): Image => {
     const image = lowerImage(program, suite, { target: options.machine.target, machine: options.machine.name, native: options.native ?? null }, cache);

@@ -39,12 +39,12 @@ export function guessOf(expr: HExpr, wanted: Type): Pick<Extra, "related" | "hel
   if (local?.guessedFrom === undefined || sameType(local.type, wanted)) return null;
   const { name, span, guessedFrom } = local;
   const type = showType(wanted);
-  const isBefore = textOf({ ...span, start: span.end, end: guessedFrom.start }).includes("=");
   return {
     related: [{ span, text: `nothing tells its type here: ${quote(local.type)}` }],
-    help: isBefore
-      ? `say its type where it begins: \`${name}: ${type} = ..\``
-      : `say its type where it is counted: \`${name} in ${textOf(guessedFrom)} as ${type}..\``,
+    help:
+      guessedFrom.kind === "value"
+        ? `say its type where it begins: \`${name}: ${type} = ..\``
+        : `say its type where it is counted: \`${name} in ${textOf(guessedFrom.span)} as ${type}..\``,
   };
 }
 

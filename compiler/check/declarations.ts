@@ -3,7 +3,7 @@
 
 import type { EnumItem, FnItem, RegsItem, RegisterDecl } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
-import { completeBody, type FunctionBody, type Global, type HFunction, type HTable, type Local } from "../hir.ts";
+import { completeBody, type FunctionBody, type Global, type Guess, type HFunction, type HTable, type Local } from "../hir.ts";
 import {
   ERROR,
   U32,
@@ -425,7 +425,7 @@ export function createLocal(
   name: string,
   type: Type,
   span: Span,
-  options: { readonly mutable?: boolean; readonly shared?: boolean; readonly guessedFrom?: Span | undefined } = {},
+  options: { readonly mutable?: boolean; readonly shared?: boolean; readonly guessedFrom?: Guess | undefined } = {},
 ): Local {
   const { shared = false, guessedFrom } = options;
   const local: Local = { name, type, mutable: options.mutable ?? false, span, owner: body, inMemory: shared, shared, used: false };

@@ -1,44 +1,41 @@
 // Names that people bring along from C, Rust, the kernel, KUnit and kvm-unit-tests: a mistake that names one is told what it is called here.
 // Only help for names that do not exist; nothing is read differently.
 
-const TYPES: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    u8: ["char", "byte", "uchar", "uint8", "uint8_t", "__u8"],
-    i8: ["int8", "int8_t", "sbyte", "__s8", "s8"],
-    u16: ["ushort", "uint16", "uint16_t", "__u16", "__le16"],
-    i16: ["short", "int16", "int16_t", "__s16", "s16"],
-    u32: ["uint", "unsigned", "uint32", "uint32_t", "__u32", "__le32"],
-    i32: ["int", "int32", "int32_t", "__s32", "s32"],
-    u64: ["ulong", "uint64", "uint64_t", "__u64", "__le64"],
-    i64: ["long", "int64", "int64_t", "__s64", "s64"],
-    usize: ["size_t", "uintptr_t", "phys_addr_t", "isize", "ssize_t"],
-    bool: ["boolean", "_Bool"],
-    str: ["string", "String"],
-  }).flatMap(([ours, theirs]) => theirs.map((name) => [name, ours] as const)),
-);
-
-/** "did you mean `u8`?" for a type of another language. */
-export function suggestType(name: string): string | undefined {
-  const ours = TYPES.get(name);
-  return ours === undefined ? undefined : `did you mean \`${ours}\`?`;
+/** "did you mean `u8`?", by a table of ours with what others call them. */
+function suggestFrom(table: Readonly<Record<string, readonly string[]>>): (name: string) => string | undefined {
+  const ours = new Map(Object.entries(table).flatMap(([name, theirs]) => theirs.map((other) => [other, name] as const)));
+  return (name) => {
+    const meant = ours.get(name);
+    return meant === undefined ? undefined : `did you mean \`${meant}\`?`;
+  };
 }
 
-const TARGETS: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    x86_64: ["x86", "amd64", "x64", "intel64"],
-    i386: ["i486", "i586", "i686", "ia32"],
-    aarch64: ["arm64", "armv8"],
-    arm: ["arm32", "armv7", "aarch32"],
-    riscv64: ["riscv", "rv64", "rv64gc"],
-    riscv32: ["rv32", "rv32imac"],
-  }).flatMap(([ours, theirs]) => theirs.map((name) => [name, ours] as const)),
-);
+/** For a type of another language. */
+export const suggestType = suggestFrom({
+  u8: ["char", "byte", "uchar", "uint8", "uint8_t", "__u8"],
+  i8: ["int8", "int8_t", "sbyte", "__s8", "s8"],
+  u16: ["ushort", "uint16", "uint16_t", "__u16", "__le16"],
+  i16: ["short", "int16", "int16_t", "__s16", "s16"],
+  u32: ["uint", "unsigned", "uint32", "uint32_t", "__u32", "__le32"],
+  i32: ["int", "int32", "int32_t", "__s32", "s32"],
+  u64: ["ulong", "uint64", "uint64_t", "__u64", "__le64"],
+  i64: ["long", "int64", "int64_t", "__s64", "s64"],
+  usize: ["size_t", "uintptr_t", "phys_addr_t", "isize", "ssize_t"],
+  bool: ["boolean", "_Bool"],
+  str: ["string", "String"],
+});
 
-/** "did you mean `aarch64`?" for a target as others call it. */
-export function suggestTarget(name: string): string | undefined {
-  const ours = TARGETS.get(name.toLowerCase());
-  return ours === undefined ? undefined : `did you mean \`${ours}\`?`;
-}
+const suggestLowered = suggestFrom({
+  x86_64: ["x86", "amd64", "x64", "intel64"],
+  i386: ["i486", "i586", "i686", "ia32"],
+  aarch64: ["arm64", "armv8"],
+  arm: ["arm32", "armv7", "aarch32"],
+  riscv64: ["riscv", "rv64", "rv64gc"],
+  riscv32: ["rv32", "rv32imac"],
+});
+
+/** For a target as others call it, in whatever case. */
+export const suggestTarget = (name: string): string | undefined => suggestLowered(name.toLowerCase());
 
 /** What a whole family of names is called here; the first that fits. */
 const FAMILIES: readonly (readonly [RegExp, string])[] = [

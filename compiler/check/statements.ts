@@ -3,7 +3,7 @@
 
 import type { Block, CpuStmt, Expr, Stmt, StringLiteral } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
-import type { FunctionBody, HBlock, HExpr, HStmt, Local, Text, TrapFieldName } from "../hir.ts";
+import type { FunctionBody, Guess, HBlock, HExpr, HStmt, Local, Text, TrapFieldName } from "../hir.ts";
 import { checkAsm } from "./asm.ts";
 import { BOOL, ERROR, STR, U32, U64, USIZE, VOID, elementOf, showType, type Type } from "../types.ts";
 import { evaluateInteger, intValue } from "./constants.ts";
@@ -102,7 +102,7 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
       const local = createLocal(bodyOf(context), statement.name.text, type, statement.name.span, {
         mutable: statement.mutable,
         shared: statement.shared,
-        guessedFrom: found?.type.kind === "comptime-int" && !found.type.duration ? found.span : undefined,
+        guessedFrom: found?.type.kind === "comptime-int" && !found.type.duration ? { kind: "value", span: found.span } : undefined,
       });
       declareLocal(context, local);
       return [{ kind: "let", local, value, span }];
@@ -296,7 +296,7 @@ function checkFor(context: Context, statement: Stmt & { kind: "for" }): readonly
   const { span } = statement;
   const scope = innerScope(context.scope);
   const inner: Context = { ...context, scope, inLoop: true };
-  const declareLoop = (name: string, type: Type, at: Span, guessedFrom?: Span): Local => {
+  const declareLoop = (name: string, type: Type, at: Span, guessedFrom?: Guess): Local => {
     const local = createLocal(bodyOf(context), name, type, at, { guessedFrom });
     local.used = true;
     scope.names.set(name, { kind: "local", local });
@@ -324,7 +324,7 @@ function checkFor(context: Context, statement: Stmt & { kind: "for" }): readonly
     [low, high] = settleLiterals(context, [low, high] as const);
     if (low.type.kind === "comptime-int") low = high.type.kind === "comptime-int" ? defaultType(context, low) : coerce(context, low, high.type);
     high = coerce(context, high, low.type, { related: [{ span: low.span, text: `the range begins with ${quote(low.type)}` }] });
-    const local = declareLoop(statement.name.text, low.type, statement.name.span, isUntyped ? low.span : undefined);
+    const local = declareLoop(statement.name.text, low.type, statement.name.span, isUntyped ? { kind: "range", span: low.span } : undefined);
     return [{ kind: "for-range", local, start: low, end: high, inclusive, body: checkBlock(inner, statement.body), span }];
   }
   const source = defaultType(context, checkExpr(context, statement.source));
