@@ -1,7 +1,7 @@
 // Snapshot files of `guestspec exec` on the host: read with everything that can be wrong said in words and a code, and written so that
 // whoever reads the file meanwhile, or after a crash, finds the old one or the new one. What is in them is runtime/exec's part.
 
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import type { MachineDescription } from "../machines/description.ts";
 import type { Guest } from "../runtime/exec/guest.ts";
 import type { SnapshotProblem } from "../runtime/exec/snapshot-codes.ts";
@@ -14,8 +14,9 @@ import {
   type SnapshotFile,
   type SnapshotInput,
 } from "../runtime/exec/snapshot-file.ts";
-import { CommandError, describeHostError, readError } from "./errors.ts";
+import { CommandError, describeHostError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
+import { readBytes } from "./read-text.ts";
 import { toolVersion } from "./version.ts";
 
 /** What a guest is made of, as the command line or a snapshot says it. */
@@ -35,13 +36,7 @@ function asError({ code, message, help }: SnapshotProblem): CommandError {
 }
 
 export function readSnapshotFile(path: string): SnapshotFile {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw readError(path, error);
-  }
-  const read = readSnapshot(bytes, path, toolVersion());
+  const read = readSnapshot(readBytes(path), path, toolVersion());
   if (!read.ok) throw asError(read.problem);
   return read.snapshot;
 }

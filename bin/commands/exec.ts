@@ -2,7 +2,7 @@
 // files, and then only lends the host to runtime/exec: terminal, clock, signals. What the guest prints goes to standard output and
 // everything of ours to standard error, so that a guest's output can be piped.
 
-import { accessSync, closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { didYouMean } from "../../grammar/nearest-name.ts";
 import type { MachineDescription } from "../../machines/description.ts";
@@ -16,23 +16,16 @@ import { EMBEDDED_TARGETS, type EmbeddedTarget } from "../../runtime/exec/proces
 import { runGuest, type ConsoleHost, type GuestEnd } from "../../runtime/exec/run-guest.ts";
 import type { NamedProgram } from "../../runtime/machine/boot.ts";
 import { readProgram, type ProgramSymbol } from "../../runtime/machine/read-program.ts";
-import { CommandError, describeHostError, readError, usageError } from "../errors.ts";
+import { CommandError, describeHostError, usageError } from "../errors.ts";
 import { continueFrom, readSnapshotFile, requireMachine, writeSnapshotFile, type GuestSource } from "../exec-snapshots.ts";
 import { openDisks } from "../exec-disks.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { loadMachineDescription, openImageCache } from "../load-specs.ts";
 import { parseSeed, wholeNumber, type ParsedOptions } from "../options.ts";
+import { readBytes } from "../read-text.ts";
 
 const DEFAULT_MACHINE = "riscv-virt";
-
-function readBytes(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw readError(path, error);
-  }
-}
 
 const readInput = (path: string): SnapshotInput => ({ name: path, bytes: readBytes(path) });
 

@@ -2,21 +2,21 @@
 // people read; wasm is summarised, and written as a binary with -o. Machine code is shown with the lines that it comes from, and
 // image files tell what is inside.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { compile, type Image } from "../../compiler/index.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { didYouMean, nearestName } from "../../grammar/nearest-name.ts";
 import { printFunction, printText } from "../../isa/bytecode/text.ts";
 import { LIBRARY_PREFIX, type Module } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
-import { CommandError, describeHostError, readError, usageError } from "../errors.ts";
+import { CommandError, describeHostError, usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
 import { findMachine, isNative, loadNativeImages } from "../load-native.ts";
 import { printDiagnostics, readProjectWords } from "../load-specs.ts";
 import { LIB_FOLDER } from "../places.ts";
-import { readText } from "../read-text.ts";
+import { readBytes, readText } from "../read-text.ts";
 import type { ParsedOptions } from "../options.ts";
 
 export const STAGES = ["ast", "plan", "bytecode", "wasm", "asm", "symbols", "image"] as const;
@@ -111,12 +111,7 @@ async function showNative(stage: NativeStage, file: string, machine: MachineDesc
 }
 
 async function showImage(path: string): Promise<string> {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw readError(path, error);
-  }
+  const bytes = readBytes(path);
   const { readImageFile } = await import("../../compiler/images/image-file.ts");
   const { describeImage } = await import("../../compiler/images/describe-image.ts");
   const result = readImageFile(bytes);

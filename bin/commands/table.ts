@@ -19,7 +19,6 @@ export interface CommandRow {
   readonly positionals: readonly [number, number];
   readonly options: readonly OptionRow[];
   /** Paragraphs below the options. */
-  /** Paragraphs. */
   readonly notes?: readonly string[];
   readonly load: () => Promise<CommandModule>;
 }
