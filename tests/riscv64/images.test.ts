@@ -13,16 +13,24 @@ import { createMachine } from "../../runtime/machine/machine.ts";
 import { readText } from "../fixtures/compile.ts";
 import { riscvVirt } from "../fixtures/machines.ts";
 
-async function buildImage(spec: string): Promise<Uint8Array> {
+type ReadFile = typeof readText;
+
+async function buildImage(spec: string, readFile: ReadFile): Promise<Uint8Array> {
   const language = await loadMachineLanguage("riscv64");
-  const { images, diagnostics } = compileNative([spec], riscv64, { machine: riscvVirt, language, readFile: readText, libDirectory: "lib/" });
+  const { images, diagnostics } = compileNative([spec], riscv64, { machine: riscvVirt, language, readFile, libDirectory: "lib/" });
   const [image] = images;
   assert.ok(image !== undefined, diagnostics.map(({ message }) => message).join("\n"));
   return fillBootHeader(image.native, riscvVirt.ram.base).bytes;
 }
 
-async function runImage(spec: string, cpus = 1): Promise<{ readonly text: string; readonly code: number; readonly instructions: number }> {
-  const bytes = await buildImage(spec);
+interface Ended {
+  readonly text: string;
+  readonly code: number;
+  readonly instructions: number;
+}
+
+async function runImage(spec: string, cpus = 1, readFile: ReadFile = readText): Promise<Ended> {
+  const bytes = await buildImage(spec, readFile);
   let text = "";
   const machine = createMachine(riscvVirt, {
     cpus,
@@ -61,4 +69,15 @@ test("images start CPUs, take interrupts and traps", async () => {
     assert.equal(code, 0, text);
     assert.match(text, /^ok 1 /m);
   }
+});
+
+test("a sleep is one wake-up, however long", async () => {
+  const count = async (duration: string): Promise<number> => {
+    const spec = `suite "sleep"\n\ntest "sleeps" {\n  let start = time.now()\n  time.sleep(${duration})\n  expect time.now() - start >= ${duration}\n}\n`;
+    const { text, code, instructions } = await runImage("sleep.gspec", 1, (path) => (path === "sleep.gspec" ? spec : readText(path)));
+    assert.equal(code, 0, text);
+    return instructions;
+  };
+  const difference = (await count("1s")) - (await count("1ms"));
+  assert.ok(Math.abs(difference) < 1000, `${difference} instructions more`);
 });
