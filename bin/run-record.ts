@@ -1,5 +1,5 @@
 // A run kept as a folder with everything that a report of a bug needs: its events, its options with what they came from, versions, the
-// hashes of its images, and of what failed the images themselves and the specs. Written after a run that was not green (`--record`
+// identities of its images, and of what failed the images themselves and the specs. Written after a run that was not green (`--record`
 // says when), into the user's cache, where the last few are kept. `guestspec replay` reads it. Loaded when there is one to write or read.
 
 import { createHash } from "node:crypto";
@@ -8,6 +8,7 @@ import { arch, homedir, platform, release } from "node:os";
 import { join, resolve } from "node:path";
 import { cacheFolder } from "../compiler/images/cache.ts";
 import { hashBytes } from "../compiler/images/content-hash.ts";
+import { manifestIdentity, manifestText } from "../compiler/images/identity.ts";
 import { isGood, type RunEvent, type TestFinished } from "../runtime/events.ts";
 import { bytecodeOf, engineOf } from "../runtime/engines/session.ts";
 import { RUN_OPTIONS } from "./commands/table.ts";
@@ -31,9 +32,10 @@ export interface RecordedImage {
   readonly target: string;
   readonly machine: string;
   readonly engine: string;
-  readonly sha256: string;
+  /** Of its manifest: tells it from others, and is what the guest says when it is ready. */
+  readonly identity: string;
   /** In the folder; null: none of its tests failed, or there were too many. */
-  readonly kept: string | null;
+  readonly kept: { readonly file: string; readonly sha256: string } | null;
 }
 
 export interface RunRecord {
@@ -124,6 +126,20 @@ function sourcesOf(image: LoadedImage): readonly string[] {
   return image.manifest.files.filter((path) => !path.startsWith("/") && !path.startsWith("lib/") && existsSync(path));
 }
 
+/** Puts an image, its manifest and its specs into the record's folder. */
+async function keepImage(image: LoadedImage, folder: string): Promise<RecordedImage["kept"]> {
+  const { bytes, ending } = await encode(image);
+  const name = `${fileName(image.path)}.${image.machine.target}`;
+  mkdirSync(join(folder, "images"), { recursive: true });
+  writeFileSync(join(folder, "images", `${name}${ending}`), bytes);
+  writeFileSync(join(folder, "images", `${name}.json`), `${JSON.stringify(image.manifest)}\n`);
+  for (const path of sourcesOf(image)) {
+    mkdirSync(join(folder, "specs"), { recursive: true });
+    writeFileSync(join(folder, "specs", fileName(path)), readFileSync(path));
+  }
+  return { file: `images/${name}${ending}`, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
+
 /** Gives the folder. A folder that cannot be written is the environment's fault. */
 export async function writeRecord(run: RunToRecord, io: Io): Promise<string> {
   const { events, images } = run;
@@ -132,35 +148,19 @@ export async function writeRecord(run: RunToRecord, io: Io): Promise<string> {
   const temporary = `${folder}.${process.pid}`;
   const results = events.filter((event) => event.type === "test-finished");
   const failed = results.filter(({ verdict }) => !isGood(verdict) || verdict === "flaky");
-  const isOf =
-    (image: LoadedImage) =>
-    (result: TestFinished): boolean =>
-      result.target === image.machine.target &&
-      result.engine === engineOf(image) &&
-      image.manifest.suites.some(({ name }) => name === result.suite) &&
-      result.file === image.path;
+  const imagesOf = (some: readonly TestFinished[]): ReadonlySet<string> => new Set(some.map(({ target, engine, file }) => `${target} ${engine} ${file}`));
+  const nameOf = (image: LoadedImage): string => `${image.machine.target} ${engineOf(image)} ${image.path}`;
+  const withResults = imagesOf(results);
+  const withFailures = imagesOf(failed);
   try {
     mkdirSync(temporary, { recursive: true });
     const recorded: RecordedImage[] = [];
-    let kept = 0;
     // A filter may have left out all tests of an image.
-    for (const image of images.filter((one) => results.some(isOf(one)))) {
-      const { bytes, ending } = await encode(image);
-      const name = `${fileName(image.path)}.${image.machine.target}`;
-      const isKept = kept < KEPT_IMAGES && failed.some(isOf(image));
-      if (isKept) {
-        kept++;
-        mkdirSync(join(temporary, "images"), { recursive: true });
-        writeFileSync(join(temporary, "images", `${name}${ending}`), bytes);
-        writeFileSync(join(temporary, "images", `${name}.json`), `${JSON.stringify(image.manifest)}\n`);
-        for (const path of sourcesOf(image)) {
-          mkdirSync(join(temporary, "specs"), { recursive: true });
-          writeFileSync(join(temporary, "specs", fileName(path)), readFileSync(path));
-        }
-      }
-      const sha256 = createHash("sha256").update(bytes).digest("hex");
+    for (const image of images.filter((one) => withResults.has(nameOf(one)))) {
       const { target, name: machine } = image.machine;
-      recorded.push({ file: image.path, target, machine, engine: engineOf(image), sha256, kept: isKept ? `images/${name}${ending}` : null });
+      const identity = manifestIdentity(manifestText(image.manifest));
+      const isKept = recorded.filter(({ kept }) => kept !== null).length < KEPT_IMAGES && withFailures.has(nameOf(image));
+      recorded.push({ file: image.path, target, machine, engine: engineOf(image), identity, kept: isKept ? await keepImage(image, temporary) : null });
     }
     const started = events.find((event) => event.type === "run-started");
     const record: RunRecord = {

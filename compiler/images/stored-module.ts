@@ -39,17 +39,30 @@ function decode(bytes: Uint8Array): Module {
   return module;
 }
 
-/** A function whose body is decoded when somebody looks at it. */
-function lazyFunction(fn: BytecodeFunction, bytes: Uint8Array): BytecodeFunction {
-  let body: readonly Instruction[] | null = null;
-  const { name, signature, registers, frameSize } = fn;
+/**
+ * What is decoded when somebody looks at it, and again when somebody does so after all others have let go of it: a run of thousands of
+ * specs keeps their images to its end, and what is decoded takes a multiple of the bytes.
+ */
+function decodedAtNeed<T extends object>(read: () => T): () => T {
+  let decoded: WeakRef<T> | null = null;
+  return () => {
+    const known = decoded?.deref();
+    if (known !== undefined) return known;
+    const value = read();
+    decoded = new WeakRef(value);
+    return value;
+  };
+}
+
+function lazyFunction({ name, signature, registers, frameSize }: BytecodeFunction, bytes: Uint8Array): BytecodeFunction {
+  const body = decodedAtNeed((): readonly Instruction[] => decode(bytes).functions[0]?.body ?? []);
   return {
     name,
     signature,
     registers,
     frameSize,
     get body() {
-      return (body ??= decode(bytes).functions[0]?.body ?? []);
+      return body();
     },
   };
 }
@@ -58,12 +71,12 @@ function lazyFunction(fn: BytecodeFunction, bytes: Uint8Array): BytecodeFunction
 export function loadModule({ shell, locations, bodies }: StoredModule): Module | null {
   const { module } = decodeModule(shell);
   if (module === undefined || module.functions.length !== bodies.length) return null;
-  let places: Module["locations"] | null = null;
+  const places = decodedAtNeed(() => decode(locations).locations);
   return {
     ...module,
     functions: module.functions.map((fn, index) => lazyFunction(fn, bodies[index] ?? new Uint8Array())),
     get locations() {
-      return (places ??= decode(locations).locations);
+      return places();
     },
   };
 }
