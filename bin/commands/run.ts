@@ -180,7 +180,8 @@ export async function run(options: ParsedOptions, io: Io, context: RunContext = 
       if (!isGood(event.verdict)) failed.add(event.id);
       comparison?.add(event);
     }
-    for (const each of foreign?.join(event) ?? [event]) tell(each);
+    if (foreign === null) tell(event);
+    else for (const each of foreign.join(event)) tell(each);
     if (event.type === "test-finished" && coverage !== null) tell(coverage.takeTest(event.id));
   }
 

@@ -13,7 +13,7 @@ import { deviationOf } from "./deviations.ts";
 import type { Edges } from "./edges.ts";
 import { makeFailure, withRow, type ReportContext } from "./failure.ts";
 import type { Phase } from "./frames.ts";
-import { HOOK_LIMITS, limitsOf } from "./limits.ts";
+import { HOOK_LIMITS, limitsOf, type CallLimits } from "./limits.ts";
 import { after, together, type MaybePromise } from "./maybe-promise.ts";
 import { cpusNeeded, isPromised, touchesConsole, unmetNeed } from "./needs.ts";
 import { emptyResult, reproLine } from "./result.ts";
@@ -109,6 +109,7 @@ function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
 }
 
 export function cutConsole(bytes: Uint8Array): string {
+  if (bytes.length === 0) return "";
   if (bytes.length <= CONSOLE_LIMIT) return decoder.decode(bytes);
   const half = CONSOLE_LIMIT / 2;
   const left = bytes.length - CONSOLE_LIMIT;
@@ -135,6 +136,8 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
     sources: createSourceLines((path) => host.readText(path)),
   };
   const opened = new Map<number, Opened<State>>();
+  const reproFlags = `${image.reproFlags ?? ""}${options.reproFlags}`;
+  let shared: { readonly test: ManifestTest; readonly limits: CallLimits; readonly isAlone: boolean } | null = null;
   /** The case before, until all that it calls is on its way. */
   let issuing: Promise<unknown> | null = null;
 
@@ -262,15 +265,13 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
 
   /** What is no failure, and deserves a look all the same. */
   function warningsOf(verdict: Verdict, { transcript, limits }: CallResult, test: ManifestTest, row: ManifestCase): TestFinished["infos"] {
-    const warn = (text: string) => [{ file: manifest.files[test.file] ?? "?", line: test.line, text, severity: "warning" as const }];
-    const isCheckedByAttribute = CHECKING_ATTRIBUTES.some((name) => test.attributes[name] !== undefined);
-    const checksNothing = verdict === "pass" && transcript.checks === 0 && !isCheckedByAttribute;
-    const isTimed = test.timeout !== null || row.timeout !== undefined;
-    const slowness = isTimed || speedOf(test, row).factor > 1 ? null : slownessOf(limits.elapsedNs, limits.executed);
-    return [
-      ...(checksNothing ? warn("passed without having checked anything") : []),
-      ...(slowness === null ? [] : warn(`took ${slowness}: mark it @slow, or give it a @timeout`)),
-    ];
+    const texts: string[] = [];
+    if (verdict === "pass" && transcript.checks === 0 && CHECKING_ATTRIBUTES.every((name) => test.attributes[name] === undefined))
+      texts.push("passed without having checked anything");
+    const slowness = slownessOf(limits.elapsedNs, limits.executed);
+    if (slowness !== null && test.timeout === null && row.timeout === undefined && speedOf(test, row).factor === 1)
+      texts.push(`took ${slowness}: mark it @slow, or give it a @timeout`);
+    return texts.map((text) => ({ file: manifest.files[test.file] ?? "?", line: test.line, text, severity: "warning" }));
   }
 
   function judgeCase(result: CallResult, test: ManifestTest, row: ManifestCase): CaseResult {
@@ -304,6 +305,12 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
     };
   }
 
+  /** What the rows of a test have in common; they come one after the other. */
+  function sharedOf(test: ManifestTest): NonNullable<typeof shared> {
+    if (shared?.test !== test) shared = { test, limits: limitsOf(test, null, options), isAlone: touchesConsole(test, image.machine) };
+    return shared;
+  }
+
   /** Sends the case off, with what must come before and after it. */
   function issue(item: WorkItem, suite: ManifestSuite, test: ManifestTest, row: ManifestCase, onStart: (() => void) | undefined): MaybePromise<Issued> {
     const skip = staticSkip(image, test, row);
@@ -317,9 +324,9 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
             role: "runCase",
             args: [test.index, row.row],
             seed: deriveSeed(options.seed, caseName(manifest, suite, test, row)),
-            limits: limitsOf(test, row, options),
+            limits: row.timeout === undefined && row.tags === undefined ? sharedOf(test).limits : limitsOf(test, row, options),
             phase: "setup",
-            isAlone: touchesConsole(test, image.machine),
+            isAlone: sharedOf(test).isAlone,
             ...(onStart === undefined ? {} : { onStart }),
           });
           const result = after(called, (done) => judgeCase(done, test, row));
@@ -359,12 +366,12 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
       const row = test?.cases[item.case];
       if (suite === undefined || test === undefined || row === undefined) throw new Error(`the manifest has no case ${item.suite}/${item.test}/${item.case}`);
       const started = host.now();
-      const base = emptyResult(image, suite, test, row);
       let result: CaseResult;
       try {
         const turn = issueInTurn(item, suite, test, row, onStart);
         const issued = turn instanceof Promise ? await turn : turn;
-        const ended = after(issued.result, (done) => after(together(issued.teardowns), (teardowns) => merge(done, teardowns)));
+        const { teardowns: due } = issued;
+        const ended = due.length === 0 ? issued.result : after(issued.result, (done) => after(together(due), (teardowns) => merge(done, teardowns)));
         result = ended instanceof Promise ? await ended : ended;
       } catch (error) {
         // One broken case must not cost the others: their machines are made anew.
@@ -375,13 +382,16 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
         result = { verdict: "error", failures: [makeFailure("error", isUsers ? message : `internal error: ${message}`, { details: trace })] };
       }
       const ended = host.now();
-      const merged = { ...base, wallMs: ended - started, ...result };
+      const wallMs = result.wallMs ?? ended - started;
+      const base = emptyResult(image, suite, test, row);
       return {
-        ...merged,
+        ...base,
+        ...result,
+        wallMs,
         // Behind a line it was sent ahead of its turn: its own time ends where its result comes.
-        wallStartMs: ended - merged.wallMs,
-        promised: merged.verdict === "skip" && isPromisedBy(image, test, options.required),
-        repro: reproLine(base.id, `${image.reproFlags ?? ""}${options.reproFlags}`),
+        wallStartMs: ended - wallMs,
+        promised: result.verdict === "skip" && isPromisedBy(image, test, options.required),
+        repro: reproLine(base.id, reproFlags),
       };
     },
     dispose,

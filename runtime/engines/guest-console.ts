@@ -28,7 +28,8 @@ export function createGuestConsole(machine: () => Machine, takeOther?: (content:
   let log: MachineLog | null = null;
   return {
     push(bytes) {
-      for (const byte of bytes) {
+      for (let at = 0; at < bytes.length; at++) {
+        const byte = bytes[at] ?? 0;
         if (lastByte === RS && ALARMS.has(byte)) log ??= readMachineLog(machine(), start);
         lastByte = byte;
       }

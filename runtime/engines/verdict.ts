@@ -135,8 +135,11 @@ function judgeOutcome(context: ReportContext, outcome: CallOutcome, transcript: 
   }
 }
 
+const NOTHING_TOLD: Judgement = { verdict: "pass", failures: [] };
+
 /** The failures that the guest told itself. */
 function judgeTranscript(context: ReportContext, transcript: Transcript, limits: LimitsInForce): Judgement {
+  if (transcript.events.length === 0) return NOTHING_TOLD;
   const judgements = transcript.events.map((event): Judgement => {
     if (event.kind === "trap") return judgeTrap(context, event.trap, event.cpu, event.phase, limits);
     return { verdict: "fail", failures: [describeCheck(context, event.check, event.phase)] };

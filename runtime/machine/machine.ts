@@ -216,8 +216,11 @@ export function createMachine(description: MachineDescription, options: MachineO
       dma: dmaOf(host?.dma ?? null),
       output(bytes) {
         const peers = hubPeers[index] ?? null;
-        if (peers === null) options.output?.(bytes, device.name);
-        for (const peer of peers ?? []) {
+        if (peers === null) {
+          options.output?.(bytes, device.name);
+          return;
+        }
+        for (const peer of peers) {
           touch(peer);
           deviceAt(peer).receive?.(bytes);
         }
@@ -341,12 +344,14 @@ export function createMachine(description: MachineDescription, options: MachineO
     };
   }
 
-  /** Wires, time, chance: what is not in RAM, and not a device's own. */
-  function loadSurroundings(saved: MachineState): void {
+  /** Wires, time, chance: what is not in RAM, and not a device's own. `newSeed`: another chance than the saved one. */
+  function loadSurroundings(saved: MachineState, newSeed?: bigint | number): void {
     clock.load(saved.clock);
     fabric.load(saved.pins);
-    schedulerRandom.load(saved.schedulerRandom);
-    deviceRandom.load(saved.deviceRandom);
+    if (newSeed === undefined) {
+      schedulerRandom.load(saved.schedulerRandom);
+      deviceRandom.load(saved.deviceRandom);
+    } else reseed(toSeed(newSeed));
     exit = saved.exit;
     clearLogs();
   }
@@ -408,11 +413,8 @@ export function createMachine(description: MachineDescription, options: MachineO
       touched.fill(0);
       heard.count += 1;
       known = saved.devices;
-      loadSurroundings(saved);
-      if (newSeed !== undefined) {
-        reseed(toSeed(newSeed));
-        if (image !== null) writeBootSeed(memory, image, seed);
-      }
+      loadSurroundings(saved, newSeed);
+      if (newSeed !== undefined && image !== null) writeBootSeed(memory, image, seed);
     },
     contents() {
       if (image !== null) throw new Error(`${description.name} runs an image of bytecode, whose place is not part of its contents`);

@@ -36,7 +36,11 @@ export function createRandomStream(seed: bigint, stream: number): RandomStream {
   const s = new Uint32Array(4);
 
   function next(): number {
-    const [s0 = 0, s1 = 0, s2 = 0, s3 = 0] = s;
+    // By index: a pattern would go through an iterator.
+    const s0 = s[0] ?? 0;
+    const s1 = s[1] ?? 0;
+    const s2 = s[2] ?? 0;
+    const s3 = s[3] ?? 0;
     const result = Math.imul(rotateLeft(Math.imul(s1, 5) >>> 0, 7), 9) >>> 0;
     const x2 = s2 ^ s0;
     const x3 = s3 ^ s1;

@@ -18,8 +18,8 @@ export function createHumanReporter(sink: Sink, { verbose: isVerbose = false, sh
   const linesOf = (test: TestFinished): string[] => {
     if (show !== "all" && (show === "summary" || isGood(test.verdict))) return [];
     if (isVerbose) return [...formatResult(test, paint), ...formatInfos(test, paint)];
-    const warnings = formatInfos({ ...test, infos: test.infos.filter(({ severity }) => severity === "warning") }, paint);
-    return test.verdict === "pass" && warnings.length === 0 ? [] : [...formatResult(test, paint), ...warnings];
+    const warnings = test.infos.filter(({ severity }) => severity === "warning");
+    return test.verdict === "pass" && warnings.length === 0 ? [] : [...formatResult(test, paint), ...formatInfos({ infos: warnings }, paint)];
   };
 
   let coverage: CoverageMeasured | null = null;

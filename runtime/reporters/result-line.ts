@@ -46,8 +46,8 @@ export function formatResult(test: TestFinished, paint: Paint): string[] {
   return lines;
 }
 
-export function formatInfos(test: TestFinished, paint: Paint): string[] {
-  return test.infos.map(({ file, line, text, severity }) => {
+export function formatInfos({ infos }: Pick<TestFinished, "infos">, paint: Paint): string[] {
+  return infos.map(({ file, line, text, severity }) => {
     const word = severity === "warning" ? paint.yellow("warning") : paint.cyan("info");
     return `${DETAIL_INDENT}${word} ${printable(text)} ${paint.dim(`(${printable(file)}:${line})`)}`;
   });

@@ -4,7 +4,7 @@ import { isGood, type RunEvent, type RunFinished, type RunStarted, type SuiteFin
 import { formatFailureBlock, type FailureBlockOptions } from "./failure-block.ts";
 import { countNoun } from "./quantities.ts";
 import { formatSummary } from "./result-line.ts";
-import { createCounts, suiteKey, type Counts } from "./tally.ts";
+import { createCounts, isOfSameSuite, suiteKey, type Counts } from "./tally.ts";
 
 const FAILURES_TOLD = 50;
 
@@ -26,13 +26,20 @@ export function createRunLog(isVerbose: boolean): RunLog {
   let untold = 0;
   let promisedSkips = 0;
   let cached = 0;
+  /** Of the test before, mostly of the same suite. */
+  let last: { readonly test: TestFinished; readonly counts: Counts } | null = null;
 
-  const addTest = (test: TestFinished): void => {
-    counts[test.verdict]++;
+  const countsOf = (test: TestFinished): Counts => {
     const key = suiteKey(test);
     let suite = bySuite.get(key);
     if (suite === undefined) bySuite.set(key, (suite = createCounts()));
-    suite[test.verdict]++;
+    return suite;
+  };
+
+  const addTest = (test: TestFinished): void => {
+    counts[test.verdict]++;
+    last = { test, counts: last !== null && isOfSameSuite(last.test, test) ? last.counts : countsOf(test) };
+    last.counts[test.verdict]++;
     if (test.verdict === "skip" && test.promised) promisedSkips++;
     if (test.cached === true) cached++;
     if (isGood(test.verdict)) return;
@@ -59,6 +66,7 @@ export function createRunLog(isVerbose: boolean): RunLog {
       if (event.type === "run-started") {
         // A rerun in the same process starts afresh.
         [started, finished, counts, bySuite, failures, untold, promisedSkips, cached] = [event, null, createCounts(), new Map(), [], 0, 0, 0];
+        last = null;
       } else if (event.type === "test-finished") addTest(event);
       else if (event.type === "run-finished") finished = event;
     },

@@ -48,8 +48,15 @@ export function worstOf(counts: Readonly<Counts>): Verdict | null {
 }
 
 /** Two suites of one name may come from two files, and one suite may run on several targets. */
-export function suiteKey(suite: { suite: string; file: string; target: string; engine: string }): string {
+type SuiteIdentity = Pick<TestFinished, "suite" | "file" | "target" | "engine">;
+
+export function suiteKey(suite: SuiteIdentity): string {
   return `${suite.file}\0${suite.suite}\0${suite.target}\0${suite.engine}`;
+}
+
+/** The same as comparing keys, without making any. */
+export function isOfSameSuite(a: SuiteIdentity, b: SuiteIdentity): boolean {
+  return a.suite === b.suite && a.file === b.file && a.target === b.target && a.engine === b.engine;
 }
 
 export function suiteId(suite: SuiteStarted | SuiteFinished | TestFinished): string {

@@ -1,14 +1,14 @@
 // The plan: every case of the images as a subject that filters select from, and the selected ones in the order of the run. Order is by
 // file, suite, test, row, or shuffled at each of these levels by the run's seed, never across them: rows of a test stay together.
 
-import type { Manifest, ManifestCase, ManifestSuite, ManifestTest } from "../../compiler/images/manifest.ts";
+import type { ManifestTest } from "../../compiler/images/manifest.ts";
 import { capabilitiesOf, type MachineDescription } from "../../machines/description.ts";
 import { staticSkip, type WorkItem } from "../engines/case-engine.ts";
 import { caseId } from "../engines/case-id.ts";
 import { createRandomStream, STREAM_ORDER } from "../machine/random.ts";
 import { findEdges } from "../engines/edges.ts";
 import { formatNeed, isMetBy } from "../engines/needs.ts";
-import { speedOf } from "../engines/speed.ts";
+import { speedOf, type Speed } from "../engines/speed.ts";
 import { engineOf, type EngineImage } from "../engines/session.ts";
 import type { FilterSubject } from "./filter-match.ts";
 
@@ -24,7 +24,6 @@ export interface PlannedCase extends FilterSubject {
 export interface PlannedWork extends WorkItem {
   readonly image: number;
   readonly id: string;
-  readonly title: string;
 }
 
 export interface PlannedSuite {
@@ -52,57 +51,59 @@ function devicesOf(test: ManifestTest, machine: MachineDescription): string[] {
   return [...new Set(devices)];
 }
 
-function* casesOf(manifest: Manifest): Generator<{ suite: ManifestSuite; test: ManifestTest; row: ManifestCase; at: readonly [number, number, number] }> {
-  for (const [s, suite] of manifest.suites.entries())
-    for (const [t, test] of suite.tests.entries()) for (const [c, row] of test.cases.entries()) yield { suite, test, row, at: [s, t, c] };
-}
-
 /** `specs/kunit/eeprom-buffer.gspec` is module `eeprom-buffer`. */
 function moduleOf(file: string): string {
   return file.slice(file.lastIndexOf("/") + 1).replace(/\.gspec(\.yaml)?$/, "");
 }
 
 /** Those that have one value; the speed's own words are its value, and tags and limits are told elsewhere. */
-function attributesOf(test: ManifestTest, row: ManifestCase, file: string): Readonly<Record<string, string>> {
+function attributesOf(test: ManifestTest, speed: Speed, file: string): Readonly<Record<string, string>> {
   const { slow: _slow, very_slow: _verySlow, deviates: _deviates, ...others } = test.attributes;
-  return { speed: speedOf(test, row).name, module: moduleOf(file), ...others };
+  return { speed: speed.name, module: moduleOf(file), ...others };
 }
 
-/** All cases of the images, in the order of the files. */
+/** All cases of the images, in the order of the files. What does not depend on the row is made once a test, which may have ten thousand of them. */
 export function listCases(images: readonly EngineImage[]): PlannedCase[] {
   const cases: PlannedCase[] = [];
-  images.forEach((contents, image) => {
+  for (const [image, contents] of images.entries()) {
     const { manifest, machine } = contents;
     const { files, target } = manifest;
     const engine = engineOf(contents);
-    /** Rows of a test share what does not depend on the row. */
-    let shared: { readonly test: ManifestTest; readonly needs: readonly string[]; readonly devices: readonly string[] } | undefined;
-    for (const { suite, test, row, at } of casesOf(manifest)) {
-      if (shared === undefined || shared.test !== test) shared = { test, needs: test.needs.map(formatNeed), devices: devicesOf(test, machine) };
-      cases.push({
-        id: caseId(manifest, suite, test, row, engine),
-        file: files[suite.file] ?? "?",
-        line: test.line,
-        endLine: test.endLine,
-        suite: suite.name,
-        test: test.name,
-        row: row.name,
-        rowLine: row.line,
-        ...(row.file === test.file ? {} : { rowFile: files[row.file] ?? "?" }),
-        tags: row.tags === undefined ? test.tags : [...test.tags, ...row.tags],
-        target,
-        engine,
-        needs: shared.needs,
-        devices: shared.devices,
-        attributes: attributesOf(test, row, files[suite.file] ?? "?"),
-        covers: row.covers === undefined ? test.covers : [...test.covers, ...row.covers],
-        image,
-        suiteIndex: at[0],
-        testIndex: at[1],
-        caseIndex: at[2],
-      });
+    for (const [suiteIndex, suite] of manifest.suites.entries()) {
+      const file = files[suite.file] ?? "?";
+      for (const [testIndex, test] of suite.tests.entries()) {
+        const needs = test.needs.map(formatNeed);
+        const devices = devicesOf(test, machine);
+        const ownSpeed = speedOf(test, null);
+        const ownAttributes = attributesOf(test, ownSpeed, file);
+        for (const [caseIndex, row] of test.cases.entries()) {
+          const speed = row.tags === undefined ? ownSpeed : speedOf(test, row);
+          cases.push({
+            id: caseId(manifest, suite, test, row, engine),
+            file,
+            line: test.line,
+            endLine: test.endLine,
+            suite: suite.name,
+            test: test.name,
+            row: row.name,
+            rowLine: row.line,
+            ...(row.file === test.file ? {} : { rowFile: files[row.file] ?? "?" }),
+            tags: row.tags === undefined ? test.tags : [...test.tags, ...row.tags],
+            target,
+            engine,
+            needs,
+            devices,
+            attributes: speed === ownSpeed ? ownAttributes : attributesOf(test, speed, file),
+            covers: row.covers === undefined ? test.covers : [...test.covers, ...row.covers],
+            image,
+            suiteIndex,
+            testIndex,
+            caseIndex,
+          });
+        }
+      }
     }
-  });
+  }
   return cases;
 }
 
@@ -125,10 +126,6 @@ function groupBy<T>(items: readonly T[], key: (item: T) => unknown): T[][] {
   return [...Map.groupBy(items, key).values()];
 }
 
-function titleOf({ suite, test, row }: PlannedCase): string {
-  return `${suite}: ${test}${row === null ? "" : ` [${row}]`}`;
-}
-
 function describeRows(rows: readonly PlannedCase[]): { test: string; rows: number | null } {
   const [first] = rows;
   return { test: first?.test ?? "", rows: (first?.row ?? null) === null ? null : rows.length };
@@ -141,11 +138,11 @@ export interface PlanOrder {
   readonly rank?: (id: string) => number;
 }
 
-function createRanking(rank: (id: string) => number): (groups: readonly (readonly PlannedCase[])[]) => PlannedCase[][] {
+function createRanking(rank: (id: string) => number): (groups: readonly PlannedCase[][]) => PlannedCase[][] {
   const lowest = (group: readonly PlannedCase[]): number => Math.min(...group.map(({ id }) => rank(id)));
   return (groups) =>
     groups
-      .map((group) => ({ group: [...group], at: lowest(group) }))
+      .map((group) => ({ group, at: lowest(group) }))
       .sort((a, b) => a.at - b.at)
       .map(({ group }) => group);
 }
@@ -158,13 +155,14 @@ export function makePlan(
   { isSettled = () => false, rank }: PlanOrder = {},
 ): RunPlan {
   const shuffle = shuffleSeed === null ? <T>(items: readonly T[]): T[] => [...items] : createShuffle(shuffleSeed);
-  const ranked = rank === undefined ? <T>(groups: T): T => groups : createRanking(rank);
+  const ranked = rank === undefined ? (groups: PlannedCase[][]): PlannedCase[][] => groups : createRanking(rank);
+  const rankedRows = rank === undefined ? (rows: PlannedCase[]): PlannedCase[] => rows : (rows: PlannedCase[]) => ranked(rows.map((row) => [row])).flat();
   const suites: PlannedSuite[] = [];
   const work: PlannedWork[] = [];
   const suiteOf: number[] = [];
   for (const imageCases of ranked(shuffle(groupBy(selected, ({ image }) => image)))) {
     for (const suiteCases of ranked(shuffle(groupBy(imageCases, ({ suiteIndex }) => suiteIndex)))) {
-      const tests = ranked(shuffle(groupBy(suiteCases, ({ testIndex }) => testIndex))).map((rows) => ranked(shuffle(rows).map((row) => [row])).flat());
+      const tests = ranked(shuffle(groupBy(suiteCases, ({ testIndex }) => testIndex))).map((rows) => rankedRows(shuffle(rows)));
       const ordered = tests.flat();
       const [first] = ordered;
       const image = first === undefined ? undefined : images[first.image];
@@ -182,7 +180,6 @@ export function makePlan(
         work.push({
           image: planned.image,
           id: planned.id,
-          title: titleOf(planned),
           suite: planned.suiteIndex,
           test: planned.testIndex,
           case: planned.caseIndex,

@@ -175,7 +175,14 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
   }
 
   function announce(unit: PlannedWork, worker: number): void {
-    if (request.isLive) emit({ type: "test-running", id: unit.id, title: unit.title, worker });
+    if (request.isLive) emit({ type: "test-running", id: unit.id, title: titleOf(unit), worker });
+  }
+
+  function titleOf(unit: PlannedWork): string {
+    const suite = images[unit.image]?.manifest.suites[unit.suite];
+    const test = suite?.tests[unit.test];
+    const row = test?.cases[unit.case]?.name ?? null;
+    return `${suite?.name}: ${test?.name}${row === null ? "" : ` [${row}]`}`;
   }
 
   function takeBatch(worker: number, size: number): Batch | null {

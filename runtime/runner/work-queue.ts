@@ -82,7 +82,9 @@ export function createWorkQueue(
       const start = range.next;
       range.next += count;
       left -= count;
-      return { image: range.image, indices: Array.from({ length: count }, (_, offset) => start + offset) };
+      const indices: number[] = [];
+      for (let at = start; at < range.next; at++) indices.push(at);
+      return { image: range.image, indices };
     },
   };
 }

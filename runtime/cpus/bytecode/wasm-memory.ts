@@ -71,6 +71,12 @@ export function createMemoryImports(
     return (cell(ADDRESS * 2 + 1) >>> 0) * 0x1_0000_0000 + (cell(ADDRESS * 2) >>> 0) - baseNumber;
   }
 
+  /** The address cell as the bus wants it: a number where that is exact, for a bigint is an object. */
+  function busAddress(): bigint | number {
+    const high = cell(ADDRESS * 2 + 1) >>> 0;
+    return high < 0x20_0000 ? high * 0x1_0000_0000 + (cell(ADDRESS * 2) >>> 0) : wideCell(ADDRESS);
+  }
+
   function place(offset: number, width: number): Place {
     if (offset >= 0 && offset + width <= size) return "ram";
     if (offset < size && offset + width > 0) return "fault";
@@ -124,12 +130,11 @@ export function createMemoryImports(
       wideCells[VALUE] = readRam(offset, width);
       return;
     }
-    const address = wideCell(ADDRESS);
-    if (where === "fault" || kind === ACCESS_KIND.atomic) refuse("access_fault", pc, sp, address, 1, width);
+    if (where === "fault" || kind === ACCESS_KIND.atomic) refuse("access_fault", pc, sp, wideCell(ADDRESS), 1, width);
     run.beginAccess();
-    const value = bus.read(address, width);
+    const value = bus.read(busAddress(), width);
     run.endAccess();
-    if (value === null) refuse("access_fault", pc, sp, address, 1, width);
+    if (value === null) refuse("access_fault", pc, sp, wideCell(ADDRESS), 1, width);
     if (typeof value === "number") cells[VALUE * 2] = value;
     else wideCells[VALUE] = value;
   }
@@ -137,20 +142,19 @@ export function createMemoryImports(
   function store(sp: number, pc: number, access: number): void {
     const width = accessWidth(access);
     const kind = access >> 4;
-    const address = wideCell(ADDRESS);
-    if (kind !== ACCESS_KIND.plain && isMisaligned(width)) refuse("misaligned", pc, sp, address, 2, width);
+    if (kind !== ACCESS_KIND.plain && isMisaligned(width)) refuse("misaligned", pc, sp, wideCell(ADDRESS), 2, width);
     const offset = accessOffset();
     const where = place(offset, width);
     if (where === "ram") {
-      if (isProtected(offset, width)) refuse("protection", pc, sp, address, 2, width);
+      if (isProtected(offset, width)) refuse("protection", pc, sp, wideCell(ADDRESS), 2, width);
       writeRam(offset, width, wideCell(VALUE));
       return;
     }
-    if (where === "fault" || kind === ACCESS_KIND.atomic) refuse("access_fault", pc, sp, address, 2, width);
+    if (where === "fault" || kind === ACCESS_KIND.atomic) refuse("access_fault", pc, sp, wideCell(ADDRESS), 2, width);
     run.beginAccess();
-    const done = bus.write(address, width, width === 8 ? wideCell(VALUE) : cell(VALUE * 2) >>> 0);
+    const done = bus.write(busAddress(), width, width === 8 ? wideCell(VALUE) : cell(VALUE * 2) >>> 0);
     run.endAccess();
-    if (!done) refuse("access_fault", pc, sp, address, 2, width);
+    if (!done) refuse("access_fault", pc, sp, wideCell(ADDRESS), 2, width);
   }
 
   /** Read-modify-writes outside the part of RAM that translated code writes itself. */
