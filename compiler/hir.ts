@@ -2,13 +2,11 @@
 // makes it from the AST, lowering reads it; it still speaks the language's concepts, not instructions. Locals know whether they
 // must live in memory (captured by a handler or cpu block, address taken, shared), which is all that lowering needs to place them.
 
-import type { ArithmeticOp, CompareOp } from "../grammar/ast.ts";
+import type { ArithmeticOp, CompareOp, Need } from "../grammar/ast.ts";
 import type { Span } from "../grammar/source.ts";
 import type { SysIsa } from "../isa/bytecode/instructions.ts";
 import type { SystemRegisters } from "../isa/machine-language.ts";
-import type { Attributes, CheckedNeed } from "./check/attributes.ts";
-import type { ConstValue } from "./check/constants.ts";
-import type { Reach } from "./check/reach.ts";
+import type { Reach } from "./check/scope.ts";
 import type { Register, RegisterField, RegsType, StructField, StructType, Type } from "./types.ts";
 
 export interface Local {
@@ -472,4 +470,49 @@ export interface HSuite {
   readonly logged: ReadonlySet<HFunction>;
   /** Some calls are logged: of stubs or of fakes. */
   readonly hasLogs: boolean;
+}
+
+export type ConstValue =
+  /** Integers, bool (0 or 1), enums and addresses. */
+  | { readonly kind: "int"; readonly value: bigint }
+  /** The bytes of a str, [N]u8 or []u8. */
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  /** Elements of an array or slice. */
+  | { readonly kind: "list"; readonly items: readonly ConstValue[] }
+  /** One value a field, in the struct's order. */
+  | { readonly kind: "struct"; readonly fields: readonly ConstValue[] }
+  | { readonly kind: "function"; readonly function: HFunction }
+  /** Where a variable lies; made by lowering only. */
+  | { readonly kind: "address"; readonly global: Global }
+  /** All bytes zero, for whatever type. */
+  | { readonly kind: "zero" };
+
+export interface Attributes {
+  readonly tags: readonly string[];
+  readonly covers: readonly string[];
+  readonly timeout: number | null;
+  /** The others by name with their text: `slow`, `very_slow` and `isolated`, which are tags too, `exits` with the code, `deviates` with a line for each that is written, the project's own. */
+  readonly flags: Readonly<Record<string, string>>;
+}
+
+export interface CheckedNeed {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly span: Need["span"];
+}
+
+export function createBody(name: string, span: Span, parent: FunctionBody | null, result: Type): FunctionBody {
+  return { name, parent, params: [], result, block: { statements: [], hasCleanups: false }, span, keepsEnvironment: false };
+}
+
+export function createLocal(
+  body: FunctionBody,
+  name: string,
+  type: Type,
+  span: Span,
+  options: { readonly mutable?: boolean; readonly shared?: boolean; readonly guessedFrom?: Guess | undefined } = {},
+): Local {
+  const { shared = false, guessedFrom } = options;
+  const local: Local = { name, type, mutable: options.mutable ?? false, span, owner: body, inMemory: shared, shared, used: false };
+  return guessedFrom === undefined ? local : { ...local, guessedFrom };
 }

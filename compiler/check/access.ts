@@ -3,12 +3,13 @@
 
 import type { Expr } from "../../grammar/ast.ts";
 import type { HExpr } from "../hir.ts";
-import { STR, U32, USIZE, elementOf, sameType, type Type } from "../types.ts";
+import { elementOf, sameType, STR, U32, USIZE, type Type } from "../types.ts";
 import { evaluateInteger, intValue } from "./constants.ts";
 import { errorExpr, fail, suggest, type Context } from "./context.ts";
 import { cast, coerce, defaultType, quote, showBig } from "./convert.ts";
-import { checkExpr, checkOperand, typeNamed } from "./expressions.ts";
+import { typeNamed } from "./named.ts";
 import { isLost, lookUp, visibleTypes } from "./scope.ts";
+import { checkExpr, checkOperand } from "./values.ts";
 
 /** An index or length: any integer type, made usize. */
 export function checkIndexValue(context: Context, expr: Expr): HExpr {

@@ -11,12 +11,12 @@ import type { Type } from "../types.ts";
 import { asInteger } from "./constants.ts";
 import { fail, suggest, type Context } from "./context.ts";
 import { defaultType, quote } from "./convert.ts";
-import { checkTargetName, constantOf } from "./declarations.ts";
-import { constantElsewhere } from "./elsewhere.ts";
-import { checkExpr, requireReadable } from "./expressions.ts";
+import { checkTargetName, constantElsewhere } from "./elsewhere.ts";
+import { constantOf } from "./on-demand.ts";
 import { checkPlace } from "./places.ts";
 import { failAbsent, useReach } from "./reach.ts";
 import { lookUp, lookUpInModule, type Symbol } from "./scope.ts";
+import { checkExpr, requireReadable } from "./values.ts";
 
 type AsmStmt = Stmt & { kind: "asm" };
 

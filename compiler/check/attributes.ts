@@ -3,18 +3,11 @@
 
 import { literalText, type Attribute, type Expr, type Need } from "../../grammar/ast.ts";
 import { textOf } from "../../grammar/source.ts";
+import type { Attributes, CheckedNeed } from "../hir.ts";
 import { CAPABILITIES, TAGS, type Capability } from "../plan/capabilities.ts";
 import { asInteger } from "./constants.ts";
 import { fail, listNames, suggest, type Context } from "./context.ts";
-import { checkConstant } from "./expressions.ts";
-
-export interface Attributes {
-  readonly tags: readonly string[];
-  readonly covers: readonly string[];
-  readonly timeout: number | null;
-  /** The others by name with their text: `slow`, `very_slow` and `isolated`, which are tags too, `exits` with the code, `deviates` with a line for each that is written, the project's own. */
-  readonly flags: Readonly<Record<string, string>>;
-}
+import { checkConstant } from "./values.ts";
 
 export const ATTRIBUTES: readonly string[] = [
   "slow",
@@ -195,12 +188,6 @@ function deviationArguments(context: Context, attribute: Attribute): string | nu
     help: `for example ${DEVIATION}`,
   });
   return null;
-}
-
-export interface CheckedNeed {
-  readonly name: string;
-  readonly args: readonly string[];
-  readonly span: Need["span"];
 }
 
 const hex4 = (value: bigint): string => `0x${value.toString(16).padStart(4, "0")}`;

@@ -8,27 +8,27 @@ import {
   BUILTIN_TYPES,
   COMPTIME_INT,
   ERROR,
-  USIZE,
-  VOID,
   integerRange,
   sameType,
   showType,
   sizeOf,
-  type IntType,
+  USIZE,
+  VOID,
   type InterfaceType,
+  type IntType,
   type Type,
 } from "../types.ts";
 import { checkIndexValue } from "./access.ts";
 import { intValue } from "./constants.ts";
 import { counted, errorExpr, fail, suggest, type Context } from "./context.ts";
 import { coerce, defaultType, quote } from "./convert.ts";
-import { resolveSignature } from "./declarations.ts";
-import { checkExpr, typeNamed } from "./expressions.ts";
-import { hasField, methodOf, namesIn } from "./interfaces.ts";
-import { INTRINSICS, findIntrinsic, type IntrinsicRow } from "./intrinsics.ts";
-import { isIntrinsicNamespace, moduleNamed } from "./members.ts";
+import { findIntrinsic, INTRINSICS, type IntrinsicRow } from "./intrinsics.ts";
+import { isIntrinsicNamespace, moduleNamed, typeNamed } from "./named.ts";
+import { resolveSignature } from "./on-demand.ts";
 import { completeType } from "./resolve-types.ts";
 import { lookUp, visibleTypes, type FnEntry } from "./scope.ts";
+import { hasField, methodOf, namesIn } from "./structs.ts";
+import { checkExpr } from "./values.ts";
 
 type Call = Expr & { kind: "call" };
 

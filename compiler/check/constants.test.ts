@@ -3,13 +3,14 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createRandom, type Random } from "../../tests/fixtures/random.ts";
-import { compileFiles } from "../../tests/fixtures/compile.ts";
-import { runImages, testsOf } from "../../tests/specs/run-all.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
+import { compileFiles } from "../../tests/fixtures/compile.ts";
+import { createRandom, type Random } from "../../tests/fixtures/random.ts";
+import { runImages, testsOf } from "../../tests/specs/run-all.ts";
+import type { ConstValue } from "../hir.ts";
 import type { Image } from "../index.ts";
-import { BOOL, U8, U32, type Type } from "../types.ts";
-import { arithmetic, equalConst, intValue, type ConstValue } from "./constants.ts";
+import { BOOL, U32, U8, type Type } from "../types.ts";
+import { arithmetic, equalConst, intValue } from "./constants.ts";
 
 function compileText(text: string, layout?: DataLayout): readonly Image[] {
   const { diagnostics, images } = compileFiles(["constants.gspec"], { texts: { "constants.gspec": text }, ...(layout === undefined ? {} : { layout }) });

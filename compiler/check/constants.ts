@@ -4,23 +4,8 @@
 
 import type { ArithmeticOp, CompareOp } from "../../grammar/ast.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
-import type { Global, HExpr, HFunction } from "../hir.ts";
-import { U8, bitsOf, sizeOf, wrapInteger, type IntType, type Type } from "../types.ts";
-
-export type ConstValue =
-  /** Integers, bool (0 or 1), enums and addresses. */
-  | { readonly kind: "int"; readonly value: bigint }
-  /** The bytes of a str, [N]u8 or []u8. */
-  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
-  /** Elements of an array or slice. */
-  | { readonly kind: "list"; readonly items: readonly ConstValue[] }
-  /** One value a field, in the struct's order. */
-  | { readonly kind: "struct"; readonly fields: readonly ConstValue[] }
-  | { readonly kind: "function"; readonly function: HFunction }
-  /** Where a variable lies; made by lowering only. */
-  | { readonly kind: "address"; readonly global: Global }
-  /** All bytes zero, for whatever type. */
-  | { readonly kind: "zero" };
+import type { ConstValue, HExpr } from "../hir.ts";
+import { bitsOf, sizeOf, U8, wrapInteger, type IntType, type Type } from "../types.ts";
 
 export function intValue(value: bigint): ConstValue {
   return { kind: "int", value };

@@ -1,15 +1,14 @@
 // What every part of the checker shares: where diagnostics go, the layout and machine compiled for, the body being checked and
 // the scope. A `Context` is immutable but for what it points to; a nested block or closure gets a changed copy.
 
-import type { Span } from "../../grammar/source.ts";
 import type { Diagnostic, Label, Report } from "../../grammar/diagnostic.ts";
 import { didYouMean } from "../../grammar/nearest-name.ts";
-import type { MachineLanguage } from "../../isa/machine-language.ts";
+import type { Span } from "../../grammar/source.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
+import type { MachineLanguage } from "../../isa/machine-language.ts";
 import type { FunctionBody, HExpr } from "../hir.ts";
 import { ERROR, type Type } from "../types.ts";
-import type { Reach } from "./reach.ts";
-import type { Module, Scope } from "./scope.ts";
+import { moduleScope, type Module, type Reach, type Scope } from "./scope.ts";
 
 /** What the checker must know of the machine that the image is for. */
 export interface TargetFacts {
@@ -140,4 +139,9 @@ export function suggest(name: string, candidates: Iterable<string>): string | un
 /** Stands for an expression that did not check. */
 export function errorExpr(span: Span, type: Type = ERROR): HExpr {
   return { kind: "error", type, span };
+}
+
+/** The context of a module's file level. */
+export function moduleContext(context: Context, module: Module): Context {
+  return { ...context, scope: moduleScope(module), body: null, inLoop: false, cleanups: { any: false }, inferred: { cpus: 0, checks: false } };
 }

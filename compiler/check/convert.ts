@@ -2,11 +2,26 @@
 // else changes silently. Casts (`as`) live here too, so that all conversions of the language stand in one file.
 
 import { textOf, type Span } from "../../grammar/source.ts";
-import type { HExpr, Local } from "../hir.ts";
-import { I64, U64, U8, USIZE, integerRange, isAggregate, sameType, showType, wrapInteger, type IntType, type Type } from "../types.ts";
-import { asInteger, evaluate, evaluateInteger, intValue, type ConstValue } from "./constants.ts";
+import type { ConstValue, Global, HExpr, Local } from "../hir.ts";
+import {
+  I64,
+  integerRange,
+  isAggregate,
+  sameType,
+  showType,
+  U64,
+  U8,
+  USIZE,
+  VOID,
+  wrapInteger,
+  type InterfaceType,
+  type IntType,
+  type StructType,
+  type Type,
+} from "../types.ts";
+import { asInteger, evaluate, evaluateInteger, intValue } from "./constants.ts";
 import { counted, errorExpr, fail, type Context, type Extra } from "./context.ts";
-import { convertPointer, implementsInterface } from "./interfaces.ts";
+import { implementsInterface, isBaseOf, methodOf } from "./structs.ts";
 
 /** The expression as `type`, or an error. What is wrong already is not reported again, whatever type it would have had. */
 export function coerce(context: Context, expr: HExpr, type: Type, extra: Extra = {}): HExpr {
@@ -280,4 +295,39 @@ function noCastHelp(from: Type, to: Type): string | undefined {
 function integerBehind(type: Type): IntType {
   if (type.kind === "int") return type;
   return type.kind === "enum" ? type.base : USIZE;
+}
+
+const methodTables = new WeakMap<InterfaceType, Map<StructType, Global>>();
+
+/** The addresses of a struct's methods in the order of the interface. */
+function methodTable(context: Context, type: StructType, wanted: InterfaceType): Global {
+  let known = methodTables.get(wanted);
+  if (known === undefined) methodTables.set(wanted, (known = new Map<StructType, Global>()));
+  const before = known.get(type);
+  const entries = wanted.methods.flatMap(({ name }) => methodOf(type, name) ?? []);
+  for (const entry of entries) context.reach?.functions.add(entry);
+  if (before !== undefined) return before;
+  const table: Global = {
+    name: `${type.name} as ${wanted.name}`,
+    type: { kind: "array", length: entries.length, element: { kind: "fn", params: [], result: VOID } },
+    span: type.declared,
+    initial: { kind: "list", items: entries.map((entry) => ({ kind: "function", function: entry.function })) },
+    shared: false,
+    perTest: false,
+    isConstant: true,
+  };
+  known.set(type, table);
+  return table;
+}
+
+/** `*Struct` as the interface that it implements, or as its base; null: it is neither. */
+export function convertPointer(context: Context, expr: HExpr, type: Type): HExpr | null {
+  const struct = expr.type.kind === "pointer" ? expr.type.target : null;
+  if (struct?.kind !== "struct") return null;
+  if (type.kind === "interface") {
+    if (!implementsInterface(struct, type)) return null;
+    return { kind: "to-interface", operand: expr, table: methodTable(context, struct, type), type, span: expr.span };
+  }
+  if (type.kind !== "pointer" || type.target.kind !== "struct" || !isBaseOf(type.target, struct)) return null;
+  return { kind: "convert", operand: expr, type, span: expr.span };
 }

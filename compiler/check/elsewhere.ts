@@ -3,7 +3,8 @@
 // runs to reach it.
 
 import type { Span } from "../../grammar/source.ts";
-import { listNames, type Context } from "./context.ts";
+import { fail, listNames, suggest, type Context } from "./context.ts";
+import { suggestTarget } from "./foreign-names.ts";
 import { addNeed, failAbsent } from "./reach.ts";
 
 /**
@@ -46,4 +47,13 @@ function failElsewhere(context: Context, module: string, name: string | null, sp
     help: `say which tests are for it, with \`on ${owners[0] ?? ""}\` or what they need, or put it into \`when target ${owners[0] ?? ""} { .. }\``,
   });
   return true;
+}
+
+/** Every name of a target must exist, whether or not it is the one compiled for. */
+export function checkTargetName(context: Context, name: string, span: Span): void {
+  if (context.modules.targets.includes(name)) return;
+  fail(context, span, "E0410", `there is no target \`${name}\``, {
+    label: "unknown target",
+    help: suggestTarget(name) ?? suggest(name, context.modules.targets) ?? `the targets are ${listNames(context.modules.targets)}`,
+  });
 }

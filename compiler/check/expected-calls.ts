@@ -4,18 +4,19 @@
 
 import type { AnswerStmt, ExpectCallStmt, Expr } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
-import type { Answer, FunctionBody, HExpr, HStmt, Text } from "../hir.ts";
-import { USIZE, VOID, layOutFields, type StructType, type Type } from "../types.ts";
+import { createBody, type Answer, type FunctionBody, type HExpr, type HStmt, type Text } from "../hir.ts";
+import { layOutFields, USIZE, VOID, type StructType, type Type } from "../types.ts";
 import { intValue } from "./constants.ts";
-import { type Context, counted, fail, libraryModule, suggest } from "./context.ts";
+import { counted, fail, libraryModule, suggest, type Context } from "./context.ts";
 import { coerce } from "./convert.ts";
-import { createBody, resolveSignature } from "./declarations.ts";
-import { checkAs, checkExpr, checkOperand, typeNamed } from "./expressions.ts";
-import { hasField, methodOf, namesIn } from "./interfaces.ts";
-import { moduleNamed } from "./members.ts";
+import { functionNamed, moduleNamed, typeNamed } from "./named.ts";
+import { resolveSignature } from "./on-demand.ts";
 import { completeType } from "./resolve-types.ts";
 import type { FnEntry } from "./scope.ts";
-import { functionNamed, pointOf, stubbedFunction } from "./stubs.ts";
+import { hasField, methodOf, namesIn } from "./structs.ts";
+import { pointOf } from "./stub-points.ts";
+import { stubbedFunction } from "./stubs.ts";
+import { checkAs, checkExpr, checkOperand } from "./values.ts";
 
 /** The words that every answer's state begins with. */
 export const ANSWER_WORDS = ["self", "saved_function", "saved_environment", "count", "first", "last", "next", "min", "max"] as const;

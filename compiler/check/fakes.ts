@@ -3,61 +3,14 @@
 // says that nothing answers for it, until a test scripts an answer or expects a call (expected-calls.ts).
 
 import type { FnItem } from "../../grammar/ast.ts";
-import type { FunctionBody, HExpr, HStmt } from "../hir.ts";
-import { CALLS_FIELD, STR, USIZE, layOutFields, type InterfaceMethod, type InterfaceType, type StructType, type Type } from "../types.ts";
-import { type Context, fail, libraryModule } from "./context.ts";
-import { createBody, createLocal, moduleContext } from "./declarations.ts";
-import { lineOf, methodOf } from "./interfaces.ts";
+import { createBody, createLocal, type FunctionBody, type HExpr, type HStmt } from "../hir.ts";
+import { CALLS_FIELD, type InterfaceMethod, type StructType, type Type } from "../types.ts";
+import { fail, libraryModule, moduleContext, type Context } from "./context.ts";
+import { ALL, methodsFor } from "./fake-logs.ts";
 import { createReach } from "./reach.ts";
-import { completeType, parentsOf } from "./resolve-types.ts";
+import { completeType } from "./resolve-types.ts";
 import type { FnEntry, Module } from "./scope.ts";
-
-/** The log of all calls of a fake. */
-const ALL = "all";
-
-function structOf(context: Context, name: string, of: StructType, fields: readonly { readonly name: string; readonly type: Type }[]): StructType {
-  const placed = layOutFields(
-    fields.map((field) => ({ ...field, declared: of.declared })),
-    context.target.layout,
-  );
-  return { kind: "struct", name, declared: of.declared, ...placed };
-}
-
-/** All interfaces of a struct, those of its bases included, each once. */
-function interfacesOf(type: StructType): readonly InterfaceType[] {
-  return [...new Set([...lineOf(type)].flatMap((each) => each.interfaces ?? []))];
-}
-
-function methodsFor(type: StructType): readonly InterfaceMethod[] {
-  const methods = interfacesOf(type).flatMap((each) => each.methods);
-  return methods.filter((method, i) => methods.findIndex(({ name }) => name === method.name) === i);
-}
-
-/** The type of a fake's `calls`: for each log the calls as a slice, and behind it for how many there is room. */
-export function callsOf(context: Context, type: StructType): StructType {
-  if (type.calls !== undefined) return type.calls;
-  const logs = methodsFor(type).map(({ name, params, places }) => ({
-    name,
-    record: structOf(context, `call of ${type.name}.${name}`, type, [
-      { name: "sequence", type: USIZE },
-      ...params.map((param, i) => {
-        completeType(context, param);
-        const at = places[i];
-        return { name: at === undefined ? `${i}` : at.source.text.slice(at.start, at.end), type: param };
-      }),
-    ]),
-  }));
-  const all = structOf(context, `call of ${type.name}`, type, [
-    { name: "sequence", type: USIZE },
-    { name: "method", type: STR },
-  ]);
-  const fields = [{ name: ALL, record: all }, ...logs].flatMap(({ name, record }) => [
-    { name, type: { kind: "slice", element: record } as const },
-    { name: `${name}: capacity`, type: USIZE },
-  ]);
-  type.calls = structOf(context, `calls of ${type.name}`, type, fields);
-  return type.calls;
-}
+import { methodOf, parentsOf } from "./structs.ts";
 
 /** What a fake leaves out of its interfaces. All signatures are resolved. */
 export function completeFakes(context: Context, module: Module): void {

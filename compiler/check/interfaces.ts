@@ -4,24 +4,13 @@
 
 import type { InterfaceItem, NamedType } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
-import type { Global, HExpr } from "../hir.ts";
-import {
-  BASE_FIELD,
-  VOID,
-  sameType,
-  showType,
-  type FnType,
-  type InterfaceMethod,
-  type InterfaceType,
-  type StructField,
-  type StructType,
-  type Type,
-} from "../types.ts";
+import { sameType, showType, VOID, type FnType, type InterfaceMethod, type InterfaceType, type StructType } from "../types.ts";
 import { fail, failTwice, listNames, type Context } from "./context.ts";
 import { quote } from "./convert.ts";
-import { resolveSignature } from "./declarations.ts";
-import { completeType, methodsOf, parentsOf, resolveNamed, resolveSized } from "./resolve-types.ts";
+import { resolveSignature } from "./on-demand.ts";
+import { resolveNamed, resolveSized } from "./resolve-types.ts";
 import type { FnEntry, Module } from "./scope.ts";
+import { isBaseOf, methodOf, parentsOf } from "./structs.ts";
 
 // ---- Declarations ----
 
@@ -50,11 +39,6 @@ export function resolveParents(context: Context, module: Module): void {
 
 function failParent(context: Context, parent: NamedType, message: string, label: string, first?: Span): void {
   fail(context, parent.span, "E0541", message, { label, related: first === undefined ? [] : [{ span: first, text: "the first one" }] });
-}
-
-function isBaseOf(base: StructType, type: StructType): boolean {
-  for (const each of lineOf(type)) if (each === base) return true;
-  return false;
 }
 
 export function resolveInterface(context: Context, item: InterfaceItem): void {
@@ -88,40 +72,6 @@ export function resolveInterface(context: Context, item: InterfaceItem): void {
 }
 
 // ---- What a struct has from its base ----
-
-/** The struct, what it extends, and so on. */
-export function* lineOf(type: StructType): Generator<StructType> {
-  for (let at: StructType | undefined = type; at !== undefined; at = at.base) yield at;
-}
-
-/** A method that a struct has, its own or its base's. */
-export function methodOf(type: StructType, name: string): FnEntry | undefined {
-  for (const each of lineOf(type)) {
-    const method = methodsOf(each)?.get(name);
-    if (method !== undefined) return method;
-  }
-  return undefined;
-}
-
-/** A field of a struct or of what it extends, as a part of `object`. */
-export function fieldOf(context: Context, object: HExpr, type: StructType, name: string, span: Span): HExpr | undefined {
-  completeType(context, type);
-  const part = (at: HExpr, field: StructField): HExpr => ({ kind: "field", object: at, field, type: field.type, span });
-  const own = type.fields.find((field) => field.name === name);
-  if (own !== undefined) return part(object, own);
-  const base = type.base === undefined ? undefined : type.fields.find((field) => field.name === BASE_FIELD);
-  return base?.type.kind === "struct" ? fieldOf(context, part(object, base), base.type, name, span) : undefined;
-}
-
-export function hasField(type: StructType, name: string): boolean {
-  for (const each of lineOf(type)) if (each.fields.some((field) => field.name === name)) return true;
-  return false;
-}
-
-/** The names of fields or methods, those of bases included. */
-export function namesIn(type: StructType, part: "fields" | "methods"): readonly string[] {
-  return [...lineOf(type)].flatMap((each) => (part === "fields" ? each.fields.map(({ name }) => name) : [...(methodsOf(each)?.keys() ?? [])]));
-}
 
 // ---- Signatures ----
 
@@ -185,43 +135,3 @@ function endOfSignature({ declared }: InterfaceMethod): number {
 }
 
 // ---- Conversion ----
-
-export function implementsInterface(type: StructType, wanted: InterfaceType): boolean {
-  for (const each of lineOf(type)) if (each.interfaces?.includes(wanted) === true) return true;
-  return false;
-}
-
-const tables = new WeakMap<InterfaceType, Map<StructType, Global>>();
-
-/** The addresses of a struct's methods in the order of the interface. */
-function tableOf(context: Context, type: StructType, wanted: InterfaceType): Global {
-  let known = tables.get(wanted);
-  if (known === undefined) tables.set(wanted, (known = new Map<StructType, Global>()));
-  const before = known.get(type);
-  const entries = wanted.methods.flatMap(({ name }) => methodOf(type, name) ?? []);
-  for (const entry of entries) context.reach?.functions.add(entry);
-  if (before !== undefined) return before;
-  const table: Global = {
-    name: `${type.name} as ${wanted.name}`,
-    type: { kind: "array", length: entries.length, element: { kind: "fn", params: [], result: VOID } },
-    span: type.declared,
-    initial: { kind: "list", items: entries.map((entry) => ({ kind: "function", function: entry.function })) },
-    shared: false,
-    perTest: false,
-    isConstant: true,
-  };
-  known.set(type, table);
-  return table;
-}
-
-/** `*Struct` as the interface that it implements, or as its base; null: it is neither. */
-export function convertPointer(context: Context, expr: HExpr, type: Type): HExpr | null {
-  const struct = expr.type.kind === "pointer" ? expr.type.target : null;
-  if (struct?.kind !== "struct") return null;
-  if (type.kind === "interface") {
-    if (!implementsInterface(struct, type)) return null;
-    return { kind: "to-interface", operand: expr, table: tableOf(context, struct, type), type, span: expr.span };
-  }
-  if (type.kind !== "pointer" || type.target.kind !== "struct" || !isBaseOf(type.target, struct)) return null;
-  return { kind: "convert", operand: expr, type, span: expr.span };
-}

@@ -1,15 +1,14 @@
 // Functions and variables of the guest library by the names that they have in images: `pci.find`, `heap.Block.split`. Lowering calls some that
 // no spec names, and what is kept of the library (library-store.ts) knows all it refers to by them.
 
-import { formatNeed } from "../../machines/needs.ts";
 import { textOf } from "../../grammar/source.ts";
-import type { FunctionBody, Global } from "../hir.ts";
+import { formatNeed } from "../../machines/needs.ts";
+import type { ConstValue, FunctionBody, Global } from "../hir.ts";
 import type { KeptReach } from "../library-store.ts";
-import type { Context } from "./context.ts";
-import type { ConstValue } from "./constants.ts";
-import { constantOf, globalOf } from "./declarations.ts";
-import type { FnEntry, Module, Symbol } from "./scope.ts";
 import type { Type } from "../types.ts";
+import type { Context } from "./context.ts";
+import { constantOf, globalOf } from "./on-demand.ts";
+import type { FnEntry, Module, Symbol } from "./scope.ts";
 
 function librarySymbol(context: Context, name: string): Symbol | undefined {
   const [moduleName = "", symbolName = ""] = name.split(".");

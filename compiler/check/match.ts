@@ -5,11 +5,11 @@ import type { Expr, Stmt } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
 import type { HStmt, MatchRange } from "../hir.ts";
 import type { Type } from "../types.ts";
+import { checkBlock } from "./blocks.ts";
 import { asInteger } from "./constants.ts";
 import { fail, listNames, type Context } from "./context.ts";
 import { quote } from "./convert.ts";
-import { checkConstant, checkValue } from "./expressions.ts";
-import { checkBlock } from "./statements.ts";
+import { checkConstant, checkValue } from "./values.ts";
 
 export function checkMatch(context: Context, statement: Stmt & { kind: "match" }): HStmt {
   const value = checkValue(context, statement.value);

@@ -2,34 +2,24 @@
 // What stands before the dot decides; a pointer to a struct is followed silently.
 
 import type { Expr } from "../../grammar/ast.ts";
+import type { Span } from "../../grammar/source.ts";
 import type { HExpr } from "../hir.ts";
-import { BOOL, BUILTIN_TYPES, COMPTIME_INT, U8, USIZE, bitsOf, integerRange, sizeOf, type Type } from "../types.ts";
+import { BASE_FIELD, bitsOf, BOOL, COMPTIME_INT, integerRange, sizeOf, U8, USIZE, type StructField, type StructType, type Type } from "../types.ts";
 import { intValue } from "./constants.ts";
-import { type Context, errorExpr, fail, libraryModule, listNames, suggest } from "./context.ts";
+import { errorExpr, fail, listNames, suggest, type Context } from "./context.ts";
 import { quote } from "./convert.ts";
 import { constantElsewhere, failNameElsewhere } from "./elsewhere.ts";
-import { checkOperand, symbolValue, typeNamed } from "./expressions.ts";
-import { fieldOf, hasField, methodOf, namesIn } from "./interfaces.ts";
-import { INTRINSICS, INTRINSIC_NAMESPACES, findIntrinsic } from "./intrinsics.ts";
+import { findIntrinsic, INTRINSICS } from "./intrinsics.ts";
+import { functionNamed, isIntrinsicNamespace, moduleNamed, typeNamed } from "./named.ts";
 import { completeType } from "./resolve-types.ts";
-import { isLost, lookUp, moduleScope, type Module } from "./scope.ts";
-import { checkCalls, functionNamed } from "./stubs.ts";
+import { isLost, lookUp, moduleScope } from "./scope.ts";
+import { hasField, methodOf, namesIn } from "./structs.ts";
+import { checkCalls } from "./stub-points.ts";
+import { symbolValue } from "./symbol-values.ts";
 import { systemRegister } from "./system-registers.ts";
+import { checkOperand } from "./values.ts";
 
 type Member = Expr & { kind: "member" };
-
-/** The module that an expression names, if it names one and nothing nearer has that name. */
-export function moduleNamed(context: Context, expr: Expr): Module | null {
-  if (expr.kind !== "name" || BUILTIN_TYPES.has(expr.name)) return null;
-  const symbol = lookUp(context.scope, expr.name);
-  if (symbol?.kind === "namespace") return symbol.module;
-  return symbol === undefined ? libraryModule(context, expr.name) : null;
-}
-
-/** `peek`, `atomic`, ...: true when nothing in the program hides it. */
-export function isIntrinsicNamespace(context: Context, expr: Expr): expr is Expr & { kind: "name" } {
-  return expr.kind === "name" && INTRINSIC_NAMESPACES.has(expr.name) && lookUp(context.scope, expr.name) === undefined;
-}
 
 export function checkMember(context: Context, expr: Member): HExpr {
   const { span } = expr;
@@ -237,4 +227,14 @@ function registerField(context: Context, object: HExpr & { kind: "register" }, e
     type: object.type,
     span: expr.span,
   };
+}
+
+/** A field of a struct or of what it extends, as a part of `object`. */
+export function fieldOf(context: Context, object: HExpr, type: StructType, name: string, span: Span): HExpr | undefined {
+  completeType(context, type);
+  const part = (at: HExpr, field: StructField): HExpr => ({ kind: "field", object: at, field, type: field.type, span });
+  const own = type.fields.find((field) => field.name === name);
+  if (own !== undefined) return part(object, own);
+  const base = type.base === undefined ? undefined : type.fields.find((field) => field.name === BASE_FIELD);
+  return base?.type.kind === "struct" ? fieldOf(context, part(object, base), base.type, name, span) : undefined;
 }

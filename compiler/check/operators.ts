@@ -5,12 +5,12 @@ import type { ArithmeticOp, BinaryOp, CompareOp, Expr } from "../../grammar/ast.
 import { ERROR_NUMBERS } from "../../grammar/error-numbers.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { HExpr } from "../hir.ts";
-import { BOOL, COMPTIME_INT, DURATION, ERROR, U8, bitsOf, sameType, showType, type Type } from "../types.ts";
+import { bitsOf, BOOL, COMPTIME_INT, DURATION, ERROR, sameType, showType, U8, type Type } from "../types.ts";
 import { evaluate, evaluateInteger } from "./constants.ts";
 import { errorExpr, fail, suggest, type Context } from "./context.ts";
-import { cast, coerce, defaultType, guessOf, quote, settleLiterals, settleLists, showBig } from "./convert.ts";
-import { checkCondition, checkExpr } from "./expressions.ts";
+import { cast, coerce, defaultType, guessOf, quote, settleLists, settleLiterals, showBig } from "./convert.ts";
 import { checkPlace } from "./places.ts";
+import { checkCondition, checkExpr } from "./values.ts";
 
 export function checkUnary(context: Context, expr: Expr & { kind: "unary" }, expected: Type | null): HExpr {
   const { span } = expr;

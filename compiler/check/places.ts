@@ -4,19 +4,10 @@
 import type { Expr } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
 import { isPlace, type HExpr, type HPlace, type Local } from "../hir.ts";
-import { showType, type Register } from "../types.ts";
+import { showType } from "../types.ts";
 import { fail, type Context } from "./context.ts";
-import { checkOperand } from "./expressions.ts";
 import { isWritable } from "./system-registers.ts";
-
-/** An array of registers is no value: one of them is. */
-export function failUnindexed(context: Context, span: Span, register: Register): void {
-  fail(context, span, "E0506", `\`${register.name}\` is an array of ${register.count ?? 0} registers`, {
-    label: "no single register",
-    related: [{ span: register.declared, text: "declared here" }],
-    help: `pick one: \`${register.name}[0]\``,
-  });
-}
+import { checkOperand, failUnindexed } from "./values.ts";
 
 /** Checks a place that is assigned or whose address is taken; null when it is none (reported). */
 export function checkPlace(context: Context, expr: Expr, use: "assign" | "address"): HPlace | null {

@@ -4,24 +4,10 @@
 // but for the library's: those are checked because they are reached.
 
 import type { Span } from "../../grammar/source.ts";
-import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import type { HFunction } from "../hir.ts";
 import { formatNeed } from "../../machines/needs.ts";
-import type { CheckedNeed } from "./attributes.ts";
+import type { CheckedNeed } from "../hir.ts";
 import { fail, type Context, type Extra } from "./context.ts";
-import type { FnEntry } from "./scope.ts";
-
-export interface Reach {
-  /** By their written form: `device(uart1)`. */
-  readonly needs: Map<string, CheckedNeed>;
-  /** Told where a test that runs here reaches them. */
-  readonly absent: Set<Diagnostic>;
-  readonly functions: Set<FnEntry>;
-  /** Functions that it stubs. */
-  readonly stubs: Set<HFunction>;
-  /** Functions whose calls it asks for, and where first. */
-  readonly logs: Map<HFunction, Span>;
-}
+import type { Reach } from "./scope.ts";
 
 export function createReach(): Reach {
   return { needs: new Map(), absent: new Set(), functions: new Set(), stubs: new Set(), logs: new Map() };

@@ -3,13 +3,14 @@
 
 import type { NamedType, TypeExpr } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
-import { BASE_FIELD, CALLS_FIELD, BUILTIN_TYPES, ERROR, VOID, layOutFields, showType, sizeOf, type StructType, type Type } from "../types.ts";
-import { type Context, fail, failTwice, libraryModule, nested, suggest } from "./context.ts";
-import { callsOf } from "./fakes.ts";
-import { checkLength } from "./expressions.ts";
+import { BASE_FIELD, BUILTIN_TYPES, CALLS_FIELD, ERROR, layOutFields, showType, sizeOf, VOID, type StructType, type Type } from "../types.ts";
+import { fail, failTwice, libraryModule, nested, suggest, type Context } from "./context.ts";
 import { failModuleElsewhere, failNameElsewhere } from "./elsewhere.ts";
+import { callsOf } from "./fake-logs.ts";
 import { suggestType } from "./foreign-names.ts";
-import { isLost, lookUp, lookUpInModule, moduleScope, visibleTypes, type FnEntry, type Module, type Symbol } from "./scope.ts";
+import { isLost, lookUp, lookUpInModule, moduleScope, visibleTypes, type Symbol } from "./scope.ts";
+import { owners } from "./structs.ts";
+import { checkLength } from "./values.ts";
 
 /** The symbol that a type names; undefined when there is none, which is reported unless it is lost. */
 function namedSymbol(context: Context, type: NamedType): Symbol | undefined {
@@ -127,23 +128,6 @@ export function resolveSized(context: Context, expr: TypeExpr): Type {
 
 /** Structs found to contain themselves: told once each. */
 const endless = new WeakSet<StructType>();
-
-const owners = new WeakMap<StructType, { readonly module: Module; readonly entry: Module["structs"][number] }>();
-
-export function registerStruct(module: Module, entry: Module["structs"][number]): void {
-  owners.set(entry.type, { module, entry });
-}
-
-/** A struct's own methods, by name; other types have none. */
-export function methodsOf(type: Type): ReadonlyMap<string, FnEntry> | undefined {
-  return type.kind === "struct" ? owners.get(type)?.module.methods.get(type) : undefined;
-}
-
-/** What stands after a struct's colon, and the module in which it does. */
-export function parentsOf(type: StructType): { readonly module: Module; readonly parents: readonly NamedType[]; readonly isFake: boolean } | undefined {
-  const owner = owners.get(type);
-  return owner === undefined ? undefined : { module: owner.module, parents: owner.entry.parents, isFake: owner.entry.isFake };
-}
 
 /** `wantedAt` is where the size is needed, for the report of a struct that contains itself. */
 export function completeType(context: Context, type: Type, wantedAt: Span | null = null): void {

@@ -2,13 +2,13 @@
 // others reach is left out of the image and may name what does not exist here; what these reach must exist. Needs that code
 // implies become needs of the test, so that reports give them as the reason.
 
-import type { FunctionBody, HFunction, HSuite, HTest } from "../hir.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Span } from "../../grammar/source.ts";
+import type { FunctionBody, HFunction, HSuite, HTest } from "../hir.ts";
 import { fail, type Context } from "./context.ts";
-import { functionsOf } from "./declarations.ts";
-import { parentsOf } from "./resolve-types.ts";
-import { closeReach, createReach, failUnskippable, type Reach } from "./reach.ts";
+import { closeReach, createReach, failUnskippable } from "./reach.ts";
+import { functionsOf, type Reach } from "./scope.ts";
+import { parentsOf } from "./structs.ts";
 
 export function finishSuite(context: Context, suite: HSuite): HSuite {
   const told = new Set<Diagnostic>();

@@ -2,11 +2,10 @@
 // names in behind the file's own. Looking a name up marks nothing and reports nothing: the checker decides what a miss means.
 
 import type { ConstItem, File, FnItem, NamedType, TableItem, TypeExpr, VarItem } from "../../grammar/ast.ts";
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { textOf, type Source, type Span } from "../../grammar/source.ts";
-import type { Global, HFunction, HTable, Local } from "../hir.ts";
+import type { CheckedNeed, ConstValue, Global, HFunction, HTable, Local } from "../hir.ts";
 import { BUILTIN_TYPES, type EnumType, type RegsType, type StructType, type Type } from "../types.ts";
-import type { ConstValue } from "./constants.ts";
-import type { Reach } from "./reach.ts";
 
 /** A declaration whose value is worked out when first needed, so that order in the file does not matter. */
 export interface ConstEntry {
@@ -159,4 +158,36 @@ export function* visibleTables(scope: Scope): Generator<string> {
 /** Every name visible from here, for suggestions. */
 export function* visibleNames(scope: Scope): Generator<string> {
   for (const [name] of visibleSymbols(scope)) yield name;
+}
+
+export interface Reach {
+  /** By their written form: `device(uart1)`. */
+  readonly needs: Map<string, CheckedNeed>;
+  /** Told where a test that runs here reaches them. */
+  readonly absent: Set<Diagnostic>;
+  readonly functions: Set<FnEntry>;
+  /** Functions that it stubs. */
+  readonly stubs: Set<HFunction>;
+  /** Functions whose calls it asks for, and where first. */
+  readonly logs: Map<HFunction, Span>;
+}
+
+export function spanOfSymbol(symbol: Symbol): Span {
+  switch (symbol.kind) {
+    case "local":
+      return symbol.local.span;
+    case "const":
+    case "fn":
+    case "global":
+      return symbol.item.name.span;
+    case "table":
+    case "type":
+    case "namespace":
+      return symbol.span;
+  }
+}
+
+export function* functionsOf(module: Module): Generator<FnEntry> {
+  for (const symbol of module.names.values()) if (symbol.kind === "fn") yield symbol;
+  for (const methods of module.methods.values()) yield* methods.values();
 }

@@ -1,95 +1,29 @@
 // Statements: bodies, blocks and everything in them. Blocks that run elsewhere than where they stand (handlers, cpu blocks, trap
 // bodies, deferred blocks) become closures: bodies of their own that reach the variables around them through memory.
 
-import type { Block, CpuStmt, Expr, Stmt, StringLiteral } from "../../grammar/ast.ts";
+import type { Block, Expr, Stmt } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
-import type { FunctionBody, Guess, HBlock, HExpr, HStmt, Local, Text, TrapFieldName } from "../hir.ts";
+import { createLocal, type HExpr, type HStmt } from "../hir.ts";
+import { BOOL, ERROR, showType, U32 } from "../types.ts";
 import { checkAsm } from "./asm.ts";
-import { BOOL, ERROR, STR, U32, U64, USIZE, VOID, elementOf, showType, type Type } from "../types.ts";
-import { evaluateInteger, intValue } from "./constants.ts";
-import { type Context, counted, errorExpr, fail, failTwice, libraryModule, listNames, nested, suggest } from "./context.ts";
-import { cast, coerce, defaultType, guessOf, quote, settleLiterals } from "./convert.ts";
-import { checkTargetName, createBody, createLocal } from "./declarations.ts";
-import { checkAs, checkCondition, checkExpr, checkOperand, checkValue, requireReadable } from "./expressions.ts";
-import { jumps, leaves } from "./leaving.ts";
+import { bodyOf, checkBlock, checkClosure, checkCpus, checkStatement, declareLocal } from "./blocks.ts";
+import { checkExpectLog, checkExpectTrap, checkWithin } from "./checks.ts";
+import { intValue } from "./constants.ts";
+import { counted, errorExpr, fail, libraryModule, suggest, type Context } from "./context.ts";
+import { cast, coerce, defaultType, guessOf, quote } from "./convert.ts";
+import { checkTargetName } from "./elsewhere.ts";
+import { checkAnswer, checkExpectedCalls } from "./expected-calls.ts";
+import { checkFor } from "./loops.ts";
 import { checkMatch } from "./match.ts";
 import { checkPlace } from "./places.ts";
 import { addNeed, failAbsent } from "./reach.ts";
-import { completeType, resolveSized } from "./resolve-types.ts";
-import { checkAnswer, checkExpectedCalls } from "./expected-calls.ts";
+import { resolveSized } from "./resolve-types.ts";
+import { isLost, lookUp, visibleNames } from "./scope.ts";
 import { checkStub } from "./stubs.ts";
-import { checkTrapName } from "./traps.ts";
-import { innerScope, isLost, lookUp, visibleNames } from "./scope.ts";
+import { checkText, textOrNull } from "./texts.ts";
+import { checkAs, checkCondition, checkExpr, checkOperand, checkValue, requireReadable } from "./values.ts";
 
-/** Checks a function's block into its body. Parameters are in scope; a result must be returned on every path. */
-export function checkBody(context: Context, body: FunctionBody, block: Block): void {
-  const scope = innerScope(context.scope);
-  for (const param of body.params) scope.names.set(param.name, { kind: "local", local: param });
-  body.block = checkBlock({ ...context, scope, body, inLoop: false }, block);
-  // A `return` may be among the statements that did not parse.
-  if (body.result.kind !== "void" && body.result.kind !== "error" && block.broken !== true && !leaves(body.block)) {
-    const { source, end } = block.span;
-    fail(context, body.span, "E0512", `\`${body.name}\` does not return ${quote(body.result)} on every path`, {
-      related: [{ span: { source, start: end - 1, end }, text: "the end is reached without `return`" }],
-    });
-  }
-}
-
-export function checkBlock(context: Context, block: Block): HBlock {
-  const inner: Context = { ...context, scope: innerScope(context.scope, block.broken === true ? block.span : null), cleanups: { any: false } };
-  const statements: HStmt[] = [];
-  for (let i = 0; i < block.statements.length; i++) {
-    const statement = block.statements[i];
-    if (statement === undefined) continue;
-    if (statement.kind === "cpu") {
-      const group: CpuStmt[] = [statement];
-      for (let next = block.statements[i + 1]; next?.kind === "cpu"; next = block.statements[i + 1]) {
-        group.push(next);
-        i++;
-      }
-      statements.push(checkCpus(inner, group));
-    } else {
-      statements.push(...checkStatement(inner, statement));
-      const next = block.statements[i + 1];
-      if (next !== undefined && jumps(statement)) {
-        fail(context, next.span, "W0402", "this is never reached", { label: "behind a jump", related: [{ span: statement.span, text: "always leaves" }] });
-      }
-    }
-  }
-  for (const symbol of inner.scope.names.values()) {
-    if (symbol.kind === "local" && !symbol.local.used && !symbol.local.name.startsWith("_")) {
-      fail(context, symbol.local.span, "W0401", `\`${symbol.local.name}\` is never used`, { help: "remove it, or begin its name with `_`" });
-    }
-  }
-  return { statements, hasCleanups: inner.cleanups.any };
-}
-
-function declareLocal(context: Context, local: Local): void {
-  const before = context.scope.names.get(local.name);
-  if (before?.kind === "local") {
-    failTwice(context, local.span, `\`${local.name}\``, before.local.span, "in this block");
-  }
-  context.scope.names.set(local.name, { kind: "local", local });
-}
-
-function bodyOf(context: Context): FunctionBody {
-  if (context.body === null) throw new Error("a statement outside of a body");
-  return context.body;
-}
-
-/** A block that runs on its own: another CPU, a handler, under a guard, or later. */
-function checkClosure(context: Context, name: string, block: Block): FunctionBody {
-  const parent = bodyOf(context);
-  const body = createBody(`${parent.name}.${name}`, block.span, parent, VOID);
-  body.block = checkBlock({ ...context, body, inLoop: false }, block);
-  return body;
-}
-
-function checkStatement(context: Context, statement: Stmt): readonly HStmt[] {
-  return nested(context, statement.span, [], () => checkKind(context, statement));
-}
-
-function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
+export function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
   const { span } = statement;
   switch (statement.kind) {
     case "block":
@@ -219,20 +153,6 @@ function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
   }
 }
 
-/** A time limit in nanoseconds. A bare number there is one whose unit was forgotten. */
-function checkWithin(context: Context, within: Expr | null): HExpr | null {
-  if (within === null) return null;
-  const time = checkExpr(context, within, U64);
-  if (time.type.kind === "comptime-int" && !time.type.duration && time.kind !== "error") {
-    fail(context, within.span, "E0501", "expected a duration, found an integer", {
-      label: "has no unit",
-      help: `write \`${textOf(within.span)}ms\` or another unit: \`ns\`, \`us\`, \`s\``,
-    });
-    return errorExpr(within.span, U64);
-  }
-  return coerce(context, time, U64);
-}
-
 function checkAssign(context: Context, statement: Stmt & { kind: "assign" }): readonly HStmt[] {
   const target = checkPlace(context, statement.target, "assign");
   const value = checkExpr(context, statement.value, target?.type ?? null);
@@ -292,60 +212,6 @@ function checkExpressionStatement(context: Context, expr: Expr): readonly HStmt[
   return [{ kind: "expr", expr: checked, span: expr.span }];
 }
 
-function checkFor(context: Context, statement: Stmt & { kind: "for" }): readonly HStmt[] {
-  const { span } = statement;
-  const scope = innerScope(context.scope);
-  const inner: Context = { ...context, scope, inLoop: true };
-  const declareLoop = (name: string, type: Type, at: Span, guessedFrom?: Guess): Local => {
-    const local = createLocal(bodyOf(context), name, type, at, { guessedFrom });
-    local.used = true;
-    scope.names.set(name, { kind: "local", local });
-    return local;
-  };
-  if (statement.source.kind === "range") {
-    const { start, end, inclusive } = statement.source;
-    let low: HExpr = start === null ? errorExpr(span) : checkExpr(context, start);
-    let high: HExpr = end === null ? errorExpr(span) : checkExpr(context, end, low.type);
-    const wrong = [low, high].find(({ type }) => type.kind !== "int" && type.kind !== "comptime-int" && type.kind !== "error");
-    if (wrong !== undefined)
-      fail(context, wrong.span, "E0520", `a range holds integers, found ${quote(wrong.type)}`, { label: `this is ${quote(wrong.type)}` });
-    if (statement.index !== null)
-      fail(context, statement.index.span, "E0520", "a range has no index", {
-        label: "counts what the range counts",
-        help: `write \`for ${statement.name.text} in ${textOf(statement.source.span)}\``,
-      });
-    if (wrong !== undefined || statement.index !== null || low.type.kind === "error" || high.type.kind === "error") {
-      if (statement.index !== null) declareLoop(statement.index.text, ERROR, statement.index.span);
-      declareLoop(statement.name.text, ERROR, statement.name.span);
-      checkBlock(inner, statement.body);
-      return [];
-    }
-    const isUntyped = low.type.kind === "comptime-int" && high.type.kind === "comptime-int";
-    [low, high] = settleLiterals(context, [low, high] as const);
-    if (low.type.kind === "comptime-int") low = high.type.kind === "comptime-int" ? defaultType(context, low) : coerce(context, low, high.type);
-    high = coerce(context, high, low.type, { related: [{ span: low.span, text: `the range begins with ${quote(low.type)}` }] });
-    const local = declareLoop(statement.name.text, low.type, statement.name.span, isUntyped ? { kind: "range", span: low.span } : undefined);
-    return [{ kind: "for-range", local, start: low, end: high, inclusive, body: checkBlock(inner, statement.body), span }];
-  }
-  const source = defaultType(context, checkExpr(context, statement.source));
-  const element = elementOf(source.type);
-  if (element === null) {
-    if (source.type.kind !== "error") {
-      fail(context, statement.source.span, "E0520", `${quote(source.type)} cannot be looped over`, {
-        label: `this is ${quote(source.type)}`,
-        help: source.type.kind === "int" ? "count with a range: `0..n`" : "ranges, arrays, slices, strings and tables can",
-      });
-    }
-    if (statement.index !== null) declareLoop(statement.index.text, USIZE, statement.index.span);
-    declareLoop(statement.name.text, ERROR, statement.name.span);
-    checkBlock(inner, statement.body);
-    return [];
-  }
-  const index = statement.index === null ? null : declareLoop(statement.index.text, USIZE, statement.index.span);
-  const local = declareLoop(statement.name.text, element, statement.name.span);
-  return [{ kind: "for-each", local, index, source, body: checkBlock(inner, statement.body), span }];
-}
-
 function checkReturn(context: Context, statement: Stmt & { kind: "return" }): readonly HStmt[] {
   const body = bodyOf(context);
   const { span } = statement;
@@ -386,79 +252,6 @@ function checkReturn(context: Context, statement: Stmt & { kind: "return" }): re
   return [{ kind: "return", value: coerce(context, checkExpr(context, statement.value, body.result), body.result, { related }), span }];
 }
 
-const ACCESS_WORDS: ReadonlyMap<string, bigint> = new Map([
-  ["read", 1n],
-  ["write", 2n],
-  ["execute", 3n],
-]);
-const TRAP_FIELD_NAMES: readonly TrapFieldName[] = ["address", "access", "width", "value", "pc"];
-
-function checkExpectTrap(context: Context, statement: Stmt & { kind: "expect-trap" }): readonly HStmt[] {
-  const { span } = statement;
-  const seen = new Map<string, Span>();
-  const fields = statement.fields.flatMap((field): { field: TrapFieldName; value: HExpr }[] => {
-    const known = TRAP_FIELD_NAMES.find((name) => name === field.name.text);
-    if (known === undefined) {
-      fail(context, field.name.span, "E0407", `a trap has no \`${field.name.text}\``, {
-        help: suggest(field.name.text, TRAP_FIELD_NAMES) ?? `it has ${listNames(TRAP_FIELD_NAMES)}`,
-      });
-      return [];
-    }
-    const before = seen.get(known);
-    if (before !== undefined) fail(context, field.name.span, "E0409", `\`${known}\` is given twice`, { related: [{ span: before, text: "first given here" }] });
-    seen.set(known, field.name.span);
-    const word = field.value.kind === "name" ? ACCESS_WORDS.get(field.value.name) : undefined;
-    if (known === "access") {
-      if (word === undefined) {
-        fail(
-          context,
-          field.value.span,
-          "E0404",
-          `an access is ${listNames(ACCESS_WORDS.keys()).replace(" and ", " or ")}, found \`${textOf(field.value.span)}\``,
-          {
-            help: field.value.kind === "name" ? suggest(field.value.name, ACCESS_WORDS.keys()) : undefined,
-          },
-        );
-      }
-      return [{ field: known, value: { kind: "const", value: intValue(word ?? 0n), type: U64, span: field.value.span } }];
-    }
-    const value = checkExpr(context, field.value, known === "address" || known === "pc" ? USIZE : U64);
-    return [{ field: known, value: value.type.kind === "comptime-int" ? coerce(context, value, U64) : cast(context, value, U64, field.value.span) }];
-  });
-  const body = checkClosure(context, "trap", statement.body);
-  const trapType = libraryModule(context, "trap")?.names.get("Trap");
-  let binding: Local | null = null;
-  if (statement.binding !== null && trapType?.kind === "type") {
-    completeType(context, trapType.type);
-    binding = createLocal(bodyOf(context), statement.binding.text, trapType.type, statement.binding.span);
-    binding.inMemory = true;
-    declareLocal(context, binding);
-  }
-  const source = statement.span.source.text.slice(statement.span.start + statement.word.length, statement.body.span.start).trim();
-  return [
-    {
-      kind: "expect-trap",
-      word: statement.word,
-      negated: statement.negated,
-      trap: statement.trap === null ? null : checkTrapName(context, statement.trap),
-      expectedText: source,
-      fields,
-      binding,
-      body,
-      message: textOrNull(context, statement.message),
-      span,
-    },
-  ];
-}
-
-function checkExpectLog(context: Context, { word, negated, pattern, binding: name, body, message, span }: Stmt & { kind: "expect-log" }): HStmt {
-  const checked = checkAs(context, pattern, STR);
-  const closure = checkClosure(context, "log", body);
-  const binding = name === null ? null : createLocal(bodyOf(context), name.text, U32, name.span);
-  if (binding !== null) declareLocal(context, binding);
-  return { kind: "expect-log", word, negated, pattern: checked, binding, body: closure, message: textOrNull(context, message), span };
-}
-
 /** 0 is the inter-processor interrupt, 1 the timer; lines of the interrupt controller count from EXTERNAL_IRQ. */
 const EXTERNAL_IRQ = 0x1000n;
 const LOCAL_IRQS: ReadonlyMap<string, bigint> = new Map([
@@ -493,43 +286,4 @@ function checkUser(context: Context, block: Block, span: Span): HStmt {
   return { kind: "user", run: run?.kind === "fn" ? run.function : null, body: checkClosure(context, "user", block), span };
 }
 
-function checkCpus(context: Context, group: readonly CpuStmt[]): HStmt {
-  const seen = new Map<bigint, Span>();
-  const blocks = group.map((statement) => {
-    const cpu = checkAs(context, statement.cpu, U32);
-    const number = evaluateInteger(cpu, context.target.layout);
-    if (number !== null) {
-      context.inferred.cpus = Math.max(context.inferred.cpus, Number(number) + 1);
-      const before = seen.get(number);
-      if (before !== undefined) {
-        fail(context, statement.cpu.span, "E0409", `cpu ${number} has two blocks that run at the same time`, {
-          related: [{ span: before, text: "the first one" }],
-          help: "a statement between the blocks makes them run one after the other",
-        });
-      }
-      seen.set(number, statement.cpu.span);
-    }
-    return { cpu, body: checkClosure(context, `cpu${number ?? ""}`, statement.body) };
-  });
-  return { kind: "cpus", blocks, span: group[0]?.span ?? context.scope.module.file.span };
-}
-
 // ---- Text ----
-
-function textOrNull(context: Context, text: StringLiteral | null): Text | null {
-  return text === null ? null : checkText(context, text);
-}
-
-function checkText(context: Context, text: StringLiteral): Text {
-  const parts = text.parts.flatMap((part): Text["parts"] => {
-    if (part.kind === "text") return [part];
-    const value = checkValue(context, part.expr);
-    if (value.type.kind === "regs")
-      fail(context, part.span, "E0523", `a register block cannot be printed, found ${quote(value.type)}`, { help: "print its registers one by one" });
-    else if (part.format === "b" && value.type.kind !== "int" && value.type.kind !== "error") {
-      fail(context, part.span, "E0523", `\`:b\` prints integers, found ${quote(value.type)}`, { label: `this is ${quote(value.type)}` });
-    }
-    return [{ kind: "value", expr: value, format: part.format }];
-  });
-  return { parts, span: text.span };
-}

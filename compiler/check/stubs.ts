@@ -3,37 +3,22 @@
 // others it is what it was. What a suite stubs, and whose calls it asks for, is part of what its tests reach.
 
 import type { Expr, StubStmt } from "../../grammar/ast.ts";
-import { textOf, type Span } from "../../grammar/source.ts";
-import type { FunctionBody, Global, HExpr, HFunction, HStmt, StubPoint } from "../hir.ts";
-import { ERROR, USIZE, VOID, layOutFields, sameType, showType, type StructType, type Type } from "../types.ts";
+import { textOf } from "../../grammar/source.ts";
+import { createBody, createLocal, type FunctionBody, type HFunction, type HStmt } from "../hir.ts";
+import { ERROR, sameType, showType, VOID, type Type } from "../types.ts";
+import { checkBody } from "./blocks.ts";
 import { BUILTIN_FUNCTIONS } from "./calls.ts";
-import { checkOperand, typeNamed } from "./expressions.ts";
-import { type Context, fail, libraryModule, suggest } from "./context.ts";
-import { createBody, createLocal, resolveSignature } from "./declarations.ts";
-import { methodOf, namesIn } from "./interfaces.ts";
-import { isIntrinsicNamespace, moduleNamed } from "./members.ts";
-import { completeType, resolveSized } from "./resolve-types.ts";
+import { fail, suggest, type Context } from "./context.ts";
+import { functionNamed, isIntrinsicNamespace, moduleNamed, typeNamed } from "./named.ts";
+import { resolveSignature } from "./on-demand.ts";
+import { resolveSized } from "./resolve-types.ts";
 import { innerScope, lookUp, type FnEntry } from "./scope.ts";
-import { checkBody } from "./statements.ts";
+import { methodOf, namesIn } from "./structs.ts";
+import { pointOf } from "./stub-points.ts";
+import { checkOperand } from "./values.ts";
 
 /** Modules that run and report tests: a stub of theirs would keep the report from coming out. */
 const REPORTING: ReadonlySet<string> = new Set(["agent", "call_log", "console", "format", "native", "platform", "report", "runtime", "trap"]);
-
-/** The function or method that an expression names, if it names one. */
-export function functionNamed(context: Context, expr: Expr): FnEntry | null {
-  if (expr.kind === "name") {
-    const symbol = lookUp(context.scope, expr.name);
-    return symbol?.kind === "fn" ? symbol : null;
-  }
-  if (expr.kind !== "member") return null;
-  const module = moduleNamed(context, expr.object);
-  if (module !== null) {
-    const symbol = module.names.get(expr.name.text);
-    return symbol?.kind === "fn" ? symbol : null;
-  }
-  const type = typeNamed(context, expr.object);
-  return type?.kind === "struct" ? (methodOf(type, expr.name.text) ?? null) : null;
-}
 
 /** What a stub may replace; reports what it may not. */
 export function stubbedFunction(context: Context, target: Expr): FnEntry | null {
@@ -123,58 +108,3 @@ function checkSignature(context: Context, entry: FnEntry, statement: StubStmt, o
 }
 
 // ---- Slots and logs ----
-
-function structOf(
-  context: Context,
-  name: string,
-  declared: Span,
-  fields: readonly { readonly name: string; readonly type: Type; readonly span: Span }[],
-): StructType {
-  const placed = layOutFields(
-    fields.map(({ name: field, type, span }) => ({ name: field, type, declared: span })),
-    context.target.layout,
-  );
-  return { kind: "struct", name, declared, ...placed };
-}
-
-function variable(name: string, type: Type, span: Span): Global {
-  return { name, type, span, initial: null, shared: true, perTest: false };
-}
-
-/** Where the calls of a function go while it is stubbed. Its variables belong to the spec, so every test finds them as they were. */
-export function pointOf(context: Context, entry: FnEntry, span: Span): StubPoint {
-  const { function: fn } = entry;
-  if (fn.stub !== undefined) return fn.stub;
-  const words = ["function", "environment", "saved", "saved_function", "saved_environment"].map((name) => ({ name, type: USIZE, span }));
-  const { name } = fn;
-  const record = structOf(context, `call of ${name}`, fn.span, [
-    { name: "sequence", type: USIZE, span: fn.span },
-    ...fn.type.params.map((type, i) => ({ name: entry.item.params[i]?.name.text ?? "", type, span: entry.item.params[i]?.name.span ?? fn.span })),
-  ]);
-  const log = structOf(context, `calls of ${name}`, fn.span, [
-    { name: "calls", type: { kind: "slice", element: record }, span: fn.span },
-    { name: "capacity", type: USIZE, span: fn.span },
-  ]);
-  fn.stub = {
-    function: fn,
-    slot: variable(`${name}: stub`, structOf(context, `stub of ${name}`, fn.span, words), span),
-    record,
-    log: variable(`${name}: calls`, log, span),
-  };
-  return fn.stub;
-}
-
-/** `f.calls`: the calls that stubs of a function got in this test. */
-export function checkCalls(context: Context, entry: FnEntry, span: Span): HExpr {
-  resolveSignature(context, entry);
-  const point = pointOf(context, entry, span);
-  // Lowering calls it; a module that nothing else names is loaded here.
-  libraryModule(context, "call_log");
-  context.reach?.functions.add(entry);
-  context.reach?.logs.set(entry.function, context.reach.logs.get(entry.function) ?? span);
-  const object: HExpr = { kind: "global", global: point.log, type: point.log.type, span };
-  const field = point.log.type.kind === "struct" ? point.log.type.fields[0] : undefined;
-  if (field === undefined) throw new Error("a log without calls");
-  completeType(context, point.record);
-  return { kind: "field", object, field, type: field.type, span };
-}

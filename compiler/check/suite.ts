@@ -3,18 +3,36 @@
 
 import { literalText, type Expr, type FixtureItem, type Name, type TestItem, type TestSource } from "../../grammar/ast.ts";
 import { positionAt, textOf, type Span } from "../../grammar/source.ts";
-import type { FunctionBody, Global, HCase, HExpr, HRow, HSource, HSuite, HTable, HTest, Local } from "../hir.ts";
+import {
+  createBody,
+  createLocal,
+  type Attributes,
+  type CheckedNeed,
+  type ConstValue,
+  type FunctionBody,
+  type Global,
+  type HCase,
+  type HExpr,
+  type HRow,
+  type HSource,
+  type HSuite,
+  type HTable,
+  type HTest,
+  type Local,
+} from "../hir.ts";
 import { ERROR, VOID, type Type } from "../types.ts";
-import { checkAttributes, checkNeeds, type Attributes, type CheckedNeed } from "./attributes.ts";
-import { evaluateInteger, intValue, itemsOf, type ConstValue } from "./constants.ts";
-import { errorExpr, fail, failTwice, suggest, type Context } from "./context.ts";
+import { checkAttributes, checkNeeds } from "./attributes.ts";
+import { checkBody } from "./blocks.ts";
+import { renderCaseName, showValue } from "./case-names.ts";
+import { evaluateInteger, intValue, itemsOf } from "./constants.ts";
+import { errorExpr, fail, failTwice, moduleContext, suggest, type Context } from "./context.ts";
 import { coerce, defaultType, quote, settleLiterals } from "./convert.ts";
-import { checkTargetName, createBody, createGlobal, createLocal, moduleContext, spanOfSymbol, tableOf } from "./declarations.ts";
-import { checkConstant } from "./expressions.ts";
-import { renderCaseName, showValue } from "./names.ts";
-import { createReach, useReach, type Reach } from "./reach.ts";
-import { isLost, lookUp, type Module } from "./scope.ts";
-import { checkBody } from "./statements.ts";
+import { checkTargetName } from "./elsewhere.ts";
+import { createGlobal } from "./on-demand.ts";
+import { createReach, useReach } from "./reach.ts";
+import { isLost, lookUp, spanOfSymbol, type Module, type Reach } from "./scope.ts";
+import { tableOf } from "./tables.ts";
+import { checkConstant } from "./values.ts";
 
 /** Checks the tests of a file; null when it has no suite. */
 export function checkSuite(context: Context, module: Module): HSuite | null {

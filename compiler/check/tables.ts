@@ -2,17 +2,16 @@
 // stand in the file, or come from a YAML file's table, whose cells then point into that file.
 
 import { literalText, type TableItem, type TableRow } from "../../grammar/ast.ts";
-import type { Span } from "../../grammar/source.ts";
-import type { HRow, HTable } from "../hir.ts";
+import { textOf, type Span } from "../../grammar/source.ts";
+import type { ConstValue, HRow, HTable } from "../hir.ts";
 import { joinPath } from "../paths.ts";
-import { checkAttributes } from "./attributes.ts";
 import { layOutFields, type StructType } from "../types.ts";
-import type { ConstValue } from "./constants.ts";
-import { counted, fail, failTwice, listNames, suggest, type Context } from "./context.ts";
-import { moduleContext, tableOf } from "./declarations.ts";
-import { checkConstant } from "./expressions.ts";
+import { checkAttributes } from "./attributes.ts";
+import { counted, fail, failTwice, listNames, moduleContext, suggest, type Context } from "./context.ts";
+import { failCycle } from "./on-demand.ts";
 import { resolveSized } from "./resolve-types.ts";
-import { isLost, lookUp, visibleTables, type Module } from "./scope.ts";
+import { isLost, lookUp, visibleTables, type Module, type TableEntry } from "./scope.ts";
+import { checkConstant } from "./values.ts";
 
 /** The table behind a declaration; null when it is too wrong to use (reported). */
 export function resolveTable(context: Context, item: TableItem): HTable | null {
@@ -143,4 +142,16 @@ function checkRowNames(context: Context, rows: readonly HRow[]): void {
       fail(context, row.span, "E0703", `two rows are called "${row.name}"`, { related: [{ span: before.span, text: "the first one" }] });
     seen.set(row.name, row);
   }
+}
+
+export function tableOf(context: Context, entry: TableEntry, usedAt: Span | null = null): HTable | null {
+  if (entry.state === "done") return entry.table;
+  if (entry.state === "working") {
+    failCycle(context, `table \`${textOf(entry.span)}\``, entry.span, usedAt);
+    return null;
+  }
+  entry.state = "working";
+  entry.table = resolveTable({ ...moduleContext(context, entry.module), reach: entry.reach }, entry.item);
+  entry.state = "done";
+  return entry.table;
 }

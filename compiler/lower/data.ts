@@ -2,8 +2,9 @@
 // length; their contents are read-only symbols of their own.
 
 import type { Relocation } from "../../isa/bytecode/module.ts";
-import { asInteger, type ConstValue } from "../check/constants.ts";
-import { U8, sizeOf, type Type } from "../types.ts";
+import { asInteger } from "../check/constants.ts";
+import type { ConstValue } from "../hir.ts";
+import { sizeOf, U8, type Type } from "../types.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
 
 function writeInteger(bytes: Uint8Array, offset: number, size: number, value: bigint, endian: "little" | "big"): void {

@@ -4,13 +4,14 @@
 import type { ArithmeticOp, CompareOp } from "../../grammar/ast.ts";
 import { MOST_ERROR } from "../../grammar/error-numbers.ts";
 import type { ScalarType } from "../../isa/bytecode/module.ts";
-import { asInteger, evaluate, type ConstValue } from "../check/constants.ts";
+import { asInteger, evaluate } from "../check/constants.ts";
 import { findIntrinsic } from "../check/intrinsics.ts";
-import type { HExpr } from "../hir.ts";
+import type { ConstValue, HExpr } from "../hir.ts";
 import { BUILTIN_TYPES, elementOf, isAggregate, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
 import { sliceContents } from "./data.ts";
 import { lowerEquality } from "./equality.ts";
 import type { FunctionBuilder, Value } from "./function-builder.ts";
+import { lowerAlloc, lowerRelease } from "./memory.ts";
 import {
   checkBounds,
   copyMemory,
@@ -25,7 +26,6 @@ import {
   scaled,
   storeTo,
 } from "./places.ts";
-import { lowerAlloc, lowerRelease } from "./memory.ts";
 import { readSystemRegister } from "./system-registers.ts";
 
 /** Values of expressions that a failing check reports, and whole registers behind the fields that were read. */

@@ -1,15 +1,14 @@
 // A suite to an image: its tests and hooks behind the guest runtime's entry points, the tables that the runtime walks when the
 // image runs by itself, and the manifest. The runtime is library code (lib/runtime.gspec); this file only fills in its variables.
 
-import { LIBRARY_PREFIX, type Module } from "../../isa/bytecode/module.ts";
-import type { Manifest, ManifestCase, ManifestSuite, ManifestTest } from "../images/manifest.ts";
-import { MANIFEST_VERSION } from "../images/manifest.ts";
-import { cpusNeeded } from "../../machines/needs.ts";
 import { positionAt, type Span } from "../../grammar/source.ts";
-import { intValue, type ConstValue } from "../check/constants.ts";
-import type { FunctionBody, Global, HFunction, HSuite, HTest } from "../hir.ts";
-import type { Program } from "../program.ts";
+import { LIBRARY_PREFIX, type Module } from "../../isa/bytecode/module.ts";
+import { cpusNeeded } from "../../machines/needs.ts";
+import { intValue } from "../check/constants.ts";
 import { libraryFunction, libraryVariable } from "../check/library-names.ts";
+import type { ConstValue, FunctionBody, Global, HFunction, HSuite, HTest } from "../hir.ts";
+import { MANIFEST_VERSION, type Manifest, type ManifestCase, type ManifestSuite, type ManifestTest } from "../images/manifest.ts";
+import type { Program } from "../program.ts";
 import { isAggregate, sizeOf, type StructType, type Type } from "../types.ts";
 import { FunctionBuilder } from "./function-builder.ts";
 import { lowerFunction } from "./function.ts";

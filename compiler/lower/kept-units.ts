@@ -3,6 +3,7 @@
 
 import { decodeModule, encodeModule } from "../../isa/bytecode/binary.ts";
 import { BYTECODE_VERSION, type BytecodeFunction, type DataLayout, type Instruction, type Module, type Signature } from "../../isa/bytecode/module.ts";
+import type { Context } from "../check/context.ts";
 import {
   consult,
   consultedBy,
@@ -15,14 +16,12 @@ import {
   nameOfVariable,
   type LibraryLists,
 } from "../check/library-names.ts";
-import type { Context } from "../check/context.ts";
-import type { FnEntry, Module as SourceModule } from "../check/scope.ts";
-import { functionsOf } from "../check/declarations.ts";
+import { functionsOf, type FnEntry, type Module as SourceModule } from "../check/scope.ts";
 import type { FunctionBody } from "../hir.ts";
 import type { KeptRequest, KeptUnit, LibraryStore } from "../library-store.ts";
 import type { Program } from "../program.ts";
-import { locationIn, renumber, type Numbers, type NumberOrder, type Request, type Unit } from "./units.ts";
 import type { PlaceTable } from "./place-table.ts";
+import { locationIn, renumber, type NumberOrder, type Numbers, type Request, type Unit } from "./units.ts";
 
 function moduleOf(fn: BytecodeFunction, layout: DataLayout): Module {
   const lists = { symbols: [], signatures: [], files: [], locations: [], assembly: [], exports: [] };

@@ -1,14 +1,22 @@
 // The module under construction: functions by need, data symbols by content, source locations, and the sites that the manifest
 // lists. Lowering starts at the image's entry points; whatever they reach gets an index and a place in the queue, nothing else does.
 
-import type { CoverageNotes } from "./coverage-notes.ts";
 import type { Source, Span } from "../../grammar/source.ts";
-import type { AssemblyBlock, BytecodeFunction, DataLayout, DataSymbol, Module, Relocation, Signature, SourceLocation } from "../../isa/bytecode/module.ts";
-import { BYTECODE_VERSION } from "../../isa/bytecode/module.ts";
+import {
+  BYTECODE_VERSION,
+  type AssemblyBlock,
+  type BytecodeFunction,
+  type DataLayout,
+  type DataSymbol,
+  type Module,
+  type Relocation,
+  type Signature,
+  type SourceLocation,
+} from "../../isa/bytecode/module.ts";
+import type { ConstValue, FunctionBody, Global, HFunction, Local } from "../hir.ts";
 import type { Site } from "../images/manifest.ts";
-import type { FunctionBody, Global, HFunction, Local } from "../hir.ts";
 import { sizeOf, type Type } from "../types.ts";
-import type { ConstValue } from "../check/constants.ts";
+import type { CoverageNotes } from "./coverage-notes.ts";
 import { writeConst } from "./data.ts";
 import { addressedFunctions, orderRequests, ReusedFunction, reuseUnit, type LoweringCache, type Origin, type Request } from "./units.ts";
 

@@ -2,14 +2,13 @@
 // function with the numbers that its first image gave to what it names, and the list of what it asked that image for; another
 // image is asked for the same in the same order, so that it comes out as if it had been lowered alone.
 
-import type { CoverageNotes } from "./coverage-notes.ts";
-import { PlaceTable } from "./place-table.ts";
 import { findInstruction, type ImmediateKind } from "../../isa/bytecode/instructions.ts";
 import type { AssemblyBlock, BytecodeFunction, DataSymbol, Instruction, Signature } from "../../isa/bytecode/module.ts";
-import type { ConstValue } from "../check/constants.ts";
-import type { FunctionBody, Global, HFunction, Local } from "../hir.ts";
+import type { ConstValue, FunctionBody, Global, HFunction, Local } from "../hir.ts";
 import type { Type } from "../types.ts";
+import type { CoverageNotes } from "./coverage-notes.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
+import { PlaceTable } from "./place-table.ts";
 
 export type NumberedKind = "function" | "symbol" | "signature" | "assembly";
 

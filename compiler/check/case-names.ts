@@ -3,13 +3,13 @@
 
 import type { Expr, StringLiteral } from "../../grammar/ast.ts";
 import { hexBytes } from "../../isa/hex.ts";
+import { mapOperands, type ConstValue, type HExpr, type HSource } from "../hir.ts";
 import { bitsOf, type Type } from "../types.ts";
-import { asInteger, evaluate, type ConstValue } from "./constants.ts";
-import { mapOperands, type HExpr, type HSource } from "../hir.ts";
+import { asInteger, evaluate } from "./constants.ts";
 import { fail, type Context } from "./context.ts";
 import { showBig } from "./convert.ts";
-import { checkValue } from "./expressions.ts";
 import { innerScope } from "./scope.ts";
+import { checkValue } from "./values.ts";
 
 interface Binding {
   readonly source: HSource;
