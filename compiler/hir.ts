@@ -6,7 +6,6 @@ import type { ArithmeticOp, CompareOp, Need } from "../grammar/ast.ts";
 import type { Span } from "../grammar/source.ts";
 import type { SysIsa } from "../isa/bytecode/instructions.ts";
 import type { SystemRegisters } from "../isa/machine-language.ts";
-import type { Reach } from "./check/scope.ts";
 import type { Register, RegisterField, RegsType, StructField, StructType, Type } from "./types.ts";
 
 export interface Local {
@@ -403,8 +402,6 @@ export interface HTest {
   /** Those written, and those that its code turned out to have. */
   readonly needs: readonly CheckedNeed[];
   readonly on: readonly string[];
-  /** What its code reaches, its rows and the holes of its names included; the suite's hooks apart. */
-  readonly reach: Reach;
   /** Why it cannot run on the machine compiled for: its code stays out of the image. */
   readonly unmet: string | null;
   readonly timeout: number | null;
@@ -462,8 +459,6 @@ export interface HSuite {
   readonly fixtureTeardown: FunctionBody | null;
   readonly fixtureVars: readonly Global[];
   readonly tables: readonly HTable[];
-  /** What hooks and fixture reach. */
-  readonly reach: Reach;
   /** What its hooks and the tests that run stub. */
   readonly stubs: readonly HFunction[];
   /** Those whose calls are asked for. */

@@ -12,7 +12,8 @@ import { checkFunctions, checkUnusedDeclarations, declareNames, deferFunctions, 
 import { completeFakes } from "./check/fakes.ts";
 import { resolveParents } from "./check/interfaces.ts";
 import { consult, recallReach } from "./check/library-names.ts";
-import { finishLibrary, finishSuite } from "./check/runnable.ts";
+import { RULES } from "./check/rules.ts";
+import { finishLibrary, finishSuite, type CheckedSuite } from "./check/runnable.ts";
 import { createModule, moduleScope, spanOfSymbol, type FnEntry, type Module } from "./check/scope.ts";
 import { checkSuite } from "./check/suite.ts";
 import type { HSuite } from "./hir.ts";
@@ -150,6 +151,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     report,
     modules: table,
     scope: moduleScope(module),
+    rules: RULES,
     body: null,
     inLoop: false,
     cleanups: { any: false },
@@ -219,7 +221,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
   for (const name of RUNTIME_MODULES) lib(name);
   if (options.isNative) for (const name of NATIVE_MODULES) lib(name);
   settle();
-  const suites: { module: Module; suite: HSuite }[] = [];
+  const suites: { module: Module; suite: CheckedSuite }[] = [];
   for (const module of specs) {
     const suite = checkSuite(base(module), module);
     if (suite !== null) suites.push({ module, suite });

@@ -281,9 +281,11 @@ export function sizeOf(type: Type, layout: DataLayout): SizeAlign {
   }
 }
 
+type FieldToPlace = Omit<StructField, "offset">;
+
 /** Lays fields out in order at their natural alignment. */
 export function layOutFields(
-  fields: readonly { readonly name: string; readonly type: Type; readonly declared: Span }[],
+  fields: readonly FieldToPlace[],
   layout: DataLayout,
 ): { readonly fields: readonly StructField[]; readonly size: number; readonly align: number } {
   let offset = 0;
@@ -297,6 +299,11 @@ export function layOutFields(
     return { ...field, offset: at };
   });
   return { fields: placed, size: Math.ceil(offset / align) * align, align };
+}
+
+/** A struct that the compiler makes; `declared` is what it is made for. */
+export function makeStruct(name: string, declared: Span, fields: readonly FieldToPlace[], layout: DataLayout): StructType {
+  return { kind: "struct", name, declared, ...layOutFields(fields, layout) };
 }
 
 /**

@@ -11,7 +11,6 @@ import { fail, failTwice, nested, type Context } from "./context.ts";
 import { quote } from "./convert.ts";
 import { jumps, leaves } from "./leaving.ts";
 import { innerScope } from "./scope.ts";
-import { checkKind } from "./statements.ts";
 import { checkAs } from "./values.ts";
 
 /** Checks a function's block into its body. Parameters are in scope; a result must be returned on every path. */
@@ -79,7 +78,7 @@ export function checkClosure(context: Context, name: string, block: Block): Func
 }
 
 export function checkStatement(context: Context, statement: Stmt): readonly HStmt[] {
-  return nested(context, statement.span, [], () => checkKind(context, statement));
+  return nested(context, statement.span, [], () => context.rules.statement(context, statement));
 }
 
 export function checkCpus(context: Context, group: readonly CpuStmt[]): HStmt {

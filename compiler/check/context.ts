@@ -3,10 +3,11 @@
 
 import type { Diagnostic, Label, Report } from "../../grammar/diagnostic.ts";
 import { didYouMean } from "../../grammar/nearest-name.ts";
+import type { Expr, Stmt } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { MachineLanguage } from "../../isa/machine-language.ts";
-import type { FunctionBody, HExpr } from "../hir.ts";
+import type { FunctionBody, HExpr, HStmt } from "../hir.ts";
 import { ERROR, type Type } from "../types.ts";
 import { moduleScope, type Module, type Reach, type Scope } from "./scope.ts";
 
@@ -24,7 +25,17 @@ export interface TargetFacts {
   readonly unmetNeed: (need: { readonly name: string; readonly args: readonly string[] }) => string | null;
 }
 
+/**
+ * What each kind of expression and statement means (rules.ts). These rules stand above everything that is asked for by them, and yet are
+ * needed below: an operand has operands, a statement has blocks, the length of an array type is an expression.
+ */
+export interface Rules {
+  readonly expression: (context: Context, expr: Expr, expected: Type | null) => HExpr;
+  readonly statement: (context: Context, statement: Stmt) => readonly HStmt[];
+}
+
 export interface Context {
+  readonly rules: Rules;
   readonly target: TargetFacts;
   readonly report: Report;
   readonly modules: ModuleTable;

@@ -297,6 +297,8 @@ function integerBehind(type: Type): IntType {
   return type.kind === "enum" ? type.base : USIZE;
 }
 
+// ---- Pointers to structs ----
+
 const methodTables = new WeakMap<InterfaceType, Map<StructType, Global>>();
 
 /** The addresses of a struct's methods in the order of the interface. */

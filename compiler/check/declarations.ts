@@ -1,5 +1,5 @@
-// Declarations of a module: first all names, then what they mean, on demand, so that order in a file does not matter and a
-// cycle is found where it closes. Function bodies come last, when every signature is known.
+// Declarations of a module: first all names, then the signatures, enums, register blocks and interfaces that bodies refer to, then the
+// bodies of its functions. What else a name means is worked out when it is asked for (on-demand.ts).
 
 import type { EnumItem, FnItem } from "../../grammar/ast.ts";
 import type { Span } from "../../grammar/source.ts";
@@ -173,10 +173,6 @@ function resolveEnum(context: Context, item: EnumItem): void {
   }
   type.members = members;
 }
-
-// ---- Register blocks ----
-
-// ---- Values on demand ----
 
 // ---- Bodies ----
 

@@ -5,7 +5,7 @@
 import type { AnswerStmt, ExpectCallStmt, Expr } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
 import { createBody, type Answer, type FunctionBody, type HExpr, type HStmt, type Text } from "../hir.ts";
-import { layOutFields, USIZE, VOID, type StructType, type Type } from "../types.ts";
+import { makeStruct, USIZE, VOID, type StructType, type Type } from "../types.ts";
 import { intValue } from "./constants.ts";
 import { counted, fail, libraryModule, suggest, type Context } from "./context.ts";
 import { coerce } from "./convert.ts";
@@ -142,12 +142,8 @@ function stateOf(context: Context, name: string, span: Span, matches: readonly (
     ...ANSWER_WORDS.map((word) => ({ name: word, type: USIZE as Type })),
     ...matches.flatMap((match, i) => (match === null ? [] : [{ name: `argument ${i}`, type: match.type }])),
     ...(answers[0] === undefined ? [] : [{ name: "answers", type: { kind: "array", length: answers.length, element: answers[0].type } as const }]),
-  ];
-  const placed = layOutFields(
-    fields.map((field) => ({ ...field, declared: span })),
-    context.target.layout,
-  );
-  return { kind: "struct", name: `answer of ${name}`, declared: span, ...placed };
+  ].map((field) => ({ ...field, declared: span }));
+  return makeStruct(`answer of ${name}`, span, fields, context.target.layout);
 }
 
 export function checkAnswer(context: Context, parent: FunctionBody, { target, answers, span }: AnswerStmt): readonly HStmt[] {

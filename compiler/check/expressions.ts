@@ -16,7 +16,7 @@ import { completeType, resolveSized, resolveType } from "./resolve-types.ts";
 import { checkName } from "./symbol-values.ts";
 import { checkCondition, checkExpr, checkLength } from "./values.ts";
 
-export function checkKind(context: Context, expr: Expr, expected: Type | null): HExpr {
+export function checkExpressionKind(context: Context, expr: Expr, expected: Type | null): HExpr {
   const { span } = expr;
   switch (expr.kind) {
     case "int":

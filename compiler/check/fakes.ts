@@ -3,6 +3,7 @@
 // says that nothing answers for it, until a test scripts an answer or expects a call (expected-calls.ts).
 
 import type { FnItem } from "../../grammar/ast.ts";
+import { textOf } from "../../grammar/source.ts";
 import { createBody, createLocal, type FunctionBody, type HExpr, type HStmt } from "../hir.ts";
 import { CALLS_FIELD, type InterfaceMethod, type StructType, type Type } from "../types.ts";
 import { fail, libraryModule, moduleContext, type Context } from "./context.ts";
@@ -47,7 +48,7 @@ function unanswered(context: Context, module: Module, type: StructType, wanted: 
     : [];
   body.block = { statements, hasCleanups: false };
   const params: FnItem["params"] = [span, ...wanted.places].map((place, i) => ({
-    name: { text: i === 0 ? "self" : place.source.text.slice(place.start, place.end), span: place },
+    name: { text: i === 0 ? "self" : textOf(place), span: place },
     type: { kind: "named-type", module: null, name: { text: type.name, span }, span },
   }));
   const item: FnItem = {

@@ -1,6 +1,6 @@
 // Interfaces, and structs that extend others. A struct says after its colon what it extends and implements; the base is its first
 // field, so that a pointer to it is one to its base, and a method of the base runs on it as it is (docs/adr/0020).
-// A `*Iface` is that pointer beside the struct's method table, which is made where a pointer first becomes an interface.
+// A `*Iface` is that pointer beside the struct's method table, which is made where a pointer first becomes an interface (convert.ts).
 
 import type { InterfaceItem, NamedType } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
@@ -71,8 +71,6 @@ export function resolveInterface(context: Context, item: InterfaceItem): void {
   symbol.type.methods = methods;
 }
 
-// ---- What a struct has from its base ----
-
 // ---- Signatures ----
 
 /** A method's type without `self`. */
@@ -133,5 +131,3 @@ function endOfSignature({ declared }: InterfaceMethod): number {
   const end = /[\n}]/.exec(text.slice(declared.start));
   return end === null ? text.length : declared.start + text.slice(declared.start, declared.start + end.index).trimEnd().length;
 }
-
-// ---- Conversion ----

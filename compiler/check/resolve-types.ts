@@ -6,7 +6,7 @@ import type { Span } from "../../grammar/source.ts";
 import { BASE_FIELD, BUILTIN_TYPES, CALLS_FIELD, ERROR, layOutFields, showType, sizeOf, VOID, type StructType, type Type } from "../types.ts";
 import { fail, failTwice, libraryModule, nested, suggest, type Context } from "./context.ts";
 import { failModuleElsewhere, failNameElsewhere } from "./elsewhere.ts";
-import { callsOf } from "./fake-logs.ts";
+import { callsOf, methodsFor } from "./fake-logs.ts";
 import { suggestType } from "./foreign-names.ts";
 import { isLost, lookUp, lookUpInModule, moduleScope, visibleTypes, type Symbol } from "./scope.ts";
 import { owners } from "./structs.ts";
@@ -167,7 +167,11 @@ function completeStruct(context: Context, type: StructType, wantedAt: Span | nul
     seen.set(field.name, field.span);
     return [{ name: field.name, type: fieldType, declared: field.span }];
   });
-  const calls = owner.entry.isFake ? callsOf(inner, type) : null;
+  let calls: StructType | null = null;
+  if (owner.entry.isFake) {
+    for (const { params } of methodsFor(type)) for (const param of params) completeType(inner, param);
+    calls = type.calls = callsOf(type, context.target.layout);
+  }
   if (calls !== null) {
     const before = seen.get(CALLS_FIELD);
     if (before !== undefined) failTwice(inner, before, `field \`${CALLS_FIELD}\``, type.declared, `in fake \`${type.name}\``);

@@ -10,13 +10,26 @@ import { closeReach, createReach, failUnskippable } from "./reach.ts";
 import { functionsOf, type Reach } from "./scope.ts";
 import { parentsOf } from "./structs.ts";
 
-export function finishSuite(context: Context, suite: HSuite): HSuite {
+/** A test whose code is checked, and whether it can run not yet known. */
+export interface CheckedTest extends Omit<HTest, "unmet"> {
+  /** What its code reaches, its rows and the holes of its names included; the suite's hooks apart. */
+  readonly reach: Reach;
+}
+
+export interface CheckedSuite extends Omit<HSuite, "tests" | "stubs" | "logged" | "hasLogs"> {
+  readonly tests: readonly CheckedTest[];
+  /** What hooks and fixture reach. */
+  readonly reach: Reach;
+}
+
+export function finishSuite(context: Context, suite: CheckedSuite): HSuite {
   const told = new Set<Diagnostic>();
   const stubs = new Set<HFunction>();
   const logs = new Map<HFunction, Span>();
   let usesFakes = false;
-  const tests = suite.tests.map((test): HTest => {
-    const reach = closeReach(suite.reach, test.reach);
+  const { reach: ofHooks, ...common } = suite;
+  const tests = suite.tests.map(({ reach: own, ...test }): HTest => {
+    const reach = closeReach(ofHooks, own);
     const needs = [...test.needs, ...inferredNeeds(test, reach)];
     const unmet = reasonOf(context, { ...test, needs });
     if (unmet === null) {
@@ -37,7 +50,7 @@ export function finishSuite(context: Context, suite: HSuite): HSuite {
   }
   const hook = (body: FunctionBody | null): FunctionBody | null => (runs.length === 0 ? null : body);
   return {
-    ...suite,
+    ...common,
     tests,
     setup: hook(suite.setup),
     teardown: hook(suite.teardown),
@@ -75,11 +88,11 @@ export function finishLibrary(context: Context): void {
 }
 
 /** A test of another target has not been checked: what it needs is not known here. */
-function inferredNeeds(test: HTest, reach: Reach): HTest["needs"] {
+function inferredNeeds(test: Pick<HTest, "needs">, reach: Reach): HTest["needs"] {
   return [...reach.needs.values()].filter(({ name, args }) => !test.needs.some((need) => need.name === name && need.args.join() === args.join()));
 }
 
-function reasonOf(context: Context, { on, needs }: HTest): string | null {
+function reasonOf(context: Context, { on, needs }: Pick<HTest, "on" | "needs">): string | null {
   if (on.length > 0 && !on.includes(context.target.name)) return `only on ${on.join(", ")}`;
   return needs.map((need) => context.target.unmetNeed(need)).find((reason) => reason !== null) ?? null;
 }

@@ -23,7 +23,7 @@ import { checkStub } from "./stubs.ts";
 import { checkText, textOrNull } from "./texts.ts";
 import { checkAs, checkCondition, checkExpr, checkOperand, checkValue, requireReadable } from "./values.ts";
 
-export function checkKind(context: Context, statement: Stmt): readonly HStmt[] {
+export function checkStatementKind(context: Context, statement: Stmt): readonly HStmt[] {
   const { span } = statement;
   switch (statement.kind) {
     case "block":
@@ -285,5 +285,3 @@ function checkUser(context: Context, block: Block, span: Span): HStmt {
   else failAbsent(context, span, "E0602", `there is no user mode on target \`${context.target.name}\``, { label: "its library has no `user.run`" });
   return { kind: "user", run: run?.kind === "fn" ? run.function : null, body: checkClosure(context, "user", block), span };
 }
-
-// ---- Text ----

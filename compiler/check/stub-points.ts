@@ -3,24 +3,11 @@
 
 import type { Span } from "../../grammar/source.ts";
 import type { Global, HExpr, StubPoint } from "../hir.ts";
-import { layOutFields, USIZE, type StructType, type Type } from "../types.ts";
+import { makeStruct, USIZE, type Type } from "../types.ts";
 import { libraryModule, type Context } from "./context.ts";
 import { resolveSignature } from "./on-demand.ts";
 import { completeType } from "./resolve-types.ts";
 import type { FnEntry } from "./scope.ts";
-
-function structOf(
-  context: Context,
-  name: string,
-  declared: Span,
-  fields: readonly { readonly name: string; readonly type: Type; readonly span: Span }[],
-): StructType {
-  const placed = layOutFields(
-    fields.map(({ name: field, type, span }) => ({ name: field, type, declared: span })),
-    context.target.layout,
-  );
-  return { kind: "struct", name, declared, ...placed };
-}
 
 function variable(name: string, type: Type, span: Span): Global {
   return { name, type, span, initial: null, shared: true, perTest: false };
@@ -30,19 +17,27 @@ function variable(name: string, type: Type, span: Span): Global {
 export function pointOf(context: Context, entry: FnEntry, span: Span): StubPoint {
   const { function: fn } = entry;
   if (fn.stub !== undefined) return fn.stub;
-  const words = ["function", "environment", "saved", "saved_function", "saved_environment"].map((name) => ({ name, type: USIZE, span }));
   const { name } = fn;
-  const record = structOf(context, `call of ${name}`, fn.span, [
-    { name: "sequence", type: USIZE, span: fn.span },
-    ...fn.type.params.map((type, i) => ({ name: entry.item.params[i]?.name.text ?? "", type, span: entry.item.params[i]?.name.span ?? fn.span })),
-  ]);
-  const log = structOf(context, `calls of ${name}`, fn.span, [
-    { name: "calls", type: { kind: "slice", element: record }, span: fn.span },
-    { name: "capacity", type: USIZE, span: fn.span },
-  ]);
+  const { layout } = context.target;
+  const words = ["function", "environment", "saved", "saved_function", "saved_environment"].map((word) => ({ name: word, type: USIZE, declared: span }));
+  const args = fn.type.params.map((type, i) => {
+    const param = entry.item.params[i]?.name;
+    return { name: param?.text ?? "", type, declared: param?.span ?? fn.span };
+  });
+  const record = makeStruct(`call of ${name}`, fn.span, [{ name: "sequence", type: USIZE, declared: fn.span }, ...args], layout);
+  const calls: Type = { kind: "slice", element: record };
+  const log = makeStruct(
+    `calls of ${name}`,
+    fn.span,
+    [
+      { name: "calls", type: calls, declared: fn.span },
+      { name: "capacity", type: USIZE, declared: fn.span },
+    ],
+    layout,
+  );
   fn.stub = {
     function: fn,
-    slot: variable(`${name}: stub`, structOf(context, `stub of ${name}`, fn.span, words), span),
+    slot: variable(`${name}: stub`, makeStruct(`stub of ${name}`, fn.span, words, layout), span),
     record,
     log: variable(`${name}: calls`, log, span),
   };

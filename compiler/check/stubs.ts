@@ -106,5 +106,3 @@ function checkSignature(context: Context, entry: FnEntry, statement: StubStmt, o
     related: [{ span: entry.item.name.span, text: `wanted is \`${showType(wanted)}\`` }],
   });
 }
-
-// ---- Slots and logs ----

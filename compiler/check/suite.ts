@@ -15,9 +15,7 @@ import {
   type HExpr,
   type HRow,
   type HSource,
-  type HSuite,
   type HTable,
-  type HTest,
   type Local,
 } from "../hir.ts";
 import { ERROR, VOID, type Type } from "../types.ts";
@@ -30,12 +28,13 @@ import { coerce, defaultType, quote, settleLiterals } from "./convert.ts";
 import { checkTargetName } from "./elsewhere.ts";
 import { createGlobal } from "./on-demand.ts";
 import { createReach, useReach } from "./reach.ts";
+import type { CheckedSuite, CheckedTest } from "./runnable.ts";
 import { isLost, lookUp, spanOfSymbol, type Module, type Reach } from "./scope.ts";
 import { tableOf } from "./tables.ts";
 import { checkConstant } from "./values.ts";
 
 /** Checks the tests of a file; null when it has no suite. */
-export function checkSuite(context: Context, module: Module): HSuite | null {
+export function checkSuite(context: Context, module: Module): CheckedSuite | null {
   const { file } = module;
   const reach = createReach();
   const inner: Context = { ...moduleContext(context, module), reach };
@@ -98,9 +97,6 @@ export function checkSuite(context: Context, module: Module): HSuite | null {
     fixtureVars: fixture.vars,
     tables,
     reach,
-    stubs: [],
-    logged: new Set(),
-    hasLogs: false,
   };
 }
 
@@ -187,7 +183,7 @@ interface Candidate {
   readonly row: HRow | null;
 }
 
-function checkTest(from: Context, item: TestItem, common: Common): HTest {
+function checkTest(from: Context, item: TestItem, common: Common): CheckedTest {
   const reach = createReach();
   const context: Context = { ...from, reach };
   const attributes = checkAttributes(context, item.attributes);
@@ -239,7 +235,6 @@ function checkTest(from: Context, item: TestItem, common: Common): HTest {
     on: targets,
     timeout: attributes.timeout ?? common.attributes.timeout,
     reach,
-    unmet: null,
     sources: sources.map(({ source }) => source),
     body,
     cases: broken ? [] : emptyReason === null ? expandCases(context, item, sources, mark) : [caseWithoutRow(item, null, emptyReason.replaceAll("`", ""))],

@@ -5,7 +5,7 @@ import { literalText, type TableItem, type TableRow } from "../../grammar/ast.ts
 import { textOf, type Span } from "../../grammar/source.ts";
 import type { ConstValue, HRow, HTable } from "../hir.ts";
 import { joinPath } from "../paths.ts";
-import { layOutFields, type StructType } from "../types.ts";
+import { makeStruct, type StructType } from "../types.ts";
 import { checkAttributes } from "./attributes.ts";
 import { counted, fail, failTwice, listNames, moduleContext, suggest, type Context } from "./context.ts";
 import { failCycle } from "./on-demand.ts";
@@ -92,7 +92,7 @@ function rowType(context: Context, item: TableItem, origin: ReturnType<typeof or
     else seen.set(field.name, field.declared);
   }
   if (seen.size < fields.length || fields.some((field) => field.type.kind === "error")) return null;
-  return { kind: "struct", name: `row of ${item.name.text}`, table: item.name.text, declared: item.name.span, ...layOutFields(fields, context.target.layout) };
+  return { ...makeStruct(`row of ${item.name.text}`, item.name.span, fields, context.target.layout), table: item.name.text };
 }
 
 function checkSameColumns(context: Context, item: TableItem, row: StructType): void {

@@ -9,7 +9,6 @@ import { BOOL, integerRange, type Register, type Type } from "../types.ts";
 import { asInteger, evaluate, intValue } from "./constants.ts";
 import { errorExpr, fail, nested, type Context } from "./context.ts";
 import { coerce, defaultType, quote, showBig } from "./convert.ts";
-import { checkKind } from "./expressions.ts";
 
 /** An expression whose value is used. */
 export function checkExpr(context: Context, expr: Expr, expected: Type | null = null): HExpr {
@@ -39,7 +38,7 @@ export function requireReadable(context: Context, expr: HExpr): void {
 
 /** An expression that may be a place: assigned, or reached into, without being read as a whole. */
 export function checkOperand(context: Context, expr: Expr, expected: Type | null = null): HExpr {
-  return nested(context, expr.span, null, () => checkKind(context, expr, expected)) ?? errorExpr(expr.span);
+  return nested(context, expr.span, null, () => context.rules.expression(context, expr, expected)) ?? errorExpr(expr.span);
 }
 
 /** An expression used as a value of this type. */
