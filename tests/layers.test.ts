@@ -1,7 +1,7 @@
 // Enforces docs/architecture.md's layering over the import statements of every source: who may import whom, what may only
-// be imported as a type, what must be loaded lazily, and that nothing below runtime/{machine,cpus,devices} can see the
-// host's time, randomness or API. TypeScript 7 has no JavaScript API, so a scan of the statements has to do.
-// Unit tests beside their sources are exempt: they may build what they test with any part.
+// be imported as a type, what must be loaded lazily, which files go round in circles, and that nothing below
+// runtime/{machine,cpus,devices} can see the host's time, randomness or API. TypeScript 7 has no JavaScript API, so a
+// scan of the statements has to do. Unit tests beside their sources are exempt: they may build what they test with any part.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { posix } from "node:path";
@@ -43,6 +43,42 @@ const layers: readonly Layer[] = [
 
 /** Import nothing of ours and know nothing of the project, so every layer may use them. */
 const leaves: readonly string[] = ["grammar/nearest-name.ts", "grammar/error-numbers.ts"];
+
+/**
+ * Files that import each other in a circle, by type or by value: whoever learns one has to learn all of them. This list may only
+ * shrink; where something below needs what stands above, it is handed down as data (`Rules` of compiler/check/context.ts).
+ */
+const circles: readonly (readonly string[])[] = [
+  [
+    "runtime/cpus/bytecode/translate-context.ts",
+    "runtime/cpus/bytecode/translate-facts.ts",
+    "runtime/cpus/bytecode/translate-loops.ts",
+    "runtime/cpus/bytecode/translate-paths.ts",
+    "runtime/cpus/bytecode/translate-regions.ts",
+    "runtime/cpus/bytecode/translate-rounds.ts",
+  ],
+  ["compiler/lower/equality.ts", "compiler/lower/expressions.ts", "compiler/lower/memory.ts", "compiler/lower/places.ts", "compiler/lower/system-registers.ts"],
+  [
+    "compiler/native/coalesce-copies.ts",
+    "compiler/native/item-flow.ts",
+    "compiler/native/items.ts",
+    "compiler/native/split-values.ts",
+    "compiler/native/thread-jumps.ts",
+  ],
+  [
+    "runtime/cpus/bytecode/interpreter-memory.ts",
+    "runtime/cpus/bytecode/interpreter-operations.ts",
+    "runtime/cpus/bytecode/interpreter-site.ts",
+    "runtime/cpus/bytecode/interpreter.ts",
+  ],
+  ["compiler/lower/checks.ts", "compiler/lower/expected-calls.ts", "compiler/lower/statements.ts", "compiler/lower/stubs.ts"],
+  ["isa/riscv64/by-width.ts", "isa/riscv64/instructions.ts", "isa/riscv64/registers.ts"],
+  ["compiler/lower/data.ts", "compiler/lower/module-builder.ts", "compiler/lower/units.ts"],
+  ["compiler/native/emission.ts", "compiler/native/target.ts", "compiler/targets/index.ts"],
+  ["bin/commands/run.ts", "bin/commands/table.ts", "bin/known-results.ts"],
+  ["isa/bytecode/instructions.ts", "isa/bytecode/module.ts"],
+  ["runtime/cpus/riscv64/hart.ts", "runtime/cpus/riscv64/triggers.ts"],
+];
 
 /** Loaded with `import()` wherever they are used, because loading them costs more than a run may take. */
 const lazyFolders = ["runtime/tui", "runtime/engines/qemu", "runtime/engines/command/command-engine.ts", "runtime/engines/command/command-process.ts"];
@@ -134,11 +170,56 @@ function findViolations(path: string, source: string): string[] {
   return violations;
 }
 
+/** Groups of files each of which leads to all others of its group by imports that load at once (Tarjan's strongly connected components). */
+function findCircles(importsOf: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
+  const found: string[][] = [];
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const open: string[] = [];
+  const visit = (path: string): number => {
+    const number = order.size;
+    order.set(path, number);
+    lowest.set(path, number);
+    open.push(path);
+    for (const next of importsOf.get(path) ?? []) {
+      const reached = order.has(next) ? (open.includes(next) ? order.get(next) : undefined) : visit(next);
+      if (reached !== undefined) lowest.set(path, Math.min(lowest.get(path) ?? number, reached));
+    }
+    const low = lowest.get(path) ?? number;
+    if (low === number) found.push(open.splice(open.indexOf(path)));
+    return low;
+  };
+  for (const path of importsOf.keys()) if (!order.has(path)) visit(path);
+  return found.filter(({ length }) => length > 1).map((circle) => circle.sort());
+}
+
+const sources = listFiles(bundledFolders, (path) => /\.tsx?$/.test(path) && !/\.test\.tsx?$/.test(path)).map(
+  (path) => [path, readFileSync(`${root}/${path}`, "utf8")] as const,
+);
+
 test("every source keeps to its layer", () => {
-  const sources = listFiles(bundledFolders, (path) => /\.tsx?$/.test(path) && !/\.test\.tsx?$/.test(path));
   assert.ok(sources.length > 0);
-  const violations = sources.flatMap((path) => findViolations(path, readFileSync(`${root}/${path}`, "utf8")));
+  const violations = sources.flatMap(([path, text]) => findViolations(path, text));
   assert.deepEqual(violations, []);
+});
+
+test("imports make no circles but the known ones", () => {
+  const importsOf = new Map(
+    sources.map(([path, text]) => {
+      const targets = findImports(text).filter(({ target, isDynamic }) => target.startsWith(".") && !isDynamic);
+      return [path, targets.map(({ target }) => posix.normalize(posix.join(posix.dirname(path), target)))] as const;
+    }),
+  );
+  const written = findCircles(importsOf).map((circle) => circle.join("\n"));
+  assert.deepEqual(written.sort(), circles.map((circle) => [...circle].sort().join("\n")).sort());
+});
+
+test("a circle is found however long it is, and only as far as it goes round", () => {
+  const imports = { a: ["b"], b: ["c", "d"], c: ["a"], d: ["e"], e: [], f: ["f", "a"], g: ["h"], h: ["g"] };
+  assert.deepEqual(findCircles(new Map(Object.entries(imports))), [
+    ["a", "b", "c"],
+    ["g", "h"],
+  ]);
 });
 
 test("an import against the layering is found, however it is written", () => {
