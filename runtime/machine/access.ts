@@ -8,6 +8,8 @@ import { isWindow, type PureRead, type Region, type Width } from "../devices/dev
 
 /** A region with every member that any has, so that all are of one shape: code that reads them is then several times as fast. */
 export interface LevelRegion extends Omit<Region, "impl" | "unaligned" | "pureRead" | "read64" | "write64" | "isRefused"> {
+  /** The widths, or-ed, in which an aligned access is one call of `read` or `write`, and answered. */
+  readonly direct: number;
   readonly impl: Region["impl"] | undefined;
   readonly unaligned: Region["unaligned"] | undefined;
   readonly pureRead: Region["pureRead"] | undefined;
@@ -18,8 +20,18 @@ export interface LevelRegion extends Omit<Region, "impl" | "unaligned" | "pureRe
 
 const NO_MEMBERS = { impl: undefined, unaligned: undefined, pureRead: undefined, read64: undefined, write64: undefined, isRefused: undefined };
 
-export function levelRegion({ name, size, valid, read, write, ...optional }: Region): LevelRegion {
-  return { name, size, valid, read, write, ...NO_MEMBERS, ...optional };
+export function levelRegion(region: Region): LevelRegion {
+  const { name, size, valid, read, write, ...optional } = region;
+  const isDirect = (width: Width): boolean => region.isRefused === undefined && accessValid(region, 0, width) && implWidth(region, width) === width;
+  const direct = NARROW.reduce((widths, width) => (isDirect(width) ? widths | width : widths), 0);
+  return { name, size, valid, read, write, direct, ...NO_MEMBERS, ...optional };
+}
+
+const NARROW: readonly Width[] = [1, 2, 4];
+
+/** Whether such an access is one call of the model; else `readHere` and `writeHere` know what it is. */
+export function isDirect(region: LevelRegion, offset: number, width: number): boolean {
+  return (region.direct & width) !== 0 && (offset & (width - 1)) === 0 && offset + width <= region.size;
 }
 
 /** True if the bus lets an access of this shape through to the region. */
@@ -49,7 +61,8 @@ function write64(region: Region | LevelRegion, offset: number, value: bigint): v
   region.write64(offset, value);
 }
 
-function truncate(value: number, width: Width): number {
+/** Of a number, the low `width` bytes, unsigned. */
+export function truncate(value: number, width: Width): number {
   return width >= 4 ? value >>> 0 : value & ((1 << (width * 8)) - 1);
 }
 

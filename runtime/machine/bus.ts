@@ -4,9 +4,9 @@
 // Base addresses are plain numbers: every region lies below 2^53, and a guest address above rounds to nothing mapped.
 
 import { isWindow, type Interception, type PureRead, type Region, type Width, type WindowRegion } from "../devices/device.ts";
-import { levelRegion, pureReadHere, readHere, writeHere, type LevelRegion } from "./access.ts";
+import { isDirect, levelRegion, pureReadHere, readHere, truncate, writeHere, type LevelRegion } from "./access.ts";
 import { WHAT, type AccessLog } from "./access-log.ts";
-import type { Bus, BusResult, Foreseen } from "./cpu-contract.ts";
+import { NO_ANSWER, type Bus, type BusResult, type Foreseen, type NarrowWidth } from "./cpu-contract.ts";
 
 export interface Mapping {
   readonly space: "memory" | "port";
@@ -83,7 +83,10 @@ function asWindow(region: Region): WindowRegion | null {
   return isWindow(region) ? region : null;
 }
 
-/** A space as a sorted list with a last-hit cache; `find` gives the place that holds the address, or null. */
+/** Places that were found last, by the page of the address: guests go back and forth between a few devices. */
+const RECENT = 64;
+
+/** A space as a sorted list behind a cache; `find` gives the place that holds the address, or null. */
 function createSpace(
   name: string,
   mappings: readonly Mapping[],
@@ -108,10 +111,12 @@ function createSpace(
       throw new Error(`${describe(before.target)} and ${describe(place.target)} overlap in ${name} space at 0x${place.start.toString(16)}`);
     }
   });
-  let last: Place | null = null;
+  const recent: (Place | null)[] = new Array<Place | null>(RECENT).fill(null);
 
   return (address) => {
-    if (last !== null && address >= last.start && address < last.end) return last;
+    const index = ((address >>> 12) ^ (address >>> 20)) & (RECENT - 1);
+    const known = recent[index] ?? null;
+    if (known !== null && address >= known.start && address < known.end) return known;
     let low = 0;
     let high = places.length;
     while (low < high) {
@@ -122,7 +127,7 @@ function createSpace(
     }
     const place = places[low];
     if (place === undefined || address < place.start) return null;
-    last = place;
+    recent[index] = place;
     return place;
   };
 }
@@ -210,6 +215,32 @@ export function createBus(mappings: readonly Mapping[], log: AccessLog, env: Bus
     return true;
   }
 
+  // What nearly all accesses are, in a few calls: one of a CPU to a device that sees it as it is, of up to four bytes, which nobody intercepts.
+
+  function readNumber(at: number, width: NarrowWidth): number {
+    env.settle();
+    locate(findMemory(at), at);
+    const { target, offset } = here;
+    if (target === null || !isDirect(target.region, offset, width) || env.isIntercepting?.() === true) return Number(read(false, at, at, width) ?? NO_ANSWER);
+    const serial = log.begin(width | (target.number << WHAT.targetShift), env.now(), at, offset, 0);
+    const value = truncate(target.region.read(offset, width), width);
+    env.touch(target.device);
+    log.answer(serial, value);
+    return value;
+  }
+
+  function writeNumber(at: number, width: NarrowWidth, value: number): boolean {
+    env.settle();
+    locate(findMemory(at), at);
+    const { target, offset } = here;
+    if (target === null || !isDirect(target.region, offset, width) || env.isIntercepting?.() === true) return write(false, false, at, at, width, value);
+    const serial = log.begin(WHAT.write | width | (target.number << WHAT.targetShift), env.now(), at, offset, value);
+    target.region.write(offset, width, value);
+    env.touch(target.device);
+    log.accept(serial);
+    return true;
+  }
+
   const foreseen: { kind: PureRead; value: number | bigint; what: number; offset: number } = { kind: "constant", value: 0, what: 0, offset: 0 };
 
   function foresee(address: number, width: Width): Foreseen | null {
@@ -241,6 +272,8 @@ export function createBus(mappings: readonly Mapping[], log: AccessLog, env: Bus
       env.settle();
       return write(false, false, address, Number(address), width, value);
     },
+    readNumber,
+    writeNumber,
     portRead(port, width) {
       env.settle();
       const value = read(true, port, port, width);

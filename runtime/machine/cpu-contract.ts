@@ -32,12 +32,20 @@ export interface GuestMemory {
 
 export type BusResult = number | bigint | null;
 
+export type NarrowWidth = Exclude<Width, 8>;
+/** What `Bus.readNumber` gives for a bus fault: no value is negative. */
+export const NO_ANSWER = -1;
+
 /** Everything that is not RAM. Values up to 4 bytes are numbers, 8 bytes bigint; null or false is a bus fault. */
 export interface Bus {
   readonly read: (address: bigint | number, width: Width) => BusResult;
   readonly write: (address: bigint | number, width: Width, value: number | bigint) => boolean;
-  readonly portRead: (port: number, width: 1 | 2 | 4) => number | null;
-  readonly portWrite: (port: number, width: 1 | 2 | 4, value: number) => boolean;
+  /** The same for up to 4 bytes below 2^53, without anything but numbers: an unsigned value, or `NO_ANSWER`. */
+  readonly readNumber: (address: number, width: NarrowWidth) => number;
+  /** `value` is unsigned, and no wider than `width`. */
+  readonly writeNumber: (address: number, width: NarrowWidth, value: number) => boolean;
+  readonly portRead: (port: number, width: NarrowWidth) => number | null;
+  readonly portWrite: (port: number, width: NarrowWidth, value: number) => boolean;
   /**
    * What a read of memory space would give, if that changes nothing at all and nobody waits for it; the access is not made. Holds until
    * `changes` moves. One object, which the next call fills anew.
@@ -72,6 +80,8 @@ export interface MachineCore {
   readonly changes: () => number;
   /** Interrupt lines of a CPU, bit n = cause n. */
   readonly lines: (cpu: number) => number;
+  /** Moves whenever one of these lines does. */
+  readonly lineChanges: () => number;
   /** Set when a device ended the machine; executors stop at the end of the current instruction. */
   readonly exitRequest: () => MachineExit | null;
   /** The counter that CPUs read as their time, if a device keeps one. */

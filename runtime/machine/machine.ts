@@ -281,7 +281,9 @@ export function createMachine(description: MachineDescription, options: MachineO
   const counterDevice = placed.findIndex(({ device }) => device.counter !== undefined);
   const bus = createBus(mappings, createAccessLog(memory.memory.buffer, memory.logOffset), {
     now: () => clock.now(),
-    settle: () => clock.fire(),
+    settle() {
+      if (clock.nextEvent() <= clock.now()) clock.fire();
+    },
     touch,
     ownerOf: (region) => ownerOf.get(region) ?? -1,
     deviceName: nameOf,
@@ -376,6 +378,7 @@ export function createMachine(description: MachineDescription, options: MachineO
     fireEvents: () => clock.fire(),
     changes: () => heard.count,
     lines: (cpu) => fabric.lines(cpu),
+    lineChanges: () => fabric.lineChanges(),
     exitRequest: () => exit,
     ...(counter === undefined ? {} : { counter }),
     scheduleRandom: () => schedulerRandom.next(),

@@ -5,7 +5,7 @@
 import type { Module } from "../../../isa/bytecode/module.ts";
 import type { MachineExit, Width } from "../../devices/device.ts";
 import { createClock } from "../../machine/clock.ts";
-import type { BusResult, GuestMemory, LoadedImage, MachineCore } from "../../machine/cpu-contract.ts";
+import { NO_ANSWER, type BusResult, type GuestMemory, type LoadedImage, type MachineCore } from "../../machine/cpu-contract.ts";
 import { placeImage } from "../../machine/load-image.ts";
 import { acquireMemory, pageCount, ramOffset, releaseMemory } from "../../machine/memory.ts";
 import { createRandomStream, STREAM_SCHEDULER } from "../../machine/random.ts";
@@ -100,28 +100,34 @@ export function createTestMachine(options: TestMachineOptions): TestMachine {
     return true;
   }
 
+  function read(address: bigint | number, width: Width): BusResult {
+    const offset = locate(BigInt(address), width);
+    if (offset < 0) return null;
+    if (offset >= 0x40 && offset !== TEST_REGISTERS.NOW) return null;
+    const value = offset < 0x40 ? readBytes(storage, offset, width) : clock.now() >>> 0;
+    log.push(`r${width} +${hex(offset)} @${clock.now()}`);
+    return value;
+  }
+
+  function write(address: bigint | number, width: Width, value: number | bigint): boolean {
+    const offset = locate(BigInt(address), width);
+    if (offset < 0) return false;
+    if (offset < 0x40) writeBytes(storage, offset, width, value);
+    else if (!writeRegister(offset, Number(value))) return false;
+    log.push(`w${width} +${hex(offset)}=${hex(value)} @${clock.now()}`);
+    return true;
+  }
+
   return {
     memory,
     cpuCount,
     log,
     draws: () => draws,
     bus: {
-      read(address, width) {
-        const offset = locate(BigInt(address), width);
-        if (offset < 0) return null;
-        if (offset >= 0x40 && offset !== TEST_REGISTERS.NOW) return null;
-        const value = offset < 0x40 ? readBytes(storage, offset, width) : clock.now() >>> 0;
-        log.push(`r${width} +${hex(offset)} @${clock.now()}`);
-        return value;
-      },
-      write(address, width, value) {
-        const offset = locate(BigInt(address), width);
-        if (offset < 0) return false;
-        if (offset < 0x40) writeBytes(storage, offset, width, value);
-        else if (!writeRegister(offset, Number(value))) return false;
-        log.push(`w${width} +${hex(offset)}=${hex(value)} @${clock.now()}`);
-        return true;
-      },
+      readNumber: (address, width) => Number(read(address, width) ?? NO_ANSWER),
+      writeNumber: (address, width, value) => write(address, width, value),
+      read,
+      write,
       portRead(port, width) {
         const offset = port - 0x10;
         if (offset < 0 || offset >= ports.length || !fits(offset, width)) return null;
@@ -143,6 +149,7 @@ export function createTestMachine(options: TestMachineOptions): TestMachine {
     fireEvents: clock.fire,
     changes: () => 0,
     lines: (cpu) => lines[cpu] ?? 0,
+    lineChanges: () => 0,
     exitRequest: () => exit,
     scheduleRandom() {
       draws += 1;

@@ -10,7 +10,7 @@ import type { EnvironmentCall } from "../../machine/processor.ts";
 import { asTrap, CAUSE, type MemoryAccess } from "./access.ts";
 import { decodeInstruction, type CodeCache } from "./code-cache.ts";
 import type { CsrEnvironment } from "./csrs.ts";
-import type { DeviceAccess, DeviceOutcome } from "./device-access.ts";
+import { OUTCOME, type DeviceAccess, type DeviceOutcome } from "./device-access.ts";
 import type { DeviceMirror } from "./device-mirror.ts";
 import { execute, type ExecuteEnvironment } from "./execute.ts";
 import type { Hart } from "./hart.ts";
@@ -51,7 +51,10 @@ export interface ColdPathParts {
 
 export interface ColdPath {
   readonly doors: Doors;
-  /** An instruction within a region, which has its budget taken already; 1: the region may go on as if nothing had been. */
+  /**
+   * An instruction within a region, which has its budget taken already; 1: the region may go on as if nothing had been. Behind a load or store
+   * it knows where, and the pc need not say so.
+   */
   readonly executeCold: (site: ColdSite) => number;
   /**
    * One instruction from its bytes, faults of the fetch included. Such a fault counts as an instruction: a handler that cannot be fetched
@@ -216,14 +219,19 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
     if (cause !== null) takeTrap(hart, cause, true, 0n);
   }
 
-  function finishAccess(hart: Hart, outcome: Exclude<DeviceOutcome, "unknown">): 0 | 1 {
-    const isMoved = followCounter();
-    if (outcome === "done" && !isMoved && stops.reason() === null && !schedule.hasConsequences()) {
-      mirror.refresh();
-      return 1;
-    }
-    if (outcome !== "done") takeTrap(hart, outcome === "load-fault" ? CAUSE.loadAccess : CAUSE.storeAccess, false, devices.faultAddress());
-    return settle() ? 1 : 0;
+  /** What nearly all accesses are: true if all goes on as it was, but for a budget that may have become smaller. */
+  function isUneventful(outcome: DeviceOutcome): boolean {
+    if (outcome !== OUTCOME.done || timers.hasCounterMoved() || stops.reason() !== null || schedule.hasConsequences()) return false;
+    mirror.refresh();
+    return true;
+  }
+
+  /** What an access has led to, the pc being behind it; as `settle`. */
+  function finishAccess(outcome: DeviceOutcome): boolean {
+    sync(1);
+    followCounter();
+    if (outcome !== OUTCOME.done) takeTrap(activeHart(), outcome === OUTCOME.loadFault ? CAUSE.loadAccess : CAUSE.storeAccess, false, devices.faultAddress());
+    return settle();
   }
 
   /** Of the instruction itself. */
@@ -237,33 +245,36 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
    * The load or store of the entry was one to a device. It is counted in the entry, where loads have no rs2 and stores no rd; before that
    * field is full, the place is known for it.
    */
-  function noteDevice(entry: number, offset: number): void {
+  function noteDevice(entry: number): void {
     const { bytes } = memory;
     const form = bytes[forms + operationAt(entry)] ?? 0;
     if (form === 0) return;
     const field = entry + ((form & ACCESS_FORM.isStore) === 0 ? ENTRY.rs2 : ENTRY.rd);
     const times = (bytes[field] ?? 0) + 1;
     bytes[field] = times;
-    if (times === DEVICE_AFTER) translator().learnDevice(offset);
+    if (times === DEVICE_AFTER) translator().learnDevice(code.offsetOf(entry));
   }
 
   const doors: Doors = {
     cold(entry) {
-      sync(1);
       const hart = activeHart();
+      if (hart.triggers.executes.length === 0) {
+        schedule.tellTime();
+        const outcome = devices.runEntry(entry);
+        if (outcome !== OUTCOME.unknown) {
+          noteDevice(entry);
+          return isUneventful(outcome) || finishAccess(outcome) ? 1 : 0;
+        }
+      }
+      sync(1);
       if (pullTrigger(hart)) return settle() ? 1 : 0;
       const offset = code.offsetOf(entry);
-      const outcome = devices.runEntry(entry);
-      if (outcome !== "unknown") {
-        noteDevice(entry, offset);
-        return finishAccess(hart, outcome);
-      }
       touchedDevice = false;
       executeOne(hart, memory.view.getUint16(offset, true), () => {
         const isInPage = (registers.pc(hart.index) & (PAGE_BYTES - 1n)) + 4n <= PAGE_BYTES;
         return isInPage ? memory.view.getUint16(offset + 2, true) : secondHalf(hart);
       });
-      if (touchedDevice) noteDevice(entry, offset);
+      if (touchedDevice) noteDevice(entry);
       else if (operationAt(entry) === FIXED_NUMBER["device-load"]) translator().forgetDevice(offset);
       return settle() ? 1 : 0;
     },
@@ -317,11 +328,18 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
   return {
     doors,
     executeCold({ instruction, bits, access: site }) {
+      const before = epoch;
+      if (site !== null) {
+        schedule.tellTime();
+        const outcome = devices.runSite(site);
+        if (isUneventful(outcome)) return 1;
+        if (outcome !== OUTCOME.unknown) {
+          if (outcome === OUTCOME.done) devices.stepOver(site.length);
+          return goOn(finishAccess(outcome), before);
+        }
+      }
       sync(1);
       const hart = activeHart();
-      const before = epoch;
-      const outcome = site === null ? "unknown" : devices.runSite(site);
-      if (outcome !== "unknown") return goOn(finishAccess(hart, outcome) === 1, before);
       trapping(hart, () => executeDecoded(hart, instruction, bits));
       return goOn(settle(), before);
     },

@@ -5,7 +5,7 @@
 import type { ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import type { Mnemonic, RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import type { Width } from "../../devices/device.ts";
-import type { Bus, GuestMemory } from "../../machine/cpu-contract.ts";
+import { NO_ANSWER, type Bus, type GuestMemory } from "../../machine/cpu-contract.ts";
 import { ACCESS_FORM, accessForm, DEVICE_FORM, FIXED_NUMBER } from "./operations.ts";
 import { LOADS, STORES } from "./semantics/memory.ts";
 import { BLOCK_BYTES, CELL, DECODER, DECODER_OFFSET, deviceIndex, ENTRY, ENTRY_SHIFT, TLB } from "./state.ts";
@@ -35,13 +35,15 @@ function formOfMnemonic(mnemonic: Mnemonic): Form | null {
   return store === undefined ? null : formOf(accessForm({ kind: "store", meaning: store }));
 }
 
-export type DeviceOutcome =
+export const OUTCOME = {
   /** Not an access to a page that is known for a device's; nothing has happened. */
-  | "unknown"
-  | "done"
+  unknown: 0,
+  done: 1,
   /** Nobody answered: an access fault. */
-  | "load-fault"
-  | "store-fault";
+  loadFault: 2,
+  storeFault: 3,
+} as const;
+export type DeviceOutcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 
 const PAGE_MASK = 0xfff;
 const REGISTER_BYTES = 8;
@@ -63,8 +65,9 @@ export interface DeviceAccess {
   readonly runEntry: (entry: number) => DeviceOutcome;
   /** Null: no load or store, or none for here. */
   readonly siteOf: (instruction: ExpandedInstruction) => DeviceSite | null;
-  /** The same for an instruction that was looked at before. */
+  /** The same for an instruction that was looked at before; the pc stays. */
   readonly runSite: (site: DeviceSite) => DeviceOutcome;
+  readonly stepOver: (length: number) => void;
   /** The virtual address that faulted last. */
   readonly faultAddress: () => bigint;
 }
@@ -84,6 +87,7 @@ export function createDeviceAccess(
   const low = (cell: number): number => state[cell >>> 2] ?? 0;
   const fault = { low: 0, high: 0 };
 
+  /** Of the active hart's pc. */
   function stepOver(length: number): void {
     const at = CELL.pc >>> 2;
     const next = low(CELL.pc) + length;
@@ -95,38 +99,37 @@ export function createDeviceAccess(
     const rs2 = CELL.x + register;
     if (width === 8) return bus.write(physical, width, wide[rs2 >>> 3] ?? 0n);
     const value = low(rs2);
-    return bus.write(physical, width, width === 4 ? value >>> 0 : value & ((1 << (8 * width)) - 1));
+    return bus.writeNumber(physical, width, width === 4 ? value >>> 0 : value & ((1 << (8 * width)) - 1));
   }
 
-  function load(register: number, physical: number, { width, signShift }: Form): boolean {
-    const value = bus.read(physical, width);
+  function load(register: number, physical: number, width: Width, signShift: number): boolean {
     const rd = CELL.x + register;
-    if (typeof value === "number") {
+    if (width === 8) {
+      const value = bus.read(physical, width);
+      if (value === null) return false;
+      wide[rd >>> 3] = BigInt(value);
+    } else {
+      const value = bus.readNumber(physical, width);
+      if (value === NO_ANSWER) return false;
       const word = signShift < 0 ? value | 0 : (value << signShift) >> signShift;
       state[rd >>> 2] = word;
       state[(rd >>> 2) + 1] = signShift < 0 ? 0 : word >> 31;
-    } else if (value !== null) wide[rd >>> 3] = value;
-    if (value === null) return false;
+    }
     noteRead(physical, width);
     return true;
   }
 
-  function run(form: Form, base: number, data: number, imm: number, length: number): DeviceOutcome {
-    const { isStore, width } = form;
+  function run({ isStore, width, signShift }: Form, base: number, data: number, imm: number): DeviceOutcome {
     const address = (low(CELL.x + base) + imm) | 0;
-    if ((address & (width - 1)) !== 0) return "unknown";
+    if ((address & (width - 1)) !== 0) return OUTCOME.unknown;
     const high = registerWidth === 32 ? 0 : upperHalf(low(CELL.x + base + 4), address, imm);
     const slot = (low(CELL.tlb) + (isStore ? TLB.deviceWrite : TLB.deviceRead) + deviceIndex(address) * TLB.entryBytes) >>> 2;
-    if (all[slot] !== (address & ~PAGE_MASK) || all[slot + 1] !== high) return "unknown";
+    if (all[slot] !== (address & ~PAGE_MASK) || all[slot + 1] !== high) return OUTCOME.unknown;
     const physical = ((all[slot + (TLB.addend >>> 2)] ?? 0) >>> 0) * (PAGE_MASK + 1) + (address & PAGE_MASK);
-
-    if (isStore ? store(data, physical, width) : load(data, physical, form)) {
-      stepOver(length);
-      return "done";
-    }
+    if (isStore ? store(data, physical, width) : load(data, physical, width, signShift)) return OUTCOME.done;
     fault.low = address >>> 0;
     fault.high = high >>> 0;
-    return isStore ? "store-fault" : "load-fault";
+    return isStore ? OUTCOME.storeFault : OUTCOME.loadFault;
   }
 
   return {
@@ -135,10 +138,12 @@ export function createDeviceAccess(
       const operation = fields & 0xff;
       const isDeviceLoad = operation === FIXED_NUMBER["device-load"];
       const form = FORMS[isDeviceLoad ? (fields >>> (8 * ENTRY.rs2)) & 0xff : (bytes[forms + operation] ?? 0)] ?? null;
-      if (form === null) return "unknown";
+      if (form === null) return OUTCOME.unknown;
       const packed = all[(entry + ENTRY.imm) >>> 2] ?? 0;
       const data = (fields >>> (8 * (form.isStore ? ENTRY.rs2 : ENTRY.rd))) & 0xff;
-      return run(form, (fields >>> (8 * ENTRY.rs1)) & 0xff, data, packed >> 8, (packed & 0xff) >>> ENTRY_SHIFT);
+      const outcome = run(form, (fields >>> (8 * ENTRY.rs1)) & 0xff, data, packed >> 8);
+      if (outcome === OUTCOME.done) stepOver((packed & 0xff) >>> ENTRY_SHIFT);
+      return outcome;
     },
     siteOf({ mnemonic, rd, rs1, rs2, imm, length }) {
       const form = formOfMnemonic(mnemonic);
@@ -146,7 +151,8 @@ export function createDeviceAccess(
       if (form === null || (!form.isStore && rd === 0)) return null;
       return { form, base: rs1 * REGISTER_BYTES, data: (form.isStore ? rs2 : rd) * REGISTER_BYTES, imm, length };
     },
-    runSite: ({ form, base, data, imm, length }) => run(form, base, data, imm, length),
+    runSite: ({ form, base, data, imm }) => run(form, base, data, imm),
+    stepOver,
     faultAddress: () => (BigInt(fault.high) << 32n) | BigInt(fault.low),
   };
 }

@@ -47,13 +47,15 @@ export interface Schedule {
   readonly idle: () => boolean;
   /** Brings time and counts up to the budget; `current` instructions of it have begun but are not done. */
   readonly sync: (current: 0 | 1) => void;
+  /** Brings time, and no count, up to the instruction at hand, which has begun: what a device may ask for, at a fraction of the price. */
+  readonly tellTime: () => void;
   /** Sets the budget to what may be executed until somebody has to look; false: nothing. */
   readonly grant: () => boolean;
   /** Takes what is left of it. */
   readonly withdraw: () => void;
   /** Somebody else may run now, or an event is due. */
   readonly isTurnOver: () => boolean;
-  /** Whether a device has done something since the budget was granted that anybody has to act on. */
+  /** Whether a device has done something since the budget was granted that anybody has to act on. An event to come just makes the budget smaller. */
   readonly hasConsequences: () => boolean;
   /** The active hart gives up the rest of its turn, if there are others. */
   readonly yieldTurn: () => void;
@@ -80,8 +82,9 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     until: 0,
     /** Of the active hart; Infinity while it is the only one that runs. */
     turnLeft: 0,
-    /** What the budget was granted for: the next event, and (below) interrupt lines as they were. */
-    event: 0,
+    /** Time at which the budget is spent, and (below) interrupt lines when it was granted, which tell whether they have moved. */
+    end: 0,
+    lineChanges: 0,
     /** Of the translator, and until when the last of them is young. */
     regions: 0,
     youngUntil: 0,
@@ -96,6 +99,7 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
 
   const activeHart = (): Hart => hartAt(registers.active());
   const nextEvent = (): number => Math.min(machine.nextEvent(), timers.next());
+  const moveTo = (time: number): void => machine.advance(time - machine.now());
   const hasOthers = (): boolean => harts.some((hart) => hart.run === "running" && hart.index !== registers.active());
 
   function drawTurn(): void {
@@ -122,6 +126,28 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
 
   function wakeHarts(): void {
     for (const hart of harts) if (hart.run === "waiting" && host.hasWakeup(hart)) hart.run = "running";
+  }
+
+  function tellCounts(): void {
+    registers.setCounts(activeHart().executed + spending.granted, spending.end, timers.counterOffset(), timers.countNs());
+  }
+
+  /** False: something is due now. */
+  function endBefore(event: number): boolean {
+    const excess = spending.end - event;
+    const left = registers.budget() - excess;
+    if (left <= 0) return false;
+    registers.setBudget(left);
+    spending.granted -= excess;
+    spending.end = event;
+    tellCounts();
+    return true;
+  }
+
+  function haveLinesMoved(): boolean {
+    for (let cpu = 0; cpu < cpuCount; cpu++) if (machine.lines(cpu) !== grantedLines[cpu]) return true;
+    spending.lineChanges = machine.lineChanges();
+    return false;
   }
 
   return {
@@ -162,24 +188,26 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
       spending.limitLeft -= executed;
       spending.turnLeft -= executed;
       activeHart().executed += executed;
-      machine.advance(executed);
+      moveTo(spending.end - registers.budget() - current);
     },
+    tellTime: () => moveTo(spending.end - registers.budget() - 1),
     grant() {
       if (spending.turnLeft === Infinity && hasOthers()) drawTurn();
-      spending.event = nextEvent();
+      const now = machine.now();
+      spending.lineChanges = machine.lineChanges();
       for (let cpu = 0; cpu < cpuCount; cpu++) grantedLines[cpu] = machine.lines(cpu);
       const wanted = Math.min(
         spending.limitLeft,
-        spending.until - machine.now(),
-        spending.event - machine.now(),
+        spending.until - now,
+        nextEvent() - now,
         spending.turnLeft,
         host.isTracing ? 1 : isYoung() ? YOUNG_BUDGET : MAX_BUDGET,
       );
       spending.granted = Math.max(wanted, 0);
+      spending.end = now + spending.granted;
       registers.setBudget(spending.granted);
       host.granted();
-      const { executed } = activeHart();
-      registers.setCounts(executed + spending.granted, machine.now() + spending.granted, timers.counterOffset(), timers.countNs());
+      tellCounts();
       return spending.granted > 0;
     },
     withdraw() {
@@ -188,9 +216,9 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     },
     isTurnOver: () => spending.turnLeft <= 0 || nextEvent() <= machine.now(),
     hasConsequences() {
-      if (nextEvent() !== spending.event || machine.exitRequest() !== null) return true;
-      for (let cpu = 0; cpu < cpuCount; cpu++) if (machine.lines(cpu) !== grantedLines[cpu]) return true;
-      return false;
+      if (machine.exitRequest() !== null || (machine.lineChanges() !== spending.lineChanges && haveLinesMoved())) return true;
+      const event = machine.nextEvent();
+      return event < spending.end && !endBefore(event);
     },
     yieldTurn() {
       if (hasOthers()) spending.turnLeft = 0;

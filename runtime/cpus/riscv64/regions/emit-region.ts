@@ -266,17 +266,18 @@ function emitCold(r: RegionEmitter, index: number, { last, next }: Extract<Endin
   w.call(COLD_DOOR);
   readCell(w, options, OP.i32_load, CELL.budget);
   w.localSet(BUDGET);
-  readCell(w, options, OP.i64_load, CELL.pc);
-  w.localSet(places.pc);
   w.byte(OP.i32_eqz);
-  w.localGet(places.pc);
-  w.i64Const(addressAt(options, options.pc, last.at + last.instruction.length));
-  w.byte(OP.i64_ne);
-  w.byte(OP.i32_or);
+  // A load or store goes to the next instruction or traps, so that the result says it all.
+  if (last.operation.kind !== "load" && last.operation.kind !== "store") {
+    readCell(w, options, OP.i64_load, CELL.pc);
+    w.i64Const(addressAt(options, options.pc, last.at + last.instruction.length));
+    w.byte(OP.i64_ne);
+    w.byte(OP.i32_or);
+  }
   w.byte(OP.if);
   w.byte(VOID);
   // It trapped, was interrupted, has to stop, or changed what code or addresses mean.
-  w.localGet(places.pc);
+  readCell(w, options, OP.i64_load, CELL.pc);
   w.i64Const(1);
   w.byte(OP.i64_or);
   w.localGet(BUDGET);
