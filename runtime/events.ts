@@ -191,7 +191,29 @@ export interface Failure {
   /** Oldest first: `12.3 us  read  uart0+5 (lsr) width 1 = 0x60 { thre, temt }`. */
   readonly accesses: readonly string[];
   readonly interrupts: readonly string[];
+  /**
+   * How the code that failed was reached, innermost first, up to the test's own or as far as it is known: code of the guest library is
+   * left out. Absent: it stands in the test itself, or nobody knows.
+   */
+  readonly callers?: readonly Caller[];
 }
+
+export type Caller =
+  /** It was called here, or interrupted what was here, or ran while a trap that was taken here was handled, or answered an access that was made here. */
+  | {
+      readonly kind: "call" | "interrupt" | "trap" | "access";
+      /** As a sentence has it: `outer`, `test "it works"`, `fixture setup`. */
+      readonly name: string;
+      readonly path: string;
+      readonly line: number;
+      readonly column: number;
+      /** Of the outermost one only. */
+      readonly frame: CodeFrame | null;
+    }
+  /** So many calls that are not listed: of these functions, or of too many to name. */
+  | { readonly kind: "more"; readonly calls: number; readonly names: readonly string[] }
+  /** How it ends short of the test: where a CPU was started, or why nobody knows more. */
+  | { readonly kind: "end"; readonly text: string };
 
 export interface CodeFrame {
   readonly path: string;

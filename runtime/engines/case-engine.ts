@@ -276,7 +276,7 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
 
   function judgeCase(result: CallResult, test: ManifestTest, row: ManifestCase): CaseResult {
     const { transcript } = result;
-    const own = judge(context, result.outcome, transcript, result.limits, true, test.attributes.exits ?? null);
+    const own = judge({ ...context, test }, result.outcome, transcript, result.limits, true, test.attributes.exits ?? null);
     let { verdict } = own;
     let reason: string | null = null;
     if (verdict === "skip" && transcript.skip !== null) reason = messageOf(transcript.skip.site, transcript.skip.message);

@@ -57,7 +57,7 @@ function makeContext(...sites: readonly Site[]): ReportContext {
 
 function check(values: readonly (readonly [number, bigint])[], rest: Partial<FailedCheck> = {}): FailedCheck {
   const slots = new Map(values.map(([slot, value]): [number, SlotValue] => [slot, { kind: "number", value }]));
-  return { site: 0, cpu: 0, values: slots, came: null, message: null, ...rest };
+  return { site: 0, cpu: 0, values: slots, came: null, message: null, stack: null, ...rest };
 }
 
 test("a failed comparison says what was expected, what came, and where", () => {

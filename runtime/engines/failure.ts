@@ -2,10 +2,12 @@
 // values and bytes; the manifest, the module and the sources turn them into the `Failure` of the event stream. Pure but for
 // reading sources through `SourceLines`, so that every engine, and a replay, builds the same report from the same frames.
 
-import type { Manifest, ManifestCase, Site, SiteOperand } from "../../compiler/images/manifest.ts";
+import type { Manifest, ManifestCase, ManifestTest, Site, SiteOperand } from "../../compiler/images/manifest.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { CodeFrame, Failure, FailureValue } from "../events.ts";
+import type { GuestStack } from "../machine/cpu-contract.ts";
 import { frameAt, type SourceLines } from "./code-frame.ts";
+import { callersOfCheck, callersOfTrap } from "./call-chain.ts";
 import type { CodeMap } from "./code-map.ts";
 import { diffValues } from "./diff.ts";
 import type { FrameTrap } from "./frames.ts";
@@ -18,6 +20,8 @@ export interface ReportContext {
   readonly layout: DataLayout;
   readonly code: CodeMap;
   readonly sources: SourceLines;
+  /** The test that runs. Absent: set-up or teardown of several. */
+  readonly test?: Pick<ManifestTest, "name" | "file" | "line" | "endLine">;
 }
 
 /** A check that failed, as its frames told it. */
@@ -28,6 +32,8 @@ export interface FailedCheck {
   /** What `expect trap` got instead; class 0: no trap. */
   readonly came: FrameTrap | null;
   readonly message: string | null;
+  /** What has called what when it failed; null: nobody knows. */
+  readonly stack: GuestStack | null;
 }
 
 const EMPTY: Omit<Failure, "kind" | "message"> = {
@@ -104,7 +110,7 @@ const LABELS: Readonly<Record<string, (trap: FrameTrap) => string>> = {
 };
 
 /** A trap that nobody expected. */
-export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string): Failure {
+export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string, stack: GuestStack | null = null): Failure {
   const special = TRAP_KINDS.get(trapClassName(trap.class));
   const { frame, function: name } = symbolise(context, trap.pc);
   const where = name === null ? "" : ` in ${name}`;
@@ -115,6 +121,7 @@ export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: numbe
     frame: frame === null ? null : { ...frame, label },
     trap: trapRecord(context, trap),
     cpu,
+    ...callersOfTrap(context, stack),
   });
 }
 
@@ -263,6 +270,7 @@ export function describeCheck(context: ReportContext, check: FailedCheck, phase:
     hints: difference.hints,
     trap: came === null ? null : trapRecord(context, came),
     cpu: check.cpu,
+    ...callersOfCheck(context, check.stack, site),
   });
 }
 

@@ -3,12 +3,14 @@
 // so that a guest which prints garbage cannot print a result. Numbers are hexadecimal without prefix. The host knows by the
 // manifest what a site and its operands are; the guest sends numbers and bytes only. Everything outside frames is console text.
 
-/** One frame, read. */
+import type { GuestStack } from "../machine/cpu-contract.ts";
+
+/** One frame, read. A `stack` is what a machine in this process knows when the frame comes: the guest does not send it. */
 export type Frame =
   /** `p n`: phase n begins (index into PHASES). */
   | { readonly verb: "phase"; readonly phase: Phase }
   /** `f site cpu`: a check at the site failed; `value`, `bytes`, `came` and `message` frames that follow belong to it. */
-  | { readonly verb: "failed"; readonly site: number; readonly cpu: number }
+  | { readonly verb: "failed"; readonly site: number; readonly cpu: number; readonly stack?: GuestStack }
   /** `v slot value` */
   | { readonly verb: "value"; readonly slot: number; readonly value: bigint }
   /** `w slot length bytes`: memory of an operand, at most 256 of `length` bytes. */
@@ -23,7 +25,7 @@ export type Frame =
   /** `r class pc address access width value`: the trap that came where `expect trap` wanted another; class 0: none came. */
   | { readonly verb: "came"; readonly trap: FrameTrap }
   /** `t class pc address access width value cpu`: an unexpected trap ended the phase. */
-  | { readonly verb: "trap"; readonly trap: FrameTrap; readonly cpu: number }
+  | { readonly verb: "trap"; readonly trap: FrameTrap; readonly cpu: number; readonly stack?: GuestStack }
   /** `a`: an assert ended the phase. */
   | { readonly verb: "aborted" }
   /** `e checks`: the case is over, cleanup included. A case without it crashed or hung. */
@@ -225,8 +227,8 @@ export function encodeFrame(body: string): Uint8Array {
   return Uint8Array.from([RS, ...bytes, ...new TextEncoder().encode(`*${sum.toString(16).padStart(2, "0")}\n`)]);
 }
 
-/** `takeOther`: for a line that carries more than reports; says whether it knows a frame that is no report. What came before can be taken then. */
-export function createFrameReader(takeOther: (bytes: Uint8Array) => boolean = () => false): FrameReader {
+/** `annotate`: adds what only the moment knows at which a frame is whole. `takeOther`: for a line that carries more than reports; says whether it knows a frame that is no report. What came before can be taken then. */
+export function createFrameReader(takeOther: (bytes: Uint8Array) => boolean = () => false, annotate: (frame: Frame) => Frame = (frame) => frame): FrameReader {
   let frames: Frame[] = [];
   let text = new Uint8Array(256);
   let textLength = 0;
@@ -276,7 +278,7 @@ export function createFrameReader(takeOther: (bytes: Uint8Array) => boolean = ()
         } else if (byte === LF) {
           const frame = parseFrame(pending, pendingLength);
           if (frame !== null) {
-            frames.push(frame);
+            frames.push(annotate(frame));
             pendingLength = -1;
           } else if (takeOther(pending.subarray(0, pendingLength))) {
             pendingLength = -1;

@@ -6,10 +6,21 @@ import type { DeviceEnv } from "../devices/device.ts";
 import type { Executor, ExecutorFactory, MachineCore, RunLimits } from "../machine/cpu-contract.ts";
 import type { PlacedImage } from "../machine/load-image.ts";
 
+export interface ModelWatch {
+  enter(executor: Executor, answersAccess: boolean): void;
+  leave(): void;
+}
+
 /** A model that does not come back within this is broken; no time passes in it, so the test's own limit would never come. */
 const MODEL_LIMITS: RunLimits = { deadline: Infinity, grace: 0, instructions: 10_000_000 };
 
-export function createGuestCaller(placed: PlacedImage, machine: MachineCore, oracle: ExecutorFactory): DeviceEnv["callGuest"] {
+/** `around`: told of what runs a model, and whether an access waits for its answer, before and after it does; null: nobody is. */
+export function createGuestCaller(
+  placed: PlacedImage,
+  machine: MachineCore,
+  oracle: ExecutorFactory,
+  around: ModelWatch | null = null,
+): DeviceEnv["callGuest"] {
   /** By their stacks. */
   const cpus = new Map<bigint, Executor>();
   return (code, args, stack) => {
@@ -21,7 +32,10 @@ export function createGuestCaller(placed: PlacedImage, machine: MachineCore, ora
     }
     const index = functionOfAddress(code);
     if (index < 0 || index >= placed.module.functions.length) return null;
+    // An event has the object alone: nobody waits for it.
+    around?.enter(cpu, args.length > 1);
     const outcome = cpu.call(index, args, MODEL_LIMITS);
+    around?.leave();
     return outcome.kind === "returned" ? BigInt(outcome.values[0] ?? 0) : null;
   };
 }

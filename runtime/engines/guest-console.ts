@@ -2,7 +2,7 @@
 // that tells of something wrong the machine's log is taken, because what comes after it is the report itself.
 
 import type { Machine } from "../machine/machine.ts";
-import { createFrameReader, type FrameReader } from "./frames.ts";
+import { createFrameReader, type Frame, type FrameReader } from "./frames.ts";
 import { readMachineLog, type MachineLog } from "./machine-log.ts";
 
 export interface GuestConsole {
@@ -20,9 +20,9 @@ const RS = 0x1e;
 /** Frames that tell of something wrong. */
 const ALARMS = new Set(["f", "t"].map((verb) => verb.charCodeAt(0)));
 
-/** `machine`: asked when there is output. `takeOther`: frames that are no reports. */
-export function createGuestConsole(machine: () => Machine, takeOther?: (content: Uint8Array) => boolean): GuestConsole {
-  const reader = createFrameReader(takeOther);
+/** `machine`: asked when there is output. `takeOther`: frames that are no reports. `annotate`: as the frame reader takes it. */
+export function createGuestConsole(machine: () => Machine, takeOther?: (content: Uint8Array) => boolean, annotate?: (frame: Frame) => Frame): GuestConsole {
+  const reader = createFrameReader(takeOther, annotate);
   let lastByte = 0;
   let start = 0;
   let log: MachineLog | null = null;

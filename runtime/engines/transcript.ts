@@ -4,10 +4,11 @@
 import type { Frame, FrameTrap, Phase } from "./frames.ts";
 import type { SlotValue } from "./values.ts";
 import type { FailedCheck } from "./failure.ts";
+import type { GuestStack } from "../machine/cpu-contract.ts";
 
 export type TranscriptEvent =
   | { readonly kind: "check"; readonly phase: Phase; readonly check: FailedCheck }
-  | { readonly kind: "trap"; readonly phase: Phase; readonly trap: FrameTrap; readonly cpu: number };
+  | { readonly kind: "trap"; readonly phase: Phase; readonly trap: FrameTrap; readonly cpu: number; readonly stack: GuestStack | null };
 
 export interface Transcript {
   readonly events: readonly TranscriptEvent[];
@@ -42,7 +43,7 @@ export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Tra
         check = remark = null;
         break;
       case "failed":
-        check = { site: frame.site, cpu: frame.cpu, values: new Map(), came: null, message: null };
+        check = { site: frame.site, cpu: frame.cpu, values: new Map(), came: null, message: null, stack: frame.stack ?? null };
         remark = null;
         events.push({ kind: "check", phase, check });
         break;
@@ -73,7 +74,7 @@ export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Tra
         check = null;
         break;
       case "trap":
-        events.push({ kind: "trap", phase, trap: frame.trap, cpu: frame.cpu });
+        events.push({ kind: "trap", phase, trap: frame.trap, cpu: frame.cpu, stack: frame.stack ?? null });
         check = remark = null;
         break;
       case "aborted":

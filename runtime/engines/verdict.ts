@@ -2,7 +2,7 @@
 // whole: a case that did not report its end has not passed, whatever it printed. Severity never goes down.
 
 import { VERDICTS, type Failure, type Verdict } from "../events.ts";
-import type { Outcome, TrapRecord } from "../machine/cpu-contract.ts";
+import type { GuestStack, Outcome, TrapRecord } from "../machine/cpu-contract.ts";
 import type { MachineExit } from "../devices/device.ts";
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { FrameTrap } from "./frames.ts";
@@ -60,8 +60,8 @@ function toFrameTrap(trap: TrapRecord): FrameTrap {
 }
 
 /** A trap that ended a phase, told by the guest or seen by the machine. */
-function judgeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string, limits: LimitsInForce): Judgement {
-  const failure = describeTrap(context, trap, cpu, phase);
+function judgeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string, limits: LimitsInForce, stack: GuestStack | null = null): Judgement {
+  const failure = describeTrap(context, trap, cpu, phase, stack);
   if (trapClassName(trap.class) !== "timeout") return { verdict: "crash", failures: [failure] };
   const message = failure.message.replace("the time limit was reached", describeLimit(limits));
   return { verdict: "timeout", failures: [{ ...failure, message }] };
@@ -141,7 +141,7 @@ const NOTHING_TOLD: Judgement = { verdict: "pass", failures: [] };
 function judgeTranscript(context: ReportContext, transcript: Transcript, limits: LimitsInForce): Judgement {
   if (transcript.events.length === 0) return NOTHING_TOLD;
   const judgements = transcript.events.map((event): Judgement => {
-    if (event.kind === "trap") return judgeTrap(context, event.trap, event.cpu, event.phase, limits);
+    if (event.kind === "trap") return judgeTrap(context, event.trap, event.cpu, event.phase, limits, event.stack);
     return { verdict: "fail", failures: [describeCheck(context, event.check, event.phase)] };
   });
   return { verdict: worst(judgements.map(({ verdict }) => verdict)), failures: judgements.flatMap(({ failures }) => failures) };

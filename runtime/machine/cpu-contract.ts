@@ -101,6 +101,17 @@ export interface TrapRecord {
   readonly cpu: number;
 }
 
+/** Calls that were under way on a CPU. */
+export interface GuestStack {
+  readonly cpu: number;
+  /** Code addresses, innermost first: where the CPU is, then where each function was left for the one before. */
+  readonly pcs: readonly number[];
+  /** By index into `pcs`: not a call left the function there, but an interrupt, a trap, or an access that a device model answers. */
+  readonly breaks: ReadonlyMap<number, "interrupt" | "trap" | "access">;
+  /** Why nothing is known beyond the last of them; null: it is the outermost. */
+  readonly lost: string | null;
+}
+
 export type Outcome =
   | { readonly kind: "returned"; readonly values: readonly (number | bigint)[] }
   | { readonly kind: "exit"; readonly exit: MachineExit }
@@ -139,6 +150,10 @@ export interface Executor {
   readonly call: (functionIndex: number, args: readonly (number | bigint)[], limits: RunLimits) => Outcome;
   /** Instructions executed by the last `call`, all CPUs together. Equal between executors. */
   readonly instructions: () => number;
+  /** What has called what, while a device is being accessed; null: this executor does not know. */
+  readonly stack: () => GuestStack | null;
+  /** The same of the last trap at a place, which has been unwound when the guest reports it. */
+  readonly stackOfTrap: (pc: number) => GuestStack | null;
 }
 
 export interface ExecutorFactory {

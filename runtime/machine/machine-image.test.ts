@@ -54,6 +54,8 @@ const straightLine: ExecutorFactory = {
         return { kind: "returned", values: [] };
       },
       instructions: () => executed,
+      stack: () => null,
+      stackOfTrap: () => null,
     };
   },
 };

@@ -2,6 +2,7 @@
 // last accesses and interrupts, console, hints, and the line that reproduces it. Made of the event alone. Colour only underlines: the
 // block reads the same without it, in ASCII. What does not fit is shortened in a fixed order and each cut says how much it left out.
 import { isGood, type CodeFrame, type Failure, type FailureValue, type TestFinished } from "../events.ts";
+import { briefCaller, describeCaller } from "./callers.ts";
 import { paintFor, type Paint, type Style } from "./paint.ts";
 import { countNoun, formatGuestTime, formatWallTime, groupDigits } from "./quantities.ts";
 import { VERDICT_STYLE } from "./tally.ts";
@@ -37,6 +38,8 @@ type SectionName =
   | "message"
   | "note"
   | "frame"
+  | "callers"
+  | "caller"
   | "related"
   | "values"
   | "details"
@@ -61,6 +64,7 @@ const CUTS: readonly (readonly [SectionName, number])[] = [
   ["interrupts", 2],
   ["details", 6],
   ["others", 2],
+  ["callers", 8],
   ["related", 5],
   ["frame", 5],
   ["frame", 4],
@@ -69,6 +73,7 @@ const CUTS: readonly (readonly [SectionName, number])[] = [
   ["values", 6],
   ["console", 2],
   ["accesses", 3],
+  ["callers", 4],
   ["details", 4],
   ["infos", 1],
   ["interrupts", 1],
@@ -87,6 +92,7 @@ const CUTS: readonly (readonly [SectionName, number])[] = [
   ["infos", GONE],
   ["details", 0],
   ["related", GONE],
+  ["callers", 2],
   ["values", 1],
 ];
 
@@ -159,7 +165,7 @@ function formatTrap({ trap, cpu }: Failure): string[] {
 }
 
 function briefly(failure: Failure): string {
-  const place = failure.frame === null ? "" : ` (${printable(failure.frame.path)}:${failure.frame.line})`;
+  const place = failure.frame === null ? "" : ` (${printable(failure.frame.path)}:${failure.frame.line}${printable(briefCaller(failure.callers))})`;
   return `${printable(failure.message)}${place}`;
 }
 
@@ -179,10 +185,13 @@ function sectionsOf(failure: Failure, options: FailureBlockOptions): Section[] {
   const { paint } = options;
   const frame = failure.frame === null ? [] : formatFrame(failure.frame, "", options, "red");
   const related = failure.related.flatMap(({ text, frame: place }) => formatFrame(place, printable(text), options, "yellow"));
+  const { callers, caller } = callersOf(failure, options);
   return [
     section("message", [`  ${paint.red("x")} ${paint.bold(printable(failure.message))}`]),
     section("note", printableLines(failure.note ?? ""), { label: ["note", "cyan"], noun: ["more line", "more lines"] }),
     frameSection("frame", frame),
+    section("callers", callers, { noun: ["more caller", "more callers"] }),
+    frameSection("caller", caller),
     frameSection("related", related),
     section("values", formatValues(failure.values, paint), { noun: ["more value", "more values"] }),
     section(
@@ -206,6 +215,22 @@ function sectionsOf(failure: Failure, options: FailureBlockOptions): Section[] {
       noun: ["more line", "more lines"],
     }),
   ];
+}
+
+/** The callers in lines; the outermost one by its code, for that is the line of the test. */
+function callersOf(failure: Failure, options: FailureBlockOptions): { readonly callers: readonly string[]; readonly caller: readonly FrameLine[] } {
+  const all = failure.callers ?? [];
+  const framed = all.find((caller) => "frame" in caller && caller.frame !== null);
+  const frame = framed !== undefined && "frame" in framed ? framed.frame : null;
+  const ends = frame === null ? [] : all.filter(({ kind }) => kind === "end");
+  const listed = all.filter((caller) => frame === null || (caller !== framed && caller.kind !== "end"));
+  return {
+    callers: listed.map((caller) => `    ${printable(describeCaller(caller))}`),
+    caller:
+      frame === null || framed === undefined
+        ? []
+        : formatFrame(frame, printable([framed, ...ends].map((caller) => describeCaller(caller, false)).join(", ")), options, "yellow"),
+  };
 }
 
 /** Context goes first, what is far from the marked line before what is near. */

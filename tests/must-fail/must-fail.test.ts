@@ -29,8 +29,8 @@ function reportOf(finished: TestFinished): string {
   return [head, ...lines].join("\n").replaceAll(/at pc 0x[0-9a-f_]+/g, "at pc [..]");
 }
 
-async function resultsOf(path: string): Promise<readonly TestFinished[]> {
-  return testsOf(await runImages(compileSpecs([path]), { executor: "interpreter" }));
+async function resultsOf(path: string, executor: "interpreter" | "wasm" = "interpreter"): Promise<readonly TestFinished[]> {
+  return testsOf(await runImages(compileSpecs([path]), { executor }));
 }
 
 goldenFolder({
@@ -44,8 +44,8 @@ goldenFolder({
 /** A test says in its name if it is the one that is good beside those that fail. */
 const isMeantToPass = (name: string): boolean => /^(but|skipped):/.test(name);
 
-/** What an image that runs by itself does not have: limits. */
-const NEEDS_HOST: readonly string[] = [`${FOLDER}/timeouts.gspec`];
+/** What an image that runs by itself does not have: limits, and here CPUs and models of devices. */
+const NEEDS_HOST: readonly string[] = ["timeouts", "callers", "callers-around"].map((name) => `${FOLDER}/${name}.gspec`);
 
 for (const path of specFiles(FOLDER)) {
   test(`${path}: what must fail does`, async () => {
@@ -53,6 +53,14 @@ for (const path of specFiles(FOLDER)) {
     assert.deepEqual(
       results.filter((finished) => isGood(finished.verdict) !== isMeantToPass(finished.test)).map((finished) => `${finished.verdict} ${finished.test}`),
       [],
+    );
+  });
+  test(`${path}: the translation to WebAssembly tells the same`, async () => {
+    const [interpreted, translated] = [await resultsOf(path), await resultsOf(path, "wasm")];
+    assert.deepEqual(translated.map(reportOf), interpreted.map(reportOf));
+    assert.deepEqual(
+      translated.map(({ instructions }) => instructions),
+      interpreted.map(({ instructions }) => instructions),
     );
   });
   if (NEEDS_HOST.includes(path)) continue;

@@ -2,8 +2,8 @@
 // moves it lives in interpreter.ts. Registers of all calls lie in one array of 8-byte slots, seen as 64-bit and as 32-bit words, so that
 // narrow values are JavaScript numbers, wide ones BigInt, and neither is ever allocated per register.
 
-import type { BytecodeFunction } from "../../../isa/bytecode/module.ts";
-import type { TrapRecord } from "../../machine/cpu-contract.ts";
+import { codeAddress, type BytecodeFunction } from "../../../isa/bytecode/module.ts";
+import type { GuestStack, TrapRecord } from "../../machine/cpu-contract.ts";
 
 /** One instruction, ready to run: gives the index of the next one to run on this CPU. */
 export type Operation = (cpu: Cpu) => number;
@@ -36,8 +36,21 @@ export interface Frame {
   sp: number;
   /** Registers of the calling frame that take the results. */
   results: readonly number[];
-  /** Where this frame goes on when the frame above it ends. */
+  /** Where this frame goes on when the frame above it ends, and where it was left: see `resumeAt`. */
   resume: number;
+}
+
+/** The next instruction in the low half, the one that called or was interrupted in the high half: a body has at most 65536. */
+export function resumeAt(next: number, left: number): number {
+  return (left << 16) | next;
+}
+
+export function nextOf(resume: number): number {
+  return resume & 0xffff;
+}
+
+function leftOf(resume: number): number {
+  return resume >>> 16;
 }
 
 /** An entered guard, with what its end restores. */
@@ -159,6 +172,18 @@ export class Cpu {
     this.base32 = frame.base * 2;
     this.sp = frame.sp;
     this.code = frame.prepared.code!;
+  }
+
+  /** What has called what, innermost first, the running frame at instruction `at`. */
+  stack(at: number): GuestStack {
+    const pcs: number[] = [];
+    const breaks = new Map<number, "interrupt" | "trap">();
+    for (let depth = this.depth; depth >= 0; depth--) {
+      const { prepared, resume, kind } = this.frames[depth]!;
+      pcs.push(codeAddress(prepared.index, depth === this.depth ? at : leftOf(resume)));
+      if (kind === "interrupt" || kind === "trap") breaks.set(pcs.length, kind);
+    }
+    return { cpu: this.id, pcs, breaks, lost: null };
   }
 
   private grow(slots: number): void {

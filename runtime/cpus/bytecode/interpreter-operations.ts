@@ -6,7 +6,7 @@ import { codeAddress, type Instruction, type ScalarType } from "../../../isa/byt
 import { findInstruction, TRAP_CLASSES, TRAP_FIELDS } from "../../../isa/bytecode/instructions.ts";
 import type { TrapRecord } from "../../machine/cpu-contract.ts";
 import { NARROW, WIDE } from "./interpreter-arithmetic.ts";
-import { HIGH, LOW, type Cpu, type Operation, type PreparedFunction } from "./interpreter-cpu.ts";
+import { HIGH, LOW, resumeAt, type Cpu, type Operation, type PreparedFunction } from "./interpreter-cpu.ts";
 import { PREPARE_MEMORY } from "./interpreter-memory.ts";
 import { bitsOf, maskOf, readBits, readNarrow, word, writeNarrow, type Label, type Site } from "./interpreter-site.ts";
 import { isThreadFunction, type Interpreter } from "./interpreter.ts";
@@ -66,6 +66,7 @@ export function prepareCode(m: Interpreter, prepared: PreparedFunction): void {
       instruction,
       pc: codeAddress(prepared.index, index),
       next: arrive(index + 1),
+      resume: resumeAt(arrive(index + 1), index),
       otherwise: region === undefined ? 0 : arrive(region.elseAt + 1),
       label: (depth) => labels[labels.length - 1 - depth]!,
     });
@@ -141,10 +142,10 @@ function prepareBranchTable(site: Site): Operation {
 
 /** Calls with the registers `args` of the running frame as parameters. */
 function callFunction(site: Site, cpu: Cpu, callee: PreparedFunction, args: readonly number[]): number {
-  const { m, instruction, next, pc } = site;
+  const { m, instruction, resume, pc } = site;
   if (!cpu.hasStackFor(callee)) return m.raise(cpu, "stack_overflow", pc, {});
   const from = cpu.base;
-  m.enterFunction(cpu, callee, "call", instruction.dst, next);
+  m.enterFunction(cpu, callee, "call", instruction.dst, resume);
   for (let index = 0; index < args.length; index++) cpu.wide[cpu.base + index] = cpu.wide[from + args[index]!]!;
   return m.entryPoll(cpu, callee);
 }
@@ -176,7 +177,7 @@ function prepareCallIndirect(site: Site): Operation {
 }
 
 function prepareGuard(site: Site): Operation {
-  const { m, instruction, next, pc } = site;
+  const { m, instruction, resume, pc } = site;
   const [target = 0, argument = 0] = instruction.src;
   return (cpu) => {
     const address = readBits(cpu, target, m.image.module.layout.addressBytes * 8);
@@ -184,7 +185,7 @@ function prepareGuard(site: Site): Operation {
     if (callee === null || !isThreadFunction(callee.source.signature)) return raiseExecute(site, cpu, address);
     if (!cpu.hasStackFor(callee)) return m.raise(cpu, "stack_overflow", pc, {});
     const from = cpu.base;
-    m.enterGuard(cpu, callee, instruction.dst[0]!, next);
+    m.enterGuard(cpu, callee, instruction.dst[0]!, resume);
     cpu.wide[cpu.base] = cpu.wide[from + argument]!;
     return m.entryPoll(cpu, callee);
   };

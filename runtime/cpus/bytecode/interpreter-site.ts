@@ -20,6 +20,8 @@ export interface Site {
   readonly instruction: Instruction;
   readonly pc: number;
   readonly next: number;
+  /** `next` and this instruction, as a frame keeps them that calls here. */
+  readonly resume: number;
   /** Where the region of an `if` goes on when the condition is 0. */
   readonly otherwise: number;
   readonly label: (depth: number) => Label;

@@ -10,17 +10,20 @@ import {
   STACK_RESERVE,
   type Executor,
   type ExecutorFactory,
+  type GuestStack,
   type LoadedImage,
   type MachineCore,
   type Outcome,
   type RunLimits,
   type TrapRecord,
 } from "../../machine/cpu-contract.ts";
-import { Cpu, HIGH, LOW, type FrameKind, type Operation, type PreparedFunction } from "./interpreter-cpu.ts";
+import { Cpu, HIGH, LOW, nextOf, resumeAt, type FrameKind, type Operation, type PreparedFunction } from "./interpreter-cpu.ts";
 import { prepareCode } from "./interpreter-operations.ts";
 
 /** Length of a turn by the two low bits of the scheduler's number. */
 const TURN_MASKS = [7, 63, 255, 1023] as const;
+/** Traps whose stacks are kept: a cleanup may trap while another trap is on its way to its report. */
+const KEPT_TRAPS = 8;
 const NO_RESULTS: readonly number[] = [];
 
 /** What is to run instead of a function's instructions, of which it is made; `next[i]` is what follows instruction i without a branch. */
@@ -49,6 +52,10 @@ export class Interpreter implements Executor {
   /** The value of `work` up to which the machine's clock has been moved. */
   private synced = 0;
   private outcome: Outcome | null = null;
+  /** Whose turn it is. */
+  private current: Cpu | null = null;
+  /** Of the traps taken last, oldest first: their stacks are gone when the guest reports them. */
+  private readonly trapStacks: { readonly pc: number; readonly stack: GuestStack }[] = [];
   /** A turn ended before its instructions were used up. */
   private turnEnded = false;
   private timeoutTaken = false;
@@ -93,6 +100,7 @@ export class Interpreter implements Executor {
     this.synced = 0;
     this.outcome = null;
     this.timeoutTaken = false;
+    this.trapStacks.length = 0;
     this.limits = limits;
     for (const cpu of this.cpus) cpu.reset();
     this.refresh();
@@ -100,6 +108,14 @@ export class Interpreter implements Executor {
     const outcome = this.schedule();
     this.sync(this.work);
     return outcome;
+  }
+
+  stack(): GuestStack | null {
+    return this.current === null || this.current.depth < 0 ? null : this.current.stack(this.current.pc);
+  }
+
+  stackOfTrap(pc: number): GuestStack | null {
+    return this.trapStacks.findLast((trap) => trap.pc === pc)?.stack ?? null;
   }
 
   // ---------------------------------------------------------------------------------------------------- calls and returns
@@ -143,14 +159,14 @@ export class Interpreter implements Executor {
         const from = frame.base;
         cpu.popTo(cpu.depth - 1);
         for (let index = 0; index < values.length; index++) cpu.wide[cpu.base + frame.results[index]!] = cpu.wide[from + values[index]!]!;
-        return cpu.frames[cpu.depth]!.resume;
+        return nextOf(cpu.frames[cpu.depth]!.resume);
       }
       case "guard":
         return this.endGuard(cpu, 0);
       case "interrupt":
         cpu.popTo(cpu.depth - 1);
         this.setEnabled(cpu, true);
-        return cpu.frames[cpu.depth]!.resume;
+        return nextOf(cpu.frames[cpu.depth]!.resume);
       case "trap":
         return this.endGuard(cpu, cpu.narrow[cpu.base32 + 2 * values[0]! + LOW]!);
       case "entry":
@@ -193,7 +209,7 @@ export class Interpreter implements Executor {
     cpu.limit = guard.limit;
     this.setEnabled(cpu, guard.enabled);
     cpu.narrow[cpu.base32 + 2 * guard.result + LOW] = status;
-    return guard.resume;
+    return nextOf(guard.resume);
   }
 
   unwind(cpu: Cpu, status: number, pc: number): number {
@@ -222,9 +238,11 @@ export class Interpreter implements Executor {
     if (!cpu.hasStackFor(vector)) return this.stop({ kind: "double-fault", trap, first: trap });
     this.work += 1;
     cpu.trap = trap;
+    this.trapStacks.push({ pc, stack: cpu.stack(pc & 0xffff) });
+    if (this.trapStacks.length > KEPT_TRAPS) this.trapStacks.shift();
     cpu.vectorActive = true;
     this.setEnabled(cpu, false);
-    this.enterFunction(cpu, vector, "trap", NO_RESULTS, 0);
+    this.enterFunction(cpu, vector, "trap", NO_RESULTS, resumeAt(0, pc & 0xffff));
     return this.entryPoll(cpu, vector);
   }
 
@@ -311,7 +329,7 @@ export class Interpreter implements Executor {
     this.setEnabled(cpu, false);
     if (!cpu.hasStackFor(vector)) return this.raise(cpu, "stack_overflow", pc, {});
     this.work += 1;
-    this.enterFunction(cpu, vector, "interrupt", NO_RESULTS, next);
+    this.enterFunction(cpu, vector, "interrupt", NO_RESULTS, resumeAt(next, pc & 0xffff));
     this.writeRegister(cpu, 0, "i32", cause);
     return this.entryPoll(cpu, vector);
   }
@@ -412,6 +430,7 @@ export class Interpreter implements Executor {
       this.stopAt = this.work + 1 + ((random >>> 2) & TURN_MASKS[(random & 3) as 0 | 1 | 2 | 3]);
     }
     this.turnEnded = false;
+    this.current = cpu;
     if (cpu.pollPending) {
       cpu.pollPending = false;
       cpu.pc = this.pollSlow(cpu, cpu.pollNext, cpu.pollPc);

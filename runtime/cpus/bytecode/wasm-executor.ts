@@ -461,6 +461,9 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
       }
     },
     instructions: () => count,
+    // Calls are on the host's stack.
+    stack: () => null,
+    stackOfTrap: () => null,
   };
 }
 

@@ -50,7 +50,7 @@ export function readKtapStory(manifest: Manifest, diagnostics: readonly string[]
     const site = findSite(manifest, line);
     const trap = TRAP.exec(line);
     if (site >= 0) {
-      check = { site, cpu: 0, values: new Map(), came: null, message: null };
+      check = { site, cpu: 0, values: new Map(), came: null, message: null, stack: null };
       events.push({ kind: "check", phase: "body", check });
     } else if (trap !== null) {
       const [, klass, pc, address] = trap;
@@ -59,6 +59,7 @@ export function readKtapStory(manifest: Manifest, diagnostics: readonly string[]
         kind: "trap",
         phase: "body",
         cpu: 0,
+        stack: null,
         trap: { class: Number(klass), pc: BigInt(`0x${pc}`), address: BigInt(`0x${address}`), access: 0, width: 0, value: 0n },
       });
     } else if (line.startsWith(MORE) && check !== null) {
