@@ -3,18 +3,19 @@
 // how long the compiler takes for all of specs/ on three targets, and how large images are. Targets without their QEMU are left out, and
 // say so. CPU times of whole processes, QEMU's included.
 
+import { spawnSync } from "node:child_process";
 import { appendFileSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { spawnSync } from "node:child_process";
 import { compileNative } from "../compiler/native/index.ts";
-import { loadNativeTarget, NATIVE_TARGET_NAMES, type TargetName } from "../compiler/targets/index.ts";
-import { loadMachineLanguage } from "../isa/machine-language.ts";
-import { loadMachineFile } from "../machines/load-machine.ts";
 import type { ParsedFiles } from "../compiler/program.ts";
-import { qemuBinary, qemuCommand } from "../machines/qemu-command.ts";
+import { loadNativeTarget } from "../compiler/targets/index.ts";
+import { NATIVE_TARGET_NAMES, type TargetName } from "../compiler/targets/names.ts";
+import { loadMachineLanguage } from "../isa/machine-language.ts";
 import { enginesOf, type MachineDescription } from "../machines/description.ts";
+import { loadMachineFile } from "../machines/load-machine.ts";
+import { qemuBinary, qemuCommand } from "../machines/qemu-command.ts";
 import { compareProcesses, reportLine, timeProcess, type Cost, type ProcessComparison } from "./measure.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));

@@ -2,12 +2,13 @@
 // the operands' bits; the manifest's site says what they are. A passing check costs its condition and one counter.
 
 import { textOf } from "../../grammar/source.ts";
-import type { SiteOperand, ValueType } from "../images/manifest.ts";
 import type { HExpr, HStmt, Text } from "../hir.ts";
+import type { SiteOperand, ValueType } from "../images/manifest.ts";
 import { bitsOf, isAggregate, registersOf, scalarOf, sizeOf, valueTypeOf, type Type } from "../types.ts";
 import { lowerExpr, lowerScalar, type Capture } from "./expressions.ts";
 import type { FunctionBuilder, Value } from "./function-builder.ts";
-import { declareLocal, loadFrom, placeOfLocal, writePlace } from "./places.ts";
+import { loadFrom } from "./guest-memory.ts";
+import { declareLocal, placeOfLocal, writePlace } from "./places.ts";
 import { oneLine, siteAt } from "./sites.ts";
 import { closureAddress } from "./statements.ts";
 import { lowerText, putText } from "./text.ts";

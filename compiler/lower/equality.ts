@@ -1,10 +1,10 @@
 // `==` on whatever has contents: scalars by register, text and memory without padding byte by byte through the library, structs
 // field by field, and lists of such structs element by element.
 
-import { U8, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
+import { registersOf, scalarOf, sizeOf, U8, type Type } from "../types.ts";
 import type { FunctionBuilder, Value } from "./function-builder.ts";
-import { loadFrom, scaled } from "./places.ts";
+import { loadFrom, scaled } from "./guest-memory.ts";
 
 /** Equal values have equal bytes, and the other way round. */
 function comparesByBytes(type: Type, layout: DataLayout): boolean {

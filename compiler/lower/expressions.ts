@@ -1,31 +1,21 @@
 // Expressions to instructions. Scalars end in one register, slices and register blocks in two, aggregates at an address. What
 // the checks want to show of an expression on failure is kept on the way, in `Capture`, so that every operand is evaluated once.
 
-import type { ArithmeticOp, CompareOp } from "../../grammar/ast.ts";
+import type { CompareOp } from "../../grammar/ast.ts";
 import { MOST_ERROR } from "../../grammar/error-numbers.ts";
 import type { ScalarType } from "../../isa/bytecode/module.ts";
 import { asInteger, evaluate } from "../check/constants.ts";
 import { findIntrinsic } from "../check/intrinsics.ts";
 import type { ConstValue, HExpr } from "../hir.ts";
 import { BUILTIN_TYPES, elementOf, isAggregate, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
+import { arithmetic, isSigned } from "./arithmetic.ts";
 import { sliceContents } from "./data.ts";
+import { extractField, readRegister } from "./device-registers.ts";
 import { lowerEquality } from "./equality.ts";
 import type { FunctionBuilder, Value } from "./function-builder.ts";
-import { lowerAlloc, lowerRelease } from "./memory.ts";
-import {
-  checkBounds,
-  copyMemory,
-  extractField,
-  fillZero,
-  loadFrom,
-  lowerPlace,
-  lowerRegisterAddress,
-  offsetAddress,
-  readPlace,
-  readRegister,
-  scaled,
-  storeTo,
-} from "./places.ts";
+import { checkBounds, copyMemory, fillZero, loadFrom, offsetAddress, scaled, storeTo } from "./guest-memory.ts";
+import { lowerAlloc, lowerRelease } from "./heap.ts";
+import { lowerPlace, lowerRegisterAddress, readPlace } from "./places.ts";
 import { readSystemRegister } from "./system-registers.ts";
 
 /** Values of expressions that a failing check reports, and whole registers behind the fields that were read. */
@@ -174,12 +164,6 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
   }
 }
 
-export function isSigned(type: Type): boolean {
-  if (type.kind === "int") return type.signed;
-  if (type.kind === "enum") return type.base.signed;
-  return type.kind === "comptime-int" && !type.duration;
-}
-
 // ---- Constants ----
 
 function lowerConstant(b: FunctionBuilder, type: Type, value: ConstValue): Value {
@@ -194,26 +178,6 @@ function lowerConstant(b: FunctionBuilder, type: Type, value: ConstValue): Value
 }
 
 // ---- Arithmetic ----
-
-const PLAIN: ReadonlyMap<ArithmeticOp, string> = new Map<ArithmeticOp, string>([
-  ["+", "add"],
-  ["-", "sub"],
-  ["*", "mul"],
-  ["&", "and"],
-  ["|", "or"],
-  ["^", "xor"],
-  ["<<", "shl"],
-]);
-const BY_SIGN: ReadonlyMap<ArithmeticOp, string> = new Map<ArithmeticOp, string>([
-  ["/", "div"],
-  ["%", "rem"],
-  [">>", "shr"],
-]);
-
-export function arithmetic(b: FunctionBuilder, op: ArithmeticOp, type: Type, left: number, right: number): number {
-  const name = PLAIN.get(op) ?? `${BY_SIGN.get(op) ?? ""}_${isSigned(type) ? "s" : "u"}`;
-  return b.binary(name, scalarOf(type), left, right);
-}
 
 function lowerCompare(b: FunctionBuilder, expr: HExpr & { kind: "compare" }, capture?: Capture): number {
   const left = lowerExpr(b, expr.left, capture);

@@ -5,8 +5,9 @@ import type { BytecodeFunction, ScalarType } from "../../isa/bytecode/module.ts"
 import { completeBody, type FunctionBody } from "../hir.ts";
 import { isAggregate, registersOf, sizeOf } from "../types.ts";
 import { FunctionBuilder } from "./function-builder.ts";
+import { copyMemory, storeTo } from "./guest-memory.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
-import { copyMemory, declareLocal, storeTo } from "./places.ts";
+import { declareLocal } from "./places.ts";
 import { lowerBlock } from "./statements.ts";
 import { lowerCallLog } from "./stubs.ts";
 

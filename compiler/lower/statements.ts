@@ -2,32 +2,20 @@
 // and on every way out of it; an abort or trap leaves that to the guest's runtime, which keeps the same list.
 
 import type { Span } from "../../grammar/source.ts";
+import { asInteger, evaluateInteger } from "../check/constants.ts";
 import type { FunctionBody, HBlock, HExpr, HPlace, HStmt, MatchRange } from "../hir.ts";
 import { isAggregate, registersOf, scalarOf, sizeOf } from "../types.ts";
-import { evaluateInteger } from "../check/constants.ts";
+import { arithmetic, isSigned } from "./arithmetic.ts";
 import { lowerAsm } from "./asm.ts";
 import { lowerCheck, lowerExpectLog, lowerExpectTrap, lowerWarning, lowerWord } from "./checks.ts";
-import { arithmetic, isSigned, lowerExpr, lowerInto, lowerScalar, lowerSequence } from "./expressions.ts";
-import type { FunctionBuilder } from "./function-builder.ts";
-import {
-  declareLocal,
-  extractField,
-  fillZero,
-  isRegister,
-  loadFrom,
-  lowerPlace,
-  lowerRegisterAddress,
-  noteSpace,
-  placeOfLocal,
-  readPlace,
-  readRegister,
-  writeField,
-  writePlace,
-  writeRegister,
-} from "./places.ts";
+import { extractField, readRegister, writeField, writeRegister } from "./device-registers.ts";
 import { lowerAnswer, lowerExpectedCalls } from "./expected-calls.ts";
+import { lowerExpr, lowerInto, lowerScalar, lowerSequence } from "./expressions.ts";
+import type { FunctionBuilder } from "./function-builder.ts";
+import { fillZero, loadFrom } from "./guest-memory.ts";
+import { declareLocal, isRegister, lowerPlace, lowerRegisterAddress, noteSpace, placeOfLocal, readPlace, writePlace } from "./places.ts";
 import { lowerStub } from "./stubs.ts";
-import { updateSystemRegister, writeSystemRegister } from "./system-registers.ts";
+import { readSystemRegister, system, writeSystemRegister, type SystemRegister } from "./system-registers.ts";
 import { lowerText } from "./text.ts";
 
 export function lowerBlock(b: FunctionBuilder, block: HBlock): void {
@@ -431,4 +419,31 @@ export function lowerInitial(b: FunctionBuilder, symbol: number, size: number, i
   const to = b.symbolAddress(symbol);
   if (initial === null) fillZero(b, to, size);
   else if (size > 0) b.emit("mem_copy", { src: [to, b.symbolAddress(initial), b.constant("addr", BigInt(size))] });
+}
+
+export function updateSystemRegister(b: FunctionBuilder, statement: HStmt & { kind: "update" }, place: SystemRegister): void {
+  const { op, value } = statement;
+  const { set, clear } = place.registers.operations;
+  b.span = statement.span;
+  if (op === "|" && set !== undefined) {
+    const mask = lowerScalar(b, value);
+    b.span = statement.span;
+    system(b, place, set(place.number), { src: mask });
+  } else if (op === "&" && clear !== undefined) {
+    const mask = lowerComplement(b, value);
+    b.span = statement.span;
+    system(b, place, clear(place.number), { src: mask });
+  } else {
+    const before = readSystemRegister(b, place);
+    const after = arithmetic(b, op, place.type, before, lowerScalar(b, value));
+    b.span = statement.span;
+    writeSystemRegister(b, place, after);
+  }
+}
+
+/** The bits that `&= value` clears. */
+function lowerComplement(b: FunctionBuilder, value: HExpr): number {
+  if (value.kind === "unary" && value.op === "~") return lowerScalar(b, value.operand);
+  const known = value.kind === "const" ? asInteger(value.value) : null;
+  return known === null ? b.unary("not", "i64", lowerScalar(b, value)) : b.constant("i64", BigInt.asUintN(64, ~known));
 }

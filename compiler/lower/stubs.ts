@@ -6,8 +6,9 @@ import type { BytecodeFunction, ScalarType } from "../../isa/bytecode/module.ts"
 import type { CallLog, FunctionBody, HFunction, HStmt, HSuite, StubPoint } from "../hir.ts";
 import { isAggregate, registersOf, sizeOf, type StructType, type Type } from "../types.ts";
 import { FunctionBuilder, type Value } from "./function-builder.ts";
+import { scaled, storeTo } from "./guest-memory.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
-import { placeOfLocal, readPlace, scaled, storeTo } from "./places.ts";
+import { placeOfLocal, readPlace } from "./places.ts";
 import { closureAddress } from "./statements.ts";
 
 /** The words of a slot. */

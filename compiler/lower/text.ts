@@ -3,9 +3,10 @@
 
 import type { Text } from "../hir.ts";
 import { bitsOf, isAggregate, scalarOf, sizeOf, type Type } from "../types.ts";
-import { isSigned, lowerExpr } from "./expressions.ts";
+import { isSigned } from "./arithmetic.ts";
+import { lowerExpr } from "./expressions.ts";
 import type { FunctionBuilder, Value } from "./function-builder.ts";
-import { loadFrom, scaled } from "./places.ts";
+import { loadFrom, scaled } from "./guest-memory.ts";
 
 export function lowerText(b: FunctionBuilder, text: Text): void {
   for (const part of text.parts) {

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseText } from "../../isa/bytecode/text.ts";
-import { prepareItems, type Item } from "./items.ts";
+import type { Item } from "./items.ts";
+import { prepareItems } from "./prepare-items.ts";
 
 function describe(item: Item): string {
   if (item.kind !== "op") return item.kind;

@@ -5,8 +5,9 @@ import { test } from "node:test";
 import { parseText } from "../../isa/bytecode/text.ts";
 import { generateModule } from "../../tests/fixtures/generate-module.ts";
 import { fallsThrough, registersRead, registersWritten, targetsOf } from "./item-flow.ts";
-import { prepareItems, type Items } from "./items.ts";
+import type { Items } from "./items.ts";
 import { findLiveness, type Interval } from "./liveness.ts";
+import { prepareItems } from "./prepare-items.ts";
 
 function prepare(text: string): Items {
   const [fn] = parseText(`gbc 1 addr64 little\n${text}`, { fileName: "liveness" }).functions;

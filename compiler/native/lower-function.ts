@@ -7,10 +7,11 @@ import { UNCHECKED_FRAME } from "./abi.ts";
 import { allocateRegisters, type Allocation } from "./allocate-registers.ts";
 import { Emission, type CodeRelocation, type EmissionContext, type LineMark } from "./emission.ts";
 import type { Frame, FrameEvent } from "./frame.ts";
-import { prepareItems, type ComputeItem, type Items, type Virtual } from "./items.ts";
+import type { ComputeItem, Items, Virtual } from "./items.ts";
 import { findLiveness, type Interval, type Liveness } from "./liveness.ts";
 import { LowerError } from "./lower-error.ts";
 import { isSame, orderMoves, type Move } from "./parallel-moves.ts";
+import { prepareItems } from "./prepare-items.ts";
 import { createSpareTable } from "./spare-tables.ts";
 import type { Location, NativeTarget, RegisterFile, Writable } from "./target.ts";
 

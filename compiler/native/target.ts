@@ -5,10 +5,10 @@
 import type { AssembleOptions, Assembly } from "../../isa/assembly/instruction-set.ts";
 import type { ScalarType, Signature } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
-import type { ComputeItem, Comparison, Label } from "./items.ts";
+import type { TargetName } from "../targets/names.ts";
 import type { Emission } from "./emission.ts";
 import type { EntryFrame, Frame } from "./frame.ts";
-import type { TargetName } from "../targets/index.ts";
+import type { Comparison, ComputeItem, Label } from "./items.ts";
 
 /** Where a value is when code uses it. */
 export type Location =

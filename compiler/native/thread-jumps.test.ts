@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseText } from "../../isa/bytecode/text.ts";
 import { describeItem } from "../../tests/fixtures/describe-item.ts";
-import { prepareItems } from "./items.ts";
+import { prepareItems } from "./prepare-items.ts";
 
 function prepare(text: string): readonly string[] {
   const [fn] = parseText(`gbc 1 addr64 little\n${text}`, { fileName: "thread-jumps" }).functions;

@@ -3,9 +3,7 @@
 // docs/howto/add-a-target-in-one-folder.md.
 
 import type { NativeTarget } from "../native/target.ts";
-
-export const NATIVE_TARGET_NAMES = ["x86_64", "riscv64", "aarch64"] as const;
-export type TargetName = (typeof NATIVE_TARGET_NAMES)[number];
+import type { TargetName } from "./names.ts";
 
 const LOADERS: Readonly<Record<TargetName, () => Promise<NativeTarget>>> = {
   x86_64: async () => (await import("./x86_64/target.ts")).x86_64,

@@ -12,7 +12,8 @@ import { missingOperations } from "../native/lower-error.ts";
 import { bitsOf } from "../native/lower-function.ts";
 import { lowerModule } from "../native/lower-module.ts";
 import type { NativeTarget } from "../native/target.ts";
-import { hasNativeTarget, loadNativeTarget, NATIVE_TARGET_NAMES } from "./index.ts";
+import { hasNativeTarget, loadNativeTarget } from "./index.ts";
+import { NATIVE_TARGET_NAMES } from "./names.ts";
 
 const TARGETS: readonly NativeTarget[] = (await Promise.all(NATIVE_TARGET_NAMES.map(loadNativeTarget))).filter((target) => target !== null);
 

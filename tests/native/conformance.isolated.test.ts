@@ -4,14 +4,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NATIVE_TARGET_NAMES } from "../../compiler/targets/index.ts";
+import { NATIVE_TARGET_NAMES } from "../../compiler/targets/names.ts";
 import { codeAddress, type Instruction, type Module } from "../../isa/bytecode/module.ts";
 import { conformanceCases, parseProgram, type ConformanceCase } from "../../runtime/cpus/bytecode/conformance.ts";
 import { DEVICE_BASE } from "../../runtime/cpus/bytecode/test-machine.ts";
 import type { ForeignModule } from "../fixtures/native-modules.ts";
 import { runAlone, runModules, type NativeHost, type NativeOutcome } from "../fixtures/native-run.ts";
-import { requireHost } from "./require-host.ts";
 import { differences, interpret, observeNative, watchedSymbols, type InterpreterRun } from "./observe.ts";
+import { requireHost } from "./require-host.ts";
 
 const LAYOUT = { addressBytes: 8, endian: "little" } as const;
 

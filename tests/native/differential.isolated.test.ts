@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NATIVE_TARGET_NAMES } from "../../compiler/targets/index.ts";
+import { NATIVE_TARGET_NAMES } from "../../compiler/targets/names.ts";
 import type { Module } from "../../isa/bytecode/module.ts";
 import { generateModule, type GenerateOptions } from "../fixtures/generate-module.ts";
 import type { ForeignModule } from "../fixtures/native-modules.ts";

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NATIVE_TARGET_NAMES } from "../../compiler/targets/index.ts";
+import { NATIVE_TARGET_NAMES } from "../../compiler/targets/names.ts";
 import { parseText } from "../../isa/bytecode/text.ts";
 import { guarded } from "../../runtime/cpus/bytecode/conformance/case.ts";
 import { runModules } from "../fixtures/native-run.ts";

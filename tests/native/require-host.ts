@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import type { TargetName } from "../../compiler/targets/index.ts";
+import type { TargetName } from "../../compiler/targets/names.ts";
 import { openHost, type NativeHost } from "../fixtures/native-run.ts";
 import { isRequired } from "../fixtures/required.ts";
 

@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseText } from "../../isa/bytecode/text.ts";
 import { describeItem } from "../../tests/fixtures/describe-item.ts";
-import { prepareItems, type Items } from "./items.ts";
+import type { Items } from "./items.ts";
+import { prepareItems } from "./prepare-items.ts";
 
 function prepare(text: string, findForeign: Parameters<typeof prepareItems>[1] = () => null): Items {
   const [fn] = parseText(`gbc 1 addr64 little\n${text}`, { fileName: "items" }).functions;
