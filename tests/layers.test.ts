@@ -57,27 +57,18 @@ const circles: readonly (readonly string[])[] = [
     "runtime/cpus/bytecode/translate-regions.ts",
     "runtime/cpus/bytecode/translate-rounds.ts",
   ],
-  ["compiler/lower/equality.ts", "compiler/lower/expressions.ts", "compiler/lower/memory.ts", "compiler/lower/places.ts", "compiler/lower/system-registers.ts"],
-  [
-    "compiler/native/coalesce-copies.ts",
-    "compiler/native/item-flow.ts",
-    "compiler/native/items.ts",
-    "compiler/native/split-values.ts",
-    "compiler/native/thread-jumps.ts",
-  ],
   [
     "runtime/cpus/bytecode/interpreter-memory.ts",
     "runtime/cpus/bytecode/interpreter-operations.ts",
     "runtime/cpus/bytecode/interpreter-site.ts",
     "runtime/cpus/bytecode/interpreter.ts",
   ],
-  ["compiler/lower/checks.ts", "compiler/lower/expected-calls.ts", "compiler/lower/statements.ts", "compiler/lower/stubs.ts"],
   ["isa/riscv64/by-width.ts", "isa/riscv64/instructions.ts", "isa/riscv64/registers.ts"],
-  ["compiler/lower/data.ts", "compiler/lower/module-builder.ts", "compiler/lower/units.ts"],
-  ["compiler/native/emission.ts", "compiler/native/target.ts", "compiler/targets/index.ts"],
   ["bin/commands/run.ts", "bin/commands/table.ts", "bin/known-results.ts"],
   ["isa/bytecode/instructions.ts", "isa/bytecode/module.ts"],
   ["runtime/cpus/riscv64/hart.ts", "runtime/cpus/riscv64/triggers.ts"],
+  ["compiler/lower/expressions.ts", "compiler/lower/places.ts"],
+  ["compiler/native/emission.ts", "compiler/native/target.ts"],
 ];
 
 /** Loaded with `import()` wherever they are used, because loading them costs more than a run may take. */

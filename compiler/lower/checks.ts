@@ -10,7 +10,6 @@ import type { FunctionBuilder, Value } from "./function-builder.ts";
 import { loadFrom } from "./guest-memory.ts";
 import { declareLocal, placeOfLocal, writePlace } from "./places.ts";
 import { oneLine, siteAt } from "./sites.ts";
-import { closureAddress } from "./statements.ts";
 import { lowerText, putText } from "./text.ts";
 
 interface Operand {
@@ -282,7 +281,7 @@ export function lowerExpectTrap(b: FunctionBuilder, statement: HStmt & { kind: "
   countCheck(b);
   const wanted = statement.fields.map(({ field, value }) => ({ field, value, register: lowerScalar(b, value) }));
   b.span = statement.span;
-  const [status] = b.callRuntime("runtime.catch_trap", [closureAddress(b, statement.body), b.frameAddress(0)], ["i32"]);
+  const [status] = b.callRuntime("runtime.catch_trap", [b.closureAddress(statement.body), b.frameAddress(0)], ["i32"]);
   const trapped = b.binary("ne", "i32", status ?? 0, b.constant("i32", 0n));
   let passed = trapped;
   if (statement.negated) {
@@ -327,7 +326,7 @@ export function lowerExpectLog(b: FunctionBuilder, statement: HStmt & { kind: "e
   countCheck(b);
   const pattern = lowerExpr(b, statement.pattern);
   b.span = statement.span;
-  const [hits = 0] = b.callRuntime("runtime.watch_console", [closureAddress(b, statement.body), b.frameAddress(0), ...pattern], ["i32"]);
+  const [hits = 0] = b.callRuntime("runtime.watch_console", [b.closureAddress(statement.body), b.frameAddress(0), ...pattern], ["i32"]);
   if (statement.binding !== null) {
     declareLocal(b, statement.binding);
     writePlace(b, statement.binding.type, placeOfLocal(b, statement.binding), [hits]);

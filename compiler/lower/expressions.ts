@@ -356,14 +356,15 @@ function lowerCall(b: FunctionBuilder, expr: HExpr & { kind: "call" | "call-indi
 }
 
 function lowerIntrinsic(b: FunctionBuilder, expr: HExpr & { kind: "intrinsic" }): Value {
-  if (expr.name === "heap.acquire") return lowerAlloc(b, expr);
-  if (expr.name === "heap.release") return lowerRelease(b, expr);
+  const src = expr.args.map((arg) => lowerScalar(b, arg));
+  b.span = expr.span;
+  if (expr.name === "heap.acquire") return lowerAlloc(b, expr.span, src);
+  // Of a slice, where it lies.
+  if (expr.name === "heap.release") return lowerRelease(b, expr.span, src[0] ?? 0);
   const mulh = /^bits\.(mulh_[su])$/.exec(expr.name);
   const row = findIntrinsic(mulh === null ? expr.name : "bits.mulh");
   if (row === undefined) throw new Error(`no intrinsic ${expr.name}`);
   const op = mulh?.[1] ?? row.op;
-  const src = expr.args.map((arg) => lowerScalar(b, arg));
-  b.span = expr.span;
   const generic = expr.args
     .map((arg) => arg.type)
     .map((type) => (type.kind === "pointer" ? type.target : type))

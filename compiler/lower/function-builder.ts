@@ -257,6 +257,11 @@ export class FunctionBuilder {
     return dst;
   }
 
+  /** The code address of a closure; its environment is this function's frame. */
+  closureAddress(body: FunctionBody): number {
+    return this.functionAddress(this.module.functionOf(body));
+  }
+
   call(index: number, results: readonly ScalarType[], args: readonly number[]): Value {
     const dst = results.map((type) => this.temp(type));
     this.emit("call", { dst, src: args, imm: one(index) });

@@ -17,8 +17,8 @@ import type { ConstValue, FunctionBody, Global, HFunction, Local } from "../hir.
 import type { Site } from "../images/manifest.ts";
 import { sizeOf, type Type } from "../types.ts";
 import type { CoverageNotes } from "./coverage-notes.ts";
-import { writeConst } from "./data.ts";
-import { addressedFunctions, orderRequests, ReusedFunction, reuseUnit, type LoweringCache, type Origin, type Request } from "./units.ts";
+import { writeConst, type ConstantPool } from "./data.ts";
+import { addressedFunctions, orderRequests, ReusedFunction, reuseUnit, type LoweringCache, type Origin, type Request, type UnitHost } from "./units.ts";
 
 /** Bytes as a key: each becomes one character, another one for another byte. */
 const latin1 = new TextDecoder("latin1");
@@ -48,7 +48,7 @@ function entriesSince<K, V>(map: ReadonlyMap<K, V>, count: number): readonly (re
   return map.size === count ? [] : [...map].slice(count);
 }
 
-export class ModuleBuilder {
+export class ModuleBuilder implements ConstantPool, UnitHost {
   readonly layout: DataLayout;
   readonly sites: Site[] = [];
   private readonly assembly: AssemblyBlock[] = [];

@@ -1,5 +1,5 @@
-// Where values live, and how they are read and written there: registers, memory of the guest, or registers of a device. Device
-// registers are accessed once, as wide as declared, in the space their block names; a field of one is read whole and cut out.
+// Where values live: registers of the function, memory of the guest (guest-memory.ts), or registers of a device (device-registers.ts).
+// To find a place is to lower expressions, and an expression reads places: this file and expressions.ts are one subject in two.
 
 import { evaluateInteger } from "../check/constants.ts";
 import { isPlace, type FunctionBody, type HExpr, type Local } from "../hir.ts";

@@ -3,7 +3,7 @@
 
 import type { Span } from "../../grammar/source.ts";
 import { asInteger, evaluateInteger } from "../check/constants.ts";
-import type { FunctionBody, HBlock, HExpr, HPlace, HStmt, MatchRange } from "../hir.ts";
+import type { HBlock, HExpr, HPlace, HStmt, MatchRange } from "../hir.ts";
 import { isAggregate, registersOf, scalarOf, sizeOf } from "../types.ts";
 import { arithmetic, isSigned } from "./arithmetic.ts";
 import { lowerAsm } from "./asm.ts";
@@ -109,7 +109,7 @@ function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
     }
     case "defer":
       b.span = statement.span;
-      pushCleanup(b, closureAddress(b, statement.body), b.frameAddress(0));
+      pushCleanup(b, b.closureAddress(statement.body), b.frameAddress(0));
       return;
     case "stub":
       lowerStub(b, statement);
@@ -124,7 +124,7 @@ function lowerStatement(b: FunctionBuilder, statement: HStmt): void {
     case "user":
       b.span = statement.span;
       if (statement.run === null) throw new Error("a user block is reached where there is no user mode");
-      b.call(b.module.functionOfDeclared(statement.run), [], [closureAddress(b, statement.body), b.frameAddress(0)]);
+      b.call(b.module.functionOfDeclared(statement.run), [], [b.closureAddress(statement.body), b.frameAddress(0)]);
       return;
     case "check":
       lowerCheck(b, statement);
@@ -382,11 +382,6 @@ function lowerReturn(b: FunctionBuilder, value: HExpr | null): void {
 
 // ---- Blocks that run elsewhere ----
 
-/** The code address of a closure; its environment is this function's frame. */
-export function closureAddress(b: FunctionBuilder, body: FunctionBody): number {
-  return b.functionAddress(b.module.functionOf(body));
-}
-
 /** A node of the runtime's cleanup list: next, function, argument. */
 function pushCleanup(b: FunctionBuilder, fn: number, argument: number): void {
   const word = b.module.layout.addressBytes;
@@ -401,7 +396,7 @@ function lowerOnIrq(b: FunctionBuilder, statement: HStmt & { kind: "on-irq" }): 
   const irqNode = b.module.runtime("irq.attach").type.params[0];
   const shape = irqNode?.kind === "pointer" ? sizeOf(irqNode.target, b.module.layout) : { size: 0, align: 1 };
   const node = b.frameAddress(b.frame(shape.size, shape.align));
-  b.callRuntime("irq.attach", [node, source, closureAddress(b, statement.body), b.frameAddress(0)]);
+  b.callRuntime("irq.attach", [node, source, b.closureAddress(statement.body), b.frameAddress(0)]);
   pushCleanup(b, b.functionAddress(b.module.functionOfDeclared(b.module.runtime("irq.detach"))), node);
 }
 
@@ -409,7 +404,7 @@ function lowerCpus(b: FunctionBuilder, statement: HStmt & { kind: "cpus" }): voi
   for (const block of statement.blocks) {
     const cpu = lowerScalar(b, block.cpu);
     b.span = statement.span;
-    b.callRuntime("cpu.launch", [cpu, closureAddress(b, block.body), b.frameAddress(0)]);
+    b.callRuntime("cpu.launch", [cpu, b.closureAddress(block.body), b.frameAddress(0)]);
   }
   b.callRuntime("cpu.join", []);
 }

@@ -9,7 +9,6 @@ import { FunctionBuilder, type Value } from "./function-builder.ts";
 import { scaled, storeTo } from "./guest-memory.ts";
 import type { ModuleBuilder } from "./module-builder.ts";
 import { placeOfLocal, readPlace } from "./places.ts";
-import { closureAddress } from "./statements.ts";
 
 /** The words of a slot. */
 export const CODE = 0;
@@ -35,7 +34,7 @@ export function lowerStub(b: FunctionBuilder, { point, body, span }: HStmt & { k
   b.span = span;
   const slot = slotOf(b, point);
   storeWord(b, slot, ENVIRONMENT, b.frameAddress(0));
-  storeWord(b, slot, CODE, closureAddress(b, body));
+  storeWord(b, slot, CODE, b.closureAddress(body));
 }
 
 /** Puts the choices in the place of the functions that the suite stubs. */

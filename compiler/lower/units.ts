@@ -7,7 +7,6 @@ import type { AssemblyBlock, BytecodeFunction, DataSymbol, Instruction, Signatur
 import type { ConstValue, FunctionBody, Global, HFunction, Local } from "../hir.ts";
 import type { Type } from "../types.ts";
 import type { CoverageNotes } from "./coverage-notes.ts";
-import type { ModuleBuilder } from "./module-builder.ts";
 import { PlaceTable } from "./place-table.ts";
 
 export type NumberedKind = "function" | "symbol" | "signature" | "assembly";
@@ -150,26 +149,43 @@ export function renumber(instruction: Instruction, numbers: Numbers): Instructio
   return { op, ...(type === undefined ? {} : { type }), ...(to === undefined ? {} : { to }), dst, src, imm: renumbered, at };
 }
 
-function askAgain(request: Request, numbers: Numbers, builder: ModuleBuilder): number {
+/** What a unit asks of an image: numbers for what it names, and notes for the closures inside it. */
+export interface UnitHost {
+  readonly unitNumbers: number[];
+  readonly frameOffsets: Map<Local, number>;
+  readonly environmentSlots: Map<FunctionBody, number>;
+  readonly knownSpaces: Map<Local, number>;
+  functionOf(body: FunctionBody): number;
+  symbolOf(global: Global): number;
+  bytesSymbol(bytes: Uint8Array, align: number): number;
+  addSymbol(symbol: DataSymbol): number;
+  dataSymbol(name: string, type: Type, value: ConstValue): number;
+  listSymbol(element: Type, value: ConstValue & { readonly kind: "list" }): number;
+  signature(signature: Signature): number;
+  addAssembly(block: AssemblyBlock): number;
+  locationOfPlace(place: number): number;
+}
+
+function askAgain(request: Request, numbers: Numbers, image: UnitHost): number {
   switch (request.kind) {
     case "function":
-      return builder.functionOf(request.body);
+      return image.functionOf(request.body);
     case "symbol":
-      return builder.symbolOf(request.global);
+      return image.symbolOf(request.global);
     case "bytes":
-      return builder.bytesSymbol(request.bytes, request.align);
+      return image.bytesSymbol(request.bytes, request.align);
     case "constant":
-      return builder.addSymbol(request.symbol);
+      return image.addSymbol(request.symbol);
     case "data":
-      return builder.dataSymbol(request.name, request.type, request.value);
+      return image.dataSymbol(request.name, request.type, request.value);
     case "list":
-      return builder.listSymbol(request.element, request.value);
+      return image.listSymbol(request.element, request.value);
     case "signature":
-      return builder.signature(request.signature);
+      return image.signature(request.signature);
     case "assembly": {
       const { block } = request;
       const lines = block.lines.map(({ offset, location }) => ({ offset, location: locationIn(numbers, location) }));
-      return builder.addAssembly({ ...block, lines });
+      return image.addAssembly({ ...block, lines });
     }
   }
 }
@@ -207,17 +223,17 @@ export class ReusedFunction implements BytecodeFunction {
   }
 }
 
-export function reuseUnit(unit: Unit, builder: ModuleBuilder): { readonly fn: ReusedFunction; readonly origin: Origin } {
-  const all = builder.unitNumbers;
+export function reuseUnit(unit: Unit, image: UnitHost): { readonly fn: ReusedFunction; readonly origin: Origin } {
+  const all = image.unitNumbers;
   const numbers = { unit, all, start: all.length };
   const { places, requests } = unit;
-  for (let index = 0; index < places.length; index++) all.push(builder.locationOfPlace(places[index] ?? 0));
+  for (let index = 0; index < places.length; index++) all.push(image.locationOfPlace(places[index] ?? 0));
   for (let index = 0; index < requests.length; index++) {
     const request = requests[index];
-    if (request !== undefined) all.push(askAgain(request, numbers, builder));
+    if (request !== undefined) all.push(askAgain(request, numbers, image));
   }
-  unit.frameOffsets.forEach(([local, offset]) => builder.frameOffsets.set(local, offset));
-  unit.environmentSlots.forEach(([body, slot]) => builder.environmentSlots.set(body, slot));
-  unit.knownSpaces.forEach(([local, space]) => builder.knownSpaces.set(local, space));
+  unit.frameOffsets.forEach(([local, offset]) => image.frameOffsets.set(local, offset));
+  unit.environmentSlots.forEach(([body, slot]) => image.environmentSlots.set(body, slot));
+  unit.knownSpaces.forEach(([local, space]) => image.knownSpaces.set(local, space));
   return { fn: new ReusedFunction(numbers, unit.fn.name), origin: { unit, numbers } };
 }

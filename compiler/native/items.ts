@@ -1,6 +1,5 @@
-// The first step from bytecode to machine code, the same for every target: structured control becomes labels and branches, what
-// cannot be reached is dropped, every value gets a register of its own (split-values.ts), and a comparison that only decides a branch
-// becomes part of it. Nothing here knows a machine register.
+// A function between bytecode and machine code: labels and branches in place of structure, and a virtual register for every value.
+// prepare-items.ts makes it of bytecode, lower-function.ts makes machine code of it; what stands between works on it (item-flow.ts).
 
 import type { ScalarType } from "../../isa/bytecode/module.ts";
 
