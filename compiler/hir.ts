@@ -4,7 +4,7 @@
 
 import type { ArithmeticOp, CompareOp, Need } from "../grammar/ast.ts";
 import type { Span } from "../grammar/source.ts";
-import type { SysIsa } from "../isa/bytecode/instructions.ts";
+import type { SysIsa } from "../isa/bytecode/module.ts";
 import type { SystemRegisters } from "../isa/machine-language.ts";
 import type { Register, RegisterField, RegsType, StructField, StructType, Type } from "./types.ts";
 

@@ -4,7 +4,8 @@
 // a run on the bytecode machine loads no assembler.
 
 import type { AssembleOptions, Assembly } from "./assembly/instruction-set.ts";
-import type { SysIsa, TrapClass } from "./bytecode/instructions.ts";
+import type { TrapClass } from "./bytecode/instructions.ts";
+import type { SysIsa } from "./bytecode/module.ts";
 
 export interface NamedRegister {
   /** The one name of this register that the bytecode uses, whatever alias was written. */

@@ -1,7 +1,7 @@
 // System registers to `sys` instructions: reads, writes, and where the target can change single bits in one instruction, `|=` and
 // `&=` become that, so that an interrupt in between loses nothing.
 
-import { SYS_ISAS } from "../../isa/bytecode/instructions.ts";
+import { SYS_ISAS } from "../../isa/bytecode/module.ts";
 import type { HPlace } from "../hir.ts";
 import type { FunctionBuilder } from "./function-builder.ts";
 

@@ -1,8 +1,7 @@
 // One bytecode function to machine code: places for its values, its frame, then one item after the other through the target's table.
 // Calls are here because their moves are the same everywhere; what an instruction becomes is the target's.
 
-import { SYS_ISAS } from "../../isa/bytecode/instructions.ts";
-import type { BytecodeFunction, Instruction, Module, ScalarType, Signature } from "../../isa/bytecode/module.ts";
+import { SYS_ISAS, type BytecodeFunction, type Instruction, type Module, type ScalarType, type Signature } from "../../isa/bytecode/module.ts";
 import { UNCHECKED_FRAME } from "./abi.ts";
 import { allocateRegisters, type Allocation } from "./allocate-registers.ts";
 import { Emission, type CodeRelocation, type EmissionContext, type LineMark } from "./emission.ts";

@@ -2,20 +2,21 @@
 // takes bytes from anywhere: it gives a module of the right shape or an error with its offset, never throws, and allocates no more
 // than the input can fill. Whether the module makes sense is the verifier's question.
 
-import { BYTECODE_VERSION } from "./module.ts";
-import type {
-  AssemblyBlock,
-  BytecodeFunction,
-  DataLayout,
-  DataSymbol,
-  Instruction,
-  Module,
-  Relocation,
-  ScalarType,
-  Signature,
-  SourceLocation,
+import { findInstruction, findOpcode, type ImmediateKind, type InstructionRow } from "./instructions.ts";
+import {
+  BYTECODE_VERSION,
+  SYS_ISAS,
+  type AssemblyBlock,
+  type BytecodeFunction,
+  type DataLayout,
+  type DataSymbol,
+  type Instruction,
+  type Module,
+  type Relocation,
+  type ScalarType,
+  type Signature,
+  type SourceLocation,
 } from "./module.ts";
-import { findInstruction, findOpcode, SYS_ISAS, type ImmediateKind, type InstructionRow } from "./instructions.ts";
 
 export class BytecodeFormatError extends Error {
   /** Byte offset of what is wrong. */

@@ -1,7 +1,8 @@
 // Renders the tables of docs/bytecode.md from the instruction table, so that the specification cannot fall behind. The test
 // beside compares, and with GUESTSPEC_BLESS=1 rewrites them.
 
-import { INSTRUCTIONS, RMW_OPERATIONS, SYS_ISAS, TRAP_CLASSES, TRAP_FIELDS, type InstructionRow } from "./instructions.ts";
+import { INSTRUCTIONS, RMW_OPERATIONS, TRAP_CLASSES, TRAP_FIELDS, type InstructionRow } from "./instructions.ts";
+import { SYS_ISAS } from "./module.ts";
 
 const ALL_TYPES = "i8 i16 i32 i64 addr";
 

@@ -61,9 +61,6 @@ export const TRAP_CLASSES = [
 export type TrapClass = (typeof TRAP_CLASSES)[number];
 
 export const RMW_OPERATIONS = ["add", "sub", "and", "or", "xor", "swap"] as const;
-export const SYS_ISAS = ["bytecode", "x86_64", "riscv64", "aarch64"] as const;
-export type SysIsa = (typeof SYS_ISAS)[number];
-
 /** What `trap_info` reads of the trap being handled (all as i64). access: 0 none, 1 read, 2 write, 3 execute. width in bytes. */
 export const TRAP_FIELDS = ["class", "pc", "address", "access", "width", "value", "sp"] as const;
 

@@ -2,8 +2,6 @@
 // machine-code back ends). Nothing here knows JavaScript values beyond plain numbers, a host pointer or an engine: a module says
 // its data layout, and everything else is instructions over typed registers and guest memory. docs/bytecode.md is normative.
 
-import type { SysIsa } from "./instructions.ts";
-
 /** Register types. `addr` is 4 or 8 bytes by the module's layout. Registers hold bits; signedness belongs to operations. */
 export type ScalarType = "i8" | "i16" | "i32" | "i64" | "addr";
 
@@ -128,3 +126,7 @@ export function byteWidth(type: ScalarType, layout: DataLayout): 1 | 2 | 4 | 8 {
       return layout.addressBytes;
   }
 }
+
+export const SYS_ISAS = ["bytecode", "x86_64", "riscv64", "aarch64"] as const;
+
+export type SysIsa = (typeof SYS_ISAS)[number];

@@ -2,21 +2,21 @@
 // comment, but `;@N` names entry N of the location table. A text with neither `files` nor `locations` is a hand-written one: every
 // instruction that may trap is then located at its own line of the text.
 
-import { BYTECODE_VERSION } from "./module.ts";
-import type {
-  AssemblyBlock,
-  BytecodeFunction,
-  DataLayout,
-  DataSymbol,
-  Instruction,
-  Module,
-  Relocation,
-  ScalarType,
-  Signature,
-  SourceLocation,
+import { findInstruction, type ImmediateKind, type InstructionRow } from "./instructions.ts";
+import {
+  BYTECODE_VERSION,
+  SYS_ISAS,
+  type AssemblyBlock,
+  type BytecodeFunction,
+  type DataLayout,
+  type DataSymbol,
+  type Instruction,
+  type Module,
+  type Relocation,
+  type ScalarType,
+  type Signature,
+  type SourceLocation,
 } from "./module.ts";
-import { findInstruction, SYS_ISAS } from "./instructions.ts";
-import type { ImmediateKind, InstructionRow } from "./instructions.ts";
 import { IMMEDIATE_NAMES, TRAILING_IMMEDIATES } from "./text-print.ts";
 
 const SCALARS: readonly string[] = ["i8", "i16", "i32", "i64", "addr"] satisfies readonly ScalarType[];

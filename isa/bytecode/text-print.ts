@@ -2,9 +2,8 @@
 // out, so text-parse.ts gives an equal module; depths stay numbers and nesting is shown by indentation.
 
 import { hexBytes } from "../hex.ts";
-import type { AssemblyBlock, BytecodeFunction, DataSymbol, Instruction, Module, Signature } from "./module.ts";
-import { findInstruction, RMW_OPERATIONS, SYS_ISAS, TRAP_CLASSES, TRAP_FIELDS } from "./instructions.ts";
-import type { ImmediateKind } from "./instructions.ts";
+import { findInstruction, RMW_OPERATIONS, TRAP_CLASSES, TRAP_FIELDS, type ImmediateKind } from "./instructions.ts";
+import { SYS_ISAS, type AssemblyBlock, type BytecodeFunction, type DataSymbol, type Instruction, type Module, type Signature } from "./module.ts";
 
 /** Immediates written behind the registers: they belong to the operand (an offset) or are the point of the line (a depth). */
 export const TRAILING_IMMEDIATES: ReadonlySet<ImmediateKind> = new Set<ImmediateKind>(["depth", "depths", "offset"]);

@@ -2,10 +2,19 @@
 // that engines need no checks of their own. It reports every breach, not the first, and never throws, whatever the numbers in a module are.
 // Registers are typed and there is no operand stack, so instructions are judged one by one; only depths and reachability need a walk.
 
-import { BYTECODE_VERSION, byteWidth } from "./module.ts";
-import type { AssemblyBlock, BytecodeFunction, DataSymbol, Instruction, Module, ScalarType, Signature } from "./module.ts";
-import { findInstruction, RMW_OPERATIONS, SYS_ISAS, TRAP_CLASSES, TRAP_FIELDS } from "./instructions.ts";
-import type { ImmediateKind, InstructionRow } from "./instructions.ts";
+import { findInstruction, RMW_OPERATIONS, TRAP_CLASSES, TRAP_FIELDS, type ImmediateKind, type InstructionRow } from "./instructions.ts";
+import {
+  BYTECODE_VERSION,
+  byteWidth,
+  SYS_ISAS,
+  type AssemblyBlock,
+  type BytecodeFunction,
+  type DataSymbol,
+  type Instruction,
+  type Module,
+  type ScalarType,
+  type Signature,
+} from "./module.ts";
 
 export interface Problem {
   /** Index of the function, -1: the module. */

@@ -2,8 +2,8 @@
 // alignment that the bytecode wants and this hardware need not make. Atomics are load-acquire, store-release and loops of exclusive
 // accesses, which every Armv8 CPU has, at all widths (B2.9; the mapping of sequential consistency is that of C and C++).
 
-import { RMW_OPERATIONS, SYS_ISAS, TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
-import type { ScalarType } from "../../../isa/bytecode/module.ts";
+import { RMW_OPERATIONS, TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
+import { SYS_ISAS, type ScalarType } from "../../../isa/bytecode/module.ts";
 import { CPU_BLOCK } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem, Virtual } from "../../native/items.ts";
@@ -13,8 +13,8 @@ import { branchOn } from "./lower-arithmetic.ts";
 import { trapHere, writeTrap } from "./lower-traps.ts";
 import {
   access,
-  address,
   addOffset,
+  address,
   CPU,
   finish,
   loadValue,
