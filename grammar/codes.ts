@@ -119,8 +119,8 @@ export const grammarCodes: readonly DiagnosticCode[] = [
   dsl(
     "E0115",
     "not a text file",
-    "A spec is text in UTF-8, with or without a byte order mark. Bytes that are no UTF-8, and zero bytes, mean that the file has another encoding or is no text. The character U+FFFD is written `\\u{fffd}` in a string.",
-    'suite "caf\ufffd"',
+    "A spec is text in UTF-8, with or without a byte order mark. Bytes that are no UTF-8, and zero bytes, mean that the file has another encoding or is no text.",
+    'suite "caf\udcff"',
     'suite "caf\u00e9"',
   ),
 

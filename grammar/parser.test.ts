@@ -10,6 +10,7 @@ import { ItemParser } from "./parse-items.ts";
 import { parseExpression, parseFile, parseLiteral, parseNeeds, parseStatements, parseTemplate, parseTypeExpression } from "./parser.ts";
 import { printAst } from "./print-ast.ts";
 import { type Source, textOf } from "./source.ts";
+import { decodeText } from "./text-check.ts";
 
 function sourceOf(text: string): Source {
   return { path: "test.gspec", text };
@@ -217,7 +218,13 @@ describe("recovery", () => {
   test("what is no text is refused as a whole", () => {
     const reportsOf = (text: string): readonly unknown[] => parse(text).reports.map(({ code, labels, help }) => [code, labels[0].span.start, help]);
     assert.deepEqual(reportsOf('suite "a"\n\0\0'), [["E0115", 10, undefined]]);
-    assert.deepEqual(reportsOf("\ufffd\ufffds\0u\0"), [["E0115", 0, "it looks like UTF-16: save it as UTF-8"]]);
+    const decoded = (...bytes: readonly number[]): string => decodeText(Uint8Array.from(bytes));
+    const suite = [...Buffer.from('suite "')];
+    assert.deepEqual(reportsOf(decoded(0xff, 0xfe, 0x73, 0, 0x75, 0)), [["E0115", 0, "it looks like UTF-16: save it as UTF-8"]]);
+    assert.deepEqual(reportsOf(decoded(...suite, 0xe9, 0x22)), [["E0115", 7, undefined]]);
+    // The character that decoders put for such bytes, written as such; then behind the half of a character.
+    assert.deepEqual(reportsOf(decoded(...suite, 0xef, 0xbf, 0xbd, 0x22)), []);
+    assert.deepEqual(reportsOf(decoded(...suite, 0xef, 0xbf, 0xbd, 0xf0, 0x9f, 0xef, 0xbf, 0xbd, 0x22)), [["E0115", 8, undefined]]);
     assert.deepEqual(reportsOf('\ufeffsuite "\u00e9"'), []);
   });
 

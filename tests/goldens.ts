@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { describe, test } from "node:test";
+import { decodeText } from "../grammar/text-check.ts";
 import { root } from "../tools/project.mjs";
 
 export interface GoldenInput {
@@ -50,7 +51,7 @@ export function goldenInputs(folder: string, endings: readonly string[]): readon
     .toSorted()
     .map((name) => {
       const file = join(root, folder, name);
-      return { path: relative(root, file).split(sep).join("/"), text: readFileSync(file, "utf8") };
+      return { path: relative(root, file).split(sep).join("/"), text: decodeText(readFileSync(file)) };
     });
 }
 
