@@ -1,9 +1,10 @@
-// Which reporters follow a run, and where each writes. `--reporter NAME[=FILE]`; by default the live view on a terminal and lines
-// elsewhere. Files are written as results come, documents as drafts now and then, so that an interrupted or killed run leaves what it
+// Which reporters follow a run, and where each writes. `--reporter NAME[=FILE]`; by default, and beside those that write to files, the
+// live view on a terminal and lines elsewhere. Files are written as results come, documents as drafts now and then, so that an interrupted or killed run leaves what it
 // had. A report that cannot be written costs that report and the exit status, never the run or another report.
 
-import { appendFileSync, closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { makeFolder } from "../compiler/images/make-folder.ts";
 import { didYouMean } from "../grammar/nearest-name.ts";
 import type { RunEvent } from "../runtime/events.ts";
 import { createReporter, REPORTER_NAMES, type Reporter, type RunActions, type Sink } from "../runtime/reporters/index.ts";
@@ -42,10 +43,15 @@ function defaultReporters(io: Io, canAct: boolean): Wanted[] {
   return [{ name: canAct && io.stdoutIsTty && !io.isCi && io.env.TERM !== "dumb" ? "tui" : "human", file: null }];
 }
 
+/** What goes to files is for later: whoever runs wants to see the run, unless they have put the report for people into a file as well. */
+function wantsDefault(wanted: readonly Wanted[]): boolean {
+  return wanted.every(({ name, file }) => file !== null && !FOR_PEOPLE.has(name));
+}
+
 function readWanted(options: ParsedOptions, io: Io, canAct: boolean): Wanted[] {
   const given = options.values("reporter");
   if (options.has("failed") && options.has("summary")) throw usageError("`--failed` and `--summary` are two amounts of one report", "give one of them");
-  if (given.length === 0) return defaultReporters(io, canAct && !options.has("failed") && !options.has("summary"));
+  const canFollow = canAct && !options.has("failed") && !options.has("summary");
   const wanted = given.map((text): Wanted => {
     const at = text.indexOf("=");
     const name = at < 0 ? text : text.slice(0, at);
@@ -54,6 +60,7 @@ function readWanted(options: ParsedOptions, io: Io, canAct: boolean): Wanted[] {
     if (at >= 0 && text.length === at + 1) throw usageError(`\`--reporter ${text}\` names no file`);
     return { name, file: at < 0 ? null : text.slice(at + 1) };
   });
+  if (wantsDefault(wanted)) wanted.unshift(...defaultReporters(io, canFollow));
   const onOutput = wanted.filter(({ file }) => file === null);
   const isShared = onOutput.length === 2 && onOutput.every(({ name }) => name === "human" || name === GITHUB.name);
   if (onOutput.length > 1 && !isShared)
@@ -91,7 +98,7 @@ interface Output {
 function openFile(file: string): Output {
   let descriptor: number;
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     descriptor = openSync(file, "w");
   } catch (error) {
     throw environmentError(file, error);

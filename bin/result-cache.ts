@@ -2,9 +2,10 @@
 // machine, the seed and the limits, and on this build of the tool; with the same of all of these a good one need not be got again. Only
 // good ones are kept: whoever looks at a failure wants to see it happen. Loaded by `--reuse`.
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hashBytes } from "../compiler/images/content-hash.ts";
+import { makeFolder } from "../compiler/images/make-folder.ts";
 import { manifestText } from "../compiler/images/identity.ts";
 import { encodeModule } from "../isa/bytecode/binary.ts";
 import type { TestFinished } from "../runtime/events.ts";
@@ -111,7 +112,7 @@ export function openResultCache({ folder, stamp, images, engine }: ResultCacheOp
           const fresh = own.flatMap(({ id }) => results.get(id) ?? []).filter(isWorthKeeping);
           if (path === null || fresh.length === 0) continue;
           const all = new Map([...readResults(path), ...fresh.map((result) => [result.id, result] as const)]);
-          mkdirSync(folder, { recursive: true });
+          makeFolder(folder);
           const temporary = `${path}.${process.pid}`;
           writeFileSync(temporary, JSON.stringify(Object.fromEntries(all)));
           renameSync(temporary, path);

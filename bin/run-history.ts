@@ -2,12 +2,14 @@
 // `status(..)` in filters. A line a test, appended after each run, so that a run of one test does not pay for the history of ten
 // thousand; read, and then compacted, only by whoever asks. Kept in the cache: to lose it costs nothing but the answer.
 
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../compiler/images/cache.ts";
 import { hashBytes } from "../compiler/images/content-hash.ts";
+import { makeFolder } from "../compiler/images/make-folder.ts";
 import { isGood, type TestFinished } from "../runtime/events.ts";
+import { describeHostError } from "./errors.ts";
 import type { Io } from "./io.ts";
 
 /** Wall time from which a test is `slow`. */
@@ -35,26 +37,39 @@ function formatEntry(id: string, { state, wallMs }: PastResult): string {
   return `${LETTERS[state]}${Math.round(wallMs * 1000)} ${id}\n`;
 }
 
-/** False: the folder cannot be written, which `doctor` explains. */
-function append(text: string, io: Io): boolean {
+/** Why the folder cannot be written, or null. */
+function append(text: string, io: Io): string | null {
   const path = historyPath(io);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     appendFileSync(path, text);
-    return true;
-  } catch {
-    return false;
+    return null;
+  } catch (error) {
+    return describeHostError(error);
   }
 }
 
 export type ResultToRemember = Pick<TestFinished, "id" | "verdict" | "wallMs">;
 
-/** Remembers results, and which tests were wanted and did not run. */
+const warned = new WeakSet<Io>();
+
+/**
+ * Remembers results, and which tests were wanted and did not run. False: nothing can be kept, neither this nor compiled specs, which is no
+ * error of the run; it is told once.
+ */
 export function appendHistory(results: readonly ResultToRemember[], notRun: readonly string[], io: Io): boolean {
   const lines = results.map(({ id, verdict, wallMs }) =>
     formatEntry(id, { state: verdict === "flaky" ? "flaky" : isGood(verdict) ? "good" : "failed", wallMs }),
   );
-  return append([...lines, ...notRun.map((id) => formatEntry(id, { state: "not-run", wallMs: 0 }))].join(""), io);
+  const problem = append([...lines, ...notRun.map((id) => formatEntry(id, { state: "not-run", wallMs: 0 }))].join(""), io);
+  if (problem === null) return true;
+  if (!warned.has(io)) {
+    const folder = cacheFolder({ env: io.env, home: homedir() });
+    io.err(`warning: ${folder} cannot be written (${problem}): every run compiles anew, and --last-failed knows nothing of this one\n`);
+    io.err("  = help: XDG_CACHE_HOME names another place\n");
+  }
+  warned.add(io);
+  return false;
 }
 
 /** Tests that are no more: nothing waits for them. */

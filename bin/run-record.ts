@@ -3,12 +3,13 @@
 // says when), into the user's cache, where the last few are kept. `guestspec replay` reads it. Loaded when there is one to write or read.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { arch, homedir, platform, release } from "node:os";
 import { join, resolve } from "node:path";
 import { cacheFolder } from "../compiler/images/cache.ts";
 import { hashBytes } from "../compiler/images/content-hash.ts";
 import { manifestIdentity, manifestText } from "../compiler/images/identity.ts";
+import { makeFolder } from "../compiler/images/make-folder.ts";
 import { isGood, type RunEvent, type TestFinished } from "../runtime/events.ts";
 import { bytecodeOf, engineOf } from "../runtime/engines/session.ts";
 import { RUN_OPTIONS } from "./commands/table.ts";
@@ -130,11 +131,11 @@ function sourcesOf(image: LoadedImage): readonly string[] {
 async function keepImage(image: LoadedImage, folder: string): Promise<RecordedImage["kept"]> {
   const { bytes, ending } = await encode(image);
   const name = `${fileName(image.path)}.${image.machine.target}`;
-  mkdirSync(join(folder, "images"), { recursive: true });
+  makeFolder(join(folder, "images"));
   writeFileSync(join(folder, "images", `${name}${ending}`), bytes);
   writeFileSync(join(folder, "images", `${name}.json`), `${JSON.stringify(image.manifest)}\n`);
   for (const path of sourcesOf(image)) {
-    mkdirSync(join(folder, "specs"), { recursive: true });
+    makeFolder(join(folder, "specs"));
     writeFileSync(join(folder, "specs", fileName(path)), readFileSync(path));
   }
   return { file: `images/${name}${ending}`, sha256: createHash("sha256").update(bytes).digest("hex") };
@@ -153,7 +154,7 @@ export async function writeRecord(run: RunToRecord, io: Io): Promise<string> {
   const withResults = imagesOf(results);
   const withFailures = imagesOf(failed);
   try {
-    mkdirSync(temporary, { recursive: true });
+    makeFolder(temporary);
     const recorded: RecordedImage[] = [];
     // A filter may have left out all tests of an image.
     for (const image of images.filter((one) => withResults.has(nameOf(one)))) {

@@ -1,8 +1,9 @@
 // `guestspec build`: images as files. A .gbc boots by itself on any engine for guest bytecode, an image of a native target in QEMU or
 // another VMM; each prints KTAP. The manifest beside it tells a host what is inside; a script made by --standalone needs no host at all.
 
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
+import { makeFolder } from "../../compiler/images/make-folder.ts";
 import type { Manifest } from "../../compiler/images/manifest.ts";
 import { encodeModule } from "../../isa/bytecode/binary.ts";
 import type { ImageKind } from "../../machines/description.ts";
@@ -30,7 +31,7 @@ function outputName(path: string): string {
 
 function writeOutput(path: string, contents: Uint8Array | string, isProgram: boolean): void {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     writeFileSync(path, contents);
     if (isProgram) chmodSync(path, 0o755);
   } catch (error) {

@@ -197,6 +197,7 @@ export async function run(options: ParsedOptions, io: Io, context: RunContext = 
   }
 
   let finished: RunFinished | null = null;
+  let isRemembered = true;
   const unsay = leaveWord(async () => {
     handle?.breakOff();
     tellHeld();
@@ -272,14 +273,15 @@ export async function run(options: ParsedOptions, io: Io, context: RunContext = 
     } catch (error) {
       // What nobody has asked for must not change how the run ends.
       if (recordWhen === "always" || !isCommandError(error)) throw error;
-      io.err(`note: ${error.message}\n`);
+      // It goes to the same place as the history, which has warned.
+      if (isRemembered) io.err(`note: ${error.message}\n`);
     }
   }
 
   function rememberRun(): void {
     const notRun = selected.filter(({ id }) => !results.has(id)).map(({ id }) => id);
     const ran = [...results.values()].filter(({ cached }) => cached !== true);
-    appendHistory(ran, notRun, io);
+    isRemembered = appendHistory(ran, notRun, io);
     times?.write(ran);
   }
 

@@ -3,12 +3,13 @@
 // every file that was looked for in vain, so that it is stale the moment any of them changes. A cache that cannot be written is
 // no error: the run is just slower, and `guestspec doctor` says why.
 
-import { existsSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, closeSync, openSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Module } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import { checksumBytes, hashBytes } from "./content-hash.ts";
 import { openFileHashes, type FileHashes } from "./file-hashes.ts";
+import { makeFolder } from "./make-folder.ts";
 import { loadModule, storeModule } from "./stored-module.ts";
 
 /** Changes when the entry's layout does. */
@@ -196,7 +197,7 @@ export function openCache(environment: CacheEnvironment): ImageCache {
     const header: Header = { checksum: checksumBytes(body), sizes: buffers.map(({ length }) => length), dependencies, paths };
     const temporary = `${path}.${process.pid}`;
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       const line = firstLine(header);
       const file = openSync(temporary, "w");
       try {
@@ -270,7 +271,7 @@ export function openCache(environment: CacheEnvironment): ImageCache {
     writeMachine: (key, machine) => write(pathOf("machine", key), [pack(machine)], [], []),
     problem() {
       try {
-        mkdirSync(folder, { recursive: true });
+        makeFolder(folder);
         const probe = join(folder, `probe.${process.pid}`);
         writeFileSync(probe, "");
         unlinkSync(probe);

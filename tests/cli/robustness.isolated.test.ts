@@ -313,3 +313,24 @@ test("kill -9 of a QEMU: the test that it was at has the blame, another one runs
   checkReports(folder, stdout, "victim", /^QEMU was ended by SIGKILL/);
   await until("no process and no file is left", () => processesWith(scratch).length === 0 && readdirSync(scratch).length === 0);
 });
+
+test(
+  "a cache that cannot be written is one warning, wherever it should be",
+  { ...timed, skip: existsSync("/proc/self") ? false : "there is no /proc" },
+  async (context) => {
+    const folder = makeFolder(context, { "a.gspec": MIXED, file: "" });
+    for (const [cache, why] of [
+      ["/proc/guestspec", "no such file or directory"],
+      [join(folder, "file"), "not a directory"],
+    ] as const) {
+      const { code, stdout, stderr } = await runTool(["run", "-r", "human"], { cwd: folder, env: { XDG_CACHE_HOME: cache } });
+      assert.equal(code, 1, stderr);
+      assert.match(stdout, /2 passed, 2 failed/);
+      assert.equal(
+        stderr,
+        `warning: ${cache}/guestspec cannot be written (${why}): every run compiles anew, and --last-failed knows nothing of this one\n` +
+          "  = help: XDG_CACHE_HOME names another place\n",
+      );
+    }
+  },
+);
