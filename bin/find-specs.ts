@@ -28,10 +28,13 @@ function linkTarget(path: string): string | null {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(path) : null;
 }
 
+/** What is done about a spec that is a link, and nothing is there. */
+type OnBrokenLink = (path: string, target: string) => void;
+
 /** A spec that silently is not run is worse than a run that does not begin. */
-function brokenLink(path: string, target: string): CommandError {
-  return new CommandError(EXIT.environment, `cannot read ${path}: it is a link to ${target}, and nothing is there`);
-}
+const refuseBrokenLink: OnBrokenLink = (path, target) => {
+  throw new CommandError(EXIT.environment, `cannot read ${path}: it is a link to ${target}, and nothing is there`);
+};
 
 function normalise(path: string): string {
   const slashed = path.replaceAll("\\", "/").replace(/^(\.\/+)+/, "");
@@ -47,13 +50,13 @@ function listFolder(folder: string): readonly Dirent[] {
 }
 
 /** `above`: where the folders really are that led here, so that a link to one of them, or above it, is not followed for ever. */
-function searchFolder(folder: string, found: Set<string>, above: readonly string[] = []): void {
+function searchFolder(folder: string, found: Set<string>, onBrokenLink: OnBrokenLink, above: readonly string[] = []): void {
   let places: readonly string[] | undefined;
   for (const entry of listFolder(folder)) {
     if (entry.name.startsWith(".") || SKIPPED_FOLDERS.has(entry.name)) continue;
     const path = folder === "." ? entry.name : join(folder, entry.name).replaceAll("\\", "/");
     const isSpec = SPEC.test(entry.name);
-    if (entry.isDirectory()) searchFolder(path, found, above);
+    if (entry.isDirectory()) searchFolder(path, found, onBrokenLink, above);
     else if (entry.isFile()) {
       if (isSpec) found.add(path);
     } else if (entry.isSymbolicLink()) {
@@ -61,9 +64,9 @@ function searchFolder(folder: string, found: Set<string>, above: readonly string
       if (kind === "folder") {
         places ??= [...above, realpathSync(folder)];
         const target = realpathSync(path);
-        if (!places.some((place) => `${place}/`.startsWith(target === "/" ? target : `${target}/`))) searchFolder(path, found, places);
+        if (!places.some((place) => `${place}/`.startsWith(target === "/" ? target : `${target}/`))) searchFolder(path, found, onBrokenLink, places);
       } else if (isSpec && kind === "file") found.add(path);
-      else if (isSpec && kind === null) throw brokenLink(path, readlinkSync(path));
+      else if (isSpec && kind === null) onBrokenLink(path, readlinkSync(path));
     }
   }
 }
@@ -79,8 +82,6 @@ function looksLikePath(word: string): boolean {
 }
 
 function missingPath(word: string): Error {
-  const target = linkTarget(word);
-  if (target !== null) return brokenLink(word, target);
   const at = word.lastIndexOf("/");
   const folder = at < 0 ? "." : word.slice(0, at);
   const siblings = stat(folder) === "folder" ? readdirSync(folder) : [];
@@ -98,14 +99,14 @@ export interface FoundSpecs {
 }
 
 /** No place given: everything below the working directory. */
-export function findSpecs(given: readonly string[]): FoundSpecs {
+export function findSpecs(given: readonly string[], onBrokenLink: OnBrokenLink = refuseBrokenLink): FoundSpecs {
   const files = new Set<string>();
   const places: string[] = [];
   const words: string[] = [];
   for (const raw of given) {
     const word = normalise(raw);
     const kind = stat(word);
-    if (kind === "folder") searchFolder(word, files);
+    if (kind === "folder") searchFolder(word, files, onBrokenLink);
     else if (kind === "other") throw usageError(`\`${word}\` is no file and no folder`);
     else if (kind === "file") {
       if (!SPEC.test(word)) throw usageError(`\`${word}\` is no spec: specs are named *.gspec or *.gspec.yaml`);
@@ -113,20 +114,22 @@ export function findSpecs(given: readonly string[]): FoundSpecs {
     } else {
       const file = fileOf(word);
       if (file === null) {
-        if (looksLikePath(word)) throw missingPath(word);
-        words.push(raw);
+        const target = looksLikePath(word) ? linkTarget(word) : null;
+        if (target !== null) onBrokenLink(word, target);
+        else if (looksLikePath(word)) throw missingPath(word);
+        else words.push(raw);
         continue;
       }
       files.add(normalise(file));
     }
     places.push(word);
   }
-  if (places.length === 0) searchFolder(".", files);
+  if (places.length === 0) searchFolder(".", files, onBrokenLink);
   return { files: [...files], places, words };
 }
 
 /** Paths only: for commands that compile but do not select tests. */
 export function findSpecFiles(paths: readonly string[]): readonly string[] {
-  for (const path of paths) if (stat(normalise(path)) === null) throw missingPath(path);
+  for (const path of paths) if (stat(normalise(path)) === null && linkTarget(path) === null) throw missingPath(path);
   return findSpecs(paths).files;
 }

@@ -2,7 +2,7 @@
 // What is watched are the folders of the specs and of what they use, because editors replace files rather than write them. A run that
 // is under way is finished first. Loaded by `--watch`.
 
-import { readFileSync, statSync, watch as watchFolder, type FSWatcher } from "node:fs";
+import { lstatSync, readFileSync, statSync, watch as watchFolder, type FSWatcher } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { hashBytes } from "../compiler/images/content-hash.ts";
 import { isGood, type RunEvent } from "../runtime/events.ts";
@@ -32,12 +32,20 @@ const KEYS: Readonly<Record<string, Wish["kind"] & ("all" | "failed" | "quit")>>
   "\x04": "quit",
 };
 
+/** Removed, or not there yet: a state like another; and so is what cannot be read, as a link that leads nowhere. */
 function hashOf(path: string): string | null {
   try {
     return hashBytes(readFileSync(path));
   } catch {
-    // Removed, or not there yet: a state like another.
-    return null;
+    return isThere(path) ? "unreadable" : null;
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
   }
 }
 
@@ -167,7 +175,9 @@ export async function watch(options: ParsedOptions, io: Io): Promise<ExitCode> {
   async function runOnce(wish: Wish): Promise<ExitCode> {
     try {
       // Watched before the run looks at them, so that no change falls between.
-      follow([...findSpecs(options.positionals).files, PROJECT_FILE]);
+      const broken: string[] = [];
+      const { files: specs } = findSpecs(options.positionals, (path) => broken.push(path));
+      follow([...specs, ...broken, PROJECT_FILE]);
       return await run(options, io, {
         observe,
         isFollowed: true,

@@ -2,7 +2,7 @@
 // process a terminal; without it only changes are tested.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -89,6 +89,18 @@ test("a file that the command line names may go away and come back", { timeout: 
   assert.match(await watched.until(/watching \d folders?\n/), /good\.gspec changed\n[\s\S]*5 tests in 1 suite/);
   child.kill("SIGINT");
   assert.equal(await watched.ended, 0);
+});
+
+test("a link that leads nowhere may go away", { timeout: 180_000 }, async (context) => {
+  const folder = makeProject(context);
+  symlinkSync(join(folder, "nowhere"), join(folder, "broken.gspec"));
+  const child = startTool(["run", "--watch"], { cwd: folder });
+  const watched = follow(child, context);
+  assert.match(await watched.until(/watching \d folders?\n/), /broken\.gspec/);
+  rmSync(join(folder, "broken.gspec"));
+  assert.match(await watched.until(/watching \d folders?\n/), /^broken\.gspec changed$/m);
+  child.kill("SIGINT");
+  await watched.ended;
 });
 
 test("machine code is made of what is in the files now", { timeout: 180_000 }, async (context) => {
