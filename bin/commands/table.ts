@@ -153,7 +153,7 @@ export const COMMANDS: readonly CommandRow[] = [
     options: RUN_OPTIONS,
     notes: [
       ...SELECTION,
-      "The default reporter is tui on a terminal, human elsewhere and in CI. The seed decides interleavings of CPUs and what " +
+      "The default reporter is tui on a terminal, human elsewhere and in CI, also when others write to files. The seed decides interleavings of CPUs and what " +
         "guests draw at random: with one seed every run is the same, and the line that reproduces a failure carries it.",
     ],
     load: () => Promise.resolve({ run }),

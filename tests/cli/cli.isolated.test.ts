@@ -117,6 +117,11 @@ test("reports go to the files they are asked for, folders made", { timeout: 60_0
   assert.match(readFileSync(join(folder, "out/junit.xml"), "utf8"), /^<\?xml/);
   assert.equal((JSON.parse(readFileSync(join(folder, "out/ctrf.json"), "utf8")) as { reportFormat: string }).reportFormat, "CTRF");
   assert.match(readFileSync(join(folder, "out/deep/er/events.json"), "utf8"), /^\{"type":"run-started"/);
+  // Who asks for files only sees the run all the same, unless the report for people goes to one too.
+  const beside = await runTool(["run", "good.gspec", "-r", "junit=out/beside.xml"], { cwd: folder });
+  assert.match(beside.stdout, /^guestspec .*tests in [^]*\d passed, 0 failed/);
+  assert.match(readFileSync(join(folder, "out/beside.xml"), "utf8"), /^<\?xml/);
+  assert.equal((await runTool(["run", "good.gspec", "-r", "junit=out/quiet.xml", "-r", "human=/dev/null"], { cwd: folder })).stdout, "");
   mkdirSync(join(folder, "taken"));
   const failed = await runTool(["run", "good.gspec", "-r", "junit=taken"], { cwd: folder });
   assert.equal(failed.code, 75);
