@@ -60,7 +60,8 @@ function readWanted(options: ParsedOptions, io: Io, canAct: boolean): Wanted[] {
     if (at >= 0 && text.length === at + 1) throw usageError(`\`--reporter ${text}\` names no file`);
     return { name, file: at < 0 ? null : text.slice(at + 1) };
   });
-  if (wantsDefault(wanted)) wanted.unshift(...defaultReporters(io, canFollow));
+  // What replays or merges into a file converts, and has been seen.
+  if (given.length === 0 || (canAct && wantsDefault(wanted))) wanted.unshift(...defaultReporters(io, canFollow));
   const onOutput = wanted.filter(({ file }) => file === null);
   const isShared = onOutput.length === 2 && onOutput.every(({ name }) => name === "human" || name === GITHUB.name);
   if (onOutput.length > 1 && !isShared)
