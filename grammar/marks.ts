@@ -15,7 +15,10 @@ for (const [first, list] of Object.entries({
   "]": [["]", T.RSquare]],
   ",": [[",", T.Comma]],
   ";": [[";", T.Semi]],
-  ":": [[":", T.Colon]],
+  ":": [
+    ["::", T.Dot],
+    [":", T.Colon],
+  ],
   "@": [["@", T.At]],
   "#": [["#", T.Hash]],
   "~": [["~", T.Tilde]],
@@ -26,6 +29,7 @@ for (const [first, list] of Object.entries({
     [".", T.Dot],
   ],
   "=": [
+    ["===", T.EqualEqual],
     ["==", T.EqualEqual],
     ["=", T.Equal],
   ],
@@ -71,12 +75,14 @@ for (const [first, list] of Object.entries({
     ["<", T.Less],
   ],
   ">": [
+    [">>>", T.ShiftRight],
     [">>=", T.ShiftRightEqual],
     [">>", T.ShiftRight],
     [">=", T.GreaterEqual],
     [">", T.Greater],
   ],
   "!": [
+    ["!==", T.NotEqual],
     ["!=", T.NotEqual],
     ["!", T.Not],
   ],
@@ -89,11 +95,20 @@ export const foreignMarks: ReadonlyMap<string, string> = new Map([
   ["&&", "and"],
   ["||", "or"],
   ["!", "not"],
+  ["===", "=="],
+  ["!==", "!="],
+  [">>>", ">>"],
+  ["::", "."],
 ]);
+
+/** Letters that begin a string in Python, Rust and C. */
+export const stringPrefixes: ReadonlySet<string> = new Set(["f", "r", "b", "u", "L", "F", "R", "fr", "rf", "br", "rb", "u8", "c"]);
 
 /** What stands for characters that begin no token of ours. */
 export const foreignCharacters: ReadonlyMap<string, string> = new Map([
   ["`", 'strings stand between double quotes: `"..."`'],
+  ["??", "a choice is `if condition { a } else { b }`"],
+  ["?.", "there is no value that is none: a pointer may be zero, `if p != 0 as *T { p.x } else { 0 }`"],
   ["?", "a choice is `if condition { a } else { b }`"],
   ["\u2018", "characters stand between straight quotes: `'a'`"],
   ["\u2019", "characters stand between straight quotes: `'a'`"],

@@ -109,6 +109,9 @@ export abstract class CheckParser extends ExpressionParser {
   readonly conditionCheck: Rule<CheckStmt> = this.RULE("conditionCheck", (): CheckStmt => {
     const condition = this.subrule(0, this.expr);
     if (!this.RECORDING_PHASE && this.isNext(T.Equal)) throw this.expected("`==`", { help: "`=` assigns; equality is written `==`" });
+    if (!this.RECORDING_PHASE && !this.peek(1).newline && T.isText(this.peek(1))) {
+      throw this.expected("a new line, or `,` and a message", { help: 'a message stands behind a comma: `expect a == b, "why"`' });
+    }
     const { within, message } = this.checkTail();
     return { kind: "check", word: "expect", condition, within, message, span: this.spanFrom(0) };
   });
@@ -127,6 +130,14 @@ export abstract class CheckParser extends ExpressionParser {
     let message: StringLiteral | null = null;
     this.when(9, this.isNext(T.Comma), () => {
       this.consume(9, T.Comma);
+      const next = this.peek(1);
+      if (!this.RECORDING_PHASE && !T.isText(next)) {
+        const help =
+          next.tokenType === T.Duration
+            ? "a time limit is `within 1ms`"
+            : 'behind a comma stands the message of a check: `expect a == b, "why"`, with values in holes: `"v is {v:x}"`';
+        throw this.expected("a message between quotes", { help });
+      }
       message = this.subrule(9, this.string);
     });
     return message;

@@ -16,6 +16,7 @@ import {
 } from "chevrotain";
 import type { Block, Name } from "./ast.ts";
 import type { Diagnostic, Report } from "./diagnostic.ts";
+import { foreignContinuations, helpForMacro } from "./foreign-words.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Source, Span } from "./source.ts";
 import * as T from "./tokens.ts";
@@ -107,6 +108,8 @@ const closers: ReadonlySet<TokenType> = new Set([T.RParen, T.RSquare]);
 export const statementWords: readonly TokenType[] = [T.Let, T.While, T.For, T.Match, T.Return, T.Break, T.Continue, T.Expect, T.Assert];
 /** Reserved words that only ever start a statement or a declaration: a line that begins so is a new one whatever brackets are open. */
 const startWords: ReadonlySet<TokenType> = new Set([...statementWords, T.Var, T.Const, T.Fn, T.Struct, T.Enum]);
+/** Those of them that start a declaration wherever they stand. */
+const itemWords: ReadonlySet<TokenType> = new Set([T.Var, T.Const, T.Fn, T.Struct, T.Enum]);
 
 export abstract class ParserCore extends EmbeddedActionsParser {
   /** Chevrotain's cursor: the index of the token consumed last. Its typings leave it out, its documentation does not. */
@@ -286,6 +289,15 @@ export abstract class ParserCore extends EmbeddedActionsParser {
     }
   }
 
+  /** The next token and what follows, `name!(..)`, are a macro of another language. The scanner leaves its `!` to whoever reads the name. */
+  protected judgeMacro(name: Token): void {
+    const mark = this.peek(2);
+    if (mark.tokenType !== T.Not || mark.endOffset !== mark.startOffset) return;
+    const open = this.peek(3).tokenType;
+    if (!this.isAdjacent(name, mark) || !this.isAdjacent(mark, this.peek(3)) || !(openers.has(open) || open === T.LCurly)) return;
+    throw this.faultAt(name, "E0112", `\`${name.image}!\` is a macro of another language`, "there are no macros", { help: helpForMacro(name.image) });
+  }
+
   // ---- Consuming with our own messages. `index` tells Chevrotain the uses of one token in one rule apart. ----
 
   /** `what` overrides the token's label in the message. */
@@ -445,13 +457,26 @@ export abstract class ParserCore extends EmbeddedActionsParser {
       else if (type === T.RCurly) {
         curly--;
         if (curly === 0) {
+          if (other > 0) this.#skipClosers();
           other = 0;
-          if (!this.isNext(T.Else)) return;
+          if (!this.#isBlockGoingOn(from)) return;
         }
       } else if (openers.has(type)) other++;
       else if (closers.has(type)) other = Math.max(0, other - 1);
       else if (type === T.Semi && curly === 0) return;
     }
+  }
+
+  /** Behind the `}` of a block: `})` and `});` close what was opened before it. */
+  #skipClosers(): void {
+    while (!this.peek(1).newline && (closers.has(this.peek(1).tokenType) || this.isNext(T.Semi))) this.SKIP_TOKEN();
+  }
+
+  /** Behind the `}` of a statement that began after `from`: `else`, `catch`, the `while` of a `do`. */
+  #isBlockGoingOn(from: number): boolean {
+    const next = this.peek(1);
+    if (next.tokenType === T.While) return this.tokens[from + 1]?.image === "do" && !next.newline;
+    return next.tokenType === T.Else || (next.tokenType === T.Ident && foreignContinuations.has(next.image));
   }
 
   /** To the end of the line, inside the enclosing braces. */
@@ -473,6 +498,13 @@ export abstract class ParserCore extends EmbeddedActionsParser {
     }
   }
 
+  /** At the start of a line: an indented statement belongs to the declaration above it, and so does a block. */
+  #startsItem(token: Token, openBrackets: number): boolean {
+    if (itemWords.has(token.tokenType)) return true;
+    if (token.tokenType === T.LCurly || !this.isAtColumnOne(token)) return false;
+    return openBrackets === 0 || startWords.has(token.tokenType);
+  }
+
   /** Past the declaration that began after `from`: its braces if it has any, else its lines. */
   protected skipItem(from: number): void {
     let { curly, other } = this.#nesting(from, this.currIdx);
@@ -482,13 +514,16 @@ export abstract class ParserCore extends EmbeddedActionsParser {
       const type = token.tokenType;
       if (type === T.EndOfFile) return;
       if (!isFirst && this.isItemBoundary()) return;
-      if (!isFirst && curly === 0 && token.newline && (startWords.has(type) || (other === 0 && this.isAtColumnOne(token)))) return;
+      if (!isFirst && curly === 0 && token.newline && this.#startsItem(token, other)) return;
       isFirst = false;
       this.SKIP_TOKEN();
       if (type === T.LCurly) curly++;
       else if (type === T.RCurly) {
         curly = Math.max(0, curly - 1);
-        if (curly === 0 && !this.isNext(T.Else)) return;
+        if (curly === 0 && !this.isNext(T.Else)) {
+          if (other > 0) this.#skipClosers();
+          return;
+        }
       } else if (openers.has(type)) other++;
       else if (closers.has(type)) other = Math.max(0, other - 1);
     }

@@ -18,6 +18,7 @@ import type {
   TypeExpr,
   VarItem,
 } from "./ast.ts";
+import { nameAndType } from "./foreign-words.ts";
 import { didYouMean } from "./nearest-name.ts";
 import type { Rule } from "./parse-core.ts";
 import { StatementParser } from "./parse-statements.ts";
@@ -89,6 +90,7 @@ export class DeclarationParser extends StatementParser {
   }
 
   #body(): Block {
+    if (!this.RECORDING_PHASE && this.isNext(T.Equal)) throw this.expected("`{`", { help: "a function has a block: `{ return .. }`" });
     const block = (): Block => this.subrule(0, this.block);
     const later = (): Block => {
       const token = this.peek(1);
@@ -108,7 +110,9 @@ export class DeclarationParser extends StatementParser {
       this.consume(0, T.Colon);
       type = this.subrule(0, this.type);
     });
-    this.need(0, T.Equal, "`=` and the constant's value");
+    const next = this.peek(1);
+    const isTypeFirst = type === null && next.tokenType === T.Ident && !next.newline;
+    this.need(0, T.Equal, "`=` and the constant's value", isTypeFirst ? { help: `write \`const ${nameAndType(name.text, next.image)} = ..\`` } : {});
     const value = this.subrule(0, this.expr);
     return { kind: "const", name, type, value, span: this.spanFrom(startOffset) };
   });
@@ -266,6 +270,9 @@ export class DeclarationParser extends StatementParser {
 
   readonly enumeration: Rule<Item> = this.RULE("enumeration", (): Item => {
     const { startOffset } = this.need(0, T.Enum);
+    if (!this.RECORDING_PHASE && (this.isWord(this.peek(1), "class") || this.isNext(T.Struct)) && this.peek(2).tokenType === T.Ident) {
+      throw this.expected("an enum's name", { help: `write \`enum ${this.peek(2).image}\`: its members are told by its name, too` });
+    }
     const name = this.needName(0, "an enum's name");
     this.startDeclaration("enum", name);
     let type: TypeExpr | null = null;
@@ -291,17 +298,20 @@ export class DeclarationParser extends StatementParser {
     const { startOffset } = this.need(0, T.RegsWord);
     const name = this.needName(0, "the name of a register block");
     this.startDeclaration("regs", name);
-    const open = this.need(0, T.LCurly, "`{`");
+    const help = `a block has no place of its own: it is used at one, \`${name.text} at 0x1000\``;
+    const open = this.need(0, T.LCurly, "`{`", this.isNext(T.At) || this.isWord(this.peek(1), "at") ? { help } : {});
     const registers: RegisterDecl[] = [];
     this.members(open, () => registers.push(this.subrule(0, this.register)));
     return { kind: "regs", name, registers, span: this.spanFrom(startOffset) };
   });
 
   readonly register: Rule<RegisterDecl> = this.RULE("register", (): RegisterDecl => {
+    const form = { help: "a register is `status: u32 @0x04 ro { ready: 0, mode: 3..1 }`" };
+    if (!this.RECORDING_PHASE && !this.isAnyWord(this.peek(1))) throw this.expected("a register's name", form);
     const name = this.needAnyWord(0, "a register's name");
-    this.need(0, T.Colon, "`:` and the register's type");
+    this.need(0, T.Colon, "`:` and the register's type", form);
     const type = this.subrule(0, this.type);
-    this.need(0, T.At, "`@` and the register's offset");
+    this.need(0, T.At, "`@` and the register's offset", form);
     const offset = this.condition(0);
     const access = this.#access();
     let reset: Expr | null = null;

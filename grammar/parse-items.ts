@@ -4,9 +4,9 @@
 
 import type { IOrAlt, TokenType } from "chevrotain";
 import type { Attribute, Expr, File, Item, Name, Need, StringLiteral, SuiteHeader, TypeExpr, UseItem } from "./ast.ts";
+import { declaresTest, foreignItems, HOW_TO_TEST, typesOfC } from "./foreign-words.ts";
 import { nearestName } from "./nearest-name.ts";
 import { statementWords, type Rule } from "./parse-core.ts";
-import { typesOfC } from "./parse-statement-starts.ts";
 import { TestParser } from "./parse-tests.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";
@@ -25,25 +25,10 @@ const contextualItems: ReadonlyMap<string, TokenType> = new Map([
 
 const statementTypes: ReadonlySet<TokenType> = new Set([...statementWords, T.If, T.Else, T.AsmWord]);
 
-/** What other languages call our declarations. */
-const foreignItems: ReadonlyMap<string, string> = new Map([
-  ["import", "use"],
-  ["include", "use"],
-  ["func", "fn"],
-  ["def", "fn"],
-  ["function", "fn"],
-  ["class", "struct"],
-  ["trait", "interface"],
-  ["mock", "fake"],
-  ["describe", "suite"],
-  ["it", "test"],
-  ["static", "var"],
-  ["type", "struct"],
-  ["registers", "regs"],
-]);
-
 export class ItemParser extends TestParser {
   #suite: SuiteHeader | null = null;
+  /** A brace behind the header, which has been reported, waits for the one that closes it. */
+  #isSuiteOpen = false;
 
   constructor(options: ConstructorParameters<typeof TestParser>[0]) {
     super(options);
@@ -52,6 +37,7 @@ export class ItemParser extends TestParser {
 
   override begin(...args: Parameters<TestParser["begin"]>): void {
     this.#suite = null;
+    this.#isSuiteOpen = false;
     super.begin(...args);
   }
 
@@ -95,6 +81,11 @@ export class ItemParser extends TestParser {
       this.consume(0, T.Semi);
       return null;
     }
+    if (this.isNext(T.RCurly) && this.#isSuiteOpen) {
+      this.#isSuiteOpen = false;
+      this.SKIP_TOKEN();
+      return null;
+    }
     this.#judgeStart(this.peek(1));
     const [first] = attributes;
     if (first !== undefined && !this.isNext(T.TestWord) && !this.#isSuiteHeader()) {
@@ -127,8 +118,8 @@ export class ItemParser extends TestParser {
     if (type === T.RCurly || type === T.RParen || type === T.RSquare) {
       throw this.faultAt(first, "E0206", `\`${first.image}\` closes nothing`, "no bracket is open here");
     }
-    const help = type === T.Hash ? { help: "a comment starts with `//`" } : {};
-    throw this.faultAt(first, "E0203", `expected a declaration, found ${this.describe(first)}`, "no declaration starts so", help);
+    const details = this.#suite === null ? { help: 'a spec begins with `suite "name"`, and a test is `test "what it shows" { .. }`' } : {};
+    throw this.faultAt(first, "E0203", `expected a declaration, found ${this.describe(first)}`, "no declaration starts so", details);
   }
 
   #unknownItem(first: Token): Error {
@@ -139,9 +130,12 @@ export class ItemParser extends TestParser {
       });
     }
     this.declaring = this.#nameAhead();
-    const foreign = foreignItems.get(first.image) ?? this.#foreignDeclaration(first);
-    const near = foreign ?? nearestName(first.image, [...T.itemWords, ...T.laterWords.keys()]);
-    return this.faultAt(first, "E0203", `\`${first.image}\` starts no declaration`, "unknown word", {
+    const message = `\`${first.image}\` starts no declaration`;
+    const foreign = foreignItems.get(first.image);
+    if (foreign?.ours === "fn" && declaresTest(this.peek(2).image)) return this.faultAt(first, "E0203", message, "unknown word", { help: HOW_TO_TEST });
+    if (foreign !== undefined && foreign.ours === null) return this.faultAt(first, "E0203", message, "unknown word", { help: foreign.help });
+    const near = foreign?.ours ?? this.#foreignDeclaration(first) ?? nearestName(first.image, [...T.itemWords, ...T.laterWords.keys()]);
+    return this.faultAt(first, "E0203", message, "unknown word", {
       help: near === undefined ? `declarations start with ${T.itemWords.map((word) => `\`${word}\``).join(", ")}` : `did you mean \`${near}\`?`,
       ...(near === undefined ? {} : { fix: { span: this.spanOf(first), text: near } }),
     });
@@ -226,7 +220,16 @@ export class ItemParser extends TestParser {
         this.when(3, word.image === "on", () => on.push(...this.recorded(this.subrule(0, this.targets))));
       },
     );
-    return { name, attributes, needs, on, span: this.spanFrom(first.startOffset) };
+    const span = this.spanFrom(first.startOffset);
+    const brace = this.peek(1);
+    if (!this.RECORDING_PHASE && brace.tokenType === T.LCurly) {
+      this.complain(brace, "E0201", "a suite has no braces", "no brace here", {
+        help: "the suite is the whole file: what belongs to it stands below its header",
+      });
+      this.SKIP_TOKEN();
+      this.#isSuiteOpen = true;
+    }
+    return { name, attributes, needs, on, span };
   }
 
   readonly suiteHook: Rule<Item> = this.RULE("suiteHook", (): Item => {
@@ -237,7 +240,7 @@ export class ItemParser extends TestParser {
     return { kind: "suite-hook", when, body, span: this.spanFrom(word.startOffset) };
   });
 
-  readonly use: Rule<UseItem> = this.RULE("use", (): UseItem => {
+  readonly use: Rule<UseItem | null> = this.RULE("use", (): UseItem | null => {
     const { startOffset } = this.need(0, T.UseWord);
     const token = this.peek(1);
     const quoted = token.tokenType === T.Str || token.tokenType === T.StrHead;
@@ -253,6 +256,10 @@ export class ItemParser extends TestParser {
       },
       { ALT: () => this.consume(0, T.Ident) },
     ]);
+    if (!this.RECORDING_PHASE && !quoted && this.isNext(T.Dot)) {
+      this.#skipPath(path);
+      return null;
+    }
     let alias: Name | null = null;
     this.when(0, this.isWord(this.peek(1), "as") && !this.peek(1).newline, () => {
       this.needWord(1, "as");
@@ -260,6 +267,16 @@ export class ItemParser extends TestParser {
     });
     return { kind: "use", path, quoted, alias, span: this.spanFrom(startOffset) };
   });
+
+  /** `use std.mem`: a module is one word. What `::` has been reported for is left out silently. */
+  #skipPath(module: Name): void {
+    if (this.peek(1).endOffset === this.peek(1).startOffset) {
+      throw this.expected("the end of the line", {
+        help: `a module of the library is one word, \`use ${module.text}\`; another file is \`use "./other.gspec"\``,
+      });
+    }
+    while (!this.peek(1).newline) this.SKIP_TOKEN();
+  }
 
   // ---- Roots for pieces of code in YAML ----
 

@@ -2,7 +2,7 @@
 // before it and members, calls, indexes, fields and casts behind it. Those are read by loops over tokens, not by a rule each: most operands
 // are one token long. Lines: outside brackets a line that begins with `(` or `[` begins a new statement.
 
-import type { IOrAlt } from "chevrotain";
+import type { IOrAlt, TokenType } from "chevrotain";
 import type { Expr, Name, TypeExpr, UnaryOp } from "./ast.ts";
 import type { Rule } from "./parse-core.ts";
 import { StringParser } from "./parse-strings.ts";
@@ -78,6 +78,9 @@ export abstract class OperandParser extends StringParser {
     );
     const first = this.peek(1);
     if (!this.RECORDING_PHASE && !startsExpression(first)) throw this.#noOperand(first);
+    if (first.tokenType === T.Star && this.#isDoubled(T.Star, first)) {
+      throw this.faultAt(first, "E0202", "there is no `**` operator", "not an operand", { help: "a power of two is a shift: `1 << 8`" });
+    }
     // An unclosed bracket must not swallow the next declaration.
     if (first.newline && this.inBrackets && this.isItemBoundary()) throw this.expected("an expression", {}, "E0202");
     let expr: Expr = this.or(
@@ -173,15 +176,33 @@ export abstract class OperandParser extends StringParser {
     }
     if (token.tokenType === T.Equal)
       return this.faultAt(token, "E0202", "expected an expression, found `=`", "not an operand", { help: "equality is written `==`" });
-    if (token.tokenType === T.Plus && this.peek(0).tokenType === T.Plus && this.isAdjacent(this.peek(0), token)) {
+    if (token.tokenType === T.Plus && this.#isDoubled(T.Plus, token)) {
       return this.faultAt(token, "E0202", "there is no `++` operator", "not an operand", { help: "write `+= 1`" });
+    }
+    if (this.#isDoubled(T.Minus, this.peek(0))) {
+      return this.faultAt(this.peek(0), "E0202", "there is no `--` operator", "not an operand", { help: "write `-= 1`" });
+    }
+    if (token.tokenType === T.Greater && this.peek(0).tokenType === T.LessEqual && this.isAdjacent(this.peek(0), token)) {
+      return this.faultAt(token, "E0202", "there is no `<=>` operator", "not an operand", { help: "compare by `<` and `==`" });
+    }
+    if (token.tokenType === T.At) {
+      return this.faultAt(token, "E0202", "expected an expression, found `@`", "not an operand", {
+        help: 'attributes stand before a test; a module of the library comes by `use pci`, another file by `use "./other.gspec"`',
+      });
     }
     if (token.newline && this.currIdx >= 0) return this.expected("an expression", {}, "E0202");
     return this.faultAt(token, "E0202", `expected an expression, found ${this.describe(token)}`, "not an operand");
   }
 
+  /** The second of two marks that touch: an operator of other languages. */
+  #isDoubled(type: TokenType, second: Token): boolean {
+    const first = this.tokens[this.tokens.indexOf(second, Math.max(0, this.currIdx - 1)) - 1];
+    return second.tokenType === type && first?.tokenType === type && this.isAdjacent(first, second);
+  }
+
   #named(): Expr {
     const token = this.peek(1);
+    if (!this.RECORDING_PHASE) this.judgeMacro(token);
     this.consume(0, T.Ident);
     return { kind: "name", name: token.image, span: this.spanOf(token) };
   }

@@ -3,6 +3,7 @@
 // what it looks like: a word of another language, a misspelt one, a declaration in a block, what is left over from the statement before.
 
 import type { TokenType } from "chevrotain";
+import { foreignStatements, typeCalled, typesOfC } from "./foreign-words.ts";
 import { nearestName } from "./nearest-name.ts";
 import { CheckParser } from "./parse-checks.ts";
 import { statementWords } from "./parse-core.ts";
@@ -62,27 +63,6 @@ export const statementStarts: ReadonlySet<TokenType> = new Set([
 const continuing: ReadonlySet<TokenType> = new Set([T.LParen, T.Dot, T.LSquare]);
 const itemStarts: ReadonlySet<TokenType> = new Set([T.Fn, T.Const, T.Struct, T.Enum]);
 
-/** What other languages call our statements. */
-const foreignWords: ReadonlyMap<string, string> = new Map([
-  ["elif", "else if"],
-  ["elsif", "else if"],
-  ["mut", "var"],
-  ["loop", "while true"],
-  ["do", "while true"],
-  ["switch", "match"],
-  ["case", "match"],
-  ["require", "assert"],
-  ["check", "expect"],
-  ["print", "info"],
-  ["func", "fn"],
-  ["def", "fn"],
-  ["function", "fn"],
-  ["finally", "defer"],
-]);
-
-/** How a declaration of C begins. */
-export const typesOfC = /^(?:void|int|long|short|char|bool|unsigned|signed|static|extern|inline|[iu](?:8|16|32|64|size)|\w+_t)$/;
-
 /** Behind a name: `f(..)`, `a.b`, `a[i]`, `a = ..`. */
 function readsOn(next: { readonly tokenType: TokenType }): boolean {
   return continuing.has(next.tokenType) || next.tokenType.CATEGORIES?.includes(T.AssignOperator) === true;
@@ -101,22 +81,31 @@ export abstract class StatementStartParser extends CheckParser {
     const next = this.peek(2);
     if (first.tokenType === T.Ident && !next.newline && contextualStarts.get(first.image)?.isMeant(next) === true) return;
     if (first.tokenType === T.Ident && !next.newline && readsOn(next)) return;
-    throw this.faultAt(first, "E0201", `expected a new line or \`;\` after the statement, found ${this.describe(first)}`, "left over", {
-      help: "statements on one line are separated by `;`",
-    });
+    const word = this.peek(0);
+    const help =
+      word.image === "mut" && this.peek(-1).tokenType === T.Ampersand
+        ? `the address of a variable is \`&${first.image}\``
+        : word.image === "lambda"
+          ? "there are no functions inside expressions: declare a `fn` and name it here"
+          : first.image === "is"
+            ? "equality is written `==`"
+            : "statements on one line are separated by `;`";
+    throw this.faultAt(first, "E0201", `expected a new line or \`;\` after the statement, found ${this.describe(first)}`, "left over", { help });
   }
 
   /** Turns a contextual word into its keyword, and says what is wrong with a token that starts no statement. */
   protected judgeStart(first: Token): void {
     const next = this.peek(2);
     if (first.tokenType === T.Ident) {
+      this.judgeMacro(first);
       const contextual = contextualStarts.get(first.image);
       if (contextual !== undefined && !next.newline && contextual.isMeant(next)) {
         this.retype(first, contextual.type);
         if (contextual.type === T.LaterWord) throw this.notYet(first);
-      } else if (!next.newline && !this.#isExpressionGoingOn(first, next)) throw this.#unknownStatement(first, next);
+      } else if (!next.newline && (this.#isForeignBlock(first) || !this.#isExpressionGoingOn(first, next))) throw this.#unknownStatement(first, next);
       return;
     }
+    if (first.tokenType === T.Assert) this.judgeMacro(first);
     if (statementStarts.has(first.tokenType) || (startsExpression(first) && first.tokenType !== T.Fn)) return;
     const { tokenType: type } = first;
     if (type === T.Else) throw this.faultAt(first, "E0204", "`else` without `if`", "no `if` before it", { help: "`else` follows the `}` of its `if`" });
@@ -127,8 +116,33 @@ export abstract class StatementStartParser extends CheckParser {
     if (type === T.RCurly || type === T.RParen || type === T.RSquare) {
       throw this.faultAt(first, "E0206", `\`${first.image}\` closes nothing`, "no bracket is open here");
     }
-    const help = type === T.Hash ? { help: "a comment starts with `//`" } : type === T.Equal ? { help: "equality is written `==`" } : {};
-    throw this.faultAt(first, "E0204", `expected a statement, found ${this.describe(first)}`, "no statement starts so", help);
+    const help = this.#helpForLeftOver(type);
+    throw this.faultAt(first, "E0204", `expected a statement, found ${this.describe(first)}`, "no statement starts so", help === null ? {} : { help });
+  }
+
+  /** A mark behind what reads as a whole statement. */
+  #helpForLeftOver(type: TokenType): string | null {
+    const { tokenType: before } = this.peek(0);
+    if (type === T.Equal && this.isAdjacent(this.peek(1), this.peek(2)) && this.peek(2).tokenType === T.Greater) {
+      return "there are no functions inside expressions: declare a `fn` and name it here";
+    }
+    if (type === T.Equal) return "equality is written `==`";
+    if (type === T.At) return "registers at an address are `Uart at 0x1000`";
+    if (type === T.Comma && (before === T.Str || before === T.StrTail)) return 'values go into the text: `"v is {v:x}"`';
+    if (type === T.Colon) return 'a block stands between braces, and the message of a check behind a comma: `expect a == b, "why"`';
+    return null;
+  }
+
+  /** `switch (x) {`, `try {`: a word of another language that takes a block, and no call. */
+  #isForeignBlock(first: Token): boolean {
+    if (!foreignStatements.has(first.image)) return false;
+    let at = 2;
+    for (let depth = 0; this.peek(at).tokenType === T.LParen || depth > 0; at++) {
+      const { tokenType: type } = this.peek(at);
+      if (type === T.EndOfFile) return false;
+      depth += type === T.LParen ? 1 : type === T.RParen ? -1 : 0;
+    }
+    return this.peek(at).tokenType === T.LCurly && !this.peek(at).newline && this.peek(at + 1).newline;
   }
 
   protected retype(token: Token, type: TokenType): void {
@@ -153,13 +167,21 @@ export abstract class StatementStartParser extends CheckParser {
       case T.Ident:
         return next.image === "as" || next.image === "at";
       case T.LCurly:
-        if (foreignWords.has(first.image)) return false;
+        if (foreignStatements.has(first.image)) return false;
         return this.peek(3).tokenType === T.RCurly || this.peek(4).tokenType === T.Colon;
       case T.Colon:
-        throw this.faultAt(first, "E0204", `a variable is declared with \`let\` or \`var\``, "a name and a type declare nothing", {
-          help: `write \`var ${first.image}: ..\``,
-          fix: { span: { source: this.source, start: first.startOffset, end: first.startOffset }, text: "var " },
-        });
+        throw this.faultAt(
+          first,
+          "E0204",
+          "a variable is declared with `let` or `var`",
+          "a name and a type declare nothing",
+          this.peek(3).tokenType === T.Equal && this.isAdjacent(next, this.peek(3))
+            ? { help: `write \`var ${first.image} = ..\`, or \`let\` for what does not change` }
+            : {
+                help: `write \`var ${first.image}: ..\``,
+                fix: { span: { source: this.source, start: first.startOffset, end: first.startOffset }, text: "var " },
+              },
+        );
       case T.Int:
       case T.Duration:
       case T.Bytes:
@@ -175,24 +197,40 @@ export abstract class StatementStartParser extends CheckParser {
     }
   }
 
+  /** `u32`, or `[16]u8` of `u8 buffer[16]`. */
+  #typeBehind(type: Token): string {
+    const [open, length, close] = [this.peek(3), this.peek(4), this.peek(5)];
+    const isArray = open.tokenType === T.LSquare && length.tokenType === T.Int && close.tokenType === T.RSquare;
+    return `${isArray ? `[${length.image}]` : ""}${typeCalled(type.image)}`;
+  }
+
   #unknownStatement(first: Token, next: Token): Error {
     const wanted = contextualStarts.get(first.image)?.wants;
     if (wanted !== undefined) {
-      return this.faultAt(next, "E0201", `expected ${wanted} after \`${first.image}\`, found ${this.describe(next)}`, `expected ${wanted}`);
+      return this.faultAt(
+        next,
+        "E0201",
+        `expected ${wanted} after \`${first.image}\`, found ${this.describe(next)}`,
+        `expected ${wanted}`,
+        first.image === "wait" && next.tokenType === T.Duration ? { help: `to let time pass is \`time.sleep(${next.image})\`` } : {},
+      );
     }
     if (typesOfC.test(first.image) && next.tokenType === T.Ident) {
       return this.faultAt(first, "E0204", "a variable is declared with `let` or `var`", "a type and a name declare nothing", {
-        help: `write \`var ${next.image}: ${first.image}\``,
+        help: `write \`var ${next.image}: ${this.#typeBehind(first)}\``,
       });
     }
-    const foreign = foreignWords.get(first.image);
-    const near = foreign ?? nearestName(first.image, T.statementWords);
     const message = `\`${first.image}\` starts no statement`;
+    const foreign = foreignStatements.get(first.image);
+    if (foreign !== undefined) return this.faultAt(first, "E0204", message, "unknown word", { help: foreign.help });
+    if (first.tokenType === T.AsmWord || first.image === "asm") {
+      return this.faultAt(first, "E0204", "`asm` names its target", "no target", {
+        help: "write `asm riscv64 { .. }`, inside of `when target riscv64 { .. }`",
+      });
+    }
+    const near = nearestName(first.image, T.statementWords);
     if (near === undefined)
       return this.faultAt(next, "E0204", `expected an operator or a new line after \`${first.image}\`, found ${this.describe(next)}`, "cannot follow a name");
-    return this.faultAt(first, "E0204", message, "unknown word", {
-      help: `did you mean \`${near}\`?`,
-      ...(foreign === undefined ? { fix: { span: this.spanOf(first), text: near } } : {}),
-    });
+    return this.faultAt(first, "E0204", message, "unknown word", { help: `did you mean \`${near}\`?`, fix: { span: this.spanOf(first), text: near } });
   }
 }

@@ -5,6 +5,7 @@
 import type { IOrAlt } from "chevrotain";
 import type { ArithmeticOp, AssignStmt, Block, Expr, IfStmt, MatchStmt, Name, NamedType, Param, SkipStmt, Stmt, TypeExpr } from "./ast.ts";
 import type { FaultDetails, Rule } from "./parse-core.ts";
+import { nameAndType, typeCalled } from "./foreign-words.ts";
 import { MachineStatementParser } from "./parse-machine-statements.ts";
 import { statementStarts } from "./parse-statement-starts.ts";
 import * as T from "./tokens.ts";
@@ -25,12 +26,22 @@ export class StatementParser extends MachineStatementParser {
     );
     const params: Param[] = [];
     this.commaList(0, T.RParen, () => params.push(this.#param(owner)));
+    if (!this.RECORDING_PHASE && this.isNext(T.Equal)) {
+      throw this.expected("`,` or `)`", { help: "a parameter has no value of its own: each call gives all of them" });
+    }
     this.needClose(0, T.RParen, open);
     let result: TypeExpr | null = null;
     this.when(1, this.isNext(T.Arrow), () => {
       this.consume(0, T.Arrow);
       result = this.subrule(0, this.type);
     });
+    if (
+      !this.RECORDING_PHASE &&
+      result === null &&
+      (this.isNext(T.Colon) || (this.isNext(T.Ident) && !this.isWord(this.peek(1), "on") && !this.peek(1).newline))
+    ) {
+      throw this.expected("`->` and the result's type, or `{`", { help: "what a function gives back is `fn f(a: u32) -> u32 { .. }`" });
+    }
     return { params, result };
   });
 
@@ -39,7 +50,9 @@ export class StatementParser extends MachineStatementParser {
     const name = this.needName(2, "a parameter's name");
     let type: TypeExpr | null = null;
     this.when(3, owner === null || name.text !== "self" || this.isNext(T.Colon), () => {
-      this.need(0, T.Colon, "`:` and the parameter's type");
+      const next = this.peek(1);
+      const isTypeFirst = next.tokenType === T.Ident && !next.newline;
+      this.need(0, T.Colon, "`:` and the parameter's type", isTypeFirst ? { help: `write \`${nameAndType(name.text, next.image)}\`` } : {});
       type = this.subrule(1, this.type);
     });
     if (type !== null || owner === null) return { name, type: type ?? this.typeNamed(null, name) };
@@ -97,6 +110,7 @@ export class StatementParser extends MachineStatementParser {
         ? { help: "an arm of a `match` is a block: `1 { .. }`" }
         : { help: "equality is written `==`" };
     }
+    if (token.tokenType === T.Colon) return { help: "a block stands between braces: `{ .. }`" };
     return statementStarts.has(token.tokenType) ? NEEDS_BRACES : undefined;
   }
 
@@ -181,6 +195,7 @@ export class StatementParser extends MachineStatementParser {
     this.when(0, first.tokenType === T.SharedWord, () => this.consume(0, T.SharedWord));
     const keyword = this.peek(1);
     this.or(0, [{ ALT: () => this.consume(0, T.Let) }, { ALT: () => this.consume(0, T.Var) }]);
+    if (this.isNext(T.LParen)) throw this.expected("a variable's name", { help: "there are no tuples: declare one variable after the other, or a `struct`" });
     const name = this.needName(0, "a variable's name");
     let type = null;
     this.when(1, this.isNext(T.Colon), () => {
@@ -203,6 +218,11 @@ export class StatementParser extends MachineStatementParser {
   #bindingHelp(mutable: boolean, name: string): FaultDetails {
     if (name === "mut" && this.isNext(T.Ident)) return { help: "what changes is declared with `var`" };
     if (this.isNext(T.LSquare)) return { help: "the length of an array stands before its elements: `[4]u8`" };
+    if (this.isNext(T.Less)) return { help: "there are no generic types: `[]u32` is a slice, `[4]u32` an array, `*T` a pointer, which may be zero" };
+    const next = this.peek(1);
+    if (!next.newline && (next.tokenType === T.Ident || next.tokenType === T.LSquare || next.tokenType === T.Star)) {
+      return { help: `a type stands after a colon: \`${mutable ? "var" : "let"} ${name}: ${typeCalled(next.image)}\`` };
+    }
     return mutable ? {} : { help: "a `let` has its value from the start; `var` may get it later" };
   }
 
@@ -262,7 +282,7 @@ export class StatementParser extends MachineStatementParser {
       index = name;
       name = this.needName(1, "a variable's name");
     });
-    this.need(0, T.In, "`in`");
+    this.need(0, T.In, "`in`", { help: "a loop that counts is `for i in 0..4 { .. }`" });
     const source = this.condition(0);
     const body = this.subrule(0, this.block);
     return { kind: "for", index, name, source, body, span: this.spanFrom(startOffset) };

@@ -19,13 +19,22 @@ import type {
   TestSource,
   VarItem,
 } from "./ast.ts";
+import { foreignAttributes, foreignClauses } from "./foreign-words.ts";
 import { nearestName } from "./nearest-name.ts";
+import type { TokenType } from "chevrotain";
 import type { Rule } from "./parse-core.ts";
 import { DeclarationParser } from "./parse-declarations.ts";
 import { integerOf } from "./parse-operands.ts";
 import { positionAt } from "./source.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";
+
+/** What stands behind a test's name in other languages. */
+const clauseMarks: ReadonlyMap<TokenType, string> = new Map([
+  [T.LParen, "a test has no parameters: its cases are `for row in rows`, of a table, or `for n in [1, 2]`"],
+  [T.Colon, "a block stands between braces: `{ .. }`"],
+  [T.Comma, 'a test is `test "what it shows" { .. }`'],
+]);
 
 interface TestHeader {
   readonly sources: TestSource[];
@@ -50,11 +59,17 @@ export class TestParser extends DeclarationParser {
     const name = this.needAnyWord(0, "an attribute's name");
     const args: Expr[] = [];
     const open = this.peek(1);
+    if (!this.RECORDING_PHASE && open.tokenType === T.Dot) {
+      const help = foreignAttributes.get(name.text)?.help ?? "an attribute is one word, with values between parentheses: `@tags(slow)`";
+      throw this.expected("an attribute's end", { help });
+    }
     this.when(0, open.tokenType === T.LParen && this.isAdjacent(this.peek(0), open), () => {
       this.consume(0, T.LParen);
       const outer = this.inBrackets;
       this.inBrackets = true;
       this.commaList(1, T.RParen, () => args.push(this.subrule(0, this.expr)));
+      const foreign = foreignAttributes.get(name.text);
+      if (!this.RECORDING_PHASE && !this.isNext(T.RParen) && foreign !== undefined) throw this.expected("`)`", { help: foreign.help });
       this.needClose(0, T.RParen, open);
       this.inBrackets = outer;
     });
@@ -246,7 +261,11 @@ export class TestParser extends DeclarationParser {
     const { startOffset } = this.need(0, T.TestWord);
     const nameStart = this.peek(1);
     if (!this.RECORDING_PHASE && nameStart.tokenType !== T.Str && nameStart.tokenType !== T.StrHead) {
-      throw this.expected("the test's name between quotes", nameStart.tokenType === T.Ident ? { help: `write \`test "${nameStart.image}"\`` } : {});
+      const help =
+        nameStart.tokenType === T.Ident
+          ? `write \`test "${nameStart.image}"\``
+          : 'a test is `test "what it shows" { .. }`, its cases `test ".." for row in rows { .. }`';
+      throw this.expected("the test's name between quotes", { help });
     }
     const name = this.subrule(0, this.string);
     if (!this.RECORDING_PHASE) this.reading = `test ${this.source.text.slice(nameStart.startOffset, name.span.end)}`;
@@ -288,6 +307,8 @@ export class TestParser extends DeclarationParser {
       this.consume(0, T.Ident);
       header.on.push(...this.subrule(0, this.targets));
     } else {
+      const help = foreignClauses.get(word.image)?.help ?? clauseMarks.get(word.tokenType);
+      if (help !== undefined) throw this.expected("`for`, `needs`, `on`, `xfail` or `{`", { help });
       const near = word.tokenType === T.Ident ? nearestName(word.image, ["for", "needs", "on", "xfail", "skip"]) : undefined;
       throw this.expected(
         "`for`, `needs`, `on`, `xfail` or `{`",

@@ -7,6 +7,13 @@ import { ParserCore, type Rule } from "./parse-core.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";
 
+/** What begins a type of other languages. */
+const foreignTypes: ReadonlyMap<TokenType, { readonly help: string }> = new Map([
+  [T.Ampersand, { help: "a pointer's type is `*T`" }],
+  [T.LParen, { help: "there are no tuples: a `struct` holds several values; and a number becomes a pointer by `0x1000 as *u32`" }],
+  [T.Const, { help: "a pointer's type is `*T`" }],
+]);
+
 export const typeStarts: ReadonlySet<TokenType> = new Set([T.Ident, T.LSquare, T.Star, T.Fn]);
 
 export abstract class TypeParser extends ParserCore {
@@ -17,8 +24,7 @@ export abstract class TypeParser extends ParserCore {
 
   readonly type: Rule<TypeExpr> = this.RULE("type", (): TypeExpr => {
     const first = this.peek(1);
-    if (!this.RECORDING_PHASE && !typeStarts.has(first.tokenType))
-      throw this.expected("a type", this.isNext(T.Ampersand) ? { help: "a pointer's type is `*T`" } : {}, "E0209");
+    if (!this.RECORDING_PHASE && !typeStarts.has(first.tokenType)) throw this.expected("a type", foreignTypes.get(first.tokenType) ?? {}, "E0209");
     return this.or(
       0,
       (this.#typeAlternatives ??= [

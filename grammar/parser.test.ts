@@ -207,7 +207,7 @@ describe("recovery", () => {
     assert.deepEqual(
       reports.map(({ code, help }) => [code, help?.slice(0, 17)]),
       [
-        ["E0203", "declarations star"],
+        ["E0203", "all that a file d"],
         ["E0203", "did you mean `fn`"],
         ["E0203", "did you mean `var"],
       ],

@@ -8,7 +8,8 @@ import type { Comment } from "./ast.ts";
 import { digit, isOf, lineEnd, pastBlanks, wordEnd, wordStart } from "./characters.ts";
 import type { Diagnostic, Report } from "./diagnostic.ts";
 import { readEscape, type Escape } from "./escapes.ts";
-import { anyWord, bentQuotes, foreignCharacters, foreignMarks, marks, namesOfShapeless, shapeless } from "./marks.ts";
+import { readHash } from "./foreign-words.ts";
+import { anyWord, bentQuotes, foreignCharacters, foreignMarks, marks, namesOfShapeless, shapeless, stringPrefixes } from "./marks.ts";
 import { isAsm, matchingEnd, pastBraces } from "./skip-code.ts";
 import type { Source } from "./source.ts";
 import * as T from "./tokens.ts";
@@ -89,6 +90,9 @@ class Scanner {
   /** Behind `fn name`, where bodies are skipped: the next `{` opens one. */
   #isBodyNext = false;
   readonly #shapelessTold = new Set<string>();
+  #isHashTold = false;
+  /** Where the line of the last `::` ends: `use a::b::c` is one slip. */
+  #pathsEnd = -1;
 
   constructor(input: ScanInput, report: Report) {
     this.#source = input.source;
@@ -122,6 +126,8 @@ class Scanner {
       else if (code === 39) this.#scanCharacter();
       else if (code === 47 && text.charCodeAt(this.#at + 1) === 47) this.#scanComment();
       else if (code === 47 && text.charCodeAt(this.#at + 1) === 42) this.#scanBlockComment();
+      else if (code === 35 && !isOf(text.charCodeAt(this.#at + 1), digit)) this.#scanHash();
+      else if (code === 96 && this.#scanBackticks()) continue;
       else if (code === 123 && this.#isBodyNext) this.#skipBody();
       else this.#scanMark(code);
     }
@@ -169,6 +175,11 @@ class Scanner {
         this.#scanAsm(start);
         return;
       }
+    }
+    if (end < this.#end && this.#text.charCodeAt(end) === 34 && this.#holes.length === 0 && stringPrefixes.has(this.#text.slice(start, end))) {
+      const [prefix, help] = [this.#text.slice(start, end), 'every text has holes, `"{value}"`, and escapes; bytes are `hex"00 ff"`'];
+      this.#fault("E0112", `\`${prefix}".."\` is written \`".."\``, start, end, "a string has no prefix", { help });
+      return;
     }
     // The longest reserved word has eight letters.
     const reserved = end - start > 8 ? undefined : T.reservedWords.get(this.#text.slice(start, end));
@@ -289,7 +300,8 @@ class Scanner {
     }
     const suffix = text.slice(digitsEnd, suffixEnd);
     if (radix === 16 && !/^[iu]\d/.test(suffix) && !bytesOf.has(suffix)) {
-      this.#fault("E0103", `\`${suffix.charAt(0)}\` is not a hexadecimal digit`, digitsEnd, digitsEnd + 1, "in this number");
+      const details = /^u?l{0,2}$/i.test(suffix) ? { help: "a number takes its type from its place, or by `as`: `0x10 as u64`" } : {};
+      this.#fault("E0103", `\`${suffix.charAt(0)}\` is not a hexadecimal digit`, digitsEnd, digitsEnd + 1, "in this number", details);
       this.#push(T.Int, start, suffixEnd, value);
       return;
     }
@@ -384,6 +396,10 @@ class Scanner {
   /** A string; in a hole without another quote on its line it is the end of the string around, whose hole was not closed. */
   #scanQuote(): void {
     const start = this.#at;
+    if (this.#holes.length === 0 && this.#text.startsWith('"""', start)) {
+      this.#scanTripleQuotes();
+      return;
+    }
     if (this.#holes.length > 0 && !this.#isTemplate) {
       const next = this.#text.indexOf('"', start + 1);
       if (next === -1 || next > lineEnd(this.#text, start, this.#end)) {
@@ -393,6 +409,16 @@ class Scanner {
       }
     }
     this.#scanText(start, start + 1, null, false);
+  }
+
+  /** A text of several lines, as Python has it: one mistake, read as a text. */
+  #scanTripleQuotes(): void {
+    const start = this.#at;
+    const close = this.#text.indexOf('"""', start + 3);
+    const end = close === -1 || close > this.#end ? lineEnd(this.#text, start, this.#end) : close;
+    this.#at = Math.min(end + 3, this.#end);
+    this.#fault("E0102", "a string ends on its line", start, start + 3, "no quotes of this kind", { help: "a line break in a string is written `\\n`" });
+    this.#push(T.Str, start, this.#at, { text: this.#text.slice(start + 3, end), start: this.#offset(start + 3), end: this.#offset(end), format: null });
   }
 
   /** Reads literal characters up to the closing quote or the next hole. `tokenStart` is the quote or the brace that ended a hole. */
@@ -528,11 +554,12 @@ class Scanner {
       if (text.length > 1 && !this.#text.startsWith(text, start)) continue;
       this.#at = start + text.length;
       const ours = foreignMarks.get(text);
-      if (ours !== undefined) this.#fault("E0112", `\`${text}\` is written \`${ours}\``, start, this.#at, `write \`${ours}\``);
+      if (ours !== undefined && !this.#isToldElsewhere(text, start))
+        this.#fault("E0112", `\`${text}\` is written \`${ours}\``, start, this.#at, `write \`${ours}\``);
       this.#push(type, start, this.#at, null, ours);
       return;
     }
-    const character = String.fromCodePoint(this.#text.codePointAt(start) ?? 0);
+    const character = /^\?[?.]/.exec(this.#text.slice(start, start + 2))?.[0] ?? String.fromCodePoint(this.#text.codePointAt(start) ?? 0);
     this.#at = start + character.length;
     // A byte order mark at the start of a file says nothing about its content.
     if (character === "\ufeff" && start === 0) return;
@@ -551,6 +578,46 @@ class Scanner {
     const name = namesOfShapeless.get(character);
     const message = `unexpected character ${number}${name === undefined ? "" : `, ${name}`}`;
     this.#fault("E0101", message, start, this.#at, "no token starts with this", { help: "replace all of them, by a blank or by nothing" });
+  }
+
+  /** A path's second `::` on its line; a macro's `!`, which the parser tells together with its name. */
+  #isToldElsewhere(mark: string, at: number): boolean {
+    const before = this.#tokens.at(-1);
+    const isWord = before?.tokenType === T.Ident || before?.tokenType === T.Assert;
+    if (mark === "!") return isWord && before.endOffset + 1 === this.#offset(at) && /[([{]/.test(this.#text[at + 1] ?? "");
+    if (mark !== "::" || at < this.#pathsEnd) return mark === "::";
+    this.#pathsEnd = lineEnd(this.#text, at, this.#end);
+    return false;
+  }
+
+  /** A comment of other languages, which is told once and left out like ours, a directive or an attribute. */
+  #scanHash(): void {
+    const start = this.#at;
+    const end = lineEnd(this.#text, start, this.#end);
+    const found = readHash(this.#text.slice(start, end));
+    if (found !== null) {
+      this.#at = start + found.length;
+      this.#fault("E0101", `unexpected \`${found.what}\``, start, this.#at, "no token starts with this", { help: found.help });
+      return;
+    }
+    this.#at = end;
+    if (this.#isHashTold) return;
+    this.#isHashTold = true;
+    this.#fault("E0111", "a comment starts with `//`, not with `#`", start, start + 1, "write `//`");
+  }
+
+  /** A string between backticks is one mistake, and read as a string; false when the line has no second one. */
+  #scanBackticks(): boolean {
+    const start = this.#at;
+    const close = this.#text.indexOf("`", start + 1);
+    if (close === -1 || close >= lineEnd(this.#text, start, this.#end)) {
+      this.#scanMark(96);
+      return true;
+    }
+    this.#at = close + 1;
+    this.#fault("E0101", "unexpected character ```", start, start + 1, "no token starts with this", { help: 'strings stand between double quotes: `"..."`' });
+    this.#push(T.Str, start, this.#at, { text: this.#text.slice(start + 1, close), start: this.#offset(start + 1), end: this.#offset(close), format: null });
+    return true;
   }
 
   #scanComment(): void {

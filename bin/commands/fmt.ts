@@ -46,9 +46,11 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (paths.length === 0) throw new CommandError(EXIT.nothingSelected, "there are no .gspec files here", "tables in YAML are not formatted");
   const diagnostics: Diagnostic[] = [];
   let changed = 0;
+  let unread = 0;
   for (const path of paths) {
     const before = readText(path);
     const after = before === null ? null : formatText({ path, text: before }, (diagnostic) => diagnostics.push(diagnostic));
+    if (after === null) unread++;
     if (before === null || after === null || after === before) continue;
     changed++;
     if (isCheck) {
@@ -64,8 +66,10 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   }
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   await printDiagnostics(errors, io);
-  const same = paths.length - changed;
-  io.out(`${changed} ${isCheck ? "to format" : "formatted"}, ${same} unchanged\n`);
+  const same = paths.length - changed - unread;
+  io.out(
+    `${changed} ${isCheck ? "to format" : "formatted"}, ${same} unchanged${unread === 0 ? "" : `, ${unread} left alone for ${unread === 1 ? "its" : "their"} errors`}\n`,
+  );
   if (errors.length > 0) return EXIT.compile;
   return isCheck && changed > 0 ? EXIT.testsFailed : EXIT.ok;
 }

@@ -2,6 +2,7 @@
 // an error with the nearest name and never a test that quietly does not run.
 
 import { literalText, type Attribute, type Expr, type Need } from "../../grammar/ast.ts";
+import { foreignAttributes } from "../../grammar/foreign-words.ts";
 import { textOf } from "../../grammar/source.ts";
 import type { Attributes, CheckedNeed } from "../hir.ts";
 import { CAPABILITIES, TAGS, type Capability } from "../plan/capabilities.ts";
@@ -112,7 +113,7 @@ export function checkAttributes(context: Context, attributes: readonly Attribute
         const known = [...(place === "row" ? ROW_ATTRIBUTES : ATTRIBUTES), ...(place === "row" ? [] : own)].map((each) => `@${each}`);
         fail(context, attribute.name.span, "E0408", `unknown attribute \`@${name}\``, {
           label: "not an attribute",
-          help: suggest(`@${name}`, known) ?? `there are ${listNames(known)}`,
+          help: foreignAttributes.get(name)?.help ?? suggest(`@${name}`, known) ?? `there are ${listNames(known)}`,
         });
       }
     }

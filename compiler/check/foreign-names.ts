@@ -1,6 +1,8 @@
 // Names that people bring along from C, Rust, the kernel, KUnit and kvm-unit-tests: a mistake that names one is told what it is called here.
 // Only help for names that do not exist; nothing is read differently.
 
+import { foreignTypes } from "../../grammar/foreign-words.ts";
+
 /** "did you mean `u8`?", by a table of ours with what others call them. */
 function suggestFrom(table: Readonly<Record<string, readonly string[]>>): (name: string) => string | undefined {
   const ours = new Map(Object.entries(table).flatMap(([name, theirs]) => theirs.map((other) => [other, name] as const)));
@@ -11,19 +13,7 @@ function suggestFrom(table: Readonly<Record<string, readonly string[]>>): (name:
 }
 
 /** For a type of another language. */
-export const suggestType = suggestFrom({
-  u8: ["char", "byte", "uchar", "uint8", "uint8_t", "__u8"],
-  i8: ["int8", "int8_t", "sbyte", "__s8", "s8"],
-  u16: ["ushort", "uint16", "uint16_t", "__u16", "__le16"],
-  i16: ["short", "int16", "int16_t", "__s16", "s16"],
-  u32: ["uint", "unsigned", "uint32", "uint32_t", "__u32", "__le32"],
-  i32: ["int", "int32", "int32_t", "__s32", "s32"],
-  u64: ["ulong", "uint64", "uint64_t", "__u64", "__le64"],
-  i64: ["long", "int64", "int64_t", "__s64", "s64"],
-  usize: ["size_t", "uintptr_t", "phys_addr_t", "isize", "ssize_t"],
-  bool: ["boolean", "_Bool"],
-  str: ["string", "String"],
-});
+export const suggestType = suggestFrom(foreignTypes);
 
 const suggestLowered = suggestFrom({
   x86_64: ["x86", "amd64", "x64", "intel64"],
@@ -54,6 +44,17 @@ const FAMILIES: readonly (readonly [RegExp, string])[] = [
   [/^(cpu_relax|pause)$/, "a loop that waits calls `cpu.relax()`, or is `wait until condition within 1ms`"],
   [/^([mun]delay|[mu]sleep|sleep|usleep_range)$/, "`time.sleep(1ms)` waits; `expect condition within 1ms` polls"],
   [/^(k[mz]alloc|malloc|calloc|alloc_pages?|kunit_k[mz]alloc)$/, "memory comes from `heap.allocate(size, align)`; the end of the test gives it back"],
+  [/^(should|must)(_|$)/, "a check is `expect a == b`, or `assert a == b` to end the test"],
+  [/^(println|printf|console|eprintln|logger|fprintf)$/, 'a line of the report is `info "what: {value}"`'],
+  [/^(panic|abort|exit|unreachable|raise|throw|BUG_ON|BUG)$/, '`fail "why"` ends the test'],
+  [/^(True|TRUE|False|FALSE)$/, "the truth values are `true` and `false`"],
+  [/^range$/, "a range is `0..10`, with its end `0..=10`"],
+  [/^pass$/, "an empty block is `{ }`"],
+  [/^(this|Self)$/, "a method names its struct's value itself: `fn step(self) { self.value += 1 }`"],
+  [/^new$/, "a value of a struct is `Counter { value: 1 }`; what it leaves out is zero"],
+  [/^(Ok|Some|Err)$/, "a value stands for itself; an error is a number of Linux below zero: `-errno.EINVAL`"],
+  [/^(sizeof|alignof|size_of)$/, "the size of a type is a member: `P.size`"],
+  [/^(memcpy|memset|memcmp|memmove)$/, "arrays and slices are copied by `=`, filled by `[0; 16]` and compared by `==`"],
   [/^(ARRAY_SIZE|len)$/, "the length is a member: `a.len`"],
 ];
 

@@ -190,11 +190,14 @@ function valueMember(context: Context, given: HExpr, expr: Member): HExpr {
     case "error":
       fail(context, expr.name.span, "E0407", `${quote(type)} has no \`${name}\``, {
         label: "has no members",
-        help: type.kind === "pointer" ? "reach what it points to with `.*`" : undefined,
+        help: MATCHERS.test(name) ? "a check is `expect a == b`" : type.kind === "pointer" ? "reach what it points to with `.*`" : undefined,
       });
       return errorExpr(span);
   }
 }
+
+/** How other test systems go on behind `expect(value)`. */
+const MATCHERS = /^(to|not|toBe\w*|toEqual|toStrictEqual|toThrow|should|is_?equal\w*|equals?|eq|isEqualTo)$/i;
 
 /** All fields, where they are few enough to read. */
 function fieldsHelp(fields: readonly { readonly name: string }[]): string | undefined {

@@ -132,8 +132,10 @@ const USING_WORDS = "(?:expect|assert|return|if|while|match|and|or|not|in|at|wit
 export function isLost(scope: Scope, name: string): boolean {
   const { module } = scope;
   if ([module, ...module.opened].some(({ file }) => file.lost?.includes(name) === true)) return true;
-  // Also `lett x = 1`, `let mut x`, `int x;` and `fn f()` in a block; but not what is only used there.
-  const declared = new RegExp(`\\b(?:(?:let|var|for|as)\\s+(?:\\w+\\s*,\\s*)?${name}\\b|(?!${USING_WORDS})[a-zA-Z_]\\w*[ \\t]+${name}\\s*[=:;(])`);
+  // Also `x := 1`, `let (a, b) =`, `lett x = 1`, `let mut x`, `int x;` and `fn f()` in a block; but not what is only used there.
+  const declared = new RegExp(
+    `\\b${name}\\s*:=|\\b(?:let|var)\\s*\\([^()]*\\b${name}\\b|\\b(?:(?:let|var|for|as)\\s+(?:\\w+\\s*,\\s*)?${name}\\b|(?!${USING_WORDS})[a-zA-Z_]\\w*[ \\t]+${name}\\s*[=:;(])`,
+  );
   for (let at: Scope | null = scope; at !== null; at = at.parent) if (at.broken !== null && declared.test(textOf(at.broken))) return true;
   return false;
 }

@@ -27,4 +27,6 @@ goldenFolder({
   expected: ".txt",
   produce: reportFor("bytecode"),
 });
+// Files as somebody writes them who has never seen the language: the first report leads to the right form, and nothing follows from it.
+goldenFolder({ name: "habits of other languages", folder: "tests/errors/habits", inputs: [".gspec"], expected: ".txt", produce: reportFor("bytecode") });
 goldenFolder({ name: "errors for riscv64", folder: "tests/errors/riscv64", inputs: [".gspec"], expected: ".txt", produce: reportFor("riscv64") });
