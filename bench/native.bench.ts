@@ -142,6 +142,7 @@ try {
     const ways: readonly (readonly [when: string, prepare: () => void, ...options: string[]])[] = [
       ["compiled before", () => {}],
       ["just edited", () => appendFileSync(one, `// ${edits++}\n`)],
+      ["first run on a machine", () => rmSync(env.XDG_CACHE_HOME, { recursive: true, force: true })],
       ["compiled now with all of the library", () => {}, "--no-cache"],
     ];
     for (const [when, prepare, ...options] of ways) {

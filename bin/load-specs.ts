@@ -1,7 +1,7 @@
 // From spec files to images, by way of the cache. What is cached loads neither parser nor compiler: both are imported only when a
 // file has to be compiled, the machine's YAML only when its description is not cached either.
 
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { openCache, type CachedImage, type ImageCache } from "../compiler/images/cache.ts";
@@ -22,6 +22,8 @@ import { toolVersion } from "./version.ts";
 
 export const DEFAULT_MACHINE = "bytecode-virt";
 const BUNDLE = fileURLToPath(new URL("../dist/guestspec.mjs", import.meta.url));
+/** What the build has kept of the package's own files (tools/build.mjs). */
+const PACKAGED = fileURLToPath(new URL("../dist/kept/", import.meta.url));
 
 export interface LoadOptions {
   /** Name of a machine of the package, or path of a machine file. */
@@ -44,16 +46,19 @@ export interface LoadedSpecs {
   readonly withoutSuite: readonly string[];
 }
 
-/** A build of the tool, or null when it runs from its sources, which may change under the cache. */
+/**
+ * A build of the tool, or null when it runs from its sources, which may change under the cache. By what it consists of: what the build keeps
+ * of the library is as good where the package has been copied to, and a build that changes nothing leaves the cache as it is.
+ */
 export function buildStamp(): string | null {
   if (import.meta.url.endsWith(".ts")) return null;
-  const built = statSync(BUNDLE, { throwIfNoEntry: false });
-  return built === undefined ? null : `${toolVersion()} ${built.mtimeMs} ${built.size}`;
+  const build = /^\/\/ Build ([0-9a-f]+)$/m.exec(readText(BUNDLE) ?? "")?.[1];
+  return build === undefined ? null : `${toolVersion()} ${build}`;
 }
 
 export function openImageCache(io: Io): ImageCache | null {
   const stamp = buildStamp();
-  return stamp === null ? null : openCache({ env: io.env, home: homedir(), stamp });
+  return stamp === null ? null : openCache({ env: io.env, home: homedir(), stamp, packaged: PACKAGED });
 }
 
 /** Whether the project's file has a key at the top: most projects have no file, and most files few keys, and YAML costs more than this look. */

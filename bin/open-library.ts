@@ -1,5 +1,5 @@
 // The part of the guest library that earlier compilations for a machine have kept (compiler/images/kept-library.ts), found by the texts that it
-// was made of. Loaded by what compiles.
+// was made of; the first of them was the tool's own build. Loaded by what compiles.
 
 import { existsSync, readdirSync } from "node:fs";
 import type { ImageCache } from "../compiler/images/cache.ts";
@@ -17,5 +17,5 @@ function hashTexts(cache: ImageCache, { library, target }: MachineDescription): 
 
 /** `machineKey` changes with the machine's file. */
 export function openLibrary(cache: ImageCache, machine: MachineDescription, machineKey: string): KeptLibrary {
-  return openKeptLibrary(cache, [machineKey, hashTexts(cache, machine)]);
+  return openKeptLibrary(cache.ofPackage, [machineKey, hashTexts(cache, machine)]);
 }

@@ -74,7 +74,7 @@ export function bootFileMaker(options: ParsedOptions, targets: readonly RunTarge
 async function loadLoader(machine: NativeMachine, base: bigint, source: string, cache: ImageCache | null): Promise<PackLoader> {
   const file = `${LIB_FOLDER}${machine.target}/pack.s`;
   const key = ["pack loader", file, machineKeyOf(source, cache?.hashes) ?? "", base.toString(16)];
-  const [bytes, labels] = cache?.readParts(key)?.parts ?? [];
+  const [bytes, labels] = cache?.ofPackage.readParts(key)?.parts ?? [];
   if (bytes !== undefined && labels !== undefined) return { bytes, labels: new Map(JSON.parse(Buffer.from(labels).toString("utf8")) as [string, number][]) };
   const text = readText(file);
   if (text === null) throw new CommandError(EXIT.environment, `${file} is missing: the installation is incomplete`);
@@ -84,6 +84,6 @@ async function loadLoader(machine: NativeMachine, base: bigint, source: string, 
   const target = await loadNativeTarget(machine.target);
   if (target === null) throw new Error(`there is no back end for ${machine.target}`);
   const loader = assembleLoader(target, { file, text }, entryConstants(target, machine), base);
-  cache?.writeParts(key, { parts: [loader.bytes, JSON.stringify([...loader.labels])], paths: [] }, [{ path: file, hash: hashBytes(text) }]);
+  cache?.ofPackage.writeParts(key, { parts: [loader.bytes, JSON.stringify([...loader.labels])], paths: [] }, [{ path: file, hash: hashBytes(text) }]);
   return loader;
 }

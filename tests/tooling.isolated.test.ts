@@ -2,10 +2,24 @@
 // closing line, paths kept right in the bundle, validators out of schemas. A process each, since they start processes.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { PACKAGED } from "../compiler/images/cache.ts";
 import { isNodeCurrent, root } from "../tools/project.mjs";
 
 function makeFolder(context: TestContext, files: Readonly<Record<string, string>>): string {
@@ -142,6 +156,30 @@ test("the bundle is built anew when a source changed, and only then", (context) 
   assert.match(stderr, /bin\/main\.ts:1:12/);
   assert.equal(status, 1);
 });
+
+test(
+  "what the build has kept of the library serves a first run, also where the package was copied to, until the library changes",
+  { timeout: 120_000 },
+  (context) => {
+    const folder = makeFolder(context, { "work/one.gspec": 'suite "one"\n\ntest "adds" { expect 1 as u32 + 1 == 2 }\n' });
+    for (const path of ["dist", "lib", "machines", "package.json"]) cpSync(join(root, path), join(folder, path), { recursive: true });
+    /** How many entries of the package's own files a run with an empty cache had to make. */
+    function countMade(cache: string): number {
+      const { status, stderr } = run(
+        "env",
+        [`XDG_CACHE_HOME=${join(folder, cache)}`, process.execPath, "../dist/guestspec.mjs", "list", "--target", "x86_64"],
+        join(folder, "work"),
+      );
+      assert.equal(status, 0, stderr);
+      return readdirSync(join(folder, cache, "guestspec")).filter((name) => name.startsWith(PACKAGED)).length;
+    }
+    // The entry code names the file that it was assembled from.
+    assert.equal(countMade("first"), 1);
+    appendFileSync(join(folder, "lib", "report.gspec"), "\n// Changed.\n");
+    assert.equal(countMade("changed"), 2);
+    assert.equal(countMade("changed"), 2);
+  },
+);
 
 test("a schema becomes a validator that reports every error with its path and keeps 64-bit integers exact", (context) => {
   const schema = {

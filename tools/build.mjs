@@ -6,9 +6,10 @@
 // Sources name other files of the package by `new URL("<relative path>", import.meta.url)`. The bundle lies elsewhere, so
 // these are rewritten here: `./x.worker.ts` becomes an entry point of its own, everything else (lib/, machines/, schemas/,
 // package.json) points at the same file of the package, one level above dist/.
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { makeCoreScript, primeCodeCache } from "./core-script.mjs";
+import { makeCoreScript, prime } from "./core-script.mjs";
 import { bundledFolders, listFiles, modified, root } from "./project.mjs";
 
 const isWorker = (path) => path.endsWith(".worker.ts");
@@ -134,8 +135,15 @@ async function bundle() {
   // Chunks of earlier builds go only now, so that there is never a moment without a bundle.
   for (const path of listFiles(["dist"])) if (!outputs.has(path)) rmSync(join(root, path));
   // Last, because its time stamp says that the build is complete.
-  writeFileSync(join(root, "dist", "guestspec.mjs"), stub);
-  if (core.length > 0) primeCodeCache(root);
+  writeFileSync(join(root, "dist", "guestspec.mjs"), stub(nameBuild(outputs)));
+  if (core.length > 0) await prime(root);
+}
+
+/** Changes with whatever the bundle consists of. */
+function nameBuild(outputs) {
+  const hash = createHash("sha256");
+  for (const path of [...outputs].filter((output) => !output.endsWith(".map")).sort()) hash.update(`${path}\0`).update(readFileSync(join(root, path)));
+  return hash.digest("hex").slice(0, 32);
 }
 
 if (!process.argv.includes("--if-stale") || isStale()) await bundle();

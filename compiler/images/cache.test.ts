@@ -7,7 +7,7 @@ import { test, type TestContext } from "node:test";
 import { generateModule } from "../../tests/fixtures/generate-module.ts";
 import { bytecodeVirt } from "../../tests/fixtures/machines.ts";
 import { checksumBytes, hashBytes } from "./content-hash.ts";
-import { cacheFolder, openCache, type CachedImage, type Dependency } from "./cache.ts";
+import { cacheFolder, openCache, PACKAGED, type CachedImage, type Dependency } from "./cache.ts";
 import { hashFile } from "./file-hashes.ts";
 
 function makeFolder(context: TestContext): string {
@@ -103,6 +103,34 @@ test("when there is too much, what was not used for longest goes", (context) => 
   );
   for (const name of ["h", "i", "j"]) open().writeParts([name], { parts: [name], paths: [] }, []);
   assert.equal(open().size().entries, 4);
+});
+
+test("what came with the tool is found by the build that made it, behind what the user's own compilations have kept, and never written", (context) => {
+  const { folder: made, cache: build } = makeCache(context);
+  const source = join(made, "entry.s");
+  writeFileSync(source, "nop");
+  build.ofPackage.writeParts(["library"], { parts: ["shipped"], paths: [] }, []);
+  build.ofPackage.writeParts(["entry"], { parts: ["shipped"], paths: [] }, dependOn(source));
+  build.writeMachine("key", bytecodeVirt);
+  build.writeParts(["own"], { parts: ["no"], paths: [] }, []);
+  const names = readdirSync(build.folder).filter((name) => name.startsWith(PACKAGED));
+  assert.equal(names.length, 3);
+
+  const home = makeFolder(context);
+  const open = (stamp = "1") => openCache({ env: { XDG_CACHE_HOME: home }, home: "", stamp, packaged: build.folder });
+  const read = (key: string, cache = open()): string | undefined => cache.ofPackage.readParts([key])?.parts.map(String).join();
+  assert.deepEqual([read("library"), read("entry"), read("other")], ["shipped", "shipped", undefined]);
+  assert.deepEqual(open().readMachine("key"), bytecodeVirt);
+  assert.equal(open().readParts(["own"]), null);
+  assert.deepEqual([read("library", open("2")), open("2").readMachine("key")], [undefined, null]);
+  writeFileSync(source, "nop; nop");
+  assert.equal(read("entry"), undefined);
+
+  open().ofPackage.writeParts(["library"], { parts: ["grown"], paths: [] }, []);
+  assert.equal(read("library"), "grown");
+  assert.equal(read("library", build), "shipped");
+  for (const name of names) writeFileSync(join(build.folder, name), "torn");
+  assert.equal(open().readMachine("key"), null);
 });
 
 test("machines keep their 64-bit numbers", (context) => {

@@ -16,6 +16,8 @@ import { loadModule, storeModule } from "./stored-module.ts";
 const FORMAT = 6;
 /** More of them, and those not used for longest go until a third is free. A spec has an entry for each target. */
 const LIMITS = { entries: 4000, bytes: 512 * 2 ** 20 } as const;
+/** How names of entries begin that are made of files of the package only. */
+export const PACKAGED = "package-";
 /** Uses closer to each other than this are one. */
 const USE_MS = 3_600_000;
 
@@ -25,6 +27,8 @@ export interface CacheEnvironment {
   readonly home: string;
   /** Version and build of the tool: another build, another cache. */
   readonly stamp: string;
+  /** Where entries of the package's own files came with the tool (tools/build.mjs); absent: none did. */
+  readonly packaged?: string;
   /** Absent: `LIMITS`. */
   readonly limits?: { readonly entries: number; readonly bytes: number };
 }
@@ -50,22 +54,27 @@ export interface StoredParts {
   readonly dependencies: readonly Dependency[];
 }
 
-export interface ImageCache {
+export interface PartStore {
+  /** What was kept under a key, as long as nothing it depends on has changed. */
+  readParts(key: readonly string[], hashes?: FileHashes): StoredParts | null;
+  writeParts(
+    key: readonly string[],
+    stored: { readonly parts: readonly (Uint8Array | string)[]; readonly paths: readonly string[] },
+    dependencies: readonly Dependency[],
+  ): boolean;
+}
+
+export interface ImageCache extends PartStore {
   readonly folder: string;
   /** Of any file, remembered from one process to the next. */
   readonly hashes: FileHashes;
   /** The entry of a spec, or null. `no suite`: the file was compiled and makes no image. */
   readSpec(path: string, machineKey: string, hashes?: FileHashes): CachedImage | "no suite" | null;
   writeSpec(path: string, machineKey: string, entry: CachedImage | "no suite", dependencies: readonly Dependency[]): boolean;
-  /** What was kept under a key, as long as nothing it depends on has changed. */
-  readParts(key: readonly string[], hashes?: FileHashes): StoredParts | null;
+  /** For what is made of files of the package only, as the library and the machines are: it may have come with the tool. */
+  readonly ofPackage: PartStore;
   /** There is such an entry, whole or not, of today or not. */
   hasParts(key: readonly string[]): boolean;
-  writeParts(
-    key: readonly string[],
-    stored: { readonly parts: readonly (Uint8Array | string)[]; readonly paths: readonly string[] },
-    dependencies: readonly Dependency[],
-  ): boolean;
   /** A machine description by the hash of its file. */
   readMachine(key: string): MachineDescription | null;
   writeMachine(key: string, machine: MachineDescription): boolean;
@@ -154,6 +163,10 @@ export function unpack(text: string): unknown {
   return value;
 }
 
+function partsOf(entry: Entry | null): StoredParts | null {
+  return entry === null ? null : { parts: entry.parts, paths: entry.header.paths, dependencies: entry.header.dependencies };
+}
+
 function isFresh({ dependencies }: Header, hashes: FileHashes): boolean {
   return dependencies.every(({ path, hash }) => hashes(path) === hash);
 }
@@ -175,21 +188,37 @@ export function openCache(environment: CacheEnvironment): ImageCache {
   /** What is in the folder as far as this process knows; null: it has not looked yet. */
   let held: { count: number; bytes: number } | null = null;
 
-  function pathOf(...key: readonly string[]): string {
-    return join(folder, `${hashBytes([String(FORMAT), environment.stamp, ...key].join("\0"))}.bin`);
+  function nameOf(key: readonly string[]): string {
+    return `${hashBytes([String(FORMAT), environment.stamp, ...key].join("\0"))}.bin`;
   }
 
-  function read(path: string, hashes: FileHashes): Entry | null {
+  function pathOf(...key: readonly string[]): string {
+    return join(folder, nameOf(key));
+  }
+
+  function readFrom(path: string, hashes: FileHashes): Entry | null {
     let bytes: Buffer;
     try {
       bytes = readFileSync(path);
     } catch {
       return null;
     }
-    const entry = parseEntry(bytes, hashes);
+    return parseEntry(bytes, hashes);
+  }
+
+  function read(path: string, hashes: FileHashes): Entry | null {
+    const entry = readFrom(path, hashes);
     if (entry !== null) markUsed(path);
     return entry;
   }
+
+  /** What this user's compilations have kept is what came with the tool, and more. */
+  function readPackaged(key: readonly string[], hashes: FileHashes): Entry | null {
+    const name = packagedName(key);
+    return read(join(folder, name), hashes) ?? (environment.packaged === undefined ? null : readFrom(join(environment.packaged, name), hashes));
+  }
+
+  const packagedName = (key: readonly string[]): string => `${PACKAGED}${nameOf(key)}`;
 
   function write(path: string, parts: readonly (Uint8Array | string)[], dependencies: readonly Dependency[], paths: readonly string[]): boolean {
     const buffers = parts.map((part) => (typeof part === "string" ? Buffer.from(part) : Buffer.from(part.buffer, part.byteOffset, part.byteLength)));
@@ -257,18 +286,18 @@ export function openCache(environment: CacheEnvironment): ImageCache {
       const { shell, locations, bodies } = storeModule(entry.module);
       return write(target, [entry.manifest, shell, locations, ...bodies], dependencies, entry.dependencies);
     },
-    readParts(key, hashes = fileHashes) {
-      const entry = read(pathOf("parts", ...key), hashes);
-      if (entry === null) return null;
-      return { parts: entry.parts, paths: entry.header.paths, dependencies: entry.header.dependencies };
-    },
+    readParts: (key, hashes = fileHashes) => partsOf(read(pathOf("parts", ...key), hashes)),
     hasParts: (key) => existsSync(pathOf("parts", ...key)),
     writeParts: (key, { parts, paths }, dependencies) => write(pathOf("parts", ...key), parts, dependencies, paths),
+    ofPackage: {
+      readParts: (key, hashes = fileHashes) => partsOf(readPackaged(["parts", ...key], hashes)),
+      writeParts: (key, { parts, paths }, dependencies) => write(join(folder, packagedName(["parts", ...key])), parts, dependencies, paths),
+    },
     readMachine(key) {
-      const [text] = read(pathOf("machine", key), fileHashes)?.parts ?? [];
+      const [text] = readPackaged(["machine", key], fileHashes)?.parts ?? [];
       return text === undefined ? null : (unpack(text.toString("utf8")) as MachineDescription);
     },
-    writeMachine: (key, machine) => write(pathOf("machine", key), [pack(machine)], [], []),
+    writeMachine: (key, machine) => write(join(folder, packagedName(["machine", key])), [pack(machine)], [], []),
     problem() {
       try {
         makeFolder(folder);

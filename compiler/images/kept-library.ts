@@ -4,7 +4,7 @@
 
 import type { AssemblyBlock, DataSymbol } from "../../isa/bytecode/module.ts";
 import type { CodeForm, KeptCode, KeptFunction, KeptRequest, KeptUnit, LibraryStore } from "../library-store.ts";
-import type { ImageCache } from "./cache.ts";
+import type { PartStore } from "./cache.ts";
 import { textOf } from "./stored-bytes.ts";
 
 /** Bytes as their place among those of the entry. */
@@ -52,7 +52,7 @@ function convertRequest<From, To>(request: RequestWith<From>, convert: (bytes: F
 }
 
 /** `key` changes with the texts of the library and the machine. */
-export function openKeptLibrary(cache: Pick<ImageCache, "readParts" | "writeParts">, key: readonly string[]): KeptLibrary {
+export function openKeptLibrary(cache: PartStore, key: readonly string[]): KeptLibrary {
   const entry = ["library", ...key];
   const [table, old = new Uint8Array()] = cache.readParts(entry)?.parts ?? [];
   const stored = new Map<string, StoredFunction>(table === undefined ? [] : (JSON.parse(textOf(table)) as readonly (readonly [string, StoredFunction])[]));

@@ -15,7 +15,7 @@ function keyOf({ path }: Pick<Dependency, "path">, machineKey: string): readonly
 
 /** `source`: the assembly's file. */
 export function readEntry(cache: ImageCache, source: Pick<Dependency, "path">, machineKey: string): AssembledEntry | null {
-  const [bytes, facts] = cache.readParts(keyOf(source, machineKey))?.parts ?? [];
+  const [bytes, facts] = cache.ofPackage.readParts(keyOf(source, machineKey))?.parts ?? [];
   if (bytes === undefined || facts === undefined) return null;
   const { file, relocations, labels } = unpack(textOf(facts)) as Facts;
   return { file, bytes, relocations, labels: new Map(labels) };
@@ -23,5 +23,5 @@ export function readEntry(cache: ImageCache, source: Pick<Dependency, "path">, m
 
 export function writeEntry(cache: ImageCache, source: Dependency, machineKey: string, { file, bytes, relocations, labels }: AssembledEntry): boolean {
   const facts: Facts = { file, relocations, labels: [...labels] };
-  return cache.writeParts(keyOf(source, machineKey), { parts: [bytes, pack(facts)], paths: [] }, [source]);
+  return cache.ofPackage.writeParts(keyOf(source, machineKey), { parts: [bytes, pack(facts)], paths: [] }, [source]);
 }
