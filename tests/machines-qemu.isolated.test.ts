@@ -17,7 +17,7 @@ import { qemuCommand } from "../machines/qemu-command.ts";
 import { isRequired } from "./fixtures/required.ts";
 
 const POLL_MS = 100;
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 const PROMPT = "(qemu) ";
 
 const folder = mkdtempSync(join(tmpdir(), "guestspec-boards-"));

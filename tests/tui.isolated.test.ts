@@ -64,7 +64,7 @@ function start(context: TestContext, scenario: string, columns: number, rows: nu
       assert.equal(status, 0, stderr);
     },
     async until(sentence, condition) {
-      for (let tries = 0; tries < 300; tries++) {
+      for (let tries = 0; tries < 1200; tries++) {
         await pending;
         if (condition(visible())) return;
         await sleep(50);

@@ -229,15 +229,13 @@ test("workers take over when what is left is worth it, and nothing in the stream
     workerPolicy: { trialMs: 10, warmMs: 0, worthMs: 20, transferMs: 0, share: 0 },
   };
   const alone = recorded(await record(options, plan));
-  const workers = new Set<number>();
   const idle = new Int32Array(new SharedArrayBuffer(4));
   const together = await record({ ...options, jobs: 3, isLive: true }, plan, (_, event) => {
-    if (event.type !== "test-running") return;
-    workers.add(event.worker);
-    // Keeps this thread from being done before a worker has started, on whatever machine.
-    if (event.worker === 0) Atomics.wait(idle, 0, 0, 40);
+    // Keeps this thread from being done before a worker has started, on whatever machine: once one has, this thread takes no more tests.
+    if (event.type === "test-running" && event.worker === 0) Atomics.wait(idle, 0, 0, 200);
   });
   assert.deepEqual(recorded(together), alone);
+  const workers = new Set(together.flatMap((event) => (event.type === "test-finished" ? [event.wallWorker] : [])));
   assert.ok(workers.has(0) && workers.size > 1, [...workers].join());
   const stopped = await record({ ...options, jobs: 2, failFast: 5 }, plan);
   assert.deepEqual(recorded(stopped), recorded(await record({ ...options, failFast: 5 }, plan)));
@@ -299,11 +297,17 @@ test("a worker that stops answering is replaced, and only its test is lost", asy
   }));
   const results = new Map<number, string>();
   let given = false;
+  // However busy the machine is: no time goes by but while the test loops that is to be lost.
+  let clock = 0;
   const pool = startPool({
     workers: 1,
     // No limit that is reached in the life of this test.
     engine: { ...engine, timeoutNs: 1e15, maxInstructions: 1e15, executor: "interpreter" },
     hangMs: 700,
+    now: () => clock,
+    onRunning(index) {
+      if (index === 1) clock += 1000;
+    },
     repeat: 1,
     plannedCases: () => 4,
     imageAt: () => looping,
@@ -344,6 +348,7 @@ test("an image whose functions make their instructions when asked arrives whole"
     workers: 1,
     engine,
     hangMs: 10_000,
+    now: () => engineHost.now(),
     repeat: 1,
     plannedCases: () => 1,
     imageAt: () => image,
@@ -368,6 +373,7 @@ test("a worker that dies takes one test with it", async () => {
     workers: 2,
     engine,
     hangMs: 60_000,
+    now: () => engineHost.now(),
     repeat: 1,
     plannedCases: () => 2,
     imageAt: () => broken,
@@ -442,12 +448,14 @@ test("a test that may run for long runs in a worker, so that this thread can be 
   );
   const plan = makePlan([endless], listCases([endless]), null);
   const workers: number[] = [];
-  let handle: RunHandle | null = null;
-  handle = startRun(request(plan, { images: [endless], isLive: true, engine: { ...engine, executor: "interpreter" } }), (event) => {
-    if (event.type === "test-running") workers.push(event.worker);
+  const { promise: isLooping, resolve: loops } = Promise.withResolvers<void>();
+  const handle = startRun(request(plan, { images: [endless], isLive: true, engine: { ...engine, executor: "interpreter" } }), (event) => {
+    if (event.type !== "test-running") return;
+    workers.push(event.worker);
+    if (event.id.includes("::endless@")) loops();
   });
-  await new Promise((resolve) => setTimeout(resolve, 600));
   // The event loop turns while the guest loops: that is the point.
+  await isLooping;
   assert.deepEqual(workers, [0, 1]);
   await handle.abandon();
   const finished = await handle.finished;

@@ -232,6 +232,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       workers: Math.max(1, Math.min(workerCount, queue.left, most)),
       engine: request.engine,
       hangMs: hangLimit(request) * attempts.repeat,
+      now: () => performance.now(),
       repeat: attempts.repeat,
       plannedCases: (image) => Math.ceil((casesOf.get(image) ?? 0) / request.jobs),
       imageAt(image) {

@@ -19,6 +19,8 @@ export interface PoolOptions {
   readonly engine: EngineOptions;
   /** Wall time without any progress after which a worker counts as hung. */
   readonly hangMs: number;
+  /** Of the host, in milliseconds. */
+  now(): number;
   /** Each test runs so many times. */
   readonly repeat: number;
   /** Cases of an image that are going to run in all workers together. */
@@ -105,7 +107,7 @@ export function startPool(options: PoolOptions): WorkerPool {
     }
     member.batch = batch;
     member.lastIndex = -1;
-    member.lastChange = performance.now();
+    member.lastChange = options.now();
     post(member, { type: "batch", image: batch.image, units: batch.units });
   }
 
@@ -141,7 +143,7 @@ export function startPool(options: PoolOptions): WorkerPool {
     const thread = new Worker(new URL("./run.worker.ts", import.meta.url), {
       workerData: { options: options.engine, progress, repeat: options.repeat } satisfies WorkerSetup,
     });
-    const member: Member = { number, thread, progress: current, images: new Set(), batch: null, isReady: false, lastIndex: -1, lastChange: performance.now() };
+    const member: Member = { number, thread, progress: current, images: new Set(), batch: null, isReady: false, lastIndex: -1, lastChange: options.now() };
     members.set(number, member);
     thread.on("message", (message: FromWorker) => {
       if (message.type === "ready") {
@@ -160,7 +162,7 @@ export function startPool(options: PoolOptions): WorkerPool {
   }
 
   const watch = setInterval(() => {
-    const now = performance.now();
+    const now = options.now();
     for (const member of members.values()) {
       if (member.batch === null) continue;
       const index = Atomics.load(member.progress, 0);

@@ -7,9 +7,9 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, r
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { RunEvent, RunFinished, TestFinished } from "../../runtime/events.ts";
 import { runTool, startTool, toolCommand } from "./transcripts.ts";
+import { nameOfProcess, processesWith, textIn, until, untilBusy, untilSignalled } from "../fixtures/processes.ts";
 import { skipWithoutQemu } from "../fixtures/riscv64-qemu.ts";
 
 const MIXED = `suite "mixed"
@@ -61,11 +61,6 @@ function readPage(path: string): ReadonlyMap<string, string> {
       .map((line) => JSON.parse(line) as { readonly type: string; readonly test: string; readonly verdict: string })
       .flatMap(({ type, test: name, verdict }) => (type === "test" ? [[name, verdict] as const] : [])),
   );
-}
-
-async function until(what: string, isReached: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1200 && !isReached(); tries++) await sleep(50);
-  assert.ok(isReached(), what);
 }
 
 const hasFull = existsSync("/dev/full");
@@ -125,17 +120,15 @@ test("a second ^C leaves complete reports that say what has not run", timed, asy
   // One test that nothing ends within this test's time, and one that is over before.
   const endless = `@timeout(100s)\ntest "endless" { while true { } expect true }`;
   const folder = makeFolder(context, { "endless.gspec": `suite "endless"\n\ntest "quick" { expect true }\n\n${endless}\n\ntest "never" { expect true }\n` });
-  const tool = startTool(["run", "-r", "human", "-r", "ndjson=out.ndjson", "-r", "junit=out.xml", "-r", "ctrf=out.json", "--executor", "interpreter"], {
-    cwd: folder,
-  });
+  const reports = ["human", "ndjson=out.ndjson", "junit=out.xml", "ctrf=out.json"].flatMap((report) => ["-r", report]);
+  const tool = startTool(["run", "-v", ...reports, "--executor", "interpreter"], { cwd: folder });
   let stdout = "";
   tool.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
   const closed = once(tool, "close");
-  await until("the run begins", () => stdout !== "");
-  // Until a worker is at the test that does not end.
-  await sleep(3000);
+  await until("the quick test has its result", () => /PASS .*endless::quick@/.test(stdout));
+  await untilBusy("a worker is at the test that does not end", tool.pid ?? 0, 150);
   tool.kill("SIGINT");
-  await sleep(200);
+  await untilSignalled(tool.pid ?? 0);
   tool.kill("SIGINT");
   const [code] = (await closed) as [number | null];
   assert.equal(code, 130);
@@ -154,8 +147,11 @@ test("a killed runner leaves what it had: the events line by line, documents as 
   const reports = ["ndjson=out.ndjson", "html=out.html", "trace=out.trace", "junit=out.xml", "ctrf=out.json"].flatMap((report) => ["-r", report]);
   const tool = startTool(["run", ...reports, "--jobs", "1"], { cwd: folder });
   const exited = once(tool, "exit");
-  await until("two results are written", () => existsSync(events) && readFileSync(events, "utf8").split("\n").length > 4);
-  await until("a draft has one", () => /"failed": [1-9]/.test(readFileSync(join(folder, "out.json"), "utf8")));
+  const has = (report: string, pattern: RegExp): boolean => pattern.test(textIn(join(folder, report)));
+  await until("two results are written", () => has("out.ndjson", /(?:"test-finished"[^]*){2}\n/));
+  await until("the page has two", () => has("out.html", /(?:\n\{"type":"test"[^\n]*){2}\n/));
+  await until("the trace has two", () => has("out.trace", /(?:"ph":"X"[^]*){2}/));
+  await until("drafts have one", () => has("out.json", /"failed": [1-9]/) && has("out.xml", /<testcase name="loop 0"/));
   tool.kill("SIGKILL");
   await exited;
   const written = readEvents(events);
@@ -198,7 +194,7 @@ test("a terminal that is closed ends the run as ^C does", onTerminal, async (con
   const { words, cwd, env } = toolCommand(["run", "-r", "human", "-r", "ndjson=out.ndjson"], { cwd: folder });
   const terminal = spawn("script", terminalCommand(words), { cwd, env: { ...env, TERM: "xterm-256color" }, stdio: ["pipe", "ignore", "ignore"] });
   const events = join(folder, "out.ndjson");
-  await until("two results are written", () => existsSync(events) && readFileSync(events, "utf8").split("\n").length > 4);
+  await until("two results are written", () => textIn(events).split("\n").length > 4);
   terminal.kill("SIGKILL");
   await until("the run has its end", () => readFileSync(events, "utf8").includes('"type":"run-finished"'));
   const { interrupted, exitCode, notRun } = endOf(readEvents(events));
@@ -280,18 +276,6 @@ test("a crash in QEMU: its test has the blame, the rest runs, all reports are co
   checkReports(folder, stdout, "traps", /^unexpected trap access_fault.*write of 4 bytes at 0xdead_0000/);
 });
 
-/** Processes that were started with a word of this. */
-function processesWith(word: string): readonly number[] {
-  return readdirSync("/proc").flatMap((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(word) ? [Number(pid)] : [];
-    } catch {
-      // It has ended meanwhile.
-      return [];
-    }
-  });
-}
-
 test("kill -9 of a QEMU: the test that it was at has the blame, another one runs the rest, nothing is left", withQemu, async (context) => {
   const victim = `@timeout(1000s)\ntest "victim" { while true { } expect true }`;
   const folder = makeFolder(context, { "mixed.gspec": MIXED.replace(/^test "traps".*$/m, victim) });
@@ -305,9 +289,10 @@ test("kill -9 of a QEMU: the test that it was at has the blame, another one runs
   tool.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
   const closed = once(tool, "close");
   await until("the test before has its result", () => /PASS .*mixed::before@/.test(stdout));
-  const machines = processesWith(scratch).filter((pid) => /qemu/.test(readFileSync(`/proc/${pid}/comm`, "utf8")));
-  assert.equal(machines.length, 1);
-  for (const pid of machines) process.kill(pid, "SIGKILL");
+  const [machine, ...others] = processesWith(scratch).filter((pid) => nameOfProcess(pid).includes("qemu"));
+  assert.ok(machine !== undefined && others.length === 0);
+  await untilBusy("it is at the test that does not end", machine, 50);
+  process.kill(machine, "SIGKILL");
   const [code] = (await closed) as [number | null];
   assert.equal(code, 1);
   checkReports(folder, stdout, "victim", /^QEMU was ended by SIGKILL/);

@@ -121,7 +121,7 @@ for (const target of ["riscv64", "x86_64", "aarch64"] as const) {
   );
 }
 
-test("list tells what is in an image, and how to run it", { timeout: 60_000 }, async (context) => {
+test("list tells what is in an image, and how to run it", { timeout: 180_000 }, async (context) => {
   const cwd = await build(context);
   const { code, stdout } = await runTool(["list", "out/adds.riscv64"], { cwd });
   assert.equal(code, 0);
@@ -142,7 +142,7 @@ test("list tells what is in an image, and how to run it", { timeout: 60_000 }, a
   assert.match(mixed.stderr, /`adds\.gspec` is no image file; images are listed apart from specs/);
 });
 
-test("show tells code, names and contents", { timeout: 60_000 }, async (context) => {
+test("show tells code, names and contents", { timeout: 180_000 }, async (context) => {
   const cwd = await build(context);
   const show = async (...args: readonly string[]): Promise<string> => {
     const { code, stdout, stderr } = await runTool(["show", ...args], { cwd });
@@ -157,7 +157,7 @@ test("show tells code, names and contents", { timeout: 60_000 }, async (context)
   assert.match(await show("image", "out/adds.riscv64"), /^target {2}riscv64\n[^]*adds\.gspec: adds {2}\(2 cases\)\n {4}small numbers\n {4}wraps\n$/);
 });
 
-test("what cannot be built or shown says why", { timeout: 60_000 }, async (context) => {
+test("what cannot be built or shown says why", { timeout: 180_000 }, async (context) => {
   const cwd = await build(context, "--format", "flat");
   for (const [args, message] of [
     [["build", "adds.gspec", "--target", "vax"], /images for `vax` cannot be made\n.*targets: bytecode, riscv64/],

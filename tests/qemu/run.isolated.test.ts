@@ -2,13 +2,14 @@
 // reason, where QEMU is missing, unless GUESTSPEC_REQUIRE=qemu says that it must be there.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { RunEvent, TestFinished } from "../../runtime/events.ts";
 import { runTool, startTool, type Outcome } from "../cli/transcripts.ts";
 import { qemuProblem } from "../qtest/qemu.ts";
+import { processesWith, until, untilSignalled } from "../fixtures/processes.ts";
 import { isRequired } from "../fixtures/required.ts";
 
 const problem = qemuProblem();
@@ -198,28 +199,16 @@ for (const signal of ["SIGINT", "SIGKILL"] as const) {
     const folder = makeFolder(context, { "long.gspec": `suite "long"\n\n@timeout(1000s)\ntest "long" {\n  while true {}\n  expect true\n}\n` });
     const tool = startTool(["run", "--target", "riscv64", "--engine", "qemu"], { cwd: folder, env: { TMPDIR: join(folder, "tmp") } });
     const exited = once(tool, "exit");
-    const machines = (): readonly string[] =>
-      readdirSync("/proc").filter((pid) => {
-        try {
-          return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(join(folder, "tmp"));
-        } catch {
-          // It has ended meanwhile.
-          return false;
-        }
-      });
-    const until = async (isReached: () => boolean): Promise<void> => {
-      for (let tries = 0; tries < 600 && !isReached(); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
-      assert.ok(isReached());
-    };
-    await until(() => machines().length > 0);
+    const scratch = join(folder, "tmp");
+    await until("there is a machine", () => processesWith(scratch).length > 0);
     tool.kill(signal);
     if (signal === "SIGINT") {
       // The first one waits for the test, the second one does not.
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await untilSignalled(tool.pid ?? 0);
       tool.kill(signal);
     }
     const [code] = (await exited) as [number | null];
     if (signal === "SIGINT") assert.equal(code, 130);
-    await until(() => machines().length === 0 && readdirSync(join(folder, "tmp")).length === 0);
+    await until("no process and no file is left", () => processesWith(scratch).length === 0 && readdirSync(scratch).length === 0);
   });
 }

@@ -3,12 +3,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { FAILS, fakeImage, PASSES, runFake, type FakeRunOptions, type FakeTest } from "../../../tests/fixtures/fake-machine.ts";
 import type { FakeStep } from "../../../tests/fixtures/fake-guest.ts";
+import { processesWith, until } from "../../../tests/fixtures/processes.ts";
 import { root } from "../../../tools/project.mjs";
 import type { TestFinished } from "../../events.ts";
 import { encodeFrame } from "../frames.ts";
@@ -201,30 +202,6 @@ test("what the machine lacks is skipped without a machine", async () => {
   assert.deepEqual(log, []);
 });
 
-/** Command lines of processes that name our folder. */
-function processesHere(): readonly string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-        return line.includes(folder) ? [line] : [];
-      } catch {
-        // It has ended meanwhile.
-        return [];
-      }
-    });
-}
-
-async function untilNone(list: () => readonly string[]): Promise<readonly string[]> {
-  let left = list();
-  for (let tries = 0; tries < 100 && left.length > 0; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    left = list();
-  }
-  return left;
-}
-
 for (const signal of ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"] as const) {
   test(`a runner ended by ${signal} leaves no machine and no folder`, { skip: process.platform === "linux" ? false : "looks at /proc" }, async () => {
     const runner = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "tests/fixtures/hang-fake.ts")], {
@@ -232,12 +209,12 @@ for (const signal of ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"] as const) {
       env: { ...process.env, NODE_TEST_CONTEXT: undefined },
     });
     await once(runner.stdout, "data");
-    assert.ok(processesHere().length > 0);
+    assert.ok(processesWith(folder).length > 0);
     const gone = once(runner, "exit");
     runner.kill(signal);
     await gone;
-    assert.deepEqual(await untilNone(processesHere), []);
-    assert.deepEqual(await untilNone(() => readdirSync(folder).filter((name) => !name.startsWith("guestspec-fake"))), []);
+    await until("no machine is left", () => processesWith(folder).length === 0);
+    await until("no folder is left", () => readdirSync(folder).every((name) => name.startsWith("guestspec-fake")));
   });
 }
 
@@ -260,7 +237,7 @@ test("a run that is ended at once settles, and leaves no machine", async () => {
     results.map(({ verdict }) => verdict),
     ["pass"],
   );
-  assert.deepEqual(await untilNone(processesHere), []);
+  await until("no machine is left", () => processesWith(folder).length === 0);
 });
 let fleet: () => Fleet | null = () => null;
 
