@@ -563,6 +563,8 @@ const ROWS = [
   ["monitor", "", "0F 01 C8"],
   ["mwait", "", "0F 01 C9"],
   ["xgetbv", "", "0F 01 D0"],
+  ["rdpkru", "", "0F 01 EE"],
+  ["wrpkru", "", "0F 01 EF"],
   ["xsetbv", "", "0F 01 D1"],
   ["invd", "", "0F 08"],
   ["wbinvd", "", "0F 09"],
