@@ -233,7 +233,8 @@ function tellEnd(end: GuestEnd, guest: Guest, target: EmbeddedTarget, wasInterru
       tell("every CPU waits, and nothing will wake one");
       return EXIT.testsFailed;
     case "stopped":
-      tell("stopped", false);
+      // Whoever ends it from outside, as `timeout` does, asks where it hangs.
+      tell("stopped", wasInterrupted);
       return wasInterrupted ? EXIT.interrupted : EXIT.ok;
   }
 }

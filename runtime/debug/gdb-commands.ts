@@ -189,7 +189,9 @@ export function createGdbCommands(guest: Guest, architecture: string, features: 
   function command(text: string): GdbAnswer {
     const say = (words: string): GdbAnswer => reply(toHex(fromText(`${words}\n`)));
     const known = monitor[text];
-    return say(known === undefined ? `no command ${text}; there is: ${Object.keys(monitor).join(", ")}` : known());
+    if (known !== undefined) return say(known());
+    const words = `there is: ${Object.keys(monitor).join(", ")}`;
+    return say(text === "" || text === "help" ? words : `no command ${text}; ${words}`);
   }
 
   function query(text: string): GdbAnswer {

@@ -97,6 +97,30 @@ test("the file's headers may lie in front of RAM, code may not", () => {
   assert.equal(problemOf(image(119)), outside, "a byte behind the headers");
 });
 
+test("a segment far below RAM that is nothing but headers is left out", () => {
+  const headers = { address: 0x1_0000n, bytes: new Uint8Array(380).fill(0x7f, 0, 376), memorySize: 380, headerBytes: 376 };
+  const image = (first: typeof headers) => {
+    const segments = [first, { address: RAM, bytes: code, memorySize: 4, headerBytes: 0 }];
+    const program: Program = { kind: "elf", machine: 243, addressBits: 64, entry: RAM, segments, symbols: [] };
+    return { image: { name: "image", program } };
+  };
+  const { machine, result } = prepare(image(headers));
+  assert.ok(result.ok);
+  assert.deepEqual(machine.readMemory(RAM, 4), code);
+  assert.equal(problemOf(image({ ...headers, headerBytes: 375 })), "image needs 0x10000 to 0x1017c; RAM of riscv-virt is 0x80000000 to 0x84000000");
+});
+
+test("headers where CPUs start are no code", () => {
+  const bytes = new Uint8Array(0x2000);
+  bytes.set(code, 0x1000);
+  const segments = [{ address: RAM, bytes, memorySize: 0x2000, headerBytes: 120 }];
+  const program: Program = { kind: "elf", machine: 243, addressBits: 64, entry: RAM + 0x1000n, segments, symbols: [] };
+  assert.equal(
+    problemOf({ image: { name: "image", program } }),
+    "image has its file headers at 0x80000000, where CPUs of riscv-virt start; its entry is 0x80001000: link it by a script, or with -Ttext=0x80000000",
+  );
+});
+
 test("what does not fit is told", () => {
   const elf = (address: bigint, size: number): Program => ({
     kind: "elf",

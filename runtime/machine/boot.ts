@@ -72,11 +72,15 @@ interface Piece {
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 /**
- * A linker that is told only where code begins (`-Ttext=0x80000000`) puts the file's headers in the page before it, which is not in RAM. QEMU
- * drops whatever is written where nothing is; here that goes for headers and padding, since code that is lost would be missed later.
+ * A linker that is told only where code begins (`-Ttext=0x80000000`) puts the file's headers, and the notes behind them, in the page before it or
+ * far below, which is not in RAM. QEMU drops whatever is written where nothing is; here that goes for headers, notes and padding, since code that
+ * is lost would be missed later.
  */
 function withoutHeaders(segment: ProgramSegment, ramBase: bigint): ProgramSegment {
   const { address, bytes, memorySize, headerBytes } = segment;
+  if (headerBytes > 0 && address + BigInt(memorySize) <= ramBase && bytes.subarray(headerBytes).every((byte) => byte === 0)) {
+    return { address: ramBase, bytes: bytes.subarray(bytes.length), memorySize: 0, headerBytes: 0 };
+  }
   const before = Number(ramBase - address);
   if (headerBytes === 0 || before < headerBytes || before > bytes.length || bytes.subarray(headerBytes, before).some((byte) => byte !== 0)) return segment;
   return { address: ramBase, bytes: bytes.subarray(before), memorySize: memorySize - before, headerBytes: 0 };
@@ -197,6 +201,11 @@ export function prepareBoot(machine: Machine, options: BootOptions): BootResult 
 }
 
 function problemOfStart({ name, program }: NamedProgram, pieces: readonly Piece[], start: bigint, machine: MachineDescription): string | undefined {
+  const headers =
+    program.kind === "elf" ? program.segments.find(({ address, headerBytes }) => start >= address && start < address + BigInt(headerBytes)) : undefined;
+  if (headers !== undefined && program.kind === "elf") {
+    return `${name} has its file headers at ${hex(start)}, where CPUs of ${machine.name} start; its entry is ${hex(program.entry)}: link it by a script, or with -Ttext=${hex(start)}`;
+  }
   if (pieces.some((piece) => start >= piece.start && start < piece.start + piece.size)) return undefined;
   const entry = program.kind === "elf" ? `, its entry is ${hex(program.entry)}` : "";
   return `${name} has nothing at ${hex(start)}, where CPUs of ${machine.name} start; it lies from ${hex(lowest(pieces))} on${entry}`;

@@ -67,6 +67,34 @@ test("a segment from the file's start on begins with its headers", () => {
   );
 });
 
+test("the notes behind the headers belong to them", () => {
+  const bytes = makeElf(true);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(64 + 8, 0n, true);
+  view.setBigUint64(64 + 32, 124n, true);
+  view.setBigUint64(64 + 40, 124n, true);
+  // The same file with a second program header, for a note of four bytes behind both.
+  const note = new Uint8Array(bytes.length + 56);
+  note.set(bytes.subarray(0, 120));
+  note.set(bytes.subarray(120), 176);
+  const longer = new DataView(note.buffer);
+  longer.setUint16(56, 2, true);
+  longer.setUint16(60, 0, true);
+  longer.setUint32(120, 4, true);
+  longer.setBigUint64(120 + 8, 176n, true);
+  longer.setBigUint64(120 + 32, 4n, true);
+  longer.setBigUint64(64 + 32, 180n, true);
+  longer.setBigUint64(64 + 40, 180n, true);
+  const headerBytesOf = (file: Uint8Array): readonly number[] => {
+    const read = readProgram(file);
+    assert.ok(read.ok && read.program.kind === "elf");
+    return read.program.segments.map(({ headerBytes }) => headerBytes);
+  };
+  assert.deepEqual(headerBytesOf(note), [180]);
+  longer.setBigUint64(120 + 8, 184n, true);
+  assert.deepEqual(headerBytesOf(note), [176], "a note that does not follow at once");
+});
+
 for (const is64 of [false, true]) {
   test(`an ELF file of ${is64 ? 64 : 32} bits`, () => {
     const read = readProgram(makeElf(is64));

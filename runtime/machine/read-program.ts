@@ -9,7 +9,7 @@ export interface ProgramSegment {
   readonly bytes: Uint8Array;
   /** With the zeros behind the bytes. */
   readonly memorySize: number;
-  /** How many of the bytes, from the first, are the file's own headers. */
+  /** How many of the bytes, from the first, are the file's own headers and the notes behind them: what says who built it, and no code. */
   readonly headerBytes: number;
 }
 
@@ -46,6 +46,9 @@ const LITTLE_ENDIAN = 1;
 const ET_EXEC = 2;
 const ET_DYN = 3;
 const PT_LOAD = 1;
+const PT_NOTE = 4;
+/** Between headers and notes, and between notes. */
+const NOTE_ALIGN = 8;
 const SHT_SYMTAB = 2;
 const STT_SECTION = 3;
 const STT_FILE = 4;
@@ -127,7 +130,17 @@ function readElf(bytes: Uint8Array): Program {
   const segments: ProgramSegment[] = [];
   const segmentCount = view.getUint16(layout.counts + 2, true);
   const segmentsAt = tableAt(word(layout.programHeaders), segmentCount * layout.programHeaderSize, "program headers");
-  const headersEnd = Math.max(layout.headerSize, segmentsAt + segmentCount * layout.programHeaderSize);
+  const headersEnd = endOfNotes(Math.max(layout.headerSize, segmentsAt + segmentCount * layout.programHeaderSize));
+  /** Notes that follow at once: compilers put the identity of the build there, unless they are told not to. */
+  function endOfNotes(headers: number): number {
+    const notes = Array.from({ length: segmentCount }, (_, index) => segmentsAt + index * layout.programHeaderSize)
+      .filter((at) => view.getUint32(at, true) === PT_NOTE)
+      .map((at) => ({ start: word(at + layout.segment.offset), size: word(at + layout.segment.fileSize) }))
+      .toSorted((a, b) => (a.start < b.start ? -1 : 1));
+    let end = headers;
+    for (const { start, size } of notes) if (start >= BigInt(end) && start < BigInt(end + NOTE_ALIGN)) end = tableAt(start + size, 0, "notes");
+    return end;
+  }
   for (let index = 0; index < segmentCount; index++) {
     const at = segmentsAt + index * layout.programHeaderSize;
     if (view.getUint32(at, true) !== PT_LOAD) continue;

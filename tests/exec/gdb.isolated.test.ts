@@ -83,6 +83,7 @@ test("a program without symbols: breakpoints, watchpoints, steps, registers, mem
     "monitor reset",
     "maintenance flush register-cache",
     'printf "reset to %#lx\\n", $pc',
+    "monitor help",
     "monitor dance",
     "continue",
   ]);
@@ -96,6 +97,7 @@ test("a program without symbols: breakpoints, watchpoints, steps, registers, mem
     /wrote 77/,
     /Thread 1 \(CPU 0, running\)/,
     /reset to 0x80000000/,
+    /^there is: reset, snapshot$/m,
     /no command dance; there is: reset/,
     /exited with code 05\]/,
   ];

@@ -137,6 +137,7 @@ test("what was typed and not read yet is in the snapshot; SIGTERM leaves one", a
   assert.equal(code, 130);
   assert.match(stdout, /^(typed before)? and after$/);
   assert.match(stderr, /snapshot after [\d,]+ instructions in term\.snap/);
+  assert.match(stderr, /guestspec: stopped\ncpu0: 0x800000[0-9a-f]{2}, machine mode, [\d,]+ instructions\n {2}ra /, "where it was, for who ended it");
   assert.equal((await exec(["--restore", "term.snap", "--until", "1000"])).code, 0);
 });
 
