@@ -11,10 +11,21 @@ import { cast, coerce } from "./convert.ts";
 import { completeType } from "./resolve-types.ts";
 import { textOrNull } from "./texts.ts";
 import { checkTrapName } from "./traps.ts";
-import { checkAs, checkExpr } from "./values.ts";
+import { checkAs, checkCondition, checkExpr } from "./values.ts";
+
+/** `expect`, `assert`, and `wait until`, which ends the test as `assert` does. */
+export function checkExpectation(context: Context, statement: Stmt & { kind: "check" | "wait-until" }): HStmt {
+  const { span } = statement;
+  const waits = statement.kind === "wait-until";
+  const condition = checkCondition(context, statement.condition);
+  const within = checkWithin(context, statement.within);
+  const message = textOrNull(context, statement.message);
+  const word = statement.kind === "check" ? statement.word : "assert";
+  return { kind: "check", word, condition, within, waits, message, span, conditionSpan: statement.condition.span };
+}
 
 /** A time limit in nanoseconds. A bare number there is one whose unit was forgotten. */
-export function checkWithin(context: Context, within: Expr | null): HExpr | null {
+function checkWithin(context: Context, within: Expr | null): HExpr | null {
   if (within === null) return null;
   const time = checkExpr(context, within, U64);
   if (time.type.kind === "comptime-int" && !time.type.duration && time.kind !== "error") {

@@ -7,7 +7,7 @@ import { createLocal, type HExpr, type HStmt } from "../hir.ts";
 import { BOOL, ERROR, showType, U32 } from "../types.ts";
 import { checkAsm } from "./asm.ts";
 import { bodyOf, checkBlock, checkClosure, checkCpus, checkStatement, declareLocal } from "./blocks.ts";
-import { checkExpectLog, checkExpectTrap, checkWithin } from "./checks.ts";
+import { checkExpectLog, checkExpectation, checkExpectTrap } from "./checks.ts";
 import { intValue } from "./constants.ts";
 import { counted, errorExpr, fail, libraryModule, suggest, type Context } from "./context.ts";
 import { cast, coerce, defaultType, guessOf, quote } from "./convert.ts";
@@ -82,40 +82,10 @@ export function checkStatementKind(context: Context, statement: Stmt): readonly 
       return checkExpectedCalls(context, bodyOf(context), statement, textOrNull(context, statement.message));
     case "user":
       return [checkUser(context, statement.body, span)];
-    case "check": {
+    case "check":
+    case "wait-until":
       context.inferred.checks = true;
-      const condition = checkCondition(context, statement.condition);
-      const within = checkWithin(context, statement.within);
-      return [
-        {
-          kind: "check",
-          word: statement.word,
-          condition,
-          within,
-          waits: false,
-          message: textOrNull(context, statement.message),
-          span,
-          conditionSpan: statement.condition.span,
-        },
-      ];
-    }
-    case "wait-until": {
-      context.inferred.checks = true;
-      const condition = checkCondition(context, statement.condition);
-      const within = checkWithin(context, statement.within);
-      return [
-        {
-          kind: "check",
-          word: "assert",
-          condition,
-          within,
-          waits: true,
-          message: textOrNull(context, statement.message),
-          span,
-          conditionSpan: statement.condition.span,
-        },
-      ];
-    }
+      return [checkExpectation(context, statement)];
     case "expect-trap":
       context.inferred.checks = true;
       return checkExpectTrap(context, statement);
