@@ -8,7 +8,7 @@ import type { Caller } from "../events.ts";
 import type { GuestStack } from "../machine/cpu-contract.ts";
 import { frameAt } from "./code-frame.ts";
 import type { CodePlace } from "./code-map.ts";
-import type { ReportContext } from "./failure.ts";
+import type { ReportContext } from "./report-context.ts";
 
 /** So many calls at each end of a long chain are told. */
 const TOLD_AT_EACH_END = 16;

@@ -1,10 +1,12 @@
 // Failures as a user reads them: from site, values and sources to message, code frame and diff.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Manifest, Site, SiteOperand, ValueType } from "../../compiler/images/manifest.ts";
 import { createSourceLines, frameAt } from "./code-frame.ts";
 import { mapBytecode } from "./code-map.ts";
-import { describeCheck, describePc, describeTrap, withRow, type FailedCheck, type ReportContext } from "./failure.ts";
+import { describeCheck, describePc, describeTrap, withRow, type FailedCheck } from "./failure.ts";
+import type { ReportContext } from "./report-context.ts";
 import type { SlotValue } from "./values.ts";
 
 const SOURCE = ['suite "s"', "", "table t (a: u32) {", "  5", "}", "", 'test "adds" {', "  expect add(1, 1) == 3", "}"].join("\n");

@@ -2,27 +2,17 @@
 // values and bytes; the manifest, the module and the sources turn them into the `Failure` of the event stream. Pure but for
 // reading sources through `SourceLines`, so that every engine, and a replay, builds the same report from the same frames.
 
-import type { Manifest, ManifestCase, ManifestTest, Site, SiteOperand } from "../../compiler/images/manifest.ts";
+import type { ManifestCase, Site, SiteOperand } from "../../compiler/images/manifest.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { CodeFrame, Failure, FailureValue } from "../events.ts";
 import type { GuestStack } from "../machine/cpu-contract.ts";
-import { frameAt, type SourceLines } from "./code-frame.ts";
 import { callersOfCheck, callersOfTrap } from "./call-chain.ts";
-import type { CodeMap } from "./code-map.ts";
+import { frameAt } from "./code-frame.ts";
 import { diffValues } from "./diff.ts";
 import type { FrameTrap } from "./frames.ts";
+import type { ReportContext } from "./report-context.ts";
 import { trapClassName, trapName } from "./trap-names.ts";
-import { formatAddress, formatBrief, formatHex, formatDuration, formatType, formatValue, type ContentsAt, type SlotValue } from "./values.ts";
-
-export interface ReportContext {
-  readonly manifest: Manifest;
-  /** Of the guest's memory. */
-  readonly layout: DataLayout;
-  readonly code: CodeMap;
-  readonly sources: SourceLines;
-  /** The test that runs. Absent: set-up or teardown of several. */
-  readonly test?: Pick<ManifestTest, "name" | "file" | "line" | "endLine">;
-}
+import { formatAddress, formatBrief, formatDuration, formatHex, formatType, formatValue, type ContentsAt, type SlotValue } from "./values.ts";
 
 /** A check that failed, as its frames told it. */
 export interface FailedCheck {

@@ -2,9 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-
 import { createSourceLines } from "./code-frame.ts";
-import type { ReportContext } from "./failure.ts";
+import type { ReportContext } from "./report-context.ts";
 import { readTranscript } from "./transcript.ts";
 import { judge, type CallOutcome, type LimitsInForce } from "./verdict.ts";
 

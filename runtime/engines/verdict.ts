@@ -1,14 +1,15 @@
 // From how a call ended and what the guest said to a verdict and its failures. A guest is believed only as far as its frames are
 // whole: a case that did not report its end has not passed, whatever it printed. Severity never goes down.
 
+import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
+import type { MachineExit } from "../devices/device.ts";
 import { VERDICTS, type Failure, type Verdict } from "../events.ts";
 import type { GuestStack, Outcome, TrapRecord } from "../machine/cpu-contract.ts";
-import type { MachineExit } from "../devices/device.ts";
-import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
+import { describeCheck, describePc, describeTrap, makeFailure, summariseTrap } from "./failure.ts";
 import type { FrameTrap } from "./frames.ts";
-import { trapClassName } from "./trap-names.ts";
-import { describeCheck, describePc, describeTrap, makeFailure, summariseTrap, type ReportContext } from "./failure.ts";
+import type { ReportContext } from "./report-context.ts";
 import type { Transcript } from "./transcript.ts";
+import { trapClassName } from "./trap-names.ts";
 import { formatDuration } from "./values.ts";
 
 export interface Judgement {
