@@ -60,10 +60,8 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
 
   /** The offset as a signed number, if it is a small one; else NaN. Guests read mtime in loops, and a number costs them a tenth of a BigInt. */
   let smallOffset = 0;
-  let moves = 0;
 
   function noteOffset(): void {
-    moves += 1;
     const offset = BigInt.asIntN(64, s.timeOffset);
     smallOffset = -SMALL <= offset && offset <= SMALL ? Number(offset) : NaN;
   }
@@ -206,7 +204,7 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
     onEvent(hart) {
       env.irq(timerPin(hart), true);
     },
-    counter: { read: mtime, nsPerCount: TICKS_PER_COUNT, offset: () => s.timeOffset, moves: () => moves },
+    counter: { read: mtime, nsPerCount: TICKS_PER_COUNT, offset: () => s.timeOffset },
   };
 }
 

@@ -73,8 +73,6 @@ export interface TimeCounter {
   readonly nsPerCount: number;
   /** What guests have moved it by: `read` is whole counts of guest time, plus this, modulo 2^64. */
   readonly offset: () => bigint;
-  /** Changes whenever the offset does. */
-  readonly moves: () => number;
 }
 
 /** Virtual time. One tick is one nanosecond of guest time; ticks are exact integers below 2^53. */

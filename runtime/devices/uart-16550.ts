@@ -32,6 +32,7 @@ const IIR_RDI = 0x04;
 const IIR_RLSI = 0x06;
 const IIR_CTI = 0x0c;
 const IIR_ID_MASK = 0x06;
+const IIR_CAUSE_MASK = 0x0f;
 const IIR_FIFO_ENABLED = 0xc0;
 
 const FCR_FE = 0x01;
@@ -147,9 +148,11 @@ function create(config: Uart16550Config, env: DeviceEnv): Device {
     return IIR_NO_INT;
   }
 
+  /** A pin that stays low, as IIR says, is not driven again: most guests that poll have it so. One that stays high is, which QEMU's PLIC sees. */
   function updateInterrupt(): void {
     const id = cause();
-    s.iir = (s.iir & 0xf0) | id;
+    if (id === IIR_NO_INT && (s.iir & IIR_CAUSE_MASK) === IIR_NO_INT) return;
+    s.iir = (s.iir & ~IIR_CAUSE_MASK) | id;
     env.irq(0, id !== IIR_NO_INT);
   }
 
@@ -190,10 +193,12 @@ function create(config: Uart16550Config, env: DeviceEnv): Device {
   }
 
   function transmit(byte: number): void {
-    s.thrEmpty = false;
-    s.lsr &= ~(LSR_THRE | LSR_TEMT);
-    updateInterrupt();
-    s.lsr |= LSR_THRE;
+    s.lsr &= ~LSR_TEMT;
+    if ((s.ier & IER_THRI) !== 0) {
+      // The line falls and rises again: whoever sees edges sees one.
+      s.thrEmpty = false;
+      updateInterrupt();
+    }
     s.thrEmpty = true;
     updateInterrupt();
     if ((s.mcr & MCR_LOOP) !== 0) takeIn([byte]);

@@ -1,6 +1,6 @@
 // The last accesses to devices, for the failure report: a ring in the machine's memory (memory.ts), so that generated code, which
 // answers some reads itself, notes them there as the bus notes its own, in one order. A record is written when the access begins, as one
-// that nobody answers, and completed when it was answered: what the model does meanwhile (DMA) comes after its cause.
+// that nobody answers if that can be, and completed when it was answered: what the model does meanwhile (DMA) comes after its cause.
 // All is numbers and typed arrays, since every access comes by here; BigInts are made when somebody reads the log.
 
 /** Bytes from the log's place. `count`, i64: records ever written; record n is at `records` + n % `size` * `recordBytes`. */
@@ -35,6 +35,8 @@ export interface LoggedAccess {
 export interface AccessLog {
   /** Begins a record, as a fault; what it returns names it to the other two, which do nothing if it has been overwritten. */
   readonly begin: (what: number, time: number, address: bigint | number, offset: number, value: bigint | number) => number;
+  /** The same of an access that is answered in any case: of a read just the value is to come. */
+  readonly note: (what: number, time: number, address: bigint | number, offset: number, value: bigint | number) => number;
   readonly accept: (serial: number) => void;
   readonly answer: (serial: number, value: bigint | number) => void;
   /** Oldest first. */
@@ -71,20 +73,23 @@ export function createAccessLog(buffer: ArrayBuffer, place: number): AccessLog {
     words[word] = (words[word] ?? 0) & ~WHAT.fault;
   }
 
+  function note(what: number, time: number, address: bigint | number, offset: number, value: bigint | number): number {
+    const serial = words[countAt] ?? 0;
+    const next = (serial + 1) | 0;
+    words[countAt] = next;
+    if (next === 0) words[countAt + 1] = (words[countAt + 1] ?? 0) + 1;
+    const at = recordOf(serial);
+    doubles[(at + ACCESS_LOG.time) >>> 3] = time;
+    setLong(at + ACCESS_LOG.address, address);
+    setLong(at + ACCESS_LOG.value, value);
+    doubles[(at + ACCESS_LOG.offset) >>> 3] = offset;
+    words[(at + ACCESS_LOG.what) >>> 2] = what;
+    return serial;
+  }
+
   return {
-    begin(what, time, address, offset, value) {
-      const serial = words[countAt] ?? 0;
-      const next = (serial + 1) | 0;
-      words[countAt] = next;
-      if (next === 0) words[countAt + 1] = (words[countAt + 1] ?? 0) + 1;
-      const at = recordOf(serial);
-      doubles[(at + ACCESS_LOG.time) >>> 3] = time;
-      setLong(at + ACCESS_LOG.address, address);
-      setLong(at + ACCESS_LOG.value, value);
-      doubles[(at + ACCESS_LOG.offset) >>> 3] = offset;
-      words[(at + ACCESS_LOG.what) >>> 2] = what | WHAT.fault;
-      return serial;
-    },
+    begin: (what, time, address, offset, value) => note(what | WHAT.fault, time, address, offset, value),
+    note,
     accept(serial) {
       const at = find(serial);
       if (at >= 0) accept(at);

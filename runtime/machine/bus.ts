@@ -222,7 +222,7 @@ export function createBus(mappings: readonly Mapping[], log: AccessLog, env: Bus
     locate(findMemory(at), at);
     const { target, offset } = here;
     if (target === null || !isDirect(target.region, offset, width) || env.isIntercepting?.() === true) return Number(read(false, at, at, width) ?? NO_ANSWER);
-    const serial = log.begin(width | (target.number << WHAT.targetShift), env.now(), at, offset, 0);
+    const serial = log.note(width | (target.number << WHAT.targetShift), env.now(), at, offset, 0);
     const value = truncate(target.region.read(offset, width), width);
     env.touch(target.device);
     log.answer(serial, value);
@@ -234,10 +234,9 @@ export function createBus(mappings: readonly Mapping[], log: AccessLog, env: Bus
     locate(findMemory(at), at);
     const { target, offset } = here;
     if (target === null || !isDirect(target.region, offset, width) || env.isIntercepting?.() === true) return write(false, false, at, at, width, value);
-    const serial = log.begin(WHAT.write | width | (target.number << WHAT.targetShift), env.now(), at, offset, value);
+    log.note(WHAT.write | width | (target.number << WHAT.targetShift), env.now(), at, offset, value);
     target.region.write(offset, width, value);
     env.touch(target.device);
-    log.accept(serial);
     return true;
   }
 

@@ -2,6 +2,8 @@
 // plain data (time, device, tag), so a snapshot copies them and a restore needs no closure of the past. Ties fire in the order
 // in which they were scheduled, which makes a run depend on nothing but its inputs.
 
+import type { StirCount } from "./interrupt-fabric.ts";
+
 export interface PendingEvent {
   readonly time: number;
   /** Sequence number of the `schedule` call: decides between events of one time. */
@@ -37,7 +39,11 @@ export interface VirtualClock {
   readonly reset: () => void;
 }
 
-interface HeapEntry extends PendingEvent {
+interface HeapEntry {
+  time: number;
+  order: number;
+  readonly device: number;
+  readonly tag: number;
   index: number;
 }
 
@@ -52,7 +58,7 @@ function eventKey(device: number, tag: number): number {
   return device * 0x1_0000_0000 + tag;
 }
 
-export function createClock(deliver: (device: number, tag: number) => void): VirtualClock {
+export function createClock(deliver: (device: number, tag: number) => void, stirred: StirCount = { count: 0 }): VirtualClock {
   const heap: HeapEntry[] = [];
   const byKey = new Map<number, HeapEntry>();
   /** Fields of a record on purpose: variables that closures share would be boxed anew with every change. */
@@ -92,12 +98,26 @@ export function createClock(deliver: (device: number, tag: number) => void): Vir
     place(entry, index);
   }
 
-  function insert(event: PendingEvent): void {
-    const entry = { ...event, index: heap.length };
+  function insert(time: number, at: number, device: number, tag: number): void {
+    const entry = { time, order: at, device, tag, index: heap.length };
     heap.push(entry);
-    byKey.set(eventKey(event.device, event.tag), entry);
+    byKey.set(eventKey(device, tag), entry);
     siftUp(entry);
+    noteNext();
+  }
+
+  function noteNext(): void {
     current.next = heap[0]?.time ?? Infinity;
+    stirred.count += 1;
+  }
+
+  /** To another time: timers that start anew with every byte of a line make no object each time. */
+  function move(entry: HeapEntry, time: number, at: number): void {
+    entry.time = time;
+    entry.order = at;
+    siftUp(entry);
+    siftDown(entry);
+    noteNext();
   }
 
   function remove(entry: HeapEntry): void {
@@ -108,13 +128,13 @@ export function createClock(deliver: (device: number, tag: number) => void): Vir
       siftUp(last);
       siftDown(last);
     }
-    current.next = heap[0]?.time ?? Infinity;
+    noteNext();
   }
 
   function clear(): void {
     heap.length = 0;
     byKey.clear();
-    current.next = Infinity;
+    noteNext();
   }
 
   function deliverDue(limit: number): void {
@@ -143,8 +163,8 @@ export function createClock(deliver: (device: number, tag: number) => void): Vir
       }
       if (!Number.isInteger(tag) || tag < 0 || tag > 0xffff_ffff) throw new RangeError(`device ${device}: ${tag} is no event tag`);
       const pending = byKey.get(eventKey(device, tag));
-      if (pending !== undefined) remove(pending);
-      insert({ time, order: order++, device, tag });
+      if (pending === undefined) insert(time, order++, device, tag);
+      else move(pending, time, order++);
     },
     cancel(device, tag) {
       const pending = byKey.get(eventKey(device, tag));
@@ -171,7 +191,7 @@ export function createClock(deliver: (device: number, tag: number) => void): Vir
       clear();
       current.now = state.now;
       order = state.order;
-      for (const event of state.events) insert(event);
+      for (const { time, order: at, device, tag } of state.events) insert(time, at, device, tag);
     },
     reset() {
       clear();

@@ -80,8 +80,8 @@ export interface MachineCore {
   readonly changes: () => number;
   /** Interrupt lines of a CPU, bit n = cause n. */
   readonly lines: (cpu: number) => number;
-  /** Moves whenever one of these lines does. */
-  readonly lineChanges: () => number;
+  /** Moves with whatever a device does that concerns CPUs: a line, an event to come, the counter of time, the end of the run. */
+  readonly stirs: () => number;
   /** Set when a device ended the machine; executors stop at the end of the current instruction. */
   readonly exitRequest: () => MachineExit | null;
   /** The counter that CPUs read as their time, if a device keeps one. */

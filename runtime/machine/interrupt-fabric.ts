@@ -30,8 +30,6 @@ export interface InterruptFabric {
   readonly drive: (device: number, pin: number, level: boolean) => void;
   /** The lines of a CPU, bit n = cause n. */
   readonly lines: (cpu: number) => number;
-  /** Moves whenever one of these may have changed. */
-  readonly lineChanges: () => number;
   /** The level at the far end of a wire. */
   readonly inputLevel: (device: number, pin: number) => boolean;
   /** Levels of all wired output pins, in the order of the wires. */
@@ -42,6 +40,11 @@ export interface InterruptFabric {
   /** The last changes of any line, oldest first. */
   readonly interrupts: () => readonly InterruptRecord[];
   readonly clearLog: () => void;
+}
+
+/** Counts what concerns CPUs (`MachineCore.stirs`). A record on purpose: a variable that closures share would be boxed anew with every change. */
+export interface StirCount {
+  count: number;
 }
 
 const LOG_SIZE = 32;
@@ -69,10 +72,9 @@ export function createInterruptFabric(
   cpuCount: number,
   deliver: (device: number, pin: number, level: boolean) => void,
   now: () => number,
+  stirred: StirCount = { count: 0 },
 ): InterruptFabric {
   const lines = new Uint32Array(cpuCount);
-  /** A field of a record on purpose: a variable that closures share would be boxed anew with every change. */
-  const changes = { count: 0 };
   const nets = new Map<string, Net>();
   /** By device, then pin. */
   const sources: (Source | undefined)[][] = [];
@@ -100,7 +102,7 @@ export function createInterruptFabric(
     const bit = 1 << net.target.line;
     const before = lines[net.target.cpu] ?? 0;
     lines[net.target.cpu] = net.level ? before | bit : before & ~bit;
-    changes.count += 1;
+    stirred.count += 1;
   }
 
   return {
@@ -122,7 +124,6 @@ export function createInterruptFabric(
       }
     },
     lines: (cpu) => lines[cpu] ?? 0,
-    lineChanges: () => changes.count,
     inputLevel: (device, pin) => nets.get(targetKey({ kind: "device", device, pin }))?.level ?? false,
     save: () => Uint8Array.from(ordered, (source) => (source.level ? 1 : 0)),
     load(levels) {
@@ -145,7 +146,7 @@ export function createInterruptFabric(
         net.level = false;
       }
       lines.fill(0);
-      changes.count += 1;
+      stirred.count += 1;
     },
     interrupts: () => log.slice(),
     clearLog() {

@@ -107,6 +107,7 @@ export function createMachine(description: MachineDescription, options: MachineO
   const names = description.devices.map((device) => device.name);
   const touched = new Uint8Array(names.length);
   const heard = { count: 0 };
+  const stirred = { count: 0 };
   const memory = acquireMemory(description.ram.base, description.ram.size);
   const pages = createPageTree(memory);
   const placed: Placed[] = [];
@@ -137,10 +138,15 @@ export function createMachine(description: MachineDescription, options: MachineO
     return entry.device;
   }
 
+  /** Found when the devices exist. */
+  let counterDevice = -1;
+
   /** Something has reached the device: what it says of itself may be another thing now. */
   function touch(index: number): void {
     touched[index] = 1;
     heard.count += 1;
+    // It may have been set, which moves no line.
+    if (index === counterDevice) stirred.count += 1;
   }
 
   function touchAll(): void {
@@ -153,7 +159,7 @@ export function createMachine(description: MachineDescription, options: MachineO
     if (device.onEvent === undefined) throw new Error(`${nameOf(index)} scheduled event ${tag}, but takes none`);
     touch(index);
     device.onEvent(tag);
-  });
+  }, stirred);
 
   function drive(index: number, pin: number, level: boolean): void {
     const device = deviceAt(index);
@@ -180,6 +186,7 @@ export function createMachine(description: MachineDescription, options: MachineO
       drive(index, pin, level);
     },
     () => clock.now(),
+    stirred,
   );
 
   function busAddress(window: DmaWindow | null, address: bigint, length: number): bigint {
@@ -228,6 +235,7 @@ export function createMachine(description: MachineDescription, options: MachineO
       exit(request) {
         // The first request counts: whatever comes after it belongs to the same instruction.
         exit ??= request;
+        stirred.count += 1;
       },
       log(text) {
         if (messages.length === MESSAGE_LIMIT) messages.shift();
@@ -278,7 +286,7 @@ export function createMachine(description: MachineDescription, options: MachineO
 
   const mappings = mappingsOf(description.name, placed);
   interceptor = placed.findIndex(({ device }) => device.intercept !== undefined);
-  const counterDevice = placed.findIndex(({ device }) => device.counter !== undefined);
+  counterDevice = placed.findIndex(({ device }) => device.counter !== undefined);
   const bus = createBus(mappings, createAccessLog(memory.memory.buffer, memory.logOffset), {
     now: () => clock.now(),
     settle() {
@@ -378,7 +386,7 @@ export function createMachine(description: MachineDescription, options: MachineO
     fireEvents: () => clock.fire(),
     changes: () => heard.count,
     lines: (cpu) => fabric.lines(cpu),
-    lineChanges: () => fabric.lineChanges(),
+    stirs: () => stirred.count,
     exitRequest: () => exit,
     ...(counter === undefined ? {} : { counter }),
     scheduleRandom: () => schedulerRandom.next(),

@@ -149,7 +149,7 @@ export function createTestMachine(options: TestMachineOptions): TestMachine {
     fireEvents: clock.fire,
     changes: () => 0,
     lines: (cpu) => lines[cpu] ?? 0,
-    lineChanges: () => 0,
+    stirs: () => 0,
     exitRequest: () => exit,
     scheduleRandom() {
       draws += 1;

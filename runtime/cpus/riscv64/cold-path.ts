@@ -56,6 +56,8 @@ export interface ColdPath {
    * it knows where, and the pc need not say so.
    */
   readonly executeCold: (site: ColdSite) => number;
+  /** The same for a load or store at a physical address beside RAM that translation and protection allow; `value` is what it stores, up to 4 bytes. */
+  readonly accessSite: (site: ColdSite, physical: number, value: number) => number;
   /**
    * One instruction from its bytes, faults of the fetch included. Such a fault counts as an instruction: a handler that cannot be fetched
    * either must not run for ever.
@@ -221,7 +223,7 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
 
   /** What nearly all accesses are: true if all goes on as it was, but for a budget that may have become smaller. */
   function isUneventful(outcome: DeviceOutcome): boolean {
-    if (outcome !== OUTCOME.done || timers.hasCounterMoved() || stops.reason() !== null || schedule.hasConsequences()) return false;
+    if (outcome !== OUTCOME.done || stops.reason() !== null || schedule.hasConsequences()) return false;
     mirror.refresh();
     return true;
   }
@@ -325,23 +327,26 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
     return 0;
   }
 
+  function executeCold({ instruction, bits }: ColdSite): number {
+    sync(1);
+    const hart = activeHart();
+    const before = epoch;
+    trapping(hart, () => executeDecoded(hart, instruction, bits));
+    return goOn(settle(), before);
+  }
+
   return {
     doors,
-    executeCold({ instruction, bits, access: site }) {
+    executeCold,
+    accessSite(site, physical, value) {
+      const { access: found } = site;
+      if (found === null || (physical & (found.form.width - 1)) !== 0) return executeCold(site);
       const before = epoch;
-      if (site !== null) {
-        schedule.tellTime();
-        const outcome = devices.runSite(site);
-        if (isUneventful(outcome)) return 1;
-        if (outcome !== OUTCOME.unknown) {
-          if (outcome === OUTCOME.done) devices.stepOver(site.length);
-          return goOn(finishAccess(outcome), before);
-        }
-      }
-      sync(1);
-      const hart = activeHart();
-      trapping(hart, () => executeDecoded(hart, instruction, bits));
-      return goOn(settle(), before);
+      schedule.tellTime();
+      const outcome = devices.accessAt(found, physical, value);
+      if (isUneventful(outcome)) return 1;
+      if (outcome === OUTCOME.done) devices.stepOver(found.length);
+      return goOn(finishAccess(outcome), before);
     },
     executeUncached,
     takeInterrupt,

@@ -47,6 +47,7 @@ export type DeviceOutcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 
 const PAGE_MASK = 0xfff;
 const REGISTER_BYTES = 8;
+const WIDTH_MASK = { 1: 0xff, 2: 0xffff, 4: -1, 8: 0 } as const;
 
 /** Of the sum that has `low` as its lower half, with a signed number. */
 const upperHalf = (high: number, low: number, added: number): number => (high + (added >> 31) + (low >>> 0 < added >>> 0 ? 1 : 0)) | 0;
@@ -65,8 +66,8 @@ export interface DeviceAccess {
   readonly runEntry: (entry: number) => DeviceOutcome;
   /** Null: no load or store, or none for here. */
   readonly siteOf: (instruction: ExpandedInstruction) => DeviceSite | null;
-  /** The same for an instruction that was looked at before; the pc stays. */
-  readonly runSite: (site: DeviceSite) => DeviceOutcome;
+  /** The same for an instruction that was looked at before, at an aligned address; `value` is what it stores, up to 4 bytes. The pc stays. */
+  readonly accessAt: (site: DeviceSite, physical: number, value: number) => DeviceOutcome;
   readonly stepOver: (length: number) => void;
   /** The virtual address that faulted last. */
   readonly faultAddress: () => bigint;
@@ -95,15 +96,14 @@ export function createDeviceAccess(
     if (registerWidth === 64 && (state[at] ?? 0) >>> 0 < length) state[at + 1] = (state[at + 1] ?? 0) + 1;
   }
 
-  function store(register: number, physical: number, width: Width): boolean {
-    const rs2 = CELL.x + register;
-    if (width === 8) return bus.write(physical, width, wide[rs2 >>> 3] ?? 0n);
-    const value = low(rs2);
-    return bus.writeNumber(physical, width, width === 4 ? value >>> 0 : value & ((1 << (8 * width)) - 1));
+  /** `data`: the register as a byte offset. */
+  function store(data: number, physical: number, width: Width, value: number): boolean {
+    if (width === 8) return bus.write(physical, width, wide[(CELL.x + data) >>> 3] ?? 0n);
+    return bus.writeNumber(physical, width, value >>> 0);
   }
 
-  function load(register: number, physical: number, width: Width, signShift: number): boolean {
-    const rd = CELL.x + register;
+  function load(data: number, physical: number, width: Width, signShift: number): boolean {
+    const rd = CELL.x + data;
     if (width === 8) {
       const value = bus.read(physical, width);
       if (value === null) return false;
@@ -119,17 +119,23 @@ export function createDeviceAccess(
     return true;
   }
 
+  const highOf = (base: number, address: number, imm: number): number => (registerWidth === 32 ? 0 : upperHalf(low(CELL.x + base + 4), address, imm));
+
+  function faultAt(isStore: boolean, base: number, imm: number): DeviceOutcome {
+    fault.low = low(CELL.x + base) + imm;
+    fault.high = highOf(base, fault.low | 0, imm);
+    return isStore ? OUTCOME.storeFault : OUTCOME.loadFault;
+  }
+
   function run({ isStore, width, signShift }: Form, base: number, data: number, imm: number): DeviceOutcome {
     const address = (low(CELL.x + base) + imm) | 0;
     if ((address & (width - 1)) !== 0) return OUTCOME.unknown;
-    const high = registerWidth === 32 ? 0 : upperHalf(low(CELL.x + base + 4), address, imm);
     const slot = (low(CELL.tlb) + (isStore ? TLB.deviceWrite : TLB.deviceRead) + deviceIndex(address) * TLB.entryBytes) >>> 2;
-    if (all[slot] !== (address & ~PAGE_MASK) || all[slot + 1] !== high) return OUTCOME.unknown;
+    if (all[slot] !== (address & ~PAGE_MASK) || all[slot + 1] !== highOf(base, address, imm)) return OUTCOME.unknown;
     const physical = ((all[slot + (TLB.addend >>> 2)] ?? 0) >>> 0) * (PAGE_MASK + 1) + (address & PAGE_MASK);
-    if (isStore ? store(data, physical, width) : load(data, physical, width, signShift)) return OUTCOME.done;
-    fault.low = address >>> 0;
-    fault.high = high >>> 0;
-    return isStore ? OUTCOME.storeFault : OUTCOME.loadFault;
+    const value = isStore ? low(CELL.x + data) & WIDTH_MASK[width] : 0;
+    const isAnswered = isStore ? store(data, physical, width, value) : load(data, physical, width, signShift);
+    return isAnswered ? OUTCOME.done : faultAt(isStore, base, imm);
   }
 
   return {
@@ -151,8 +157,11 @@ export function createDeviceAccess(
       if (form === null || (!form.isStore && rd === 0)) return null;
       return { form, base: rs1 * REGISTER_BYTES, data: (form.isStore ? rs2 : rd) * REGISTER_BYTES, imm, length };
     },
-    runSite: ({ form, base, data, imm }) => run(form, base, data, imm),
+    accessAt({ form: { isStore, width, signShift }, base, data, imm }, physical, value) {
+      const isAnswered = isStore ? store(data, physical, width, value) : load(data, physical, width, signShift);
+      return isAnswered ? OUTCOME.done : faultAt(isStore, base, imm);
+    },
     stepOver,
-    faultAddress: () => (BigInt(fault.high) << 32n) | BigInt(fault.low),
+    faultAddress: () => (BigInt(fault.high >>> 0) << 32n) | BigInt(fault.low >>> 0),
   };
 }

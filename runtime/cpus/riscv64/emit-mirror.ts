@@ -25,8 +25,8 @@ interface DevicePageLocals {
   readonly physical: number;
 }
 
-/** The physical address of the virtual one in `address`, by the caches of devices' pages; or control goes to the label. */
-export function emitDevicePage(w: ByteWriter, { address, tlb, slot, physical }: DevicePageLocals, missLabel: number): void {
+/** The physical address of the virtual one in `address`, by one of the caches of devices' pages; or control goes to the label. */
+export function emitDevicePage(w: ByteWriter, { address, tlb, slot, physical }: DevicePageLocals, cache: number, missLabel: number): void {
   w.localGet(address);
   w.byte(OP.i32_wrap_i64);
   w.localTee(slot);
@@ -40,14 +40,14 @@ export function emitDevicePage(w: ByteWriter, { address, tlb, slot, physical }: 
   w.withConst(TLB.entryBytes, OP.i32_mul);
   w.withLocal(tlb, OP.i32_add);
   w.localTee(slot);
-  w.memory(OP.i64_load, RAM, TLB.deviceRead + TLB.tag);
+  w.memory(OP.i64_load, RAM, cache + TLB.tag);
   w.localGet(address);
   w.i64Const(-(PAGE_MASK + 1));
   w.byte(OP.i64_and);
   w.byte(OP.i64_ne);
   w.op(OP.br_if, missLabel);
   w.localGet(slot);
-  w.memory(OP.i64_load32_u, RAM, TLB.deviceRead + TLB.addend);
+  w.memory(OP.i64_load32_u, RAM, cache + TLB.addend);
   w.i64Const(12);
   w.byte(OP.i64_shl);
   w.localGet(address);

@@ -332,7 +332,7 @@ function emitDeviceLoad(body: Body, labels: Labels): void {
   w.byte(OP.i32_eqz);
   w.op(OP.br_if, labels.cold);
   emitAddress(body, true);
-  emitDevicePage(w, { address: ADDRESS, tlb: TLB_BASE, slot: SLOT, physical: locals.physical }, labels.cold);
+  emitDevicePage(w, { address: ADDRESS, tlb: TLB_BASE, slot: SLOT, physical: locals.physical }, TLB.deviceRead, labels.cold);
   emitMirrorEntry(w, options, locals, () => emitMirrorTable(w, form), labels.cold);
   emitMirroredRead(w, options, locals, () => body.leaf("remaining", I64));
   registerAddress(w, ENTRY.rd);

@@ -148,6 +148,7 @@ export function createRiscv(
       chain: new WebAssembly.Table({ element: "anyfunc", initial: REGION_CACHE.entries }),
       absent: interpreter.absent,
       executeCold: cold.executeCold,
+      accessDevice: cold.accessSite,
       siteOf: devices.siteOf,
       pc: () => registers.pc(registers.active()),
       link: () => registers.x(registers.active(), LINK),

@@ -82,9 +82,10 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     until: 0,
     /** Of the active hart; Infinity while it is the only one that runs. */
     turnLeft: 0,
-    /** Time at which the budget is spent, and (below) interrupt lines when it was granted, which tell whether they have moved. */
+    /** Time at which the budget is spent. */
     end: 0,
-    lineChanges: 0,
+    /** When it was granted, or devices were looked at since then; below it interrupt lines. */
+    stirs: 0,
     /** Of the translator, and until when the last of them is young. */
     regions: 0,
     youngUntil: 0,
@@ -146,7 +147,6 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
 
   function haveLinesMoved(): boolean {
     for (let cpu = 0; cpu < cpuCount; cpu++) if (machine.lines(cpu) !== grantedLines[cpu]) return true;
-    spending.lineChanges = machine.lineChanges();
     return false;
   }
 
@@ -194,7 +194,7 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     grant() {
       if (spending.turnLeft === Infinity && hasOthers()) drawTurn();
       const now = machine.now();
-      spending.lineChanges = machine.lineChanges();
+      spending.stirs = machine.stirs();
       for (let cpu = 0; cpu < cpuCount; cpu++) grantedLines[cpu] = machine.lines(cpu);
       const wanted = Math.min(
         spending.limitLeft,
@@ -216,9 +216,13 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     },
     isTurnOver: () => spending.turnLeft <= 0 || nextEvent() <= machine.now(),
     hasConsequences() {
-      if (machine.exitRequest() !== null || (machine.lineChanges() !== spending.lineChanges && haveLinesMoved())) return true;
+      const stirs = machine.stirs();
+      if (stirs === spending.stirs) return false;
+      if (machine.exitRequest() !== null || haveLinesMoved() || timers.hasCounterMoved()) return true;
       const event = machine.nextEvent();
-      return event < spending.end && !endBefore(event);
+      if (event < spending.end && !endBefore(event)) return true;
+      spending.stirs = stirs;
+      return false;
     },
     yieldTurn() {
       if (hasOthers()) spending.turnLeft = 0;

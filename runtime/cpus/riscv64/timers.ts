@@ -25,8 +25,6 @@ export function createTimers(machine: MachineCore, harts: readonly Hart[]): Time
   const due = new Float64Array(harts.length).fill(Infinity);
   let next = Infinity;
   let counterOffset = 0n;
-  /** Of the counter, when it was asked last. */
-  const seen = { moves: 0 };
 
   const countNs = (): number => machine.counter?.nsPerCount ?? DEFAULT_COUNT_NS;
   const time = (): bigint => machine.counter?.read() ?? BigInt(Math.floor(machine.now() / DEFAULT_COUNT_NS));
@@ -40,10 +38,9 @@ export function createTimers(machine: MachineCore, harts: readonly Hart[]): Time
     time,
     countNs,
     counterOffset: () => counterOffset,
-    hasCounterMoved: () => machine.counter !== undefined && machine.counter.moves() !== seen.moves,
+    hasCounterMoved: () => machine.counter !== undefined && machine.counter.offset() !== counterOffset,
     update() {
       counterOffset = machine.counter?.offset() ?? 0n;
-      seen.moves = machine.counter?.moves() ?? 0;
       for (const { index, csr } of harts) {
         const left = csr.stimecmp - time();
         const unit = countNs();

@@ -20,7 +20,8 @@ export const BOTTOM = NESTED_CALLS * STATE.nested + STATE.cut;
 
 /** Function indexes and the type of regions in the module (region-module.ts). */
 export const COLD_DOOR = 0;
-export const SELF = 1;
+export const DEVICE_DOOR = 1;
+export const SELF = 2;
 export const REGION_TYPE = 0;
 export const TABLE = { regions: 0, chain: 1 } as const;
 export const GLOBAL = { sites: 0, index: 1 } as const;

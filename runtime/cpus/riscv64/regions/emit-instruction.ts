@@ -237,17 +237,53 @@ function emitTlbSlot(w: ByteWriter, places: Places): void {
 }
 
 /**
- * A load that was seen to meet a device, from the device's mirror: the value in rd, or control goes to the label. Where addresses are
- * physical no cache has to be asked.
+ * The physical address of a load or store that was seen to meet a device, in `places.address`, if it has 32 bits and is none of RAM; or control
+ * goes to the label. Where addresses are physical no cache has to be asked.
  */
-export function emitMirroredLoad(e: InstructionEmitter, { operation, rd, rs1, imm }: RegionInstruction, missLabel: number): void {
+export function emitDeviceAddress(e: InstructionEmitter, { operation, rs1, imm }: RegionInstruction, otherLabel: number): void {
+  const { w, places, options, bareRam } = e;
+  const { address } = places;
+  emitSum(w, options, places, rs1, BigInt(imm));
+  w.localSet(address);
+  if (bareRam === undefined) emitDevicePage(w, { ...places, physical: address }, operation.kind === "store" ? TLB.deviceWrite : TLB.deviceRead, otherLabel);
+  else {
+    w.localGet(address);
+    w.i64Const(bareRam.base);
+    w.byte(OP.i64_sub);
+    w.i64Const(bareRam.size);
+    w.byte(OP.i64_lt_u);
+    w.op(OP.br_if, otherLabel);
+  }
+  w.localGet(address);
+  w.i64Const(0xffff_ffff);
+  w.byte(OP.i64_gt_u);
+  w.op(OP.br_if, otherLabel);
+}
+
+/** What a store to a device stores, as JavaScript has it; of 8 bytes nothing. */
+export function emitDeviceData(e: InstructionEmitter, { operation, rs2 }: RegionInstruction): void {
+  const { w, places, options } = e;
+  if (operation.kind !== "store" || operation.meaning.width === 8) return w.i32Const(0);
+  emitRegister(w, options, places, rs2, I32);
+  if (operation.meaning.width < 4) w.withConst((1 << (8 * operation.meaning.width)) - 1, OP.i32_and);
+}
+
+/** Takes rd of a load from its cell, where TypeScript has written it by halves. */
+export function emitTakeLoaded({ w, places, options }: InstructionEmitter, { operation, rd }: RegionInstruction): void {
+  if (operation.kind !== "load") return;
+  const { width, signed } = operation.meaning;
+  w.i32Const(0);
+  if (options.width === 32) w.memory(OP.i32_load, RAM, registerCell(options, rd));
+  else w.memory(width === 8 ? OP.i64_load : signed ? OP.i64_load32_s : OP.i64_load32_u, RAM, registerCell(options, rd));
+  w.localSet(places.register(rd));
+}
+
+/** A load at the physical address in `places.address`, from the device's mirror: the value in rd, or control goes to the label. */
+export function emitMirroredLoad(e: InstructionEmitter, { operation, rd }: RegionInstruction, missLabel: number): void {
   if (operation.kind !== "load") throw new Error("not a load");
   const { w, places, options } = e;
   const { width, signed } = operation.meaning;
   const locals = { physical: places.address, value: places.wanted, entry: places.at, record: places.slot };
-  emitSum(w, options, places, rs1, BigInt(imm));
-  w.localSet(places.address);
-  if (e.bareRam === undefined) emitDevicePage(w, { ...places, physical: places.address }, missLabel);
   const table = mirrorTable(Math.log2(width));
   emitMirrorEntry(w, e.options, locals, () => w.i32Const(table), missLabel);
   emitMirroredRead(w, e.options, locals, () => e.leaf("remaining", I64));

@@ -16,12 +16,15 @@ import {
   createLender,
   createPlaces,
   DEPTH,
+  emitDeviceAddress,
+  emitDeviceData,
   emitInstruction,
   emitLeaf,
   emitLoad,
   emitMirroredLoad,
   emitSave,
   emitSum,
+  emitTakeLoaded,
   emitTransfer,
   registerCell,
   type BareRam,
@@ -30,6 +33,7 @@ import {
 } from "./emit-instruction.ts";
 import {
   COLD_DOOR,
+  DEVICE_DOOR,
   emitChain,
   emitCheckGuess,
   emitGuess,
@@ -44,7 +48,7 @@ import {
 } from "./emit-chain.ts";
 import { emitCheckedTurns, emitLoopCheck, mayPlan } from "./emit-loop.ts";
 import { groupAccesses, type AccessGroup } from "./access-groups.ts";
-import { analyse, isMirrored, mayExit, registerWritten, type BlockFlow, type RegisterSet } from "./flow.ts";
+import { analyse, isDeviceAccess, mayExit, registerWritten, type BlockFlow, type RegisterSet } from "./flow.ts";
 import { planLoops, withExits, type LoopPlan } from "./loop-plans.ts";
 import { LINKS, type Block, type Edge, type Ending, type RegionGraph, type RegionInstruction } from "./graph.ts";
 
@@ -245,47 +249,87 @@ function emitReload(r: RegionEmitter, next: Edge): void {
   if (next.kind === "block") emitLoad(r.w, r.options, r.places, r.flow[next.block]?.liveIn ?? 0);
 }
 
-function emitCold(r: RegionEmitter, index: number, { last, next }: Extract<Ending, { kind: "cold" }>, dirty: RegisterSet): void {
-  const { w, options, places } = r;
-  const mirrored = isMirrored({ kind: "cold", last });
-  emitSave(w, options, places, dirty);
-  if (mirrored) {
-    w.byte(OP.block); // done
-    w.byte(VOID);
-    w.byte(OP.block); // miss
-    w.byte(VOID);
-    emitMirroredLoad(emitterOf(r, last, dirty, 1), last, 0);
-    emitSave(w, options, places, registerWritten(last));
-    w.op(OP.br, 1);
-    w.byte(OP.end);
-  }
+/** TypeScript executes the instruction: 1 on the stack if the region may go on. */
+function emitDoor({ w, options }: RegionEmitter, last: RegionInstruction, site: number, door: () => void): void {
   writeCell(w, options, OP.i64_store, CELL.pc, () => w.i64Const(addressAt(options, options.pc, last.at)));
   writeCell(w, options, OP.i32_store, CELL.budget, () => w.localGet(BUDGET));
   w.op(OP.global_get, GLOBAL.sites);
-  w.withConst(options.siteOf(last), OP.i32_add);
-  w.call(COLD_DOOR);
+  w.withConst(site, OP.i32_add);
+  door();
+}
+
+/** Behind it; what is on the stack says whether the region is to be left: it trapped, was interrupted, has to stop, or changed what code or addresses mean. */
+function emitLeaveIf({ w, options }: RegionEmitter): void {
   readCell(w, options, OP.i32_load, CELL.budget);
   w.localSet(BUDGET);
-  w.byte(OP.i32_eqz);
-  // A load or store goes to the next instruction or traps, so that the result says it all.
-  if (last.operation.kind !== "load" && last.operation.kind !== "store") {
-    readCell(w, options, OP.i64_load, CELL.pc);
-    w.i64Const(addressAt(options, options.pc, last.at + last.instruction.length));
-    w.byte(OP.i64_ne);
-    w.byte(OP.i32_or);
-  }
   w.byte(OP.if);
   w.byte(VOID);
-  // It trapped, was interrupted, has to stop, or changed what code or addresses mean.
   readCell(w, options, OP.i64_load, CELL.pc);
   w.i64Const(1);
   w.byte(OP.i64_or);
   w.localGet(BUDGET);
   w.byte(OP.return);
   w.byte(OP.end);
-  emitReload(r, next);
-  if (mirrored) w.byte(OP.end);
+}
+
+function emitCold(r: RegionEmitter, index: number, ending: Extract<Ending, { kind: "cold" }>, dirty: RegisterSet): void {
+  const { w, options, places } = r;
+  const { last, next } = ending;
+  emitSave(w, options, places, dirty);
+  if (isDeviceAccess(ending)) emitDeviceAccess(r, last, dirty);
+  else {
+    emitDoor(r, last, options.siteOf(last), () => w.call(COLD_DOOR));
+    w.byte(OP.i32_eqz);
+    readCell(w, options, OP.i64_load, CELL.pc);
+    w.i64Const(addressAt(options, options.pc, last.at + last.instruction.length));
+    w.byte(OP.i64_ne);
+    w.byte(OP.i32_or);
+    emitLeaveIf(r);
+    emitReload(r, next);
+  }
   emitEdge(r, index, next, 0);
+}
+
+/**
+ * From the mirror, if it is a load; else by a call that gets what it needs as numbers; and if nothing is known of the page, by one that finds out.
+ * A load or store goes to the next instruction or traps, so that the result says it all, and no register changes but rd.
+ */
+function emitDeviceAccess(r: RegionEmitter, last: RegionInstruction, dirty: RegisterSet): void {
+  const { w, places, options } = r;
+  const e = emitterOf(r, last, dirty, 1);
+  const site = options.siteOf(last);
+  const open = (): void => {
+    w.byte(OP.block);
+    w.byte(VOID);
+  };
+  open(); // done
+  open(); // called
+  open(); // unknown
+  emitDeviceAddress(e, last, 0);
+  if (last.operation.kind === "load") {
+    open(); // not in the mirror
+    emitMirroredLoad(e, last, 0);
+    emitSave(w, options, places, registerWritten(last));
+    w.op(OP.br, 3);
+    w.byte(OP.end);
+  }
+  emitDoor(r, last, site, () => {
+    w.localGet(places.address);
+    w.byte(OP.i32_wrap_i64);
+    emitDeviceData(e, last);
+    w.call(DEVICE_DOOR);
+  });
+  w.localSet(places.at);
+  w.op(OP.br, 1);
+  w.byte(OP.end);
+  emitDoor(r, last, site, () => w.call(COLD_DOOR));
+  w.localSet(places.at);
+  w.byte(OP.end);
+  w.localGet(places.at);
+  w.byte(OP.i32_eqz);
+  emitLeaveIf(r);
+  emitTakeLoaded(e, last);
+  w.byte(OP.end);
 }
 
 function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: RegisterSet): void {

@@ -89,14 +89,16 @@ function definitionsOf(block: Block): RegisterSet {
   return set;
 }
 
-/** A load that a device's mirror may answer: then the region goes on as behind any other load, but for the dirty registers, which are in their cells. */
-export function isMirrored({ kind, last }: { readonly kind: "cold"; readonly last: RegionInstruction }): boolean {
-  return kind === "cold" && last.operation.kind === "load" && last.operation.meaning.isFloat !== true && last.instruction.rd !== 0;
+/** A load or store that meets devices: behind it the region goes on as behind any other, but for the dirty registers, which are in their cells. */
+export function isDeviceAccess({ kind, last }: { readonly kind: "cold"; readonly last: RegionInstruction }): boolean {
+  const { operation, instruction } = last;
+  if (kind !== "cold" || (operation.kind !== "load" && operation.kind !== "store") || operation.meaning.isFloat === true) return false;
+  return operation.kind === "store" || instruction.rd !== 0;
 }
 
 /** Registers that the ending takes from locals itself, those that it saves apart. */
 function endingReads({ ending }: Block): RegisterSet {
-  if (ending.kind === "cold") return isMirrored(ending) ? registersRead(ending.last) : NONE;
+  if (ending.kind === "cold") return isDeviceAccess(ending) ? registersRead(ending.last) : NONE;
   return ending.kind === "branch" || ending.kind === "jump-register" || ending.kind === "call" || ending.kind === "transfer" ? registersRead(ending.last) : 0;
 }
 
@@ -107,7 +109,7 @@ const leaves = (block: Block): boolean => savesAll(block) || successorsOf(block.
 const cleans = ({ ending }: Block): boolean => ending.kind === "call" || ending.kind === "cold";
 /** What locals hold still holds behind it. */
 function keeps({ ending }: Block): RegisterSet {
-  if (ending.kind === "cold") return isMirrored(ending) ? ALL & ~registerWritten(ending.last) : NONE;
+  if (ending.kind === "cold") return isDeviceAccess(ending) ? ALL & ~registerWritten(ending.last) : NONE;
   return ending.kind === "call" ? NONE : ALL;
 }
 

@@ -60,6 +60,8 @@ export interface TranslatorHost {
   readonly absent: unknown;
   /** Executes the instruction at the pc, whose budget was taken; 1 if the region may go on behind it. */
   readonly executeCold: (site: ColdSite) => number;
+  /** The same for an access to a device at this physical address. */
+  readonly accessDevice: (site: ColdSite, physical: number, value: number) => number;
   readonly siteOf: (instruction: FetchedInstruction["instruction"]) => DeviceSite | null;
   /** Pc of the hart that runs. */
   readonly pc: () => bigint;
@@ -290,6 +292,12 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     return made;
   }
 
+  function siteAt(number: number): ColdSite {
+    const site = sites[number];
+    if (site === undefined) throw new RangeError(`no instruction ${number}`);
+    return site;
+  }
+
   function install(setting: Setting, entryOffset: number, reader: Reader, translation: Translation): void {
     const { pc, isBare } = setting;
     const first = sites.length;
@@ -299,11 +307,8 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     growTable();
     const { exports } = new WebAssembly.Instance(translation.module, {
       [REGION_IMPORTS]: {
-        cold: (site: number) => {
-          const found = sites[site];
-          if (found === undefined) throw new RangeError(`no instruction ${site}`);
-          return host.executeCold(found);
-        },
+        cold: (site: number) => host.executeCold(siteAt(site)),
+        device: (site: number, physical: number, value: number) => host.accessDevice(siteAt(site), physical >>> 0, value),
         memory: memory.memory,
         regions: table,
         chain,
