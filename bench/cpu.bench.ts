@@ -25,6 +25,8 @@ const WORKLOADS = [
   { name: "calls", what: "recursive calls", target: 3, native: ["-DCALLS", "-DCOUNT=38ul"] },
   { name: "mix", what: "list, matrix, states, CRC", target: 1.7, native: ["-DMIX", "-DCOUNT=100000ul"] },
   { name: "reads", what: "UART and CLINT reads", target: 6, native: null },
+  { name: "writes", what: "UART and PLIC accesses with effects", target: 2, native: null },
+  { name: "timers", what: "mtimecmp writes", target: 20, native: null },
   { name: "ecalls", what: "ecall round trips", target: 20, native: null },
 ] as const;
 

@@ -193,6 +193,32 @@ word work(void) {
   return fold(bits + backwards);
 }
 
+#elif defined(WRITES)
+/* COUNT times what a driver does that has an effect: a scratch register, a byte sent to itself and received, a threshold, a claim of nothing. */
+word work(void) {
+  volatile u8 *uart = (u8 *)0x10000000;
+  volatile u32 *context = (u32 *)0xc200000;
+  word sum = 0;
+  uart[2] = 1;
+  uart[4] = 0x10;
+  for (word n = 0; n < COUNT; n++) {
+    uart[7] = n;
+    uart[0] = n;
+    sum += uart[0];
+    context[0] = n & 7;
+    sum += context[1];
+  }
+  return fold(sum);
+}
+
+#elif defined(TIMERS)
+/* COUNT times a timer that is set anew before it is due. */
+word work(void) {
+  volatile word *mtimecmp = (word *)0x2004000;
+  for (word n = 0; n < COUNT; n++) *mtimecmp = ((word)1 << 30 | n) << 8;
+  return fold(*mtimecmp);
+}
+
 #elif defined(ECALLS)
 /* COUNT environment calls from M-mode, answered by a handler of six instructions. */
 __asm__(

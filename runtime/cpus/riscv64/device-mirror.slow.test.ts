@@ -14,7 +14,7 @@ const EXECUTIONS: readonly (readonly [name: string, options: GuestOptions])[] = 
 ];
 
 function stateOf({ machine, processor, console }: Guest, cpus: number): unknown {
-  const numbers = [...Array.from({ length: 32 }, (_, n) => `x${n}`), "pc", "mip", "mepc", "mcause", "privilege"];
+  const numbers = [...Array.from({ length: 32 }, (_, n) => `x${n}`), "pc", "mip", "mepc", "mcause", "mtval", "privilege"];
   return {
     registers: Array.from({ length: cpus }, (_, cpu) => numbers.map((name) => `${name} ${processor.readRegister(cpu, name)}`)),
     now: machine.now(),
@@ -143,8 +143,36 @@ const WRITE_AT: readonly (readonly [Base, readonly (readonly [offset: number, wi
   ],
 ];
 
+/** Devices are at other addresses than physical ones in S-mode: by a table of four pages of a gigabyte (Volume II, 4.4). */
+const DEVICES_IN_SUPERVISOR = 0xc000_0000;
+const ENTER_SUPERVISOR = `
+  la t0, table
+  li t1, 0x200000cf
+  sd t1, 16(t0)
+  li t1, 0xcf
+  sd t1, 24(t0)
+  srli t0, t0, 12
+  li t1, 8
+  slli t1, t1, 60
+  or t0, t0, t1
+  csrw satp, t0
+  li t0, -1
+  csrw pmpaddr0, t0
+  li t0, 0x1f
+  csrw pmpcfg0, t0
+  la t0, main
+  csrw mepc, t0
+  li t0, 0x1800
+  csrc mstatus, t0
+  li t0, 0x800
+  csrs mstatus, t0
+  mret
+  .align 12
+table:
+  .zero 4096`;
+
 /** s9 turns over a body of accesses, of which some are polled in loops of their own. */
-function generate(random: Random, width: 32 | 64): string {
+function generate(random: Random, width: 32 | 64, isSupervisor = false): string {
   const loads = width === 64 ? LOADS : LOADS.slice(0, 5);
   const lines: string[] = [];
   for (let n = 0; n < 12; n++) {
@@ -161,11 +189,12 @@ function generate(random: Random, width: 32 | 64): string {
       lines.push(`li a4, ${mask}\n and a4, a4, a1\n ${STORES[size]} a4, ${offset}(${REGISTERS[base]})`);
     }
   }
-  const bases = Object.entries(BASES).map(([name, address]) => `li ${REGISTERS[name as Base]}, ${address}`);
+  const distance = isSupervisor ? DEVICES_IN_SUPERVISOR : 0;
+  const bases = Object.entries(BASES).map(([name, address]) => `li ${REGISTERS[name as Base]}, ${address + distance}`);
   const enable = random.chance(60) ? "li t0, 0x888\n csrw mie, t0\n csrsi mstatus, 8" : "";
-  return `${HANDLER.replaceAll("sd t1, 0(t0)", width === 64 ? "sd t1, 0(t0)" : "sw t1, 0(t0)\n sw t1, 4(t0)")}
+  const enter = isSupervisor ? ENTER_SUPERVISOR : "";
+  return `${HANDLER.replaceAll("sd t1, 0(t0)", width === 64 ? "sd t1, 0(t0)" : "sw t1, 0(t0)\n sw t1, 4(t0)").replace("j main", `${enable}\n${enter}\n j main`)}
     ${bases.join("\n ")}
-    ${enable}
     li s9, 100
   turn:
     ${lines.join("\n ")}
@@ -188,6 +217,19 @@ for (const width of [64, 32] as const) {
     }
   });
 }
+
+test("generated accesses behind a page table", () => {
+  for (let round = 0; round < fuzzRounds(4); round++) {
+    const random = createRandom(FUZZ_SEED + round);
+    const program = generate(random, 64, true);
+    const slices = Array.from({ length: 20 }, () => 1 + random.below(random.pick([7, 300, 4000])));
+    const guest = compare(program, slices, {}, ({ machine }, slice) => {
+      if (slice % 3 === 0) machine.receive("uart0", Uint8Array.of(slice));
+    });
+    assert.equal(guest.processor.readRegister(0, "satp") === 0n, false);
+    assert.ok(guest.machine.accesses().length > 0);
+  }
+});
 
 const POLL = `
   li s0, 0x10000000
@@ -225,11 +267,15 @@ test("a loop that polls leaves the log full of its reads", () => {
 /** The calls of the machine by which devices are read. */
 function countReads(guest: Guest): { count: number } {
   const reads = { count: 0 };
-  const { read } = guest.machine.bus;
+  const { read, readNumber } = guest.machine.bus;
   Object.assign(guest.machine.bus, {
     read(...args: Parameters<typeof read>) {
       reads.count += 1;
       return read(...args);
+    },
+    readNumber(...args: Parameters<typeof readNumber>) {
+      reads.count += 1;
+      return readNumber(...args);
     },
   });
   return reads;
