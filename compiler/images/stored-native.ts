@@ -19,8 +19,8 @@ export interface CachedNative<Native = RunnableImage> {
 
 type Head = Omit<NativeImage, "frames" | "symbols" | "lines" | "bytes" | "labels"> & { readonly labels: readonly (readonly [string, bigint])[] };
 
-/** Of a symbol: address, size, whether it is a function. */
-const SYMBOL_COLUMNS = 3;
+/** Of a symbol: address, size, whether it is a function, and of a compiled one its frame: bytes and one more, return address. */
+const SYMBOL_COLUMNS = 5;
 
 interface StoredSymbols {
   /** JSON. */
@@ -30,11 +30,14 @@ interface StoredSymbols {
 
 function storeSymbols(symbols: readonly NativeSymbol[]): StoredSymbols {
   const numbers = new Float64Array(symbols.length * SYMBOL_COLUMNS);
-  symbols.forEach(({ address, size, kind }, index) => {
+  symbols.forEach(({ address, size, kind, frame }, index) => {
     // Addresses of images are far below 2^53.
     numbers[index * SYMBOL_COLUMNS] = Number(address);
     numbers[index * SYMBOL_COLUMNS + 1] = size;
     numbers[index * SYMBOL_COLUMNS + 2] = kind === "function" ? 1 : 0;
+    if (frame === undefined) return;
+    numbers[index * SYMBOL_COLUMNS + 3] = frame.bytes + 1;
+    numbers[index * SYMBOL_COLUMNS + 4] = frame.returnBelow;
   });
   return { names: JSON.stringify(symbols.map(({ name }) => name)), numbers: bytesOf(numbers) };
 }
@@ -42,8 +45,9 @@ function storeSymbols(symbols: readonly NativeSymbol[]): StoredSymbols {
 function loadSymbols(stored: StoredSymbols): readonly NativeSymbol[] {
   const numbers = new Float64Array(alignedCopy(stored.numbers));
   return (JSON.parse(stored.names) as readonly string[]).map((name, index): NativeSymbol => {
-    const [address = 0, size = 0, isFunction = 0] = numbers.subarray(index * SYMBOL_COLUMNS);
-    return { name, address: BigInt(address), size, kind: isFunction === 1 ? "function" : "object" };
+    const [address = 0, size = 0, isFunction = 0, taken = 0, returnBelow = 0] = numbers.subarray(index * SYMBOL_COLUMNS, (index + 1) * SYMBOL_COLUMNS);
+    const symbol = { name, address: BigInt(address), size, kind: isFunction === 1 ? ("function" as const) : ("object" as const) };
+    return taken === 0 ? symbol : { ...symbol, frame: { bytes: taken - 1, returnBelow } };
   });
 }
 

@@ -16,6 +16,9 @@ export const COMPACT_SIZE = 1 << 19;
 /** Bytes of machine code for an instruction of the bytecode: more than on any target on average. */
 export const CODE_PER_INSTRUCTION = 16;
 
+/** Stack between who enters a guard and what it guards, for the report of a trap: the stack of what trapped stays as it was. */
+export const GUARD_SPARE = 1024;
+
 /** How many loops and calls a CPU makes between two polls. */
 export const FUEL = 65536;
 

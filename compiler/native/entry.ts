@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import type { Relocation } from "../../isa/assembly/instruction-set.ts";
 import { formatProblem } from "../../isa/assembly/assemble.ts";
 import { guestConstants, type MachineDescription } from "../../machines/description.ts";
-import { CPU_BLOCK_SIZE, FUEL } from "./abi.ts";
+import { CPU_BLOCK_SIZE, FUEL, GUARD_SPARE } from "./abi.ts";
 import type { NativeTarget } from "./target.ts";
 
 export interface EntryAssembly {
@@ -32,7 +32,7 @@ export const STACK_SIZE = 64 * 1024;
 export const STACK_RESERVE = 16 * 1024;
 
 export const ENTRY_CONSTANTS: ReadonlyMap<string, bigint> = new Map(
-  Object.entries({ CPU_BLOCK_SIZE, FUEL, MAX_CPUS, STACK_SIZE, STACK_RESERVE, STACK_STEP: STACK_SIZE + STACK_RESERVE }).map(([name, value]) => [
+  Object.entries({ CPU_BLOCK_SIZE, FUEL, MAX_CPUS, STACK_SIZE, STACK_RESERVE, STACK_STEP: STACK_SIZE + STACK_RESERVE, GUARD_SPARE }).map(([name, value]) => [
     name,
     BigInt(value),
   ]),

@@ -5,6 +5,7 @@
 import { TEXT_START } from "../../isa/assembly/instruction-set.ts";
 import type { DataSymbol } from "../../isa/bytecode/module.ts";
 import type { Reference } from "./emission.ts";
+import type { FrameEvent } from "./frame.ts";
 import { LinkError, MAX_CPUS, STACK_RESERVE, STACK_SIZE, type AssembledEntry } from "./entry.ts";
 import type { LoweredModule } from "./lower-module.ts";
 import {
@@ -17,6 +18,7 @@ import {
   type NativeLine,
   type NativeSymbol,
   type PackPlace,
+  type SymbolFrame,
 } from "./native-image.ts";
 
 export interface LinkOptions {
@@ -276,17 +278,36 @@ export function linkImage(lowered: LoweredModule, { machine, entry, base: baseAd
 }
 
 function listSymbols(
-  { module, functions, names }: LoweredModule,
+  { target, module, functions, names }: LoweredModule,
   entry: AssembledEntry,
   base: number,
   functionAddress: (index: number) => number,
   symbolAddresses: readonly number[],
 ): readonly NativeSymbol[] {
   const symbols: (Omit<NativeSymbol, "address"> & { readonly address: number })[] = [];
-  for (const [name, offset] of entry.labels) symbols.push({ name, address: base + offset, size: 0, kind: "function" });
-  functions.forEach(({ code }, index) => symbols.push({ name: names[index] ?? "", address: functionAddress(index), size: code.length, kind: "function" }));
+  for (const [name, offset] of entry.labels) {
+    const events = target.entryFrames.find(({ from }) => from === name)?.events ?? [];
+    const depth = events.find((event) => event.kind === "depth")?.bytes;
+    const frame = depth === undefined ? {} : { frame: frameOf(target, depth, events) };
+    symbols.push({ name, address: base + offset, size: 0, kind: "function", ...frame });
+  }
+  functions.forEach((fn, index) =>
+    symbols.push({
+      name: names[index] ?? "",
+      address: functionAddress(index),
+      size: fn.code.length,
+      kind: "function",
+      frame: frameOf(target, fn.frameSize, fn.frameEvents),
+    }),
+  );
   module.symbols.forEach(({ name, size }, index) => symbols.push({ name, address: symbolAddresses[index] ?? 0, size, kind: "object" }));
   return symbols.sort((a, b) => a.address - b.address).map(({ address, ...symbol }): NativeSymbol => ({ ...symbol, address: BigInt(address) }));
+}
+
+function frameOf({ returnRegister, returnAddressBytes }: LoweredModule["target"], bytes: number, events: readonly FrameEvent[]): SymbolFrame {
+  if (returnRegister === null) return { bytes, returnBelow: returnAddressBytes };
+  const kept = events.find((event) => event.kind === "kept" && event.register === returnRegister);
+  return { bytes, returnBelow: kept?.kind === "kept" ? kept.below : 0 };
 }
 
 function listFrames(

@@ -80,6 +80,15 @@ export interface NativeSymbol {
   readonly address: bigint;
   readonly size: number;
   readonly kind: "function" | "object";
+  /** Of a compiled function, and of entry assembly that calls one and goes on. */
+  readonly frame?: SymbolFrame;
+}
+
+/** What a function has taken of the stack wherever it calls another one; the call itself may have pushed the return address before. */
+export interface SymbolFrame {
+  readonly bytes: number;
+  /** Where the return address is, so many bytes below the stack pointer as it was before the call; 0: still in its register. */
+  readonly returnBelow: number;
 }
 
 export interface NativeFrame {

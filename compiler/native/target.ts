@@ -69,6 +69,8 @@ export interface NativeTarget {
   registerNumber(name: string): number | undefined;
   /** What a call instruction itself leaves on the stack. */
   readonly returnAddressBytes: number;
+  /** The register that a call leaves its return address in; null: none. */
+  readonly returnRegister: number | null;
   /** For debuggers: parts of the entry assembly that call. */
   readonly entryFrames: readonly EntryFrame[];
   /** Saved registers and the return address are at the frame's upper end. */

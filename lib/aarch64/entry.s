@@ -135,9 +135,12 @@ set_up:
 // ---- Guards ----
 
 // guest_guard(function, argument) -> status. The record, from the stack pointer: x29, x30, x19-x27, the outer guard, the interrupt
-// state or 1 for user mode, in_vector, vector_guard, stack_limit.
+// state or 1 for user mode, in_vector, vector_guard, stack_limit. What is above it is for whoever is told of a trap: his calls leave the
+// stack of what trapped as it was, for a report to look at.
+.equ GUARD_FRAME, GUARD_SPARE + 128
+
 guest_guard:
-    sub     sp, sp, #128
+    sub     sp, sp, #GUARD_FRAME
     stp     x29, x30, [sp]
     stp     x19, x20, [sp, #16]
     stp     x21, x22, [sp, #32]
@@ -176,7 +179,7 @@ end_guard:
     ldp     x21, x22, [sp, #32]
     ldp     x23, x24, [sp, #48]
     ldp     x25, x26, [sp, #64]
-    add     sp, sp, #128
+    add     sp, sp, #GUARD_FRAME
     cbnz    x9, 2f
     tbnz    x11, #0, 3f
     msr     daif, x11

@@ -401,9 +401,12 @@ user_yields:
 # ---- Guards ----
 
 # guest_guard(function, argument) -> status. The record, from the stack pointer: ra, s0-s11, the outer guard, status (-1 of user
-# mode, which has none), in_vector, vector_guard, stack_limit.
+# mode, which has none), in_vector, vector_guard, stack_limit. What is above it is for whoever is told of a trap: his calls leave the stack
+# of what trapped as it was, for a report to look at.
+.equ GUARD_FRAME, GUARD_SPARE + 144
+
 guest_guard:
-    addi    sp, sp, -144
+    addi    sp, sp, -GUARD_FRAME
     sd      ra, 0(sp)
     sd      s0, 8(sp)
     sd      s1, 16(sp)
@@ -464,7 +467,7 @@ end_guard:
     ld      s10, 88(sp)
     ld      s11, 96(sp)
     ld      t0, 112(sp)
-    addi    sp, sp, 144
+    addi    sp, sp, GUARD_FRAME
     bnez    t2, 2f
     addi    t2, t0, 1
     beqz    t2, 1f

@@ -277,8 +277,10 @@ resume:
 # ---- Guards ----
 
 # guest_guard(function, argument) -> status. The record, from the stack pointer: cs, stack_limit, vector_guard, in_vector, the outer guard,
-# rflags, r14 to r12, rbx, rbp.
+# rflags, r14 to r12, rbx, rbp. What is above it is for whoever is told of a trap: his calls leave the stack of what trapped as it was, for
+# a report to look at.
 guest_guard:
+    sub     rsp, GUARD_SPARE
     push    rbp
     push    rbx
     push    r12
@@ -319,6 +321,7 @@ take_down:
     pop     r12
     pop     rbx
     pop     rbp
+    add     rsp, GUARD_SPARE
     ret
 # A guard that was entered in user mode goes on there.
 end_user_guard:

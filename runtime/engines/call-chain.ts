@@ -8,7 +8,7 @@ import type { Caller } from "../events.ts";
 import type { GuestStack } from "../machine/cpu-contract.ts";
 import { frameAt } from "./code-frame.ts";
 import type { CodePlace } from "./code-map.ts";
-import type { ReportContext } from "./report-context.ts";
+import type { ReportContext, ToldStack } from "./report-context.ts";
 
 /** So many calls at each end of a long chain are told. */
 const TOLD_AT_EACH_END = 16;
@@ -169,7 +169,8 @@ function stopsOf({ code }: ReportContext, { pcs }: GuestStack): readonly Stop[] 
 }
 
 /** The reporting functions are called where the check stands: whatever is further in is theirs. */
-export function callersOfCheck(context: ReportContext, stack: GuestStack | null, site: Pick<Site, "file" | "line">): Callers {
+export function callersOfCheck(context: ReportContext, told: ToldStack, site: Pick<Site, "file" | "line">, cpu: number): Callers {
+  const stack = told !== null && "words" in told ? (context.unwind?.ofReport(told, cpu) ?? null) : told;
   if (stack === null) return NONE;
   const path = context.manifest.files[site.file];
   const [origin, ...stops] = stopsOf(context, stack);
@@ -179,7 +180,8 @@ export function callersOfCheck(context: ReportContext, stack: GuestStack | null,
   return callersFrom(context, stack, origin, stops);
 }
 
-export function callersOfTrap(context: ReportContext, stack: GuestStack | null): Callers {
+export function callersOfTrap(context: ReportContext, told: ToldStack, pc: bigint, cpu: number): Callers {
+  const stack = told !== null && "words" in told ? (context.unwind?.ofTrap(told, Number(pc), cpu) ?? null) : told;
   if (stack === null) return NONE;
   const stops = stopsOf(context, stack);
   const [first, ...others] = stops;

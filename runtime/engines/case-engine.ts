@@ -20,6 +20,7 @@ import type { ReportContext } from "./report-context.ts";
 import { emptyResult, reproLine } from "./result.ts";
 import { bytecodeOf, engineOf, type CallResult, type EngineImage, type EntryRole, type Session } from "./session.ts";
 import { slownessOf, speedOf } from "./speed.ts";
+import { createUnwinder } from "./unwind.ts";
 import { judge, worst, type Judgement } from "./verdict.ts";
 
 /** Plain data: it travels to workers. */
@@ -130,11 +131,13 @@ export function isPromisedBy(image: EngineImage, test: ManifestTest, required: r
 /** `open`: a machine with so many CPUs. */
 export function createCaseEngine<State>(image: EngineImage, options: CaseOptions, host: CaseHost, open: (cpus: number) => Session<State>): CaseEngine {
   const { manifest, native } = image;
+  const unwind = native === undefined ? undefined : createUnwinder(native);
   const context: ReportContext = {
     manifest,
     layout: (native ?? bytecodeOf(image)).layout,
     code: native === undefined ? mapBytecode(bytecodeOf(image)) : mapNative(native),
     sources: createSourceLines((path) => host.readText(path)),
+    ...(unwind === undefined ? {} : { unwind }),
   };
   const opened = new Map<number, Opened<State>>();
   const reproFlags = `${image.reproFlags ?? ""}${options.reproFlags}`;

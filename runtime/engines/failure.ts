@@ -5,12 +5,11 @@
 import type { ManifestCase, Site, SiteOperand } from "../../compiler/images/manifest.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { CodeFrame, Failure, FailureValue } from "../events.ts";
-import type { GuestStack } from "../machine/cpu-contract.ts";
 import { callersOfCheck, callersOfTrap } from "./call-chain.ts";
 import { frameAt } from "./code-frame.ts";
 import { diffValues } from "./diff.ts";
 import type { FrameTrap } from "./frames.ts";
-import type { ReportContext } from "./report-context.ts";
+import type { ReportContext, ToldStack } from "./report-context.ts";
 import { trapClassName, trapName } from "./trap-names.ts";
 import { formatAddress, formatBrief, formatDuration, formatHex, formatType, formatValue, type ContentsAt, type SlotValue } from "./values.ts";
 
@@ -23,7 +22,7 @@ export interface FailedCheck {
   readonly came: FrameTrap | null;
   readonly message: string | null;
   /** What has called what when it failed; null: nobody knows. */
-  readonly stack: GuestStack | null;
+  readonly stack: ToldStack;
 }
 
 const EMPTY: Omit<Failure, "kind" | "message"> = {
@@ -100,7 +99,7 @@ const LABELS: Readonly<Record<string, (trap: FrameTrap) => string>> = {
 };
 
 /** A trap that nobody expected. */
-export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string, stack: GuestStack | null = null): Failure {
+export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string, stack: ToldStack = null): Failure {
   const special = TRAP_KINDS.get(trapClassName(trap.class));
   const { frame, function: name } = symbolise(context, trap.pc);
   const where = name === null ? "" : ` in ${name}`;
@@ -111,7 +110,7 @@ export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: numbe
     frame: frame === null ? null : { ...frame, label },
     trap: trapRecord(context, trap),
     cpu,
-    ...callersOfTrap(context, stack),
+    ...callersOfTrap(context, stack, trap.pc, cpu),
   });
 }
 
@@ -260,7 +259,7 @@ export function describeCheck(context: ReportContext, check: FailedCheck, phase:
     hints: difference.hints,
     trap: came === null ? null : trapRecord(context, came),
     cpu: check.cpu,
-    ...callersOfCheck(context, check.stack, site),
+    ...callersOfCheck(context, check.stack, site, check.cpu),
   });
 }
 

@@ -9,7 +9,7 @@ import type { GuestStack } from "../machine/cpu-contract.ts";
 export type Frame =
   /** `p n`: phase n begins (index into PHASES). */
   | { readonly verb: "phase"; readonly phase: Phase }
-  /** `f site cpu`: a check at the site failed; `value`, `bytes`, `came` and `message` frames that follow belong to it. */
+  /** `f site cpu`: a check at the site failed; `calls`, `value`, `bytes`, `came` and `message` frames that follow belong to it. */
   | { readonly verb: "failed"; readonly site: number; readonly cpu: number; readonly stack?: GuestStack }
   /** `v slot value` */
   | { readonly verb: "value"; readonly slot: number; readonly value: bigint }
@@ -26,6 +26,8 @@ export type Frame =
   | { readonly verb: "came"; readonly trap: FrameTrap }
   /** `t class pc address access width value cpu`: an unexpected trap ended the phase. */
   | { readonly verb: "trap"; readonly trap: FrameTrap; readonly cpu: number; readonly stack?: GuestStack }
+  /** `c start (distance value)*`: words of the stack from `start` on that may be return addresses, of what the failure or trap before tells. */
+  | { readonly verb: "calls"; readonly words: StackWords }
   /** `a`: an assert ended the phase. */
   | { readonly verb: "aborted" }
   /** `e checks`: the case is over, cleanup included. A case without it crashed or hung. */
@@ -33,6 +35,14 @@ export type Frame =
 
 const PHASES = ["setup", "body", "teardown", "cleanup", "suite setup", "suite teardown", "table setup", "table teardown"] as const;
 export type Phase = (typeof PHASES)[number];
+
+/** What a guest of machine code has on its stack: the host knows the functions' frames (unwind.ts). */
+export interface StackWords {
+  /** Where the first of them was looked for. */
+  readonly start: number;
+  /** By address: the offset in the image of what the word there points to. */
+  readonly words: ReadonlyMap<number, number>;
+}
 
 /** Numbers as in isa/bytecode: class indexes TRAP_CLASSES, access 0 none 1 read 2 write 3 execute. */
 export interface FrameTrap {
@@ -146,6 +156,28 @@ const VERBS_OF_ONE_NUMBER: ReadonlyMap<number, (value: number) => Frame | null> 
   }).map(([verb, make]) => [verb.charCodeAt(0), make]),
 );
 
+/** A stack has no more, whatever a guest says. */
+const MAX_WORDS = 0x4000;
+
+function readCalls(args: string): Frame | null {
+  const [start, ...pairs] = args.split(" ").map((part) => (HEX.test(part) ? parseInt(part, 16) : NaN));
+  if (start === undefined || [start, ...pairs].some(Number.isNaN) || pairs.length % 2 !== 0) return null;
+  const words = new Map<number, number>();
+  let at = start - 8;
+  let last: readonly [distance: number, value: number] | null = null;
+  for (let index = 0; index < pairs.length; index += 2) {
+    const distance = pairs[index] ?? 0;
+    const value = pairs[index + 1] ?? 0;
+    if (distance === 0 && last === null) return null;
+    const [step, word]: readonly [number, number] = distance === 0 && last !== null ? last : [distance, value];
+    const times = distance === 0 ? value : 1;
+    if (words.size + times > MAX_WORDS) return null;
+    for (let time = 0; time < times; time++) words.set((at += 8 * step), word);
+    last = [step, word];
+  }
+  return { verb: "calls", words: { start, words } };
+}
+
 /** The others but `m`, whose argument is not ASCII. */
 const VERBS: ReadonlyMap<string, (args: string) => Frame | null> = new Map([
   [
@@ -179,6 +211,7 @@ const VERBS: ReadonlyMap<string, (args: string) => Frame | null> = new Map([
       return trap === null || cpu < 0 ? null : { verb: "trap", trap, cpu };
     },
   ],
+  ["c", readCalls],
   ["a", (args): Frame | null => (args === "" ? { verb: "aborted" } : null)],
 ]);
 

@@ -1,14 +1,20 @@
 // What a guest said in one call, put in order: phases, failed checks with their values, traps, skips, infos, the end. Frames that
 // make no sense here (a value without a check) are ignored rather than fatal: a broken guest is reported by what is missing.
 
-import type { Frame, FrameTrap, Phase } from "./frames.ts";
+import type { Frame, FrameTrap, Phase, StackWords } from "./frames.ts";
 import type { SlotValue } from "./values.ts";
 import type { FailedCheck } from "./failure.ts";
-import type { GuestStack } from "../machine/cpu-contract.ts";
+import type { ToldStack } from "./report-context.ts";
 
-export type TranscriptEvent =
-  | { readonly kind: "check"; readonly phase: Phase; readonly check: FailedCheck }
-  | { readonly kind: "trap"; readonly phase: Phase; readonly trap: FrameTrap; readonly cpu: number; readonly stack: GuestStack | null };
+export type TranscriptEvent = { readonly kind: "check"; readonly phase: Phase; readonly check: FailedCheck } | TrapEvent;
+
+interface TrapEvent {
+  readonly kind: "trap";
+  readonly phase: Phase;
+  readonly trap: FrameTrap;
+  readonly cpu: number;
+  readonly stack: ToldStack;
+}
 
 export interface Transcript {
   readonly events: readonly TranscriptEvent[];
@@ -24,6 +30,13 @@ interface OpenCheck extends FailedCheck {
   readonly values: Map<number, SlotValue>;
   came: FrameTrap | null;
   message: string | null;
+  stack: ToldStack;
+}
+
+/** A long stack comes in several frames. */
+function joinWords(before: ToldStack, { start, words }: StackWords): ToldStack {
+  if (before === null) return { start, words };
+  return "words" in before ? { start: before.start, words: new Map([...before.words, ...words]) } : before;
 }
 
 export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Transcript {
@@ -34,6 +47,8 @@ export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Tra
   let checks: number | null = null;
   /** What following frames belong to. */
   let check: OpenCheck | null = null;
+  /** What words of the stack belong to. */
+  let told: { stack: ToldStack } | null = null;
   let remark: { site: number; message: string | null; severity?: "warning" } | null = null;
 
   for (const frame of frames) {
@@ -45,7 +60,11 @@ export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Tra
       case "failed":
         check = { site: frame.site, cpu: frame.cpu, values: new Map(), came: null, message: null, stack: frame.stack ?? null };
         remark = null;
+        told = check;
         events.push({ kind: "check", phase, check });
+        break;
+      case "calls":
+        if (told !== null) told.stack = joinWords(told.stack, frame.words);
         break;
       case "value":
         check?.values.set(frame.slot, { kind: "number", value: frame.value });
@@ -73,10 +92,13 @@ export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Tra
         infos.push((remark = { site: frame.site, message: null, severity: "warning" as const }));
         check = null;
         break;
-      case "trap":
-        events.push({ kind: "trap", phase, trap: frame.trap, cpu: frame.cpu, stack: frame.stack ?? null });
+      case "trap": {
+        const event: { stack: ToldStack } & TrapEvent = { kind: "trap", phase, trap: frame.trap, cpu: frame.cpu, stack: frame.stack ?? null };
+        told = event;
+        events.push(event);
         check = remark = null;
         break;
+      }
       case "aborted":
         check = remark = null;
         break;

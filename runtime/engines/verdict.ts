@@ -4,10 +4,10 @@
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { MachineExit } from "../devices/device.ts";
 import { VERDICTS, type Failure, type Verdict } from "../events.ts";
-import type { GuestStack, Outcome, TrapRecord } from "../machine/cpu-contract.ts";
+import type { Outcome, TrapRecord } from "../machine/cpu-contract.ts";
 import { describeCheck, describePc, describeTrap, makeFailure, summariseTrap } from "./failure.ts";
 import type { FrameTrap } from "./frames.ts";
-import type { ReportContext } from "./report-context.ts";
+import type { ReportContext, ToldStack } from "./report-context.ts";
 import type { Transcript } from "./transcript.ts";
 import { trapClassName } from "./trap-names.ts";
 import { formatDuration } from "./values.ts";
@@ -61,7 +61,7 @@ function toFrameTrap(trap: TrapRecord): FrameTrap {
 }
 
 /** A trap that ended a phase, told by the guest or seen by the machine. */
-function judgeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string, limits: LimitsInForce, stack: GuestStack | null = null): Judgement {
+function judgeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string, limits: LimitsInForce, stack: ToldStack = null): Judgement {
   const failure = describeTrap(context, trap, cpu, phase, stack);
   if (trapClassName(trap.class) !== "timeout") return { verdict: "crash", failures: [failure] };
   const message = failure.message.replace("the time limit was reached", describeLimit(limits));

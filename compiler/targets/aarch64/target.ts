@@ -9,7 +9,7 @@ import { findRegister, registerName } from "../../../isa/aarch64/registers.ts";
 import { applyRelocation, type RelocationKind } from "../../../isa/aarch64/relocations.ts";
 import type { MachineDescription } from "../../../machines/description.ts";
 import { PORT_FUNCTIONS } from "../../native/target.ts";
-import { CPU_BLOCK, signatureNumber } from "../../native/abi.ts";
+import { CPU_BLOCK, GUARD_SPARE, signatureNumber } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import { calling, outermost, type Frame } from "../../native/frame.ts";
 import type { Label } from "../../native/items.ts";
@@ -227,6 +227,7 @@ export const aarch64 = {
   branches: "short",
   alignment: 4,
   returnAddressBytes: 0,
+  returnRegister: LR,
   // The record of a guard is as entry.s says.
   entryFrames: [
     outermost("start", "tables_address"),
@@ -234,8 +235,8 @@ export const aarch64 = {
     calling(
       "guest_guard",
       "end_guard",
-      128,
-      [29, LR, ...numbersFrom(19, 27)].map((register, index) => [register, 128 - 8 * index]),
+      128 + GUARD_SPARE,
+      [29, LR, ...numbersFrom(19, 27)].map((register, index) => [register, 128 + GUARD_SPARE - 8 * index]),
     ),
   ],
   libraryOperations: {

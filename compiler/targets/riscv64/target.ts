@@ -9,7 +9,7 @@ import { findCsr, findXRegister, X_REGISTERS } from "../../../isa/riscv64/regist
 import { applyRelocation, type RelocationKind } from "../../../isa/riscv64/relocations.ts";
 import type { MachineDescription } from "../../../machines/description.ts";
 import { PORT_FUNCTIONS } from "../../native/target.ts";
-import { CPU_BLOCK, signatureWord } from "../../native/abi.ts";
+import { CPU_BLOCK, GUARD_SPARE, signatureWord } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import { calling, outermost, type Frame } from "../../native/frame.ts";
 import type { Comparison, Label } from "../../native/items.ts";
@@ -215,6 +215,7 @@ export const riscv64 = {
   branches: "short",
   alignment: 2,
   returnAddressBytes: 0,
+  returnRegister: RA,
   // The record of a guard is as entry.s says.
   entryFrames: [
     outermost("start", "hart_start"),
@@ -222,8 +223,8 @@ export const riscv64 = {
     calling(
       "guest_guard",
       "end_guard",
-      144,
-      [RA, ...KEPT].map((register, index) => [register, 144 - 8 * index]),
+      144 + GUARD_SPARE,
+      [RA, ...KEPT].map((register, index) => [register, 144 + GUARD_SPARE - 8 * index]),
     ),
   ],
   libraryOperations: {

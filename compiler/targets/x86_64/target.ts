@@ -8,7 +8,7 @@ import { assemble } from "../../../isa/x86_64/assemble.ts";
 import { findRegister, R64_NAMES } from "../../../isa/x86_64/registers.ts";
 import { applyRelocation, RELOCATION_REACHES, type RelocationKind } from "../../../isa/x86_64/relocations.ts";
 import type { MachineDescription } from "../../../machines/description.ts";
-import { CPU_BLOCK, signatureWord } from "../../native/abi.ts";
+import { CPU_BLOCK, GUARD_SPARE, signatureWord } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import { calling, outermost, type Frame } from "../../native/frame.ts";
 import type { Comparison, Label } from "../../native/items.ts";
@@ -243,6 +243,7 @@ export const x86_64 = {
   branches: "short",
   alignment: 1,
   returnAddressBytes: 8,
+  returnRegister: null,
   // The record of a guard is as entry.s says: eleven words, the first of them kept registers.
   entryFrames: [
     outermost("guest_start", "enter_long_mode"),
@@ -251,8 +252,8 @@ export const x86_64 = {
     calling(
       "guest_guard",
       "end_guard",
-      88,
-      ["rbp", "rbx", "r12", "r13", "r14"].map((name, index) => [numberOf(name), 16 + 8 * index]),
+      88 + GUARD_SPARE,
+      ["rbp", "rbx", "r12", "r13", "r14"].map((name, index) => [numberOf(name), 16 + GUARD_SPARE + 8 * index]),
     ),
   ],
   libraryOperations: {},

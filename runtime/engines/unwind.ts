@@ -1,0 +1,220 @@
+// From what a guest of machine code has sent of its stack to the calls under way. The guest sends words that may be return addresses and
+// where they were; how large each function's frame is and where it keeps its return address the image knows. No register but the
+// stack pointer is needed, for frames are measured from it. What does not lead to the outermost code is not believed, so that a stack
+// which the test has damaged ends the chain, and old words above and below the stack pointer do not get into it.
+
+import type { NativeImage, NativeSymbol, SymbolFrame } from "../../compiler/native/native-image.ts";
+import type { GuestStack } from "../machine/cpu-contract.ts";
+import type { StackWords } from "./frames.ts";
+
+export interface Unwinder {
+  /** The words begin below the return address of `native.tell_calls`, which `report.failed` has called. */
+  ofReport(told: StackWords, cpu: number): GuestStack | null;
+  /** The words begin `TRAP_FRAME` below where the stack pointer was when it came. */
+  ofTrap(told: StackWords, pc: number, cpu: number): GuestStack | null;
+}
+
+/** How to get on from a part of the entry assembly, by its label, where the image does not say it. */
+type EntryRule =
+  /** It has called what is further in. */
+  | ({ readonly kind: "call" } & SymbolFrame)
+  /** It has stored what it interrupted: `pc`, and in `link` the register for return addresses, are offsets from the stack pointer. */
+  | { readonly kind: "interrupt" | "trap"; readonly bytes: number; readonly pc: number; readonly link: number | null };
+
+interface UnwindTarget {
+  /** What a call leaves on the stack. */
+  readonly pushed: number;
+  /** What the vector stores of a trap: its size, and where the register for return addresses is. */
+  readonly trap: { readonly bytes: number; readonly link: number | null };
+  /** How far below the stack pointer of code that was polled the register for return addresses is stored. */
+  readonly pollLinkBelow: number | null;
+  /** Everything else in the entry assembly that calls is the outermost code. */
+  readonly entry: ReadonlyMap<string, EntryRule>;
+}
+
+/** As lib/TARGET/entry.s has it. */
+const TARGETS: Readonly<Record<string, UnwindTarget>> = {
+  x86_64: {
+    pushed: 8,
+    trap: { bytes: 176, link: null },
+    pollLinkBelow: null,
+    entry: new Map<string, EntryRule>([
+      ["interrupt", { kind: "interrupt", bytes: 176, pc: 136, link: null }],
+      ["guest_vector", { kind: "trap", bytes: 176, pc: 136, link: null }],
+    ]),
+  },
+  riscv64: {
+    pushed: 0,
+    trap: { bytes: 288, link: 8 },
+    pollLinkBelow: 144,
+    entry: new Map<string, EntryRule>([
+      ["to_user", { kind: "call", bytes: 112, returnBelow: 112 }],
+      ["interrupt", { kind: "interrupt", bytes: 288, pc: 256, link: 8 }],
+      ["save", { kind: "trap", bytes: 288, pc: 256, link: 8 }],
+    ]),
+  },
+  aarch64: {
+    pushed: 0,
+    trap: { bytes: 288, link: 240 },
+    pollLinkBelow: 16,
+    entry: new Map<string, EntryRule>([
+      ["interrupt", { kind: "interrupt", bytes: 288, pc: 256, link: 240 }],
+      ["exception", { kind: "trap", bytes: 288, pc: 256, link: 240 }],
+    ]),
+  },
+};
+
+/** As in lib/native.gspec. */
+const TRAP_FRAME = 288;
+const WORD = 8;
+const REPORTING = "report.failed";
+const TELLING = "native.tell_calls";
+const GUARD = "guest_guard";
+const LOST = "the stack does not say more";
+
+/** So many bytes at a function's start its frame may not be there. */
+const PROLOGUE = 28;
+
+interface CallingCode {
+  readonly name: string;
+  readonly address: bigint;
+  readonly frame: SymbolFrame;
+}
+
+/** By address. */
+type Words = ReadonlyMap<number, number>;
+
+/** Where a CPU is, or was when it left a function. */
+interface Position {
+  readonly pc: number;
+  readonly sp: number;
+  /** Null: `pc` is where a call returns to. Else the code was stopped anywhere, and the register for return addresses may hold one. */
+  readonly stopped: { readonly link: number | undefined } | null;
+}
+
+interface Walk {
+  readonly pcs: readonly number[];
+  readonly breaks: ReadonlyMap<number, "interrupt" | "trap">;
+  /** It leads to what all code is called from: the outermost, or the guard that a trap has ended. */
+  readonly isWhole: boolean;
+}
+
+function returnTo(pc: number | undefined, sp: number): readonly Position[] {
+  return pc === undefined ? [] : [{ pc, sp, stopped: null }];
+}
+
+/** Behind `before`, the places that `rest` has. */
+function joinWalks(before: readonly number[], breaks: Walk["breaks"], rest: Walk): Walk {
+  const moved = [...rest.breaks].map(([index, kind]) => [before.length + index, kind] as const);
+  return { pcs: [...before, ...rest.pcs], breaks: new Map([...breaks, ...moved]), isWhole: rest.isWhole };
+}
+
+export function createUnwinder(image: Pick<NativeImage, "target" | "base" | "symbols" | "codeStart">): Unwinder | undefined {
+  const target = TARGETS[image.target];
+  if (target === undefined) return undefined;
+  const { pushed, trap: trapFrame, pollLinkBelow, entry } = target;
+  const base = Number(image.base);
+  let functions: readonly { readonly at: number; readonly symbol: NativeSymbol }[] | null = null;
+
+  /** The function that an address is in, or the label of the entry assembly before it. */
+  function functionAt(address: number): NativeSymbol | null {
+    functions ??= image.symbols.filter(({ kind }) => kind === "function").map((symbol) => ({ at: Number(symbol.address), symbol }));
+    const found = functions.findLast(({ at }) => at <= address);
+    if (found === undefined || (found.symbol.size > 0 && address >= found.at + found.symbol.size)) return null;
+    return found.symbol;
+  }
+
+  /** Ways in which the caller may be found, the likeliest first: after a call there is one, elsewhere the frame may not be there yet. */
+  function callersOf({ pc, sp, stopped }: Position, { address, frame, name }: CallingCode, words: Words): readonly Position[] {
+    const { bytes, returnBelow } = frame;
+    const outer = sp + bytes + pushed;
+    const kept = returnBelow > 0 ? returnTo(words.get(outer - returnBelow), outer) : [];
+    if (stopped === null) return kept;
+    const isEarly = pc - Number(address) < PROLOGUE;
+    if (pushed > 0) {
+      // The CPU has aligned the stack of what it interrupted.
+      const pushedAt = [sp, sp + WORD, outer].map((slot) => returnTo(words.get(slot), slot + WORD));
+      return (isEarly ? [...pushedAt, kept] : [kept, ...pushedAt]).flat();
+    }
+    // Within the function the register says where it has called from itself.
+    const { link } = stopped;
+    const isOwn = link !== undefined && functionAt(link - 1)?.name === name;
+    const linked = isOwn ? [] : (isEarly ? [sp, sp + bytes] : [sp + bytes, sp]).map((each) => returnTo(link, each));
+    return [...linked.flat(), ...kept];
+  }
+
+  /** From a position outwards, of a trap to the guard that it has ended: beyond that the reporter was. Of several ways the first that is whole. */
+  function walk(start: Position, words: Words, isTrap: boolean): Walk {
+    const pcs: number[] = [];
+    const breaks = new Map<number, "interrupt" | "trap">();
+    const end = (isWhole: boolean): Walk => ({ pcs, breaks, isWhole });
+    for (let position = start; ;) {
+      const at = position.stopped === null ? position.pc - 1 : position.pc;
+      const place = functionAt(at);
+      if (place === null) return end(false);
+      const rule = place.frame === undefined ? entry.get(place.name) : { kind: "call" as const, ...place.frame };
+      if (rule === undefined || (isTrap && place.name === GUARD)) return end(rule !== undefined || !isTrap);
+      if (rule.kind === "call") {
+        if (place.size > 0) pcs.push(at);
+        const [first, ...others] = callersOf(position, { address: place.address, name: place.name, frame: rule }, words);
+        if (first === undefined) return end(false);
+        if (others.length > 0) {
+          const walks = [first, ...others].map((each) => walk(each, words, isTrap));
+          return joinWalks(pcs, breaks, walks.find(({ isWhole }) => isWhole) ?? walks[0] ?? end(false));
+        }
+        position = first;
+      } else {
+        const pc = words.get(position.sp + rule.pc);
+        if (pc === undefined) return end(false);
+        breaks.set(pcs.length, rule.kind);
+        position = { pc, sp: position.sp + rule.bytes, stopped: { link: rule.link === null ? undefined : words.get(position.sp + rule.link) } };
+      }
+    }
+  }
+
+  /** A time limit is told of the code that was running, and no room of the call: the library has trapped, further in. */
+  function walkAround(pc: number, sp: number, words: Words): Walk | null {
+    const frame = functionAt(pc)?.frame;
+    const below = frame === undefined ? null : frame.returnBelow > 0 ? frame.returnBelow : pollLinkBelow;
+    if (frame === undefined || below === null) return null;
+    for (const slot of ascending(words)) {
+      if (slot < sp) continue;
+      // Where calls push, the poll has pushed the place that it blames.
+      const polled = pushed > 0 && words.get(slot) === pc ? walk({ pc, sp: slot + WORD, stopped: null }, words, true) : null;
+      if (polled?.isWhole === true) return polled;
+      // Of a leaf the frame is not measured from where the register is stored.
+      const outer = walk({ pc: words.get(slot) ?? 0, sp: slot + below + (frame.returnBelow > 0 ? 0 : frame.bytes), stopped: null }, words, true);
+      if (outer.isWhole) return joinWalks([pc], new Map(), outer);
+    }
+    return null;
+  }
+
+  function stackOf({ pcs, breaks, isWhole }: Walk, cpu: number): GuestStack {
+    return { cpu, pcs, breaks, lost: isWhole ? null : LOST };
+  }
+
+  return {
+    ofReport(told, cpu) {
+      const words = absolute(told, base);
+      const telling = image.symbols.find(({ name }) => name === TELLING)?.frame;
+      const slot = ascending(words).find((address) => functionAt((words.get(address) ?? 0) - 1)?.name === REPORTING);
+      if (telling === undefined || slot === undefined) return null;
+      return stackOf(walk({ pc: words.get(slot) ?? 0, sp: slot + telling.returnBelow, stopped: null }, words, false), cpu);
+    },
+    ofTrap(told, pc, cpu) {
+      const words = absolute(told, base);
+      const sp = told.start + TRAP_FRAME;
+      const link = trapFrame.link === null ? undefined : words.get(sp - trapFrame.bytes + trapFrame.link);
+      const exact = walk({ pc, sp, stopped: { link } }, words, true);
+      return stackOf(exact.isWhole ? exact : (walkAround(pc, sp, words) ?? exact), cpu);
+    },
+  };
+}
+
+function absolute({ words }: StackWords, base: number): Words {
+  return new Map([...words].map(([address, offset]) => [address, base + offset]));
+}
+
+function ascending(words: Words): readonly number[] {
+  return [...words.keys()].sort((a, b) => a - b);
+}

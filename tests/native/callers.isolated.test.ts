@@ -1,0 +1,58 @@
+// How a failure was reached is the same whatever runs it: the interpreter of bytecode, whose calls are known, and machine code in this
+// process and in QEMU, whose calls come out of words of its stack. One spec with a failure for each way of being called.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Caller, RunEvent } from "../../runtime/events.ts";
+import { root } from "../../tools/project.mjs";
+import { runTool } from "../cli/transcripts.ts";
+import { needsTools } from "../images/outside-tools.ts";
+
+const SPEC = "tests/must-fail/callers.gspec";
+
+/** Stacks of machine code are larger than those of bytecode, so that more calls fit before they overflow. */
+function callerText(caller: Caller): string {
+  switch (caller.kind) {
+    case "more":
+      return `${caller.calls > 1000 ? "thousands" : caller.calls} more of ${caller.names.join()}`;
+    case "end":
+      return caller.text;
+    case "call":
+    case "interrupt":
+    case "trap":
+    case "access":
+      return `${caller.kind} ${caller.name} ${caller.path}:${caller.line}:${caller.column} ${caller.frame?.lines.map(({ text }) => text).join() ?? ""}`;
+  }
+}
+
+/** By test and case, of each of its failures the place and the callers. */
+async function callersOn(...where: readonly string[]): Promise<readonly string[]> {
+  const { stdout } = await runTool(["run", SPEC, ...where, "--record=never", "--reporter", "ndjson"], { cwd: root });
+  const events = stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as RunEvent]));
+  return events.flatMap((event) =>
+    event.type === "test-finished"
+      ? event.failures.map(({ kind, frame, callers }) =>
+          [`${event.test} ${event.row}: ${kind}, ${frame?.line}`, ...(callers ?? []).map(callerText)].join("\n  "),
+        )
+      : [],
+  );
+}
+
+const ENGINES = [
+  { name: "riscv64 on the embedded board", where: ["--target", "riscv64"], tools: null },
+  { name: "riscv64 in supervisor mode", where: ["--target", "riscv64", "--machine", "riscv-virt-sbi"], tools: null },
+  { name: "x86_64 in QEMU", where: ["--target", "x86_64"], tools: "qemu-system-x86_64" },
+  { name: "riscv64 in QEMU", where: ["--target", "riscv64", "--engine", "qemu"], tools: "qemu-system-riscv64" },
+  { name: "aarch64 in QEMU", where: ["--target", "aarch64"], tools: "qemu-system-aarch64" },
+] as const;
+
+let expected: Promise<readonly string[]> | null = null;
+
+for (const { name, where, tools } of ENGINES)
+  test(`callers of ${name} are those of bytecode`, tools === null ? {} : needsTools(tools), async () => {
+    const wanted = await (expected ??= callersOn());
+    assert.ok(wanted.length > 30);
+    // The second time the image comes from the cache.
+    assert.deepEqual(await callersOn(...where), wanted);
+    if (tools === null) assert.deepEqual(await callersOn(...where), wanted);
+  });
