@@ -1,7 +1,6 @@
 // What a run knows of its results before it begins and says about them after its end, beyond what the engines do: the quarantine, results
 // that are taken from earlier runs, and the promises of the must-run matrix. Loaded when one of them has a say.
 
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { cacheFolder } from "../compiler/images/cache.ts";
 import type { TestFinished } from "../runtime/events.ts";
@@ -9,6 +8,7 @@ import type { EngineOptions } from "../runtime/engines/embedded.ts";
 import type { PlannedCase } from "../runtime/runner/plan.ts";
 import { RUN_OPTIONS } from "./commands/table.ts";
 import type { Io } from "./io.ts";
+import { homeFolder } from "./places.ts";
 import { buildStamp, type LoadedImage } from "./load-specs.ts";
 import type { ParsedOptions } from "./options.ts";
 import { readProjectRun } from "./project-run.ts";
@@ -51,7 +51,12 @@ export async function prepareResults({ options, io, images, universe, selected, 
   if (wantsReuse && whyNoReuse !== null) io.err(`note: --reuse does nothing: ${whyNoReuse}\n`);
   const cache =
     wantsReuse && whyNoReuse === null && stamp !== null
-      ? (await import("./result-cache.ts")).openResultCache({ folder: join(cacheFolder({ env: io.env, home: homedir() }), "results"), stamp, images, engine })
+      ? (await import("./result-cache.ts")).openResultCache({
+          folder: join(cacheFolder({ env: io.env, home: homeFolder(io.env) }), "results"),
+          stamp,
+          images,
+          engine,
+        })
       : null;
   const settled = new Map([...(cache?.known(selected) ?? []), ...skipped]);
 

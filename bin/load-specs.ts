@@ -2,7 +2,6 @@
 // file has to be compiled, the machine's YAML only when its description is not cached either.
 
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { openCache, type CachedImage, type ImageCache } from "../compiler/images/cache.ts";
 import { hashFile, rememberHashes, type FileHashes } from "../compiler/images/file-hashes.ts";
@@ -16,7 +15,7 @@ import { createReader, findSources } from "./compiled-from.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
-import { LIB_FOLDER, MACHINES_FOLDER, PROJECT_FILE } from "./places.ts";
+import { homeFolder, LIB_FOLDER, MACHINES_FOLDER, PROJECT_FILE } from "./places.ts";
 import { readText } from "./read-text.ts";
 import { toolVersion } from "./version.ts";
 
@@ -58,7 +57,7 @@ export function buildStamp(): string | null {
 
 export function openImageCache(io: Io): ImageCache | null {
   const stamp = buildStamp();
-  return stamp === null ? null : openCache({ env: io.env, home: homedir(), stamp, packaged: PACKAGED });
+  return stamp === null ? null : openCache({ env: io.env, home: homeFolder(io.env), stamp, packaged: PACKAGED });
 }
 
 /** Whether the project's file has a key at the top: most projects have no file, and most files few keys, and YAML costs more than this look. */

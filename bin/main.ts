@@ -9,6 +9,7 @@ import { processIo, type Io } from "./io.ts";
 import { saveAll } from "./last-words.ts";
 import { projectHas } from "./load-specs.ts";
 import { parseOptions, type ParsedOptions } from "./options.ts";
+import { warnOfProjectAbove } from "./project-above.ts";
 import { toolVersion } from "./version.ts";
 
 /** Options in front of a command belong to `run`, as does everything when no command is named. */
@@ -28,8 +29,10 @@ function checkPositionals(command: CommandRow, given: number): void {
 }
 
 /** Options of the project, for commands that take profiles. */
-async function withProfiles(command: CommandRow, options: ParsedOptions): Promise<ParsedOptions> {
+async function withProfiles(command: CommandRow, options: ParsedOptions, io: Io): Promise<ParsedOptions> {
   if (!command.options.some(({ name }) => name === "profile")) return options;
+  const warning = warnOfProjectAbove(process.cwd());
+  if (warning !== null) io.err(warning);
   if (options.value("profile") === null && !projectHas("profiles")) return options;
   const { applyProfiles } = await import("./profiles.ts");
   return applyProfiles(options, command.options, RUN_OPTIONS);
@@ -51,7 +54,7 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
     return EXIT.ok;
   }
   const [command, rest] = splitCommand(args);
-  const options = await withProfiles(command, parseOptions(command.options, rest, command.name, io.env));
+  const options = await withProfiles(command, parseOptions(command.options, rest, command.name, io.env), io);
   checkPositionals(command, options.positionals.length);
   try {
     return await (await command.load()).run(options, io);

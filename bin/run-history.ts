@@ -3,7 +3,6 @@
 // thousand; read, and then compacted, only by whoever asks. Kept in the cache: to lose it costs nothing but the answer.
 
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../compiler/images/cache.ts";
 import { hashBytes } from "../compiler/images/content-hash.ts";
@@ -11,6 +10,7 @@ import { makeFolder } from "../compiler/images/make-folder.ts";
 import { isGood, type TestFinished } from "../runtime/events.ts";
 import { describeHostError } from "./errors.ts";
 import type { Io } from "./io.ts";
+import { homeFolder } from "./places.ts";
 
 /** Wall time from which a test is `slow`. */
 const SLOW_MS = 500;
@@ -30,7 +30,7 @@ export interface PastResult {
 export type RunHistory = ReadonlyMap<string, PastResult>;
 
 function historyPath(io: Io): string {
-  return join(cacheFolder({ env: io.env, home: homedir() }), "history", `${hashBytes(process.cwd())}.tests`);
+  return join(cacheFolder({ env: io.env, home: homeFolder(io.env) }), "history", `${hashBytes(process.cwd())}.tests`);
 }
 
 function formatEntry(id: string, { state, wallMs }: PastResult): string {
@@ -64,7 +64,7 @@ export function appendHistory(results: readonly ResultToRemember[], notRun: read
   const problem = append([...lines, ...notRun.map((id) => formatEntry(id, { state: "not-run", wallMs: 0 }))].join(""), io);
   if (problem === null) return true;
   if (!warned.has(io)) {
-    const folder = cacheFolder({ env: io.env, home: homedir() });
+    const folder = cacheFolder({ env: io.env, home: homeFolder(io.env) });
     io.err(`warning: ${folder} cannot be written (${problem}): every run compiles anew, and --last-failed knows nothing of this one\n`);
     io.err("  = help: XDG_CACHE_HOME names another place\n");
   }

@@ -4,7 +4,7 @@
 
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { arch, homedir, platform, release } from "node:os";
+import { arch, platform, release } from "node:os";
 import { join, resolve } from "node:path";
 import { cacheFolder } from "../compiler/images/cache.ts";
 import { hashBytes } from "../compiler/images/content-hash.ts";
@@ -17,6 +17,7 @@ import { CommandError, describeHostError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { findQemu } from "./find-qemu.ts";
 import type { Io } from "./io.ts";
+import { homeFolder } from "./places.ts";
 import { buildStamp, type LoadedImage } from "./load-specs.ts";
 import { readText } from "./read-text.ts";
 import type { RunTarget } from "./load-targets.ts";
@@ -73,7 +74,7 @@ export interface RunToRecord {
 }
 
 export function runsFolder(io: Io): string {
-  return join(cacheFolder({ env: io.env, home: homedir() }), "runs", hashBytes(process.cwd()));
+  return join(cacheFolder({ env: io.env, home: homeFolder(io.env) }), "runs", hashBytes(process.cwd()));
 }
 
 /** Sorts by time. */
