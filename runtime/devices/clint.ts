@@ -31,7 +31,8 @@ export type ClintConfig = {
 
 type State = {
   msip: boolean[];
-  mtimecmp: bigint[];
+  /** What is below 2^53 as numbers: guests set timers often, and arithmetic with a BigInt costs ten times as much. */
+  mtimecmp: (number | bigint)[];
   /** mtime = counts of the clock + this, modulo 2^64: what a write to mtime changes. */
   timeOffset: bigint;
 };
@@ -39,11 +40,12 @@ type State = {
 function initialState(harts: number): State {
   return {
     msip: Array.from({ length: harts }, () => false),
-    mtimecmp: Array.from({ length: harts }, () => 0n),
+    mtimecmp: Array.from({ length: harts }, () => 0),
     timeOffset: 0n,
   };
 }
 
+const narrowed = (value: bigint): number | bigint => (value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value);
 const low = (value: bigint): number => Number(BigInt.asUintN(32, value));
 const high = (value: bigint): number => Number(BigInt.asUintN(32, value >> 32n));
 const withLow = (value: bigint, part: number): bigint => ((value >> 32n) << 32n) | BigInt(part);
@@ -78,25 +80,26 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
   }
 
   function updateTimer(hart: number): void {
-    const compare = s.mtimecmp[hart] ?? 0n;
-    const now = mtime();
-    if (compare <= now) {
+    const compare = s.mtimecmp[hart] ?? 0;
+    const time = smallTime();
+    const left = typeof compare === "number" && time >= 0 ? compare - time : Number(BigInt(compare) - mtime());
+    if (left <= 0) {
       env.clock.cancel(hart);
       env.irq(timerPin(hart), true);
       return;
     }
     env.irq(timerPin(hart), false);
-    const due = (counts() + (compare - now)) * BigInt(TICKS_PER_COUNT);
-    // A time beyond the clock's range never comes.
-    if (due > BigInt(Number.MAX_SAFE_INTEGER)) env.clock.cancel(hart);
-    else env.clock.schedule(hart, Number(due) - env.clock.now());
+    // Inexact only where it is far beyond the clock's range, and a time there never comes.
+    const due = (Math.floor(env.clock.now() / TICKS_PER_COUNT) + left) * TICKS_PER_COUNT;
+    if (due > Number.MAX_SAFE_INTEGER) env.clock.cancel(hart);
+    else env.clock.schedule(hart, due - env.clock.now());
   }
 
   function updateTimers(): void {
     for (let hart = 0; hart < harts; hart++) updateTimer(hart);
   }
 
-  function setMtimecmp(hart: number, value: bigint): void {
+  function setMtimecmp(hart: number, value: number | bigint): void {
     s.mtimecmp[hart] = value;
     updateTimer(hart);
   }
@@ -143,13 +146,13 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
   /** The 64-bit register that holds this offset, or null. */
   function read64(offset: number): bigint | null {
     const hart = hartAt(offset);
-    if (hart !== null) return s.mtimecmp[hart] ?? null;
+    if (hart !== null) return BigInt(s.mtimecmp[hart] ?? 0);
     return (offset & ~7) === MTIME ? mtime() : null;
   }
 
   function write64(offset: number, value: bigint): void {
     const hart = hartAt(offset);
-    if (hart !== null) setMtimecmp(hart, value);
+    if (hart !== null) setMtimecmp(hart, narrowed(value));
     else setMtime(value);
   }
 
@@ -181,6 +184,11 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
       if (register === null) logNoRegister("MTIMER", "read", offset);
       return register ?? 0n;
     },
+    writeSmall64(offset, value) {
+      const hart = hartAt(offset);
+      if (hart !== null) setMtimecmp(hart, value);
+      else mtimer.write64?.(offset, BigInt(value));
+    },
     write64(offset, value) {
       if (read64(offset) === null) logNoRegister("MTIMER", "write", offset);
       else write64(offset, value);
@@ -195,10 +203,10 @@ function create(config: ClintConfig, env: DeviceEnv): Device {
       setMtime(0n);
       for (let hart = 0; hart < harts; hart++) env.irq(softwarePin(hart), false);
     },
-    save: (): DeviceState => ({ msip: s.msip.slice(), mtimecmp: s.mtimecmp.slice(), timeOffset: s.timeOffset }),
+    save: (): DeviceState => ({ msip: s.msip.slice(), mtimecmp: s.mtimecmp.map(BigInt), timeOffset: s.timeOffset }),
     load(state) {
-      const saved = state as State;
-      s = { msip: saved.msip.slice(), mtimecmp: saved.mtimecmp.slice(), timeOffset: saved.timeOffset };
+      const saved = state as { readonly msip: readonly boolean[]; readonly mtimecmp: readonly bigint[]; readonly timeOffset: bigint };
+      s = { msip: saved.msip.slice(), mtimecmp: saved.mtimecmp.map(narrowed), timeOffset: saved.timeOffset };
       noteOffset();
     },
     onEvent(hart) {

@@ -30,6 +30,8 @@ export interface Region {
   readonly write: (offset: number, width: Width, value: number) => void;
   readonly read64?: (offset: number) => bigint;
   readonly write64?: (offset: number, value: bigint) => void;
+  /** `write64` of a value below 2^53, for registers that are written often: a bigint is an object. */
+  readonly writeSmall64?: (offset: number, value: number) => void;
   /**
    * Whether a read changes nothing as the device is now: no state, no pin, no event, no message; null: it does, or might. Its value may
    * depend on the device's own state alone. CPUs then need not ask again until something has reached the device.

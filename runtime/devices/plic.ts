@@ -42,13 +42,8 @@ interface State {
 
 const STATE_KEYS = ["priority", "pending", "claimed", "enable", "threshold"] as const;
 
-/** What a word-sized offset addresses. */
-type Register =
-  | { readonly kind: "priority"; readonly source: number }
-  | { readonly kind: "pending"; readonly word: number }
-  | { readonly kind: "enable"; readonly index: number }
-  | { readonly kind: "threshold"; readonly context: number }
-  | { readonly kind: "claim"; readonly context: number };
+/** What a word-sized offset addresses: one of the array of that name, or of the contexts' claim registers. */
+type Register = "priority" | "pending" | "enable" | "threshold" | "claim";
 
 function setBit(words: Uint32Array, bit: number, on: boolean): void {
   const word = bit >> 5;
@@ -118,25 +113,29 @@ function create(config: PlicConfig, env: DeviceEnv): Device {
     updateOutputs();
   }
 
+  /** Of the register that `locate` found. No object for each: every access comes by here. */
+  let index = 0;
+
   function locate(offset: number): Register | null {
     if (offset >= CONTEXT) {
-      const context = Math.floor((offset - CONTEXT) / CONTEXT_STRIDE);
-      if (context >= contexts) return null;
+      index = Math.floor((offset - CONTEXT) / CONTEXT_STRIDE);
+      if (index >= contexts) return null;
       const register = (offset - CONTEXT) % CONTEXT_STRIDE;
-      if (register === THRESHOLD) return { kind: "threshold", context };
-      return register === CLAIM_COMPLETE ? { kind: "claim", context } : null;
+      if (register === THRESHOLD) return "threshold";
+      return register === CLAIM_COMPLETE ? "claim" : null;
     }
     if (offset >= ENABLE) {
       const context = Math.floor((offset - ENABLE) / ENABLE_STRIDE);
       const word = ((offset - ENABLE) % ENABLE_STRIDE) >> 2;
-      return context < contexts && word < words ? { kind: "enable", index: context * words + word } : null;
+      index = context * words + word;
+      return context < contexts && word < words ? "enable" : null;
     }
     if (offset >= PENDING) {
-      const word = (offset - PENDING) >> 2;
-      return word < words ? { kind: "pending", word } : null;
+      index = (offset - PENDING) >> 2;
+      return index < words ? "pending" : null;
     }
-    const source = (offset - PRIORITY) >> 2;
-    return source >= 1 && source <= sources ? { kind: "priority", source } : null;
+    index = (offset - PRIORITY) >> 2;
+    return index >= 1 && index <= sources ? "priority" : null;
   }
 
   function read(offset: number): number {
@@ -145,18 +144,7 @@ function create(config: PlicConfig, env: DeviceEnv): Device {
       env.log(`guest error: read of offset 0x${offset.toString(16)}: no register there`);
       return 0;
     }
-    switch (register.kind) {
-      case "priority":
-        return s.priority[register.source] ?? 0;
-      case "pending":
-        return s.pending[register.word] ?? 0;
-      case "enable":
-        return s.enable[register.index] ?? 0;
-      case "threshold":
-        return s.threshold[register.context] ?? 0;
-      case "claim":
-        return claim(register.context);
-    }
+    return register === "claim" ? claim(index) : (s[register][index] ?? 0);
   }
 
   function write(offset: number, value: number): void {
@@ -165,19 +153,19 @@ function create(config: PlicConfig, env: DeviceEnv): Device {
       env.log(`guest error: write to offset 0x${offset.toString(16)}: no register there`);
       return;
     }
-    switch (register.kind) {
+    switch (register) {
       case "priority":
-        s.priority[register.source] = value & PRIORITY_MASK;
+        s.priority[index] = value & PRIORITY_MASK;
         updateOutputs();
         return;
       case "pending":
         env.log("guest error: write to a pending word, which is read-only");
         return;
       case "enable":
-        s.enable[register.index] = value;
+        s.enable[index] = value;
         return;
       case "threshold":
-        s.threshold[register.context] = value & PRIORITY_MASK;
+        s.threshold[index] = value & PRIORITY_MASK;
         updateOutputs();
         return;
       case "claim":
@@ -196,7 +184,7 @@ function create(config: PlicConfig, env: DeviceEnv): Device {
         write: (offset, _width, value) => write(offset, value),
         pureRead(offset) {
           const register = locate(offset);
-          return register === null || register.kind === "claim" ? null : "constant";
+          return register === null || register === "claim" ? null : "constant";
         },
       },
     ],

@@ -7,27 +7,38 @@
 import { isWindow, type PureRead, type Region, type Width } from "../devices/device.ts";
 
 /** A region with every member that any has, so that all are of one shape: code that reads them is then several times as fast. */
-export interface LevelRegion extends Omit<Region, "impl" | "unaligned" | "pureRead" | "read64" | "write64" | "isRefused"> {
-  /** The widths, or-ed, in which an aligned access is one call of `read` or `write`, and answered. */
+export interface LevelRegion extends Omit<Region, "impl" | "unaligned" | "pureRead" | "read64" | "write64" | "writeSmall64" | "isRefused"> {
+  /** The widths, or-ed, in which an aligned access is one call of `read` or `write`, and answered; of 8 bytes a write of `writeSmall64`. */
   readonly direct: number;
   readonly impl: Region["impl"] | undefined;
   readonly unaligned: Region["unaligned"] | undefined;
   readonly pureRead: Region["pureRead"] | undefined;
   readonly read64: Region["read64"] | undefined;
   readonly write64: Region["write64"] | undefined;
+  readonly writeSmall64: Region["writeSmall64"] | undefined;
   readonly isRefused: Region["isRefused"] | undefined;
 }
 
-const NO_MEMBERS = { impl: undefined, unaligned: undefined, pureRead: undefined, read64: undefined, write64: undefined, isRefused: undefined };
+const NO_MEMBERS = {
+  impl: undefined,
+  unaligned: undefined,
+  pureRead: undefined,
+  read64: undefined,
+  write64: undefined,
+  writeSmall64: undefined,
+  isRefused: undefined,
+};
 
 export function levelRegion(region: Region): LevelRegion {
   const { name, size, valid, read, write, ...optional } = region;
   const isDirect = (width: Width): boolean => region.isRefused === undefined && accessValid(region, 0, width) && implWidth(region, width) === width;
-  const direct = NARROW.reduce((widths, width) => (isDirect(width) ? widths | width : widths), 0);
+  const widths = region.writeSmall64 === undefined ? NARROW : ALL_WIDTHS;
+  const direct = widths.reduce((sum, width) => (isDirect(width) ? sum | width : sum), 0);
   return { name, size, valid, read, write, direct, ...NO_MEMBERS, ...optional };
 }
 
 const NARROW: readonly Width[] = [1, 2, 4];
+const ALL_WIDTHS: readonly Width[] = [...NARROW, 8];
 
 /** Whether such an access is one call of the model; else `readHere` and `writeHere` know what it is. */
 export function isDirect(region: LevelRegion, offset: number, width: number): boolean {

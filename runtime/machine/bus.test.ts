@@ -4,6 +4,7 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import type { Region, Width, WindowRegion } from "../devices/device.ts";
 import { ACCESS_LOG_BYTES, createAccessLog } from "./access-log.ts";
+import { NO_ANSWER } from "./cpu-contract.ts";
 import { createBus, type BusEnv, type Mapping } from "./bus.ts";
 
 function createRegion(name: string, size: number, seen: string[], valid: { min: Width; max: Width } = { min: 1, max: 4 }): Region {
@@ -153,6 +154,36 @@ test("the log holds the last 32 accesses as they were made, faults too", () => {
   });
   bus.clearLog();
   assert.deepEqual(bus.accesses(), []);
+});
+
+test("accesses in numbers are those that bus and log know otherwise", () => {
+  const inNumbers = setUp((log) => [
+    memory(0, 0x1000, createRegion("a", 0x10, log)),
+    memory(1, 0x2000, createRegion("wide", 0x10, log, { min: 1, max: 8 })),
+    memory(2, 0x3000, { ...createRegion("small", 0x10, log, { min: 8, max: 8 }), writeSmall64: (offset, value) => log.push(`small+${offset}=${value}`) }),
+    memory(3, 0x4000, { ...createRegion("parts", 0x10, log), impl: { min: 1, max: 2 } }),
+  ]);
+  const others = setUp((log) => [
+    memory(0, 0x1000, createRegion("a", 0x10, log)),
+    memory(1, 0x2000, createRegion("wide", 0x10, log, { min: 1, max: 8 })),
+    memory(2, 0x3000, createRegion("small", 0x10, log, { min: 8, max: 8 })),
+    memory(3, 0x4000, { ...createRegion("parts", 0x10, log), impl: { min: 1, max: 2 } }),
+  ]);
+  for (const base of [0x1000, 0x2000, 0x3000, 0x4000, 0x5000]) {
+    for (const width of [1, 2, 4] as const) {
+      for (const offset of [0, 1, 4, 12, 14, 16]) {
+        assert.equal(inNumbers.bus.readNumber(base + offset, width), others.bus.read(base + offset, width) ?? NO_ANSWER);
+        assert.equal(inNumbers.bus.writeNumber(base + offset, width, 0xa5), others.bus.write(base + offset, width, 0xa5));
+      }
+    }
+    assert.equal(inNumbers.bus.writeNumber(base + 8, 8, 2 ** 52 + 1), others.bus.write(base + 8, 8, 2n ** 52n + 1n));
+  }
+  assert.deepEqual(
+    inNumbers.seen.map((line) => line.replace("small+8", "w8 small+8")),
+    others.seen,
+  );
+  assert.deepEqual(inNumbers.bus.accesses(), others.bus.accesses());
+  assert.deepEqual(inNumbers.touched, others.touched);
 });
 
 test("what a read would give is told of reads that change nothing, without an access", () => {

@@ -229,13 +229,16 @@ export function createBus(mappings: readonly Mapping[], log: AccessLog, env: Bus
     return value;
   }
 
-  function writeNumber(at: number, width: NarrowWidth, value: number): boolean {
+  function writeNumber(at: number, width: Width, value: number): boolean {
     env.settle();
     locate(findMemory(at), at);
     const { target, offset } = here;
-    if (target === null || !isDirect(target.region, offset, width) || env.isIntercepting?.() === true) return write(false, false, at, at, width, value);
+    if (target === null || !isDirect(target.region, offset, width) || env.isIntercepting?.() === true) {
+      return write(false, false, at, at, width, width === 8 ? BigInt(value) : value);
+    }
     log.note(WHAT.write | width | (target.number << WHAT.targetShift), env.now(), at, offset, value);
-    target.region.write(offset, width, value);
+    if (width === 8) target.region.writeSmall64?.(offset, value);
+    else target.region.write(offset, width, value);
     env.touch(target.device);
     return true;
   }

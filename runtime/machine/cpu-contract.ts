@@ -42,8 +42,8 @@ export interface Bus {
   readonly write: (address: bigint | number, width: Width, value: number | bigint) => boolean;
   /** The same for up to 4 bytes below 2^53, without anything but numbers: an unsigned value, or `NO_ANSWER`. */
   readonly readNumber: (address: number, width: NarrowWidth) => number;
-  /** `value` is unsigned, and no wider than `width`. */
-  readonly writeNumber: (address: number, width: NarrowWidth, value: number) => boolean;
+  /** `value` is unsigned, and no wider than `width`; of 8 bytes it is below 2^53. */
+  readonly writeNumber: (address: number, width: Width, value: number) => boolean;
   readonly portRead: (port: number, width: NarrowWidth) => number | null;
   readonly portWrite: (port: number, width: NarrowWidth, value: number) => boolean;
   /**

@@ -125,7 +125,7 @@ export function createTestMachine(options: TestMachineOptions): TestMachine {
     draws: () => draws,
     bus: {
       readNumber: (address, width) => Number(read(address, width) ?? NO_ANSWER),
-      writeNumber: (address, width, value) => write(address, width, value),
+      writeNumber: (address, width, value) => write(address, width, width === 8 ? BigInt(value) : value),
       read,
       write,
       portRead(port, width) {

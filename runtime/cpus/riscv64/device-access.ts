@@ -47,6 +47,9 @@ export type DeviceOutcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 
 const PAGE_MASK = 0xfff;
 const REGISTER_BYTES = 8;
+const WORD = 2 ** 32;
+/** The upper halves of what is below 2^53 are below this. */
+const SMALL_HIGH = 2 ** 21;
 const WIDTH_MASK = { 1: 0xff, 2: 0xffff, 4: -1, 8: 0 } as const;
 
 /** Of the sum that has `low` as its lower half, with a signed number. */
@@ -98,7 +101,11 @@ export function createDeviceAccess(
 
   /** `data`: the register as a byte offset. */
   function store(data: number, physical: number, width: Width, value: number): boolean {
-    if (width === 8) return bus.write(physical, width, wide[(CELL.x + data) >>> 3] ?? 0n);
+    if (width === 8) {
+      const high = low(CELL.x + data + 4) >>> 0;
+      if (high >= SMALL_HIGH) return bus.write(physical, width, wide[(CELL.x + data) >>> 3] ?? 0n);
+      return bus.writeNumber(physical, width, high * WORD + (low(CELL.x + data) >>> 0));
+    }
     return bus.writeNumber(physical, width, value >>> 0);
   }
 
