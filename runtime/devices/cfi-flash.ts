@@ -252,7 +252,7 @@ function create(config: CfiFlashConfig, env: DeviceEnv): Device {
   }
 
   return {
-    regions: [{ name: "cfi-flash", size, valid: { min: 1, max: 8 }, impl: { min: 1, max: 4 }, read, write }],
+    regions: [{ name: "cfi-flash", size, valid: { min: 1, max: 8 }, impl: { min: 1, max: 4 }, read, write, pureRead: () => "constant" }],
     reset() {
       s = initialState();
       pages.clear();

@@ -223,6 +223,7 @@ export const edu = defineDevice<EduConfig>({
       write: (offset, width, value) => writeRegister(offset, width, BigInt(value)),
       read64: (offset) => readRegister(offset, 8),
       write64: (offset, value) => writeRegister(offset, 8, value),
+      pureRead: () => "constant",
     };
 
     const pci = createPciFunction(

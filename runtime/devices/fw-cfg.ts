@@ -182,6 +182,7 @@ function create(config: FwCfgConfig, env: DeviceEnv): Device {
     size: SELECTOR_SIZE,
     valid: { min: 2, max: 2 },
     read: () => 0,
+    pureRead: () => "constant",
     write(_offset, _width, value) {
       select(swap16(value));
     },
@@ -198,6 +199,7 @@ function create(config: FwCfgConfig, env: DeviceEnv): Device {
     valid: { min: 1, max: 8 },
     read: (offset, width) => Number(readSignature(offset, width)),
     read64: () => readSignature(0, 8),
+    pureRead: () => "constant",
     write(offset, width, value) {
       if (width !== 4) {
         env.log(`guest error: ${width}-byte write to the DMA address, which takes 4 or 8 bytes`);

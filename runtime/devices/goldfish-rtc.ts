@@ -20,6 +20,9 @@ const CLEAR_INTERRUPT = 0x1c;
 
 const TAG_ALARM = 0;
 
+/** Registers whose reads change nothing; one of TIME_LOW latches the upper half. */
+const PURE: ReadonlySet<number> = new Set([TIME_HIGH, ALARM_LOW, ALARM_HIGH, IRQ_ENABLED, ALARM_STATUS]);
+
 export type GoldfishRtcConfig = {
   /** Nanoseconds since 1970-01-01T00:00Z at power-on; a string or bigint where a number is too small. */
   readonly epochNanoseconds: bigint | string | number;
@@ -163,6 +166,7 @@ function create(config: GoldfishRtcConfig, env: DeviceEnv): Device {
         valid: { min: 4, max: 4 },
         read,
         write: (offset, _width, value) => write(offset, value),
+        pureRead: (offset) => (PURE.has(offset) ? "constant" : null),
       },
     ],
     reset() {

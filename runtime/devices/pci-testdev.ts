@@ -142,6 +142,7 @@ export const pciTestdev = defineDevice<PciTestdevConfig>({
         impl: { min: 1, max: 4 },
         read,
         write,
+        pureRead: () => "constant",
       };
     }
 

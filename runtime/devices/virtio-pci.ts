@@ -317,6 +317,7 @@ function create(config: VirtioKindConfig, env: DeviceEnv): Device {
           return 0;
       }
     },
+    pureRead: (offset) => (Math.floor(offset / PAGE) === ISR_CFG ? null : "constant"),
     write(offset, width, value) {
       const at = offset % PAGE;
       switch (Math.floor(offset / PAGE)) {
