@@ -3,6 +3,7 @@
 // threads), which other work on the machine disturbs less than wall time.
 
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -75,13 +76,44 @@ export interface ProcessComparison {
 export function compareProcesses(rounds: number, subject: () => Cost, peer: () => Cost): ProcessComparison {
   subject();
   peer();
-  const pairs = Array.from({ length: rounds }, () => ({ subject: subject(), peer: peer() }));
+  return summarise(Array.from({ length: rounds }, () => ({ subject: subject(), peer: peer() })));
+}
+
+/** The same of something that takes part of a process which goes on running. */
+export async function compareParts(rounds: number, subject: () => Promise<Cost>, peer: () => Cost): Promise<ProcessComparison> {
+  const pairs: CostPair[] = [];
+  for (let round = 0; round < rounds; round++) pairs.push({ subject: await subject(), peer: peer() });
+  return summarise(pairs);
+}
+
+interface CostPair {
+  readonly subject: Cost;
+  readonly peer: Cost;
+}
+
+function summarise(pairs: readonly CostPair[]): ProcessComparison {
   const by = (kind: keyof Cost): Comparison => ({
     subject: median(pairs.map((pair) => pair.subject[kind])),
     peer: median(pairs.map((pair) => pair.peer[kind])),
     ratio: median(pairs.map((pair) => pair.subject[kind] / pair.peer[kind])),
   });
   return { cpu: by("cpu"), wall: by("wall") };
+}
+
+/** Linux counts the CPU time of a process in hundredths of a second. */
+const TICK_MS = 10;
+
+/** Milliseconds of CPU time that a running process and those of its children that have ended have used. NaN where there is no /proc. */
+export function cpuOf(pid: number): number {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return Number.NaN;
+  }
+  // utime, stime, cutime, cstime (proc_pid_stat(5)), counted behind the name, which may hold anything.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) * TICK_MS;
 }
 
 export function reportLine(name: string, text: string): void {

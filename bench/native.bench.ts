@@ -3,7 +3,7 @@
 // how long the compiler takes for all of specs/ on three targets, and how large images are. Targets without their QEMU are left out, and
 // say so. CPU times of whole processes, QEMU's included.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { appendFileSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ import { loadMachineLanguage } from "../isa/machine-language.ts";
 import { enginesOf, type MachineDescription } from "../machines/description.ts";
 import { loadMachineFile } from "../machines/load-machine.ts";
 import { qemuBinary, qemuCommand } from "../machines/qemu-command.ts";
-import { compareProcesses, reportLine, timeProcess, type Cost, type ProcessComparison } from "./measure.ts";
+import { compareParts, compareProcesses, cpuOf, reportLine, timeProcess, type Cost, type ProcessComparison } from "./measure.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const guestspec = join(root, "bin/guestspec");
@@ -101,6 +101,50 @@ async function compileAll(files: readonly string[], machine: MachineDescription,
 
 const run = (...args: readonly string[]): Cost => timeProcess(guestspec, ["run", ...args], { env });
 
+/** From a change of a spec to its verdict in a process that watches it and has compiled some changes before. */
+async function openWatch(spec: string, edit: () => void, ...options: readonly string[]): Promise<{ edited(): Promise<Cost>; close(): void }> {
+  const { CI: _ci, ...others } = { ...process.env, ...env };
+  const child = spawn(guestspec, ["run", "--watch", ...options, spec], { cwd: folder, env: others, stdio: ["ignore", "pipe", "pipe"] });
+  const { pid = 0, stdout, stderr } = child;
+  let said = "";
+  let wake = (): void => {};
+  for (const stream of [stdout, stderr]) stream.setEncoding("utf8").on("data", (text: string) => ((said += text), wake()));
+  child.once("exit", () => wake());
+  /** When it has said so. */
+  async function until(text: string): Promise<number> {
+    while (!said.includes(text)) {
+      if (child.exitCode !== null) throw new Error(`--watch ended with ${child.exitCode}: ${said.slice(-400)}`);
+      await new Promise<void>((done) => (wake = done));
+    }
+    return performance.now();
+  }
+  async function edited(): Promise<Cost> {
+    await until("watching");
+    said = "";
+    const cpu = cpuOf(pid);
+    const start = performance.now();
+    edit();
+    const wall = (await until("Summary")) - start;
+    // Processes that it started end before it watches again.
+    await until("watching");
+    return { wall, cpu: cpuOf(pid) - cpu };
+  }
+  for (let round = 0; round < WARM_ROUNDS; round++) await edited();
+  return { edited, close: () => void child.kill() };
+}
+
+/** Until V8 has compiled most of what a changed spec takes. */
+const WARM_ROUNDS = 15;
+
+async function reportWatched(name: string, spec: string, edit: () => void, options: readonly string[], peer: () => Cost, peerName: string): Promise<void> {
+  const watched = await openWatch(spec, edit, ...options);
+  try {
+    report(name, await compareParts(9, () => watched.edited(), peer), peerName, ", target 1.2");
+  } finally {
+    watched.close();
+  }
+}
+
 try {
   const one = join(folder, "one.gspec");
   writeFileSync(one, 'suite "one"\n\ntest "adds" { expect 1 as u32 + 1 == 2 }\n');
@@ -160,6 +204,11 @@ try {
         ", target 1.2",
       );
     }
+    const edit = (): void => appendFileSync(one, `// ${edits++}\n`);
+    const bootEmpty = (): Cost => boot(machine, binary, empty);
+    await reportWatched(`${target}: spec to its verdict, watched`, one, edit, ["--target", target, "--engine", "qemu"], bootEmpty, "an empty image");
+    if (enginesOf(machine).includes("embedded"))
+      await reportWatched(`${target}: watched, without QEMU`, one, edit, ["--target", target, "--engine", "embedded"], emptyNode, "`node -e 0`");
     report(
       `${target}: an empty Node before an empty image`,
       compareProcesses(
@@ -195,6 +244,8 @@ try {
     timeProcess(guestspec, ["build", one, "--target", target, "--format", "flat", "-o", folder], { env, cwd: folder });
     reportLine(`${target}: one-test image`, `${(readFileSync(flat).length / 1024).toFixed(1)} KiB loaded (target 32); ${size.split("\n")[0] ?? ""}`);
   }
+
+  await reportWatched("bytecode: watched", one, () => appendFileSync(one, `// ${edits++}\n`), [], emptyNode, "`node -e 0`");
 
   const files = globSync("specs/**/*.{gspec,gspec.yaml}", { cwd: root })
     .map((path) => join(root, path))

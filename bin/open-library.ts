@@ -15,7 +15,14 @@ function hashTexts(cache: ImageCache, { library, target }: MachineDescription): 
   return hashBytes(files.map((file) => `${file} ${cache.hashes(`${LIB_FOLDER}${file}`)}`).join("\n"));
 }
 
+/** By what they were opened for: a process that watches files compiles again and again. One that a compilation has left with errors is opened anew. */
+const opened = new Map<string, KeptLibrary>();
+
 /** `machineKey` changes with the machine's file. */
 export function openLibrary(cache: ImageCache, machine: MachineDescription, machineKey: string): KeptLibrary {
-  return openKeptLibrary(cache.ofPackage, [machineKey, hashTexts(cache, machine)]);
+  const key = [machineKey, hashTexts(cache, machine)];
+  const name = [cache.folder, ...key].join("\0");
+  let library = opened.get(name);
+  if (library?.isSaved !== true) opened.set(name, (library = openKeptLibrary(cache.ofPackage, key)));
+  return library;
 }

@@ -15,8 +15,10 @@ import type { Io } from "./io.ts";
 import { LIB_FOLDER, PROJECT_FILE } from "./places.ts";
 import type { ParsedOptions } from "./options.ts";
 
-/** Editors write in several steps, and a checkout many files. */
-const SETTLE_MS = 60;
+/** Editors write in several steps, and a checkout many files: a change has settled when nothing more came for so long, */
+const QUIET_MS = 20;
+/** or since so long something always did. */
+const SETTLE_MS = 200;
 /** What specs, tables, machines and the library are written in. */
 const SOURCE = /\.(gspec|ya?ml|s)$/;
 
@@ -59,6 +61,7 @@ function createFileWatch(): { follow(paths: readonly string[]): void; changed():
   const hashes = new Map<string, string | null>();
   const pending = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
+  let firstMs = 0;
   let tell: ((files: ReadonlySet<string>) => void) | null = null;
 
   function settle(): void {
@@ -90,7 +93,10 @@ function createFileWatch(): { follow(paths: readonly string[]): void; changed():
         const watcher = watchFolder(folder, (_, name) => {
           if (name === null || !SOURCE.test(name)) return;
           pending.add(resolve(folder, name));
-          timer ??= setTimeout(settle, SETTLE_MS);
+          const now = performance.now();
+          if (timer === null) firstMs = now;
+          else clearTimeout(timer);
+          timer = setTimeout(settle, Math.max(0, Math.min(QUIET_MS, firstMs + SETTLE_MS - now)));
         });
         // A folder that goes away is no longer followed.
         watcher.on("error", () => {

@@ -72,10 +72,14 @@ describe("what is kept", () => {
     assert.equal(third.find("a.nothing"), undefined);
     assert.equal(third.findCode("a.full", "compact"), undefined);
     third.keepCode("a.full", "large", { code: Uint8Array.of(6, 7), facts: "{}", references: [0, -1], locations: [1] });
+    assert.equal(third.isSaved, false);
     assert.ok(third.save());
+    assert.equal(third.isSaved, true);
     const fourth = open("grows");
-    const code = fourth.findCode("a.full", "large");
-    assert.deepEqual({ ...code, code: [...(code?.code ?? [])] }, { code: [6, 7], facts: "{}", references: [0, -1], locations: [1] });
+    for (const library of [third, fourth]) {
+      const code = library.findCode("a.full", "large");
+      assert.deepEqual({ ...code, code: [...(code?.code ?? [])] }, { code: [6, 7], facts: "{}", references: [0, -1], locations: [1] });
+    }
     assert.equal(fourth.findCode("a.full", "compact"), undefined);
     assert.equal(plain(fourth.find("a.full")), plain(full));
   });

@@ -33,6 +33,8 @@ interface StoredFunction extends Omit<KeptFunction, "unit">, Partial<Record<Code
 export interface KeptLibrary extends LibraryStore {
   /** Writes what was added, if anything was; false if that is impossible. */
   save(): boolean;
+  /** Nothing was added since. */
+  readonly isSaved: boolean;
 }
 
 function convertRequest<From, To>(request: RequestWith<From>, convert: (bytes: From) => To): RequestWith<To> {
@@ -54,15 +56,22 @@ function convertRequest<From, To>(request: RequestWith<From>, convert: (bytes: F
 /** `key` changes with the texts of the library and the machine. */
 export function openKeptLibrary(cache: PartStore, key: readonly string[]): KeptLibrary {
   const entry = ["library", ...key];
-  const [table, old = new Uint8Array()] = cache.readParts(entry)?.parts ?? [];
+  const [table, bytes = new Uint8Array()] = cache.readParts(entry)?.parts ?? [];
   const stored = new Map<string, StoredFunction>(table === undefined ? [] : (JSON.parse(textOf(table)) as readonly (readonly [string, StoredFunction])[]));
   const known = new Map<string, KeptFunction>();
-  const added: Uint8Array[] = [];
-  let size = old.length;
+  /** What the table refers to: in one piece, and what was added to it since. */
+  let joined = bytes;
+  let added: Uint8Array[] = [];
+  let size = joined.length;
   let hasNews = false;
 
-  /** Of what was there when the entry was opened; what was added is asked of whoever added it. */
-  const bytesAt = ([start, end]: BytesAt): Uint8Array => old.subarray(start, end);
+  function joinAll(): Uint8Array {
+    if (added.length > 0) joined = Buffer.concat([joined, ...added]);
+    added = [];
+    return joined;
+  }
+
+  const bytesAt = ([start, end]: BytesAt): Uint8Array => (end <= joined.length ? joined : joinAll()).subarray(start, end);
   const place = (bytes: Uint8Array): BytesAt => {
     added.push(bytes);
     return [size, (size += bytes.length)];
@@ -111,7 +120,10 @@ export function openKeptLibrary(cache: PartStore, key: readonly string[]): KeptL
     save() {
       if (!hasNews) return true;
       hasNews = false;
-      return cache.writeParts(entry, { parts: [JSON.stringify([...stored]), Buffer.concat([old, ...added])], paths: [] }, []);
+      return cache.writeParts(entry, { parts: [JSON.stringify([...stored]), joinAll()], paths: [] }, []);
+    },
+    get isSaved() {
+      return !hasNews;
     },
   };
 }
