@@ -8,6 +8,7 @@ import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import xterm from "@xterm/headless";
 import { root } from "../tools/project.mjs";
+import { onTerminal, skipWithoutTerminal } from "./fixtures/terminal.ts";
 
 interface Screen {
   /** Lines of the visible screen, without trailing spaces. */
@@ -23,15 +24,14 @@ interface Screen {
   readonly raw: () => string;
 }
 
-const hasScript = process.platform === "linux" && /util-linux/.test(spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "");
-const skip = hasScript ? false : "needs util-linux script(1)";
+const skip = skipWithoutTerminal;
 
 function start(context: TestContext, scenario: string, columns: number, rows: number, environment: Readonly<Record<string, string>> = {}): Screen {
   const node = JSON.stringify(process.execPath);
   const command = `stty cols ${columns} rows ${rows}; exec ${node} --disable-warning=ExperimentalWarning --import ./tools/tsx-hook.mjs ${join("tests", "fixtures", "play-tui.ts")} ${scenario}`;
   const env: NodeJS.ProcessEnv = { ...process.env, TERM: "xterm-256color", NODE_ENV: "production", ...environment };
   for (const name of ["NODE_TEST_CONTEXT", "GUESTSPEC_TEST_COUNTS", "FORCE_COLOR"]) delete env[name];
-  const child: ChildProcessWithoutNullStreams = spawn("script", ["-qec", command, "/dev/null"], { cwd: root, env });
+  const child: ChildProcessWithoutNullStreams = spawn("script", onTerminal(command), { cwd: root, env });
   context.after(() => child.kill("SIGKILL"));
   const terminal = new xterm.Terminal({ cols: columns, rows, scrollback: 30_000, allowProposedApi: true });
   let raw = "";

@@ -10,6 +10,7 @@ import { test, type TestContext } from "node:test";
 import type { RunEvent, RunFinished, TestFinished } from "../../runtime/events.ts";
 import { runTool, startTool, toolCommand } from "./transcripts.ts";
 import { nameOfProcess, processesWith, textIn, until, untilBusy, untilSignalled } from "../fixtures/processes.ts";
+import { nodeCommand, onTerminal, skipWithoutTerminal } from "../fixtures/terminal.ts";
 import { skipWithoutQemu } from "../fixtures/riscv64-qemu.ts";
 
 const MIXED = `suite "mixed"
@@ -171,28 +172,23 @@ test("a killed runner leaves what it had: the events line by line, documents as 
   assert.deepEqual({ ...summary.extra, notRun: 0 }, { notRun: 0, deselected: 0, interrupted: true, exitCode: null });
 });
 
-const hasScript = /util-linux/.test(spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "");
-const onTerminal = { ...timed, skip: hasScript ? false : "needs util-linux script(1)" };
+const withTerminal = { ...timed, skip: skipWithoutTerminal };
 
-function terminalCommand(words: readonly string[]): readonly string[] {
-  return ["-qec", `exec ${[process.execPath, ...words].map((word) => `'${word}'`).join(" ")}`, "/dev/null"];
-}
-
-test("compiling is told on a terminal, and taken back before anything else is said", onTerminal, (context) => {
+test("compiling is told on a terminal, and taken back before anything else is said", withTerminal, (context) => {
   const folder = makeFolder(context, { "mixed.gspec": MIXED, "wrong.gspec": 'suite "wrong"\n\ntest "names nothing" { expect nothing }\n' });
   const onTerminalOf = (env: Readonly<Record<string, string>>): string => {
     const tool = toolCommand(["run", "-r", "human"], { cwd: folder, env: { TERM: "xterm-256color", ...env }, cache: "own" });
-    return spawnSync("script", terminalCommand(tool.words), { cwd: folder, env: tool.env, encoding: "utf8" }).stdout;
+    return spawnSync("script", onTerminal(nodeCommand(tool.words)), { cwd: folder, env: tool.env, encoding: "utf8" }).stdout;
   };
   assert.match(onTerminalOf({ NO_COLOR: "1" }), new RegExp(`^\\r${ESCAPE}\\[Kcompiling 2 specs for bytecode\\r${ESCAPE}\\[K.*E0`));
   for (const name of ["CI", "TERM"]) assert.doesNotMatch(onTerminalOf({ [name]: "dumb" }), /compiling/);
 });
 
-test("a terminal that is closed ends the run as ^C does", onTerminal, async (context) => {
+test("a terminal that is closed ends the run as ^C does", withTerminal, async (context) => {
   const loops = Array.from({ length: 400 }, (_, index) => `test "loop ${index}" { while true { } expect true }`);
   const folder = makeFolder(context, { "long.gspec": `suite "long"\n\n${loops.join("\n\n")}\n` });
   const { words, cwd, env } = toolCommand(["run", "-r", "human", "-r", "ndjson=out.ndjson"], { cwd: folder });
-  const terminal = spawn("script", terminalCommand(words), { cwd, env: { ...env, TERM: "xterm-256color" }, stdio: ["pipe", "ignore", "ignore"] });
+  const terminal = spawn("script", onTerminal(nodeCommand(words)), { cwd, env: { ...env, TERM: "xterm-256color" }, stdio: ["pipe", "ignore", "ignore"] });
   const events = join(folder, "out.ndjson");
   await until("two results are written", () => textIn(events).split("\n").length > 4);
   terminal.kill("SIGKILL");

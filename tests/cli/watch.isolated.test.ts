@@ -1,16 +1,15 @@
 // Watch mode as somebody at a terminal has it: files are changed, keys are pressed, and what runs is looked at. util-linux `script` gives the
 // process a terminal; without it only changes are tested.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { root } from "../../tools/project.mjs";
+import { onTerminal, skipWithoutTerminal } from "../fixtures/terminal.ts";
 import { runTool, startTool } from "./transcripts.ts";
-
-const hasScript = process.platform === "linux" && /util-linux/.test(spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "");
 
 function makeProject(context: TestContext): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "guestspec-watch-")));
@@ -116,13 +115,13 @@ test("machine code is made of what is in the files now", { timeout: 180_000 }, a
   assert.equal(await watched.ended, 0);
 });
 
-test("on a terminal keys run all, run what failed, and quit", { skip: hasScript ? false : "needs util-linux script(1)", timeout: 180_000 }, async (context) => {
+test("on a terminal keys run all, run what failed, and quit", { skip: skipWithoutTerminal, timeout: 180_000 }, async (context) => {
   const folder = makeProject(context);
   writeFileSync(join(folder, "bad.gspec"), 'suite "bad"\n\ntest "is wrong" { expect 1 == 2 }\n');
   const tool = `${process.execPath} ${join(root, "dist", "guestspec.mjs")}`;
   const env: NodeJS.ProcessEnv = { ...process.env, TERM: "xterm-256color", XDG_CACHE_HOME: join(folder, ".cache"), NODE_ENV: "production" };
   for (const name of ["NODE_TEST_CONTEXT", "GUESTSPEC_TEST_COUNTS", "FORCE_COLOR", "CI", "NODE_OPTIONS"]) delete env[name];
-  const child = spawn("script", ["-qec", `stty cols 120 rows 30; exec ${tool} run --watch`, "/dev/null"], { cwd: folder, env });
+  const child = spawn("script", onTerminal(`stty cols 120 rows 30; exec ${tool} run --watch`), { cwd: folder, env });
   const watched = follow(child, context);
   assert.match(await watched.until(/watching \d folders: enter runs all, f the 1 failed test, q quits/), /7 tests in 3 suites/);
   child.stdin.write("f");

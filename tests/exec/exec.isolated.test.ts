@@ -2,7 +2,6 @@
 // breakpoints, piped input, and what it says to mistakes. OpenSBI is Debian's package; without it those tests say so.
 
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +9,7 @@ import { after, before, test } from "node:test";
 import { assemble, formatProblem } from "../../isa/riscv64/assemble.ts";
 import { root } from "../../tools/project.mjs";
 import { runTool, toolCommand, type Outcome } from "../cli/transcripts.ts";
+import { openTerminal, skipWithoutTerminal } from "../fixtures/terminal.ts";
 import { runExec, writeProgram } from "./exec-tool.ts";
 
 const OPENSBI = "/usr/lib/riscv64-linux-gnu/opensbi/generic";
@@ -50,27 +50,14 @@ test("what is typed reaches the guest, what it says standard output", async () =
   assert.deepEqual(await exec([program("echo", ECHO)], "HAL\n"), { code: 0, stdout: "IBM", stderr: "" });
 });
 
-const hasScript = spawnSync("script", ["--version"]).status === 0;
-
-test("on a terminal Ctrl-C is the guest's, and Ctrl-A x ends the machine", { skip: hasScript ? false : "no script(1) (Debian package bsdutils)" }, async () => {
-  const { words, cwd, env } = toolCommand(["exec", program("echo-for-ever", ECHO)], { cwd: folder });
-  const command = [process.execPath, ...words].map((word) => `'${word}'`).join(" ");
-  const child = spawn("script", ["-qec", command, "/dev/null"], { cwd, env, stdio: ["pipe", "pipe", "inherit"] });
-  let screen = "";
-  const shows = (text: string): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const look = (): void => void (screen.includes(text) && resolve());
-      child.stdout.on("data", look).on("end", () => reject(new Error(`no ${JSON.stringify(text)} in ${JSON.stringify(screen)}`)));
-      look();
-    });
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (screen += chunk));
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-  await shows("Ctrl-A x ends the machine");
-  child.stdin.write("HAL\u0003");
-  await shows("IBM\u0004");
-  child.stdin.write("\u0001x");
-  assert.equal(await ended, 0);
-  assert.match(screen, /guestspec: stopped/);
+test("on a terminal Ctrl-C is the guest's, and Ctrl-A x ends the machine", { skip: skipWithoutTerminal }, async () => {
+  const terminal = openTerminal(toolCommand(["exec", program("echo-for-ever", ECHO)], { cwd: folder }));
+  await terminal.shows("Ctrl-A x ends the machine");
+  terminal.type("HAL\u0003");
+  await terminal.shows("IBM\u0004");
+  terminal.type("\u0001x");
+  assert.equal(await terminal.ended, 0);
+  assert.match(terminal.screen(), /guestspec: stopped/);
 });
 
 test("codes of the guest, deadlocks and limits are told", async () => {

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { SNAPSHOT_CODES } from "../../runtime/exec/snapshot-codes.ts";
 import { runTool, toolCommand, type Outcome } from "../cli/transcripts.ts";
+import { openTerminal, skipWithoutTerminal } from "../fixtures/terminal.ts";
 import { compareGolden } from "../goldens.ts";
 import { debuggerPort, runExec, writeProgram } from "./exec-tool.ts";
 
@@ -141,36 +142,20 @@ test("what was typed and not read yet is in the snapshot; SIGTERM leaves one", a
   assert.equal((await exec(["--restore", "term.snap", "--until", "1000"])).code, 0);
 });
 
-const hasScript = spawnSync("script", ["--version"]).status === 0;
-
-test("on a terminal Ctrl-A s writes a snapshot and the machine goes on", { skip: hasScript ? false : "no script(1) (Debian package bsdutils)" }, async () => {
+test("on a terminal Ctrl-A s writes a snapshot and the machine goes on", { skip: skipWithoutTerminal }, async () => {
   program("echo", ECHO);
-  const { words, cwd, env } = toolCommand(["exec", "echo", "--snapshot", "typed.snap"], { cwd: folder });
-  const child = spawn("script", ["-qec", [process.execPath, ...words].map((word) => `'${word}'`).join(" "), "/dev/null"], {
-    cwd,
-    env,
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  let screen = "";
-  const shows = (text: string): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const look = (): void => void (screen.includes(text) && resolve());
-      child.stdout.on("data", look).on("end", () => reject(new Error(`no ${JSON.stringify(text)} in ${JSON.stringify(screen)}`)));
-      look();
-    });
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (screen += chunk));
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-  await shows("Ctrl-A x ends the machine, Ctrl-A s writes typed.snap");
-  child.stdin.write("before");
-  await shows("before");
+  const terminal = openTerminal(toolCommand(["exec", "echo", "--snapshot", "typed.snap"], { cwd: folder }));
+  await terminal.shows("Ctrl-A x ends the machine, Ctrl-A s writes typed.snap");
+  terminal.type("before");
+  await terminal.shows("before");
   rmSync(at("typed.snap"), { force: true });
-  child.stdin.write("\u0001s");
-  await shows("instructions in typed.snap");
+  terminal.type("\u0001s");
+  await terminal.shows("instructions in typed.snap");
   const written = statSync(at("typed.snap")).mtimeMs;
-  child.stdin.write("after");
-  await shows("after");
-  child.stdin.write("\u0001x");
-  assert.equal(await ended, 0);
+  terminal.type("after");
+  await terminal.shows("after");
+  terminal.type("\u0001x");
+  assert.equal(await terminal.ended, 0);
   assert.equal(statSync(at("typed.snap")).mtimeMs, written, "Ctrl-A x writes none");
   assert.equal((await exec(["--restore", "typed.snap", "--until", "100"])).code, 0);
 });

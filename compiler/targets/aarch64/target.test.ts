@@ -5,44 +5,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { disassemble } from "../../../isa/aarch64/disassemble.ts";
-import { BYTECODE_VERSION, type BytecodeFunction, type DataSymbol, type Instruction, type Module, type ScalarType } from "../../../isa/bytecode/module.ts";
-import { lowerModule } from "../../native/lower-module.ts";
+import type { BytecodeFunction, ScalarType } from "../../../isa/bytecode/module.ts";
+import { functionOf, listingOn, op } from "../../../tests/fixtures/native-listing.ts";
 import { aarch64 } from "./target.ts";
 
-function op(name: string, fields: Partial<Instruction>): Instruction {
-  return { op: name, dst: [], src: [], imm: [], at: 0, ...fields };
-}
-
-const symbol = (name: string, writable: boolean): DataSymbol => ({ name, size: 64, align: 8, writable, bytes: new Uint8Array(64).fill(1), relocations: [] });
-
-function functionOf(registers: readonly ScalarType[], params: number, body: readonly Instruction[]): BytecodeFunction {
-  const last = registers.length - 1;
-  return {
-    name: "tested",
-    signature: { params: registers.slice(0, params), results: [registers[last] ?? "i64"] },
-    registers,
-    frameSize: 0,
-    body: [...body, op("return", { src: [last] })],
-  };
-}
+const disassembled = listingOn(aarch64, disassemble);
 
 function listing(fn: BytecodeFunction): readonly string[] {
-  const module: Module = {
-    version: BYTECODE_VERSION,
-    layout: { addressBytes: 8, endian: "little" },
-    functions: [fn],
-    symbols: [symbol("variable", true), symbol("constant", false)],
-    signatures: [],
-    files: ["a.gspec"],
-    locations: [{ file: 0, line: 1, column: 1 }],
-    assembly: [],
-    exports: [],
-    trapVector: -1,
-    interruptVector: -1,
-  };
-  const [code] = lowerModule(module, aarch64).functions;
-  assert.ok(code !== undefined);
-  const lines = disassemble(code.code).map(({ text }) => text);
+  const lines = disassembled(fn);
   assert.deepEqual(
     lines.filter((text) => text.startsWith(".inst")),
     [],

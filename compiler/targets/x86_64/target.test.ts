@@ -4,47 +4,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BYTECODE_VERSION, type BytecodeFunction, type Instruction, type Module, type ScalarType } from "../../../isa/bytecode/module.ts";
+import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import { disassemble } from "../../../isa/x86_64/disassemble.ts";
 import { loadMachineFile } from "../../../machines/load-machine.ts";
-import { lowerModule } from "../../native/lower-module.ts";
+import { functionOf, listingOn, op } from "../../../tests/fixtures/native-listing.ts";
 import { form } from "./encoding.ts";
 import { x86_64 } from "./target.ts";
 
-function op(name: string, fields: Partial<Instruction>): Instruction {
-  return { op: name, dst: [], src: [], imm: [], at: 0, ...fields };
-}
-
-/** A function that does one thing with its parameters and returns the last register. */
-function functionOf(registers: readonly ScalarType[], params: number, body: readonly Instruction[]): BytecodeFunction {
-  const last = registers.length - 1;
-  return {
-    name: "tested",
-    signature: { params: registers.slice(0, params), results: [registers[last] ?? "i64"] },
-    registers,
-    frameSize: 0,
-    body: [...body, op("return", { src: [last] })],
-  };
-}
-
-function listing(fn: BytecodeFunction): readonly string[] {
-  const module: Module = {
-    version: BYTECODE_VERSION,
-    layout: { addressBytes: 8, endian: "little" },
-    functions: [fn],
-    symbols: [],
-    signatures: [],
-    files: ["a.gspec"],
-    locations: [{ file: 0, line: 1, column: 1 }],
-    assembly: [],
-    exports: [],
-    trapVector: -1,
-    interruptVector: -1,
-  };
-  const [code] = lowerModule(module, x86_64).functions;
-  assert.ok(code !== undefined);
-  return disassemble(code.code).map(({ text }) => text);
-}
+const listing = listingOn(x86_64, disassemble);
 
 function binary(name: string, type: ScalarType): readonly string[] {
   return listing(functionOf([type, type, type], 2, [op(name, { type, dst: [2], src: [0, 1] })]));

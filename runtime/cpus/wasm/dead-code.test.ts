@@ -64,38 +64,31 @@ test("what computes an unread value goes, with all that only it reads", () => {
   assert.deepEqual(rest, body((w) => w.localGet(0)).view());
 });
 
+const assign = (w: ByteWriter, local: number, value: number): void => {
+  w.i32Const(value);
+  w.localSet(local);
+};
+
 test("what is overwritten before it is read goes, what one path reads stays", () => {
+  const read: Write = (w) => {
+    assign(w, 1, 7);
+    w.localGet(0);
+    w.op(OP.if, VOID);
+    assign(w, 1, 9);
+    w.byte(OP.end);
+    w.localGet(1);
+  };
   const rest = shorten((w) => {
-    w.i32Const(1);
-    w.localSet(1);
-    w.i32Const(7);
-    w.localSet(1);
-    w.localGet(0);
-    w.op(OP.if, VOID);
-    w.i32Const(9);
-    w.localSet(1);
-    w.byte(OP.end);
-    w.localGet(1);
+    assign(w, 1, 1);
+    read(w);
   });
-  const expected = body((w) => {
-    w.i32Const(7);
-    w.localSet(1);
-    w.localGet(0);
-    w.op(OP.if, VOID);
-    w.i32Const(9);
-    w.localSet(1);
-    w.byte(OP.end);
-    w.localGet(1);
-  });
-  assert.deepEqual(rest, expected.view());
+  assert.deepEqual(rest, body(read).view());
 });
 
 test("both parts of an if count", () => {
   const write: Write = (w) => {
-    w.i32Const(4);
-    w.localSet(1);
-    w.i32Const(6);
-    w.localSet(2);
+    assign(w, 1, 4);
+    assign(w, 2, 6);
     w.localGet(0);
     w.op(OP.if, I32);
     w.localGet(1);
@@ -108,8 +101,7 @@ test("both parts of an if count", () => {
 
 /** Sums 5, 4 .. 1; the second round reads what the first one wrote, and local 2 is never read at all. */
 const sum: Write = (w) => {
-  w.i32Const(5);
-  w.localSet(1);
+  assign(w, 1, 5);
   w.op(OP.block, VOID);
   w.op(OP.loop, VOID);
   w.localGet(3);
@@ -138,11 +130,9 @@ test("a branch out of an inner loop reads what stands behind the outer one", () 
   const rest = shorten((w) => {
     w.op(OP.block, VOID);
     w.op(OP.loop, VOID);
-    w.i32Const(8);
-    w.localSet(1);
+    assign(w, 1, 8);
     w.op(OP.loop, VOID);
-    w.i32Const(42);
-    w.localSet(2);
+    assign(w, 2, 42);
     w.localGet(0);
     w.op(OP.br_if, 2);
     w.i32Const(1);
@@ -159,10 +149,8 @@ test("a branch out of an inner loop reads what stands behind the outer one", () 
 
 test("a table's targets all count, and so does the end of the function", () => {
   const rest = shorten((w) => {
-    w.i32Const(21);
-    w.localSet(1);
-    w.i32Const(22);
-    w.localSet(2);
+    assign(w, 1, 21);
+    assign(w, 2, 22);
     w.op(OP.block, VOID);
     w.op(OP.block, VOID);
     w.localGet(0);
@@ -196,8 +184,7 @@ test("a division stays, for it may trap; a tee of an unread local leaves its val
 test("a value above another on the stack goes without it", () => {
   const rest = shorten((w) => {
     w.localGet(0);
-    w.i32Const(31);
-    w.localSet(1);
+    assign(w, 1, 31);
     w.i32Const(2);
     w.byte(OP.i32_add);
     w.localSet(2);
@@ -212,8 +199,7 @@ test("a value above another on the stack goes without it", () => {
 test("hints move with their instructions", () => {
   const hints: BranchHint[] = [];
   const w = body((into) => {
-    into.i32Const(3);
-    into.localSet(1);
+    assign(into, 1, 3);
     into.localGet(0);
     hints.push({ offset: into.length, likely: false });
     into.op(OP.if, VOID);
