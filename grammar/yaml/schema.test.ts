@@ -1,14 +1,15 @@
 // schemas/table.schema.json is a copy of the reader's rules for editors: both know the same keys, and agree on what is a spec file.
 
 import assert from "node:assert/strict";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { Ajv2020 } from "ajv/dist/2020.js";
 import { parse } from "yaml";
 import { goldenInputs } from "../../tests/goldens.ts";
 import type { Diagnostic } from "../diagnostic.ts";
-import { fileKeys, parseYamlFile, rowKeys, tableKeys, testKeys } from "./read-yaml-spec.ts";
+import { fileKeys, parseYamlFile, tableKeys, testKeys } from "./read-yaml-spec.ts";
+import { rowKeys } from "./yaml-rows.ts";
 
 interface Schema {
   readonly properties?: Readonly<Record<string, unknown>>;

@@ -1,4 +1,5 @@
 // The text form of guest bytecode, both ways: docs/bytecode.md, section 7. parseText(printText(m)) equals m.
 
-export { parseText, TextFormatError, type ParseOptions } from "./text-parse.ts";
+export { parseText, type ParseOptions } from "./text-parse.ts";
 export { printAssembly, printFunction, printInstruction, printSignature, printText } from "./text-print.ts";
+export { TextFormatError } from "./text-tokens.ts";

@@ -2,12 +2,13 @@
 // part of a row's name. Results without such a place belong to a suite named as the log. So every reporter tells of a kernel's console as
 // of a run of our own, and of our own KTAP as of the run that it came from.
 
-import { EVENT_VERSION, isGood, VERDICTS, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
 import { makeFailure } from "../engines/failure.ts";
 import { worst } from "../engines/verdict.ts";
+import { EVENT_VERSION, isGood, VERDICTS, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
 import { createCounts } from "../reporters/tally.ts";
 import { dedent, readFailures } from "./ktap-failures.ts";
-import { createKtapParser, isBad, type KtapNode, type KtapStep } from "./ktap-parser.ts";
+import { isBad, type KtapNode } from "./ktap-node.ts";
+import { createKtapParser, type KtapStep } from "./ktap-parser.ts";
 import { KTAP_PROBLEMS, type KtapProblem, type KtapProblemName } from "./ktap-problems.ts";
 
 export interface KtapRunOptions {

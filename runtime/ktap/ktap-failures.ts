@@ -1,9 +1,9 @@
 // The story of a failed result as its producer wrote it, in the diagnostics and lines above it: KUnit's, kselftest's harness, and our own reports'.
 // A table of their first lines; what follows one belongs to it. What nobody knows is still told, line by line.
 
-import type { CodeFrame, Failure } from "../events.ts";
 import { makeFailure } from "../engines/failure.ts";
-import type { NodeLine } from "./ktap-parser.ts";
+import type { CodeFrame, Failure } from "../events.ts";
+import type { NodeLine } from "./ktap-node.ts";
 
 interface Opening {
   readonly pattern: RegExp;
