@@ -34,7 +34,7 @@ export function mapBytecode({ functions, locations, files }: Pick<Module, "funct
 }
 
 /** The last entry at or below the address, of entries in ascending order. */
-function lastAtOrBelow<T extends { readonly address: bigint }>(entries: readonly T[], address: bigint): T | undefined {
+export function lastAtOrBelow<T extends { readonly address: bigint }>(entries: readonly T[], address: bigint): T | undefined {
   let low = 0;
   let high = entries.length;
   while (low < high) {

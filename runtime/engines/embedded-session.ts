@@ -25,9 +25,9 @@ export interface ExecutorChooser {
 /** Errors of the translating executor that say nothing about the guest; by name, for its module is loaded late. */
 const REPEATABLE: ReadonlySet<string> = new Set(["NeedsInterpreterError", "HostStackError"]);
 
-/** What the interpreter executes in about half a second. */
-const REPEATED_INSTRUCTIONS = 20_000_000;
-const NOT_REPEATED = "callers are not known: more than 20 million instructions to run again (`--executor interpreter` tells)";
+/** What the interpreter executes in less than a second; a test that reaches its usual limit has less. */
+const REPEATED_INSTRUCTIONS = 30_000_000;
+const NOT_REPEATED = "callers are not known: more than 30 million instructions to run again (`--executor interpreter` tells)";
 
 /** It has a failure whose callers somebody wants to know. */
 function hasStory({ transcript }: CallResult): boolean {

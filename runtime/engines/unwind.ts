@@ -5,6 +5,7 @@
 
 import type { NativeImage, NativeSymbol, SymbolFrame } from "../../compiler/native/native-image.ts";
 import type { GuestStack } from "../machine/cpu-contract.ts";
+import { lastAtOrBelow } from "./code-map.ts";
 import type { StackWords } from "./frames.ts";
 
 export interface Unwinder {
@@ -114,14 +115,13 @@ export function createUnwinder(image: Pick<NativeImage, "target" | "base" | "sym
   if (target === undefined) return undefined;
   const { pushed, trap: trapFrame, pollLinkBelow, entry } = target;
   const base = Number(image.base);
-  let functions: readonly { readonly at: number; readonly symbol: NativeSymbol }[] | null = null;
+  let functions: readonly NativeSymbol[] | null = null;
 
   /** The function that an address is in, or the label of the entry assembly before it. */
   function functionAt(address: number): NativeSymbol | null {
-    functions ??= image.symbols.filter(({ kind }) => kind === "function").map((symbol) => ({ at: Number(symbol.address), symbol }));
-    const found = functions.findLast(({ at }) => at <= address);
-    if (found === undefined || (found.symbol.size > 0 && address >= found.at + found.symbol.size)) return null;
-    return found.symbol;
+    functions ??= image.symbols.filter(({ kind }) => kind === "function");
+    const found = lastAtOrBelow(functions, BigInt(address));
+    return found === undefined || (found.size > 0 && address >= Number(found.address) + found.size) ? null : found;
   }
 
   /** Ways in which the caller may be found, the likeliest first: after a call there is one, elsewhere the frame may not be there yet. */
