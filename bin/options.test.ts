@@ -95,8 +95,10 @@ test("numbers and durations", () => {
     );
   assert.throws(() => wholeNumber(parse(["--seed=9"]), "seed", 1, 8), /takes a whole number from 1 to 8, not `9`/);
   assert.equal(duration(parse(["--timeout", "1.5ms"]), "timeout"), 1_500_000);
-  assert.equal(duration(parse(["--timeout", "2min"]), "timeout"), 120e9);
-  for (const bad of ["10", "0s", "ms", "1h"])
+  for (const [text, seconds] of Object.entries({ "2min": 120, "20m": 1200, "1h": 3600 })) {
+    assert.equal(duration(parse(["--timeout", text]), "timeout"), seconds * 1e9);
+  }
+  for (const bad of ["10", "0s", "ms", "1d"])
     assert.match(
       messageOf(() => duration(parse([`--timeout=${bad}`]), "timeout")),
       /duration/,

@@ -192,11 +192,11 @@ export function parseSeed(text: string, words = ""): bigint {
   return value;
 }
 
-const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, min: 60e9 };
+const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, min: 60e9, m: 60e9, h: 3600e9 };
 
-/** `10ms`, as the language writes it; in ns. Null: it is none above zero. */
+/** `10ms`, as the language writes it, and for runs `20m` and `1h`, as servers do; in ns. Null: it is none above zero. */
 export function parseDuration(text: string): number | null {
-  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(ns|us|ms|s|min)$/.exec(text.replaceAll("_", "")) ?? [];
+  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(ns|us|ms|s|min|m|h)$/.exec(text.replaceAll("_", "")) ?? [];
   const value = Math.round(Number(digits) * (UNITS[unit] ?? Number.NaN));
   return Number.isSafeInteger(value) && value > 0 ? value : null;
 }
@@ -206,6 +206,6 @@ export function duration(options: ParsedOptions, name: string): number | null {
   const text = options.value(name);
   if (text === null) return null;
   const value = parseDuration(text);
-  if (value === null) throw usageError(`\`--${name}\` takes a duration such as 500us, 10ms or 2s, not \`${text}\``);
+  if (value === null) throw usageError(`\`--${name}\` takes a duration such as 500us, 10ms, 2s or 20m, not \`${text}\``);
   return value;
 }
