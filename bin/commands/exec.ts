@@ -9,7 +9,7 @@ import type { MachineDescription } from "../../machines/description.ts";
 import type { GdbOptions } from "../../runtime/debug/gdb-server.ts";
 import type { ByteStore } from "../../runtime/devices/device.ts";
 import { attachDisks } from "../../runtime/exec/attach-disks.ts";
-import { describeAddress, describeCpus, describeInstruction } from "../../runtime/exec/describe-guest.ts";
+import { describeAddress, describeCpus, describeInstruction, describeTrap } from "../../runtime/exec/describe-guest.ts";
 import { createGuest, type Guest } from "../../runtime/exec/guest.ts";
 import type { SnapshotFile, SnapshotInput } from "../../runtime/exec/snapshot-file.ts";
 import { EMBEDDED_TARGETS, type EmbeddedTarget } from "../../runtime/exec/processors.ts";
@@ -306,7 +306,12 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
       consoleBytes += bytes.length;
       process.stdout.write(bytes);
     },
-    ...(tracer === null || disassemble === null ? {} : { trace: (cpu, pc, bits) => tracer.write(describeInstruction(symbols, cpu, pc, disassemble(bits))) }),
+    ...(tracer === null || disassemble === null
+      ? {}
+      : {
+          trace: (cpu, pc, bits) => tracer.write(describeInstruction(symbols, cpu, pc, disassemble(bits))),
+          trapped: (cpu, { pc, cause, isInterrupt, value }) => tracer.write(describeTrap(symbols, cpu, pc, target.nameOfTrap(cause, isInterrupt), value)),
+        }),
   });
   if (!created.ok) throw usageError(created.problem);
   const { guest } = created;

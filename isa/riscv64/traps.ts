@@ -84,3 +84,9 @@ export function readCause(cause: bigint): Cause {
 export function trapClassOf(code: number): TrapClass {
   return EXCEPTIONS.find((row) => row.code === code)?.class ?? "machine_check";
 }
+
+/** As the manual calls it, for people: `store_page_fault`, `interrupt machine_timer`. */
+export function nameOfTrap(code: number, isInterrupt: boolean): string {
+  if (isInterrupt) return `interrupt ${INTERRUPTS.find((row) => row.code === code)?.name ?? code}`;
+  return EXCEPTIONS.find((row) => row.code === code)?.name.slice("riscv.".length) ?? `exception ${code}`;
+}

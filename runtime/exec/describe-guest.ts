@@ -24,6 +24,11 @@ export function describeInstruction(symbols: readonly ProgramSymbol[], cpu: numb
   return `cpu${cpu} ${describeAddress(symbols, pc)}: ${text}`;
 }
 
+/** Between the instructions of a trace: what keeps the next one from being the one behind. */
+export function describeTrap(symbols: readonly ProgramSymbol[], cpu: number, pc: bigint, name: string, value: bigint): string {
+  return `cpu${cpu} ${describeAddress(symbols, pc)}: takes ${name}${value === 0n ? "" : `, ${hex(value)}`}`;
+}
+
 const STATE_TEXT: Readonly<Record<CpuState, string>> = { running: "", waiting: ", waits for an interrupt", stopped: ", not started" };
 
 /** One CPU: where it is, and its registers unless it was never started. */

@@ -22,6 +22,7 @@ export interface GuestOptions {
   /** What the console's device sends. */
   readonly output: (bytes: Uint8Array) => void;
   readonly trace?: NonNullable<ProcessorHooks["trace"]>;
+  readonly trapped?: NonNullable<ProcessorHooks["trapped"]>;
 }
 
 /** How a run ended; a reset that the guest asks for is no end. */
@@ -85,6 +86,7 @@ export function createGuest(options: GuestOptions): CreateGuest {
   const processor: Processor = options.createProcessor(machine, {
     ...(sbi === null ? {} : { environmentCall: sbi.call }),
     ...(options.trace === undefined ? {} : { trace: options.trace }),
+    ...(options.trapped === undefined ? {} : { trapped: options.trapped }),
   });
 
   function load(): ReturnType<typeof prepareBoot> {

@@ -1,6 +1,7 @@
 // The instruction sets whose machine code runs in process, and what their CPUs are in a device tree. A target that comes later is a row.
 
 import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import { nameOfTrap } from "../../isa/riscv64/traps.ts";
 import type { DebugFeature } from "../debug/riscv-registers.ts";
 import type { TreeValue } from "../machine/flattened-tree.ts";
 import type { CreateProcessor } from "../machine/processor.ts";
@@ -16,6 +17,8 @@ export interface EmbeddedTarget {
   readonly cpuProperties: Readonly<Record<string, TreeValue>>;
   /** One instruction as text, for traces: `bits` are 16 or 32. */
   readonly loadDisassembler: () => Promise<(bits: number) => string>;
+  /** The name of what a CPU traps for. */
+  readonly nameOfTrap: (cause: number, isInterrupt: boolean) => string;
   readonly loadDebugTarget: () => Promise<DebugTarget>;
   /** Registers of a CPU as people look at them, in this order. */
   readonly registers: readonly string[];
@@ -40,6 +43,7 @@ function describeRiscv(width: RegisterWidth, mmu: string): EmbeddedTarget {
       const { disassembleWord } = await import("../../isa/riscv64/disassemble.ts");
       return (bits) => disassembleWord(bits, undefined, width);
     },
+    nameOfTrap,
     async loadDebugTarget() {
       const { riscvArchitecture, riscvFeatures } = await import("../debug/riscv-registers.ts");
       const { hasCsr } = await import("../cpus/riscv64/csrs.ts");

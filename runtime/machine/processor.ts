@@ -79,6 +79,8 @@ export interface ProcessorHooks {
   readonly environmentCall?: (cpu: number) => EnvironmentCall;
   /** Before each instruction, which then runs some hundred times slower. `bits` are 16 or 32. */
   readonly trace?: (cpu: number, pc: bigint, bits: number) => void;
+  /** A CPU takes an exception or an interrupt: in front of or at `pc`, by what its target numbers so. */
+  readonly trapped?: (cpu: number, trap: { readonly pc: bigint; readonly cause: number; readonly isInterrupt: boolean; readonly value: bigint }) => void;
 }
 
 export interface Processor {

@@ -76,6 +76,13 @@ test("a trace has every instruction, on standard error or in a file; a breakpoin
   const traced = await exec([path, "--trace"]);
   const lines = traced.stderr.split("\n");
   assert.deepEqual(lines.slice(0, 2), ["cpu0 0x80000000: addi zero, zero, 0", "cpu0 0x80000004: addi a0, zero, 7"]);
+  const trapping = await exec([program("trapping", `la t0, 1f\ncsrw mtvec, t0\necall\n.align 2\n1: lw a0, 8(zero)\n`), "--trace", "--until", "6"]);
+  assert.deepEqual(trapping.stderr.split("\n").slice(3, 7), [
+    "cpu0 0x8000000c: ecall",
+    "cpu0 0x8000000c: takes ecall_from_m",
+    "cpu0 0x80000010: lw a0, 8(zero)",
+    "cpu0 0x80000010: takes load_access_fault, 0x8",
+  ]);
   const file = join(folder, "trace");
   await exec([path, `--trace=${file}`]);
   assert.equal(readFileSync(file, "utf8"), traced.stderr);

@@ -6,7 +6,7 @@
 import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
 import { instructionLength } from "../../../isa/riscv64/decode.ts";
 import type { MachineCore } from "../../machine/cpu-contract.ts";
-import type { EnvironmentCall } from "../../machine/processor.ts";
+import type { EnvironmentCall, ProcessorHooks } from "../../machine/processor.ts";
 import { asTrap, CAUSE, type MemoryAccess } from "./access.ts";
 import { decodeInstruction, type CodeCache } from "./code-cache.ts";
 import type { CsrEnvironment } from "./csrs.ts";
@@ -47,6 +47,7 @@ export interface ColdPathParts {
   readonly prepareOperation: (number: number) => void;
   /** The firmware's answer, if there is one. */
   readonly environmentCall: ((cpu: number) => EnvironmentCall) | undefined;
+  readonly trapped: ProcessorHooks["trapped"];
 }
 
 export interface ColdPath {
@@ -139,7 +140,9 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
   };
 
   function takeTrap(hart: Hart, cause: number, isInterrupt: boolean, value: bigint): void {
-    registers.setPc(hart.index, enterTrap(hart, cause, isInterrupt, value, registers.pc(hart.index)));
+    const pc = registers.pc(hart.index);
+    parts.trapped?.(hart.index, { pc, cause, isInterrupt, value });
+    registers.setPc(hart.index, enterTrap(hart, cause, isInterrupt, value, pc));
     registers.dropReservation(hart.index);
     modeChanged(hart);
   }

@@ -131,6 +131,7 @@ export function createRiscv(
     translator: () => translator,
     prepareOperation: factory.prepareOperation,
     environmentCall: hooks.environmentCall,
+    trapped: hooks.trapped,
   });
   const interpreter = factory.instantiate(cold.doors);
   const named = createNamedRegisters(registers, csrs, cold.modeChanged);
