@@ -16,7 +16,7 @@ for (const { target, machine } of BOARDS) {
   test(`specs on ${machine}`, { skip, timeout: 280_000 }, () =>
     expectGoodBoard({
       targets: [target],
-      specs: [`specs/${target}`, "specs/devices", "specs/interrupts", "specs/traps", "specs/smp/start.gspec"],
+      specs: [`specs/${target}`, "specs/devices", "specs/interrupts", "specs/kvm-unit-tests", "specs/traps", "specs/smp/start.gspec"],
       where: ["--target", target, "--machine", machine],
       stderr: /^$/,
       leastPassed: 250,
