@@ -18,7 +18,7 @@ import { after, together, type MaybePromise } from "./maybe-promise.ts";
 import { cpusNeeded, isPromised, touchesConsole, unmetNeed } from "./needs.ts";
 import type { ReportContext } from "./report-context.ts";
 import { emptyResult, reproLine } from "./result.ts";
-import { bytecodeOf, engineOf, type CallResult, type EngineImage, type EntryRole, type Session } from "./session.ts";
+import { bytecodeOf, engineOf, type CallResult, type EngineImage, type EntryCall, type EntryRole, type Session } from "./session.ts";
 import { slownessOf, speedOf } from "./speed.ts";
 import { createUnwinder } from "./unwind.ts";
 import { judge, worst, type Judgement } from "./verdict.ts";
@@ -324,15 +324,15 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
       after(suiteLevel(entry, item.suite, suite, boot), (suiteState) =>
         after(tableLevel(entry, item.suite, test.tableHooks, suiteState), (level): Issued => {
           if (!level.ok) return { result: failedLevel(level, level === suiteState ? item.opensSuite : item.opensTable), teardowns: [] };
-          const called = entry.session.call(level.state, {
+          const call: EntryCall = {
             role: "runCase",
             args: [test.index, row.row],
             seed: deriveSeed(options.seed, caseName(manifest, suite, test, row)),
             limits: row.timeout === undefined && row.tags === undefined ? sharedOf(test).limits : limitsOf(test, row, options),
             phase: "setup",
             isAlone: sharedOf(test).isAlone,
-            ...(onStart === undefined ? {} : { onStart }),
-          });
+          };
+          const called = entry.session.call(level.state, onStart === undefined ? call : { ...call, onStart });
           const result = after(called, (done) => judgeCase(done, test, row));
           return { result, teardowns: callTeardowns(entry, item, suite, test.tableHooks, suiteState, level) };
         }),
@@ -388,15 +388,14 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
       const ended = host.now();
       const wallMs = result.wallMs ?? ended - started;
       const base = emptyResult(image, suite, test, row);
-      return {
-        ...base,
-        ...result,
+      // Filled in rather than spread into another object: that is most of what a result costs.
+      return Object.assign(base, result, {
         wallMs,
         // Behind a line it was sent ahead of its turn: its own time ends where its result comes.
         wallStartMs: ended - wallMs,
         promised: result.verdict === "skip" && isPromisedBy(image, test, options.required),
         repro: reproLine(base.id, reproFlags),
-      };
+      });
     },
     dispose,
   };

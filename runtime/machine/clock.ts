@@ -132,8 +132,11 @@ export function createClock(deliver: (device: number, tag: number) => void, stir
   }
 
   function clear(): void {
-    heap.length = 0;
-    byKey.clear();
+    // Of most states nothing is pending, and to empty an empty map is to make another one.
+    if (heap.length > 0) {
+      heap.length = 0;
+      byKey.clear();
+    }
     noteNext();
   }
 

@@ -76,9 +76,10 @@ export function listCases(images: readonly EngineImage[]): PlannedCase[] {
         const devices = devicesOf(test, machine);
         const ownSpeed = speedOf(test, null);
         const ownAttributes = attributesOf(test, ownSpeed, file);
-        for (const [caseIndex, row] of test.cases.entries()) {
+        let caseIndex = 0;
+        for (const row of test.cases) {
           const speed = row.tags === undefined ? ownSpeed : speedOf(test, row);
-          cases.push({
+          const planned: PlannedCase = {
             id: caseId(manifest, suite, test, row, engine),
             file,
             line: test.line,
@@ -87,7 +88,6 @@ export function listCases(images: readonly EngineImage[]): PlannedCase[] {
             test: test.name,
             row: row.name,
             rowLine: row.line,
-            ...(row.file === test.file ? {} : { rowFile: files[row.file] ?? "?" }),
             tags: row.tags === undefined ? test.tags : [...test.tags, ...row.tags],
             target,
             engine,
@@ -98,8 +98,9 @@ export function listCases(images: readonly EngineImage[]): PlannedCase[] {
             image,
             suiteIndex,
             testIndex,
-            caseIndex,
-          });
+            caseIndex: caseIndex++,
+          };
+          cases.push(row.file === test.file ? planned : { ...planned, rowFile: files[row.file] ?? "?" });
         }
       }
     }

@@ -2,6 +2,7 @@
 // started; when what is left is worth it, workers take over. Wherever a test runs, results leave in the order of the plan, so that
 // the recorded stream depends on plan and seed only.
 
+import type { ManifestTest } from "../../compiler/images/manifest.ts";
 import { EVENT_VERSION, type Boot, type RunEvent, type RunFinished, type TestFinished } from "../events.ts";
 import type { BootSpan, CaseEngine } from "../engines/case-engine.ts";
 import { createEmbeddedEngine, type EngineHost, type EngineOptions } from "../engines/embedded.ts";
@@ -217,10 +218,18 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
     };
   }
 
+  /** Of tests whose rows have no limits of their own. */
+  const longTests = new Map<ManifestTest, boolean>();
+
   function isLong(unit: PlannedWork | undefined): boolean {
     const test = unit === undefined ? undefined : images[unit.image]?.manifest.suites[unit.suite]?.tests[unit.test];
     const row = unit === undefined ? undefined : test?.cases[unit.case];
-    return test !== undefined && limitsOf(test, row ?? null, request.engine).instructions > LONG_INSTRUCTIONS;
+    if (test === undefined || row === undefined) return false;
+    const mayExecute = (): boolean => limitsOf(test, row, request.engine).instructions > LONG_INSTRUCTIONS;
+    if (row.timeout !== undefined || row.tags !== undefined) return mayExecute();
+    let known = longTests.get(test);
+    if (known === undefined) longTests.set(test, (known = mayExecute()));
+    return known;
   }
 
   /** `most`: as many as there is work for. */
@@ -372,9 +381,11 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       startedAt: isoNow(),
     });
     try {
-      for (const [index, unit] of work.entries()) {
-        const known = settled.get(unit.id);
-        if (known !== undefined) release.add(index, known);
+      if (settled.size > 0) {
+        for (const [index, unit] of work.entries()) {
+          const known = settled.get(unit.id);
+          if (known !== undefined) release.add(index, known);
+        }
       }
       await runHere();
       await runOutside();
