@@ -243,18 +243,25 @@ export function createBus(mappings: readonly Mapping[], log: AccessLog, env: Bus
     return true;
   }
 
-  const foreseen: { kind: PureRead; value: number | bigint; what: number; offset: number } = { kind: "constant", value: 0, what: 0, offset: 0 };
+  type Mutable<T> = { -readonly [key in keyof T]: T[key] };
+  const foreseen: Mutable<Foreseen> = { kind: "constant", value: 0, device: -1, what: 0, offset: 0 };
+
+  function readNow(region: LevelRegion, offset: number, width: Width): number | bigint | null {
+    return width !== 8 && isDirect(region, offset, width) ? truncate(region.read(offset, width), width) : readHere(region, offset, width);
+  }
 
   function foresee(address: number, width: Width): Foreseen | null {
     if (env.isIntercepting?.() === true) return null;
-    locate(findMemory(address), address);
+    const place = findMemory(address);
+    locate(place, address);
     const { target, offset } = here;
     const kind = target === null ? null : pureReadHere(target.region, offset, width);
     if (target === null || kind === null || (kind !== "constant" && target.device !== env.counterDevice)) return null;
-    const value = kind === "constant" ? readHere(target.region, offset, width) : 0;
+    const value = kind === "constant" ? readNow(target.region, offset, width) : 0;
     if (value === null) return null;
     foreseen.kind = kind;
     foreseen.value = value;
+    foreseen.device = place?.window === null && env.isIntercepting === undefined ? target.device : -1;
     foreseen.what = width | (target.number << WHAT.targetShift);
     foreseen.offset = offset;
     return foreseen;

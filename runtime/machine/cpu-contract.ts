@@ -58,6 +58,8 @@ export interface Foreseen {
   readonly kind: PureRead;
   /** Of a constant: 8 bytes as a bigint, less as a number. */
   readonly value: number | bigint;
+  /** The device, if what it answers depends on nothing but itself; -1: on a window that may lead elsewhere, or somebody between. */
+  readonly device: number;
   /** For the record in the access log: `WHAT`, and the offset within the region. */
   readonly what: number;
   readonly offset: number;
@@ -78,6 +80,8 @@ export interface MachineCore {
   readonly fireEvents: () => void;
   /** Moves whenever a device may have come to answer otherwise than before. */
   readonly changes: () => number;
+  /** The same of one device. */
+  readonly changesOf: (device: number) => number;
   /** Interrupt lines of a CPU, bit n = cause n. */
   readonly lines: (cpu: number) => number;
   /** Moves with whatever a device does that concerns CPUs: a line, an event to come, the counter of time, the end of the run. */

@@ -106,7 +106,9 @@ export function createMachine(description: MachineDescription, options: MachineO
   const owner = Symbol(description.name);
   const names = description.devices.map((device) => device.name);
   const touched = new Uint8Array(names.length);
-  const heard = { count: 0 };
+  /** What has reached devices, all together, each alone (modulo 2^32), and all of them at once. */
+  const heard = { count: 0, everywhere: 0 };
+  const heardBy = new Uint32Array(names.length);
   const stirred = { count: 0 };
   const memory = acquireMemory(description.ram.base, description.ram.size);
   const pages = createPageTree(memory);
@@ -145,6 +147,7 @@ export function createMachine(description: MachineDescription, options: MachineO
   function touch(index: number): void {
     touched[index] = 1;
     heard.count += 1;
+    heardBy[index] = (heardBy[index] ?? 0) + 1;
     // It may have been set, which moves no line.
     if (index === counterDevice) stirred.count += 1;
   }
@@ -152,6 +155,7 @@ export function createMachine(description: MachineDescription, options: MachineO
   function touchAll(): void {
     touched.fill(1);
     heard.count += 1;
+    heard.everywhere += 1;
   }
 
   const clock = createClock((index, tag) => {
@@ -385,6 +389,7 @@ export function createMachine(description: MachineDescription, options: MachineO
     nextEvent: () => clock.nextEvent(),
     fireEvents: () => clock.fire(),
     changes: () => heard.count,
+    changesOf: (device) => (heardBy[device] ?? 0) + heard.everywhere,
     lines: (cpu) => fabric.lines(cpu),
     stirs: () => stirred.count,
     exitRequest: () => exit,
@@ -423,6 +428,7 @@ export function createMachine(description: MachineDescription, options: MachineO
       // After the devices: a model that drove a pin while loading has no say in the levels.
       touched.fill(0);
       heard.count += 1;
+      heard.everywhere += 1;
       known = saved.devices;
       loadSurroundings(saved, newSeed);
       if (newSeed !== undefined && image !== null) writeBootSeed(memory, image, seed);

@@ -148,6 +148,7 @@ export function createTestMachine(options: TestMachineOptions): TestMachine {
     nextEvent: clock.nextEvent,
     fireEvents: clock.fire,
     changes: () => 0,
+    changesOf: () => 0,
     lines: (cpu) => lines[cpu] ?? 0,
     stirs: () => 0,
     exitRequest: () => exit,

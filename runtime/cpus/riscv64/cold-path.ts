@@ -254,10 +254,11 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
     const { bytes } = memory;
     const form = bytes[forms + operationAt(entry)] ?? 0;
     if (form === 0) return;
-    const field = entry + ((form & ACCESS_FORM.isStore) === 0 ? ENTRY.rs2 : ENTRY.rd);
+    const isLoad = (form & ACCESS_FORM.isStore) === 0;
+    const field = entry + (isLoad ? ENTRY.rs2 : ENTRY.rd);
     const times = (bytes[field] ?? 0) + 1;
     bytes[field] = times;
-    if (times === DEVICE_AFTER) translator().learnDevice(code.offsetOf(entry));
+    if (times === DEVICE_AFTER) translator().learnDevice(code.offsetOf(entry), isLoad);
   }
 
   const doors: Doors = {

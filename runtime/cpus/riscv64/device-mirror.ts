@@ -27,7 +27,12 @@ interface Kept {
   /** Offset in the state memory. */
   readonly entry: number;
   credit: number;
+  /** As `Foreseen.device`, and what had reached it when it was asked last. */
+  device: number;
+  changes: number;
 }
+
+const NEVER_ASKED = -1;
 
 export function createDeviceMirror(machine: MachineCore): DeviceMirror {
   const { memory, stateOffset } = machine.memory;
@@ -54,8 +59,11 @@ export function createDeviceMirror(machine: MachineCore): DeviceMirror {
   }
 
   /** Leaves the entry empty if the read would change something, as things are. */
-  function fill({ address, width, entry }: Kept): void {
+  function fill(one: Kept): void {
+    const { address, width, entry } = one;
     const found = machine.bus.foresee(address, width);
+    one.device = found?.device ?? -1;
+    one.changes = one.device < 0 ? NEVER_ASKED : machine.changesOf(one.device);
     if (found === null) {
       empty(entry);
       return;
@@ -82,7 +90,7 @@ export function createDeviceMirror(machine: MachineCore): DeviceMirror {
     if (machine.bus.foresee(address, width) === null) return;
     const there = keptAt[indexOf(entry)] ?? (kept.length === MAX_KEPT ? kept[0] : undefined);
     if (there !== undefined) forget(there);
-    const one = { address, width, entry, credit: CREDIT };
+    const one = { address, width, entry, credit: CREDIT, device: -1, changes: NEVER_ASKED };
     kept.push(one);
     keptAt[indexOf(entry)] = one;
   }
@@ -109,11 +117,14 @@ export function createDeviceMirror(machine: MachineCore): DeviceMirror {
       if (changes === seen.changes) return;
       seen.changes = changes;
       for (const one of kept) {
-        if (one.credit === 0) continue;
+        if (one.credit === 0 || (one.device >= 0 && machine.changesOf(one.device) === one.changes)) continue;
         if (words[(one.entry + MIRROR.isUsed) >>> 2] !== 0) one.credit = CREDIT;
         else one.credit -= 1;
         if (one.credit > 0) fill(one);
-        else empty(one.entry);
+        else {
+          empty(one.entry);
+          one.device = -1;
+        }
       }
     },
     clear() {

@@ -94,7 +94,7 @@ export interface Translator {
   /** Enters the region of this entry into the cache if it is valid as things are. */
   readonly remember: (entry: number, under: number) => void;
   /** The load or store at this place was seen to meet devices, or to do something else. */
-  readonly learnDevice: (ramOffset: number) => void;
+  readonly learnDevice: (ramOffset: number, isLoad: boolean) => void;
   readonly forgetDevice: (ramOffset: number) => void;
   readonly isDevice: (ramOffset: number) => boolean;
   /** Code in RAM changed, or is not watched any more. */
@@ -432,9 +432,9 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       view.setUint32(at + REGION_CACHE.index, region.index, true);
       view.setUint32(at + REGION_CACHE.under, under, true);
     },
-    learnDevice(ramOffset) {
-      // Also of one that is known: its page may have been given up since then.
-      code.forgetEntry(ramOffset);
+    learnDevice(ramOffset, isLoad) {
+      // A load becomes another operation; also one that is known: its page may have been given up since then.
+      if (isLoad) code.forgetEntry(ramOffset);
       if (slow.has(ramOffset)) return;
       slow.add(ramOffset);
       let isTouched = false;
