@@ -3,7 +3,7 @@
 // Windows (a PCI host's) are resolved here, so that the log names the function behind them and only that function counts as touched.
 // Base addresses are plain numbers: every region lies below 2^53, and a guest address above rounds to nothing mapped.
 
-import { isWindow, type Interception, type PureRead, type Region, type Width, type WindowRegion } from "../devices/device.ts";
+import { isWindow, type Interception, type Region, type Width, type WindowRegion } from "../devices/device.ts";
 import { isDirect, levelRegion, pureReadHere, readHere, truncate, writeHere, type LevelRegion } from "./access.ts";
 import { WHAT, type AccessLog } from "./access-log.ts";
 import { NO_ANSWER, type Bus, type BusResult, type Foreseen, type NarrowWidth } from "./cpu-contract.ts";
