@@ -38,6 +38,22 @@ test("every verb is read", () => {
     ["r 0 0 0 0 0 0", { verb: "came", trap: { class: 0, pc: 0n, address: 0n, access: 0, width: 0, value: 0n } }],
     ["t 5 20003 dead000000000000 2 4 1 1", { verb: "trap", trap, cpu: 1 }],
     ["t e05 20003 dead000000000000 2 4 1 1", { verb: "trap", trap: { ...trap, exception: 13 }, cpu: 1 }],
+    ["c 9000", { verb: "calls", words: { start: 0x9000, words: new Map() } }],
+    [
+      "c 9000 1 10 2 20 0 2",
+      {
+        verb: "calls",
+        words: {
+          start: 0x9000,
+          words: new Map([
+            [0x9000, 0x10],
+            [0x9010, 0x20],
+            [0x9020, 0x20],
+            [0x9030, 0x20],
+          ]),
+        },
+      },
+    ],
     ["a", { verb: "aborted" }],
     ["e a", { verb: "end", checks: 10 }],
   ];
@@ -143,4 +159,8 @@ test("any message that the guest escapes arrives as it was", () => {
       assert.deepEqual(parseFrame(bytes.subarray(1, -1)), { verb: "message", text: Buffer.from(text).toString() });
     }),
   );
+});
+
+test("words of a stack that are none", () => {
+  for (const body of ["c", "c 9000 1", "c 9000 0 5", "c 9000 1 g", "c 9000 1 10 0 ffffffff", "c -1 1 10"]) assert.equal(frame(body), undefined, body);
 });

@@ -27,8 +27,8 @@ interface UnwindTarget {
   readonly pushed: number;
   /** What the vector stores of a trap: its size, and where the register for return addresses is. */
   readonly trap: { readonly bytes: number; readonly link: number | null };
-  /** How far below the stack pointer of code that was polled the register for return addresses is stored. */
-  readonly pollLinkBelow: number | null;
+  /** Where `guest_poll` stores the register for return addresses of what it polls: below its stack pointer, and how far beside that the place it blames. */
+  readonly pollLink: { readonly below: number; readonly blamed: number } | null;
   /** Everything else in the entry assembly that calls is the outermost code. */
   readonly entry: ReadonlyMap<string, EntryRule>;
 }
@@ -38,7 +38,7 @@ const TARGETS: Readonly<Record<string, UnwindTarget>> = {
   x86_64: {
     pushed: 8,
     trap: { bytes: 176, link: null },
-    pollLinkBelow: null,
+    pollLink: null,
     entry: new Map<string, EntryRule>([
       ["interrupt", { kind: "interrupt", bytes: 176, pc: 136, link: null }],
       ["guest_vector", { kind: "trap", bytes: 176, pc: 136, link: null }],
@@ -47,7 +47,7 @@ const TARGETS: Readonly<Record<string, UnwindTarget>> = {
   riscv64: {
     pushed: 0,
     trap: { bytes: 288, link: 8 },
-    pollLinkBelow: 144,
+    pollLink: { below: 144, blamed: 8 },
     entry: new Map<string, EntryRule>([
       ["to_user", { kind: "call", bytes: 112, returnBelow: 112 }],
       ["interrupt", { kind: "interrupt", bytes: 288, pc: 256, link: 8 }],
@@ -57,7 +57,7 @@ const TARGETS: Readonly<Record<string, UnwindTarget>> = {
   aarch64: {
     pushed: 0,
     trap: { bytes: 288, link: 240 },
-    pollLinkBelow: 16,
+    pollLink: { below: 16, blamed: -8 },
     entry: new Map<string, EntryRule>([
       ["interrupt", { kind: "interrupt", bytes: 288, pc: 256, link: 240 }],
       ["exception", { kind: "trap", bytes: 288, pc: 256, link: 240 }],
@@ -113,7 +113,7 @@ function joinWalks(before: readonly number[], breaks: Walk["breaks"], rest: Walk
 export function createUnwinder(image: Pick<NativeImage, "target" | "base" | "symbols" | "codeStart">): Unwinder | undefined {
   const target = TARGETS[image.target];
   if (target === undefined) return undefined;
-  const { pushed, trap: trapFrame, pollLinkBelow, entry } = target;
+  const { pushed, trap: trapFrame, pollLink, entry } = target;
   const base = Number(image.base);
   let functions: readonly NativeSymbol[] | null = null;
 
@@ -175,16 +175,18 @@ export function createUnwinder(image: Pick<NativeImage, "target" | "base" | "sym
   /** A time limit is told of the code that was running, and no room of the call: the library has trapped, further in. */
   function walkAround(pc: number, sp: number, words: Words): Walk | null {
     const frame = functionAt(pc)?.frame;
-    const below = frame === undefined ? null : frame.returnBelow > 0 ? frame.returnBelow : pollLinkBelow;
-    if (frame === undefined || below === null) return null;
+    if (frame === undefined) return null;
+    const isKept = frame.returnBelow > 0;
     for (const slot of ascending(words)) {
       if (slot < sp) continue;
+      const value = words.get(slot) ?? 0;
       // Where calls push, the poll has pushed the place that it blames.
-      const polled = pushed > 0 && words.get(slot) === pc ? walk({ pc, sp: slot + WORD, stopped: null }, words, true) : null;
+      const polled = pushed > 0 && value === pc ? walk({ pc, sp: slot + WORD, stopped: null }, words, true) : null;
       if (polled?.isWhole === true) return polled;
-      // Of a leaf the frame is not measured from where the register is stored.
-      const outer = walk({ pc: words.get(slot) ?? 0, sp: slot + below + (frame.returnBelow > 0 ? 0 : frame.bytes), stopped: null }, words, true);
-      if (outer.isWhole) return joinWalks([pc], new Map(), outer);
+      if (!isKept && (pollLink === null || words.get(slot + pollLink.blamed) !== pc)) continue;
+      const outer = isKept ? slot + frame.returnBelow : slot + (pollLink?.below ?? 0) + frame.bytes;
+      const rest = walk({ pc: value, sp: outer, stopped: null }, words, true);
+      if (rest.isWhole) return joinWalks([pc], new Map(), rest);
     }
     return null;
   }

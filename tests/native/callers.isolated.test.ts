@@ -2,6 +2,9 @@
 // process and in QEMU, whose calls come out of words of its stack. One spec with a failure for each way of being called.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { Caller, RunEvent } from "../../runtime/events.ts";
 import { root } from "../../tools/project.mjs";
@@ -27,7 +30,11 @@ function callerText(caller: Caller): string {
 
 /** By test and case, of each of its failures the place and the callers. */
 async function callersOn(...where: readonly string[]): Promise<readonly string[]> {
-  const { stdout } = await runTool(["run", SPEC, ...where, "--record=never", "--reporter", "ndjson"], { cwd: root });
+  return callersOf([SPEC, ...where], root);
+}
+
+async function callersOf(args: readonly string[], cwd: string): Promise<readonly string[]> {
+  const { stdout } = await runTool(["run", ...args, "--record=never", "--reporter", "ndjson"], { cwd });
   const events = stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as RunEvent]));
   return events.flatMap((event) =>
     event.type === "test-finished"
@@ -56,3 +63,45 @@ for (const { name, where, tools } of ENGINES)
     assert.deepEqual(await callersOn(...where), wanted);
     if (tools === null) assert.deepEqual(await callersOn(...where), wanted);
   });
+
+/** What bytecode does not have: user mode, and a stack that a test can reach. */
+const ODD = `suite "odd"
+
+fn check_three(v: u32) { expect v == 3 }
+
+fn store() { poke.u32(0xdead_0000, 1) }
+
+fn in_user() {
+  user { store() }
+}
+
+test "a user block of a function" { in_user() }
+
+fn smash() {
+  var words: [2]u64
+  let start = &words as usize
+  for i in 0 as usize..40 { poke.u64(start + i * 8, 0x4141) }
+  check_three(4)
+}
+
+test "a damaged stack" { smash() }
+`;
+
+for (const { name, where, tools } of ENGINES) {
+  if (tools === "qemu-system-aarch64") continue;
+  test(`user mode and a damaged stack of ${name}`, tools === null ? {} : needsTools(tools), async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), "guestspec-callers-"));
+    context.after(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, "odd.gspec"), ODD);
+    const [inUser, damaged] = await callersOf(["odd.gspec", ...where], folder);
+    assert.equal(
+      inUser,
+      [
+        "a user block of a function null: trap, 5",
+        "call in_user odd.gspec:8:10 ",
+        'call test "a user block of a function" odd.gspec:11:37 test "a user block of a function" { in_user() }',
+      ].join("\n  "),
+    );
+    assert.equal(damaged, ["a damaged stack null: check, 3", "call smash odd.gspec:17:3   check_three(4)", "the stack does not say more"].join("\n  "));
+  });
+}
