@@ -47,18 +47,9 @@ function compileInterpreter(options: InterpreterOptions): WebAssembly.Module {
   }
 }
 
-/** Modules of machines with the same layout are the same. */
-const operationModules = new Map<string, WebAssembly.Module | null>();
-
 function findOperations(options: InterpreterOptions): WebAssembly.Module | null {
-  const { operations } = interpreterFiles(options);
-  let module = operationModules.get(operations);
-  if (module === undefined) {
-    const bytes = readShipped(operations);
-    module = bytes && new WebAssembly.Module(bytes);
-    operationModules.set(operations, module);
-  }
-  return module;
+  const bytes = readShipped(interpreterFiles(options).operations);
+  return bytes && new WebAssembly.Module(bytes);
 }
 
 export const riscvProcessor =

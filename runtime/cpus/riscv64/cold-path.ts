@@ -292,6 +292,8 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
       return settle() ? 1 : 0;
     },
     decode(entry) {
+      // The decoder has made ready what the bytes say. What the code cache makes of it, it has not: a load that meets devices, which may
+      // stand under the region or the stop that the entry names.
       prepareOperation(code.decodeEntry(entry));
       prepareOperation(memory.view.getUint8(entry + ENTRY.operation));
       return 1;

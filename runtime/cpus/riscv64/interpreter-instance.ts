@@ -34,17 +34,17 @@ export interface InterpreterInstance {
   readonly absent: unknown;
 }
 
-/** Modules of machines with the same layout are the same. */
-const modules = new Map<string, WebAssembly.Module>();
+/** Modules of machines with the same layout are the same. Null: there is none, and will not be. */
+const modules = new Map<string, WebAssembly.Module | null>();
 
-function moduleOf({ stateOffset, dirtyOffset, width, heat }: InterpreterOptions, part: string, compile: () => WebAssembly.Module): WebAssembly.Module {
+function moduleOf<M extends WebAssembly.Module | null>({ stateOffset, dirtyOffset, width, heat }: InterpreterOptions, part: string, make: () => M): M {
   const key = `${stateOffset},${dirtyOffset},${width},${heat},${part}`;
-  let module = modules.get(key);
-  if (module === undefined) {
-    module = compile();
-    modules.set(key, module);
-  }
-  return module;
+  const known = modules.get(key);
+  // What a part is made by gives one type.
+  if (known !== undefined) return known as M;
+  const made = make();
+  modules.set(key, made);
+  return made;
 }
 
 function asFunction<F extends (...parameters: never[]) => unknown>(value: unknown): F {
@@ -80,7 +80,7 @@ export function createInterpreterFactory(
   return {
     prepareOperation(number) {
       if (memory.bytes[ready + number] !== 0) return;
-      known ??= functionsOf(maker.operations(options));
+      known ??= functionsOf(moduleOf(options, "operations", () => maker.operations(options)));
       const write = (): WebAssembly.Module => new WebAssembly.Module(writeOperations(options, [number]));
       const found = known ?? functionsOf(moduleOf(options, `${number}`, write));
       apart.set(number, found?.[`${number}`]);
