@@ -225,19 +225,3 @@ export function capabilitiesOf(machine: MachineDescription): readonly ProvidedCa
 export function formatCapability(capability: Capability): string {
   return capability.argument === null ? capability.name : `${capability.name}(${capability.argument})`;
 }
-
-const BIGINT_TEXT = /^0x[0-9a-f]+n$/;
-
-/**
- * A description as JSON text and back, for caches and image manifests: reading this costs a hundredth of reading YAML in a
- * fresh process. Bigints are strings like `"0x80000000n"`.
- */
-export function encodeMachine(machine: MachineDescription): string {
-  return JSON.stringify(machine, (_key, value: unknown) => (typeof value === "bigint" ? `0x${value.toString(16)}n` : value));
-}
-
-export function decodeMachine(text: string): MachineDescription {
-  return JSON.parse(text, (_key, value: unknown) =>
-    typeof value === "string" && BIGINT_TEXT.test(value) ? BigInt(value.slice(0, -1)) : value,
-  ) as MachineDescription;
-}

@@ -12,7 +12,7 @@ export function registerStruct(module: Module, entry: Module["structs"][number])
 }
 
 /** A struct's own methods, by name; other types have none. */
-export function methodsOf(type: Type): ReadonlyMap<string, FnEntry> | undefined {
+function methodsOf(type: Type): ReadonlyMap<string, FnEntry> | undefined {
   return type.kind === "struct" ? owners.get(type)?.module.methods.get(type) : undefined;
 }
 

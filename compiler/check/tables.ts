@@ -14,7 +14,7 @@ import { isLost, lookUp, visibleTables, type Module, type TableEntry } from "./s
 import { checkConstant } from "./values.ts";
 
 /** The table behind a declaration; null when it is too wrong to use (reported). */
-export function resolveTable(context: Context, item: TableItem): HTable | null {
+function resolveTable(context: Context, item: TableItem): HTable | null {
   const origin = item.from === null ? null : originOf(context, item);
   if (item.from !== null && origin === null) return null;
   const row = rowType(context, item, origin);

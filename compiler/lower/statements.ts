@@ -416,7 +416,7 @@ export function lowerInitial(b: FunctionBuilder, symbol: number, size: number, i
   else if (size > 0) b.emit("mem_copy", { src: [to, b.symbolAddress(initial), b.constant("addr", BigInt(size))] });
 }
 
-export function updateSystemRegister(b: FunctionBuilder, statement: HStmt & { kind: "update" }, place: SystemRegister): void {
+function updateSystemRegister(b: FunctionBuilder, statement: HStmt & { kind: "update" }, place: SystemRegister): void {
   const { op, value } = statement;
   const { set, clear } = place.registers.operations;
   b.span = statement.span;

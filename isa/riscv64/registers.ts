@@ -310,13 +310,6 @@ export function csrNameOf(number: number, width: RegisterWidth = 64): CsrName | 
   return csrNames(width).get(number);
 }
 
-const PRIVILEGES = ["user", "supervisor", "hypervisor", "machine"] as const;
-
-/** The least privileged mode that may access a CSR: bits 9:8 of its number. */
-export function csrPrivilege(number: number): (typeof PRIVILEGES)[number] {
-  return PRIVILEGES[(number >> 8) & 3] ?? "machine";
-}
-
 /** Bits 11:10 all set: a write raises an illegal-instruction exception. */
 export function csrIsReadOnly(number: number): boolean {
   return number >> 10 === 3;

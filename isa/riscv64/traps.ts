@@ -1,5 +1,6 @@
-// What the cause registers of RISC-V say, and which of the target-neutral trap classes each is. The target's trap vector, the
-// emulated CPU and failure texts read it. A test may expect the class (`page_fault`) or the target's own name (`riscv.load_page_fault`).
+// The exceptions and interrupts of RISC-V by the code in mcause and scause, and which of the target-neutral trap classes each exception is.
+// A test may expect the class (`page_fault`) or the target's own name (`riscv.load_page_fault`); failure texts and traces have the name.
+// The guest's own trap code is in lib/riscv64.
 // Source: RISC-V Instruction Set Manual Volume II, 20211203, 3.1.15 (mcause), 4.1.8 (scause), 8.6.1 (hypervisor); 16, 18, 19 and
 // interrupt 13 come from the tables of the same sections of 20240411 and later. A number means the same in mcause and scause.
 
@@ -11,11 +12,6 @@ export interface Exception {
   readonly class: TrapClass;
   /** What the instruction was doing with memory; the numbers of these are those of the trap field `access`. */
   readonly access: "none" | "read" | "write" | "execute";
-}
-
-export interface Interrupt {
-  readonly code: number;
-  readonly name: string;
 }
 
 export const EXCEPTIONS: readonly Exception[] = [
@@ -46,7 +42,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   { code: 23, name: "riscv.store_guest_page_fault", class: "page_fault", access: "write" },
 ];
 
-export const INTERRUPTS: readonly Interrupt[] = [
+const INTERRUPTS: readonly { readonly code: number; readonly name: string }[] = [
   { code: 1, name: "supervisor_software" },
   { code: 2, name: "virtual_supervisor_software" },
   { code: 3, name: "machine_software" },
@@ -59,31 +55,6 @@ export const INTERRUPTS: readonly Interrupt[] = [
   { code: 12, name: "supervisor_guest_external" },
   { code: 13, name: "counter_overflow" },
 ];
-
-/** Bit 63 of mcause and scause. */
-export const INTERRUPT_BIT = 1n << 63n;
-
-export type Cause =
-  | { readonly kind: "exception"; readonly exception: Exception }
-  | { readonly kind: "interrupt"; readonly interrupt: Interrupt }
-  | { readonly kind: "reserved"; readonly interrupt: boolean; readonly code: bigint };
-
-/** Reads a 64-bit mcause or scause. Reserved covers the codes for platform and custom use. */
-export function readCause(cause: bigint): Cause {
-  const isInterrupt = (cause & INTERRUPT_BIT) !== 0n;
-  const code = cause & (INTERRUPT_BIT - 1n);
-  if (isInterrupt) {
-    const interrupt = INTERRUPTS.find((row) => BigInt(row.code) === code);
-    return interrupt ? { kind: "interrupt", interrupt } : { kind: "reserved", interrupt: true, code };
-  }
-  const exception = EXCEPTIONS.find((row) => BigInt(row.code) === code);
-  return exception ? { kind: "exception", exception } : { kind: "reserved", interrupt: false, code };
-}
-
-/** The target-neutral class of an exception code. What no manual defines is the machine's own trouble. */
-export function trapClassOf(code: number): TrapClass {
-  return EXCEPTIONS.find((row) => row.code === code)?.class ?? "machine_check";
-}
 
 /** As the manual calls it, for people: `store_page_fault`, `interrupt machine_timer`. */
 export function nameOfTrap(code: number, isInterrupt: boolean): string {

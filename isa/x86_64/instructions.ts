@@ -832,10 +832,6 @@ export function findInstructions(mnemonic: string): readonly Instruction[] | und
   return byMnemonic.get(MNEMONIC_ALIASES.get(mnemonic) ?? mnemonic);
 }
 
-export function isMnemonic(name: string): name is Mnemonic {
-  return byMnemonic.has(name);
-}
-
 /** "add rm32, imm8/32", for messages. */
 export function writeForm({ mnemonic, operands }: Instruction): string {
   return [mnemonic, operands.map(({ name }) => name).join(", ")].join(" ").trim();

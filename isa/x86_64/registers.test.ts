@@ -1,11 +1,9 @@
-// Names of registers, MSRs and CPUID features: one each, both ways.
+// Names of registers, both ways.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { CPUID_FEATURES, findCpuidFeature } from "./cpuid.ts";
-import { findMsr, MSRS, msrNameOf } from "./msrs.ts";
-import { CR0_BITS, CR4_BITS, EFER_BITS, findRegister, modeHasRegister, R8_HIGH_NAMES, registerName, RFLAGS_BITS } from "./registers.ts";
+import { findRegister, modeHasRegister, R8_HIGH_NAMES, registerName } from "./registers.ts";
 
 test("names and operands are the two sides of one table", () => {
   assert.deepEqual(findRegister("r9d"), { kind: "reg", width: 32, number: 9 });
@@ -31,28 +29,5 @@ test("what REX makes is there in 64-bit mode only", () => {
   for (const name of ["ah", "bl", "edi", "cr4", "fs"]) {
     const register = findRegister(name);
     assert.ok(register !== undefined && modeHasRegister(16, register), name);
-  }
-});
-
-test("no two MSRs have one name or one number", () => {
-  assert.equal(new Set(MSRS.map(({ name }) => name)).size, MSRS.length);
-  assert.equal(new Set(MSRS.map(({ number }) => number)).size, MSRS.length);
-  assert.equal(findMsr("IA32_EFER"), 0xc0000080);
-  assert.equal(findMsr("IA32_MTRR_PHYSMASK9"), 0x213);
-  assert.equal(findMsr("IA32_X2APIC_IRR7"), 0x827);
-  assert.equal(msrNameOf(0x6e0), "IA32_TSC_DEADLINE");
-  assert.equal(msrNameOf(0x12345), undefined);
-});
-
-test("no two features have one name or one bit", () => {
-  assert.equal(new Set(CPUID_FEATURES.map(({ name }) => name)).size, CPUID_FEATURES.length);
-  assert.equal(new Set(CPUID_FEATURES.map(({ leaf, subleaf, register, bit }) => `${leaf}.${subleaf} ${register} ${bit}`)).size, CPUID_FEATURES.length);
-  assert.deepEqual(findCpuidFeature("lm"), { name: "lm", leaf: 0x80000001, subleaf: 0, register: "edx", bit: 29 });
-});
-
-test("no two bits of a register share a place or a name", () => {
-  for (const bits of [CR0_BITS, CR4_BITS, EFER_BITS, RFLAGS_BITS]) {
-    assert.equal(new Set(bits.map(({ name }) => name)).size, bits.length);
-    assert.equal(new Set(bits.map(({ bit }) => bit)).size, bits.length);
   }
 });

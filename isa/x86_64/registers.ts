@@ -1,7 +1,6 @@
-// Registers of x86 by name and number, and the bits of those that boot code and tests set: CR0, CR4, EFER, RFLAGS. The assembler,
-// the disassembler and the guest's register library read it. Model-specific registers are in msrs.ts, CPUID in cpuid.ts.
-// Sources: Intel SDM volume 1, 3.4 (general registers, EFLAGS); volume 2, table 3-1 (register codes); volume 3, 2.5 (control
-// registers), 17.2 (debug registers); volume 4, 2.1 (EFER). Names in lower case as GNU as has them.
+// Registers of x86 by name and number, for the assembler and the disassembler, with the names that GNU as has for them.
+// Sources: Intel SDM volume 1, 3.4 (general registers); volume 2, table 3-1 (register codes); volume 3, 2.5 (control registers), 17.2
+// (debug registers).
 
 import type { Mode, RegisterOperand, SpecialRegisterOperand } from "./operands.ts";
 
@@ -53,87 +52,3 @@ export function modeHasRegister(mode: Mode, register: RegisterOperand | SpecialR
   if (register.kind !== "reg") return register.number < 8;
   return register.width !== 64 && register.number < (register.width === 8 && register.high !== true ? 4 : 8);
 }
-
-export interface RegisterBit {
-  readonly name: string;
-  readonly bit: number;
-}
-
-const bits = (rows: readonly (readonly [name: string, bit: number])[]): readonly RegisterBit[] => rows.map(([name, bit]) => ({ name, bit }));
-
-/** Volume 3, 2.5. */
-export const CR0_BITS = bits([
-  ["PE", 0],
-  ["MP", 1],
-  ["EM", 2],
-  ["TS", 3],
-  ["ET", 4],
-  ["NE", 5],
-  ["WP", 16],
-  ["AM", 18],
-  ["NW", 29],
-  ["CD", 30],
-  ["PG", 31],
-]);
-
-/** Volume 3, 2.5. */
-export const CR4_BITS = bits([
-  ["VME", 0],
-  ["PVI", 1],
-  ["TSD", 2],
-  ["DE", 3],
-  ["PSE", 4],
-  ["PAE", 5],
-  ["MCE", 6],
-  ["PGE", 7],
-  ["PCE", 8],
-  ["OSFXSR", 9],
-  ["OSXMMEXCPT", 10],
-  ["UMIP", 11],
-  ["LA57", 12],
-  ["VMXE", 13],
-  ["SMXE", 14],
-  ["FSGSBASE", 16],
-  ["PCIDE", 17],
-  ["OSXSAVE", 18],
-  ["KL", 19],
-  ["SMEP", 20],
-  ["SMAP", 21],
-  ["PKE", 22],
-  ["CET", 23],
-  ["PKS", 24],
-  ["UINTR", 25],
-]);
-
-/** Volume 4, table 2-2, MSR C000_0080H; FFXSR and SVME are AMD's (APM volume 2, 3.1.7). */
-export const EFER_BITS = bits([
-  ["SCE", 0],
-  ["LME", 8],
-  ["LMA", 10],
-  ["NXE", 11],
-  ["SVME", 12],
-  ["LMSLE", 13],
-  ["FFXSR", 14],
-]);
-
-/** Volume 1, 3.4.3; bit 1 is always set. IOPL is bits 13:12. */
-export const RFLAGS_BITS = bits([
-  ["CF", 0],
-  ["PF", 2],
-  ["AF", 4],
-  ["ZF", 6],
-  ["SF", 7],
-  ["TF", 8],
-  ["IF", 9],
-  ["DF", 10],
-  ["OF", 11],
-  ["IOPL0", 12],
-  ["IOPL1", 13],
-  ["NT", 14],
-  ["RF", 16],
-  ["VM", 17],
-  ["AC", 18],
-  ["VIF", 19],
-  ["VIP", 20],
-  ["ID", 21],
-]);

@@ -1,7 +1,7 @@
-// The vectors that x86 reserves for exceptions, and which of the target-neutral trap classes each is. The target's trap vector, the
-// emulated CPU and failure texts read it. A test may expect the class (`page_fault`) or the target's own name (`x86.pf`).
+// The vectors that x86 reserves for exceptions, and which of the target-neutral trap classes each is. A test may expect the class
+// (`page_fault`) or the target's own name (`x86.pf`), and failure texts have that name; the guest's trap code is in lib/x86_64.
 // Sources: Intel SDM volume 3, 6.3.1 and table 6-1 (vectors, error codes, fault, trap or abort), 6.13 (error code), 6.15 (each
-// exception; figure 6-9 is the error code of #PF). Vectors 28 to 30 are AMD's: APM volume 2, 8.2 (#HV, #VC, #SX).
+// exception). Vectors 28 to 30 are AMD's: APM volume 2, 8.2 (#HV, #VC, #SX).
 
 import type { TrapClass } from "../bytecode/instructions.ts";
 
@@ -46,32 +46,3 @@ export const EXCEPTIONS: readonly Exception[] = [
   { code: 29, name: "x86.vc", hasErrorCode: true, kind: "fault", class: "protection" },
   { code: 30, name: "x86.sx", hasErrorCode: true, kind: "fault", class: "protection" },
 ];
-
-/** Vectors 0 to 31 are the processor's; devices and software have the others. */
-export const FIRST_INTERRUPT_VECTOR = 32;
-
-const byVector: ReadonlyMap<number, Exception> = new Map(EXCEPTIONS.map((row) => [row.code, row]));
-
-export function findException(vector: number): Exception | undefined {
-  return byVector.get(vector);
-}
-
-/** The target-neutral class of a vector below 32. What no manual defines is the machine's own trouble. */
-export function trapClassOf(vector: number): TrapClass {
-  return byVector.get(vector)?.class ?? "machine_check";
-}
-
-/** Whether the frame of a vector has an error code, also of the reserved ones, which have none. */
-export function hasErrorCode(vector: number): boolean {
-  return byVector.get(vector)?.hasErrorCode === true;
-}
-
-/** Error code of #PF (volume 3, figure 6-9). */
-const PAGE_FAULT_BITS = { present: 0, write: 1, user: 2, reserved: 3, fetch: 4, protectionKey: 5, shadowStack: 6, sgx: 15 } as const;
-
-/** What the instruction was doing with memory; the names are those of the trap field `access`. */
-export function accessOf(vector: number, errorCode: number): "none" | "read" | "write" | "execute" {
-  if (vector !== 14) return "none";
-  if ((errorCode & (1 << PAGE_FAULT_BITS.fetch)) !== 0) return "execute";
-  return (errorCode & (1 << PAGE_FAULT_BITS.write)) !== 0 ? "write" : "read";
-}

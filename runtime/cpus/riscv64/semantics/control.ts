@@ -15,8 +15,6 @@ const TAKEN = [
   ["bgeu", "ge_u"],
 ] as const satisfies readonly (readonly [Mnemonic, string])[];
 
-export type BranchName = (typeof TAKEN)[number][0];
-
 export function describeBranches(width: RegisterWidth): ReadonlyMap<Mnemonic, Expression> {
   const type = width === 64 ? I64 : I32;
   const prefix = width === 64 ? "i64" : "i32";
