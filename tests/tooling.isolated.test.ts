@@ -76,6 +76,16 @@ test("the launcher finds the package through a chain of links and passes its arg
   }
 });
 
+test("set-up leaves installed packages alone that belong to somebody else", (context) => {
+  const folder = makeFolder(context, { "package.json": "{}", "package-lock.json": "{}", "shared/kept/index.js": "" });
+  for (const name of ["setup", "project"]) cpSync(join(root, "tools", `${name}.mjs`), join(folder, "tools", `${name}.mjs`));
+  symlinkSync("shared", join(folder, "node_modules"));
+  const { status, stderr } = run(process.execPath, ["tools/setup.mjs"], folder);
+  assert.match(stderr, /node_modules is a link: run `npm ci` where it leads to/);
+  assert.equal(status, 1);
+  assert.ok(existsSync(join(folder, "shared", "kept", "index.js")));
+});
+
 test("the closing line adds up both runs, counts innermost failures, and the exit code follows", (context) => {
   const head = 'import { suite, test } from "node:test";\nimport assert from "node:assert/strict";\n';
   const folder = makePackage(context, {

@@ -3,7 +3,7 @@
 // It runs on the machine's own Node, however old (18 on), so it uses node: imports only. When nothing is to do it
 // costs one look at the modification times.
 import { spawnSync } from "node:child_process";
-import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isNodeCurrent, modified, nodeBinary, root } from "./project.mjs";
 
@@ -57,6 +57,10 @@ function run(command, args, options = {}) {
 
 let hasAnnounced = false;
 function installPackages(folder, ...extra) {
+  // `npm ci` empties the folder first: behind a link that is somebody else's.
+  if (lstatSync(join(root, folder, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+    fail(`${join(folder, "node_modules")} is a link: run \`npm ci\` where it leads to, or remove it here`);
+  }
   if (!hasAnnounced) console.error("guestspec: setting up (first run only) ...");
   hasAnnounced = true;
   const flags = ["ci", "--no-audit", "--no-fund", "--loglevel=error", ...extra];
