@@ -45,14 +45,17 @@ export interface LoadedSpecs {
   readonly withoutSuite: readonly string[];
 }
 
+/** The build that this process runs, which may be replaced while it watches files. */
+let runningBuild: string | undefined;
+
 /**
  * A build of the tool, or null when it runs from its sources, which may change under the cache. By what it consists of: what the build keeps
  * of the library is as good where the package has been copied to, and a build that changes nothing leaves the cache as it is.
  */
 export function buildStamp(): string | null {
   if (import.meta.url.endsWith(".ts")) return null;
-  const build = /^\/\/ Build ([0-9a-f]+)$/m.exec(readText(BUNDLE) ?? "")?.[1];
-  return build === undefined ? null : `${toolVersion()} ${build}`;
+  runningBuild ??= /^\/\/ Build ([0-9a-f]+)$/m.exec(readText(BUNDLE) ?? "")?.[1];
+  return runningBuild === undefined ? null : `${toolVersion()} ${runningBuild}`;
 }
 
 export function openImageCache(io: Io): ImageCache | null {

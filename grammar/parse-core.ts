@@ -289,12 +289,17 @@ export abstract class ParserCore extends EmbeddedActionsParser {
     }
   }
 
-  /** The next token and what follows, `name!(..)`, are a macro of another language. The scanner leaves its `!` to whoever reads the name. */
+  /** The `!` of `name!(..)`, which the scanner leaves to the parser: it is a macro's, or a `not` behind a word as `until`. */
+  protected isMarkOfMacro(mark: Token, name: Token, open: Token): boolean {
+    const isForeign = mark.tokenType === T.Not && mark.endOffset === mark.startOffset;
+    const isWord = name.tokenType === T.Ident || name.tokenType === T.Assert;
+    const isBracket = openers.has(open.tokenType) || open.tokenType === T.LCurly;
+    return isForeign && isWord && isBracket && this.isAdjacent(name, mark) && this.isAdjacent(mark, open);
+  }
+
+  /** The next token and what follows, `name!(..)`, are a macro of another language. */
   protected judgeMacro(name: Token): void {
-    const mark = this.peek(2);
-    if (mark.tokenType !== T.Not || mark.endOffset !== mark.startOffset) return;
-    const open = this.peek(3).tokenType;
-    if (!this.isAdjacent(name, mark) || !this.isAdjacent(mark, this.peek(3)) || !(openers.has(open) || open === T.LCurly)) return;
+    if (!this.isMarkOfMacro(this.peek(2), name, this.peek(3))) return;
     throw this.faultAt(name, "E0112", `\`${name.image}!\` is a macro of another language`, "there are no macros", { help: helpForMacro(name.image) });
   }
 

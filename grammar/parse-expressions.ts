@@ -71,6 +71,7 @@ export class ExpressionParser extends OperandParser {
       if (least > precedence.not) {
         this.complain(token, "E0208", "`not` binds loosely and needs parentheses here", "not an operand", { help: "write `(not ..)`" });
       }
+      if (this.isMarkOfMacro(token, this.peek(0), this.peek(2))) this.complain(token, "E0112", "`!` is written `not`", "write `not`");
       this.consume(0, T.Not);
       const operand = this.#climb(precedence.not);
       return { kind: "unary", op: "not", operand, span: { source: this.source, start: token.startOffset, end: operand.span.end } };

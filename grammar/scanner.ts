@@ -127,7 +127,7 @@ class Scanner {
       else if (code === 47 && text.charCodeAt(this.#at + 1) === 47) this.#scanComment();
       else if (code === 47 && text.charCodeAt(this.#at + 1) === 42) this.#scanBlockComment();
       else if (code === 35 && !isOf(text.charCodeAt(this.#at + 1), digit)) this.#scanHash();
-      else if (code === 96 && this.#scanBackticks()) continue;
+      else if (code === 96) this.#scanBackticks();
       else if (code === 123 && this.#isBodyNext) this.#skipBody();
       else this.#scanMark(code);
     }
@@ -411,12 +411,13 @@ class Scanner {
     this.#scanText(start, start + 1, null, false);
   }
 
-  /** A text of several lines, as Python has it: one mistake, read as a text. */
+  /** A text of several lines, as Python has it: one mistake, read as a text; one that is not closed ends with its line. */
   #scanTripleQuotes(): void {
     const start = this.#at;
     const close = this.#text.indexOf('"""', start + 3);
-    const end = close === -1 || close > this.#end ? lineEnd(this.#text, start, this.#end) : close;
-    this.#at = Math.min(end + 3, this.#end);
+    const isClosed = close !== -1 && close + 3 <= this.#end;
+    const end = isClosed ? close : lineEnd(this.#text, start, this.#end);
+    this.#at = isClosed ? close + 3 : end;
     this.#fault("E0102", "a string ends on its line", start, start + 3, "no quotes of this kind", { help: "a line break in a string is written `\\n`" });
     this.#push(T.Str, start, this.#at, { text: this.#text.slice(start + 3, end), start: this.#offset(start + 3), end: this.#offset(end), format: null });
   }
@@ -606,18 +607,17 @@ class Scanner {
     this.#fault("E0111", "a comment starts with `//`, not with `#`", start, start + 1, "write `//`");
   }
 
-  /** A string between backticks is one mistake, and read as a string; false when the line has no second one. */
-  #scanBackticks(): boolean {
+  /** A string between backticks is one mistake, and read as a string. */
+  #scanBackticks(): void {
     const start = this.#at;
     const close = this.#text.indexOf("`", start + 1);
     if (close === -1 || close >= lineEnd(this.#text, start, this.#end)) {
       this.#scanMark(96);
-      return true;
+      return;
     }
     this.#at = close + 1;
     this.#fault("E0101", "unexpected character ```", start, start + 1, "no token starts with this", { help: 'strings stand between double quotes: `"..."`' });
     this.#push(T.Str, start, this.#at, { text: this.#text.slice(start + 1, close), start: this.#offset(start + 1), end: this.#offset(close), format: null });
-    return true;
   }
 
   #scanComment(): void {

@@ -133,6 +133,14 @@ test("what came with the tool is found by the build that made it, behind what th
   assert.equal(open().readMachine("key"), null);
 });
 
+test("images belong to the package that made them: a copy of it may have another library", (context) => {
+  const home = makeFolder(context);
+  const open = (packaged: string) => openCache({ env: { XDG_CACHE_HOME: home }, home: "", stamp: "1", packaged });
+  open("/a/dist/kept/").writeSpec("a.gspec", "m", "no suite", []);
+  assert.equal(open("/a/dist/kept/").readSpec("a.gspec", "m"), "no suite");
+  assert.equal(open("/b/dist/kept/").readSpec("a.gspec", "m"), null);
+});
+
 test("machines keep their 64-bit numbers", (context) => {
   const { cache } = makeCache(context);
   const machine = { ...bytecodeVirt, ram: { ...bytecodeVirt.ram, base: 0xffff_ffff_ffff_f000n } };

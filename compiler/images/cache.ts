@@ -192,8 +192,9 @@ export function openCache(environment: CacheEnvironment): ImageCache {
     return `${hashBytes([String(FORMAT), environment.stamp, ...key].join("\0"))}.bin`;
   }
 
+  /** Images find the library by its path: where the package has been copied to, what is in the copy may have been changed. */
   function pathOf(...key: readonly string[]): string {
-    return join(folder, nameOf(key));
+    return join(folder, nameOf([environment.packaged ?? "", ...key]));
   }
 
   function readFrom(path: string, hashes: FileHashes): Entry | null {
