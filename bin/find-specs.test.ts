@@ -83,6 +83,11 @@ describe("words on the command line", () => {
           return true;
         };
         for (const words of [["sub"], [path], []]) assert.throws(() => findSpecs(words), isTold);
+        // Who goes on has looked at that place, and at no other.
+        assert.deepEqual(
+          findSpecs([path], () => {}),
+          { files: [], places: [path], words: [] },
+        );
         rmSync(path);
       }
     } finally {

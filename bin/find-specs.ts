@@ -115,12 +115,13 @@ export function findSpecs(given: readonly string[], onBrokenLink: OnBrokenLink =
       const file = fileOf(word);
       if (file === null) {
         const target = looksLikePath(word) ? linkTarget(word) : null;
-        if (target !== null) onBrokenLink(word, target);
-        else if (looksLikePath(word)) throw missingPath(word);
-        else words.push(raw);
-        continue;
-      }
-      files.add(normalise(file));
+        if (target === null) {
+          if (looksLikePath(word)) throw missingPath(word);
+          words.push(raw);
+          continue;
+        }
+        onBrokenLink(word, target);
+      } else files.add(normalise(file));
     }
     places.push(word);
   }

@@ -1,6 +1,7 @@
 // Which reporters follow a run, and where each writes. `--reporter NAME[=FILE]`; by default, and beside those that write to files, the
-// live view on a terminal and lines elsewhere. Files are written as results come, documents as drafts now and then, so that an interrupted or killed run leaves what it
-// had. A report that cannot be written costs that report and the exit status, never the run or another report.
+// live view on a terminal and lines elsewhere. Files are written as results come, documents as drafts now and then, so that an
+// interrupted or killed run leaves what it had. A report that cannot be written costs that report and the exit status, never the run
+// or another report.
 
 import { appendFileSync, closeSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";

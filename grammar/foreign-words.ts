@@ -20,9 +20,10 @@ function wordTable(
 }
 
 const USE = 'a module of the library comes by `use pci`, another file by `use "./other.gspec"`';
-const TEST = 'a test is `test "what it shows" { .. }`';
+export const HOW_TO_TEST = 'a test is `test "what it shows" { .. }`';
 const FAIL = '`fail "why"` ends the test';
 const CHECK = "a check is `expect a == b`, or `assert a == b` to end the test";
+export const HOW_TO_RELEASE = "memory from `alloc` is released with the test, or by `release(p)` before";
 const LINE = 'a line of the report is `info "what: {value}"`';
 
 /** Where a declaration begins. */
@@ -42,7 +43,7 @@ export const foreignItems = wordTable(
       'a file is one suite: `suite "name"` stands at its head, and what belongs to it below, without braces',
       ["describe", "context", "mod", "module", "namespace", "package", "testsuite", "TEST_SUITE"],
     ],
-    [TEST, ["specify", "scenario", "testcase", "TEST", "TEST_F", "TEST_P", "TEST_CASE", "KUNIT_CASE", "Scenario"]],
+    [HOW_TO_TEST, ["specify", "scenario", "testcase", "TEST", "TEST_F", "TEST_P", "TEST_CASE", "KUNIT_CASE", "Scenario"]],
     [
       "what runs around each test is `fixture { setup { .. }  teardown { .. } }`",
       ["setup", "teardown", "setUp", "tearDown", "beforeEach", "afterEach", "before_each", "after_each", "FIXTURE_SETUP", "FIXTURE_TEARDOWN"],
@@ -84,7 +85,7 @@ export const foreignStatements = wordTable(
     ["a trap is expected by `expect trap { .. }`; without `try` a check that fails is told, too", ["try"]],
     [FAIL, ["raise", "throw", "panic", "throws"]],
     ["guest code waits where it stands: `wait until done within 1ms`", ["await", "async", "yield"]],
-    ["what a program does not need it does not give back: leave it out", ["del", "delete", "free"]],
+    [HOW_TO_RELEASE, ["del", "delete", "free"]],
     [USE, ["import", "using"]],
   ],
 );
@@ -106,8 +107,6 @@ export function declaresTest(name: string): boolean {
   return /^(test_|Test[A-Z]|test[A-Z])/.test(name);
 }
 
-export const HOW_TO_TEST = TEST;
-
 /** For `name!(..)`. */
 export function helpForMacro(name: string): string {
   return MACROS.find(([pattern]) => pattern.test(name))?.[1] ?? "there are no macros; what looks like a call is a call: leave the `!` out";
@@ -120,7 +119,7 @@ const DIRECTIVES: Readonly<Record<string, string>> = {
 };
 
 const ATTRIBUTES: readonly (readonly [RegExp, string])[] = [
-  [/\btest\b/, TEST],
+  [/\btest\b/, HOW_TO_TEST],
   [/\bignore\b/, 'a test is left out by `test "name" skip "why" { .. }`'],
   [/\bshould_panic\b/, "a trap is expected in the test: `expect trap { .. }`"],
 ];
@@ -156,7 +155,7 @@ export const foreignAttributes = wordTable({ tags: ["tag", "mark", "marks", "cat
     "the cases of a test are `for row in rows`, of a table, or `for n in [1, 2]`",
     ["parametrize", "parameterize", "parameterized", "params", "each", "values", "cases", "test_case", "rstest", "case", "pytest"],
   ],
-  [TEST, ["test", "Test", "it"]],
+  [HOW_TO_TEST, ["test", "Test", "it"]],
   ["what runs around each test is `fixture { setup { .. }  teardown { .. } }`", ["fixture", "before", "after", "Before", "After", "setup", "teardown"]],
 ]);
 

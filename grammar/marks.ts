@@ -108,7 +108,7 @@ export const stringPrefixes: ReadonlySet<string> = new Set(["f", "r", "b", "u", 
 export const foreignCharacters: ReadonlyMap<string, string> = new Map([
   ["`", 'strings stand between double quotes: `"..."`'],
   ["??", "a choice is `if condition { a } else { b }`"],
-  ["?.", "there is no value that is none: a pointer may be zero, `if p != 0 as *T { p.x } else { 0 }`"],
+  ["?.", "the null pointer is `0 as *T`: `if p != 0 as *T { p.x } else { 0 }`"],
   ["?", "a choice is `if condition { a } else { b }`"],
   ["\u2018", "characters stand between straight quotes: `'a'`"],
   ["\u2019", "characters stand between straight quotes: `'a'`"],

@@ -560,7 +560,8 @@ class Scanner {
       this.#push(type, start, this.#at, null, ours);
       return;
     }
-    const character = /^\?[?.]/.exec(this.#text.slice(start, start + 2))?.[0] ?? String.fromCodePoint(this.#text.codePointAt(start) ?? 0);
+    const operator = /^\?[?.]/.exec(this.#text.slice(start, start + 2))?.[0];
+    const character = operator ?? String.fromCodePoint(this.#text.codePointAt(start) ?? 0);
     this.#at = start + character.length;
     // A byte order mark at the start of a file says nothing about its content.
     if (character === "\ufeff" && start === 0) return;
@@ -569,7 +570,7 @@ class Scanner {
     this.#at = start + character.length;
     const details = foreignCharacters.has(character) ? { help: foreignCharacters.get(character) ?? "" } : {};
     if (!shapeless.test(character)) {
-      this.#fault("E0101", `unexpected character \`${character}\``, start, this.#at, "no token starts with this", details);
+      this.#fault("E0101", `unexpected ${operator === undefined ? "character " : ""}\`${character}\``, start, this.#at, "no token starts with this", details);
       return;
     }
     // Text from a web page has hundreds of them, and each is read as the blank that it looks like.

@@ -1,7 +1,7 @@
 // Names that people bring along from C, Rust, the kernel, KUnit and kvm-unit-tests: a mistake that names one is told what it is called here.
 // Only help for names that do not exist; nothing is read differently.
 
-import { foreignTypes } from "../../grammar/foreign-words.ts";
+import { foreignTypes, HOW_TO_RELEASE } from "../../grammar/foreign-words.ts";
 
 /** "did you mean `u8`?", by a table of ours with what others call them. */
 function suggestFrom(table: Readonly<Record<string, readonly string[]>>): (name: string) => string | undefined {
@@ -43,7 +43,11 @@ const FAMILIES: readonly (readonly [RegExp, string])[] = [
   [/^(smp_processor_id|cpuid|smp_id|hartid)$/, "the CPU that runs is `cpu.id()`"],
   [/^(cpu_relax|pause)$/, "a loop that waits calls `cpu.relax()`, or is `wait until condition within 1ms`"],
   [/^([mun]delay|[mu]sleep|sleep|usleep_range)$/, "`time.sleep(1ms)` waits; `expect condition within 1ms` polls"],
-  [/^(k[mz]alloc|malloc|calloc|alloc_pages?|kunit_k[mz]alloc)$/, "memory comes from `heap.allocate(size, align)`; the end of the test gives it back"],
+  [
+    /^(k[mz]alloc|malloc|calloc|alloc_pages?|kunit_k[mz]alloc)$/,
+    "memory comes from `alloc(T)`, or `alloc([]T, n)` for n of them; the end of the test gives it back",
+  ],
+  [/^((k|kv|v)?free|free_pages?|del|delete|kunit_kfree)$/, HOW_TO_RELEASE],
   [/^(should|must)(_|$)/, "a check is `expect a == b`, or `assert a == b` to end the test"],
   [/^(println|printf|console|eprintln|logger|fprintf)$/, 'a line of the report is `info "what: {value}"`'],
   [/^(panic|abort|exit|unreachable|raise|throw|BUG_ON|BUG)$/, '`fail "why"` ends the test'],

@@ -1,3 +1,5 @@
+// Folders that can be made, and those where the host says something else than what is so.
+
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
