@@ -323,7 +323,11 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
     return after(bootLevel(entry), (boot) =>
       after(suiteLevel(entry, item.suite, suite, boot), (suiteState) =>
         after(tableLevel(entry, item.suite, test.tableHooks, suiteState), (level): Issued => {
-          if (!level.ok) return { result: failedLevel(level, level === suiteState ? item.opensSuite : item.opensTable), teardowns: [] };
+          // A table's set-up that did not hold has been taken down with it; the suite below still is to be.
+          if (!level.ok) {
+            const result = failedLevel(level, level === suiteState ? item.opensSuite : item.opensTable);
+            return { result, teardowns: callTeardowns(entry, item, suite, test.tableHooks, suiteState, level) };
+          }
           const call: EntryCall = {
             role: "runCase",
             args: [test.index, row.row],

@@ -234,6 +234,25 @@ test("failures of teardowns show at the last case", async () => {
   );
 });
 
+test("a suite is taken down behind a table whose set-up did not hold, or skips its cases", async () => {
+  const broken = { say: ["p 5", "f 0 0", "e 1"], ok: false };
+  const suites: GuestSuite[] = [{ name: "a", teardown: broken, tests: [{ name: "t", cases: [passes, passes], tableHooks: 0 }] }];
+  for (const [say, verdicts, first] of [
+    [["p 6", "f 0 0"], ["fail", "fail"], ["table setup failed: expected value == 3 (in table setup)"]],
+    [["s 0"], ["skip", "fail"], []],
+  ] as const) {
+    const results = await runAll(buildGuest(suites, machine, { tableSetup: { say: [...say], ok: false } }));
+    assert.deepEqual(
+      results.map(({ verdict }) => verdict),
+      verdicts,
+    );
+    assert.deepEqual(
+      results[1]?.failures.map(({ message }) => message),
+      [...first, "expected value == 3 (in suite teardown)"],
+    );
+  }
+});
+
 test("a table's set-up applies to its tests only", async () => {
   const suites: GuestSuite[] = [
     {
