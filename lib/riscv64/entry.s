@@ -256,13 +256,33 @@ user_ended:
 
 # ---- Exceptions and interrupts ----
 
-# In the kernel.
+# The emergency: the stack pointer is none. What is below the vector's reserve is a stack for telling of it.
+.equ STACK_SOUND, STACK_STEP - 4096
+.equ STACK_EMERGENCY, STACK_STEP - 8192
+
+no_stack:
+    mv      t0, sp
+    ld      sp, 104(tp)
+    li      t1, STACK_EMERGENCY
+    sub     sp, sp, t1
+    sd      sp, 16(tp)
+    j       enter
+# In the kernel. t0 and t1 are in words of the CPU block that only the way from user mode needs.
     .balign 4
 guest_trap:
+    sd      t0, 176(tp)
+    sd      t1, 136(tp)
+    ld      t0, 104(tp)
+    sub     t0, t0, sp
+    li      t1, STACK_SOUND
+    bltu    t1, t0, no_stack
+    mv      t0, sp
+enter:
     addi    sp, sp, -288
-    sd      t0, 40(sp)
-    addi    t0, sp, 288
     sd      t0, 16(sp)
+    ld      t0, 176(tp)
+    sd      t0, 40(sp)
+    ld      t1, 136(tp)
     j       save
 # In user mode, whose stack goes on here if it is sound: what cleanups captured is on it.
 from_user:

@@ -105,3 +105,31 @@ for (const { name, where, tools } of ENGINES) {
     assert.equal(damaged, ["a damaged stack null: check, 3", "call smash odd.gspec:17:3   check_three(4)", "the stack does not say more"].join("\n  "));
   });
 }
+
+/** From a local variable up over the test's own frame and the guard's record, and further. */
+const GONE = `suite "gone"
+
+fn fill(words: usize, step: u64) {
+  var local: [4]u64
+  let start = &local as usize
+  for i in 0 as usize..words { poke.u64(start + i * 8, 0x4141_4141_4141_4141 + i as u64 * step) }
+}
+
+test "one address everywhere" { fill(200, 0) }
+test "an address each" { fill(200, 0x1238) }
+test "the whole stack" { fill(1000, 0) }
+test "a neighbour" { expect true }
+`;
+
+for (const { name, where, tools } of ENGINES)
+  test(`a test that has overwritten what it goes back to is a crash at once on ${name}`, tools === null ? {} : needsTools(tools), async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), "guestspec-callers-"));
+    context.after(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, "gone.gspec"), GONE);
+    const { stdout } = await runTool(["run", "gone.gspec", ...where, "--record=never", "--reporter", "ndjson"], { cwd: folder });
+    const events = stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as RunEvent]));
+    assert.deepEqual(
+      events.flatMap((event) => (event.type === "test-finished" ? [`${event.test}: ${event.verdict}`] : [])),
+      ["one address everywhere: crash", "an address each: crash", "the whole stack: crash", "a neighbour: pass"],
+    );
+  });

@@ -219,7 +219,7 @@ export const riscv64 = {
   // The record of a guard is as entry.s says.
   entryFrames: [
     outermost("start", "hart_start"),
-    outermost("guest_trap", "guest_guard"),
+    outermost("no_stack", "guest_guard"),
     calling(
       "guest_guard",
       "end_guard",
