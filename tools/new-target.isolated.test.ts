@@ -60,7 +60,7 @@ test("the tree with a new target", async (t) => {
   });
 
   await t.test("a spec compiled for it says what is missing", () => {
-    writeFileSync(join(copy, "adds.gspec"), 'suite "adds"\n\ntest "one and one" { expect 1 + 1 == 2 }\n');
+    writeFileSync(join(copy, "adds.gspec"), 'suite "adds"\n\ntest "one and one" {\n  time.sleep(1us)\n  expect 1 + 1 == 2\n}\n');
     const built = guestspec("build", "adds.gspec", "--target", NAME, "-o", "out");
     assert.equal(built.status, 3, built.text);
     assert.match(built.text, /^error\[E0801\]: not lowered: `prologue` for demo16$/m);

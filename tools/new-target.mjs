@@ -12,14 +12,14 @@ const ENDING = ".skeleton";
 
 /** Lists that name the targets: what is written before the first text that a pattern finds. */
 const LISTS = [
-  { file: "compiler/targets/index.ts", before: /(?<=NATIVE_TARGET_NAMES = \[[^\]]*)(?=\])/, line: ', "@NAME@"' },
+  { file: "compiler/targets/names.ts", before: /(?<=NATIVE_TARGET_NAMES = \[[^\]]*)(?=\])/, line: ', "@NAME@"' },
   {
     file: "compiler/targets/index.ts",
     before: /(?<=LOADERS: [^\n]*\n(?:  [^\n]*\n)*)(?=\};)/,
     line: '  @NAME@: async () => (await import("./@NAME@/target.ts")).@NAME@,\n',
   },
   { file: "compiler/index.ts", before: /(?<=const TARGETS: [^=]*= \[[^\]]*)(?=\])/, line: ', "@NAME@"', unless: /const TARGETS: [^=]*= \[[^\]]*"@NAME@"/ },
-  { file: "isa/bytecode/instructions.ts", before: /(?<=SYS_ISAS = \[[^\]]*)(?=\])/, line: ', "@NAME@"' },
+  { file: "isa/bytecode/module.ts", before: /(?<=SYS_ISAS = \[[^\]]*)(?=\])/, line: ', "@NAME@"' },
   { file: "isa/machine-language.ts", before: /(?<=TARGET_PREFIXES: [^\n]*\n(?:  [^\n]*\n)*)(?=\]\);)/, line: '  ["@NAME@", "@NAME@"],\n' },
   {
     file: "isa/machine-language.ts",

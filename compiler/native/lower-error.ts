@@ -42,6 +42,11 @@ export function notLowered(operation: string): NotLowered {
   return raise;
 }
 
+/** The same for several instructions, as a table to replace one by one: what a new target begins with (tools/target-skeleton). */
+export function allNotLowered<Operation extends string>(operations: readonly Operation[]): Readonly<Record<Operation, NotLowered>> {
+  return Object.fromEntries(operations.map((operation) => [operation, notLowered(operation)])) as Record<Operation, NotLowered>;
+}
+
 /** What a target has not got yet, its own functions before instructions. */
 export function missingOperations(target: NativeTarget): readonly string[] {
   const values: readonly unknown[] = [...Object.values(target), ...Object.values(target.lower)];

@@ -71,7 +71,7 @@ export interface NativeTarget {
   readonly returnAddressBytes: number;
   /** The register that a call leaves its return address in; null: none. */
   readonly returnRegister: number | null;
-  /** For debuggers: parts of the entry assembly that call. */
+  /** For debuggers and for callers of failures: parts of the entry assembly that call. */
   readonly entryFrames: readonly EntryFrame[];
   /** Saved registers and the return address are at the frame's upper end. */
   prologue(e: Emission, frame: Frame): void;
