@@ -82,6 +82,12 @@ test("a stack that calls itself in a circle comes to an end", () => {
   assert.equal(unwinder().ofReport({ start: STACK, words }, 0)?.lost, "the stack does not say more");
 });
 
+test("words that fork the way at each of hundreds of interrupts come to an end", { timeout: 20_000 }, () => {
+  const words = Array.from({ length: 10_000 }, (_, index) => [STACK + 8 * index, (["helper", "interrupt"] as const)[index % 4]] as const);
+  const forking = new Map(words.flatMap(([at, name]) => (name === undefined ? [] : [[at, inside(name)]])));
+  assert.equal(unwinder().ofTrap({ start: STACK, words: forking }, BASE + inside("helper"), 0)?.lost, "the stack does not say more");
+});
+
 test("an interrupt's frame leads to what it interrupted, also to a leaf whose return address is in its register", () => {
   const words = told(STACK, {
     [STACK + 24]: "report.failed",

@@ -76,6 +76,9 @@ const LOST = "the stack does not say more";
 /** So many bytes at a function's start its frame may not be there. */
 const PROLOGUE = 28;
 
+/** Frames looked at for one stack, in all ways: words that a guest made up may fork the way at each interrupt. A stack of frames of a word each has 10,000. */
+const MOST_FRAMES = 100_000;
+
 interface CallingCode {
   readonly name: string;
   readonly address: bigint;
@@ -116,6 +119,8 @@ export function createUnwinder(image: Pick<NativeImage, "target" | "base" | "sym
   const { pushed, trap: trapFrame, pollLink, entry } = target;
   const base = Number(image.base);
   let functions: readonly NativeSymbol[] | null = null;
+  /** Of `MOST_FRAMES`, for the stack at hand. */
+  let framesLeft = 0;
 
   /** The function that an address is in, or the label of the entry assembly before it. */
   function functionAt(address: number): NativeSymbol | null {
@@ -149,6 +154,7 @@ export function createUnwinder(image: Pick<NativeImage, "target" | "base" | "sym
     const breaks = new Map<number, "interrupt" | "trap">();
     const end = (isWhole: boolean): Walk => ({ pcs, breaks, isWhole });
     for (let position = start; ;) {
+      if (framesLeft-- <= 0) return end(false);
       const at = position.stopped === null ? position.pc - 1 : position.pc;
       const place = functionAt(at);
       if (place === null) return end(false);
@@ -159,8 +165,10 @@ export function createUnwinder(image: Pick<NativeImage, "target" | "base" | "sym
         const [first, ...others] = callersOf(position, { address: place.address, name: place.name, frame: rule }, words);
         if (first === undefined) return end(false);
         if (others.length > 0) {
-          const walks = [first, ...others].map((each) => walk(each, words, isTrap));
-          return joinWalks(pcs, breaks, walks.find(({ isWhole }) => isWhole) ?? walks[0] ?? end(false));
+          const likeliest = walk(first, words, isTrap);
+          let found = likeliest;
+          for (const other of others) if (!found.isWhole) found = walk(other, words, isTrap);
+          return joinWalks(pcs, breaks, found.isWhole ? found : likeliest);
         }
         position = first;
       } else {
@@ -197,6 +205,7 @@ export function createUnwinder(image: Pick<NativeImage, "target" | "base" | "sym
 
   return {
     ofReport(told, cpu) {
+      framesLeft = MOST_FRAMES;
       const words = absolute(told, base);
       const telling = image.symbols.find(({ name }) => name === TELLING)?.frame;
       const slot = ascending(words).find((address) => functionAt((words.get(address) ?? 0) - 1)?.name === REPORTING);
@@ -204,6 +213,7 @@ export function createUnwinder(image: Pick<NativeImage, "target" | "base" | "sym
       return stackOf(walk({ pc: words.get(slot) ?? 0, sp: slot + telling.returnBelow, stopped: null }, words, false), cpu);
     },
     ofTrap(told, pc, cpu) {
+      framesLeft = MOST_FRAMES;
       const words = absolute(told, base);
       const sp = told.start + TRAP_FRAME;
       const link = trapFrame.link === null ? undefined : words.get(sp - trapFrame.bytes + trapFrame.link);

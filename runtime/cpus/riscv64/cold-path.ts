@@ -350,7 +350,8 @@ export function createColdPath(parts: ColdPathParts): ColdPath {
       const before = epoch;
       schedule.tellTime();
       const outcome = devices.accessAt(found, physical, value);
-      if (isUneventful(outcome)) return 1;
+      // A device may have written over the region's own code.
+      if (epoch === before && isUneventful(outcome)) return 1;
       if (outcome === OUTCOME.done) devices.stepOver(found.length);
       return goOn(finishAccess(outcome), before);
     },

@@ -372,3 +372,56 @@ test("harts share what is known of devices", () => {
   3: j 3b`;
   compare(program, [5000, 20_000, 40_001], { cpus: 3 });
 });
+
+test("code that a device writes over, by DMA, is run as it is from the next instruction on", () => {
+  // fw_cfg copies its signature, to be read as `li a0, 20` and `li a0, -13`, beside the code, and in the fiftieth round over it.
+  const program = `
+    li s0, 0x10100010
+    la s1, descriptor
+    la s2, beside
+    la s3, written
+    srli t0, s1, 24
+    srli t1, s1, 8
+    lui t2, 0x10
+    addi t2, t2, -256
+    and t1, t1, t2
+    or t0, t0, t1
+    slli t1, s1, 8
+    lui t2, 0xff0
+    and t1, t1, t2
+    or t0, t0, t1
+    slli t1, s1, 24
+    or s5, t0, t1
+    li t1, 0x04000000
+    sw t1, 4(s1)
+    sw zero, 8(s1)
+    li s4, 100
+  1:
+    mv t0, s2
+    addi t1, s4, -50
+    bnez t1, 2f
+    mv t0, s3
+  2:
+    sb t0, 15(s1)
+    srli t0, t0, 8
+    sb t0, 14(s1)
+    srli t0, t0, 8
+    sb t0, 13(s1)
+    srli t0, t0, 8
+    sb t0, 12(s1)
+    li t1, 0x0a000000
+    sw t1, 0(s1)
+    sw s5, 4(s0)
+  written:
+    addi a0, a0, 1
+    add a1, a1, a0
+    addi s4, s4, -1
+    bnez s4, 1b
+  3: j 3b
+    .align 12
+  descriptor: .zero 16
+  beside: .zero 16`;
+  const guest = compare(program, [1000, 1000, 1000]);
+  // Nothing had been in a0 (hart 0) but its count before the fiftieth round.
+  assert.equal(guest.register("a1"), BigInt.asUintN(64, BigInt((50 * 51) / 2 - 50 * 13)));
+});
