@@ -49,7 +49,7 @@ export function createRunningStack(): RunningStack {
     annotate(frame) {
       if (frame.verb !== "failed" && frame.verb !== "trap") return frame;
       const top = running.length - 1;
-      const stack = stackFrom(top, (executor) => (frame.verb === "failed" ? executor.stack() : executor.stackOfTrap(Number(frame.trap.pc))));
+      const stack = stackFrom(top, (executor) => (frame.verb === "failed" ? executor.stack() : executor.stackOfTrap(Number(frame.trap.pc), frame.cpu)));
       return stack === null ? frame : { ...frame, stack };
     },
   };

@@ -156,8 +156,8 @@ export interface Executor {
   readonly instructions: () => number;
   /** What has called what, while a device is being accessed; null: this executor does not know. */
   readonly stack: () => GuestStack | null;
-  /** The same of the last trap at a place, which has been unwound when the guest reports it. */
-  readonly stackOfTrap: (pc: number) => GuestStack | null;
+  /** The same of a CPU's last trap at a place, which has been unwound when the guest reports it. */
+  readonly stackOfTrap: (pc: number, cpu: number) => GuestStack | null;
 }
 
 export interface ExecutorFactory {

@@ -85,3 +85,25 @@ for (const path of specFiles(FOLDER)) {
     );
   });
 }
+
+test("CPUs that trap at one place at once are told with their own callers", async () => {
+  const text = `suite "two"
+fn touch(at: usize) -> u32 { return (at as *u32).* }
+fn first(at: usize) -> u32 { return touch(at) + 1 }
+fn second(at: usize) -> u32 { return touch(at) + 2 }
+test "both" {
+  cpu 0 { expect first(4) == 0 }
+  cpu 1 { expect second(4) == 0 }
+}
+`;
+  const images = compileSpecs(["two.gspec"], { texts: { "two.gspec": text } });
+  const told: string[] = [];
+  for (let seed = 1n; seed <= 6n; seed++) {
+    const results = testsOf(await runImages(images, { executor: "interpreter", seed }));
+    for (const { trap, cpu, callers } of results.flatMap(({ failures }) => failures)) {
+      const [caller] = callers ?? [];
+      if (trap !== null && caller?.kind === "call") told.push(`${cpu} ${caller.name}`);
+    }
+  }
+  assert.deepEqual(new Set(told), new Set(["0 first", "1 second"]));
+});

@@ -114,8 +114,8 @@ export class Interpreter implements Executor {
     return this.current === null || this.current.depth < 0 ? null : this.current.stack(this.current.pc);
   }
 
-  stackOfTrap(pc: number): GuestStack | null {
-    return this.trapStacks.findLast((trap) => trap.pc === pc)?.stack ?? null;
+  stackOfTrap(pc: number, cpu: number): GuestStack | null {
+    return this.trapStacks.findLast((trap) => trap.pc === pc && trap.stack.cpu === cpu)?.stack ?? null;
   }
 
   // ---------------------------------------------------------------------------------------------------- calls and returns
