@@ -107,3 +107,18 @@ test "both" {
   }
   assert.deepEqual(new Set(told), new Set(["0 first", "1 second"]));
 });
+
+test("a trap of another CPU ends the test, and is told once", async () => {
+  const text = `suite "one"
+fn touch(at: usize) -> u32 { return (at as *u32).* }
+test "other" {
+  cpu 1 { expect touch(4) == 0 }
+  fail "behind the block"
+}
+`;
+  const [result] = testsOf(await runImages(compileSpecs(["one.gspec"], { texts: { "one.gspec": text } }), { executor: "interpreter" }));
+  assert.deepEqual(
+    result?.failures.map(({ message, cpu }) => `${cpu} ${message}`),
+    ["1 unexpected trap access_fault: read of 4 bytes at 0x4 in touch"],
+  );
+});
