@@ -4,7 +4,7 @@
 // or another report.
 
 import { appendFileSync, closeSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { makeFolder } from "../compiler/images/make-folder.ts";
 import { didYouMean } from "../grammar/nearest-name.ts";
 import type { RunEvent } from "../runtime/events.ts";
@@ -39,6 +39,21 @@ const FOR_PEOPLE: ReadonlySet<string> = new Set(["human", "tui"]);
 /** Its lines on standard output are commands to GitHub's runner, which shows the others as they are. */
 const GITHUB: Wanted = { name: "github", file: null };
 
+/** As the name of a file, here as in other tools. */
+const STANDARD_OUTPUT = "-";
+
+/** Devices and pipes take what comes; a document is one report's. */
+function refuseSharedFiles(wanted: readonly Wanted[]): void {
+  const nameOf = new Map<string, string>();
+  for (const { name, file } of wanted) {
+    if (file === null || file.startsWith("/dev/")) continue;
+    const path = resolve(file);
+    const other = nameOf.get(path);
+    if (other !== undefined) throw usageError(`reporters ${other} and ${name} cannot share ${file}`, "give each a file of its own");
+    nameOf.set(path, name);
+  }
+}
+
 function defaultReporters(io: Io, canAct: boolean): Wanted[] {
   if (io.env.GITHUB_ACTIONS === "true") return [{ name: "human", file: null }, GITHUB];
   return [{ name: canAct && io.stdoutIsTty && !io.isCi && io.env.TERM !== "dumb" ? "tui" : "human", file: null }];
@@ -59,7 +74,8 @@ function readWanted(options: ParsedOptions, io: Io, canAct: boolean): Wanted[] {
     if (!REPORTER_NAMES.includes(name))
       throw usageError(`there is no reporter \`${name}\``, didYouMean(name, REPORTER_NAMES, `reporters: ${REPORTER_NAMES.join(", ")}`));
     if (at >= 0 && text.length === at + 1) throw usageError(`\`--reporter ${text}\` names no file`);
-    return { name, file: at < 0 ? null : text.slice(at + 1) };
+    const file = at < 0 ? STANDARD_OUTPUT : text.slice(at + 1);
+    return { name, file: file === STANDARD_OUTPUT ? null : file };
   });
   // What replays or merges into a file converts, and has been seen.
   if (given.length === 0 || (canAct && wantsDefault(wanted))) wanted.unshift(...defaultReporters(io, canFollow));
@@ -67,6 +83,7 @@ function readWanted(options: ParsedOptions, io: Io, canAct: boolean): Wanted[] {
   const isShared = onOutput.length === 2 && onOutput.every(({ name }) => name === "human" || name === GITHUB.name);
   if (onOutput.length > 1 && !isShared)
     throw usageError(`reporters ${onOutput.map(({ name }) => name).join(" and ")} cannot share standard output`, "send one to a file: --reporter NAME=FILE");
+  refuseSharedFiles(wanted);
   for (const { name, file } of wanted) {
     if (name !== "tui") continue;
     if (!canAct) throw usageError("the tui reporter follows a run, not a log", "use --reporter human");

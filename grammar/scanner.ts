@@ -479,7 +479,9 @@ class Scanner {
         return;
       } else if (code === 125) {
         const isDouble = text.charCodeAt(at + 1) === 125;
-        if (!isDouble) {
+        // `{ expect "text }`: the quote is missing, and the brace ends the block.
+        const isInText = this.#isOuterTemplate() || text.slice(at, lineEnd(text, at, this.#end)).includes('"');
+        if (!isDouble && isInText) {
           this.#fault("E0109", "a single `}` in a string closes nothing", at, at + 1, "no hole is open here", {
             help: "a brace in a text is written twice: `}}`",
           });

@@ -2,11 +2,15 @@
 // their lines come where only people read them; formats that begin with a plan have to wait for the log's end.
 
 import type { RunEvent, RunStarted } from "../../runtime/events.ts";
+import { usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import type { ParsedOptions } from "../options.ts";
 import { openKtapRun, readLog, STDIN } from "../read-ktap.ts";
 import { openReporters } from "../reporters.ts";
+
+/** How `--reporter ndjson` begins. */
+const EVENTS_OF_A_RUN = '{"type":"run-started"';
 
 /** Nothing is known yet of what will come. */
 function openStart(): RunStarted {
@@ -27,6 +31,8 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const lines = readLog(file);
   // A log that cannot be read is no run, and not told as one.
   let next = await lines.next();
+  if (next.done !== true && next.value.startsWith(EVENTS_OF_A_RUN))
+    throw usageError(`${file} has the events of a run, not KTAP or TAP`, "`guestspec replay` tells them");
   if (reporters.isForPeopleOnly) send(openStart());
   for (; next.done !== true; next = await lines.next()) take(log.push(next.value));
   const { events, started, finished } = log.end();
