@@ -80,7 +80,8 @@ export const foreignStatements = wordTable(
   [
     ["a choice of many is `match value { 1 { .. } 2, 3 { .. } else { .. } }`", ["switch", "case", "select", "default"]],
     ["a loop that counts is `for i in 0..4 { .. }`", ["repeat"]],
-    ["a loop with a condition is `while not done { .. }`; to wait is `wait until done within 1ms`", ["until", "unless"]],
+    ["a loop with a condition is `while not done { .. }`; to wait is `wait until done within 1ms`", ["until"]],
+    ["a condition is turned round by `not`: `if not done { .. }`", ["unless"]],
     ["a trap is expected by `expect trap { .. }`, and what runs whatever happens is `defer { .. }`", ["catch", "except"]],
     ["a trap is expected by `expect trap { .. }`; without `try` a check that fails is told, too", ["try"]],
     [FAIL, ["raise", "throw", "panic", "throws"]],

@@ -108,6 +108,8 @@ export abstract class CheckParser extends ExpressionParser {
 
   readonly conditionCheck: Rule<CheckStmt> = this.RULE("conditionCheck", (): CheckStmt => {
     const condition = this.subrule(0, this.expr);
+    if (!this.RECORDING_PHASE && this.isNext(T.Equal) && this.isAdjacent(this.peek(1), this.peek(2)) && this.peek(2).tokenType === T.Greater)
+      throw this.expected("`>=`", { help: "`=>` is written `>=`" });
     if (!this.RECORDING_PHASE && this.isNext(T.Equal)) throw this.expected("`==`", { help: "`=` assigns; equality is written `==`" });
     if (!this.RECORDING_PHASE && !this.peek(1).newline && T.isText(this.peek(1))) {
       throw this.expected("a new line, or `,` and a message", { help: 'a message stands behind a comma: `expect a == b, "why"`' });

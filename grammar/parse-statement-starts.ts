@@ -89,7 +89,9 @@ export abstract class StatementStartParser extends CheckParser {
           ? "there are no functions inside expressions: declare a `fn` and name it here"
           : first.image === "is"
             ? "equality is written `==`"
-            : "statements on one line are separated by `;`";
+            : before === T.Ident && /^(raises?|throws?)$/.test(word.image)
+              ? "a trap is expected by `expect trap { .. }`"
+              : "statements on one line are separated by `;`";
     throw this.faultAt(first, "E0201", `expected a new line or \`;\` after the statement, found ${this.describe(first)}`, "left over", { help });
   }
 
@@ -212,7 +214,11 @@ export abstract class StatementStartParser extends CheckParser {
         "E0201",
         `expected ${wanted} after \`${first.image}\`, found ${this.describe(next)}`,
         `expected ${wanted}`,
-        first.image === "wait" && next.tokenType === T.Duration ? { help: `to let time pass is \`time.sleep(${next.image})\`` } : {},
+        first.image === "wait" && next.tokenType === T.Duration
+          ? { help: `to let time pass is \`time.sleep(${next.image})\`` }
+          : first.image === "defer"
+            ? { help: "also a single call has braces: `defer { release(p) }`" }
+            : {},
       );
     }
     if (typesOfC.test(first.image) && next.tokenType === T.Ident) {
