@@ -1,5 +1,6 @@
 // What people write by habit of other languages and other test systems, and what it is called here: help for words that mean nothing to the
-// grammar. A word is told either its one name here, which is then a fix, or in a sentence what the form is. Nothing is read differently.
+// grammar. A word is told either its one name here, which is a fix where a declaration begins, or in a sentence what the form is. Nothing is
+// read differently.
 // Names that do not exist are told by compiler/check/foreign-names.ts, because only the checker knows which exist.
 
 /** A word of ours instead, or how it is done here. */
@@ -8,7 +9,7 @@ export interface ForeignWord {
   readonly help: string;
 }
 
-/** By what they are called here; `is` and a word of ours, or a sentence. */
+/** Words that have another name here, and words of which a sentence tells how it is done here. */
 function wordTable(
   renamed: Readonly<Record<string, readonly string[]>>,
   told: readonly (readonly [sentence: string, words: readonly string[]])[],

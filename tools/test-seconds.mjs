@@ -55,6 +55,7 @@ const SECONDS = {
   "tests/machines-qemu.isolated.test.ts": 6,
   "tests/measured/coverage.isolated.test.ts": 8,
   "tests/must-fail/must-fail.test.ts": 1.7,
+  "tests/native/callers.isolated.test.ts": 20,
   "tests/native/conformance.isolated.test.ts": 20,
   "tests/native/differential.isolated.test.ts": 11,
   "tests/native/large.isolated.test.ts": 6,
