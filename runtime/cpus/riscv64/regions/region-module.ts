@@ -1,6 +1,6 @@
 // A region's function as a WebAssembly module, and what it needs from outside: memory, the tables of regions, its own place there, the doors for
-// instructions that TypeScript executes and for accesses to devices, and where the numbers of those begin on this machine. The code names nothing else of a machine but its
-// memory's layout, so that machines with the same code share modules.
+// instructions that TypeScript executes and for accesses to devices, and where the numbers of those begin on this machine. The code names
+// nothing else of a machine but its memory's layout, so that machines with the same code share modules.
 
 import { ByteWriter, EXTERNAL, FUNCREF, I32, I64, SECTION, writeHeader, writeSection } from "../../wasm/encoder.ts";
 import { SELF } from "./emit-chain.ts";
