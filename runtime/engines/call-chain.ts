@@ -180,10 +180,26 @@ export function callersOfCheck(context: ReportContext, told: ToldStack, site: Pi
   return callersFrom(context, stack, origin, stops);
 }
 
-export function callersOfTrap(context: ReportContext, told: ToldStack, pc: bigint, cpu: number): Callers {
-  const stack = told !== null && "words" in told ? (context.unwind?.ofTrap(told, Number(pc), cpu) ?? null) : told;
+/** Of a trap and of its callers one after the other: unwound once. */
+export function stackOfTrap({ unwind }: ReportContext, told: ToldStack, pc: bigint, cpu: number): GuestStack | null {
+  return told !== null && "words" in told ? (unwind?.ofTrap(told, Number(pc), cpu) ?? null) : told;
+}
+
+export function callersOfTrap(context: ReportContext, stack: GuestStack | null): Callers {
   if (stack === null) return NONE;
   const stops = stopsOf(context, stack);
   const [first, ...others] = stops;
   return first?.index === 0 ? callersFrom(context, stack, first, others) : callersFrom(context, stack, null, stops);
+}
+
+/** Of code of the library the function that the user's code has called, wherever further in it was: `time.sleep`, on each target. */
+export function calledInLibrary({ code }: ReportContext, { pcs, breaks }: GuestStack): bigint | null {
+  let called: bigint | null = null;
+  for (const [index, pc] of pcs.entries()) {
+    const path = code.locate(BigInt(pc))?.source?.path;
+    if (path === undefined || breaks.has(index)) return null;
+    if (!path.startsWith(LIBRARY_PREFIX)) return called;
+    called = BigInt(pc);
+  }
+  return null;
 }

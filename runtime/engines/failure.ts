@@ -5,7 +5,7 @@
 import type { ManifestCase, Site, SiteOperand } from "../../compiler/images/manifest.ts";
 import type { DataLayout } from "../../isa/bytecode/module.ts";
 import type { CodeFrame, Failure, FailureValue } from "../events.ts";
-import { callersOfCheck, callersOfTrap } from "./call-chain.ts";
+import { calledInLibrary, callersOfCheck, callersOfTrap, stackOfTrap } from "./call-chain.ts";
 import { frameAt } from "./code-frame.ts";
 import { diffValues } from "./diff.ts";
 import type { FrameTrap } from "./frames.ts";
@@ -101,7 +101,10 @@ const LABELS: Readonly<Record<string, (trap: FrameTrap) => string>> = {
 /** A trap that nobody expected. */
 export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string, stack: ToldStack = null): Failure {
   const special = TRAP_KINDS.get(trapClassName(trap.class));
-  const { frame, function: name } = symbolise(context, trap.pc);
+  const calls = stackOfTrap(context, stack, trap.pc, cpu);
+  // Where in the library a limit is noticed is no business of whoever has called it.
+  const called = special?.kind === "timeout" && calls !== null ? calledInLibrary(context, calls) : null;
+  const { frame, function: name } = symbolise(context, called ?? trap.pc);
   const where = name === null ? "" : ` in ${name}`;
   const during = phase === "body" ? "" : ` during ${phase}`;
   const message = special === undefined ? `unexpected trap ${summariseTrap(context, trap)}${where}${during}` : `${special.sentence}${where}${during}`;
@@ -110,7 +113,7 @@ export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: numbe
     frame: frame === null ? null : { ...frame, label },
     trap: trapRecord(context, trap),
     cpu,
-    ...callersOfTrap(context, stack, trap.pc, cpu),
+    ...callersOfTrap(context, calls),
   });
 }
 
