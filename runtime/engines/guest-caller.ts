@@ -34,8 +34,11 @@ export function createGuestCaller(
     if (index < 0 || index >= placed.module.functions.length) return null;
     // An event has the object alone: nobody waits for it.
     around?.enter(cpu, args.length > 1);
-    const outcome = cpu.call(index, args, MODEL_LIMITS);
-    around?.leave();
-    return outcome.kind === "returned" ? BigInt(outcome.values[0] ?? 0) : null;
+    try {
+      const outcome = cpu.call(index, args, MODEL_LIMITS);
+      return outcome.kind === "returned" ? BigInt(outcome.values[0] ?? 0) : null;
+    } finally {
+      around?.leave();
+    }
   };
 }
