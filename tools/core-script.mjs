@@ -289,8 +289,6 @@ const PRIMING_RUNS = [[], ["--target", "riscv64", "--engine", "embedded"], ["--t
 
 /** Targets that none of these runs compiles for. */
 const OTHER_TARGETS = "x86_64,aarch64";
-/** How the cache names what is made of the package's own files (compiler/images/cache.ts). */
-const PACKAGED = "package-";
 
 /**
  * Fills the code caches by the runs that they should serve best: those whose specs are compiled already. What the runs have kept of the library
@@ -315,6 +313,7 @@ export async function prime(root) {
         spawnSync(process.execPath, [bundle, "run", ...run, "primer.gspec"], { ...options, env: { ...options.env, GUESTSPEC_PRIME: "1" } });
     }
     await othersEnd;
+    const { PACKAGED } = await import("../compiler/images/cache.ts");
     const cache = join(folder, "guestspec");
     const kept = existsSync(cache) ? readdirSync(cache).filter((name) => name.startsWith(PACKAGED)) : [];
     mkdirSync(join(dist, "kept"), { recursive: true });

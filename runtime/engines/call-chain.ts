@@ -141,7 +141,7 @@ function fold(callers: readonly PlacedCaller[]): readonly Caller[] {
   const folded: Caller[] = [];
   for (let at = 0; at < callers.length;) {
     const periods = Array.from({ length: LONGEST_CYCLE }, (_, index) => index + 1);
-    const period = periods.find((length) => repeats(callers, at, length) >= 2 * length + 1 && repeats(callers, at, length) >= 4) ?? 0;
+    const period = periods.find((length) => repeats(callers, at, length) >= Math.max(2 * length + 1, 4)) ?? 0;
     if (period === 0) {
       folded.push(...callers.slice(at, ++at));
       continue;

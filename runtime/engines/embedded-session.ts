@@ -27,7 +27,7 @@ const REPEATABLE: ReadonlySet<string> = new Set(["NeedsInterpreterError", "HostS
 
 /** What the interpreter executes in less than a second; a test that reaches its usual limit has less. */
 const REPEATED_INSTRUCTIONS = 30_000_000;
-const NOT_REPEATED = "callers are not known: more than 30 million instructions to run again (`--executor interpreter` tells)";
+const NOT_REPEATED = `callers are not known: more than ${REPEATED_INSTRUCTIONS / 1e6} million instructions to run again (\`--executor interpreter\` tells)`;
 
 /** It has a failure whose callers somebody wants to know. */
 function hasStory({ transcript }: CallResult): boolean {
