@@ -289,7 +289,7 @@ test("device accesses of the report itself are not shown", async () => {
   const result = await runOne({ say: [{ text: "hi" }, "f 0 0", "e 1"] });
   assert.deepEqual(
     result.failures[0]?.accesses.map((line) => line.replace(/^ *[\d.]+ [a-z]+ +/, "")),
-    ["write  uart0+0  width 1 = 0x68", "write  uart0+0  width 1 = 0x69"],
+    ["write  uart0+0x0  width 1 = 0x68", "write  uart0+0x0  width 1 = 0x69"],
   );
 });
 

@@ -24,7 +24,7 @@ function shown(accesses: readonly AccessRecord[]): readonly string[] {
 const edu = access({ device: "edu0", region: "edu", offset: 4, width: 4, direction: "read", value: 0xffff_fffe, time: 12_300 });
 
 test("frames are left out, whole, under way, and cut at the log's start", () => {
-  const line = "12.3 us  read   edu0.edu+4  width 4 = 0xffff_fffe";
+  const line = "12.3 us  read   edu0.edu+0x4  width 4 = 0xffff_fffe";
   assert.deepEqual(shown([edu, ...sending(encodeFrame("p 1")), edu]), [line, line]);
   assert.deepEqual(shown([edu, ...sending(Uint8Array.of(0x1e, 0x66))]), [line]);
   for (let cut = 0; cut < 16; cut++) assert.deepEqual(shown([...sending(encodeFrame("p 1")).slice(cut), edu]), [line], `cut at ${cut}`);
@@ -33,7 +33,7 @@ test("frames are left out, whole, under way, and cut at the log's start", () => 
 test("what the test itself does with the console stays", () => {
   const [read, write] = sending(Uint8Array.of(0x41));
   assert.ok(read !== undefined && write !== undefined);
-  assert.deepEqual(shown([read, write, ...sending(encodeFrame("f 0 0"))]), ["1 us  read   uart0+5  width 1 = 0x60", "1 us  write  uart0+0  width 1 = 0x41"]);
+  assert.deepEqual(shown([read, write, ...sending(encodeFrame("f 0 0"))]), ["1 us  read   uart0+0x5  width 1 = 0x60", "1 us  write  uart0+0x0  width 1 = 0x41"]);
 });
 
 test("faults and accesses by DMA are told as such", () => {
@@ -43,7 +43,7 @@ test("faults and accesses by DMA are told as such", () => {
       access({ offset: 5, width: 8, value: 1n, fault: true }),
       access({ device: "msi0", region: "msi-frame", origin: "dma", width: 4, value: 66, offset: 0x40 }),
     ]),
-    ["1 us  read   0xdead_0000  width 4 : nothing there", "1 us  write  uart0+5  width 8 : refused", "1 us  dma write  msi0+40  width 4 = 0x0000_0042"],
+    ["1 us  read   0xdead_0000  width 4 : nothing there", "1 us  write  uart0+0x5  width 8 : refused", "1 us  dma write  msi0+0x40  width 4 = 0x0000_0042"],
   );
 });
 

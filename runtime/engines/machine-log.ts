@@ -29,7 +29,7 @@ function singleWindows(description: MachineDescription): ReadonlySet<string> {
 function formatAccess(access: AccessRecord, start: number, single: ReadonlySet<string>): string {
   const { device, region, offset, width, direction, value, fault, origin, space } = access;
   const named = region === null || device === null || single.has(device) ? "" : `.${region}`;
-  const place = device === null ? `${space === "port" ? "port " : ""}${formatAddress(access.address)}` : `${device}${named}+${offset.toString(16)}`;
+  const place = device === null ? `${space === "port" ? "port " : ""}${formatAddress(access.address)}` : `${device}${named}+0x${offset.toString(16)}`;
   const result = fault ? (device === null ? "nothing there" : "refused") : value === null ? "?" : formatHex(BigInt(value), width * 8);
   const who = origin === "dma" ? "dma " : "";
   return `${formatTime(access.time, start)}  ${`${who}${direction}`.padEnd(5)}  ${place}  width ${width} ${fault ? ":" : "="} ${result}`;
