@@ -6,9 +6,9 @@ import type { HPlace, HStmt } from "../hir.ts";
 import { scalarOf, type Type } from "../types.ts";
 import { isSigned } from "./arithmetic.ts";
 import { extractField, readRegister, writeField, writeRegister } from "./device-registers.ts";
-import { lowerScalar } from "./expressions.ts";
+import { lowerPlace, lowerRegisterAddress, lowerScalar } from "./expressions.ts";
 import type { FunctionBuilder } from "./function-builder.ts";
-import { isRegister, lowerPlace, lowerRegisterAddress, readPlace, writePlace } from "./places.ts";
+import { isRegister, readPlace, writePlace } from "./places.ts";
 import { readSystemRegister, writeSystemRegister } from "./system-registers.ts";
 
 export function lowerAsm(b: FunctionBuilder, statement: HStmt & { kind: "asm" }): void {

@@ -1,21 +1,19 @@
 // Expressions to instructions. Scalars end in one register, slices and register blocks in two, aggregates at an address. What
 // the checks want to show of an expression on failure is kept on the way, in `Capture`, so that every operand is evaluated once.
 
-import type { CompareOp } from "../../grammar/ast.ts";
-import { MOST_ERROR } from "../../grammar/error-numbers.ts";
 import type { ScalarType } from "../../isa/bytecode/module.ts";
-import { asInteger, evaluate } from "../check/constants.ts";
-import { findIntrinsic } from "../check/intrinsics.ts";
-import type { ConstValue, HExpr } from "../hir.ts";
-import { BUILTIN_TYPES, elementOf, isAggregate, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
+import { evaluate, evaluateInteger } from "../check/constants.ts";
+import { isPlace, type HExpr } from "../hir.ts";
+import { elementOf, isAggregate, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
 import { arithmetic, isSigned } from "./arithmetic.ts";
-import { sliceContents } from "./data.ts";
-import { extractField, readRegister } from "./device-registers.ts";
-import { lowerEquality } from "./equality.ts";
-import type { FunctionBuilder, Value } from "./function-builder.ts";
-import { checkBounds, copyMemory, fillZero, loadFrom, offsetAddress, scaled, storeTo } from "./guest-memory.ts";
-import { lowerAlloc, lowerRelease } from "./heap.ts";
-import { lowerPlace, lowerRegisterAddress, readPlace } from "./places.ts";
+import { compareValues, isErrorNumber, isInList, isInRange, isNear } from "./comparisons.ts";
+import { lowerConstant } from "./constants.ts";
+import { noteRegister } from "./coverage-notes.ts";
+import { extractField, readRegister, type RegisterAddress } from "./device-registers.ts";
+import type { FunctionBuilder, Place, Value } from "./function-builder.ts";
+import { checkBounds, copyMemory, fillZero, offsetAddress, scaled, storeTo } from "./guest-memory.ts";
+import { emitIntrinsic } from "./intrinsics.ts";
+import { isRegister, placeOfLocal, readPlace, spaceOf, type RegisterExpr } from "./places.ts";
 import { readSystemRegister } from "./system-registers.ts";
 
 /** Values of expressions that a failing check reports, and whole registers behind the fields that were read. */
@@ -71,8 +69,12 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
       b.span = expr.span;
       return [arithmetic(b, expr.op, expr.type, left, right)];
     }
-    case "compare":
-      return [lowerCompare(b, expr, capture)];
+    case "compare": {
+      const left = lowerExpr(b, expr.left, capture);
+      const right = lowerExpr(b, expr.right, capture);
+      b.span = expr.span;
+      return [compareValues(b, expr.op, expr.left.type, left, right)];
+    }
     case "logic": {
       const result = b.temp("i8");
       b.copy("i8", result, lowerScalar(b, expr.left, capture));
@@ -87,24 +89,31 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
       const value = lowerScalar(b, expr.value, capture);
       const start = lowerScalar(b, expr.start, capture);
       const end = lowerScalar(b, expr.end, capture);
-      const type = scalarOf(expr.value.type);
-      const suffix = isSigned(expr.value.type) ? "s" : "u";
-      const above = b.binary(`le_${suffix}`, type, start, value);
-      const below = b.binary(expr.inclusive ? `le_${suffix}` : `lt_${suffix}`, type, value, end);
-      const inside = b.binary("and", "i8", above, below);
+      const inside = isInRange(b, expr.value.type, value, { start, end, inclusive: expr.inclusive });
       return [expr.negated ? b.isZero(inside) : inside];
     }
-    case "in-list":
-      return [lowerInList(b, expr, capture)];
+    case "in-list": {
+      const value = lowerExpr(b, expr.value, capture);
+      const [list = 0, length = 0] = lowerExpr(b, expr.list, capture);
+      const found = isInList(b, expr.value.type, value, list, length);
+      return [expr.negated ? b.isZero(found) : found];
+    }
     case "matches": {
       const sides = [expr.left, expr.right].flatMap((side) => lowerExpr(b, side, capture));
       b.span = expr.span;
       return b.callRuntime("text.matches", sides, ["i8"]);
     }
-    case "near":
-      return [lowerNear(b, expr, capture)];
-    case "is-error":
-      return [lowerIsError(b, expr, capture)];
+    case "near": {
+      const [value = 0, center = 0, tolerance = 0] = [expr.left, expr.right, expr.tolerance].map((part) => lowerScalar(b, part, capture));
+      b.span = expr.span;
+      return [isNear(b, expr.left.type, value, center, tolerance)];
+    }
+    case "is-error": {
+      const value = lowerScalar(b, expr.value, capture);
+      b.span = expr.span;
+      const isOne = isErrorNumber(b, expr.value.type, value, expr.number);
+      return [expr.negated ? b.isZero(isOne) : isOne];
+    }
     case "convert":
       return lowerConvert(b, expr);
     case "array-to-slice": {
@@ -119,8 +128,11 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
       return lowerCall(b, expr);
     case "to-interface":
       return [lowerScalar(b, expr.operand), b.symbolAddress(b.module.symbolOf(expr.table))];
-    case "intrinsic":
-      return lowerIntrinsic(b, expr);
+    case "intrinsic": {
+      const src = expr.args.map((arg) => lowerScalar(b, arg));
+      b.span = expr.span;
+      return emitIntrinsic(b, expr, src);
+    }
     case "length": {
       if (expr.object.type.kind === "array") return [b.constant("addr", BigInt(expr.object.type.length))];
       return [lowerExpr(b, expr.object)[1] ?? 0];
@@ -164,74 +176,78 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
   }
 }
 
-// ---- Constants ----
+// ---- Places ----
 
-function lowerConstant(b: FunctionBuilder, type: Type, value: ConstValue): Value {
-  if (type.kind === "str" || type.kind === "slice") {
-    const { symbol, length } = sliceContents(b.module, type, value);
-    return [symbol === null ? b.constant("addr", 0n) : b.symbolAddress(symbol), b.constant("addr", BigInt(length))];
+export function lowerPlace(b: FunctionBuilder, place: HExpr): Place {
+  if (!isPlace(place) || isRegister(place) || place.kind === "system-register") {
+    const value = lowerExpr(b, place);
+    if (isAggregate(place.type)) return { kind: "memory", base: value[0] ?? 0, offset: 0, shared: false };
+    return { kind: "registers", registers: value };
   }
-  if (isAggregate(type)) return [b.symbolAddress(b.module.dataSymbol("const.value", type, value))];
-  if (type.kind === "interface" || type.kind === "regs") return registersOf(type).map((scalar) => b.constant(scalar, 0n));
-  if (type.kind === "fn" && value.kind === "function") return [b.functionAddress(b.module.functionOfDeclared(value.function))];
-  return [b.constant(scalarOf(type), asInteger(value) ?? 0n)];
-}
-
-// ---- Arithmetic ----
-
-function lowerCompare(b: FunctionBuilder, expr: HExpr & { kind: "compare" }, capture?: Capture): number {
-  const left = lowerExpr(b, expr.left, capture);
-  const right = lowerExpr(b, expr.right, capture);
-  b.span = expr.span;
-  return compareValues(b, expr.op, expr.left.type, left, right);
-}
-
-function compareValues(b: FunctionBuilder, op: CompareOp, type: Type, left: Value, right: Value): number {
-  if (op === "==" || op === "!=") {
-    const equal = lowerEquality(b, type, left, right);
-    return op === "==" ? equal : b.opposite(equal);
+  switch (place.kind) {
+    case "local":
+      return placeOfLocal(b, place.local);
+    case "global":
+      return { kind: "memory", base: b.symbolAddress(b.module.symbolOf(place.global)), offset: 0, shared: place.global.shared };
+    case "deref":
+      return { kind: "memory", base: lowerExpr(b, place.pointer)[0] ?? 0, offset: 0, shared: false };
+    case "field": {
+      const object = lowerPlaceOrTemporary(b, place.object);
+      return { ...object, offset: object.offset + place.field.offset };
+    }
+    case "index":
+      return lowerIndex(b, place);
   }
-  const suffix = isSigned(type) ? "s" : "u";
-  const [x, y] = op === "<" || op === "<=" ? [left[0], right[0]] : [right[0], left[0]];
-  return b.binary(`${op === "<" || op === ">" ? "lt" : "le"}_${suffix}`, scalarOf(type), x ?? 0, y ?? 0);
 }
 
-/** The distance is what subtraction gives from the larger to the smaller, as an unsigned number of the width. */
-function lowerNear(b: FunctionBuilder, expr: HExpr & { kind: "near" }, capture?: Capture): number {
-  const [value, center, tolerance] = [expr.left, expr.right, expr.tolerance].map((part) => lowerScalar(b, part, capture));
-  b.span = expr.span;
-  const type = scalarOf(expr.left.type);
-  const [x, y] = [value ?? 0, center ?? 0];
-  const isAbove = compareValues(b, ">=", expr.left.type, [x], [y]);
-  const distance = b.temp(type);
-  b.emit("select", { type, dst: [distance], src: [isAbove, b.binary("sub", type, x, y), b.binary("sub", type, y, x)] });
-  return b.binary("le_u", type, distance, tolerance ?? 0);
+function lowerPlaceOrTemporary(b: FunctionBuilder, object: HExpr): Place & { kind: "memory" } {
+  const place = lowerPlace(b, object);
+  if (place.kind === "memory") return place;
+  throw new Error(`an aggregate of type ${object.type.kind} lies in registers`);
 }
 
-function lowerIsError(b: FunctionBuilder, expr: HExpr & { kind: "is-error" }, capture?: Capture): number {
-  const value = lowerScalar(b, expr.value, capture);
-  b.span = expr.span;
-  const wide = b.convert(value, scalarOf(expr.value.type), "i64", true);
-  const isOne =
-    expr.number === null
-      ? b.binary("lt_u", "i64", b.binary("add", "i64", wide, b.constant("i64", BigInt(MOST_ERROR))), b.constant("i64", BigInt(MOST_ERROR)))
-      : b.binary("eq", "i64", wide, b.constant("i64", -expr.number));
-  return expr.negated ? b.isZero(isOne) : isOne;
+function lowerIndex(b: FunctionBuilder, place: HExpr & { kind: "index" }): Place {
+  const { object } = place;
+  const element = sizeOf(place.type, b.module.layout).size;
+  let base: number;
+  let offset = 0;
+  let length: number;
+  const known = evaluateInteger(place.index, b.module.layout);
+  let shared = false;
+  if (object.type.kind === "array") {
+    const array = lowerPlaceOrTemporary(b, object);
+    ({ base, offset, shared } = array);
+    if (known !== null) return { kind: "memory", base, offset: offset + Number(known) * element, shared };
+    length = b.constant("addr", BigInt(object.type.length));
+  } else {
+    const [pointer, count] = lowerExpr(b, object);
+    base = pointer ?? 0;
+    length = count ?? 0;
+  }
+  const index = lowerExpr(b, place.index)[0] ?? 0;
+  b.span = place.index.span;
+  checkBounds(b, index, length, false);
+  return { kind: "memory", base: b.binary("add", "addr", base, scaled(b, index, element)), offset, shared };
 }
 
-function lowerInList(b: FunctionBuilder, expr: HExpr & { kind: "in-list" }, capture?: Capture): number {
-  const value = lowerExpr(b, expr.value, capture);
-  const [list, length] = lowerExpr(b, expr.list, capture);
-  const { type } = expr.value;
-  const { size } = sizeOf(type, b.module.layout);
-  const found = b.temp("i8");
-  b.emit("const", { type: "i8", dst: [found], imm: [0n] });
-  b.countedLoop(length ?? 0, (index, done) => {
-    const element = loadFrom(b, type, b.binary("add", "addr", list ?? 0, scaled(b, index, size)), 0);
-    b.copy("i8", found, lowerEquality(b, type, value, element));
-    b.branchIf(found, done);
-  });
-  return expr.negated ? b.isZero(found) : found;
+export function lowerRegisterAddress(b: FunctionBuilder, expr: RegisterExpr): RegisterAddress {
+  const { notes } = b.module;
+  if (notes !== null) noteRegister(notes, expr);
+  const [base, space] = lowerExpr(b, expr.block);
+  const known = spaceOf(b, expr.block);
+  let address = base ?? 0;
+  const { size } = sizeOf(expr.register.type, b.module.layout);
+  if (expr.index !== null) {
+    const index = lowerExpr(b, expr.index)[0] ?? 0;
+    b.span = expr.span;
+    checkBounds(b, index, b.constant("addr", BigInt(expr.register.count ?? 0)), false);
+    address = b.binary("add", "addr", address, scaled(b, index, size));
+  }
+  return {
+    address: offsetAddress(b, address, expr.register.offset),
+    space: known === null ? { register: space ?? 0 } : { known },
+    type: scalarOf(expr.register.type),
+  };
 }
 
 // ---- Conversions ----
@@ -353,25 +369,4 @@ function lowerCall(b: FunctionBuilder, expr: HExpr & { kind: "call" | "call-indi
   const dst = results.map((type) => b.temp(type));
   b.emit("call_indirect", { dst, src: [callee ?? 0, ...all], imm: [b.module.signature({ params, results })] });
   return result === null ? dst : [result];
-}
-
-function lowerIntrinsic(b: FunctionBuilder, expr: HExpr & { kind: "intrinsic" }): Value {
-  const src = expr.args.map((arg) => lowerScalar(b, arg));
-  b.span = expr.span;
-  if (expr.name === "heap.acquire") return lowerAlloc(b, expr.span, src);
-  // Of a slice, where it lies.
-  if (expr.name === "heap.release") return lowerRelease(b, expr.span, src[0] ?? 0);
-  const mulh = /^bits\.(mulh_[su])$/.exec(expr.name);
-  const row = findIntrinsic(mulh === null ? expr.name : "bits.mulh");
-  if (row === undefined) throw new Error(`no intrinsic ${expr.name}`);
-  const op = mulh?.[1] ?? row.op;
-  const generic = expr.args
-    .map((arg) => arg.type)
-    .map((type) => (type.kind === "pointer" ? type.target : type))
-    .find((type) => type.kind === "int");
-  const at = row.at === undefined ? (row.params.some((param) => param.includes("T")) ? generic : undefined) : BUILTIN_TYPES.get(row.at);
-  const dst = registersOf(expr.type).map((type) => b.temp(type));
-  const imm = row.imm ?? (op === "load_volatile" || op === "store_volatile" ? [0] : []);
-  b.emit(op, { ...(at === undefined ? {} : { type: scalarOf(at) }), dst, src, imm });
-  return dst;
 }

@@ -1,14 +1,11 @@
-// Where values live: registers of the function, memory of the guest (guest-memory.ts), or registers of a device (device-registers.ts).
-// To find a place is to lower expressions, and an expression reads places: this file and expressions.ts are one subject in two.
+// Where values live: registers of the function, or memory of the guest (guest-memory.ts). Here are the places of locals, also those of bodies
+// around a closure, and what is done with a place once it is known; to find that of an expression is to lower expressions (expressions.ts).
 
 import { evaluateInteger } from "../check/constants.ts";
-import { isPlace, type FunctionBody, type HExpr, type Local } from "../hir.ts";
-import { isAggregate, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
-import { noteRegister } from "./coverage-notes.ts";
-import type { RegisterAddress } from "./device-registers.ts";
-import { lowerExpr } from "./expressions.ts";
+import type { FunctionBody, HExpr, Local } from "../hir.ts";
+import { isAggregate, registersOf, sizeOf, type Type } from "../types.ts";
 import type { FunctionBuilder, Place, Value } from "./function-builder.ts";
-import { checkBounds, loadFrom, offsetAddress, scaled, storeTo } from "./guest-memory.ts";
+import { loadFrom, storeTo } from "./guest-memory.ts";
 
 // ---- Locals ----
 
@@ -55,60 +52,10 @@ function frameOf(b: FunctionBuilder, owner: FunctionBody): number {
 
 // ---- Places in general ----
 
-export function isRegister(place: HExpr): place is HExpr & { readonly kind: "register" | "register-field" } {
+export type RegisterExpr = HExpr & { readonly kind: "register" | "register-field" };
+
+export function isRegister(place: HExpr): place is RegisterExpr {
   return place.kind === "register" || place.kind === "register-field";
-}
-
-export function lowerPlace(b: FunctionBuilder, place: HExpr): Place {
-  if (!isPlace(place) || isRegister(place) || place.kind === "system-register") {
-    const value = lowerExpr(b, place);
-    if (isAggregate(place.type)) return { kind: "memory", base: value[0] ?? 0, offset: 0, shared: false };
-    return { kind: "registers", registers: value };
-  }
-  switch (place.kind) {
-    case "local":
-      return placeOfLocal(b, place.local);
-    case "global":
-      return { kind: "memory", base: b.symbolAddress(b.module.symbolOf(place.global)), offset: 0, shared: place.global.shared };
-    case "deref":
-      return { kind: "memory", base: lowerExpr(b, place.pointer)[0] ?? 0, offset: 0, shared: false };
-    case "field": {
-      const object = lowerPlaceOrTemporary(b, place.object);
-      return { ...object, offset: object.offset + place.field.offset };
-    }
-    case "index":
-      return lowerIndex(b, place);
-  }
-}
-
-function lowerPlaceOrTemporary(b: FunctionBuilder, object: HExpr): Place & { kind: "memory" } {
-  const place = lowerPlace(b, object);
-  if (place.kind === "memory") return place;
-  throw new Error(`an aggregate of type ${object.type.kind} lies in registers`);
-}
-
-function lowerIndex(b: FunctionBuilder, place: HExpr & { kind: "index" }): Place {
-  const { object } = place;
-  const element = sizeOf(place.type, b.module.layout).size;
-  let base: number;
-  let offset = 0;
-  let length: number;
-  const known = evaluateInteger(place.index, b.module.layout);
-  let shared = false;
-  if (object.type.kind === "array") {
-    const array = lowerPlaceOrTemporary(b, object);
-    ({ base, offset, shared } = array);
-    if (known !== null) return { kind: "memory", base, offset: offset + Number(known) * element, shared };
-    length = b.constant("addr", BigInt(object.type.length));
-  } else {
-    const [pointer, count] = lowerExpr(b, object);
-    base = pointer ?? 0;
-    length = count ?? 0;
-  }
-  const index = lowerExpr(b, place.index)[0] ?? 0;
-  b.span = place.index.span;
-  checkBounds(b, index, length, false);
-  return { kind: "memory", base: b.binary("add", "addr", base, scaled(b, index, element)), offset, shared };
 }
 
 export function readPlace(b: FunctionBuilder, type: Type, place: Place): Value {
@@ -125,10 +72,8 @@ export function writePlace(b: FunctionBuilder, type: Type, place: Place, value: 
 
 // ---- Device registers ----
 
-type RegisterExpr = HExpr & { readonly kind: "register" | "register-field" };
-
 /** The space of a block when the compiler can tell it. */
-function spaceOf(b: FunctionBuilder, block: HExpr): number | null {
+export function spaceOf(b: FunctionBuilder, block: HExpr): number | null {
   if (block.kind === "regs-at") {
     const space = evaluateInteger(block.space, b.module.layout);
     return space === null ? null : Number(space);
@@ -139,24 +84,4 @@ function spaceOf(b: FunctionBuilder, block: HExpr): number | null {
 export function noteSpace(b: FunctionBuilder, local: Local, value: HExpr): void {
   const space = local.type.kind === "regs" && !local.mutable ? spaceOf(b, value) : null;
   if (space !== null) b.module.knownSpaces.set(local, space);
-}
-
-export function lowerRegisterAddress(b: FunctionBuilder, expr: RegisterExpr): RegisterAddress {
-  const { notes } = b.module;
-  if (notes !== null) noteRegister(notes, expr);
-  const [base, space] = lowerExpr(b, expr.block);
-  const known = spaceOf(b, expr.block);
-  let address = base ?? 0;
-  const { size } = sizeOf(expr.register.type, b.module.layout);
-  if (expr.index !== null) {
-    const index = lowerExpr(b, expr.index)[0] ?? 0;
-    b.span = expr.span;
-    checkBounds(b, index, b.constant("addr", BigInt(expr.register.count ?? 0)), false);
-    address = b.binary("add", "addr", address, scaled(b, index, size));
-  }
-  return {
-    address: offsetAddress(b, address, expr.register.offset),
-    space: known === null ? { register: space ?? 0 } : { known },
-    type: scalarOf(expr.register.type),
-  };
 }
