@@ -127,6 +127,11 @@ export function byteWidth(type: ScalarType, layout: DataLayout): 1 | 2 | 4 | 8 {
   }
 }
 
+/** `(addr) -> ()`: what `guard` and `cpu_start` call. */
+export function isThreadFunction({ params, results }: Signature): boolean {
+  return params.length === 1 && params[0] === "addr" && results.length === 0;
+}
+
 export const SYS_ISAS = ["bytecode", "x86_64", "riscv64", "aarch64"] as const;
 
 export type SysIsa = (typeof SYS_ISAS)[number];

@@ -4,8 +4,7 @@
 import { RMW_OPERATIONS, type TrapClass } from "../../../isa/bytecode/instructions.ts";
 import type { Width } from "../../devices/device.ts";
 import { HIGH, type Cpu, type Operation } from "./interpreter-cpu.ts";
-import { bitsOf, readBits, readNarrow, word, writeBits, writeNarrow, type Site } from "./interpreter-site.ts";
-import type { Interpreter } from "./interpreter.ts";
+import { bitsOf, readBits, readNarrow, word, writeBits, writeNarrow, type InterpreterCore, type Site } from "./interpreter-site.ts";
 
 type Locate = (cpu: Cpu) => number;
 
@@ -81,12 +80,12 @@ function ramAccess({ m }: Site, bits: 8 | 16 | 32 | 64): RamAccess {
 }
 
 /** A store there would touch read-only data. */
-function isProtected(m: Interpreter, at: number, width: number): boolean {
+function isProtected(m: InterpreterCore, at: number, width: number): boolean {
   const { memory } = m.machine;
   return at < memory.readOnlyEnd && at + width > memory.readOnlyStart;
 }
 
-function markPages(m: Interpreter, at: number, length: number): void {
+function markPages(m: InterpreterCore, at: number, length: number): void {
   const { bytes, dirtyOffset } = m.machine.memory;
   const last = (at + length - 1) >>> 12;
   for (let page = at >>> 12; page <= last; page++) bytes[dirtyOffset + page] = 1;

@@ -2,14 +2,13 @@
 // An operation returns the index of the next instruction, so structure costs nothing at run time: `next` already lies behind
 // `block`, `end` and the like. Here are structure, control, values and the CPU; memory is in interpreter-memory.ts.
 
-import { codeAddress, type Instruction, type ScalarType } from "../../../isa/bytecode/module.ts";
+import { codeAddress, isThreadFunction, type Instruction, type ScalarType } from "../../../isa/bytecode/module.ts";
 import { findInstruction, TRAP_CLASSES, TRAP_FIELDS } from "../../../isa/bytecode/instructions.ts";
 import type { TrapRecord } from "../../machine/cpu-contract.ts";
 import { NARROW, WIDE } from "./interpreter-arithmetic.ts";
 import { HIGH, LOW, resumeAt, type Cpu, type Operation, type PreparedFunction } from "./interpreter-cpu.ts";
 import { PREPARE_MEMORY } from "./interpreter-memory.ts";
-import { bitsOf, maskOf, readBits, readNarrow, word, writeNarrow, type Label, type Site } from "./interpreter-site.ts";
-import { isThreadFunction, type Interpreter } from "./interpreter.ts";
+import { bitsOf, maskOf, readBits, readNarrow, word, writeNarrow, type InterpreterCore, type Label, type Site } from "./interpreter-site.ts";
 
 interface Region {
   /** Index of the `else`, or of the `end`. */
@@ -47,7 +46,7 @@ function skipStructure(body: readonly Instruction[], regions: ReadonlyMap<number
 }
 
 /** Fills in the code of a function. */
-export function prepareCode(m: Interpreter, prepared: PreparedFunction): void {
+export function prepareCode(m: InterpreterCore, prepared: PreparedFunction): void {
   const { body } = prepared.source;
   const regions = matchRegions(body);
   const arrive = (index: number): number => skipStructure(body, regions, index);

@@ -3,7 +3,7 @@
 // prepared once into one closure per instruction (interpreter-operations.ts); this file holds what instructions have in common: time, poll
 // points, traps, guards, the scheduler and the outcome. Modules must have been verified.
 
-import { byteWidth, codeAddress, type ScalarType, type Signature } from "../../../isa/bytecode/module.ts";
+import { byteWidth, codeAddress, isThreadFunction, type ScalarType, type Signature } from "../../../isa/bytecode/module.ts";
 import type { TrapClass } from "../../../isa/bytecode/instructions.ts";
 import {
   RELAX_LIMIT,
@@ -17,8 +17,9 @@ import {
   type RunLimits,
   type TrapRecord,
 } from "../../machine/cpu-contract.ts";
-import { Cpu, HIGH, LOW, nextOf, resumeAt, type FrameKind, type Operation, type PreparedFunction } from "./interpreter-cpu.ts";
+import { Cpu, HIGH, LOW, nextOf, resumeAt, type FrameKind, type PreparedFunction } from "./interpreter-cpu.ts";
 import { prepareCode } from "./interpreter-operations.ts";
+import type { CodeWatch, InterpreterCore, TrapDetails } from "./interpreter-site.ts";
 
 /** Length of a turn by the two low bits of the scheduler's number. */
 const TURN_MASKS = [7, 63, 255, 1023] as const;
@@ -26,19 +27,10 @@ const TURN_MASKS = [7, 63, 255, 1023] as const;
 const KEPT_TRAPS = 8;
 const NO_RESULTS: readonly number[] = [];
 
-/** What is to run instead of a function's instructions, of which it is made; `next[i]` is what follows instruction i without a branch. */
-export type CodeWatch = (image: LoadedImage, functionIndex: number, code: readonly Operation[], next: readonly number[]) => readonly Operation[];
-
-export interface TrapDetails {
-  readonly address?: bigint;
-  readonly access?: 0 | 1 | 2 | 3;
-  readonly width?: number;
-  readonly value?: bigint;
-}
-
-export class Interpreter implements Executor {
+class Interpreter implements Executor, InterpreterCore {
   readonly image: LoadedImage;
   readonly machine: MachineCore;
+  readonly watch: CodeWatch | null;
   readonly functions: readonly PreparedFunction[];
   readonly cpus: readonly Cpu[];
   /** RAM's base as a number: fits, see the constructor. */
@@ -62,9 +54,6 @@ export class Interpreter implements Executor {
   private limits: RunLimits = { deadline: Infinity, grace: 0, instructions: Infinity };
   private readonly trapVector: PreparedFunction | null;
   private readonly interruptVector: PreparedFunction | null;
-
-  /** Sees each function before it runs for the first time; null: nobody looks. */
-  readonly watch: CodeWatch | null;
 
   constructor(image: LoadedImage, machine: MachineCore, watch: CodeWatch | null = null) {
     this.watch = watch;
@@ -141,17 +130,14 @@ export class Interpreter implements Executor {
     cpu.pollPc = pc;
   }
 
-  /** Pushes a frame for a callee that fits on the stack. The caller writes the parameters, then polls at its entry. */
   enterFunction(cpu: Cpu, callee: PreparedFunction, kind: FrameKind, results: readonly number[], resume: number): void {
     cpu.push(this.ready(callee), kind, results, resume);
   }
 
-  /** The poll point at the entry of the function that was just entered. */
   entryPoll(cpu: Cpu, callee: PreparedFunction): number {
     return this.poll(cpu, callee.start, codeAddress(callee.index, 0));
   }
 
-  /** Ends the running frame of a CPU, which returns these registers. */
   returnFrom(cpu: Cpu, values: readonly number[]): number {
     const frame = cpu.frames[cpu.depth]!;
     switch (frame.kind) {
@@ -195,7 +181,6 @@ export class Interpreter implements Executor {
 
   // ------------------------------------------------------------------------------------------------------ guards and traps
 
-  /** Enters the guarded call; the caller has checked the target and the stack, and writes the argument. */
   enterGuard(cpu: Cpu, callee: PreparedFunction, result: number, resume: number): void {
     cpu.guards.push({ depth: cpu.depth, result, resume, enabled: cpu.enabled, vectorActive: cpu.vectorActive, limit: cpu.limit });
     cpu.vectorActive = false;
@@ -217,7 +202,6 @@ export class Interpreter implements Executor {
     return this.raise(cpu, "unreachable", pc, { value: BigInt(status >>> 0) });
   }
 
-  /** Raises a trap; gives the first instruction of the trap vector. */
   raise(cpu: Cpu, trapClass: TrapClass, pc: number, details: TrapDetails): number {
     // The access that faults may have ended the machine on its way: then nothing of the trap happens.
     if (this.outcome !== null) return 0;
@@ -246,7 +230,6 @@ export class Interpreter implements Executor {
     return this.entryPoll(cpu, vector);
   }
 
-  /** The function at a code address that can be called, or null. */
   functionAt(address: bigint): PreparedFunction | null {
     const index = Number(address >> 16n) - 1;
     return (address & 0xffffn) === 0n ? (this.functions[index] ?? null) : null;
@@ -261,18 +244,15 @@ export class Interpreter implements Executor {
     this.synced = work;
   }
 
-  /** Guest time at which the running instruction starts. */
   now(): number {
     return this.machine.now() + (this.work - 1 - this.synced);
   }
 
-  /** Before a device access: the device sees the start of the instruction, with all due events fired. */
   beginAccess(): void {
     this.sync(this.work - 1);
     if (this.machine.nextEvent() <= this.machine.now()) this.machine.fireEvents();
   }
 
-  /** After a device access or events: takes over what they may have changed. */
   refresh(): void {
     const { machine } = this;
     for (const cpu of this.cpus) {
@@ -473,11 +453,6 @@ export class Interpreter implements Executor {
     if (this.hardLimitReached()) this.stop({ kind: "hung", pc: first.pollPc });
     else if (this.timeoutDue()) this.wake(first);
   }
-}
-
-/** `(addr) -> ()`: what `guard` and `cpu_start` call. */
-export function isThreadFunction(signature: Signature): boolean {
-  return signature.params.length === 1 && signature.params[0] === "addr" && signature.results.length === 0;
 }
 
 /** For those who watch every instruction, as coverage does: the same interpreter, its code wrapped. */
