@@ -6,7 +6,7 @@ import { cacheFolder } from "../compiler/images/cache.ts";
 import type { TestFinished } from "../runtime/events.ts";
 import type { EngineOptions } from "../runtime/engines/embedded.ts";
 import type { PlannedCase } from "../runtime/runner/plan.ts";
-import { RUN_OPTIONS } from "./commands/table.ts";
+import { RUN_OPTIONS } from "./commands/option-rows.ts";
 import type { Io } from "./io.ts";
 import { homeFolder } from "./places.ts";
 import { buildStamp, type LoadedImage } from "./load-specs.ts";

@@ -2,7 +2,8 @@
 // Nobody ever sees a stack trace unless they ask for one with GUESTSPEC_DEBUG=1.
 
 import { nearestName } from "../grammar/nearest-name.ts";
-import { COMMANDS, RUN_OPTIONS, type CommandRow } from "./commands/table.ts";
+import { RUN_OPTIONS } from "./commands/option-rows.ts";
+import { COMMANDS, type CommandRow } from "./commands/table.ts";
 import { CommandError, isCommandError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { processIo, type Io } from "./io.ts";

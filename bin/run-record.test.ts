@@ -10,7 +10,7 @@ import { manifestIdentity, manifestText } from "../compiler/images/identity.ts";
 import { failure, finished } from "../tests/fixtures/events.ts";
 import { buildGuest, passes } from "../tests/fixtures/guest.ts";
 import { bytecodeVirt as machine } from "../tests/fixtures/machines.ts";
-import { RUN_OPTIONS } from "./commands/table.ts";
+import { RUN_OPTIONS } from "./commands/option-rows.ts";
 import type { Io } from "./io.ts";
 import type { LoadedImage } from "./load-specs.ts";
 import { parseOptions } from "./options.ts";

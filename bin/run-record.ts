@@ -12,7 +12,7 @@ import { manifestIdentity, manifestText } from "../compiler/images/identity.ts";
 import { makeFolder } from "../compiler/images/make-folder.ts";
 import { isGood, type RunEvent, type TestFinished } from "../runtime/events.ts";
 import { bytecodeOf, engineOf } from "../runtime/engines/session.ts";
-import { RUN_OPTIONS } from "./commands/table.ts";
+import { RUN_OPTIONS } from "./commands/option-rows.ts";
 import { CommandError, describeHostError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { findQemu } from "./find-qemu.ts";

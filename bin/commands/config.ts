@@ -5,7 +5,7 @@ import { usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import type { ParsedOptions } from "../options.ts";
-import { RUN_OPTIONS } from "./table.ts";
+import { RUN_OPTIONS } from "./option-rows.ts";
 
 const OWN: ReadonlySet<string> = new Set(["json"]);
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { RUN_OPTIONS } from "../../bin/commands/table.ts";
+import { RUN_OPTIONS } from "../../bin/commands/option-rows.ts";
 import type { OptionRow } from "../../bin/options.ts";
 import { root } from "../../tools/project.mjs";
 import { compareGolden } from "../goldens.ts";
