@@ -5,7 +5,7 @@
 import type { Module, ScalarType } from "../../isa/bytecode/module.ts";
 import type { Frame, FrameEvent } from "./frame.ts";
 import type { Label, Virtual } from "./items.ts";
-import type { Location, NativeTarget } from "./target.ts";
+import type { Location } from "./location.ts";
 
 /** Something that a module has a number for. */
 export type NumberedReference = { readonly kind: "function"; readonly function: number } | { readonly kind: "symbol"; readonly symbol: number };
@@ -54,8 +54,19 @@ interface LabelUse {
   readonly branch: number;
 }
 
+/** What writing code has to know of the target it is for. */
+export interface BranchForms {
+  /** Branches are tried in this form first. */
+  readonly branches: "short" | "long";
+  /** Where the long form is tried first: whether the short one reaches this far, however instructions between shrink. */
+  readonly isNear?: (distance: number) => boolean;
+  jump(e: Emission, label: Label): void;
+  /** Fills in a field of an instruction; gives what is wrong when it cannot hold the distance. */
+  applyRelocation(bytes: Uint8Array, kind: string, offset: number, place: number, target: number): string | undefined;
+}
+
 export interface EmissionContext {
-  readonly target: NativeTarget;
+  readonly target: BranchForms;
   readonly module: Module;
   readonly frame: Frame;
   readonly types: readonly ScalarType[];
@@ -83,7 +94,7 @@ function createBuffer(size: number): CodeBuffer {
 const LONGEST_JUMP = 5;
 
 export class Emission {
-  readonly target: NativeTarget;
+  private readonly target: BranchForms;
   readonly module: Module;
   readonly frame: Frame;
   readonly isCompact: boolean;

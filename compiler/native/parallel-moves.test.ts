@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom, type Random } from "../../tests/fixtures/random.ts";
 import { orderMoves, type Move } from "./parallel-moves.ts";
-import type { Location, Writable } from "./target.ts";
+import type { Location, Writable } from "./location.ts";
 
 const SCRATCH = 0;
 const REGISTERS = [1, 2, 3, 4, 5, 6];

@@ -2,7 +2,7 @@
 // still needs go first; what is left are cycles, each broken by the scratch register. Assembly may want an operand in that very
 // register: it gets it when no cycle needs it any more.
 
-import type { Location, Writable } from "./target.ts";
+import type { Location, Writable } from "./location.ts";
 
 export interface Move {
   readonly to: Writable;

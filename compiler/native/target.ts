@@ -6,28 +6,10 @@ import type { AssembleOptions, Assembly } from "../../isa/assembly/instruction-s
 import type { ScalarType, Signature } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import type { TargetName } from "../targets/names.ts";
-import type { Emission } from "./emission.ts";
+import type { BranchForms, Emission } from "./emission.ts";
 import type { EntryFrame, Frame } from "./frame.ts";
 import type { Comparison, ComputeItem, Label } from "./items.ts";
-
-/** Where a value is when code uses it. */
-export type Location =
-  | {
-      readonly kind: "register";
-      readonly register: number;
-      /** Of 32 bits or less: where it is kept zero-extended, half of the register is enough to move. */
-      readonly isNarrow?: boolean;
-    }
-  /** Bytes from the stack pointer inside the function. */
-  | { readonly kind: "slot"; readonly offset: number }
-  /** As a register holds it. */
-  | { readonly kind: "constant"; readonly value: bigint }
-  | { readonly kind: "symbol"; readonly symbol: number; readonly offset: number }
-  | { readonly kind: "function"; readonly function: number }
-  /** The address at this many bytes from the stack pointer. */
-  | { readonly kind: "frame"; readonly offset: number };
-
-export type Writable = Location & { readonly kind: "register" | "slot" };
+import type { Location, Writable } from "./location.ts";
 
 export interface RegisterFile {
   readonly names: readonly string[];
@@ -50,13 +32,9 @@ export const PORT_FUNCTIONS: Readonly<Record<string, string>> = {
   "port_out.i32": "platform.port_out32",
 };
 
-export interface NativeTarget {
+export interface NativeTarget extends BranchForms {
   readonly name: TargetName;
   readonly registers: RegisterFile;
-  /** Branches are tried in this form first. */
-  readonly branches: "short" | "long";
-  /** Where the long form is tried first: whether the short one reaches this far, however instructions between shrink. */
-  readonly isNear?: (distance: number) => boolean;
   /** Bytes of the shortest instruction word: functions are aligned to it, those whose address is taken at least to 4. */
   readonly alignment: number;
   /** Instructions, as `op` or `op.type`, that are functions of the guest library here, beside those of docs/native.md, 2. */
@@ -88,7 +66,6 @@ export interface NativeTarget {
   /** The register that `checkCode` leaves the address in. */
   readonly codeRegister: number;
   callChecked(e: Emission): void;
-  jump(e: Emission, label: Label): void;
   branchIf(e: Emission, condition: Location, isZero: boolean, label: Label): void;
   branchCompare(e: Emission, comparison: Comparison, label: Label): void;
   branchTable(e: Emission, index: Location, labels: readonly Label[]): void;
@@ -98,7 +75,6 @@ export interface NativeTarget {
   readonly lower: Readonly<Record<string, (e: Emission, item: ComputeItem) => void>>;
   /** Data behind one another, for relocations in `bytes`: absolute addresses of 8 bytes. */
   readonly absolute: string;
-  applyRelocation(bytes: Uint8Array, kind: string, offset: number, place: number, target: number): string | undefined;
   /** How a register holds a constant of a type. */
   canonical(value: bigint, type: ScalarType): bigint;
   readonly assemble: (text: string, options: AssembleOptions) => Assembly;

@@ -9,7 +9,7 @@ import { BYTECODE_VERSION, type BytecodeFunction, type Instruction, type Module,
 import { verifyModule } from "../../isa/bytecode/verify.ts";
 import { LIBRARY_OPERATIONS } from "../native/index.ts";
 import { missingOperations } from "../native/lower-error.ts";
-import { bitsOf } from "../native/lower-function.ts";
+import { bitsOf } from "../native/operands.ts";
 import { lowerModule } from "../native/lower-module.ts";
 import type { NativeTarget } from "../native/target.ts";
 import { hasNativeTarget, loadNativeTarget } from "./index.ts";

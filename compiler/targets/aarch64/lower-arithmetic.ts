@@ -6,8 +6,7 @@ import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem, Comparison, CompareOp, Label, Virtual } from "../../native/items.ts";
-import { bitsOf } from "../../native/lower-function.ts";
-import { constantOf } from "../../native/operands.ts";
+import { bitsOf, constantOf } from "../../native/operands.ts";
 import { CONDITION, enc, EXTEND, type Immediate, type ThreeRegisters } from "./encoding.ts";
 import { trapHere } from "./lower-traps.ts";
 import {

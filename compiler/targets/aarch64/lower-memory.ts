@@ -7,7 +7,7 @@ import { SYS_ISAS, type ScalarType } from "../../../isa/bytecode/module.ts";
 import { CPU_BLOCK } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem, Virtual } from "../../native/items.ts";
-import { bitsOf } from "../../native/lower-function.ts";
+import { bitsOf } from "../../native/operands.ts";
 import { CONDITION, enc } from "./encoding.ts";
 import { branchOn } from "./lower-arithmetic.ts";
 import { trapHere, writeTrap } from "./lower-traps.ts";

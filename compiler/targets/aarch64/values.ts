@@ -7,9 +7,8 @@ import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import { COMPACT_SIZE } from "../../native/abi.ts";
 import type { Emission, Reference } from "../../native/emission.ts";
 import type { Virtual } from "../../native/items.ts";
-import { alignmentOf } from "../../native/operands.ts";
-import { bitsOf } from "../../native/lower-function.ts";
-import type { Location } from "../../native/target.ts";
+import { alignmentOf, bitsOf } from "../../native/operands.ts";
+import type { Location } from "../../native/location.ts";
 import { enc, EXTEND } from "./encoding.ts";
 
 export const ZERO = 31;

@@ -6,7 +6,7 @@ import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import { CPU_BLOCK } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem, Virtual } from "../../native/items.ts";
-import { bitsOf } from "../../native/lower-function.ts";
+import { bitsOf } from "../../native/operands.ts";
 import { put } from "./compress.ts";
 import { enc } from "./encoding.ts";
 import { branchOnNotZero } from "./lower-arithmetic.ts";

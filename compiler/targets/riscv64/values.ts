@@ -5,9 +5,8 @@ import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import { loadConstant } from "../../../isa/riscv64/pseudo.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { Virtual } from "../../native/items.ts";
-import { alignmentOf } from "../../native/operands.ts";
-import type { Location } from "../../native/target.ts";
-import { bitsOf } from "../../native/lower-function.ts";
+import { alignmentOf, bitsOf } from "../../native/operands.ts";
+import type { Location } from "../../native/location.ts";
 import { put } from "./compress.ts";
 import { enc } from "./encoding.ts";
 

@@ -5,8 +5,7 @@
 import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { CompareOp, Comparison, ComputeItem, Virtual } from "../../native/items.ts";
-import { bitsOf } from "../../native/lower-function.ts";
-import { constantOf } from "../../native/operands.ts";
+import { bitsOf, constantOf } from "../../native/operands.ts";
 import {
   bswap,
   call,

@@ -7,8 +7,7 @@ import type { ScalarType } from "../../../isa/bytecode/module.ts";
 import { CPU_BLOCK } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem, Virtual } from "../../native/items.ts";
-import { bitsOf } from "../../native/lower-function.ts";
-import { constantOf } from "../../native/operands.ts";
+import { bitsOf, constantOf } from "../../native/operands.ts";
 import {
   conditionNumber,
   immediate,

@@ -12,7 +12,8 @@ import { CPU_BLOCK, GUARD_SPARE, signatureWord } from "../../native/abi.ts";
 import type { Emission } from "../../native/emission.ts";
 import { calling, outermost, type Frame } from "../../native/frame.ts";
 import type { Comparison, Label } from "../../native/items.ts";
-import type { Location, NativeTarget, Writable } from "../../native/target.ts";
+import type { Location, Writable } from "../../native/location.ts";
+import type { NativeTarget } from "../../native/target.ts";
 import {
   beginMove32,
   call,
