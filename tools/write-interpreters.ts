@@ -1,7 +1,7 @@
 // The interpreters of machine code that the bundle comes with, by the names of their files (runtime/exec/riscv-processor.ts reads them): one for
 // each width of registers and size of memory that a board of the package has, written by what writes them when they are not there.
 
-import type { RegisterWidth } from "../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../isa/riscv64/by-width.ts";
 import { listMachines, loadMachine } from "../machines/load-machine.ts";
 import { operationsApart, writeInterpreter, writeOperations } from "../runtime/cpus/riscv64/interpreter.ts";
 import { EAGERNESS } from "../runtime/cpus/riscv64/regions/translator.ts";

@@ -10,12 +10,12 @@ import { putAddress, putWord, readConstant, readWhole, resolverAt, unknownName }
 import type { AssemblyRules, Output as OutputOf, Scope, SizedStatement as SizedStatementOf } from "../assembly/output.ts";
 import { AssemblyError, readExpression, readStatements, splitOperands } from "../assembly/text.ts";
 import type { Notation, Token, Value } from "../assembly/text.ts";
-import { byWidth } from "./by-width.ts";
+import { byWidth, type RegisterWidth } from "./by-width.ts";
 import { checkOperand, encode, findOperandValue, packOperands } from "./encode.ts";
 import { MEMORY_ORDERS } from "./formats.ts";
 import type { FormatName, Operand, SyntaxPart } from "./formats.ts";
 import { findInstruction, instructionsOf, syntaxOf } from "./instructions.ts";
-import type { Instruction, RegisterWidth } from "./instructions.ts";
+import type { Instruction } from "./instructions.ts";
 import { COMPUTED_PSEUDO_INSTRUCTIONS, loadConstant, pseudoInstructionsOf, TAIL_REGISTER } from "./pseudo.ts";
 import type { PseudoInstruction } from "./pseudo.ts";
 import { csrsOf, findFRegister, findXRegister } from "./registers.ts";

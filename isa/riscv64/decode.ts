@@ -1,10 +1,10 @@
 // Decoder: a word to its row of the table and its operands. The disassembler and the emulated CPU share it; it is exact, so
 // that reserved encodings come back as undefined and the CPU can raise an illegal-instruction exception for them.
 
-import { byWidth } from "./by-width.ts";
+import { byWidth, type RegisterWidth } from "./by-width.ts";
 import type { Operand } from "./formats.ts";
 import { instructionsOf } from "./instructions.ts";
-import type { Instruction, RegisterWidth } from "./instructions.ts";
+import type { Instruction } from "./instructions.ts";
 
 export interface DecodedInstruction {
   readonly instruction: Instruction;

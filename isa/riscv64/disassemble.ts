@@ -8,7 +8,7 @@ import type { DecodedInstruction } from "./decode.ts";
 import { FENCE_LETTERS, MEMORY_ORDERS, ROUNDING_MODES } from "./formats.ts";
 import type { Operand, SyntaxPart } from "./formats.ts";
 import { syntaxOf } from "./instructions.ts";
-import type { RegisterWidth } from "./instructions.ts";
+import type { RegisterWidth } from "./by-width.ts";
 import { csrNameOf, F_REGISTERS, X_REGISTERS } from "./registers.ts";
 
 export type { DisassembledLine, DisassembleOptions } from "../assembly/instruction-set.ts";

@@ -5,7 +5,8 @@
 import { FENCE_LETTERS, MEMORY_ORDERS, ROUNDING_MODES } from "./formats.ts";
 import type { Operand } from "./formats.ts";
 import { findInstruction } from "./instructions.ts";
-import type { Instruction, Mnemonic, OperandsOf, RegisterWidth } from "./instructions.ts";
+import type { RegisterWidth } from "./by-width.ts";
+import type { Instruction, Mnemonic, OperandsOf } from "./instructions.ts";
 import { F_REGISTERS, findCsr, findFRegister, findXRegister, X_REGISTERS } from "./registers.ts";
 
 export interface ValueRange {

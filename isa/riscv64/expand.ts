@@ -4,7 +4,8 @@
 
 import { findRow } from "./decode.ts";
 import type { FormatName } from "./formats.ts";
-import type { Mnemonic, RegisterWidth } from "./instructions.ts";
+import type { RegisterWidth } from "./by-width.ts";
+import type { Mnemonic } from "./instructions.ts";
 
 /** Registers that an instruction does not have are 0. */
 export interface ExpandedInstruction {

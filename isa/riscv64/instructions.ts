@@ -10,13 +10,10 @@
 // Volume II, 20211203, 9 (privileged listings); Bit-Manipulation 1.0.0, 2 (Zba, Zbb, Zbc, Zbs); CMO extensions 1.0, 4 (Zicbo*);
 // Volume I, 20240411, chapters "Zicond", "Zawrs", "Zihintpause".
 
-import { byWidth } from "./by-width.ts";
+import { byWidth, type RegisterWidth } from "./by-width.ts";
 import { FORMATS, NARROW_FORMATS, parseSyntax } from "./formats.ts";
 import type { Format, FormatName, MemoryOrder, Operand, RoundingMode, SyntaxPart } from "./formats.ts";
 import type { CsrName, FRegisterName, XRegisterName } from "./registers.ts";
-
-/** Bits of an integer register. */
-export type RegisterWidth = 32 | 64;
 
 export type Extension =
   | "I"

@@ -4,7 +4,7 @@
 // Left out: loads and stores of a symbol (`lw a0, symbol`), `csrw` with a number (write `csrwi`).
 
 import { encode } from "./encode.ts";
-import type { RegisterWidth } from "./instructions.ts";
+import type { RegisterWidth } from "./by-width.ts";
 import { findXRegister } from "./registers.ts";
 
 export interface PseudoInstruction {

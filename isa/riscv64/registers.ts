@@ -4,8 +4,7 @@
 // 20211203, 2.1 (what the number tells) and 2.2 (listing); for the later ones Sstc, Smstateen, AIA 1.0 and Smrnmi.
 // Left out: vector, control-transfer-record and CLIC CSRs, sireg2-6 and their like, mcyclecfg, and of RV32's high halves those of registers that no emulated CPU has.
 
-import { byWidth } from "./by-width.ts";
-import type { RegisterWidth } from "./instructions.ts";
+import { byWidth, type RegisterWidth } from "./by-width.ts";
 
 const X_NAMES = [
   "zero",

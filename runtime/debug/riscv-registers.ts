@@ -1,7 +1,7 @@
 // The registers of a RISC-V CPU as GDB is told of them, in the features that it looks for (Debugging with GDB, appendix G, "RISC-V Features").
 // Numbers are places in this list: GDB finds registers by their names. Control registers are those that the CPU has.
 
-import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../isa/riscv64/by-width.ts";
 import { csrsOf, F_REGISTERS, X_REGISTERS } from "../../isa/riscv64/registers.ts";
 
 export interface DebugRegister {

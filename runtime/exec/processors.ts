@@ -1,6 +1,6 @@
 // The instruction sets whose machine code runs in process, and what their CPUs are in a device tree. A target that comes later is a row.
 
-import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../isa/riscv64/by-width.ts";
 import { nameOfTrap } from "../../isa/riscv64/traps.ts";
 import type { DebugFeature } from "../debug/riscv-registers.ts";
 import type { TreeValue } from "../machine/flattened-tree.ts";

@@ -8,7 +8,7 @@
 
 import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
-import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../isa/riscv64/by-width.ts";
 import type { InterpreterOptions } from "../cpus/riscv64/emit-body.ts";
 import { writeInterpreter } from "../cpus/riscv64/interpreter.ts";
 import { createRiscv } from "../cpus/riscv64/processor.ts";

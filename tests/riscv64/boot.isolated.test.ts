@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../isa/riscv64/by-width.ts";
 import { createGuest } from "../../runtime/exec/guest.ts";
 import { EMBEDDED_TARGETS } from "../../runtime/exec/processors.ts";
 import { riscv32Virt, riscvVirt } from "../fixtures/machines.ts";

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { csrIsReadOnly, csrsOf, type CsrName } from "../../isa/riscv64/registers.ts";
-import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../isa/riscv64/by-width.ts";
 import { assembleAt, RAM } from "../fixtures/riscv64.ts";
 import { FINISH, runEmbedded, runOnQemu, skipWithoutQemu } from "../fixtures/riscv64-qemu.ts";
 

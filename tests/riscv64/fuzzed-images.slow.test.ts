@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { assemble, formatProblem } from "../../isa/riscv64/assemble.ts";
-import { instructionsOf, type RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../isa/riscv64/by-width.ts";
+import { instructionsOf } from "../../isa/riscv64/instructions.ts";
 import { findCsr } from "../../isa/riscv64/registers.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import { loadMachine } from "../../machines/load-machine.ts";

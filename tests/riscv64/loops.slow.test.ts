@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../isa/riscv64/by-width.ts";
 import type { EagernessName } from "../../runtime/cpus/riscv64/regions/translator.ts";
 import type { GuestMemory } from "../../runtime/machine/cpu-contract.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds, type Random } from "../fixtures/random.ts";

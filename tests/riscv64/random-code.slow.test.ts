@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { instructionsOf, type RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../isa/riscv64/by-width.ts";
+import { instructionsOf } from "../../isa/riscv64/instructions.ts";
 import { findCsr } from "../../isa/riscv64/registers.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds, type Random } from "../fixtures/random.ts";
 import { RAM, startGuest, type Guest, type GuestOptions } from "../fixtures/riscv64.ts";

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../isa/riscv64/by-width.ts";
 import { EAGERNESS, type EagernessName } from "../../runtime/cpus/riscv64/regions/translator.ts";
 import { root } from "../../tools/project.mjs";
 import { generateProgram } from "../fixtures/generate-riscv64.ts";

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../isa/riscv64/by-width.ts";
 import { EAGERNESS, type EagernessName } from "../../runtime/cpus/riscv64/regions/translator.ts";
 import { createRandom, FUZZ_SEED } from "../fixtures/random.ts";
 import { assembleAt, inWidth, RAM, startGuest, WIDTHS, type Guest } from "../fixtures/riscv64.ts";

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RegisterWidth } from "../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../isa/riscv64/by-width.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds, type Random } from "../fixtures/random.ts";
 import { assembleAt, inWidth, RAM, WIDTHS } from "../fixtures/riscv64.ts";
 import { EXECUTIONS, FINISH, runEmbedded, runOnQemu, skipWithoutQemu } from "../fixtures/riscv64-qemu.ts";

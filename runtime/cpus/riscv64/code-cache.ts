@@ -3,7 +3,7 @@
 // into a write cache, so every store to it comes by `wrote`, and so does DMA; `compare` finds what a restored snapshot changed and
 // keeps what it did not. A slot remembers the bytes that it was decoded from.
 
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { instructionLength } from "../../../isa/riscv64/decode.ts";
 import { expand, type ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import type { GuestMemory } from "../../machine/cpu-contract.ts";

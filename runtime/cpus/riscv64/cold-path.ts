@@ -3,7 +3,7 @@
 // make the budget another one or end the interpreter's call. Without generated code, as a run with a trace wants it, every instruction
 // goes this way, by the same description of the instructions; tests compare the two.
 
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { instructionLength } from "../../../isa/riscv64/decode.ts";
 import type { MachineCore } from "../../machine/cpu-contract.ts";
 import type { EnvironmentCall, ProcessorHooks } from "../../machine/processor.ts";

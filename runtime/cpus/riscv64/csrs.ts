@@ -4,8 +4,7 @@
 // what QEMU's CPUs have only by options. Who may access a register follows from its number (isa/riscv64/registers.ts) and from `guard`.
 // Counters other than cycle, time and instret exist and stay 0.
 
-import { byWidth } from "../../../isa/riscv64/by-width.ts";
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import { byWidth, type RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { csrIsReadOnly, findCsr, type CsrName } from "../../../isa/riscv64/registers.ts";
 import { fixedStatus, floatState, MENVCFG, MODE, MPP_SHIFT, MSTATUS, PMP_ENTRIES, statusDirty, type Hart } from "./hart.ts";
 import { hasLocks, isAddressLocked, isLocked } from "./protection.ts";

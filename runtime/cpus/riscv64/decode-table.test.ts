@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { instructionLength } from "../../../isa/riscv64/decode.ts";
-import { instructionsOf, type RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
+import { instructionsOf } from "../../../isa/riscv64/instructions.ts";
 import { createRandom, FUZZ_SEED, type Random } from "../../../tests/fixtures/random.ts";
 import { acquireMemory } from "../../machine/memory.ts";
 import { decodeInstruction } from "./code-cache.ts";

@@ -6,7 +6,8 @@
 import { findExpansion, type Expansion } from "../../../isa/riscv64/expand.ts";
 import { packOperand } from "../../../isa/riscv64/encode.ts";
 import type { Operand } from "../../../isa/riscv64/formats.ts";
-import { instructionsOf, type Instruction, type RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
+import { instructionsOf, type Instruction } from "../../../isa/riscv64/instructions.ts";
 import { csrNameOf, findCsr } from "../../../isa/riscv64/registers.ts";
 import { byMostFixedBits, rowKey } from "../../../isa/riscv64/decode.ts";
 import { isApart } from "./emit-operation.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { startGuest, type Guest } from "../../../tests/fixtures/riscv64.ts";
 
 const withHandler = (handler: string, main: string): string => `la t0, handler\n csrw mtvec, t0\n j main\n .align 2\nhandler: ${handler}\n mret\nmain: ${main}`;

@@ -3,7 +3,8 @@
 // Up to 4 bytes all is numbers, since one BigInt costs as much as the whole access.
 
 import type { ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
-import type { Mnemonic, RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
+import type { Mnemonic } from "../../../isa/riscv64/instructions.ts";
 import type { Width } from "../../devices/device.ts";
 import { NO_ANSWER, type Bus, type GuestMemory } from "../../machine/cpu-contract.ts";
 import { ACCESS_FORM, accessForm, DEVICE_FORM, FIXED_NUMBER } from "./operations.ts";

@@ -1,7 +1,7 @@
 // What the generators of the interpreter and of regions share about the machine's memory: instructions that load and store by width, and
 // the cells of the hart's state (state.ts), which both address by constants.
 
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { OP, type ByteWriter } from "../wasm/encoder.ts";
 import { MSTATUS } from "./hart.ts";
 import { CELL, TLB } from "./state.ts";

@@ -1,7 +1,8 @@
 // What an instruction is to generated code: the operation that carries it out, and its operands as that takes them. The interpreter's
 // decoded entries and the regions are both made of this.
 
-import type { Mnemonic, RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
+import type { Mnemonic } from "../../../isa/riscv64/instructions.ts";
 import type { ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import { csrNameOf } from "../../../isa/riscv64/registers.ts";
 import { branchesOf, computationsOf, findFloat, hasOperation, type OperationName } from "./operations.ts";

@@ -3,7 +3,7 @@
 // no), and some always do: most control registers, waits, fences of translations, floating-point arithmetic in odd rounding modes.
 // Manual: RISC-V Instruction Set Manual Volume I, 20191213; Volume II, 20211203, 3.3 and 4.2.
 
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { csrNameOf } from "../../../isa/riscv64/registers.ts";
 import type { ExpandedInstruction } from "../../../isa/riscv64/expand.ts";
 import { CAUSE, raise, type MemoryAccess } from "./access.ts";

@@ -2,7 +2,7 @@
 // too, and protection and counts, which only the cold path touches. Field names are the manual's (RISC-V Instruction Set Manual
 // Volume II, 20211203, 2.2).
 
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import type { ProcessorState, ProcessorStateValue } from "../../machine/processor.ts";
 import { nameCells, type ControlCells, type CsrRecord } from "./registers.ts";
 import { CELL, CSR_FIELDS } from "./state.ts";

@@ -5,7 +5,7 @@
 // instruction at hand as a whole, faults, devices and misses of the translation caches included; `page` finds the page of code at
 // pc; `decode` fills an entry. Each door leaves pc and budget in their cells and reads them again afterwards: they may have changed.
 
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { ByteWriter, EXTERNAL, FUNCREF, I32, I64, OP, SECTION, writeHeader, writeLocals, writeSection, type ValueType } from "../wasm/encoder.ts";
 import { PAGE_MASK, RAM, readCell, wrapAddress, writeCell } from "./emit-memory.ts";
 import {

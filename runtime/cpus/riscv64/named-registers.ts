@@ -1,7 +1,7 @@
 // Registers by name, for debuggers, firmware and tests: the manual's and the ABI's names, `pc`, `privilege`, and control registers, which are
 // read and written as M-mode could, whatever mode the hart is in.
 
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { findCsr, findFRegister, findXRegister } from "../../../isa/riscv64/registers.ts";
 import { hasCsr, readCsr, writeCsr, type CsrEnvironment } from "./csrs.ts";
 import { MODE, type Hart, type Mode } from "./hart.ts";

@@ -2,8 +2,8 @@
 // is not here, or reached seldom, is `cold` and executed by execute.ts, which also executes what a guard turns away.
 // Branches and jumps have two forms: near ones stay in their page, where the distance in decoded entries is known beforehand.
 
-import { byWidth } from "../../../isa/riscv64/by-width.ts";
-import type { Mnemonic, RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import { byWidth, type RegisterWidth } from "../../../isa/riscv64/by-width.ts";
+import type { Mnemonic } from "../../../isa/riscv64/instructions.ts";
 import { describeBranches } from "./semantics/control.ts";
 import type { Expression } from "./semantics/expressions.ts";
 import type { Guarded } from "./semantics/guarded.ts";

@@ -6,7 +6,7 @@
 
 import type { MachineCore } from "../../machine/cpu-contract.ts";
 import type { CreateProcessor, CpuSetup, Privilege, Processor, ProcessorHooks, ProcessorLimits, ProcessorState, StopReason } from "../../machine/processor.ts";
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { instructionLength } from "../../../isa/riscv64/decode.ts";
 import { CAUSE, createMemoryAccess } from "./access.ts";
 import { createCodeCache, type CodeCache } from "./code-cache.ts";

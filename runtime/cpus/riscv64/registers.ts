@@ -1,7 +1,7 @@
 // The registers that generated code uses, as TypeScript sees them: a view of the state memory in which the running hart's block is at
 // its fixed place and the others are parked (state.ts).
 
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import type { GuestMemory } from "../../machine/cpu-contract.ts";
 import { BLOCK_BYTES, CELL, CSR_FIELDS, csrCell, NO_RESERVATION, parkedBlock, TLB, tlbOffset, type CsrField } from "./state.ts";
 

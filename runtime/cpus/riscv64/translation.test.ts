@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { RAM, startGuest } from "../../../tests/fixtures/riscv64.ts";
 import { acquireMemory } from "../../machine/memory.ts";
 import { createHart, MENVCFG, MODE, type Hart } from "./hart.ts";

@@ -2,7 +2,7 @@
 // 20211203, 4.3.2 (the algorithm), 4.3 to 4.6; Svadu (accessed and dirty bits written by hardware while menvcfg.ADUE is set, else a page
 // fault as Svade says). Called when a translation cache has no answer; debuggers walk without leaving a trace.
 
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { MENVCFG, MODE, MSTATUS, type Hart, type Mode } from "./hart.ts";
 import { checkProtection, type Access } from "./protection.ts";
 

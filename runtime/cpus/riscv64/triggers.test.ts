@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { createRandom, FUZZ_SEED } from "../../../tests/fixtures/random.ts";
 import { assembleAt, inWidth, RAM, startGuest, WIDTHS, type Guest, type GuestOptions } from "../../../tests/fixtures/riscv64.ts";
 

@@ -3,8 +3,7 @@
 // exception, and nothing of what is optional (chains, other comparisons, data values, debug mode). What is armed costs what breakpoints
 // and watchpoints of a debugger cost, who ask in the same places (code-cache.ts, access.ts); what is not armed costs nothing.
 
-import type { RegisterWidth } from "../../../isa/riscv64/instructions.ts";
-import type { Hart, Mode } from "./hart.ts";
+import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 
 export const TRIGGER_COUNT = 2;
 
@@ -30,6 +29,14 @@ export interface Triggers {
   /** What follows from those. */
   executes: readonly ExecuteMatch[];
   data: readonly DataMatch[];
+}
+
+/** What of a hart its triggers are about. */
+interface Watched {
+  readonly width: RegisterWidth;
+  /** Its number, as `MODE` of hart.ts has them. */
+  readonly mode: number;
+  readonly triggers: Triggers;
 }
 
 const TYPE = { mcontrol: 2n, mcontrol6: 6n } as const;
@@ -89,7 +96,7 @@ function arm(triggers: Triggers, width: RegisterWidth): void {
 }
 
 /** Others than these two types are not written, nor is what a type does not have. */
-export function writeControl({ triggers, width }: Hart, value: bigint): void {
+export function writeControl({ triggers, width }: Watched, value: bigint): void {
   const type = typeOf(value, width);
   if (type !== TYPE.mcontrol && type !== TYPE.mcontrol6) return;
   const size = SIZES.has(sizeOf(value, width)) ? value & sizeBits(type, width) : 0n;
@@ -97,18 +104,19 @@ export function writeControl({ triggers, width }: Hart, value: bigint): void {
   arm(triggers, width);
 }
 
-export function writeAddress({ triggers, width }: Hart, value: bigint): void {
+export function writeAddress({ triggers, width }: Watched, value: bigint): void {
   triggers.addresses[triggers.selected] = value;
   arm(triggers, width);
 }
 
-const isIn = (modes: number, mode: Mode): boolean => ((modes >> mode) & 1) !== 0;
+const isIn = (modes: number, mode: number): boolean => ((modes >> mode) & 1) !== 0;
 
 /** Whether the hart stops in front of the instruction at this address. */
-export const firesAt = ({ triggers, mode }: Hart, pc: bigint): boolean => triggers.executes.some(({ address, modes }) => address === pc && isIn(modes, mode));
+export const firesAt = ({ triggers, mode }: Watched, pc: bigint): boolean =>
+  triggers.executes.some(({ address, modes }) => address === pc && isIn(modes, mode));
 
 /** The byte of the access at which the hart stops in front of it. An access of several bytes is at all their addresses. */
-export function firesOn({ triggers, mode }: Hart, address: bigint, width: number, access: "read" | "write" | "update"): bigint | undefined {
+export function firesOn({ triggers, mode }: Watched, address: bigint, width: number, access: "read" | "write" | "update"): bigint | undefined {
   const end = address + BigInt(width);
   return triggers.data.find(
     (match) =>
@@ -121,9 +129,10 @@ export function firesOn({ triggers, mode }: Hart, address: bigint, width: number
 }
 
 /** Accesses to the page have to be looked at. */
-export const watchesPage = ({ triggers }: Hart, page: bigint, pageMask: bigint): boolean => triggers.data.some(({ address }) => (address & ~pageMask) === page);
+export const watchesPage = ({ triggers }: Watched, page: bigint, pageMask: bigint): boolean =>
+  triggers.data.some(({ address }) => (address & ~pageMask) === page);
 
-export function resetTriggers({ triggers, width }: Hart): void {
+export function resetTriggers({ triggers, width }: Watched): void {
   const { controls, addresses } = createTriggers(width);
   restoreTriggers(triggers, width, { selected: 0, controls: [...controls], addresses: [...addresses] });
 }

@@ -2,7 +2,7 @@
 // led to last, and what does not fit there, leaves the region before it has done anything. The meaning of instructions comes from the
 // descriptions that the interpreter is made of.
 
-import type { RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../../isa/riscv64/by-width.ts";
 import { I32, I64, OP, VOID, type ByteWriter, type ValueType } from "../../wasm/encoder.ts";
 import { emitExpression, emitShared, type Emitter } from "../emit-expression.ts";
 import { BOX, emitModeSwitch, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "../emit-memory.ts";

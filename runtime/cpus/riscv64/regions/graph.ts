@@ -4,7 +4,7 @@
 // state is registers and memory, so that nothing is lost by it. An edge out of the region, or into the middle of a loop (which structured
 // control flow cannot express), leaves: the dispatcher finds another region there, or the interpreter goes on.
 
-import type { RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../../isa/riscv64/by-width.ts";
 import { I32, I64 } from "../../wasm/encoder.ts";
 import type { ExpandedInstruction } from "../../../../isa/riscv64/expand.ts";
 import { encodeInstruction } from "../encode.ts";

@@ -1,7 +1,8 @@
 // The instructions that choose where execution goes on. Manual: RISC-V Instruction Set Manual Volume I, 20191213, 2.5.
 // Jumps are two, and each reader knows them: `jal` goes to pc + imm, `jalr` to rs1 + imm without bit 0; both leave pc + length in rd.
 
-import type { Mnemonic, RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../../isa/riscv64/by-width.ts";
+import type { Mnemonic } from "../../../../isa/riscv64/instructions.ts";
 import { I32, I64 } from "../../wasm/encoder.ts";
 import { binary, leaf, type BinaryName, type Expression } from "./expressions.ts";
 

@@ -4,7 +4,8 @@
 // Manual: RISC-V Instruction Set Manual Volume I, 20191213, 11 and 12. How exactness is told without another rounding: Dekker 1971; Knuth,
 // TAOCP 4.2.2; the error of a sum, and rounding to odd before a second rounding, as in softfloat/host-arithmetic.ts.
 
-import type { Mnemonic, RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../../isa/riscv64/by-width.ts";
+import type { Mnemonic } from "../../../../isa/riscv64/instructions.ts";
 import { I64 } from "../../wasm/encoder.ts";
 import { MSTATUS } from "../hart.ts";
 import { binary, choose, leaf, state, unary, type Expression, type UnaryName } from "./expressions.ts";

@@ -2,7 +2,8 @@
 // chapters 2, 5 and 7 (I, M); Bit-Manipulation ISA-extensions 1.0.0, 2 (Zba, Zbb, Zbs); Volume I, 20240411, "Zicond".
 // Parametrised by the width of the registers: RV32 has the rows that RV64 does not add, with the same meaning.
 
-import type { Mnemonic, RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../../isa/riscv64/by-width.ts";
+import type { Mnemonic } from "../../../../isa/riscv64/instructions.ts";
 import { I32, I64, type ValueType } from "../../wasm/encoder.ts";
 import { binary, bind, choose, constant, leaf, unary, type BinaryName, type Expression, type UnaryName } from "./expressions.ts";
 

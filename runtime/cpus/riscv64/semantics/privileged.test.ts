@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../../isa/riscv64/by-width.ts";
 import { findCsr } from "../../../../isa/riscv64/registers.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds, type Random } from "../../../../tests/fixtures/random.ts";
 import { RAM, startGuest, type Guest } from "../../../../tests/fixtures/riscv64.ts";

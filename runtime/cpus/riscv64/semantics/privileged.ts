@@ -4,7 +4,7 @@
 // every access that is illegal, is the cold path's (csrs.ts, traps.ts), from which the masks come. Control registers have zeros above the
 // width of registers, which RV32's own cells of 64 bits have not.
 
-import type { RegisterWidth } from "../../../../isa/riscv64/instructions.ts";
+import type { RegisterWidth } from "../../../../isa/riscv64/by-width.ts";
 import type { CsrName } from "../../../../isa/riscv64/registers.ts";
 import { I64 } from "../../wasm/encoder.ts";
 import { COUNTER, MSTATUS_TRANSLATION, MSTATUS_WRITABLE, SSTATUS, UXL } from "../csrs.ts";
