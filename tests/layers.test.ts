@@ -57,17 +57,6 @@ const circles: readonly (readonly string[])[] = [
     "runtime/cpus/bytecode/translate-regions.ts",
     "runtime/cpus/bytecode/translate-rounds.ts",
   ],
-  [
-    "runtime/cpus/bytecode/interpreter-memory.ts",
-    "runtime/cpus/bytecode/interpreter-operations.ts",
-    "runtime/cpus/bytecode/interpreter-site.ts",
-    "runtime/cpus/bytecode/interpreter.ts",
-  ],
-  ["isa/riscv64/by-width.ts", "isa/riscv64/instructions.ts", "isa/riscv64/registers.ts"],
-  ["bin/commands/run.ts", "bin/commands/table.ts", "bin/known-results.ts"],
-  ["runtime/cpus/riscv64/hart.ts", "runtime/cpus/riscv64/triggers.ts"],
-  ["compiler/lower/expressions.ts", "compiler/lower/places.ts"],
-  ["compiler/native/emission.ts", "compiler/native/target.ts"],
 ];
 
 /** Loaded with `import()` wherever they are used, because loading them costs more than a run may take. */
