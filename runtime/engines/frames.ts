@@ -28,6 +28,8 @@ export type Frame =
   | { readonly verb: "trap"; readonly trap: FrameTrap; readonly cpu: number; readonly stack?: GuestStack }
   /** `c start (distance value)*`: words of the stack from `start` on that may be return addresses, of what the failure or trap before tells. */
   | { readonly verb: "calls"; readonly words: StackWords }
+  /** `o cpu`: its `cpu` block had not ended when the test did, because of a failure or of its limit. */
+  | { readonly verb: "left-running"; readonly cpu: number }
   /** `a`: an assert ended the phase. */
   | { readonly verb: "aborted" }
   /** `e checks`: the case is over, cleanup included. A case without it crashed or hung. */
@@ -152,6 +154,7 @@ const VERBS_OF_ONE_NUMBER: ReadonlyMap<number, (value: number) => Frame | null> 
     s: (site) => ({ verb: "skip", site }),
     i: (site) => ({ verb: "info", site }),
     n: (site) => ({ verb: "warning", site }),
+    o: (cpu) => ({ verb: "left-running", cpu }),
     e: (checks) => ({ verb: "end", checks }),
   }).map(([verb, make]) => [verb.charCodeAt(0), make]),
 );

@@ -50,7 +50,7 @@ export interface EntryCall {
   readonly limits: CallLimits;
   /** The phase it begins in. */
   readonly phase: Phase;
-  /** It may look at the console's receiver, where calls that are sent ahead would lie. */
+  /** Nothing is sent ahead behind it: it may look at the console's receiver, where that would lie, or leave a CPU running. */
   readonly isAlone: boolean;
   /** Told when a machine that is given calls ahead gets to this one. */
   readonly onStart?: () => void;

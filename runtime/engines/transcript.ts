@@ -22,6 +22,8 @@ export interface Transcript {
   readonly infos: readonly { readonly site: number; readonly message: string | null; readonly severity?: "warning" }[];
   /** Where the guest was when it stopped talking. */
   readonly phase: Phase;
+  /** CPUs whose blocks went on when the test had ended. */
+  readonly leftRunning: readonly number[];
   /** Null: the case never ended. */
   readonly checks: number | null;
 }
@@ -42,6 +44,7 @@ function joinWords(before: ToldStack, { start, words }: StackWords): ToldStack {
 export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Transcript {
   const events: TranscriptEvent[] = [];
   const infos: { site: number; message: string | null; severity?: "warning" }[] = [];
+  const leftRunning = new Set<number>();
   let skip: { site: number; message: string | null } | null = null;
   let phase: Phase = firstPhase;
   let checks: number | null = null;
@@ -99,6 +102,10 @@ export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Tra
         check = remark = null;
         break;
       }
+      case "left-running":
+        leftRunning.add(frame.cpu);
+        check = remark = null;
+        break;
       case "aborted":
         check = remark = null;
         break;
@@ -108,5 +115,5 @@ export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Tra
         break;
     }
   }
-  return { events, skip, infos, phase, checks };
+  return { events, skip, infos, phase, leftRunning: [...leftRunning], checks };
 }

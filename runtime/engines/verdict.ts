@@ -145,7 +145,10 @@ function judgeTranscript(context: ReportContext, transcript: Transcript, limits:
     if (event.kind === "trap") return judgeTrap(context, event.trap, event.cpu, event.phase, limits, event.stack);
     return { verdict: "fail", failures: [describeCheck(context, event.check, event.phase)] };
   });
-  return { verdict: worst(judgements.map(({ verdict }) => verdict)), failures: judgements.flatMap(({ failures }) => failures) };
+  const [first, ...others] = judgements.flatMap(({ failures }) => failures);
+  const details = transcript.leftRunning.map((cpu) => `cpu ${cpu} had not ended its block when the test ended, and was left running`);
+  const failures = first === undefined ? [] : [{ ...first, details: [...first.details, ...details] }, ...others];
+  return { verdict: worst(judgements.map(({ verdict }) => verdict)), failures };
 }
 
 /** `expectsEnd`: false for set-up and teardown of a suite or table, which report failures only. `exits`: the test's `@exits`. */

@@ -45,7 +45,7 @@ goldenFolder({
 const isMeantToPass = (name: string): boolean => /^(but|skipped):/.test(name);
 
 /** What an image that runs by itself does not have: limits, and here CPUs and models of devices. */
-const NEEDS_HOST: readonly string[] = ["timeouts", "callers", "callers-around"].map((name) => `${FOLDER}/${name}.gspec`);
+const NEEDS_HOST: readonly string[] = ["timeouts", "callers", "callers-around", "several-cpus"].map((name) => `${FOLDER}/${name}.gspec`);
 
 for (const path of specFiles(FOLDER)) {
   test(`${path}: what must fail does`, async () => {
@@ -121,4 +121,36 @@ test "other" {
     result?.failures.map(({ message, cpu }) => `${cpu} ${message}`),
     ["1 unexpected trap access_fault: read of 4 bytes at 0x4 in touch"],
   );
+});
+
+test("CPUs that fail at once are all told", async () => {
+  const text = `suite "two"
+fn f(n: u32) -> u32 { return n + 1 }
+test "asserts" {
+  cpu 0 { assert f(4) == 0 }
+  cpu 1 { assert f(4) == 1 }
+}
+test "checks" {
+  cpu 0 { expect f(4) == 0 }
+  cpu 1 { expect f(4) == 1 }
+}
+test "a trap" {
+  cpu 0 { cpu.unreachable() }
+  cpu 1 { assert f(4) == 1 }
+}
+`;
+  const images = compileSpecs(["two.gspec"], { texts: { "two.gspec": text } });
+  for (let seed = 1n; seed <= 24n; seed++) {
+    const results = testsOf(await runImages(images, { executor: "interpreter", seed }));
+    const told = results.map(({ verdict, failures, console: printed }) => [verdict, ...failures.map(({ cpu, kind }) => `${cpu} ${kind}`).sort(), printed]);
+    assert.deepEqual(
+      told,
+      [
+        ["fail", "0 assert", "1 assert", ""],
+        ["fail", "0 check", "1 check", ""],
+        ["crash", "0 trap", "1 assert", ""],
+      ],
+      `seed ${seed}`,
+    );
+  }
 });

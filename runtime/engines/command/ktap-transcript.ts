@@ -70,5 +70,5 @@ export function readKtapStory(manifest: Manifest, diagnostics: readonly string[]
       remarks.push(line.trimStart());
     }
   }
-  return { transcript: { events, skip: null, infos: [], phase: "body", checks: isEnded ? 0 : null }, remarks };
+  return { transcript: { events, skip: null, infos: [], phase: "body", leftRunning: [], checks: isEnded ? 0 : null }, remarks };
 }

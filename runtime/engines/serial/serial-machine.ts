@@ -96,6 +96,8 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
   let isMachineNew = false;
   let wantsReload = false;
   let lastCall: EntryCall | null = null;
+  /** A CPU runs on after its test: it would disturb the next one. */
+  let isDisturbed = false;
   /** The last call wants nothing behind it. */
   let isAlone = false;
   let isPumping = false;
@@ -113,6 +115,7 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
     loaded = null;
     levels = [];
     lastCall = null;
+    isDisturbed = false;
     // A call that a state was to be kept for takes the blame for that, or this would begin anew for ever.
     const [blamed, ...others] = [front, ...rest].flatMap((each) => (each === null ? [] : (take(each) ?? [])));
     // In the order in which they were sent, before all that was not.
@@ -210,6 +213,7 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
     await drained();
     await link?.close();
     link = null;
+    isDisturbed = false;
   }
 
   /** Brings the guest to the level that a state is, by its recipe where the guest does not have it. */
@@ -260,7 +264,7 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
       await powerOn();
       return false;
     }
-    if (target !== null && options.isolation === "test" && !isMachineNew) {
+    if (isDisturbed || (target !== null && options.isolation === "test" && !isMachineNew)) {
       await powerOff();
       return false;
     }
@@ -291,6 +295,7 @@ export function createSerialMachine(payloads: readonly number[], options: Serial
       onAnswer(answer) {
         take(sent);
         if (answer.frame.verb !== "called") throw new Error(`a call was answered by ${answer.frame.verb}`);
+        if (answer.frames.some(({ verb }) => verb === "left-running")) isDisturbed = true;
         const values = isHook ? [answer.frame.value] : [];
         request.resolve(resultOf({ kind: "returned", values }, answer, call, answer.frame.ns));
         notify();
