@@ -1,6 +1,7 @@
 // Errors that are not bugs: what the user or the environment got wrong, found far from where it can be reported. They carry their exit
 // code and are printed as one message; every other exception that reaches main.ts is an internal error.
 
+import type { Diagnostic } from "../grammar/diagnostic.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 
 export class CommandError extends Error {
@@ -19,6 +20,16 @@ export class CommandError extends Error {
     this.help = help;
     this.code = code;
     this.unknownWord = unknownWord;
+  }
+}
+
+/** Specs that do not compile; what is wrong has been printed, and is kept for reports. */
+export class CompileError extends CommandError {
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(diagnostics: readonly Diagnostic[]) {
+    super(EXIT.compile, "");
+    this.diagnostics = diagnostics.filter(({ severity }) => severity === "error");
   }
 }
 

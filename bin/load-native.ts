@@ -17,7 +17,7 @@ import type { ParsedFiles } from "../compiler/program.ts";
 import { didYouMean } from "../grammar/nearest-name.ts";
 import type { BootDescription, MachineDescription } from "../machines/description.ts";
 import { createReader, findSources } from "./compiled-from.ts";
-import { CommandError, usageError } from "./errors.ts";
+import { CommandError, CompileError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { DEFAULT_MACHINE, loadMachineDescription, printDiagnostics, readProjectWords, tellCompiling } from "./load-specs.ts";
@@ -88,7 +88,7 @@ async function lower(files: readonly string[], machine: NativeMachine, target: N
   const compilation = lowerNative(files, target, options);
   io.status(null);
   await printDiagnostics(compilation.diagnostics, io);
-  if (compilation.diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
+  if (compilation.diagnostics.some(({ severity }) => severity === "error")) throw new CompileError(compilation.diagnostics);
   library?.save();
   return { ...compilation, asked };
 }

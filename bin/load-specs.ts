@@ -12,7 +12,7 @@ import type { MachineDescription } from "../machines/description.ts";
 import type { EngineImage } from "../runtime/engines/session.ts";
 import { countNoun } from "../runtime/reporters/quantities.ts";
 import { createReader, findSources } from "./compiled-from.ts";
-import { CommandError, usageError } from "./errors.ts";
+import { CommandError, CompileError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { homeFolder, LIB_FOLDER, MACHINES_FOLDER, PROJECT_FILE } from "./places.ts";
@@ -150,7 +150,7 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
     });
     io.status(null);
     await printDiagnostics(diagnostics, io);
-    if (diagnostics.some(({ severity }) => severity === "error")) throw new CommandError(EXIT.compile, "");
+    if (diagnostics.some(({ severity }) => severity === "error")) throw new CompileError(diagnostics);
     library?.save();
     const madeFrom = cache === null ? null : findSources(asked, diagnostics);
     const keep = (path: string, entry: CachedImage | "no suite", dependencies: readonly string[]): void => {

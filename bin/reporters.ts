@@ -259,9 +259,10 @@ export function followRun(
   };
 }
 
-/** `actions`: null where nothing runs that could be asked for any. */
-export async function openReporters(options: ParsedOptions, io: Io, actions: RunActions | null): Promise<Reporters> {
-  const wanted = readWanted(options, io, actions !== null);
+/** `actions`: null where nothing runs that could be asked for any. `which`: whoever looks at the screen may have been told already. */
+export async function openReporters(options: ParsedOptions, io: Io, actions: RunActions | null, which: "all" | "not for people" = "all"): Promise<Reporters> {
+  const asked = readWanted(options, io, actions !== null || which === "not for people");
+  const wanted = which === "all" ? asked : asked.filter(({ name, file }) => file !== null || !FOR_PEOPLE.has(name));
   const opened: Omit<Open, "isGood">[] = [];
   for (const { name, file } of wanted) {
     const output: Output = file === null ? { sink: outputSink(io), writeDraft: null, close: () => undefined } : openFile(file);

@@ -10,7 +10,7 @@ import type { compileFilter as compileFilterType } from "../../runtime/runner/fi
 import type { parseFilter as parseFilterType } from "../../runtime/runner/filter.ts";
 import { makePlan, type PlannedCase } from "../../runtime/runner/plan.ts";
 import { startRun, type OutsideRequest, type RunHandle, type RunSummary } from "../../runtime/runner/runner.ts";
-import { isCommandError, usageError } from "../errors.ts";
+import { isCommandError, usageError, type CommandError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Coverage } from "../coverage.ts";
 import type { Io } from "../io.ts";
@@ -23,6 +23,7 @@ import { openReporters } from "../reporters.ts";
 import { appendHistory } from "../run-history.ts";
 import { readEngineOptions, readJobs, readRepeatOptions } from "../run-options.ts";
 import { applyFilter, selectTests, type Selection } from "../select-tests.ts";
+import type { UnbegunRun } from "../unbegun-run.ts";
 import { toolVersion } from "../version.ts";
 
 /** Runs that somebody may want to look at again. */
@@ -87,15 +88,35 @@ export async function run(options: ParsedOptions, io: Io, context: RunContext = 
   const jobs = readJobs(options);
   const failFast = wholeNumber(options, "fail-fast", 1);
   const repeat = readRepeatOptions(options);
-  const { targets, images, universe, selected, narrowed } = await selectTouched(await selectTests(options, io, context.onImages), context);
+  async function tellUnbegun(error: CommandError | null, unbegun: UnbegunRun): Promise<void> {
+    if (options.values("reporter").length === 0 && io.env.GITHUB_ACTIONS !== "true") return;
+    await (await import("../unbegun-run.ts")).reportUnbegun(error, unbegun, options, io);
+  }
+  /** Reports tell also why there is nothing to report. */
+  async function whetherItBegins<Result>(prepare: () => Promise<Result>): Promise<Result> {
+    try {
+      return await prepare();
+    } catch (error) {
+      if (isCommandError(error)) await tellUnbegun(error, { seed: engine.seed, exitCode: error.exitCode, deselected: 0 });
+      throw error;
+    }
+  }
+  const { targets, images, universe, selected, narrowed } = await whetherItBegins(async () =>
+    selectTouched(await selectTests(options, io, context.onImages), context),
+  );
   const judgement: Omit<Judgement, "brokenPromises"> = { flakyFails: repeat.flakyFails, outstanding: narrowed.outstanding.length };
   if (narrowed.whyNothing !== null) {
     io.err(`${narrowed.whyNothing}\n`);
     tellOutstanding(narrowed.outstanding, io);
-    return narrowed.outstanding.length > 0 ? EXIT.outstanding : EXIT.ok;
+    const exitCode = narrowed.outstanding.length > 0 ? EXIT.outstanding : EXIT.ok;
+    const shard = narrowed.shard === null ? {} : { shard: narrowed.shard };
+    await tellUnbegun(null, { seed: engine.seed, exitCode, deselected: universe.length, ...shard });
+    return exitCode;
   }
-  const outside = await outsideRequest(options, targets, io);
-  const known = await knownResults({ options, io, images, universe, selected, engine });
+  const [outside, known] = await whetherItBegins(async (): Promise<[OutsideRequest, KnownResults | null]> => [
+    await outsideRequest(options, targets, io),
+    await knownResults({ options, io, images, universe, selected, engine }),
+  ]);
   const times = options.has("longest-first") || options.has("times") ? (await import("../expected-times.ts")).openTimes(options, io) : null;
 
   let handle: RunHandle | null = null;

@@ -37,6 +37,34 @@ test("profiles give options, and config show says where each comes from", { time
   assert.deepEqual([slip.code, slip.stderr], [2, "error: there is no profile `cj`\n  = help: did you mean `ci`?\n"]);
 });
 
+test("a run that cannot begin says so in its reports, and leaves none of an earlier run", { timeout: 120_000 }, async (context) => {
+  const folder = makeProject(context, "good.gspec");
+  const reports = ["-r", "junit=out.xml", "-r", "ndjson=out.ndjson"];
+  const read = () => ({ xml: readFileSync(join(folder, "out.xml"), "utf8"), ndjson: readFileSync(join(folder, "out.ndjson"), "utf8") });
+  const green = await runTool(["run", ...reports], { cwd: folder });
+  assert.equal(green.code, 0);
+  assert.match(read().xml, /tests="5" failures="0" errors="0"/);
+  const empty = await runTool(["run", "--shard", "slice:1/6", ...reports], { cwd: folder });
+  assert.deepEqual([empty.code, empty.stdout], [0, ""]);
+  assert.match(read().xml, /<testsuites name="guestspec" tests="0" failures="0" errors="0"/);
+  assert.match(read().ndjson, /"shard":"slice:1\/6"/);
+  const filter = await runTool(["run", "-E", "test(adsd)", ...reports], { cwd: folder });
+  assert.equal(filter.code, 2);
+  assert.match(read().xml, /<testcase name="begins".*\n[^]*<error type="error" message="test\(\.\.\) matches nothing/);
+  writeFileSync(join(folder, "bad.gspec"), 'suite "bad"\ntest "a" {\n  let n: u32 = "s"\n  foo()\n}\n');
+  const broken = await runTool(["run", ...reports], { cwd: folder });
+  assert.deepEqual([broken.code, broken.stdout], [3, ""]);
+  assert.match(broken.stderr, /^error\[E0501\]/);
+  const { xml } = read();
+  assert.match(xml, /tests="1" failures="0" errors="1"/);
+  assert.match(xml, /<testcase name="compiles" classname="bad\.guestspec" file="bad\.gspec" line="3"/);
+  assert.match(xml, /there is no `foo` here \(E0401\)/);
+  const again = await runTool(["replay", "out.ndjson"], { cwd: folder });
+  assert.match(again.stdout, /ERROR bad\.gspec::guestspec::compiles[^]*expected `u32`, found `str` \(E0501\)\n +--> bad\.gspec:3:16/);
+  const annotated = await runTool(["run"], { cwd: folder, env: { GITHUB_ACTIONS: "true" } });
+  assert.match(annotated.stdout, /^::error file=bad\.gspec,line=3,col=16/);
+});
+
 test("a quarantine skips with its reason, and says when it is not needed any more", { timeout: 120_000 }, async (context) => {
   const folder = makeProject(context, "good.gspec", "verdicts.gspec");
   writeFileSync(join(folder, "guestspec.yaml"), "quarantine: held.yaml\n");
