@@ -8,7 +8,7 @@ import { expectGoodBoard } from "./board-run.ts";
 const BOARDS = [
   { target: "x86_64", machine: "x86-pc", kvmUnitTests: ["ioapic"] },
   { target: "x86_64", machine: "x86-microvm", kvmUnitTests: ["ioapic"] },
-  { target: "riscv64", machine: "riscv-virt-sbi", kvmUnitTests: ["sbi"] },
+  { target: "riscv64", machine: "riscv-virt-sbi", kvmUnitTests: ["riscv-access", "sbi"] },
   { target: "aarch64", machine: "arm64-virt-gicv3", kvmUnitTests: ["gic", "psci", "timer"] },
 ] as const;
 
