@@ -3,7 +3,7 @@
 // that is new or has changed, what is placed is kept by spec, and only what is missing is compiled. Images that stand alone are asked
 // for by `build` and `show`, which are not in anybody's way, and are made anew.
 
-import { fillBootHeader } from "../compiler/images/boot-headers.ts";
+import { fillBootHeader } from "../compiler/native/boot-header.ts";
 import type { ImageCache } from "../compiler/images/cache.ts";
 import { hashFile } from "../compiler/images/file-hashes.ts";
 import type { KeptLibrary } from "../compiler/images/kept-library.ts";
@@ -62,7 +62,7 @@ interface Lowered extends NativeCompilation<LoweredNative> {
   readonly asked: ReadonlyMap<string, string | null>;
 }
 
-async function loadTarget({ target }: NativeMachine): Promise<NativeTarget> {
+export async function loadTarget({ target }: NativeMachine): Promise<NativeTarget> {
   const { loadNativeTarget } = await import("../compiler/targets/index.ts");
   const found = await loadNativeTarget(target);
   if (found === null) throw new CommandError(EXIT.environment, `this guestspec has no compiler for ${target}`);
@@ -117,7 +117,7 @@ export async function loadNativeImages(files: readonly string[], machine: Native
   const lowered = images.map((image) => image.lowered);
   const { placeAlone } = await import("../compiler/native/place-alone.ts");
   const placed = placeAlone(lowered, machine, await loadEntryOf(machine, target, "", null));
-  return images.map((image, index) => ({ ...image, native: fillBootHeader(imageAt(placed, index), machine.ram.base) }));
+  return images.map((image, index) => ({ ...image, native: fillBootHeader(imageAt(placed, index), target.bootHeader, machine.ram.base) }));
 }
 
 export interface RunnableNative {

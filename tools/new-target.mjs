@@ -36,6 +36,14 @@ const LISTS = [
     before: /(?<=EXCEPTION_NAMES: [^\n]*\n(?:  [^\n]*\n)*)(?=\]\);)/,
     line: '  ["@NAME@", new Map(@CONSTANT@.map(({ code, name }) => [code, name]))],\n',
   },
+  { file: "isa/psabi.ts", before: /(?=\nexport interface Psabi)/, line: 'import { PSABI as @CONSTANT@ } from "./@NAME@/psabi.ts";\n' },
+  { file: "isa/psabi.ts", before: /(?<=PSABIS: [^\n]*\n(?:  [^\n]*\n)*)(?=\};)/, line: "  @NAME@: @CONSTANT@,\n" },
+  {
+    file: "runtime/engines/unwind.ts",
+    before: /(?=import type \{ NativeImage)/,
+    line: 'import { ENTRY_STACK as @CONSTANT@ } from "../../isa/@NAME@/entry-stack.ts";\n',
+  },
+  { file: "runtime/engines/unwind.ts", before: /(?<=ENTRY_STACKS: [^\n]*\n(?:  [^\n]*\n)*)(?=\};)/, line: "  @NAME@: @CONSTANT@,\n" },
   { file: "bin/load-native.ts", before: /(?<=TARGET_MACHINES: [^\n]*\n(?:  [^\n]*\n)*)(?=\};)/, line: '  @NAME@: "@NAME@-virt",\n' },
   { file: "tests/fixtures/native-run.ts", before: /(?<=MACHINES: [^\n]*\{[^}]*?)(?= \};)/, line: ', @NAME@: "@NAME@-virt"' },
 ];

@@ -13,7 +13,7 @@ import { CommandError, describeHostError, usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
-import { findMachine, isNative, loadNativeImages } from "../load-native.ts";
+import { findMachine, isNative, loadNativeImages, loadTarget } from "../load-native.ts";
 import { printDiagnostics, readProjectWords } from "../load-specs.ts";
 import { LIB_FOLDER } from "../places.ts";
 import { readBytes, readText } from "../read-text.ts";
@@ -97,7 +97,7 @@ async function showNative(stage: NativeStage, file: string, machine: MachineDesc
   if (!isNative(machine)) throw usageError(`images for ${machine.name} are bytecode`, "name a target of machine code by --target");
   const [image] = await loadNativeImages([file], machine, io);
   if (image === undefined) throw withoutSuite(file);
-  const { imageFunctions, listFunctions, listSymbols, loadDisassembler } = await import("../../compiler/images/listing.ts");
+  const { imageFunctions, listFunctions, listSymbols } = await import("../../compiler/images/listing.ts");
   if (stage === "symbols") return listSymbols(image.native);
   const functions = imageFunctions(image.native);
   const wanted = name === null ? functions : functions.filter((candidate) => candidate.name === name);
@@ -107,7 +107,8 @@ async function showNative(stage: NativeStage, file: string, machine: MachineDesc
       functions.map((candidate) => candidate.name),
     );
   const readSource = (path: string): string | null => readText(path.startsWith(LIBRARY_PREFIX) ? `${LIB_FOLDER}${path.slice(LIBRARY_PREFIX.length)}` : path);
-  return listFunctions(wanted, { image: image.native, disassemble: await loadDisassembler(machine.target), readSource });
+  const { loadDisassembler, readTrap } = await loadTarget(machine);
+  return listFunctions(wanted, { image: image.native, disassemble: await loadDisassembler(), readTrap, readSource });
 }
 
 async function showImage(path: string): Promise<string> {

@@ -1,26 +1,9 @@
 // How a debugger gets from a function to its caller (`.debug_frame`): the rules for the stack pointer and kept registers, as the back end
-// noted them while it wrote the code. Written after DWARF 4, 6.4; numbers of registers are those of the targets' DWARF mappings.
+// noted them while it wrote the code. Written after DWARF 4, 6.4; numbers of registers are those of the targets' DWARF mappings (isa/psabi.ts).
 
+import { PSABIS, type Psabi } from "../../isa/psabi.ts";
 import type { NativeImage } from "../native/native-image.ts";
 import { createByteWriter, type ByteWriter } from "./byte-writer.ts";
-
-interface FrameTarget {
-  /** By the number that instructions have for a register; absent: the same. */
-  readonly registers?: readonly number[];
-  readonly stackPointer: number;
-  readonly returnAddress: number;
-  /** What a call leaves on the stack: the return address. */
-  readonly pushed: number;
-}
-
-const FRAME_TARGETS: Readonly<Record<string, FrameTarget>> = {
-  // System V ABI, AMD64 supplement, figure 3.36: rax, rdx, rcx, rbx, rsi, rdi, rbp, rsp, r8 to r15, return address.
-  x86_64: { registers: [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15], stackPointer: 7, returnAddress: 16, pushed: 8 },
-  // RISC-V ABIs, "DWARF Register Numbers".
-  riscv64: { stackPointer: 2, returnAddress: 1, pushed: 0 },
-  // DWARF for the Arm 64-bit Architecture, 4.1.
-  aarch64: { stackPointer: 31, returnAddress: 30, pushed: 0 },
-};
 
 /** DWARF 4, 7.23. */
 const CFA = {
@@ -62,7 +45,7 @@ function writeEntry(section: ByteWriter, write: (out: ByteWriter) => void): void
   });
 }
 
-function writeCommonEntry(section: ByteWriter, { stackPointer, returnAddress, pushed }: FrameTarget): void {
+function writeCommonEntry(section: ByteWriter, { dwarf: { stackPointer, returnAddress }, pushed }: Psabi): void {
   writeEntry(section, (out) => {
     out.u32(CIE_ID);
     out.u8(VERSION);
@@ -84,7 +67,7 @@ function keep(out: ByteWriter, register: number, below: number): void {
   out.uleb(below / WORD);
 }
 
-function writeFunctionEntry(section: ByteWriter, { address, size, events }: NativeImage["frames"][number], target: FrameTarget): void {
+function writeFunctionEntry(section: ByteWriter, { address, size, events }: NativeImage["frames"][number], { dwarf, pushed }: Psabi): void {
   writeEntry(section, (out) => {
     out.u32(0); // the common entry is first
     out.u64(address);
@@ -96,10 +79,10 @@ function writeFunctionEntry(section: ByteWriter, { address, size, events }: Nati
       switch (event.kind) {
         case "depth":
           out.u8(CFA.defCfaOffset);
-          out.uleb(event.bytes + target.pushed);
+          out.uleb(event.bytes + pushed);
           break;
         case "kept":
-          keep(out, target.registers?.[event.register] ?? event.register, event.below);
+          keep(out, dwarf.registers?.[event.register] ?? event.register, event.below);
           break;
         case "leave":
           out.u8(CFA.rememberState);
@@ -109,14 +92,14 @@ function writeFunctionEntry(section: ByteWriter, { address, size, events }: Nati
           break;
         case "outermost":
           out.u8(CFA.undefined);
-          out.uleb(target.returnAddress);
+          out.uleb(dwarf.returnAddress);
       }
     }
   });
 }
 
 export function debugFrames({ target, frames }: Pick<NativeImage, "target" | "frames">): Uint8Array {
-  const facts = FRAME_TARGETS[target];
+  const facts = PSABIS[target];
   if (facts === undefined) throw new Error(`no frame rules are known for target ${target}`);
   const out = createByteWriter();
   writeCommonEntry(out, facts);

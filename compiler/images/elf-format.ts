@@ -31,19 +31,6 @@ export const STB = { local: 0, global: 1 } as const;
 export const STT = { notype: 0, object: 1, function: 2 } as const;
 export const SHN_ABS = 0xfff1;
 
-export interface ElfTarget {
-  /** e_machine. */
-  readonly machine: number;
-  readonly flags: number;
-}
-
-export const ELF_TARGETS: Readonly<Record<string, ElfTarget>> = {
-  x86_64: { machine: 62, flags: 0 },
-  // EF_RISCV_RVC: assembly may hold compressed instructions; the float ABI is soft (RISC-V ELF psABI, "File Header").
-  riscv64: { machine: 243, flags: 1 },
-  aarch64: { machine: 183, flags: 0 },
-};
-
 /** Notes by owner and type. */
 export const GUESTSPEC_NOTE = {
   owner: "guestspec",

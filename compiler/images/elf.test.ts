@@ -2,9 +2,8 @@
 // judge them in tests/images.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { TINY_MACHINES, tinyImage, tinyManifest, type TinyTarget } from "../../tests/images/tiny-image.ts";
+import { bootableTinyImage, TINY_MACHINES, tinyImage, tinyManifest, type TinyTarget } from "../../tests/images/tiny-image.ts";
 import { createRandom, FUZZ_SEED, fuzzRounds } from "../../tests/fixtures/random.ts";
-import { fillBootHeader } from "./boot-headers.ts";
 import { writeNativeElf } from "./native-elf.ts";
 import { manifestIdentity, manifestText } from "./identity.ts";
 import { readImageFile } from "./image-file.ts";
@@ -12,8 +11,7 @@ import { readImageFile } from "./image-file.ts";
 const TARGETS = Object.keys(TINY_MACHINES) as TinyTarget[];
 
 function writeTiny(target: TinyTarget): Uint8Array {
-  const image = fillBootHeader(tinyImage(target), TINY_MACHINES[target].ramBase);
-  return writeNativeElf(image, { manifest: manifestText(tinyManifest(target)), unit: "tiny.gspec" });
+  return writeNativeElf(bootableTinyImage(target), { manifest: manifestText(tinyManifest(target)), unit: "tiny.gspec" });
 }
 
 for (const target of TARGETS) {
@@ -78,9 +76,8 @@ test("no damage makes the reader throw", () => {
 
 test("boot headers tell sizes and addresses", () => {
   const filled = (target: TinyTarget): DataView => {
-    const image = tinyImage(target);
-    const before = image.bytes.slice();
-    const { bytes } = fillBootHeader(image, TINY_MACHINES[target].ramBase);
+    const before = tinyImage(target).bytes;
+    const { bytes } = bootableTinyImage(target);
     const headerSize = 64;
     assert.deepEqual(bytes.subarray(headerSize), before.subarray(headerSize));
     return new DataView(bytes.buffer);
@@ -97,7 +94,6 @@ test("boot headers tell sizes and addresses", () => {
 });
 
 test("entry assembly without a header is a mistake of the target", () => {
-  for (const target of TARGETS) assert.throws(() => fillBootHeader(tinyImage(target, { hasBootHeader: false }), 0n), /reserves no .* header/);
-  assert.throws(() => fillBootHeader({ ...tinyImage("x86_64"), target: "vax" }, 0n), /target vax/);
+  for (const target of TARGETS) assert.throws(() => bootableTinyImage(target, { hasBootHeader: false }), /reserves no .* header/);
   assert.throws(() => writeNativeElf({ ...tinyImage("x86_64"), target: "vax" }, { manifest: "{}", unit: "" }), /target vax/);
 });

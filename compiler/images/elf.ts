@@ -2,10 +2,10 @@
 // (pack.ts). Loaded contents come first in the file, in the order given; notes and debugging information follow and are not
 // loaded.
 
+import { PSABIS } from "../../isa/psabi.ts";
 import { createByteWriter, type ByteWriter } from "./byte-writer.ts";
 import {
   ELF_MAGIC,
-  ELF_TARGETS,
   ELFCLASS64,
   ELFDATA2LSB,
   ET_EXEC,
@@ -80,8 +80,8 @@ interface ProgramHeader {
 }
 
 export function writeElf({ target, entry, segments, notes, symbols, debugSections }: ElfContents): Uint8Array {
-  const elfTarget = ELF_TARGETS[target];
-  if (elfTarget === undefined) throw new Error(`there is no ELF file for target ${target}`);
+  const psabi = PSABIS[target];
+  if (psabi === undefined) throw new Error(`there is no ELF file for target ${target}`);
   const out = createByteWriter();
   out.zeros(FILE_START);
   const sections: Section[] = [{ name: "", type: SHT.null, flags: 0, address: 0n, offset: 0, size: 0, align: 0 }];
@@ -105,7 +105,7 @@ export function writeElf({ target, entry, segments, notes, symbols, debugSection
   append(".strtab", SHT.strtab, 1, table.names);
   const sectionTable = appendSectionHeaders(out, sections);
   const file = out.finish();
-  file.set(writeHeaders({ ...elfTarget, entry, headers, sectionTable, sectionCount: sections.length + 1 }), 0);
+  file.set(writeHeaders({ machine: psabi.machine, flags: psabi.flags, entry, headers, sectionTable, sectionCount: sections.length + 1 }), 0);
   return file;
 }
 

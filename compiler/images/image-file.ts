@@ -3,7 +3,8 @@
 // them is an answer with a reason, never an exception.
 
 import { inflateSync } from "node:zlib";
-import { ELF_MAGIC, ELF_TARGETS, ELFCLASS64, ELFDATA2LSB, GUESTSPEC_NOTE, HEADER_SIZE, PROGRAM_HEADER_SIZE, PT, XEN_NOTE } from "./elf-format.ts";
+import { PSABIS } from "../../isa/psabi.ts";
+import { ELF_MAGIC, ELFCLASS64, ELFDATA2LSB, GUESTSPEC_NOTE, HEADER_SIZE, PROGRAM_HEADER_SIZE, PT, XEN_NOTE } from "./elf-format.ts";
 import { manifestIdentity } from "./identity.ts";
 import { MANIFEST_VERSION, type Manifest } from "./manifest.ts";
 
@@ -56,7 +57,7 @@ function readElf(bytes: Uint8Array): ImageFile {
   if (bytes.length < HEADER_SIZE) refuse("it ends within the ELF header");
   if (bytes[4] !== ELFCLASS64 || bytes[5] !== ELFDATA2LSB) refuse("it is no 64-bit little-endian ELF file");
   const machine = view.getUint16(18, true);
-  const [target] = Object.entries(ELF_TARGETS).find(([, row]) => row.machine === machine) ?? [];
+  const [target] = Object.entries(PSABIS).find(([, row]) => row.machine === machine) ?? [];
   if (target === undefined) refuse(`its machine, ELF number ${machine}, is none that images are made for`);
   const headers = programHeaders(view);
   const notes = headers.filter(({ type }) => type === PT.note).flatMap((header) => readNotes(bytes.subarray(header.offset, header.offset + header.fileSize)));

@@ -4,8 +4,10 @@ import { test } from "node:test";
 import { trapPayload } from "../native/abi.ts";
 import { disassemble as disassembleRiscv } from "../../isa/riscv64/disassemble.ts";
 import { tinyImage, tinyManifest, type TinyTarget } from "../../tests/images/tiny-image.ts";
+import { readTrap as readTrapRiscv } from "../targets/riscv64/lower-traps.ts";
 import { describeImage } from "./describe-image.ts";
-import { imageFunctions, listFunctions, listSymbols, loadDisassembler } from "./listing.ts";
+import { loadNativeTarget } from "../targets/index.ts";
+import { imageFunctions, listFunctions, listSymbols } from "./listing.ts";
 import { readImageFile } from "./image-file.ts";
 import { writeNativeElf } from "./native-elf.ts";
 import { manifestText } from "./identity.ts";
@@ -15,7 +17,7 @@ const readSource = (path: string): string | null => (path === "tiny.gspec" ? 'su
 test("functions with the lines that they come from", () => {
   const image = tinyImage("riscv64");
   const functions = imageFunctions(image);
-  const text = listFunctions(functions, { image, disassemble: disassembleRiscv, readSource });
+  const text = listFunctions(functions, { image, disassemble: disassembleRiscv, readTrap: readTrapRiscv, readSource });
   assert.equal(
     text,
     `80000040 <tiny.say>:
@@ -54,7 +56,10 @@ for (const [target, { bytes, text }] of Object.entries(TRAPS) as [TinyTarget, (t
     const code = new Uint8Array(bytes);
     image.bytes.set(code, 512);
     const symbol = { name: "traps", address: image.base + 512n, size: code.length, kind: "function" as const };
-    const [, ...lines] = listFunctions([symbol], { image, disassemble: await loadDisassembler(target), readSource })
+    const native = await loadNativeTarget(target);
+    assert.ok(native !== null);
+    const { readTrap } = native;
+    const [, ...lines] = listFunctions([symbol], { image, disassemble: await native.loadDisassembler(), readTrap, readSource })
       .trimEnd()
       .split("\n");
     assert.equal(lines.length, text.length, lines.join("\n"));

@@ -2,54 +2,10 @@
 // What a trap instruction carries is written out, because it is data where a disassembler sees code (docs/native.md, 5). Behind
 // `guestspec show asm` and `show symbols`.
 
-import type { DisassembledLine, DisassembleOptions } from "../../isa/assembly/instruction-set.ts";
+import type { Disassemble, DisassembledLine } from "../../isa/assembly/instruction-set.ts";
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
-import { TRAP_MARK } from "../native/abi.ts";
+import type { ReadTrap, TrapData } from "../native/abi.ts";
 import type { NativeImage, NativeLine, NativeSymbol } from "../native/native-image.ts";
-
-export type Disassemble = (bytes: Uint8Array, options?: DisassembleOptions) => readonly DisassembledLine[];
-
-/** Loaded when they are asked for: each brings its instruction table. */
-const DISASSEMBLERS: Readonly<Record<string, () => Promise<Disassemble>>> = {
-  riscv64: async () => (await import("../../isa/riscv64/disassemble.ts")).disassemble,
-  x86_64: async () => (await import("../../isa/x86_64/disassemble.ts")).disassemble,
-  aarch64: async () => (await import("../../isa/aarch64/disassemble.ts")).disassemble,
-};
-
-export async function loadDisassembler(target: string): Promise<Disassemble> {
-  const load = DISASSEMBLERS[target];
-  if (load === undefined) throw new Error(`there is no disassembler for ${target}`);
-  return load();
-}
-
-interface TrapData {
-  readonly payload: number;
-  /** Bytes of it that are no instruction. */
-  readonly dataLength: number;
-}
-
-/** What a trap instruction at an offset carries, or null: how each target writes it. */
-const TRAP_READERS: Readonly<Record<string, (view: DataView, offset: number) => TrapData | null>> = {
-  // unimp (csrrw x0, cycle, x0), then a word.
-  riscv64: (view, offset) => {
-    if (offset + 8 > view.byteLength || view.getUint32(offset, true) !== 0xc000_1073) return null;
-    const word = view.getUint32(offset + 4, true);
-    return word >>> 16 === TRAP_MARK.word ? { payload: word & 0xffff, dataLength: 4 } : null;
-  },
-  // ud1 esp, [rbp + disp8].
-  x86_64: (view, offset) => {
-    if (offset + 4 > view.byteLength || (view.getUint32(offset, true) & 0xff_ffff) !== 0x65_b90f) return null;
-    return { payload: view.getUint8(offset + 3), dataLength: 0 };
-  },
-  // brk #imm16.
-  aarch64: (view, offset) => {
-    if (offset + 4 > view.byteLength) return null;
-    const word = view.getUint32(offset, true);
-    if ((word & 0xffe0_001f) >>> 0 !== 0xd420_0000) return null;
-    const half = (word >>> 5) & 0xffff;
-    return half >>> 8 === TRAP_MARK.half ? { payload: half & 0xff, dataLength: 0 } : null;
-  },
-};
 
 const TRAP_ACCESSES = ["", "read", "write", "execute"] as const;
 
@@ -72,6 +28,8 @@ function byteText(bytes: Uint8Array): string {
 export interface ListingOptions {
   readonly image: NativeImage;
   readonly disassemble: Disassemble;
+  /** What a trap instruction at an offset carries, or null. */
+  readonly readTrap: ReadTrap;
   /** The text of a source file as the image names it, or null. */
   readonly readSource: (path: string) => string | null;
 }
@@ -91,10 +49,9 @@ export function listFunctions(functions: readonly NativeSymbol[], options: Listi
   return functions.map(list).join("\n");
 }
 
-function createLister({ image, disassemble, readSource }: ListingOptions): (symbol: NativeSymbol) => string {
+function createLister({ image, disassemble, readTrap, readSource }: ListingOptions): (symbol: NativeSymbol) => string {
   const texts = new Map<number, readonly string[] | null>();
   const names = new Map(image.symbols.filter(({ kind }) => kind === "function").map(({ name, address }) => [address, name]));
-  const readTrap = TRAP_READERS[image.target] ?? (() => null);
 
   function sourceLine({ file, line }: NativeLine): string {
     let lines = texts.get(file);

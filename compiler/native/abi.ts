@@ -51,6 +51,16 @@ export interface SoftwareTrap {
   readonly width: number;
 }
 
+/** A trap instruction that was read back. */
+export interface TrapData {
+  readonly payload: number;
+  /** Bytes behind the instruction that carry it and are none. */
+  readonly dataLength: number;
+}
+
+/** Null: at this offset is another instruction. */
+export type ReadTrap = (code: DataView, offset: number) => TrapData | null;
+
 /** Class in bits 3:0, access in 5:4, log2 of the width in 7:6. */
 export function trapPayload({ class: trapClass, access, width }: SoftwareTrap): number {
   return trapClass | (access << 4) | (Math.max(0, Math.log2(width || 1)) << 6);

@@ -2,10 +2,12 @@
 // registers and drives; a target says which registers there are, how values move, how functions begin and end, and how each bytecode
 // instruction is encoded. docs/native.md, 3, has the conventions that all of them keep.
 
-import type { AssembleOptions, Assembly } from "../../isa/assembly/instruction-set.ts";
+import type { AssembleOptions, Assembly, Disassemble } from "../../isa/assembly/instruction-set.ts";
 import type { ScalarType, Signature } from "../../isa/bytecode/module.ts";
 import type { MachineDescription } from "../../machines/description.ts";
 import type { TargetName } from "../targets/names.ts";
+import type { ReadTrap } from "./abi.ts";
+import type { BootHeader } from "./boot-header.ts";
 import type { BranchForms, Emission } from "./emission.ts";
 import type { EntryFrame, Frame } from "./frame.ts";
 import type { Comparison, ComputeItem, Label } from "./items.ts";
@@ -78,4 +80,9 @@ export interface NativeTarget extends BranchForms {
   /** How a register holds a constant of a type. */
   canonical(value: bigint, type: ScalarType): bigint;
   readonly assemble: (text: string, options: AssembleOptions) => Assembly;
+  /** Loaded when a listing is asked for: it brings tables that nothing else needs. */
+  readonly loadDisassembler: () => Promise<Disassemble>;
+  readonly readTrap: ReadTrap;
+  /** Of flat images; null: loaders of this target's boards know none. */
+  readonly bootHeader: BootHeader | null;
 }

@@ -67,6 +67,8 @@ export interface DisassembleOptions {
   readonly symbolAt?: (address: bigint) => string | undefined;
 }
 
+export type Disassemble = (bytes: Uint8Array, options?: DisassembleOptions) => readonly DisassembledLine[];
+
 export interface InstructionSet {
   readonly assemble: (text: string, options?: AssembleOptions) => Assembly;
   /**
@@ -74,5 +76,5 @@ export interface InstructionSet {
    * one: a kind that arrives here was given by the same record's `assemble` or back end.
    */
   applyRelocation(bytes: Uint8Array, kind: string, offset: number, place: Address, target: Address): string | undefined;
-  readonly disassemble: (bytes: Uint8Array, options?: DisassembleOptions) => readonly DisassembledLine[];
+  readonly disassemble: Disassemble;
 }

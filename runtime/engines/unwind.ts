@@ -3,6 +3,10 @@
 // stack pointer is needed, for frames are measured from it. What does not lead to the outermost code is not believed, so that a stack
 // which the test has damaged ends the chain, and old words above and below the stack pointer do not get into it.
 
+import { ENTRY_STACK as AARCH64 } from "../../isa/aarch64/entry-stack.ts";
+import { PSABIS } from "../../isa/psabi.ts";
+import { ENTRY_STACK as RISCV64 } from "../../isa/riscv64/entry-stack.ts";
+import { ENTRY_STACK as X86_64 } from "../../isa/x86_64/entry-stack.ts";
 import type { NativeImage, NativeSymbol, SymbolFrame } from "../../compiler/native/native-image.ts";
 import type { GuestStack } from "../machine/cpu-contract.ts";
 import { lastAtOrBelow } from "./code-map.ts";
@@ -22,47 +26,21 @@ type EntryRule =
   /** It has stored what it interrupted: `pc`, and in `link` the register for return addresses, are offsets from the stack pointer. */
   | { readonly kind: "interrupt" | "trap"; readonly bytes: number; readonly pc: number; readonly link: number | null };
 
-interface UnwindTarget {
-  /** What a call leaves on the stack. */
-  readonly pushed: number;
+/** As lib/NAME/entry.s has it: `isa/NAME/entry-stack.ts`. */
+interface EntryStack {
   /** What the vector stores of a trap: its size, and where the register for return addresses is. */
   readonly trap: { readonly bytes: number; readonly link: number | null };
   /** Where `guest_poll` stores the register for return addresses of what it polls: below its stack pointer, and how far beside that the place it blames. */
   readonly pollLink: { readonly below: number; readonly blamed: number } | null;
-  /** Everything else in the entry assembly that calls is the outermost code. */
-  readonly entry: ReadonlyMap<string, EntryRule>;
+  /** By label. Everything else in the entry assembly that calls is the outermost code. */
+  readonly entry: Readonly<Record<string, EntryRule>>;
 }
 
-/** As lib/TARGET/entry.s has it. */
-const TARGETS: Readonly<Record<string, UnwindTarget>> = {
-  x86_64: {
-    pushed: 8,
-    trap: { bytes: 176, link: null },
-    pollLink: null,
-    entry: new Map<string, EntryRule>([
-      ["interrupt", { kind: "interrupt", bytes: 176, pc: 136, link: null }],
-      ["guest_vector", { kind: "trap", bytes: 176, pc: 136, link: null }],
-    ]),
-  },
-  riscv64: {
-    pushed: 0,
-    trap: { bytes: 288, link: 8 },
-    pollLink: { below: 144, blamed: 8 },
-    entry: new Map<string, EntryRule>([
-      ["to_user", { kind: "call", bytes: 112, returnBelow: 112 }],
-      ["interrupt", { kind: "interrupt", bytes: 288, pc: 256, link: 8 }],
-      ["save", { kind: "trap", bytes: 288, pc: 256, link: 8 }],
-    ]),
-  },
-  aarch64: {
-    pushed: 0,
-    trap: { bytes: 288, link: 240 },
-    pollLink: { below: 16, blamed: -8 },
-    entry: new Map<string, EntryRule>([
-      ["interrupt", { kind: "interrupt", bytes: 288, pc: 256, link: 240 }],
-      ["exception", { kind: "trap", bytes: 288, pc: 256, link: 240 }],
-    ]),
-  },
+/** Null: nobody has said it yet, and failures do not tell their callers. */
+const ENTRY_STACKS: Readonly<Record<string, EntryStack | null>> = {
+  riscv64: RISCV64,
+  aarch64: AARCH64,
+  x86_64: X86_64,
 };
 
 /** As in lib/native.gspec. */
@@ -114,9 +92,12 @@ function joinWalks(before: readonly number[], breaks: Walk["breaks"], rest: Walk
 }
 
 export function createUnwinder(image: Pick<NativeImage, "target" | "base" | "symbols" | "codeStart">): Unwinder | undefined {
-  const target = TARGETS[image.target];
-  if (target === undefined) return undefined;
-  const { pushed, trap: trapFrame, pollLink, entry } = target;
+  const stack = ENTRY_STACKS[image.target] ?? null;
+  const psabi = PSABIS[image.target];
+  if (stack === null || psabi === undefined) return undefined;
+  const { pushed } = psabi;
+  const { trap: trapFrame, pollLink } = stack;
+  const entry = new Map(Object.entries(stack.entry));
   const base = Number(image.base);
   let functions: readonly NativeSymbol[] | null = null;
   /** Of `MOST_FRAMES`, for the stack at hand. */

@@ -5,11 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { fillBootHeader } from "../../compiler/images/boot-headers.ts";
 import { writeNativeElf } from "../../compiler/images/native-elf.ts";
 import { manifestText } from "../../compiler/images/identity.ts";
 import { needsTools, runTool } from "./outside-tools.ts";
-import { TINY_MACHINES, tinyImage, tinyManifest, type TinyTarget } from "./tiny-image.ts";
+import { bootableTinyImage, tinyManifest, type TinyTarget } from "./tiny-image.ts";
 
 type Format = "elf" | "flat";
 
@@ -40,7 +39,7 @@ const GOOD: Readonly<Record<TinyTarget, number>> = { x86_64: 1, riscv64: 0, aarc
 function writeImage(context: TestContext, target: TinyTarget, format: Format, size: number): string {
   const folder = mkdtempSync(join(tmpdir(), "guestspec-boot-"));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
-  const image = fillBootHeader(tinyImage(target, { size }), TINY_MACHINES[target].ramBase);
+  const image = bootableTinyImage(target, { size });
   const path = join(folder, "image");
   writeFileSync(path, format === "flat" ? image.bytes : writeNativeElf(image, { manifest: manifestText(tinyManifest(target)), unit: "tiny.gspec" }));
   return path;

@@ -7,9 +7,8 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { writeNativeElf } from "../../compiler/images/native-elf.ts";
 import { manifestText } from "../../compiler/images/identity.ts";
-import { fillBootHeader } from "../../compiler/images/boot-headers.ts";
 import { needsTools, runTool } from "./outside-tools.ts";
-import { TINY_FILES, TINY_MACHINES, tinyImage, tinyManifest, type TinyTarget } from "./tiny-image.ts";
+import { bootableTinyImage, TINY_FILES, TINY_MACHINES, tinyManifest, type TinyTarget } from "./tiny-image.ts";
 
 const TARGETS = Object.keys(TINY_MACHINES) as TinyTarget[];
 
@@ -17,7 +16,7 @@ const TARGETS = Object.keys(TINY_MACHINES) as TinyTarget[];
 function makeFolder(context: TestContext, target: TinyTarget): string {
   const folder = mkdtempSync(join(tmpdir(), "guestspec-images-"));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
-  const image = fillBootHeader(tinyImage(target), TINY_MACHINES[target].ramBase);
+  const image = bootableTinyImage(target);
   writeFileSync(join(folder, "tiny.elf"), writeNativeElf(image, { manifest: manifestText(tinyManifest(target)), unit: "tiny.gspec" }));
   writeFileSync(join(folder, TINY_FILES[0]), Array.from({ length: 9 }, (_, index) => `// line ${index + 1}\n`).join(""));
   return folder;

@@ -6,12 +6,11 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { fillBootHeader } from "../../compiler/images/boot-headers.ts";
 import { IMAGE_PLACE, writeStandalone, type StandaloneOptions } from "../../compiler/images/standalone.ts";
 import { needsTools, runTool, type ToolOutput } from "./outside-tools.ts";
-import { tinyImage } from "./tiny-image.ts";
+import { bootableTinyImage } from "./tiny-image.ts";
 
-const IMAGE = fillBootHeader(tinyImage("riscv64"), 0x8000_0000n).bytes;
+const IMAGE = bootableTinyImage("riscv64").bytes;
 
 const OPTIONS: StandaloneOptions = {
   name: "specs/tiny $(date) it's.gspec",

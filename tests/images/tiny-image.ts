@@ -3,7 +3,11 @@
 // no assembler of ours takes part.
 
 import type { Manifest } from "../../compiler/images/manifest.ts";
+import { fillBootHeader, type BootHeader } from "../../compiler/native/boot-header.ts";
 import type { NativeImage, NativeLine } from "../../compiler/native/native-image.ts";
+import { BOOT_HEADER as ARM64_IMAGE } from "../../compiler/targets/aarch64/boot-header.ts";
+import { BOOT_HEADER as RISCV_IMAGE } from "../../compiler/targets/riscv64/boot-header.ts";
+import { BOOT_HEADER as MULTIBOOT } from "../../compiler/targets/x86_64/boot-header.ts";
 
 export type TinyTarget = "x86_64" | "riscv64" | "aarch64";
 
@@ -103,6 +107,13 @@ export interface TinyOptions {
   /** Size of the file's contents; the writable data are zeros. */
   readonly size?: number;
   readonly hasBootHeader?: boolean;
+}
+
+const BOOT_HEADERS: Readonly<Record<TinyTarget, BootHeader>> = { x86_64: MULTIBOOT, riscv64: RISCV_IMAGE, aarch64: ARM64_IMAGE };
+
+/** With its boot header filled in, as the linker's images have it. */
+export function bootableTinyImage(target: TinyTarget, options: TinyOptions = {}): NativeImage {
+  return fillBootHeader(tinyImage(target, options), BOOT_HEADERS[target], TINY_MACHINES[target].ramBase);
 }
 
 export const TINY_FILES = ["tiny.gspec", "guestspec/lib/tiny.gspec"] as const;

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fillBootHeader } from "../../compiler/images/boot-headers.ts";
+import { fillBootHeader } from "../../compiler/native/boot-header.ts";
 import { compileNative } from "../../compiler/native/index.ts";
 import { riscv64 } from "../../compiler/targets/riscv64/target.ts";
 import { loadMachineLanguage } from "../../isa/machine-language.ts";
@@ -20,7 +20,7 @@ async function buildImage(spec: string, readFile: ReadFile): Promise<Uint8Array>
   const { images, diagnostics } = compileNative([spec], riscv64, { machine: riscvVirt, language, readFile, libDirectory: "lib/" });
   const [image] = images;
   assert.ok(image !== undefined, diagnostics.map(({ message }) => message).join("\n"));
-  return fillBootHeader(image.native, riscvVirt.ram.base).bytes;
+  return fillBootHeader(image.native, riscv64.bootHeader, riscvVirt.ram.base).bytes;
 }
 
 interface Ended {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { fillBootHeader } from "../../compiler/images/boot-headers.ts";
+import { fillBootHeader } from "../../compiler/native/boot-header.ts";
 import { compileNative } from "../../compiler/native/index.ts";
 import { riscv64 } from "../../compiler/targets/riscv64/target.ts";
 import { loadMachineLanguage } from "../../isa/machine-language.ts";
@@ -94,7 +94,7 @@ interface Run {
   readonly trace: string;
 }
 
-const bootable = fillBootHeader(image.native, riscvVirt.ram.base).bytes;
+const bootable = fillBootHeader(image.native, riscv64.bootHeader, riscvVirt.ram.base).bytes;
 
 function runAlone(seed: bigint, isTraced: boolean): Run {
   let console = "";

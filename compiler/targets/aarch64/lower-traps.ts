@@ -3,7 +3,7 @@
 
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem } from "../../native/items.ts";
-import { TRAP_MARK, trapPayload, type SoftwareTrap } from "../../native/abi.ts";
+import { TRAP_MARK, trapPayload, type ReadTrap, type SoftwareTrap } from "../../native/abi.ts";
 import { enc } from "./encoding.ts";
 import { addOffset, bring, loadValue, T0, T1, T2 } from "./values.ts";
 
@@ -23,3 +23,12 @@ export function lowerTrap(e: Emission, item: ComputeItem): void {
   bring(e, T1, e.location(item.src[0] ?? 0));
   writeTrap(e, { class: Number(item.imm[0]), access: 0, width: 0 });
 }
+
+/** For listings: brk #imm16. */
+export const readTrap: ReadTrap = (view, offset) => {
+  if (offset + 4 > view.byteLength) return null;
+  const word = view.getUint32(offset, true);
+  if ((word & 0xffe0_001f) >>> 0 !== 0xd420_0000) return null;
+  const half = (word >>> 5) & 0xffff;
+  return half >>> 8 === TRAP_MARK.half ? { payload: half & 0xff, dataLength: 0 } : null;
+};

@@ -5,6 +5,7 @@
 import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import type { Signature } from "../../../isa/bytecode/module.ts";
 import { assemble } from "../../../isa/aarch64/assemble.ts";
+import { PSABI } from "../../../isa/aarch64/psabi.ts";
 import { findRegister, registerName } from "../../../isa/aarch64/registers.ts";
 import { applyRelocation, type RelocationKind } from "../../../isa/aarch64/relocations.ts";
 import type { MachineDescription } from "../../../machines/description.ts";
@@ -15,10 +16,11 @@ import { calling, outermost, type Frame } from "../../native/frame.ts";
 import type { Label } from "../../native/items.ts";
 import type { Location, Writable } from "../../native/location.ts";
 import type { NativeTarget } from "../../native/target.ts";
+import { BOOT_HEADER } from "./boot-header.ts";
 import { CONDITION, enc } from "./encoding.ts";
 import { ARITHMETIC, branchCompare, branchOn, branchZero, jump } from "./lower-arithmetic.ts";
 import { MEMORY } from "./lower-memory.ts";
-import { lowerTrap, trapHere } from "./lower-traps.ts";
+import { lowerTrap, readTrap, trapHere } from "./lower-traps.ts";
 import { addOffset, bring, canonical, CPU, FUEL_REGISTER, loadStack, loadValue, LR, SP, storeStack, T0, T1, T2, ZERO } from "./values.ts";
 
 const numbersFrom = (first: number, last: number): readonly number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index);
@@ -227,7 +229,7 @@ export const aarch64 = {
   },
   branches: "short",
   alignment: 4,
-  returnAddressBytes: 0,
+  returnAddressBytes: PSABI.pushed,
   returnRegister: LR,
   // The record of a guard is as entry.s says.
   entryFrames: [
@@ -263,4 +265,7 @@ export const aarch64 = {
   absolute: "absolute64",
   applyRelocation: (bytes, kind, offset, place, target) => applyRelocation(bytes, kind as RelocationKind, offset, place, target),
   assemble,
+  loadDisassembler: async () => (await import("../../../isa/aarch64/disassemble.ts")).disassemble,
+  readTrap,
+  bootHeader: BOOT_HEADER,
 } as const satisfies NativeTarget;

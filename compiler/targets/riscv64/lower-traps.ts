@@ -3,7 +3,7 @@
 
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem } from "../../native/items.ts";
-import { TRAP_MARK, trapPayload, type SoftwareTrap } from "../../native/abi.ts";
+import { TRAP_MARK, trapPayload, type ReadTrap, type SoftwareTrap } from "../../native/abi.ts";
 import { put } from "./compress.ts";
 import { enc } from "./encoding.ts";
 import { bring, T0, T1 } from "./values.ts";
@@ -27,3 +27,10 @@ export function lowerTrap(e: Emission, item: ComputeItem): void {
   bring(e, T1, e.location(item.src[0] ?? 0));
   writeTrap(e, { class: Number(item.imm[0]), access: 0, width: 0 });
 }
+
+/** For listings: unimp (csrrw x0, cycle, x0), then a word. */
+export const readTrap: ReadTrap = (view, offset) => {
+  if (offset + 8 > view.byteLength || view.getUint32(offset, true) !== 0xc000_1073) return null;
+  const word = view.getUint32(offset + 4, true);
+  return word >>> 16 === TRAP_MARK.word ? { payload: word & 0xffff, dataLength: 4 } : null;
+};

@@ -5,6 +5,7 @@ import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import type { Signature } from "../../../isa/bytecode/module.ts";
 import { assemble } from "../../../isa/riscv64/assemble.ts";
 import { encode } from "../../../isa/riscv64/encode.ts";
+import { PSABI } from "../../../isa/riscv64/psabi.ts";
 import { findCsr, findXRegister, X_REGISTERS } from "../../../isa/riscv64/registers.ts";
 import { applyRelocation, type RelocationKind } from "../../../isa/riscv64/relocations.ts";
 import type { MachineDescription } from "../../../machines/description.ts";
@@ -15,11 +16,12 @@ import { calling, outermost, type Frame } from "../../native/frame.ts";
 import type { Comparison, Label } from "../../native/items.ts";
 import type { Location, Writable } from "../../native/location.ts";
 import type { NativeTarget } from "../../native/target.ts";
+import { BOOT_HEADER } from "./boot-header.ts";
 import { put } from "./compress.ts";
 import { enc } from "./encoding.ts";
 import { ARITHMETIC, branchOnNotZero, branchOnZero, orderedOperands } from "./lower-arithmetic.ts";
 import { MEMORY } from "./lower-memory.ts";
-import { lowerTrap, NO_VALUE, trapHere } from "./lower-traps.ts";
+import { lowerTrap, NO_VALUE, readTrap, trapHere } from "./lower-traps.ts";
 import { addOffset, bring, canonical, GP, loadStack, loadValue, RA, SP, storeStack, T0, T1, T2, TP, ZERO } from "./values.ts";
 
 const numberOf = (name: string): number => {
@@ -215,7 +217,7 @@ export const riscv64 = {
   registers: { names: X_REGISTERS.map(({ name }) => name), arguments: ARGUMENTS, results: ARGUMENTS, changed: CHANGED, kept: KEPT, scratch: T0 },
   branches: "short",
   alignment: 2,
-  returnAddressBytes: 0,
+  returnAddressBytes: PSABI.pushed,
   returnRegister: RA,
   // The record of a guard is as entry.s says.
   entryFrames: [
@@ -255,4 +257,7 @@ export const riscv64 = {
   absolute: "absolute64",
   applyRelocation: (bytes, kind, offset, place, target) => applyRelocation(bytes, kind as RelocationKind, offset, place, target),
   assemble,
+  loadDisassembler: async () => (await import("../../../isa/riscv64/disassemble.ts")).disassemble,
+  readTrap,
+  bootHeader: BOOT_HEADER,
 } as const satisfies NativeTarget;

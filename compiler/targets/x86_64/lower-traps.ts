@@ -4,7 +4,7 @@
 
 import type { Emission } from "../../native/emission.ts";
 import type { ComputeItem } from "../../native/items.ts";
-import { trapPayload, type SoftwareTrap } from "../../native/abi.ts";
+import { trapPayload, type ReadTrap, type SoftwareTrap } from "../../native/abi.ts";
 import { OPCODES, withMemory, type Memory } from "./encoding.ts";
 import { addressOf, bring, clear, RAX, RBP, RDX, RSP } from "./values.ts";
 
@@ -36,3 +36,9 @@ export function lowerTrap(e: Emission, item: ComputeItem): void {
   bring(e, RDX, e.location(item.src[0] ?? 0));
   writeTrap(e, { class: Number(item.imm[0]), access: 0, width: 0 });
 }
+
+/** For listings: ud1 esp, [rbp + disp8]. */
+export const readTrap: ReadTrap = (view, offset) => {
+  if (offset + 4 > view.byteLength || (view.getUint32(offset, true) & 0xff_ffff) !== 0x65_b90f) return null;
+  return { payload: view.getUint8(offset + 3), dataLength: 0 };
+};

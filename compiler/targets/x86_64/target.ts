@@ -5,6 +5,7 @@
 import { TRAP_CLASSES } from "../../../isa/bytecode/instructions.ts";
 import type { Signature } from "../../../isa/bytecode/module.ts";
 import { assemble } from "../../../isa/x86_64/assemble.ts";
+import { PSABI } from "../../../isa/x86_64/psabi.ts";
 import { findRegister, R64_NAMES } from "../../../isa/x86_64/registers.ts";
 import { applyRelocation, RELOCATION_REACHES, type RelocationKind } from "../../../isa/x86_64/relocations.ts";
 import type { MachineDescription } from "../../../machines/description.ts";
@@ -14,6 +15,7 @@ import { calling, outermost, type Frame } from "../../native/frame.ts";
 import type { Comparison, Label } from "../../native/items.ts";
 import type { Location, Writable } from "../../native/location.ts";
 import type { NativeTarget } from "../../native/target.ts";
+import { BOOT_HEADER } from "./boot-header.ts";
 import {
   beginMove32,
   call,
@@ -32,7 +34,7 @@ import {
 } from "./encoding.ts";
 import { ARITHMETIC, compareValues, testCondition } from "./lower-arithmetic.ts";
 import { MEMORY } from "./lower-memory.ts";
-import { lowerTrap, trapAtAccess, trapHere } from "./lower-traps.ts";
+import { lowerTrap, readTrap, trapAtAccess, trapHere } from "./lower-traps.ts";
 import { apply, bring, canonical, R11, R15, RAX, RDX, RSP, stackSlot, moveRegister, storeStack } from "./values.ts";
 
 function numberOf(name: string): number {
@@ -243,7 +245,7 @@ export const x86_64 = {
   registers: { names: R64_NAMES, arguments: ARGUMENTS, results: RESULTS, changed: CHANGED, kept: KEPT, scratch: R11 },
   branches: "short",
   alignment: 1,
-  returnAddressBytes: 8,
+  returnAddressBytes: PSABI.pushed,
   returnRegister: null,
   // The record of a guard is as entry.s says: eleven words, the first of them kept registers.
   entryFrames: [
@@ -281,4 +283,7 @@ export const x86_64 = {
   absolute: "absolute64",
   applyRelocation: relocate,
   assemble,
+  loadDisassembler: async () => (await import("../../../isa/x86_64/disassemble.ts")).disassemble,
+  readTrap,
+  bootHeader: BOOT_HEADER,
 } as const satisfies NativeTarget;

@@ -1,0 +1,11 @@
+// Where lib/riscv64/entry.s stores what it interrupts, for whoever reads the stack of a guest that has failed (runtime/engines/unwind.ts).
+
+export const ENTRY_STACK = {
+  trap: { bytes: 288, link: 8 },
+  pollLink: { below: 144, blamed: 8 },
+  entry: {
+    to_user: { kind: "call", bytes: 112, returnBelow: 112 },
+    interrupt: { kind: "interrupt", bytes: 288, pc: 256, link: 8 },
+    save: { kind: "trap", bytes: 288, pc: 256, link: 8 },
+  },
+} as const;

@@ -1,0 +1,10 @@
+// Where lib/x86_64/entry.s stores what it interrupts, for whoever reads the stack of a guest that has failed (runtime/engines/unwind.ts).
+
+export const ENTRY_STACK = {
+  trap: { bytes: 176, link: null },
+  pollLink: null,
+  entry: {
+    interrupt: { kind: "interrupt", bytes: 176, pc: 136, link: null },
+    guest_vector: { kind: "trap", bytes: 176, pc: 136, link: null },
+  },
+} as const;
