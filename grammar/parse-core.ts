@@ -401,6 +401,8 @@ export abstract class ParserCore extends EmbeddedActionsParser {
     const isNamed = next.tokenType === T.Ident && !next.newline;
     switch (token.tokenType) {
       case T.Fn:
+        // A method is a member wherever its line begins.
+        return isNamed && !(this.peek(3).tokenType === T.LParen && this.peek(4).image === "self");
       case T.Struct:
       case T.Enum:
       case T.Const:

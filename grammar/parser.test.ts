@@ -240,6 +240,15 @@ describe("recovery", () => {
     );
   });
 
+  test("a method is a member where its line is not indented too", () => {
+    const { file, reports } = parse("struct S {\nx: u8\nfn m(self) {\nself.x = 1\n}\n}\nfn f() {}");
+    assert.deepEqual(reports, []);
+    assert.deepEqual(
+      file.items.map(({ kind }) => kind),
+      ["struct", "fn"],
+    );
+  });
+
   test("no text makes the parser throw or hang", () => {
     const pieces = [
       "test",

@@ -3,7 +3,7 @@
 
 import type { ScalarType } from "../../isa/bytecode/module.ts";
 import { evaluate, evaluateInteger } from "../check/constants.ts";
-import { isPlace, type HExpr } from "../hir.ts";
+import { isPlace, mapOperands, type HExpr } from "../hir.ts";
 import { elementOf, isAggregate, registersOf, scalarOf, sizeOf, type Type } from "../types.ts";
 import { arithmetic, isSigned } from "./arithmetic.ts";
 import { compareValues, isErrorNumber, isInList, isInRange, isNear } from "./comparisons.ts";
@@ -33,6 +33,34 @@ export function lowerScalar(b: FunctionBuilder, expr: HExpr, capture?: Capture):
   const [register] = lowerExpr(b, expr, capture);
   if (register === undefined) throw new Error(`${expr.kind} of type ${expr.type.kind} gives no register`);
   return register;
+}
+
+/** Code that changes variables, or calls what may: no expression assigns but these. */
+function mayWrite(expr: HExpr): boolean {
+  if (expr.kind === "call" || expr.kind === "call-method" || expr.kind === "call-indirect") return true;
+  if (expr.kind === "intrinsic" && expr.name.startsWith("atomic.")) return true;
+  let found = false;
+  mapOperands(expr, (operand) => {
+    found ||= mayWrite(operand);
+    return operand;
+  });
+  return found;
+}
+
+/** The value that an expression has now, whatever `later` does to the place from which it comes: an aggregate is otherwise an address. */
+export function lowerHeld(b: FunctionBuilder, expr: HExpr, later: HExpr, capture?: Capture): Value {
+  const value = lowerExpr(b, expr, capture);
+  if (!isAggregate(expr.type) || !(isPlace(expr) || expr.kind === "if") || !mayWrite(later)) return value;
+  const copy = [copyToFrame(b, expr.type, value[0] ?? 0)];
+  capture?.values.set(expr, copy);
+  return copy;
+}
+
+function copyToFrame(b: FunctionBuilder, type: Type, from: number): number {
+  const { size, align } = sizeOf(type, b.module.layout);
+  const copy = b.frameAddress(b.frame(size, align));
+  copyMemory(b, copy, from, size);
+  return copy;
 }
 
 function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Value {
@@ -70,7 +98,7 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
       return [arithmetic(b, expr.op, expr.type, left, right)];
     }
     case "compare": {
-      const left = lowerExpr(b, expr.left, capture);
+      const left = lowerHeld(b, expr.left, expr.right, capture);
       const right = lowerExpr(b, expr.right, capture);
       b.span = expr.span;
       return [compareValues(b, expr.op, expr.left.type, left, right)];
@@ -93,7 +121,7 @@ function lowerUnspanned(b: FunctionBuilder, expr: HExpr, capture?: Capture): Val
       return [expr.negated ? b.isZero(inside) : inside];
     }
     case "in-list": {
-      const value = lowerExpr(b, expr.value, capture);
+      const value = lowerHeld(b, expr.value, expr.list, capture);
       const [list = 0, length = 0] = lowerExpr(b, expr.list, capture);
       const found = isInList(b, expr.value.type, value, list, length);
       return [expr.negated ? b.isZero(found) : found];
@@ -329,10 +357,7 @@ function lowerArguments(b: FunctionBuilder, args: readonly HExpr[]): readonly nu
   return args.flatMap((arg) => {
     const value = lowerExpr(b, arg);
     if (!isAggregate(arg.type) || arg.kind === "call" || arg.kind === "const") return value;
-    const shape = sizeOf(arg.type, b.module.layout);
-    const copy = b.frameAddress(b.frame(shape.size, shape.align));
-    copyMemory(b, copy, value[0] ?? 0, shape.size);
-    return [copy];
+    return [copyToFrame(b, arg.type, value[0] ?? 0)];
   });
 }
 

@@ -10,7 +10,7 @@ import { lowerAsm } from "./asm.ts";
 import { lowerCheck, lowerExpectLog, lowerExpectTrap, lowerWarning, lowerWord } from "./checks.ts";
 import { extractField, readRegister, writeField, writeRegister } from "./device-registers.ts";
 import { lowerAnswer, lowerExpectedCalls } from "./expected-calls.ts";
-import { lowerExpr, lowerInto, lowerPlace, lowerRegisterAddress, lowerScalar, lowerSequence } from "./expressions.ts";
+import { lowerExpr, lowerHeld, lowerInto, lowerPlace, lowerRegisterAddress, lowerScalar, lowerSequence } from "./expressions.ts";
 import type { FunctionBuilder } from "./function-builder.ts";
 import { fillZero, loadFrom } from "./guest-memory.ts";
 import { declareLocal, isRegister, noteSpace, placeOfLocal, readPlace, writePlace } from "./places.ts";
@@ -178,8 +178,8 @@ function lowerLet(b: FunctionBuilder, statement: HStmt & { kind: "let" }): void 
 
 function lowerAssign(b: FunctionBuilder, target: HPlace, value: HExpr): void {
   if (isRegister(target)) {
-    const at = lowerRegisterAddress(b, target);
     const register = lowerScalar(b, value);
+    const at = lowerRegisterAddress(b, target);
     b.span = target.span;
     if (target.kind === "register-field") writeField(b, target, at, register);
     else writeRegister(b, at, register);
@@ -191,7 +191,7 @@ function lowerAssign(b: FunctionBuilder, target: HPlace, value: HExpr): void {
     writeSystemRegister(b, target, register);
     return;
   }
-  const computed = lowerExpr(b, value);
+  const computed = lowerHeld(b, value, target);
   const place = lowerPlace(b, target);
   b.span = target.span;
   writePlace(b, target.type, place, computed);
@@ -201,10 +201,12 @@ function lowerUpdate(b: FunctionBuilder, statement: HStmt & { kind: "update" }):
   const { target, op } = statement;
   const { type } = target;
   if (isRegister(target)) {
+    const value = lowerScalar(b, statement.value);
     const at = lowerRegisterAddress(b, target);
+    b.span = statement.span;
     const whole = readRegister(b, at);
     const before = target.kind === "register-field" ? extractField(b, at.type, whole, target.field) : whole;
-    const after = arithmetic(b, op, type, before, lowerScalar(b, statement.value));
+    const after = arithmetic(b, op, type, before, value);
     if (target.kind === "register-field") writeField(b, target, at, after, whole);
     else writeRegister(b, at, after);
     return;
@@ -429,8 +431,8 @@ function updateSystemRegister(b: FunctionBuilder, statement: HStmt & { kind: "up
     b.span = statement.span;
     system(b, place, clear(place.number), { src: mask });
   } else {
-    const before = readSystemRegister(b, place);
-    const after = arithmetic(b, op, place.type, before, lowerScalar(b, value));
+    const operand = lowerScalar(b, value);
+    const after = arithmetic(b, op, place.type, readSystemRegister(b, place), operand);
     b.span = statement.span;
     writeSystemRegister(b, place, after);
   }
