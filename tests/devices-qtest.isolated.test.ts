@@ -5,12 +5,12 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { describe, test } from "node:test";
 
-import { HARTS, isMemory, makeBoard, RTC } from "./qtest/board.ts";
+import { FINISHER, HARTS, makeBoard, RTC } from "./qtest/board.ts";
 import type { Board } from "./qtest/board.ts";
 import { OvershootError, qemuProblem, startQemu } from "./qtest/qemu.ts";
-import type { Qemu } from "./qtest/qemu.ts";
+import type { PinLevels, Qemu } from "./qtest/qemu.ts";
 import { describeStep } from "./qtest/script.ts";
-import type { QtestScript, Step, Watch } from "./qtest/script.ts";
+import type { AccessStep, QtestScript, Step, Watch } from "./qtest/script.ts";
 import { isRequired } from "./fixtures/required.ts";
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
@@ -22,8 +22,15 @@ function ticksToQuiet(board: Board): number {
   return board.now() - before;
 }
 
-/** QEMU's pin number and our level, for every pin that the script watches. */
-function watchedPins(watch: Watch, board: Board): { readonly name: string; readonly index: number; readonly level: boolean }[] {
+interface WatchedPin {
+  readonly name: string;
+  /** QEMU's number. */
+  readonly index: number;
+  /** Ours. */
+  readonly level: boolean;
+}
+
+function watchedPins(watch: Watch, board: Board): readonly WatchedPin[] {
   // The last hart is qemu.ts's own clockwork.
   const harts = Array.from({ length: HARTS - 1 }, (_, hart) => hart);
   switch (watch) {
@@ -40,22 +47,11 @@ function watchedPins(watch: Watch, board: Board): { readonly name: string; reado
   }
 }
 
+type OtherStep = Exclude<Step, AccessStep>;
+
 /** Does a step on both sides; returns what differs, or null. */
-async function playStep(step: Step, board: Board, qemu: Qemu): Promise<string | null> {
+async function playStep(step: OtherStep, board: Board, qemu: Qemu): Promise<string | null> {
   switch (step.kind) {
-    case "read": {
-      const [ours, theirs] = [board.read(step.address, step.width), await qemu.read(step.address, step.width)];
-      return ours === theirs ? null : `QEMU reads ${hex(theirs)}, the model ${hex(ours)}`;
-    }
-    case "write": {
-      const exitsBefore = board.exits.length;
-      board.write(step.address, step.width, step.value);
-      const done = qemu.write(step.address, step.width, step.value);
-      // QEMU 7.2's finisher leaves before it answers, so this write may fail; the exit step that follows compares how.
-      if (board.exits.length > exitsBefore) await Promise.allSettled([done]);
-      else await done;
-      return null;
-    }
     case "pass": {
       board.advance(step.nanoseconds);
       if (board.nextEvent() !== null) throw new Error(`script error: an event is left after ${describeStep(step)}`);
@@ -98,13 +94,83 @@ async function playStep(step: Step, board: Board, qemu: Qemu): Promise<string | 
   }
 }
 
-const isOfMemory = (step: Step | undefined): boolean => (step?.kind === "read" || step?.kind === "write") && isMemory(step.address);
+const isAccess = (step: Step): step is AccessStep => step.kind === "read" || step.kind === "write";
 
-/** Accesses to memory in a row go out together, which is most of them: QEMU takes them one after the other, and they do nothing to a device. */
-function endOfGo(steps: readonly Step[], start: number): number {
-  let end = start + 1;
-  if (isOfMemory(steps[start])) while (isOfMemory(steps[end])) end += 1;
-  return end;
+type Range = readonly [start: bigint, end: bigint];
+
+/** What a write to these has begun QEMU may go on with after its answer, in bottom halves and threads: registers of virtio, BARs. */
+const GOING_ON: readonly Range[] = [
+  [0x300_0000n, 0x301_0000n],
+  [0x1000_1000n, 0x1000_9000n],
+  [0x4000_0000n, 0x8000_0000n],
+  [0x4_0000_0000n, 0x8_0000_0000n],
+];
+/** Configuration space has a window to the registers of virtio's functions. */
+const ECAM: Range = [0x3000_0000n, 0x4000_0000n];
+
+/** So many questions wait for their answers at most. */
+const LONGEST_GO = 400;
+
+type Go = { readonly accesses: AccessStep[] } | { readonly step: OtherStep };
+
+/**
+ * Accesses in a row go out together: to wait for each answer takes several times as long as all that either side does. Waited for are the
+ * answers to writes that QEMU goes on with and to those that may end it, and the console has turns of QEMU's loop in between.
+ */
+function goesOf({ steps, qemuArguments = [] }: QtestScript): readonly Go[] {
+  const hasConsole = steps.some(({ kind }) => kind === "send" || kind === "output");
+  const ranges = qemuArguments.some((argument) => argument.startsWith("virtio")) ? [...GOING_ON, ECAM] : GOING_ON;
+  const isAlone = ({ address }: AccessStep): boolean => hasConsole || address === BigInt(FINISHER);
+  const isLast = (step: AccessStep): boolean =>
+    isAlone(step) || (step.kind === "write" && ranges.some(([start, end]) => step.address >= start && step.address < end));
+  const goes: Go[] = [];
+  let open: AccessStep[] | null = null;
+  for (const step of steps) {
+    if (!isAccess(step)) {
+      goes.push({ step });
+      open = null;
+      continue;
+    }
+    if (open === null || isAlone(step) || open.length === LONGEST_GO) goes.push({ accesses: (open = []) });
+    open.push(step);
+    if (isLast(step)) open = null;
+  }
+  return goes;
+}
+
+/** Pins whose levels differ; before its first movement QEMU does not tell one. */
+function comparePins(ours: readonly WatchedPin[], theirs: PinLevels): readonly string[] {
+  return ours
+    .filter(({ index, level }) => (theirs.get(index) ?? level) !== level)
+    .map(({ name, level }) => `${name}: ${level ? "low" : "high"} in QEMU, not in the model`);
+}
+
+/** What differs, for each step. */
+async function playGo(go: Go, watch: Watch | undefined, board: Board, qemu: Qemu): Promise<readonly (readonly string[])[]> {
+  const watched = (): readonly WatchedPin[] => (watch === undefined ? [] : watchedPins(watch, board));
+  if ("step" in go) {
+    const difference = await playStep(go.step, board, qemu);
+    return [[...(difference === null ? [] : [difference]), ...comparePins(watched(), qemu.pins())]];
+  }
+  const ours = go.accesses.map((step) => {
+    if (step.kind === "write") board.write(step.address, step.width, step.value);
+    return { value: step.kind === "read" ? board.read(step.address, step.width) : null, pins: watched() };
+  });
+  const done = qemu.access(go.accesses);
+  // QEMU 7.2's finisher leaves before it answers, so this write may fail; the exit step that follows compares how.
+  if (board.exits.length > 0) {
+    await Promise.allSettled([done]);
+    return [];
+  }
+  const theirs = await done;
+  return ours.map(({ value, pins }, index) => {
+    const answer = theirs[index];
+    assert.ok(answer !== undefined);
+    // What follows the last answer at once is its step's.
+    const moved = comparePins(pins, index === ours.length - 1 ? qemu.pins() : answer.pins);
+    if (value === null || value === answer.value) return moved;
+    return [`QEMU reads ${hex(answer.value ?? 0n)}, the model ${hex(value)}`, ...moved];
+  });
 }
 
 async function play(script: QtestScript): Promise<void> {
@@ -115,24 +181,16 @@ async function play(script: QtestScript): Promise<void> {
     board.advance(qemu.startTime);
     // qemu.ts looked at the RTC's clock, which latches TIME_HIGH.
     board.read(BigInt(RTC), 4);
-    for (let start = 0, end = 0; start < script.steps.length; start = end) {
-      end = endOfGo(script.steps, start);
-      const answers = await Promise.all(script.steps.slice(start, end).map((step) => playStep(step, board, qemu)));
-      const differences = answers.map((difference, offset) => ({ difference, index: start + offset }));
-      for (const { name, index: pin, level } of script.watch === undefined ? [] : watchedPins(script.watch, board)) {
-        const theirs = qemu.pin(pin);
-        // Before its first movement QEMU does not tell a level.
-        if (theirs !== undefined && theirs !== level) {
-          differences.push({ difference: `${name}: ${theirs ? "high" : "low"} in QEMU, not in the model`, index: end - 1 });
-        }
+    let start = 0;
+    for (const go of goesOf(script)) {
+      const steps = await playGo(go, script.watch, board, qemu);
+      const at = steps.findIndex((differences) => differences.length > 0);
+      if (at >= 0) {
+        const before = script.steps.slice(Math.max(0, start + at - 12), start + at).map((earlier) => `  ${describeStep(earlier)}`);
+        const step = describeStep(script.steps[start + at] ?? assert.fail());
+        assert.fail([`step ${start + at}, ${step}: ${(steps[at] ?? []).join("; ")}`, "after", ...before].join("\n"));
       }
-      const found = differences.filter(({ difference }) => difference !== null);
-      const index = found[0]?.index;
-      if (index !== undefined) {
-        const before = script.steps.slice(Math.max(0, index - 12), index).map((earlier) => `  ${describeStep(earlier)}`);
-        const told = found.flatMap((one) => (one.index === index ? [one.difference] : []));
-        assert.fail([`step ${index}, ${describeStep(script.steps[index] ?? assert.fail())}: ${told.join("; ")}`, "after", ...before].join("\n"));
-      }
+      start += "step" in go ? 1 : go.accesses.length;
     }
   } finally {
     qemu.close();

@@ -20,7 +20,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Width } from "../../runtime/devices/device.ts";
 import { EPOCH_NANOSECONDS, HARTS, MTIMER, RAM, RTC } from "./board.ts";
-import type { QtestScript, Watch } from "./script.ts";
+import type { AccessStep, QtestScript, Watch } from "./script.ts";
 
 export const QEMU = "qemu-system-riscv64";
 /** The version whose registers the models follow. */
@@ -36,6 +36,11 @@ const MIP_MTIP = 1 << 7;
 const HELPER_MTIMECMP = BigInt(MTIMER + 8 * (HARTS - 1));
 
 const LETTERS: Readonly<Record<Width, string>> = { 1: "b", 2: "w", 4: "l", 8: "q" };
+
+function accessCommand(step: AccessStep): string {
+  const target = `${step.kind}${LETTERS[step.width]} 0x${step.address.toString(16)}`;
+  return step.kind === "read" ? target : `${target} 0x${step.value.toString(16)}`;
+}
 
 /** QOM type names of the devices whose output pins can be watched. */
 const WATCHED_TYPES: Readonly<Record<Watch, string>> = {
@@ -74,8 +79,21 @@ function idleProgram(nops: number): { readonly words: readonly number[]; readonl
 /** Begun by the first script; those beside it wait for it. */
 let calibration: Promise<number> | null = null;
 
+/** Levels of intercepted pins; those that have not moved are not in it. */
+export type PinLevels = ReadonlyMap<number, boolean>;
+
+export interface Answer {
+  /** Of a read. */
+  readonly value: bigint | null;
+  /** When QEMU gave it: what moves a pin tells so before it answers. */
+  readonly pins: PinLevels;
+}
+
+/** Of commands that went out together. */
 interface Waiter {
-  readonly resolve: (line: string) => void;
+  readonly commands: readonly string[];
+  readonly answers: Answer[];
+  readonly resolve: (answers: readonly Answer[]) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -86,8 +104,9 @@ export interface QemuExit {
 }
 
 export interface Qemu {
+  /** All go out at once, and QEMU takes one after the other. */
+  readonly access: (steps: readonly AccessStep[]) => Promise<readonly Answer[]>;
   readonly read: (address: bigint, width: Width) => Promise<bigint>;
-  readonly write: (address: bigint, width: Width, value: bigint) => Promise<void>;
   readonly pass: (nanoseconds: number) => Promise<void>;
   /** Runs until mtime is at least `count` and nothing is left to happen. */
   readonly settle: (count: bigint) => Promise<void>;
@@ -97,8 +116,7 @@ export interface Qemu {
   readonly output: (count: number) => Promise<readonly number[]>;
   readonly reset: () => Promise<void>;
   readonly exited: () => Promise<QemuExit>;
-  /** Level of an intercepted pin, or undefined before it first moved. */
-  readonly pin: (index: number) => boolean | undefined;
+  readonly pins: () => PinLevels;
   /** Virtual time since power-on when the script starts. */
   readonly startTime: number;
   readonly close: () => void;
@@ -160,7 +178,7 @@ async function start(script: QtestScript, nops: number): Promise<Qemu> {
   const child: ChildProcessWithoutNullStreams = spawn(QEMU, [...machine, ...time, ...control, ...(usesConsole ? serial : []), ...(script.qemuArguments ?? [])]);
 
   const waiters: Waiter[] = [];
-  const pins = new Map<number, boolean>();
+  let pins: PinLevels = new Map();
   const received: number[] = [];
   const diagnostics: string[] = [];
   let shutdownReason: string | null = null;
@@ -177,20 +195,27 @@ async function start(script: QtestScript, nops: number): Promise<Qemu> {
   });
   createInterface({ input: child.stdout }).on("line", (line) => {
     const moved = /^IRQ (raise|lower) (\d+)$/.exec(line);
-    if (moved !== null) pins.set(Number(moved[2]), moved[1] === "raise");
-    else waiters.shift()?.resolve(line);
+    if (moved !== null) pins = new Map(pins).set(Number(moved[2]), moved[1] === "raise");
+    else answered(line);
   });
 
-  async function command(text: string): Promise<string> {
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    waiters.push({ resolve, reject });
-    // What goes out together is written at once.
-    child.stdin.cork();
-    child.stdin.write(`${text}\n`);
-    process.nextTick(() => child.stdin.uncork());
-    const answer = await withTimeout(promise, text);
-    if (!answer.startsWith("OK")) throw new Error(`qtest: ${text}: ${answer}`);
-    return answer;
+  function answered(line: string): void {
+    const waiter = waiters[0];
+    if (waiter === undefined) return;
+    const [verdict, value] = line.split(" ");
+    if (verdict !== "OK") waiter.reject(new Error(`qtest: ${waiter.commands[waiter.answers.length]}: ${line}`));
+    waiter.answers.push({ value: verdict === "OK" && value !== undefined ? BigInt(value) : null, pins });
+    if (waiter.answers.length < waiter.commands.length) return;
+    waiters.shift();
+    waiter.resolve(waiter.answers);
+  }
+
+  /** One promise for all commands: Node's test runner watches each, which takes longer than the command. */
+  async function ask(commands: readonly string[]): Promise<readonly Answer[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Answer[]>();
+    waiters.push({ commands, answers: [], resolve, reject });
+    child.stdin.write(commands.map((command) => `${command}\n`).join(""));
+    return withTimeout(promise, commands[0] ?? "");
   }
 
   const close = (): void => {
@@ -200,12 +225,10 @@ async function start(script: QtestScript, nops: number): Promise<Qemu> {
 
   try {
     const read = async (address: bigint, width: Width): Promise<bigint> => {
-      const answer = await command(`read${LETTERS[width]} 0x${address.toString(16)}`);
-      return BigInt(answer.split(" ")[1] ?? "");
+      const [answer] = await ask([accessCommand({ kind: "read", address, width })]);
+      return answer?.value ?? 0n;
     };
-    const write = async (address: bigint, width: Width, value: bigint): Promise<void> => {
-      await command(`write${LETTERS[width]} 0x${address.toString(16)} 0x${value.toString(16)}`);
-    };
+    const write = (address: bigint, width: Width, value: bigint): Promise<unknown> => ask([accessCommand({ kind: "write", address, width, value })]);
 
     await read(0n, 4);
     const qmpSocket = await connectTo(qmpPath);
@@ -241,13 +264,17 @@ async function start(script: QtestScript, nops: number): Promise<Qemu> {
 
     /** True when the timer of the last hart has fired, and with it every earlier one. */
     async function helperFired(): Promise<boolean> {
-      if (script.watch === "mtimer") return pins.get(HARTS - 1) === true;
+      if (intercepted === "mtimer") return pins.get(HARTS - 1) === true;
       const mip = (await hartRegisters("mip"))[HARTS - 1] ?? 0;
       return (mip & MIP_MTIP) !== 0;
     }
 
+    // QEMU intercepts the pins of one device. Where the script does not care, those of the timers tell when time has passed.
+    const intercepted = script.watch ?? "mtimer";
+
     const { words, idlePc } = idleProgram(nops);
-    for (const [index, word] of words.entries()) await write(BigInt(RAM + 4 * index), 4, BigInt(word));
+    const program = Buffer.from(Uint32Array.from(words).buffer);
+    await ask([`write 0x${RAM.toString(16)} 0x${program.length.toString(16)} 0x${program.toString("hex")}`]);
     await qmp("cont");
     await waitFor("harts idle", async () => (await hartRegisters("pc")).every((pc) => pc === idlePc));
     await qmp("stop");
@@ -262,20 +289,17 @@ async function start(script: QtestScript, nops: number): Promise<Qemu> {
     for (const { name, type } of children) {
       const path = `/machine/unattached/${name}`;
       if (type === `child<${WATCHED_TYPES.plic}>`) plicPath = path;
-      if (script.watch !== undefined && type === `child<${WATCHED_TYPES[script.watch]}>`) watchedPath = path;
+      if (type === `child<${WATCHED_TYPES[intercepted]}>`) watchedPath = path;
     }
-    if (script.watch !== undefined) await command(`irq_intercept_out ${watchedPath}`);
+    await ask([`irq_intercept_out ${watchedPath}`]);
 
     return {
-      read: async (address, width) => {
-        const value = await read(address, width);
+      async access(steps) {
+        const answers = await ask(steps.map(accessCommand));
         if (console_ !== null) await turn();
-        return value;
+        return answers;
       },
-      write: async (address, width, value) => {
-        await write(address, width, value);
-        if (console_ !== null) await turn();
-      },
+      read,
       async pass(nanoseconds) {
         const target = (await read(MTIME, 8)) + BigInt(nanoseconds / NANOSECONDS_PER_COUNT);
         await write(HELPER_MTIMECMP, 8, target);
@@ -296,7 +320,7 @@ async function start(script: QtestScript, nops: number): Promise<Qemu> {
         await qmp("stop");
       },
       async drivePlic(source, level) {
-        await command(`set_irq_in ${plicPath} unnamed-gpio-in ${source} ${level ? 1 : 0}`);
+        await ask([`set_irq_in ${plicPath} unnamed-gpio-in ${source} ${level ? 1 : 0}`]);
       },
       async send(bytes) {
         const { promise, resolve } = Promise.withResolvers<void>();
@@ -319,7 +343,7 @@ async function start(script: QtestScript, nops: number): Promise<Qemu> {
         const [code] = await withTimeout(Promise.all([exit.promise, qmpClosed]), "the exit");
         return { code, reason: shutdownReason };
       },
-      pin: (index) => pins.get(index),
+      pins: () => pins,
       startTime,
       close,
     };

@@ -5,9 +5,12 @@
 import type { Width } from "../../runtime/devices/device.ts";
 import type { Board } from "./board.ts";
 
-export type Step =
+export type AccessStep =
   | { readonly kind: "read"; readonly address: bigint; readonly width: Width }
-  | { readonly kind: "write"; readonly address: bigint; readonly width: Width; readonly value: bigint }
+  | { readonly kind: "write"; readonly address: bigint; readonly width: Width; readonly value: bigint };
+
+export type Step =
+  | AccessStep
   /** Virtual time passes: a multiple of 100 ns, and no event may be left pending after it (see qemu.ts). */
   | { readonly kind: "pass"; readonly nanoseconds: number }
   /** Virtual time passes until nothing is pending: it ends at the very tick of the last event. */
