@@ -9,12 +9,12 @@ import { digit, isOf, lineEnd, pastBlanks, wordEnd, wordStart } from "./characte
 import type { Diagnostic, Report } from "./diagnostic.ts";
 import { readEscape, type Escape } from "./escapes.ts";
 import { readHash } from "./foreign-words.ts";
+import { readBytes, readCharacter, readNumber, type Literal } from "./literals.ts";
 import { anyWord, bentQuotes, foreignCharacters, foreignMarks, marks, namesOfShapeless, shapeless, stringPrefixes } from "./marks.ts";
 import { isAsm, matchingEnd, pastBraces } from "./skip-code.ts";
 import type { Source } from "./source.ts";
 import * as T from "./tokens.ts";
 import type { TextValue, Token } from "./tokens.ts";
-import { bytesOf, helpForSuffix, nanosecondsOf } from "./units.ts";
 
 /** What to scan. `text` is the source's own text, except for a YAML scalar with escapes: then it is the scalar's value and `offsets` maps back. */
 export interface ScanInput {
@@ -57,13 +57,6 @@ class ScannedToken implements Token {
 }
 
 const formats = "xdbs";
-const smallIntegers: readonly bigint[] = Array.from({ length: 1024 }, (_, value) => BigInt(value));
-const maximum = 0xffff_ffff_ffff_ffffn;
-
-/** The value of a small literal; the commonest ones are made once. */
-export function smallInteger(value: number): bigint {
-  return smallIntegers[value] ?? BigInt(value);
-}
 
 export function scan(input: ScanInput, report: Report): ScanResult {
   return new Scanner(input, report).run();
@@ -121,9 +114,9 @@ class Scanner {
         this.#newline = true;
         this.#at++;
       } else if (isOf(code, wordStart)) this.#scanWord();
-      else if (isOf(code, digit)) this.#scanNumber();
+      else if (isOf(code, digit)) this.#scanLiteral(this.#at, readNumber(text, this.#at, end));
       else if (code === 34) this.#scanQuote();
-      else if (code === 39) this.#scanCharacter();
+      else if (code === 39) this.#scanLiteral(this.#at, readCharacter(text, this.#at, end));
       else if (code === 47 && text.charCodeAt(this.#at + 1) === 47) this.#scanComment();
       else if (code === 47 && text.charCodeAt(this.#at + 1) === 42) this.#scanBlockComment();
       else if (code === 35 && !isOf(text.charCodeAt(this.#at + 1), digit)) this.#scanHash();
@@ -168,7 +161,7 @@ class Scanner {
     this.#at = end;
     if (end - start === 3) {
       if (this.#text.startsWith("hex", start) && this.#text.charCodeAt(end) === 34) {
-        this.#scanBytes(start);
+        this.#scanLiteral(start, readBytes(this.#text, start, this.#end));
         return;
       }
       if (this.#text.startsWith("asm", start) && isAsm(this.#text, end, this.#end)) {
@@ -258,137 +251,13 @@ class Scanner {
     }
   }
 
-  // ---- Numbers ----
+  // ---- Literals ----
 
-  #scanNumber(): void {
-    const text = this.#text;
-    const start = this.#at;
-    let at = start;
-    let radix = 10;
-    if (text.charCodeAt(at) === 48) {
-      const letter = text.charCodeAt(at + 1) | 32;
-      if (letter === 120) radix = 16;
-      else if (letter === 98) radix = 2;
-      else if (letter === 111) radix = 8;
-      if (radix !== 10) at += 2;
-    }
-    const digits = at;
-    let isDecimal = radix === 10;
-    let small = 0;
-    for (; at < this.#end; at++) {
-      const code = text.charCodeAt(at);
-      if (code >= 48 && code <= 57) small = small * 10 + code - 48;
-      else if (code === 95) isDecimal = false;
-      else if (!(radix === 16 && ((code >= 97 && code <= 102) || (code >= 65 && code <= 70)))) break;
-    }
-    const digitsEnd = at;
-    const suffixEnd = wordEnd(this.#text, at, this.#end);
-    this.#at = suffixEnd;
-    if (radix === 10 && suffixEnd === digitsEnd && text.charCodeAt(at) === 46 && isOf(text.charCodeAt(at + 1), digit)) {
-      this.#at = wordEnd(this.#text, at + 1, this.#end);
-      this.#fault("E0106", "a number has no fraction here: there is no floating-point type", start, this.#at, "fractional number", {
-        help: "write a smaller unit, as in `1500us` for 1.5 ms",
-      });
-      this.#push(T.Int, start, this.#at, 0n);
-      return;
-    }
-    const isSmall = isDecimal && digitsEnd - digits <= 15;
-    const value = isSmall ? smallInteger(small) : this.#integer(text.slice(digits, digitsEnd).replaceAll("_", ""), radix, start);
-    if (suffixEnd === digitsEnd) {
-      this.#push(T.Int, start, suffixEnd, value);
-      return;
-    }
-    const suffix = text.slice(digitsEnd, suffixEnd);
-    if (radix === 16 && !/^[iu]\d/.test(suffix) && !bytesOf.has(suffix)) {
-      const details = /^u?l{0,2}$/i.test(suffix) ? { help: "a number takes its type from its place, or by `as`: `0x10 as u64`" } : {};
-      this.#fault("E0103", `\`${suffix.charAt(0)}\` is not a hexadecimal digit`, digitsEnd, digitsEnd + 1, "in this number", details);
-      this.#push(T.Int, start, suffixEnd, value);
-      return;
-    }
-    const nanoseconds = nanosecondsOf.get(suffix);
-    const bytes = bytesOf.get(suffix);
-    if (nanoseconds !== undefined) this.#push(T.Duration, start, suffixEnd, this.#checked(value * nanoseconds, start));
-    else if (bytes !== undefined) this.#push(T.Int, start, suffixEnd, this.#checked(value * bytes, start));
-    else {
-      this.#fault("E0108", `\`${suffix}\` is not a unit`, digitsEnd, suffixEnd, "unknown unit", {
-        help: helpForSuffix(suffix),
-      });
-      this.#push(T.Int, start, suffixEnd, value);
-    }
-  }
-
-  #integer(digits: string, radix: number, start: number): bigint {
-    if (digits === "") {
-      this.#fault("E0103", `the number \`${this.#text.slice(start, this.#at)}\` has no digits`, start, this.#at, "no digits");
-      return 0n;
-    }
-    if (radix < 10) {
-      const bad = (radix === 2 ? /[^01]/ : /[^0-7]/).exec(digits);
-      if (bad !== null) {
-        this.#fault("E0103", `\`${bad[0]}\` is not ${radix === 2 ? "a binary" : "an octal"} digit`, start, this.#at, "malformed number");
-        return 0n;
-      }
-    }
-    if (radix === 10 ? digits.length <= 15 : digits.length <= 8) return smallInteger(Number.parseInt(digits, radix));
-    const prefix = radix === 16 ? "0x" : radix === 8 ? "0o" : radix === 2 ? "0b" : "";
-    return this.#checked(BigInt(prefix + digits), start);
-  }
-
-  #checked(value: bigint, start: number): bigint {
-    if (value <= maximum) return value;
-    this.#fault("E0113", "the number does not fit in 64 bits", start, this.#at, "too large", { help: "the largest is `0xffff_ffff_ffff_ffff`" });
-    return maximum;
-  }
-
-  #scanCharacter(): void {
-    const start = this.#at;
-    let value = "";
-    let at = start + 1;
-    const code = this.#text.charCodeAt(at);
-    if (code === 92) {
-      const escape = this.#escape(at);
-      value = escape.text;
-      at = escape.end;
-    } else if (at < this.#end && code !== 10 && code !== 39) {
-      value = String.fromCodePoint(this.#text.codePointAt(at) ?? 0);
-      at += value.length;
-    }
-    if (value !== "" && this.#text[at] === "'") {
-      this.#at = at + 1;
-      this.#push(T.Int, start, this.#at, BigInt(value.codePointAt(0) ?? 0));
-      return;
-    }
-    const line = lineEnd(this.#text, start, this.#end);
-    const close = this.#text.indexOf("'", start + 1);
-    this.#at = close !== -1 && close < line ? close + 1 : Math.max(at, start + 1);
-    this.#fault("E0107", "a character literal is one character between single quotes", start, this.#at, "malformed character", {
-      help: this.#at - start > 3 ? 'a string stands between double quotes: `"..."`' : "the quote itself is `'\\''`",
-    });
-    this.#push(T.Int, start, this.#at, 0n);
-  }
-
-  #scanBytes(start: number): void {
-    const open = this.#at;
-    const close = this.#text.indexOf('"', open + 1);
-    const line = lineEnd(this.#text, open, this.#end);
-    if (close === -1 || close > line) {
-      this.#at = line;
-      this.#fault("E0102", "the byte string has no closing quote", start, open + 1, "opened here");
-      this.#push(T.Bytes, start, line, new Uint8Array(0));
-      return;
-    }
-    this.#at = close + 1;
-    const digits = this.#text.slice(open + 1, close).replaceAll(/[ _]/g, "");
-    const bad = /[^0-9a-fA-F]/.exec(digits);
-    if (bad !== null) {
-      const at = this.#text.indexOf(bad[0], open + 1);
-      this.#fault("E0105", `\`${bad[0]}\` is not a hexadecimal digit`, at, at + 1, "in this byte string");
-    } else if (digits.length % 2 !== 0) {
-      this.#fault("E0105", `the byte string has ${digits.length} digits; every byte needs two`, start, this.#at, "odd number of digits");
-    }
-    const value = new Uint8Array(digits.length >> 1);
-    if (bad === null) for (let i = 0; i < value.length; i++) value[i] = Number.parseInt(digits.slice(i * 2, i * 2 + 2), 16);
-    this.#push(T.Bytes, start, this.#at, value);
+  /** What is wrong with it is told, and the parser still gets a value. */
+  #scanLiteral(start: number, literal: Literal): void {
+    this.#at = literal.end;
+    for (const { code, message, from, to, label, help } of literal.faults) this.#fault(code, message, from, to, label, help === undefined ? {} : { help });
+    this.#push(literal.type, start, literal.end, literal.value);
   }
 
   // ---- Strings ----

@@ -1,4 +1,4 @@
-// Units behind numbers, and what people write who are used to others: the scanner multiplies by them, so that nobody behind it sees one.
+// Units behind numbers, and what people write who are used to others. literals.ts multiplies by them, so that nobody behind it sees one.
 
 import { didYouMean } from "./nearest-name.ts";
 
