@@ -1,7 +1,7 @@
-// Base of the parser: the token cursor, spans, faults and recovery. The rules stand in parse-expressions.ts, parse-statements.ts and
-// parse-items.ts, each extending the one before, because Chevrotain wants all rules on one object.
+// Base of the parser: the token cursor, spans and faults. Recovery (parse-recovery.ts) and the rules, up to parse-items.ts, stand in classes
+// that extend one another, because Chevrotain wants all rules on one object.
 // Two decisions shape all of it. Rules build the AST directly (embedded actions). Recovery is ours, not Chevrotain's: a rule throws, and
-// the nearest guard (a statement, table row, register or declaration) reports once and skips to the next one, judging by lines and braces.
+// the nearest guard (a statement, table row, register or declaration) reports once and skips to the next one.
 // Where a loop or an option is hot, or its end depends on lines, the rule asks the cursor itself; Chevrotain's own form of it is
 // then used while the grammar is recorded (`RECORDING_PHASE`), so that lookahead and validation see the whole grammar.
 
@@ -16,7 +16,7 @@ import {
 } from "chevrotain";
 import type { Block, Name } from "./ast.ts";
 import type { Diagnostic, Report } from "./diagnostic.ts";
-import { foreignContinuations, helpForMacro } from "./foreign-words.ts";
+import { helpForMacro } from "./foreign-words.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Source, Span } from "./source.ts";
 import * as T from "./tokens.ts";
@@ -102,14 +102,7 @@ class LazyLookahead extends LLkLookaheadStrategy {
   }
 }
 
-const openers: ReadonlySet<TokenType> = new Set([T.LParen, T.LSquare]);
-const closers: ReadonlySet<TokenType> = new Set([T.RParen, T.RSquare]);
-/** Reserved words that only ever start a statement. (`if` may stand in an expression, `var` starts declarations, too.) */
-export const statementWords: readonly TokenType[] = [T.Let, T.While, T.For, T.Match, T.Return, T.Break, T.Continue, T.Expect, T.Assert];
-/** Reserved words that only ever start a statement or a declaration: a line that begins so is a new one whatever brackets are open. */
-const startWords: ReadonlySet<TokenType> = new Set([...statementWords, T.Var, T.Const, T.Fn, T.Struct, T.Enum]);
-/** Those of them that start a declaration wherever they stand. */
-const itemWords: ReadonlySet<TokenType> = new Set([T.Var, T.Const, T.Fn, T.Struct, T.Enum]);
+export const openers: ReadonlySet<TokenType> = new Set([T.LParen, T.LSquare]);
 
 export abstract class ParserCore extends EmbeddedActionsParser {
   /** Chevrotain's cursor: the index of the token consumed last. Its typings leave it out, its documentation does not. */
@@ -384,155 +377,6 @@ export abstract class ParserCore extends EmbeddedActionsParser {
       parse();
       if (this.peek(1).tokenType !== T.Comma) return;
       this.consume(index, T.Comma);
-    }
-  }
-
-  // ---- Recovery ----
-
-  protected isAtColumnOne(token: Token): boolean {
-    return token.startOffset === 0 || this.source.text.charCodeAt(token.startOffset - 1) === 10;
-  }
-
-  /** A declaration's first words at the very start of a line: nothing else looks so, even where braces do not balance. */
-  protected isItemBoundary(): boolean {
-    const token = this.peek(1);
-    if (!token.newline || !this.isAtColumnOne(token)) return false;
-    const next = this.peek(2);
-    const isNamed = next.tokenType === T.Ident && !next.newline;
-    switch (token.tokenType) {
-      case T.Fn:
-        // A method is a member wherever its line begins.
-        return isNamed && !(this.peek(3).tokenType === T.LParen && this.peek(4).image === "self");
-      case T.Struct:
-      case T.Enum:
-      case T.Const:
-        return isNamed;
-      case T.Ident:
-        break;
-      default:
-        return false;
-    }
-    switch (token.image) {
-      case "test":
-      case "litmus":
-        return !next.newline && (next.tokenType === T.Str || next.tokenType === T.StrHead);
-      case "suite":
-        return !next.newline && (next.tokenType === T.Str || next.tokenType === T.Ident);
-      case "regs":
-      case "table":
-      case "interface":
-      case "fake":
-      case "device":
-      case "use":
-        return isNamed || (token.image === "use" && next.tokenType === T.Str);
-      case "fixture":
-        return next.tokenType === T.LCurly;
-      default:
-        return false;
-    }
-  }
-
-  /** Nesting of curly and of other brackets between two tokens. */
-  #nesting(from: number, to: number): { curly: number; other: number } {
-    let curly = 0;
-    let other = 0;
-    for (let i = from + 1; i <= to; i++) {
-      const type = this.tokens[i]?.tokenType;
-      if (type === T.LCurly) curly++;
-      else if (type === T.RCurly) curly = Math.max(0, curly - 1);
-      else if (type !== undefined && openers.has(type)) other++;
-      else if (type !== undefined && closers.has(type)) other = Math.max(0, other - 1);
-    }
-    return { curly, other };
-  }
-
-  /** To the next statement: past `;`, past the block that a broken head opens, or to the next line; never past the enclosing `}`. */
-  protected skipStatement(from: number): void {
-    let { curly, other } = this.#nesting(from, this.currIdx);
-    let isFirst = this.currIdx === from;
-    while (true) {
-      const token = this.peek(1);
-      const type = token.tokenType;
-      if (type === T.EndOfFile || this.isItemBoundary()) return;
-      if (curly === 0 && !isFirst) {
-        if (type === T.RCurly) return;
-        if (token.newline && (other === 0 || startWords.has(type))) return;
-      } else if (curly === 0 && type === T.RCurly) return;
-      isFirst = false;
-      this.SKIP_TOKEN();
-      if (type === T.LCurly) curly++;
-      else if (type === T.RCurly) {
-        curly--;
-        if (curly === 0) {
-          if (other > 0) this.#skipClosers();
-          other = 0;
-          if (!this.#isBlockGoingOn(from)) return;
-        }
-      } else if (openers.has(type)) other++;
-      else if (closers.has(type)) other = Math.max(0, other - 1);
-      else if (type === T.Semi && curly === 0) return;
-    }
-  }
-
-  /** Behind the `}` of a block: `})` and `});` close what was opened before it. */
-  #skipClosers(): void {
-    while (!this.peek(1).newline && (closers.has(this.peek(1).tokenType) || this.isNext(T.Semi))) this.SKIP_TOKEN();
-  }
-
-  /** Behind the `}` of a statement that began after `from`: `else`, `catch`, the `while` of a `do`. */
-  #isBlockGoingOn(from: number): boolean {
-    const next = this.peek(1);
-    if (next.tokenType === T.While) return this.tokens[from + 1]?.image === "do" && !next.newline;
-    return next.tokenType === T.Else || (next.tokenType === T.Ident && foreignContinuations.has(next.image));
-  }
-
-  /** To the end of the line, inside the enclosing braces. */
-  protected skipLine(from: number): void {
-    let { curly, other } = this.#nesting(from, this.currIdx);
-    let isFirst = this.currIdx === from;
-    while (true) {
-      const token = this.peek(1);
-      const type = token.tokenType;
-      if (type === T.EndOfFile || this.isItemBoundary()) return;
-      if (curly === 0 && type === T.RCurly) return;
-      if (curly === 0 && other === 0 && token.newline && !isFirst) return;
-      isFirst = false;
-      this.SKIP_TOKEN();
-      if (type === T.LCurly) curly++;
-      else if (type === T.RCurly) curly--;
-      else if (openers.has(type)) other++;
-      else if (closers.has(type)) other = Math.max(0, other - 1);
-    }
-  }
-
-  /** At the start of a line: an indented statement belongs to the declaration above it, and so does a block. */
-  #startsItem(token: Token, openBrackets: number): boolean {
-    if (itemWords.has(token.tokenType)) return true;
-    if (token.tokenType === T.LCurly || !this.isAtColumnOne(token)) return false;
-    return openBrackets === 0 || startWords.has(token.tokenType);
-  }
-
-  /** Past the declaration that began after `from`: its braces if it has any, else its lines. */
-  protected skipItem(from: number): void {
-    let { curly, other } = this.#nesting(from, this.currIdx);
-    let isFirst = this.currIdx === from;
-    while (true) {
-      const token = this.peek(1);
-      const type = token.tokenType;
-      if (type === T.EndOfFile) return;
-      if (!isFirst && this.isItemBoundary()) return;
-      if (!isFirst && curly === 0 && token.newline && this.#startsItem(token, other)) return;
-      isFirst = false;
-      this.SKIP_TOKEN();
-      if (type === T.LCurly) curly++;
-      else if (type === T.RCurly) {
-        curly = Math.max(0, curly - 1);
-        if (curly === 0 && !this.isNext(T.Else)) {
-          if (other > 0) this.#skipClosers();
-          return;
-        }
-      } else if (openers.has(type)) other++;
-      else if (closers.has(type)) other = Math.max(0, other - 1);
     }
   }
 }

@@ -6,7 +6,7 @@ import type { TokenType } from "chevrotain";
 import { foreignStatements, typeCalled, typesOfC } from "./foreign-words.ts";
 import { nearestName } from "./nearest-name.ts";
 import { CheckParser } from "./parse-checks.ts";
-import { statementWords } from "./parse-core.ts";
+import { statementWords } from "./parse-recovery.ts";
 import { startsExpression } from "./parse-operands.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";

@@ -3,7 +3,8 @@
 
 import type { IOrAlt, TokenType } from "chevrotain";
 import type { Expr, Name, TypeExpr } from "./ast.ts";
-import { ParserCore, type Rule } from "./parse-core.ts";
+import type { Rule } from "./parse-core.ts";
+import { RecoveringParser } from "./parse-recovery.ts";
 import * as T from "./tokens.ts";
 import type { Token } from "./tokens.ts";
 
@@ -16,7 +17,7 @@ const foreignTypes: ReadonlyMap<TokenType, { readonly help: string }> = new Map(
 
 export const typeStarts: ReadonlySet<TokenType> = new Set([T.Ident, T.LSquare, T.Star, T.Fn]);
 
-export abstract class TypeParser extends ParserCore {
+export abstract class TypeParser extends RecoveringParser {
   /** Types hold expressions, and expressions hold types. */
   abstract readonly expr: Rule<Expr>;
 
