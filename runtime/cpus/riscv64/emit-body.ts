@@ -216,3 +216,19 @@ export function emitHeat(body: Body, field: number): void {
   countArrival(body, field);
   tellArrivals(body);
 }
+
+/** Labels, as seen from a handler's first block level. */
+export interface Labels {
+  readonly next: number;
+  readonly jump: number;
+  readonly cold: number;
+  readonly out: number;
+  readonly dispatch: number;
+}
+
+/** What was begun is no instruction: its share of the budget is given back. */
+export function refund(w: ByteWriter): void {
+  w.localGet(BUDGET);
+  w.withConst(1, OP.i32_add);
+  w.localSet(BUDGET);
+}

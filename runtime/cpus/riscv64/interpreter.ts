@@ -30,7 +30,8 @@ import {
   type Door,
   type InterpreterOptions,
 } from "./emit-body.ts";
-import { APART_PARAMETERS, emitDoor, emitEntryOf, emitOperation, isApart, writeApart, writeEnter } from "./emit-operation.ts";
+import { writeEnter } from "./emit-enter.ts";
+import { APART_PARAMETERS, emitDoor, emitEntryOf, emitOperation, isApart, writeApart } from "./emit-operation.ts";
 import { hasOperation, operationNumber, operationsOf, type Operation } from "./operations.ts";
 import { BUDGET as REGION_BUDGET, DEPTH, PC as REGION_PC } from "./regions/emit-instruction.ts";
 import { emitIsCut } from "./regions/emit-chain.ts";
