@@ -4,8 +4,9 @@
 import { nearestName } from "../grammar/nearest-name.ts";
 import { RUN_OPTIONS } from "./commands/option-rows.ts";
 import { COMMANDS, type CommandRow } from "./commands/table.ts";
-import { CommandError, isCommandError } from "./errors.ts";
+import { CommandError, isCommandError, usageError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { foreignCommand } from "./foreign-words.ts";
 import { processIo, type Io } from "./io.ts";
 import { saveAll } from "./last-words.ts";
 import { projectHas } from "./load-specs.ts";
@@ -50,8 +51,8 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
   const wantsHelp = (end < 0 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
   if (wantsHelp || first === "help") {
     const { formatCommandHelp, formatMainHelp } = await import("./help.ts");
-    const subject = COMMANDS.find(({ name }) => name === (first === "help" ? args[1] : first));
-    io.out(subject === undefined || (!isNamed && first !== "help") ? formatMainHelp(io.columns()) : formatCommandHelp(subject, io.columns()));
+    const subject = first === "help" ? subjectOfHelp(args[1]) : isNamed ? subjectOfHelp(first) : null;
+    io.out(subject === null ? formatMainHelp(io.columns()) : formatCommandHelp(subject, io.columns()));
     return EXIT.ok;
   }
   const [command, rest] = splitCommand(args);
@@ -67,12 +68,23 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
 /** `guestspec rn a.gspec` selects tests by the word `rn`: what finds none may be a command. */
 function withCommandMeant(error: unknown, word: string): unknown {
   if (!isCommandError(error) || error.unknownWord !== word) return error;
+  return new CommandError(error.exitCode, error.message, error.help ?? commandMeant(word), error.code);
+}
+
+function commandMeant(word: string): string | null {
   const near = nearestName(
     word,
     COMMANDS.map(({ name }) => name),
   );
-  const help = near === undefined ? null : `did you mean the command \`${near}\`?`;
-  return new CommandError(error.exitCode, error.message, error.help ?? help, error.code);
+  return foreignCommand(word) ?? (near === undefined ? null : `did you mean the command \`${near}\`?`);
+}
+
+/** What `guestspec help WORD` is about; null: everything. */
+function subjectOfHelp(word: string | undefined): CommandRow | null {
+  if (word === undefined || word.startsWith("-")) return null;
+  const found = COMMANDS.find(({ name }) => name === word);
+  if (found === undefined) throw usageError(`there is no command \`${word}\``, commandMeant(word) ?? "`guestspec --help` lists them");
+  return found;
 }
 
 function reportError(error: unknown, io: Io): ExitCode {

@@ -4,6 +4,7 @@
 import { parseArgs } from "node:util";
 import { didYouMean, nearestName } from "../grammar/nearest-name.ts";
 import { usageError } from "./errors.ts";
+import { foreignOption } from "./foreign-words.ts";
 
 export interface OptionRow {
   readonly name: string;
@@ -14,6 +15,7 @@ export interface OptionRow {
   readonly implied?: string;
   readonly multiple?: true;
   readonly choices?: readonly string[];
+  readonly isDuration?: true;
   /** Variable that is used when the option is absent. */
   readonly env?: string;
   readonly help: string;
@@ -114,11 +116,15 @@ function unknownOption(name: string, rows: readonly OptionRow[], command: string
           name,
           rows.map((row) => row.name),
         );
+  // Most of what is written by habit is an option of running tests.
+  const meant = command === "run" ? foreignOption(name) : null;
   const help = nearest === undefined ? `\`guestspec ${command} --help\` lists them` : `did you mean \`--${nearest}\`?`;
-  return usageError(`there is no option \`${written}\``, help);
+  return usageError(`there is no option \`${written}\``, meant ?? help);
 }
 
-function checkChoice(row: OptionRow, value: string): void {
+/** A value that is read on some runs only is wrong on all of them. */
+function checkValue(row: OptionRow, value: string): void {
+  if (row.isDuration === true && parseDuration(value) === null) throw wrongDuration(row.name, value);
   if (row.choices === undefined || row.choices.includes(value)) return;
   throw usageError(`\`--${row.name}\` takes ${row.choices.join(", ")}, not \`${value}\``, didYouMean(value, row.choices, null));
 }
@@ -153,7 +159,7 @@ export function parseOptions(
     }
     const value = token.value ?? row.implied;
     if (value === undefined || (value === "" && token.value !== undefined)) throw usageError(`\`--${row.name}\` needs a value: ${row.value}`);
-    checkChoice(row, value);
+    checkValue(row, value);
     if (values.length > 0 && row.multiple === undefined) throw usageError(`\`--${row.name}\` is given twice`);
     values.push(value);
   }
@@ -161,7 +167,7 @@ export function parseOptions(
     const value = row.env === undefined ? undefined : env[row.env];
     if (value === undefined || value === "" || found.has(row.name)) continue;
     const values = row.multiple === undefined ? [value] : value.split(",").map((part) => part.trim());
-    for (const part of values) checkChoice(row, part);
+    for (const part of values) checkValue(row, part);
     found.set(row.name, values);
     origins.set(row.name, `environment, ${row.env}`);
   }
@@ -206,6 +212,8 @@ export function duration(options: ParsedOptions, name: string): number | null {
   const text = options.value(name);
   if (text === null) return null;
   const value = parseDuration(text);
-  if (value === null) throw usageError(`\`--${name}\` takes a duration such as 500us, 10ms, 2s or 20m, not \`${text}\``);
+  if (value === null) throw wrongDuration(name, text);
   return value;
 }
+
+const wrongDuration = (name: string, text: string): Error => usageError(`\`--${name}\` takes a duration such as 500us, 10ms, 2s or 20m, not \`${text}\``);

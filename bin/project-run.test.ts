@@ -13,6 +13,7 @@ const rows: readonly OptionRow[] = [
   { name: "fail-fast", value: "N", implied: "1", help: "stop" },
   { name: "verbose", help: "more" },
   { name: "flaky", value: "HOW", choices: ["pass", "fail"], help: "flaky" },
+  { name: "timeout", value: "DURATION", isDuration: true, help: "limit" },
 ];
 
 test("profiles give values as the command line would", () => {
@@ -43,6 +44,7 @@ const mistakes: readonly (readonly [text: string, message: RegExp])[] = [
   ["profiles:\n  ci: { jobs: [1, 2] }\n", /:2:15: profiles\.ci\.jobs: takes one value, not a list$/],
   ["profiles:\n  ci: { verbose: loud }\n", /profiles\.ci\.verbose: expected true or false, found "loud"$/],
   ["profiles:\n  ci: { flaky: fial }\n", /profiles\.ci\.flaky: "fial" is not pass, fail; did you mean "fail"\?$/],
+  ["profiles:\n  ci: { timeout: 5 }\n", /profiles\.ci\.timeout: "5" is no duration such as 500us, 10ms, 2s or 20m$/],
   ["profiles: ci\n", /^guestspec\.yaml:1:11: profiles: expected a mapping$/],
   ["profiles:\n  C I: { jobs: 1 }\n", /profiles: "C I" is not a name like ci$/],
   ["must-run: { filter: x }\n", /must-run: expected a list/],

@@ -7,7 +7,7 @@ import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import { PROJECT_FILE } from "./places.ts";
 import { readText } from "./read-text.ts";
-import type { OptionRow } from "./options.ts";
+import { parseDuration, type OptionRow } from "./options.ts";
 
 export interface ProfileOption {
   /** As `ParsedOptions` has them; none: the option is switched off, whatever a profile below says. */
@@ -67,6 +67,7 @@ function readOption(reader: FieldReader, row: OptionRow, { key, value }: Entry, 
     if (row.implied !== undefined && text === "true") return [row.implied];
     if (row.choices !== undefined && !row.choices.includes(text))
       reader.complain(node, `${what}: "${text}" is not ${row.choices.join(", ")}${suggest(text, row.choices)}`);
+    if (row.isDuration === true && parseDuration(text) === null) reader.complain(node, `${what}: "${text}" is no duration such as 500us, 10ms, 2s or 20m`);
     return [text];
   });
 }

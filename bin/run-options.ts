@@ -1,6 +1,8 @@
 // The options of `run` as values, with their defaults. `why` reads them too, to tell what a run would do.
 
 import { availableParallelism } from "node:os";
+import { CAPABILITIES } from "../compiler/plan/capabilities.ts";
+import { didYouMean } from "../grammar/nearest-name.ts";
 import type { AttemptPolicy } from "../runtime/runner/attempts.ts";
 import { EXECUTOR_CHOICES, type EngineOptions } from "../runtime/engines/embedded.ts";
 import { quoteForShell } from "../runtime/engines/case-id.ts";
@@ -60,6 +62,16 @@ export function readRepeatOptions(options: ParsedOptions): RepeatOptions {
     // Who repeats a test wants to know.
     flakyFails: (options.value("flaky") ?? (repeat === null ? "pass" : "fail")) === "fail",
   };
+}
+
+/** A slip in a promise would be a promise that nobody keeps. */
+export async function checkRequired(options: ParsedOptions): Promise<void> {
+  const known = [...CAPABILITIES.map(({ name }) => name), "all", "embedded", "qemu"];
+  for (const text of options.values("require")) {
+    const [name = ""] = text.split("(", 1);
+    if (known.includes(name) || (await import("./project-engines.ts")).readEngines().some((engine) => engine.name === name)) continue;
+    throw usageError(`\`--require\` takes what tests need, such as pci or cpus(2), an engine, or all, not \`${text}\``, didYouMean(name, known, null));
+  }
 }
 
 export function readEngineOptions(options: ParsedOptions, seed = readSeed(options)): EngineOptions {

@@ -21,7 +21,7 @@ import type { RunTarget } from "../load-targets.ts";
 import { duration, wholeNumber, type ParsedOptions } from "../options.ts";
 import { openReporters } from "../reporters.ts";
 import { appendHistory } from "../run-history.ts";
-import { readEngineOptions, readJobs, readRepeatOptions } from "../run-options.ts";
+import { checkRequired, readEngineOptions, readJobs, readRepeatOptions } from "../run-options.ts";
 import { applyFilter, selectTests, type Selection } from "../select-tests.ts";
 import type { UnbegunRun } from "../unbegun-run.ts";
 import { toolVersion } from "../version.ts";
@@ -84,6 +84,7 @@ async function selectTouched(selection: Selection, { touchedBy, only }: RunConte
 export async function run(options: ParsedOptions, io: Io, context: RunContext = {}): Promise<ExitCode> {
   if (options.has("watch") && context.isFollowed !== true) return (await import("../watch.ts")).watch(options, io);
   const { observe } = context;
+  await checkRequired(options);
   const engine = readEngineOptions(options);
   const jobs = readJobs(options);
   const failFast = wholeNumber(options, "fail-fast", 1);

@@ -12,7 +12,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import type { LoadedImage } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
-import { readEngineOptions } from "../run-options.ts";
+import { checkRequired, readEngineOptions } from "../run-options.ts";
 import { selectTests } from "../select-tests.ts";
 
 /** Told in full up to here; beyond it a word was too wide to be a question. */
@@ -48,6 +48,7 @@ function explain(planned: PlannedCase, image: LoadedImage, engine: EngineOptions
 }
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
+  await checkRequired(options);
   const engine = readEngineOptions(options);
   const { images, selected } = await selectTests(options, io);
   for (const planned of selected.slice(0, TOLD)) {
