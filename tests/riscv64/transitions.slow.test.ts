@@ -369,6 +369,128 @@ const OWN_CALLS = `
     .zero 16
 `;
 
+/** Calls from U-mode and S-mode, and the software interrupt, are S-mode's. */
+const TO_SUPERVISOR = `
+    li t0, 0x300
+    csrw medeleg, t0
+    li t0, 2
+    csrw mideleg, t0
+    li t0, 0x800
+    csrrs zero, mstatus, t0
+    la t0, start
+    csrw mepc, t0
+    mret`;
+
+/**
+ * Calls to the environment whose handler runs in the mode that they come from, in loops and within calls, so that it becomes part of the regions
+ * that make them. Now and then it returns to U-mode, from where the next one comes; or behind the next instruction; or another handler takes over;
+ * or an interrupt is pending when it returns.
+ */
+function ownTraps(width: RegisterWidth, m: "m" | "s"): string {
+  const [previous, enable] = m === "m" ? [0x1800, 8] : [0x100, 2];
+  return `
+  .option norvc
+    li t0, -1
+    csrw pmpaddr0, t0
+    li t0, 0x1f
+    csrw pmpcfg0, t0
+    li sp, 0x80110000
+    ${m === "m" ? "" : TO_SUPERVISOR}
+  start:
+    la t0, handler
+    csrw ${m}tvec, t0
+    li t0, 2
+    csrw ${m}ie, t0
+    li t0, ${enable}
+    csrrs zero, ${m}status, t0
+  turn:
+    andi a0, s0, 7
+    addi a0, a0, 1
+  again:
+    ecall
+    addi s4, s4, 1
+    ecall
+    addi s5, s5, 3
+    addi a0, a0, -1
+    bnez a0, again
+    jal ra, nest
+    addi s0, s0, 1
+    j turn
+  nest:
+    addi sp, sp, -16
+    sd ra, 0(sp)
+    addi s4, s4, 1
+    ecall
+    andi t0, s4, 7
+    beqz t0, leaf
+    jal ra, nest
+    addi s2, s2, 1
+  leaf:
+    ld ra, 0(sp)
+    addi sp, sp, 16
+    ret
+  .balign 4
+  handler:
+    csrrw t5, ${m}scratch, t5
+    csrr t5, ${m}cause
+    bltz t5, interrupt
+    add s6, s6, t5
+    csrr t6, ${m}epc
+    addi t6, t6, 4
+    csrw ${m}epc, t6
+    addi t6, zero, 8
+    bne t5, t6, stays
+    li t6, ${previous}
+    csrrs zero, ${m}status, t6
+  stays:
+    addi s7, s7, 1
+    andi t6, s7, 31
+    beqz t6, seldom
+  back:
+    csrrw t5, ${m}scratch, t5
+    ${m}ret
+  seldom:
+    andi t6, s7, 96
+    beqz t6, skip
+    addi t6, t6, -32
+    beqz t6, other
+    addi t6, t6, -32
+    beqz t6, raise
+    li t6, ${previous}
+    csrrc zero, ${m}status, t6
+    j back
+  skip:
+    csrr t6, ${m}epc
+    addi t6, t6, 4
+    andi t5, s7, 128
+    beqz t5, back
+    csrw ${m}epc, t6
+    j back
+  other:
+    la t6, handler
+    la t5, second
+    csrr s8, ${m}tvec
+    bne s8, t6, first
+    addi t6, t5, 0
+  first:
+    csrw ${m}tvec, t6
+    j back
+  raise:
+    addi t6, zero, 2
+    csrrs zero, ${m}ip, t6
+    j back
+  interrupt:
+    addi t5, zero, 2
+    csrrc zero, ${m}ip, t5
+    addi s3, s3, 1
+    j back
+  .balign 4
+  second:
+    addi s9, s9, 1
+    j handler
+  `;
+}
+
 for (const width of WIDTHS)
   describe(`RV${width}: regions that lead to regions`, () => {
     for (const cpus of [1, 4]) {
@@ -400,6 +522,8 @@ for (const width of WIDTHS)
       ["tell address spaces apart", twoSpaces(width)],
       ["do not take one for another that lies as it does", ONE_PLACE],
       ["go on behind their own calls", OWN_CALLS],
+      ["go on behind what a handler in M-mode does for M-mode", ownTraps(width, "m")],
+      ["go on behind what a handler in S-mode does for S-mode", ownTraps(width, "s")],
     ] as const) {
       test(name, () => {
         const random = createRandom(FUZZ_SEED);

@@ -8,7 +8,7 @@ import type { MachineCore } from "../../machine/cpu-contract.ts";
 import type { CreateProcessor, CpuSetup, Privilege, Processor, ProcessorHooks, ProcessorLimits, ProcessorState, StopReason } from "../../machine/processor.ts";
 import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
 import { instructionLength } from "../../../isa/riscv64/decode.ts";
-import { CAUSE, createMemoryAccess } from "./access.ts";
+import { createMemoryAccess } from "./access.ts";
 import { createCodeCache, type CodeCache } from "./code-cache.ts";
 import { createColdPath } from "./cold-path.ts";
 import { INTERRUPT, type CsrEnvironment } from "./csrs.ts";
@@ -23,7 +23,7 @@ import { createSchedule } from "./schedule.ts";
 import { MAX_HARTS, REGION_CACHE, STORABLE, STORABLE_OFFSET } from "./state.ts";
 import { createStops } from "./stops.ts";
 import { createTimers } from "./timers.ts";
-import { hasWakeup } from "./traps.ts";
+import { hasWakeup, transferOf } from "./traps.ts";
 
 /** `ra` (Volume I, 25, the calling convention). */
 const LINK = 1;
@@ -155,12 +155,7 @@ export function createRiscv(
       link: () => registers.x(registers.active(), LINK),
       tlb: registers.tlb,
       mode: () => activeHart().mode,
-      targetOf(mnemonic) {
-        const { csr, mode } = activeHart();
-        if (mnemonic !== "ecall") return mnemonic === "mret" ? csr.mepc : csr.sepc;
-        const isDelegated = mode !== MODE.machine && ((csr.medeleg >> BigInt(CAUSE.callFromUser + mode)) & 1n) !== 0n;
-        return (isDelegated ? csr.stvec : csr.mtvec) & ~3n;
-      },
+      transferOf: (mnemonic) => transferOf(activeHart(), mnemonic),
       isBare,
       forgetRegions() {
         cold.endRegion();

@@ -1,6 +1,7 @@
 // Exceptions and interrupts: where they go, what they leave in the control registers, how one returns. Manual: RISC-V Instruction Set
 // Manual Volume II, 20211203, 3.1.6 to 3.1.9, 3.3.2, 4.1.2, 4.1.3.
 
+import { CAUSE } from "./access.ts";
 import { INTERRUPT, readMip, type CsrEnvironment } from "./csrs.ts";
 import { MODE, MPP_SHIFT, MSTATUS, type Hart, type Mode } from "./hart.ts";
 
@@ -86,4 +87,23 @@ export function returnFromSupervisor(hart: Hart): bigint {
   hart.mode = (status & MSTATUS.SPP) !== 0n ? MODE.supervisor : MODE.user;
   csr.mstatus = (status & ~(MSTATUS.SIE | MSTATUS.SPP | MSTATUS.MPRV)) | ((status & MSTATUS.SPIE) !== 0n ? MSTATUS.SIE : 0n) | MSTATUS.SPIE;
   return csr.sepc;
+}
+
+/** Where a call to the environment or a return from a trap would lead, if it were executed now. */
+export interface Transfer {
+  readonly pc: bigint;
+  readonly mode: Mode;
+}
+
+export function transferOf({ csr, mode }: Hart, mnemonic: "ecall" | "mret" | "sret"): Transfer {
+  switch (mnemonic) {
+    case "mret":
+      return { pc: csr.mepc, mode: modeOf((csr.mstatus & MSTATUS.MPP) >> MPP_SHIFT) };
+    case "sret":
+      return { pc: csr.sepc, mode: (csr.mstatus & MSTATUS.SPP) !== 0n ? MODE.supervisor : MODE.user };
+    case "ecall": {
+      const isDelegated = mode !== MODE.machine && ((csr.medeleg >> BigInt(CAUSE.callFromUser + mode)) & 1n) !== 0n;
+      return isDelegated ? { pc: csr.stvec & ~3n, mode: MODE.supervisor } : { pc: csr.mtvec & ~3n, mode: MODE.machine };
+    }
+  }
 }

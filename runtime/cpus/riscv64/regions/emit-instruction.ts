@@ -5,7 +5,7 @@
 import type { RegisterWidth } from "../../../../isa/riscv64/by-width.ts";
 import { I32, I64, OP, VOID, type ByteWriter, type ValueType } from "../../wasm/encoder.ts";
 import { emitExpression, emitShared, type Emitter } from "../emit-expression.ts";
-import { BOX, emitModeSwitch, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "../emit-memory.ts";
+import { BOX, FLOAT_STATE_DIRTY, LOAD_OPCODES, PAGE_MASK, RAM, readCell, STORE_OPCODES, writeCell, type MemoryLayout } from "../emit-memory.ts";
 import { emitDevicePage, emitMirroredRead, emitMirrorEntry } from "../emit-mirror.ts";
 import type { Mode } from "../hart.ts";
 import type { Expression, Leaf } from "../semantics/expressions.ts";
@@ -589,8 +589,11 @@ function emitHeld(e: InstructionEmitter, held: Held): void {
   }
 }
 
-/** The end of a block that may go on in another mode: everything is written, and the target is in `places.pc`. */
-export function emitTransfer(e: InstructionEmitter, { guard, writes = [], transfer }: Guarded, from: Mode): void {
+/**
+ * The end of a block that may go on in another mode: everything is written but that, and the target is in `places.pc`. Gives the local with the
+ * mode; undefined: it stays.
+ */
+export function emitTransfer(e: InstructionEmitter, { guard, writes = [], transfer }: Guarded, from: Mode): number | undefined {
   const { w, places, options } = e;
   if (transfer === undefined) throw new Error("the instruction changes no mode");
   if (guard !== undefined) emitGuard(e, guard);
@@ -598,9 +601,10 @@ export function emitTransfer(e: InstructionEmitter, { guard, writes = [], transf
   emitExpression(e, transfer.target);
   w.localSet(places.pc);
   const stays = transfer.mode.kind === "constant" && transfer.mode.value === BigInt(from);
-  if (!stays) emitModeSwitch(w, options, { mode: hold(e, transfer.mode), tlb: places.tlb });
+  const mode = stays ? undefined : hold(e, transfer.mode);
   writeCell(w, options, OP.i64_store, CELL.reservation, () => w.i64Const(NO_RESERVATION));
   emitHeld(e, held);
+  return mode;
 }
 
 function emitStoreConditional(e: InstructionEmitter, width: 4 | 8, rd: number, rs1: number, rs2: number): void {

@@ -6,7 +6,7 @@
 // cells at every such border.
 
 import { I32, OP, VOID, ByteWriter, writeLocals } from "../../wasm/encoder.ts";
-import { RAM, readCell, wrapAddress, writeCell, type MemoryLayout } from "../emit-memory.ts";
+import { emitModeSwitch, RAM, readCell, wrapAddress, writeCell, type MemoryLayout } from "../emit-memory.ts";
 import { emitExpression } from "../emit-expression.ts";
 import type { Mode } from "../hart.ts";
 import { CELL } from "../state.ts";
@@ -50,7 +50,7 @@ import { emitCheckedTurns, emitLoopCheck, mayPlan } from "./emit-loop.ts";
 import { groupAccesses, type AccessGroup } from "./access-groups.ts";
 import { analyse, isDeviceAccess, mayExit, registerWritten, type BlockFlow, type RegisterSet } from "./flow.ts";
 import { planLoops, withExits, type LoopPlan } from "./loop-plans.ts";
-import { LINKS, type Block, type Edge, type Ending, type RegionGraph, type RegionInstruction } from "./graph.ts";
+import { LINKS, type Block, type Edge, type Ending, type JumpTarget, type RegionGraph, type RegionInstruction } from "./graph.ts";
 
 export interface RegionOptions extends MemoryLayout {
   readonly pc: bigint;
@@ -332,6 +332,46 @@ function emitDeviceAccess(r: RegionEmitter, last: RegionInstruction, dirty: Regi
   w.byte(OP.end);
 }
 
+/** To those places of the region that the pc in `places.pc` may be of. */
+function emitTargets(r: RegionEmitter, index: number, targets: readonly JumpTarget[]): void {
+  const { w, options, places } = r;
+  for (const { at, edge } of targets) {
+    w.localGet(places.pc);
+    w.i64Const(addressAt(options, options.pc, at));
+    w.byte(OP.i64_eq);
+    w.op(OP.br_if, labelDepth(r, index, edge.block));
+  }
+}
+
+/**
+ * Where the mode stays and the region has what comes next, nothing else is to do: callers know of no more than they would of a jump. Otherwise they
+ * are cut off, since they hold on to addresses of the mode before.
+ */
+function emitTransferEnd(r: RegionEmitter, index: number, ending: Extract<Ending, { kind: "transfer" }>, dirty: RegisterSet): void {
+  const { w, options, places, lender } = r;
+  const mode = emitTransfer(emitterOf(r, ending.last, dirty, 1), ending.meaning, options.mode);
+  if (mode === undefined) emitTargets(r, index, ending.targets);
+  else {
+    if (ending.targets.length > 0) {
+      w.localGet(mode);
+      w.withConst(options.mode, OP.i32_eq);
+      w.byte(OP.if);
+      w.byte(VOID);
+      r.frames.push({ kind: "plain" });
+      emitTargets(r, index, ending.targets);
+      r.frames.pop();
+      w.byte(OP.end);
+    }
+    emitModeSwitch(w, options, { mode, tlb: places.tlb });
+  }
+  lender.giveBack();
+  emitSave(w, options, places, dirty);
+  w.localGet(DEPTH);
+  w.withConst(STATE.cut, OP.i32_or);
+  w.localSet(DEPTH);
+  emitLikelyChain(r, options.likelyTarget(ending.last));
+}
+
 function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: RegisterSet): void {
   const { w } = r;
   const { ending } = block;
@@ -347,12 +387,7 @@ function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: Regist
     case "jump-register":
       emitTarget(r, ending.last);
       w.localSet(r.places.pc);
-      for (const { at, edge } of ending.targets) {
-        w.localGet(r.places.pc);
-        w.i64Const(addressAt(r.options, r.options.pc, at));
-        w.byte(OP.i64_eq);
-        w.op(OP.br_if, labelDepth(r, index, edge.block));
-      }
+      emitTargets(r, index, ending.targets);
       emitSave(w, r.options, r.places, dirty);
       if (LINKS.has(ending.last.instruction.rs1)) {
         w.localGet(DEPTH);
@@ -368,14 +403,7 @@ function emitEnding(r: RegionEmitter, index: number, block: Block, dirty: Regist
       emitChain(r);
       return;
     case "transfer":
-      emitTransfer(emitterOf(r, ending.last, dirty, 1), ending.meaning, r.options.mode);
-      r.lender.giveBack();
-      emitSave(w, r.options, r.places, dirty);
-      w.localGet(DEPTH);
-      w.withConst(STATE.cut, OP.i32_or);
-      w.localSet(DEPTH);
-      emitLikelyChain(r, r.options.likelyTarget(ending.last));
-      return;
+      return emitTransferEnd(r, index, ending, dirty);
     case "exit":
       w.i32Const(packExit(ending.last.at, 1));
       w.op(

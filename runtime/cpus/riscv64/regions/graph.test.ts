@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { assembleAt } from "../../../../tests/fixtures/riscv64.ts";
+import type { Mnemonic } from "../../../../isa/riscv64/instructions.ts";
 import { instructionLength } from "../../../../isa/riscv64/decode.ts";
 import { decodeInstruction } from "../code-cache.ts";
 import { groupAccesses } from "./access-groups.ts";
@@ -10,7 +11,12 @@ import { analyse } from "./flow.ts";
 import { MODE } from "../hart.ts";
 import { buildGraph, successorsOf, type RegionGraph } from "./graph.ts";
 
-function graphOf(text: string, isSlow: (at: number) => boolean = () => false, targets: readonly number[] = []): RegionGraph | undefined {
+function graphOf(
+  text: string,
+  isSlow: (at: number) => boolean = () => false,
+  targets: readonly number[] = [],
+  transferTarget: (mnemonic: Mnemonic) => number | undefined = () => undefined,
+): RegionGraph | undefined {
   const code = assembleAt(`.option norvc\n${text}`);
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
   return buildGraph({
@@ -25,6 +31,7 @@ function graphOf(text: string, isSlow: (at: number) => boolean = () => false, ta
     },
     targetsOf: () => targets,
     isSlow,
+    transferTarget,
   });
 }
 
@@ -77,6 +84,26 @@ describe("the graph of a region", () => {
     const graph = graphOf(text, undefined, [4, 12, 0x8000]);
     assert.deepEqual(shapeOf(graph), ["0+1 jump-register b1 b2", "4+2 jump b3", "12+1 jump b3", "16+1 jump-register"]);
     assert.deepEqual(graph?.dominators.merges, [false, true, true, true], "each of its targets has a label");
+  });
+
+  test("a handler that is reached without a change of mode is part of the region, and returns behind the call", () => {
+    const handler = "handler: csrr t6, mepc\naddi t6, t6, 4\ncsrw mepc, t6\nmret";
+    const loop = "loop: ecall\naddi a0, a0, -1\nbnez a0, loop\nret";
+    const whole = ["0+1 transfer b1", "16+4 transfer b2", "4+2 branch b0 b3", "12+1 jump-register"];
+    const toHandler = (at: number) => (mnemonic: Mnemonic) => (mnemonic === "ecall" ? at : undefined);
+    assert.deepEqual(shapeOf(graphOf(`${loop}\n${handler}`, undefined, [], toHandler(16))), whole);
+    // From the handler on: by the call that it was entered for, if there is one.
+    const fromHandler = (behind: number) => (mnemonic: Mnemonic) => (mnemonic === "ecall" ? 0 : behind);
+    const turned = ["0+4 transfer b1", "20+2 branch b3 b2", "28+1 jump-register", "16+1 transfer b0"];
+    assert.deepEqual(shapeOf(graphOf(`${handler}\n${loop}`, undefined, [], fromHandler(20))), turned);
+    assert.deepEqual(shapeOf(graphOf(`${handler}\n${loop}`, undefined, [], fromHandler(24))), ["0+4 transfer"], "no call in front");
+    // To another mode, beyond sight, or without a way back: they lead out of the region.
+    const out = ["0+1 transfer"];
+    assert.deepEqual(shapeOf(graphOf(`${loop}\n${handler}`)), out);
+    assert.deepEqual(shapeOf(graphOf(`${loop}\n${handler}`, undefined, [], toHandler(0x8000))), out);
+    assert.deepEqual(shapeOf(graphOf(`${loop}\nhandler: j handler`, undefined, [], toHandler(16))), out);
+    const long = `handler: ${"addi t6, t6, 1\n".repeat(100)}mret`;
+    assert.deepEqual(shapeOf(graphOf(`${loop}\n${long}`, undefined, [], toHandler(16))), out, "a copy for each call would be too much");
   });
 
   test("what changes mode ends the region; what TypeScript executes does not", () => {

@@ -5,10 +5,11 @@
 // control flow cannot express), leaves: the dispatcher finds another region there, or the interpreter goes on.
 
 import type { RegisterWidth } from "../../../../isa/riscv64/by-width.ts";
+import type { Mnemonic } from "../../../../isa/riscv64/instructions.ts";
 import { I32, I64 } from "../../wasm/encoder.ts";
 import type { ExpandedInstruction } from "../../../../isa/riscv64/expand.ts";
 import { encodeInstruction } from "../encode.ts";
-import type { Mode } from "../hart.ts";
+import { MODE, type Mode } from "../hart.ts";
 import { branchesOf, findOperation, type Operation } from "../operations.ts";
 import { binary, constant, leaf, type Expression } from "../semantics/expressions.ts";
 import type { Guarded } from "../semantics/guarded.ts";
@@ -38,8 +39,8 @@ export type Ending =
   | { readonly kind: "call"; readonly last: RegionInstruction; readonly target: number | undefined; readonly next: Edge }
   /** `targets`: where it has led so far, as far as that is in the region, the most frequent first; of a return, what is behind calls of the entry. */
   | { readonly kind: "jump-register"; readonly last: RegionInstruction; readonly targets: readonly JumpTarget[] }
-  /** To another mode: what addresses mean changes. */
-  | { readonly kind: "transfer"; readonly last: RegionInstruction; readonly meaning: Guarded }
+  /** Maybe to another mode: what addresses mean changes. `targets`: where it leads in the region if the mode stays. */
+  | { readonly kind: "transfer"; readonly last: RegionInstruction; readonly meaning: Guarded; readonly targets: readonly JumpTarget[] }
   /** TypeScript executes the instruction, then the region goes on. */
   | { readonly kind: "cold"; readonly last: RegionInstruction; readonly next: Edge }
   /** The interpreter executes it; where it leads, nobody knows. */
@@ -83,17 +84,33 @@ export interface CodeSource {
   readonly targetsOf: (at: number) => readonly number[];
   /** The access at this distance goes to a device, as far as was seen. */
   readonly isSlow: (at: number) => boolean;
+  /** Where a trap or a return from one would lead, if it were executed now, and stayed in the mode. */
+  readonly transferTarget: (mnemonic: Mnemonic) => number | undefined;
 }
 
-/** `joinsOwnCalls`: calls of the region's entry are jumps within it. */
+/** What is part of the region although it leads out of a function: calls of the region's entry; handlers of calls to the environment, to their return. */
+interface Joins {
+  readonly calls: boolean;
+  readonly traps: boolean;
+}
+
+/** One after the other until one makes a graph of which every edge can be kept. */
+const JOINS: readonly Joins[] = [
+  { calls: true, traps: true },
+  { calls: true, traps: false },
+  { calls: false, traps: false },
+];
+
 interface Exploration extends CodeSource {
-  readonly joinsOwnCalls: boolean;
+  readonly joins: Joins;
 }
 
 const COLD: Operation = { kind: "cold" };
 const MAX_INSTRUCTIONS = 600;
-/** Of calls of the entry: each return asks for one after the other. */
-const MAX_OWN_CALLS = 8;
+/** Of calls of the entry, or to the environment: each return asks for one after the other. */
+const MAX_LINKS = 8;
+/** With a handler in it: a long one would be compiled once for each region that calls it. */
+const MAX_WITH_HANDLER = 100;
 /** An exit says in eight bits how many instructions of its block were not begun. */
 const MAX_BLOCK = 200;
 
@@ -101,6 +118,7 @@ const MAX_BLOCK = 200;
 const STAYS = /^(csr|f(?!ence))/;
 
 const UPPER_SHIFT = 12;
+const ECALL_BYTES = 4;
 
 /** A jump by one of these is a return (Volume I, 2.5), which the caller's frame waits for if there is one. */
 export const LINKS: ReadonlySet<number> = new Set([1, 5]);
@@ -110,6 +128,8 @@ interface Found extends RegionInstruction {
   readonly endsBlock: boolean;
   /** It calls the region's entry, and is executed as a link and a jump. */
   readonly isOwnCall?: true;
+  /** A call to the environment whose handler is part of the region. */
+  readonly isOwnTrap?: true;
 }
 
 const linkOf = ({ at, instruction }: RegionInstruction): number => at + instruction.length;
@@ -154,7 +174,7 @@ function find(at: number, source: Exploration): Found | undefined {
   const next = at + instruction.length;
   if (mnemonic === "jal") {
     const target = at + instruction.imm;
-    if (target === 0 && LINKS.has(rd) && source.joinsOwnCalls)
+    if (target === 0 && LINKS.has(rd) && source.joins.calls)
       return { ...found, operation: linking(instruction.length, width), successors: [target], endsBlock: true, isOwnCall: true };
     return { ...found, successors: instruction.rd === 0 ? [target] : [next], endsBlock: true };
   }
@@ -162,44 +182,79 @@ function find(at: number, source: Exploration): Found | undefined {
   if (branchesOf(width).has(mnemonic)) return { ...found, successors: [next, at + instruction.imm], endsBlock: true };
   if (isColdInstruction(found, source)) return { ...found, successors: [next], endsBlock: true };
   const leaves = operation.kind === "cold" || (operation.kind === "guarded" && operation.meaning.transfer !== undefined);
-  if (leaves) return { ...found, successors: [], endsBlock: true };
+  if (leaves) {
+    const handler = mnemonic === "ecall" && source.joins.traps ? source.transferTarget(mnemonic) : undefined;
+    return handler === undefined ? { ...found, successors: [], endsBlock: true } : { ...found, successors: [handler], endsBlock: true, isOwnTrap: true };
+  }
   return { ...found, successors: [next], endsBlock: false };
 }
 
 interface Explored {
   readonly found: ReadonlyMap<number, Found>;
   readonly leaders: Set<number>;
-  /** Places behind calls of the entry. */
+  /** Places behind calls of the entry, and behind those to the environment. */
   readonly links: readonly number[];
+  readonly trapLinks: readonly number[];
+  /** What was joined is not too much. */
+  readonly isShort: boolean;
 }
+
+/** By which handlers return to where they were entered from, in a mode that has both. */
+const RETURNS: ReadonlyMap<Mode, Mnemonic> = new Map([
+  [MODE.machine, "mret"],
+  [MODE.supervisor, "sret"],
+]);
 
 /** All instructions that are reached, nearest first, and where blocks begin. */
 function explore(source: Exploration): Explored {
   const found = new Map<number, Found>();
   const links: number[] = [];
+  const trapLinks: number[] = [];
   const leaders = new Set([0]);
   const queue = [0];
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    let at = next;
-    while (!found.has(at) && found.size < MAX_INSTRUCTIONS) {
-      const instruction = find(at, source);
-      if (instruction === undefined) break;
-      found.set(at, instruction);
-      if (instruction.endsBlock) {
-        if (instruction.isOwnCall === true) links.push(linkOf(instruction));
-        for (const successor of instruction.isOwnCall === true ? [linkOf(instruction)] : instruction.successors) {
-          leaders.add(successor);
-          queue.push(successor);
+  const follow = (at: number): void => {
+    leaders.add(at);
+    queue.push(at);
+  };
+  const walk = (): void => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      let at = next;
+      while (!found.has(at) && found.size < MAX_INSTRUCTIONS) {
+        const instruction = find(at, source);
+        if (instruction === undefined) break;
+        found.set(at, instruction);
+        if (instruction.endsBlock) {
+          const { isOwnCall, isOwnTrap, successors } = instruction;
+          if (isOwnCall === true) links.push(linkOf(instruction));
+          if (isOwnTrap === true) trapLinks.push(linkOf(instruction));
+          if (isOwnCall !== true) successors.forEach(follow);
+          if (isOwnCall === true || isOwnTrap === true) follow(linkOf(instruction));
+          break;
         }
-        break;
+        at += instruction.instruction.length;
+        // Where an earlier walk went on.
+        if (found.has(at)) leaders.add(at);
       }
-      at += instruction.instruction.length;
-      // Where an earlier walk went on.
-      if (found.has(at)) leaders.add(at);
     }
+  };
+  walk();
+  const trapReturn = source.joins.traps ? RETURNS.get(source.mode) : undefined;
+  const returnsFromTrap = (): number[] => [...found.values()].filter(({ instruction }) => instruction.mnemonic === trapReturn).map(({ at }) => at);
+  // From a handler on: back to the call that it was entered for, which may lead to it again.
+  if (trapReturn !== undefined && trapLinks.length === 0 && returnsFromTrap().length > 0) {
+    const behind = source.transferTarget(trapReturn);
+    if (behind !== undefined && source.instructionAt(behind - ECALL_BYTES)?.instruction.mnemonic === "ecall") follow(behind);
+    walk();
   }
-  for (const [at, instruction] of links.length === 0 ? [] : found) if (isReturn(instruction)) found.set(at, { ...instruction, successors: links });
-  return { found, leaders, links };
+  const redirect = (at: number, successors: readonly number[]): void => {
+    const instruction = found.get(at);
+    if (instruction !== undefined) found.set(at, { ...instruction, successors });
+  };
+  if (links.length > 0) for (const [at, instruction] of found) if (isReturn(instruction)) redirect(at, links);
+  const returns = trapLinks.length > 0 ? returnsFromTrap() : [];
+  for (const at of returns) redirect(at, trapLinks);
+  const isShort = links.length <= MAX_LINKS && (trapLinks.length === 0 || (trapLinks.length <= MAX_LINKS && returns.length > 0 && found.size <= MAX_WITH_HANDLER));
+  return { found, leaders, links, trapLinks, isShort };
 }
 
 interface Draft {
@@ -244,7 +299,7 @@ function endingOf({ instructions, last, successors }: Draft, edge: (at: number) 
   }
   const taken = branchesOf(source.width).get(instruction.mnemonic);
   if (taken !== undefined) return { kind: "branch", last, taken, target: edge(target), next: edge(next) };
-  if (last.operation.kind === "guarded") return { kind: "transfer", last, meaning: last.operation.meaning };
+  if (last.operation.kind === "guarded") return { kind: "transfer", last, meaning: last.operation.meaning, targets: successors.flatMap((at) => targetAt(at, edge(at))) };
   return isColdInstruction(last, source) ? { kind: "cold", last, next: edge(next) } : { kind: "exit", last };
 }
 
@@ -273,13 +328,15 @@ function orderBlocks(drafts: ReadonlyMap<number, Draft>, isEdge: (from: number, 
 
 /** Undefined if there is no instruction at the entry, or only one that the region could not execute itself. */
 export function buildGraph(source: CodeSource): RegionGraph | undefined {
-  const joined = explore({ ...source, joinsOwnCalls: true });
-  if (joined.links.length > 0 && joined.links.length <= MAX_OWN_CALLS) {
-    const graph = connect(source, joined);
+  let graph: ReturnType<typeof connect>;
+  for (const joins of JOINS) {
+    const explored = explore({ ...source, joins });
+    graph = connect(source, explored);
+    const isPlain = explored.links.length === 0 && explored.trapLinks.length === 0;
     // Loops around calls may get a second way in, behind a return: then these stay calls.
-    if (graph?.hasCuts === false) return graph;
+    if (isPlain || (explored.isShort && graph?.hasCuts === false)) break;
   }
-  return connect(source, joined.links.length > 0 ? explore({ ...source, joinsOwnCalls: false }) : joined);
+  return graph;
 }
 
 /** `hasCuts`: there are edges that leave although they lead to a block. */
@@ -325,8 +382,10 @@ function connect(source: CodeSource, { found, leaders }: Explored): (RegionGraph
       const ending = endingOf(draft, edge, source);
       return [{ at, instructions: draft.instructions, ending, length: draft.instructions.length + (draft.last.endsBlock ? 1 : 0), end: linkOf(draft.last) }];
     });
-    // A jump through a register takes one of several ways at one place, so that each of them has to be a label.
-    const labels = new Set(blocks.flatMap(({ ending }) => (ending.kind === "jump-register" ? ending.targets.map(({ edge }) => edge.block) : [])));
+    // A jump through a register or a return from a trap takes one of several ways at one place, so that each of them has to be a label.
+    const labels = new Set(
+      blocks.flatMap(({ ending }) => (ending.kind === "jump-register" || ending.kind === "transfer" ? ending.targets.map(({ edge }) => edge.block) : [])),
+    );
     return { hasCuts: cut.size > 0, blocks, dominators: { ...dominators, merges: dominators.merges.map((isMerge, block) => isMerge || labels.has(block)) } };
   }
 }
@@ -341,8 +400,8 @@ export function successorsOf(ending: Ending): readonly Edge[] {
     case "cold":
       return [ending.next];
     case "jump-register":
-      return ending.targets.map(({ edge }) => edge);
     case "transfer":
+      return ending.targets.map(({ edge }) => edge);
     case "exit":
       return [];
   }

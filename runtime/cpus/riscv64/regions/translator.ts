@@ -12,6 +12,7 @@ import type { MemoryLayout } from "../emit-memory.ts";
 import { JUMP_REGISTER } from "../operations.ts";
 import { ENTRY, ENTRY_SHIFT, REGION_CACHE, TLB } from "../state.ts";
 import type { Mode } from "../hart.ts";
+import type { Transfer } from "../traps.ts";
 import { addressAt } from "./emit-instruction.ts";
 import { regionSlot } from "./emit-chain.ts";
 import { writeRegion } from "./emit-region.ts";
@@ -70,8 +71,8 @@ export interface TranslatorHost {
   /** Address of the translation caches that are in force. */
   readonly tlb: () => number;
   readonly mode: () => Mode;
-  /** Where this instruction would lead, if it were executed now. */
-  readonly targetOf: (mnemonic: "ecall" | "mret" | "sret") => bigint;
+  /** Where this instruction would lead, and to which mode, if it were executed now. */
+  readonly transferOf: (mnemonic: "ecall" | "mret" | "sret") => Transfer;
   /** Addresses are physical and nothing protects or watches them: only the code itself decides what it does. */
   readonly isBare: () => boolean;
   readonly forgetRegions: () => void;
@@ -246,10 +247,11 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       .join();
 
   /** Where handlers begin as things are, and behind the call that the one at hand was begun for. */
-  function likelyTarget(mnemonic: Mnemonic): bigint {
-    if (mnemonic === "ecall") return host.targetOf("ecall");
-    if (mnemonic === "mret" || mnemonic === "sret") return BigInt.asUintN(width, host.targetOf(mnemonic) + ECALL_BYTES);
-    throw new Error(`${mnemonic} changes no mode`);
+  function likelyTransfer(mnemonic: Mnemonic): Transfer {
+    if (mnemonic === "ecall") return host.transferOf("ecall");
+    if (mnemonic !== "mret" && mnemonic !== "sret") throw new Error(`${mnemonic} changes no mode`);
+    const { pc, mode } = host.transferOf(mnemonic);
+    return { pc: BigInt.asUintN(width, pc + ECALL_BYTES), mode };
   }
 
   function translate({ pc, mode, isBare }: Setting, reader: Reader, wanted: number): Translation | undefined {
@@ -259,6 +261,10 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       instructionAt: (at) => instructionAt(reader, at),
       targetsOf: (at) => jumps.distancesFrom(reader.offsetOf(at)).map((distance) => at + distance),
       isSlow: (at) => slow.has(reader.offsetOf(at)),
+      transferTarget(mnemonic) {
+        const likely = likelyTransfer(mnemonic);
+        return likely.mode === mode ? Number(BigInt.asIntN(width, likely.pc - pc)) : undefined;
+      },
     });
     if (graph?.blocks.some(({ at, end }) => wanted >= at && wanted < end) !== true) return undefined;
     const coldInstructions: RegionInstruction[] = [];
@@ -268,7 +274,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       mode,
       bareRam: isBare ? memory : undefined,
       calleeOf: (target) => (target === pc ? "self" : isBare ? calleeIndex(target) : undefined),
-      likelyTarget: ({ instruction: { mnemonic } }) => likelyTarget(mnemonic),
+      likelyTarget: ({ instruction: { mnemonic } }) => likelyTransfer(mnemonic).pc,
       siteOf: (instruction) => coldInstructions.push(instruction) - 1,
     });
     const pieces = piecesOf(graph, reader);
