@@ -10,10 +10,10 @@ import type { Timers } from "./timers.ts";
 
 /** Instructions of a turn, on average: half of it to one and a half. */
 const TURN = 10_000;
-/** V8 takes better code for a function only when it is entered anew. So budgets are small for a while after a region was made; later they only cost. */
-const YOUNG_BUDGET = 1_000_000;
+/** V8 takes better code for a function only when it is entered anew. So budgets are a part of what was executed since the last region was made. */
+const BUDGET_PART = 1 / 4;
+const LEAST_BUDGET = 60_000;
 const MAX_BUDGET = 16_000_000;
-const YOUNG = 64_000_000;
 
 /** What it asks of the processor's other parts. */
 export interface ScheduleHost {
@@ -86,9 +86,9 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     end: 0,
     /** When it was granted, or devices were looked at since then; below it interrupt lines. */
     stirs: 0,
-    /** Of the translator, and until when the last of them is young. */
+    /** Of the translator, and what was executed when the last of them came to be. */
     regions: 0,
-    youngUntil: 0,
+    madeAt: 0,
   };
   const grantedLines = new Int32Array(cpuCount);
 
@@ -107,13 +107,13 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     spending.turnLeft = TURN / 2 + (machine.scheduleRandom() % TURN);
   }
 
-  function isYoung(): boolean {
+  function largestBudget(): number {
     const count = host.regionCount();
     if (count !== spending.regions) {
       spending.regions = count;
-      spending.youngUntil = spending.total + YOUNG;
+      spending.madeAt = spending.total;
     }
-    return spending.total < spending.youngUntil;
+    return Math.min(Math.max(Math.floor((spending.total - spending.madeAt) * BUDGET_PART), LEAST_BUDGET), MAX_BUDGET);
   }
 
   function activate(hart: Hart): void {
@@ -196,13 +196,7 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
       const now = machine.now();
       spending.stirs = machine.stirs();
       for (let cpu = 0; cpu < cpuCount; cpu++) grantedLines[cpu] = machine.lines(cpu);
-      const wanted = Math.min(
-        spending.limitLeft,
-        spending.until - now,
-        nextEvent() - now,
-        spending.turnLeft,
-        host.isTracing ? 1 : isYoung() ? YOUNG_BUDGET : MAX_BUDGET,
-      );
+      const wanted = Math.min(spending.limitLeft, spending.until - now, nextEvent() - now, spending.turnLeft, host.isTracing ? 1 : largestBudget());
       spending.granted = Math.max(wanted, 0);
       spending.end = now + spending.granted;
       registers.setBudget(spending.granted);
@@ -237,6 +231,7 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     total: () => spending.total,
     reset() {
       spending.total = 0;
+      spending.madeAt = 0;
       spending.granted = 0;
     },
     save: () => ({
@@ -247,6 +242,7 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     load({ turnLeft, total }) {
       spending.turnLeft = turnLeft < 0 ? Infinity : turnLeft;
       spending.total = total;
+      spending.madeAt = Math.min(spending.madeAt, total);
     },
   };
 }

@@ -1,7 +1,7 @@
 // First step of translation: the control flow of the code that is reached from one pc. A region is a guest function or what is left of
 // one from a loop's head on: blocks of instructions with the edges between them. It knows no WebAssembly and no machine; code comes from
 // a function. Calls end a block and go on behind it; those of the region's own entry are jumps, and returns may lead behind them: a guest's
-// state is registers and memory, so that nothing is lost by it. An edge out of the region, or into the middle of a loop (which structured
+// state is registers and memory, so that nothing is lost by it. So are calls to the environment whose handler runs in the same mode. An edge out of the region, or into the middle of a loop (which structured
 // control flow cannot express), leaves: the dispatcher finds another region there, or the interpreter goes on.
 
 import type { RegisterWidth } from "../../../../isa/riscv64/by-width.ts";
@@ -253,7 +253,8 @@ function explore(source: Exploration): Explored {
   if (links.length > 0) for (const [at, instruction] of found) if (isReturn(instruction)) redirect(at, links);
   const returns = trapLinks.length > 0 ? returnsFromTrap() : [];
   for (const at of returns) redirect(at, trapLinks);
-  const isShort = links.length <= MAX_LINKS && (trapLinks.length === 0 || (trapLinks.length <= MAX_LINKS && returns.length > 0 && found.size <= MAX_WITH_HANDLER));
+  const isShort =
+    links.length <= MAX_LINKS && (trapLinks.length === 0 || (trapLinks.length <= MAX_LINKS && returns.length > 0 && found.size <= MAX_WITH_HANDLER));
   return { found, leaders, links, trapLinks, isShort };
 }
 
@@ -299,7 +300,8 @@ function endingOf({ instructions, last, successors }: Draft, edge: (at: number) 
   }
   const taken = branchesOf(source.width).get(instruction.mnemonic);
   if (taken !== undefined) return { kind: "branch", last, taken, target: edge(target), next: edge(next) };
-  if (last.operation.kind === "guarded") return { kind: "transfer", last, meaning: last.operation.meaning, targets: successors.flatMap((at) => targetAt(at, edge(at))) };
+  if (last.operation.kind === "guarded")
+    return { kind: "transfer", last, meaning: last.operation.meaning, targets: successors.flatMap((at) => targetAt(at, edge(at))) };
   return isColdInstruction(last, source) ? { kind: "cold", last, next: edge(next) } : { kind: "exit", last };
 }
 
