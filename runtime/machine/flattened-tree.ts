@@ -26,30 +26,12 @@ const PROPERTY = 3;
 const NOP = 4;
 const END = 9;
 
-/** Bytes of a property, big-endian. */
-export function encodeValue(value: TreeValue): Uint8Array {
-  if (value === true) return new Uint8Array();
-  if (value instanceof Uint8Array) return value;
-  if (typeof value === "string") return new TextEncoder().encode(`${value}\0`);
-  if (typeof value === "object") {
-    const parts = value.map(encodeValue);
-    const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
-  }
-  const view = new DataView(new ArrayBuffer(typeof value === "bigint" ? 8 : 4));
-  if (typeof value === "bigint") view.setBigUint64(0, value);
-  else view.setUint32(0, value);
-  return new Uint8Array(view.buffer);
-}
+const utf8 = new TextEncoder();
 
-/** Words and bytes that grow, padded to words. */
-function createWriter() {
-  let bytes = new Uint8Array(0x1000);
+/** Big-endian bytes that grow. There is one buffer for all of a tree: one for each cell takes most of the time that a guest takes to start. */
+function createWriter(capacity: number) {
+  let bytes = new Uint8Array(capacity);
+  let view = new DataView(bytes.buffer);
   let size = 0;
 
   /** Where so many bytes begin, which are 0. */
@@ -60,27 +42,52 @@ function createWriter() {
       const grown = new Uint8Array(Math.max(2 * bytes.length, size));
       grown.set(bytes);
       bytes = grown;
+      view = new DataView(bytes.buffer);
     }
     return at;
   }
 
+  function raw(more: Uint8Array): void {
+    const at = take(more.length);
+    bytes.set(more, at);
+  }
+
+  function word(value: number): void {
+    const at = take(4);
+    view.setUint32(at, value);
+  }
+
+  function value(written: TreeValue): void {
+    if (written === true) return;
+    if (written instanceof Uint8Array) raw(written);
+    else if (typeof written === "string") raw(utf8.encode(`${written}\0`));
+    else if (typeof written === "number") word(written);
+    else if (typeof written === "bigint") {
+      const at = take(8);
+      view.setBigUint64(at, written);
+    } else written.forEach(value);
+  }
+
   return {
     size: () => size,
-    word(value: number) {
-      const at = take(4);
-      new DataView(bytes.buffer).setUint32(at, value);
-    },
-    padded(more: Uint8Array) {
-      const at = take(Math.ceil(more.length / 4) * 4);
-      bytes.set(more, at);
-    },
+    word,
+    value,
+    setWord: (at: number, written: number) => view.setUint32(at, written),
+    alignToWord: () => void take(-size & 3),
     bytes: () => bytes.subarray(0, size),
   };
 }
 
+/** Bytes of a property, big-endian. */
+export function encodeValue(value: TreeValue): Uint8Array {
+  const writer = createWriter(64);
+  writer.value(value);
+  return writer.bytes();
+}
+
 /** The blob that a guest gets; `bootCpu` is the hardware number of the CPU that starts. */
 export function flattenTree(root: TreeNode, bootCpu = 0): Uint8Array {
-  const structure = createWriter();
+  const structure = createWriter(0x1000);
   const nameOffsets = new Map<string, number>();
   let strings = "";
 
@@ -96,13 +103,17 @@ export function flattenTree(root: TreeNode, bootCpu = 0): Uint8Array {
 
   function write(node: TreeNode): void {
     structure.word(BEGIN_NODE);
-    structure.padded(encodeValue(node.name));
+    structure.value(node.name);
+    structure.alignToWord();
     for (const [name, value] of Object.entries(node.properties)) {
-      const bytes = encodeValue(value);
       structure.word(PROPERTY);
-      structure.word(bytes.length);
+      const lengthAt = structure.size();
+      structure.word(0);
       structure.word(nameOffset(name));
-      structure.padded(bytes);
+      const start = structure.size();
+      structure.value(value);
+      structure.setWord(lengthAt, structure.size() - start);
+      structure.alignToWord();
     }
     node.children.forEach(write);
     structure.word(END_NODE);
@@ -110,7 +121,7 @@ export function flattenTree(root: TreeNode, bootCpu = 0): Uint8Array {
 
   write(root);
   structure.word(END);
-  const names = new TextEncoder().encode(strings);
+  const names = utf8.encode(strings);
   const structureAt = HEADER_SIZE + RESERVATION_SIZE;
   const stringsAt = structureAt + structure.size();
   const blob = new Uint8Array(Math.ceil((stringsAt + names.length) / 8) * 8);
@@ -146,7 +157,7 @@ export function unflattenTree(blob: Uint8Array): TreeNode {
 
   function readNode(): TreeNode {
     const name = textAt(at);
-    at += new TextEncoder().encode(name).length + 1;
+    at += utf8.encode(name).length + 1;
     align();
     const properties: Record<string, TreeValue> = {};
     const children: TreeNode[] = [];

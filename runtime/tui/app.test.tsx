@@ -1,6 +1,6 @@
 // The component in Ink: history above, region below, keys in. No terminal.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { renderToString } from "ink";
 import { render } from "ink-testing-library";
@@ -30,7 +30,25 @@ function createStore(calls: string[]): TuiStore {
   });
 }
 
-const settle = (): Promise<void> => sleep(150);
+/** Without them Ink starts `tput` and `resize` at each frame, for the rows of a terminal that there is none. */
+const SIZE: Readonly<Record<string, string>> = { COLUMNS: "100", LINES: "24" };
+const environment = Object.keys(SIZE).map((name) => [name, process.env[name]] as const);
+before(() => void Object.assign(process.env, SIZE));
+after(() => {
+  for (const [name, value] of environment) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+});
+
+/** Frames and keys come some ms later. */
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!holds()) {
+    if (performance.now() > deadline) assert.fail(`not in 10 s: ${what}`);
+    await sleep(5);
+  }
+}
 
 test("the view of a store before anything happened is the empty region", () => {
   const store = createStore([]);
@@ -45,32 +63,29 @@ test("finished tests are written once, above the region, and keys reach the run"
   const store = createStore(calls);
   const app = render(<App store={store} paint={paintFor(false)} />);
   context.after(() => app.unmount());
+  const shows = (pattern: RegExp) => (): boolean => pattern.test(app.lastFrame() ?? "");
+  const help = /stop starting tests/;
   for (const event of recordedRun.slice(0, 6)) store.handle(event);
-  await settle();
+  await until("progress", shows(/4\/30/));
   const written = app.frames.join("");
   assert.equal([...written.matchAll(/specs\/alu\.gspec::alu::add@virt\/wasm/g)].length, 1);
-  assert.match(app.lastFrame() ?? "", /4\/30/);
 
   app.stdin.write("?");
-  await settle();
-  assert.match(app.lastFrame() ?? "", /stop starting tests/);
+  await until("help", shows(help));
   assert.doesNotMatch(app.lastFrame() ?? "", /alu::add/, "history is painted once");
   app.stdin.write("?");
-  await settle();
-  assert.doesNotMatch(app.lastFrame() ?? "", /stop starting tests/);
+  await until("no help", () => !shows(help)());
 
   app.stdin.write("/");
-  await settle();
+  await until("a filter is asked for", shows(/filter: _/));
   app.stdin.write("tag(slow)");
-  await settle();
-  assert.match(app.lastFrame() ?? "", /filter: tag\(slow\)_/);
+  await until("the filter", shows(/filter: tag\(slow\)_/));
   app.stdin.write("\r");
   app.stdin.write("r");
   app.stdin.write("\x03");
-  await settle();
+  await until("three calls", () => calls.length >= 3);
   assert.deepEqual(calls, ["filter tag(slow)", "rerunFailed", "interrupt"]);
 
   store.close();
-  await settle();
-  assert.equal((app.lastFrame() ?? "").trim(), "");
+  await until("nothing is left", () => (app.lastFrame() ?? "").trim() === "");
 });
