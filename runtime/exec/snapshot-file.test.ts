@@ -17,9 +17,10 @@ const VERSION = "1.2.3";
 
 /** Their memory goes back to the pool. */
 const guests: Guest[] = [];
-afterEach(() => {
+function disposeAll(): void {
   for (const guest of guests.splice(0)) guest.dispose();
-});
+}
+afterEach(disposeAll);
 
 /**
  * Hart 0 starts the others over HSM. Each of them counts in shared memory with atomics, sets its timer, takes its interrupts and sometimes
@@ -182,6 +183,7 @@ test("a run that goes through a file is the run that goes on: console, registers
     // It was only looked at.
     advance(begun, second);
     assert.deepEqual(begun.guest.contents(), whole.guest.contents(), what);
+    disposeAll();
   }
   assert.ok(
     interrupts.slice(1).every((count) => count > 12),

@@ -1,18 +1,25 @@
 // Where files go and how CPUs start, on the board that QEMU has too; what does not fit is told and changes nothing.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import { riscvVirt } from "../../tests/fixtures/machines.ts";
 import { prepareBoot, type BootOptions } from "./boot.ts";
 import { encodeValue, unflattenTree, type TreeNode } from "./flattened-tree.ts";
-import { createMachine } from "./machine.ts";
+import { createMachine, type Machine } from "./machine.ts";
 import { readProgram, type Program } from "./read-program.ts";
 
 const RAM = riscvVirt.ram.base;
 const code = Uint8Array.of(0x6f, 0, 0, 0);
 const raw: Program = { kind: "raw", bytes: code };
 
+/** Their memory goes back to the pool. */
+const machines: Machine[] = [];
+afterEach(() => {
+  for (const machine of machines.splice(0)) machine.dispose();
+});
+
 function prepare(options: Partial<BootOptions>, cpus = 1) {
   const machine = createMachine(riscvVirt, { cpus });
+  machines.push(machine);
   return { machine, result: prepareBoot(machine, { image: { name: "image", program: raw }, cpuProperties: {}, seed: 0n, ...options }) };
 }
 

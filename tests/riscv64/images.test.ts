@@ -42,7 +42,9 @@ async function runImage(spec: string, cpus = 1, readFile: ReadFile = readText): 
   processor.reset(prepared.boot.setups);
   const reason = processor.run({ instructions: 200_000_000, until: Infinity });
   assert.equal(reason.kind, "exit", text);
-  return { text, code: reason.kind === "exit" ? reason.exit.code : -1, instructions: processor.instructions() };
+  const instructions = processor.instructions();
+  machine.dispose();
+  return { text, code: reason.kind === "exit" ? reason.exit.code : -1, instructions };
 }
 
 test("an image prints its KTAP and ends the machine", async () => {

@@ -156,7 +156,7 @@ interface Recording {
 }
 
 function record(program: Uint8Array, width: RegisterWidth, eagerness: EagernessName, slices: readonly number[]): Recording {
-  const { machine, processor, run } = startGuest(program, { width, eagerness, cpus: 1 });
+  const { machine, processor, run, dispose } = startGuest(program, { width, eagerness, cpus: 1 });
   const states = slices.map((length) => {
     const { kind } = run(length);
     const values = NAMES.map((name) => `${name} ${processor.readRegister(0, name).toString(16)}`);
@@ -165,7 +165,7 @@ function record(program: Uint8Array, width: RegisterWidth, eagerness: EagernessN
   const ram = [RAM, DATA, RAM_END - 0x1_0000n].map((at) => machine.readMemory(at, at === RAM ? 0x4000 : 0x1_0000)?.slice() ?? new Uint8Array());
   assertDirty(machine.memory);
   const regions = processor.regions();
-  machine.dispose();
+  dispose();
   return { states, ram: Buffer.concat(ram), regions };
 }
 

@@ -77,6 +77,6 @@ for (const [board, width] of [
       assert.equal(features & 1, 1, `${name}: features ${hex(features, 8)}`);
       assert.ok(queues >= 1 && queues < 64, `${name}: ${queues} queues`);
     }
-    guest.machine.dispose();
+    guest.dispose();
   });
 }

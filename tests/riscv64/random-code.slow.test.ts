@@ -104,7 +104,7 @@ for (const width of [32, 64] as const) {
         const guest = make(options);
         const reasons = [7, 100, 1, STEPS].map((limit) => guest.run(limit).kind);
         const state = stateOf(guest);
-        guest.machine.dispose();
+        guest.dispose();
         return { reasons, state, instructions: guest.processor.instructions() };
       });
       for (const found of others) assert.deepEqual(found, expected, `GUESTSPEC_FUZZ_SEED=${FUZZ_SEED}, round ${round}`);

@@ -50,7 +50,7 @@ function record({ program, width, cpus = 1 }: Subject, eagerness: EagernessName,
     ram: (guest.machine.readMemory(RAM, 0x40_0000) ?? new Uint8Array()).slice(),
     regions: guest.processor.regions(),
   };
-  guest.machine.dispose();
+  guest.dispose();
   return recording;
 }
 

@@ -504,7 +504,7 @@ for (const width of WIDTHS)
             const states = slices.map((length) => `${guest.run(length).kind}\n${stateOf(guest, cpus)}`);
             const regions = guest.processor.regions();
             const calls = guest.register("s2");
-            guest.machine.dispose();
+            guest.dispose();
             return { states, regions, calls };
           };
           const expected = run("never");
@@ -534,7 +534,7 @@ for (const width of WIDTHS)
           const states = slices.map((length) => `${guest.run(length).kind}\n${stateOf(guest, 1)}`);
           assert.ok(guest.register("s4") > 1000n, `only ${guest.register("s4")}`);
           assert.ok(eagerness === "never" || guest.processor.regions() > 1, `${guest.processor.regions()} regions`);
-          guest.machine.dispose();
+          guest.dispose();
           return states;
         };
         const expected = run("never");
@@ -558,7 +558,7 @@ for (const width of WIDTHS)
           }
           guest.processor.setBreakpoints([]);
         }
-        guest.machine.dispose();
+        guest.dispose();
         return states;
       };
       const expected = run("never");

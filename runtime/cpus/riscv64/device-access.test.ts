@@ -55,7 +55,7 @@ function runBoth(program: string, limits: readonly number[], width: RegisterWidt
     assert.deepEqual(stateOf(fast), stateOf(slow));
     assert.equal(fast.console(), slow.console());
   }
-  slow.machine.dispose();
+  slow.dispose();
   return fast;
 }
 
@@ -69,7 +69,7 @@ test("loads and stores of all widths, refused and misaligned ones too, to UART, 
       "j .";
     const guest = runBoth(withHandler(STEP_OVER, main), [100, 101, 333, 5000], width);
     assert.ok(guest.register("s10") > 50n, `${guest.register("s10")} traps`);
-    guest.machine.dispose();
+    guest.dispose();
   }
 });
 
@@ -104,7 +104,7 @@ test("what an access sets off comes at its time: software interrupts, timers, ou
   const guest = runBoth(withHandler(LOWER, main), [50, 77, 3000]);
   assert.deepEqual(guest.machine.exitRequest(), { kind: "poweroff", code: 0 });
   assert.ok(guest.register("s10") > 20n, `${guest.register("s10")} interrupts`);
-  guest.machine.dispose();
+  guest.dispose();
 });
 
 test("a page that is closed again is found closed", () => {
@@ -140,5 +140,5 @@ test("a page that is closed again is found closed", () => {
   const guest = runBoth(withHandler(close, main), [200]);
   assert.deepEqual([guest.register("a0"), guest.register("a1"), guest.register("a2")], [0x60n, 0x60n, 0x77n]);
   assert.equal(guest.register("s11"), 5n);
-  guest.machine.dispose();
+  guest.dispose();
 });

@@ -41,7 +41,7 @@ function compare(program: string, slices: readonly number[], options: GuestOptio
   for (const [name, more] of EXECUTIONS) {
     const guest = startGuest(program, { ...options, ...more });
     record(guest).forEach((state, index) => assert.deepEqual(state, expected[index], `${name}, slice ${index}`));
-    guest.machine.dispose();
+    guest.dispose();
   }
   return traced;
 }
@@ -288,7 +288,7 @@ test("hardly any read of the loop reaches a device", () => {
     guest.run(40_000);
     assert.equal(guest.register("s9"), 0n);
     assert.ok(reads.count < 12_000 / 20, `${name}: ${reads.count} reads of 12000`);
-    guest.machine.dispose();
+    guest.dispose();
   }
 });
 
@@ -338,7 +338,7 @@ test("after a restore registers are what they were", () => {
     guest.run(1000);
     // What is the same as before but for the log, which a restore empties.
     const again = stateOf(guest, 1);
-    guest.machine.dispose();
+    guest.dispose();
     return [later, again];
   };
   const expected = run({ trace: () => undefined });

@@ -77,7 +77,9 @@ function trapOf(body: string): { readonly cause: bigint; readonly value: bigint;
   const guest = startGuest(`${HANDLER} ${body}\n li a0, 7\n ${FINISH}`);
   const reason = guest.run();
   assert.equal(reason.kind, "exit");
-  return { cause: guest.register("a1"), value: guest.register("a2"), at: guest.register("a3") };
+  const trap = { cause: guest.register("a1"), value: guest.register("a2"), at: guest.register("a3") };
+  guest.dispose();
+  return trap;
 }
 
 test("exceptions name their cause and value", () => {
@@ -364,7 +366,7 @@ test("going back brings back the protection and the code of the snapshot, whatev
       guest.processor.load(processor);
       states.push(stateOf());
     }
-    guest.machine.dispose();
+    guest.dispose();
     return states;
   };
   const expected = record({ trace: () => undefined });

@@ -12,7 +12,7 @@ function runAll(program: string, instructions: number, check: (guest: Guest, way
     const guest = startGuest(program, { width: 32, setup: { registers }, ...options });
     guest.run(instructions);
     check(guest, way);
-    guest.machine.dispose();
+    guest.dispose();
   }
 }
 

@@ -1,7 +1,7 @@
 // Budgets and turns on a machine whose harts execute nothing: what is missing from a budget counts as executed.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import { riscvVirt } from "../../../tests/fixtures/machines.ts";
 import { createMachine, type Machine } from "../../machine/machine.ts";
 import { createHart, MENVCFG, type Hart } from "./hart.ts";
@@ -18,8 +18,15 @@ interface World {
   readonly execute: (instructions: number) => void;
 }
 
+/** Their memory goes back to the pool. */
+const machines: Machine[] = [];
+afterEach(() => {
+  for (const machine of machines.splice(0)) machine.dispose();
+});
+
 function setUp(cpus: number, isTracing = false): World {
   const machine = createMachine(riscvVirt, { cpus, output: () => undefined });
+  machines.push(machine);
   const registers = createRegisterFile(machine.memory, cpus);
   const harts = Array.from({ length: cpus }, (_, index) => createHart(index, registers.control(index)));
   for (const hart of harts) hart.run = "running";

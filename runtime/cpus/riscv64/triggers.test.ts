@@ -155,7 +155,7 @@ for (const width of WIDTHS) {
           return names.map((name) => `${name} ${guest.register(name).toString(16)}`).join(" ");
         });
         assert.equal(guest.register("s10"), 300n);
-        guest.machine.dispose();
+        guest.dispose();
         return states;
       };
       const expected = record({ trace: () => undefined });
@@ -218,7 +218,7 @@ for (const width of WIDTHS) {
         guest.processor.load(state.processor);
         guest.run(5000);
         assert.deepEqual([counts(0), counts(1)], later, way);
-        guest.machine.dispose();
+        guest.dispose();
       }
     });
 

@@ -28,7 +28,7 @@ describe("what is hot", () => {
     assert.equal(guest.processor.regions(), 1);
     guest.run(5_000_000);
     assert.equal(guest.processor.regions(), 2, "the function, and the loop that calls it");
-    guest.machine.dispose();
+    guest.dispose();
   });
 
   test("in a function that was called once is a region of its own", () => {
@@ -36,7 +36,7 @@ describe("what is hot", () => {
     guest.run(2_000_000);
     assert.equal(guest.processor.regions(), 1);
     assert.equal(guest.register("s0"), 0n, "it is still in the first call");
-    guest.machine.dispose();
+    guest.dispose();
   });
 
   test("is not looked for by a link that is odd, and so was left by no call", () => {
@@ -70,6 +70,6 @@ describe("what is hot", () => {
       ["a2", "a3", "gp"].map((name) => guest.register(name)),
       [0n, 1n, 3n],
     );
-    guest.machine.dispose();
+    guest.dispose();
   });
 });

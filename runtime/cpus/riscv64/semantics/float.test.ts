@@ -134,6 +134,6 @@ test("a loop of singles and doubles comes to the same in generated code and on t
   });
   assert.deepEqual(first, second);
   assert.equal(first?.["x23"], 1n);
-  fast.machine.dispose();
-  slow.machine.dispose();
+  fast.dispose();
+  slow.dispose();
 });

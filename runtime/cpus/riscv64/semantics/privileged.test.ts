@@ -137,8 +137,8 @@ for (const width of WIDTHS) {
       }
       assert.ok(guarded > rounds / 20, `${name}: the guard let ${guarded} of ${rounds} through`);
     }
-    fast.machine.dispose();
-    slow.machine.dispose();
+    fast.dispose();
+    slow.dispose();
   });
 }
 
@@ -204,6 +204,6 @@ test("counters in loops that get hot are exact to the instruction: inhibited, mo
     });
     assert.deepEqual(first, second, `${cpus} harts`);
     assert.ok((first?.[0]?.[5] ?? 0n) > 0n);
-    for (const guest of guests) guest.machine.dispose();
+    for (const guest of guests) guest.dispose();
   }
 });

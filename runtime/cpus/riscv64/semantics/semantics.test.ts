@@ -92,7 +92,7 @@ for (const [width, cases] of [
           a0,
           `${instruction}, a1 0x${a1.toString(16)}, a2 0x${a2.toString(16)}, ${trace === undefined ? "generated" : "evaluated"}`,
         );
-        guest.machine.dispose();
+        guest.dispose();
       }
     }
   });
@@ -122,6 +122,6 @@ test("atomics give the old value and store the new one; words are compared as wo
     const old = isWord ? BigInt.asUintN(64, BigInt.asIntN(32, memory)) : memory;
     assert.deepEqual([guest.register("a0"), guest.register("a3")], [old, old], instruction);
     assert.deepEqual([view.getBigUint64(0, true), view.getBigUint64(8, true)], [stored, stored], instruction);
-    guest.machine.dispose();
+    guest.dispose();
   }
 });
