@@ -8,6 +8,7 @@ import { writePack, type PackLoader } from "../compiler/images/pack.ts";
 import { ACCELERATORS, qemuCommand, type Accelerator } from "../machines/qemu-command.ts";
 import type { EngineImage } from "../runtime/engines/session.ts";
 import type { QemuOptions } from "../runtime/engines/qemu/qemu-machine.ts";
+import type { Spares } from "../runtime/engines/qemu/spares.ts";
 import { ImageLoadError } from "../runtime/machine/load-image.ts";
 import { ISOLATIONS, type Isolation } from "../runtime/engines/serial/serial-machine.ts";
 import { CommandError } from "./errors.ts";
@@ -18,6 +19,7 @@ import { LIB_FOLDER } from "./places.ts";
 import { readText } from "./read-text.ts";
 import type { Io } from "./io.ts";
 import { duration, type ParsedOptions } from "./options.ts";
+import { readJobs } from "./run-options.ts";
 import type { RunTarget } from "./load-targets.ts";
 
 function readIsolation(options: ParsedOptions): Isolation {
@@ -50,6 +52,21 @@ export function readQemuOptions(options: ParsedOptions, targets: readonly RunTar
       return result.command;
     },
   };
+}
+
+/**
+ * Starts QEMU for the first of the targets, up to where it waits for an image. Arguments and machine files of the user may name files,
+ * which QEMU would open long before a run, or hold while nothing runs: with those there is none.
+ */
+export async function prepareSpare(options: ParsedOptions, targets: readonly RunTarget[], spares: Spares | null): Promise<Spares | null> {
+  const target = targets.find(({ engine, unavailable }) => engine === "qemu" && unavailable === null);
+  const isOurs = targets.every(({ engine, machine, source }) => engine !== "qemu" || machine.name === source);
+  if (target === undefined || !isOurs || options.has("qemu-arg")) return spares;
+  const started = spares ?? (await import("../runtime/engines/qemu/spares.ts")).createSpares(readJobs(options));
+  const { machine } = target;
+  const { command } = readQemuOptions(options, targets);
+  started.prepare({ machine, cpus: Math.min(machine.cpus.max, 1) }, command);
+  return started;
 }
 
 /** Makes packs of images, the first of which they start. */

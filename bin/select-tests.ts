@@ -27,6 +27,14 @@ export interface Selection {
   readonly narrowed: Omit<Narrowed, "selected">;
 }
 
+/** Told on the way. */
+export interface SelectionObserver {
+  /** What the run is for, before images are loaded for it; not if that is what it usually is for. */
+  readonly onTargets?: (targets: readonly RunTarget[]) => Promise<void>;
+  /** The images of the files, before tests are selected from them. */
+  readonly onImages?: (images: readonly LoadedImage[]) => void;
+}
+
 const LEFT_OUT = "left out by the filter";
 
 const NOT_NARROWED: Selection["narrowed"] = { whyNothing: null, outstanding: [], rank: null, shard: null };
@@ -75,13 +83,19 @@ async function withStatuses(universe: readonly PlannedCase[], io: Io): Promise<r
 }
 
 /** The files' images for each target of the run, target by target. */
-async function loadImages(files: readonly string[], options: ParsedOptions, io: Io): Promise<Pick<Selection, "targets" | "images">> {
+async function loadImages(
+  files: readonly string[],
+  options: ParsedOptions,
+  io: Io,
+  { onTargets }: SelectionObserver,
+): Promise<Pick<Selection, "targets" | "images">> {
   const useCache = !options.has("no-cache");
   // The default loads nothing that knows of other machines.
   if (["target", "engine", "machine"].every((name) => options.value(name) === null))
     return { targets: [], images: (await loadSpecs(files, { machine: null, useCache }, io)).images };
   const { readRunTargets, loadForTarget } = await import("./load-targets.ts");
   const targets = await readRunTargets(options, io);
+  await onTargets?.(targets);
   const images: LoadedImage[] = [];
   for (const target of targets) images.push(...(await loadForTarget(files, target, useCache, io)));
   return { targets, images };
@@ -104,15 +118,15 @@ function skipOthers(images: readonly LoadedImage[], placed: readonly PlannedCase
 }
 
 /** Throws when nothing is left: nothing is ever silently not run. */
-export async function selectTests(options: ParsedOptions, io: Io, onImages?: (images: readonly LoadedImage[]) => void): Promise<Selection> {
+export async function selectTests(options: ParsedOptions, io: Io, observer: SelectionObserver = {}): Promise<Selection> {
   const found = findSpecs(options.positionals);
   const { files } = found;
   if (files.length === 0) {
     const where = options.positionals.length === 0 ? "below the working directory" : `in ${options.positionals.join(", ")}`;
     throw new CommandError(EXIT.nothingSelected, `there are no specs (*.gspec, *.gspec.yaml) ${where}`);
   }
-  const { targets, images: loaded } = await loadImages(files, options, io);
-  onImages?.(loaded);
+  const { targets, images: loaded } = await loadImages(files, options, io, observer);
+  observer.onImages?.(loaded);
   let images = loaded;
   let universe: readonly PlannedCase[] = listCases(images);
   if (universe.length === 0)

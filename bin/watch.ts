@@ -7,7 +7,7 @@ import { dirname, resolve } from "node:path";
 import { hashBytes } from "../compiler/images/content-hash.ts";
 import { isGood, type RunEvent } from "../runtime/events.ts";
 import { countNoun } from "../runtime/reporters/quantities.ts";
-import { run } from "./commands/run.ts";
+import { run, type StartedAhead } from "./commands/run.ts";
 import { isCommandError, usageError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { findSpecs } from "./find-specs.ts";
@@ -174,6 +174,7 @@ export async function watch(options: ParsedOptions, io: Io): Promise<ExitCode> {
     if (isGood(event.verdict)) failed.delete(event.id);
     else failed.add(event.id);
   };
+  const ahead: StartedAhead = { spares: null };
   const follow = (paths: readonly string[]): void => files.follow(paths.map((path) => resolve(path)));
 
   /** What is wrong with the command line shows at once; later a file that it names may be gone for a moment, or until a branch is back. */
@@ -187,6 +188,7 @@ export async function watch(options: ParsedOptions, io: Io): Promise<ExitCode> {
       return await run(options, io, {
         observe,
         isFollowed: true,
+        ahead,
         onImages: (images) => follow(images.flatMap(({ madeOf }) => madeOf.filter((path) => !path.startsWith(LIB_FOLDER) || path === LIB_FOLDER))),
         ...(wish.kind === "changed" ? { touchedBy: wish.files } : {}),
         ...(wish.kind === "failed" ? { only: new Set(failed) } : {}),
@@ -207,6 +209,7 @@ export async function watch(options: ParsedOptions, io: Io): Promise<ExitCode> {
     for (;;) {
       const exitCode = await runOnce(wish);
       if (exitCode === EXIT.interrupted) return exitCode;
+      ahead.spares?.refill();
       const keys = process.stdin.isTTY ? `: enter runs all${failed.size === 0 ? "" : `, f the ${countNoun(failed.size, "failed test")}`}, q quits` : "";
       const done = new AbortController();
       const key = readKey(done.signal);
@@ -224,5 +227,6 @@ export async function watch(options: ParsedOptions, io: Io): Promise<ExitCode> {
     }
   } finally {
     files.close();
+    ahead.spares?.close();
   }
 }

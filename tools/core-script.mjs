@@ -102,7 +102,7 @@ function loaderOf(file, scripts) {
  */
 const SCRIPTS = [
   ["targets", ["bin/load-targets.ts", "compiler/images/stored-native.ts", "runtime/exec/processors.ts"]],
-  ["qemu", ["bin/qemu-run.ts", "runtime/engines/qemu/fleet.ts"]],
+  ["qemu", ["bin/qemu-run.ts", "runtime/engines/qemu/spares.ts", "runtime/engines/qemu/fleet.ts"]],
   ["encoder", ["runtime/cpus/wasm/encoder.ts"]],
   ["riscv-isa", ["isa/riscv64/registers.ts", "isa/riscv64/decode.ts"]],
   ["riscv", ["runtime/exec/riscv-processor.ts"]],

@@ -37,6 +37,7 @@ const SECONDS = {
   "runtime/engines/command/command-engine.isolated.test.ts": 6,
   "runtime/engines/frames.test.ts": 1.7,
   "runtime/engines/qemu/fleet.isolated.test.ts": 25,
+  "runtime/engines/qemu/spares.isolated.test.ts": 5,
   "runtime/engines/unwind.test.ts": 1.4,
   "runtime/exec/guest.test.ts": 10,
   "runtime/exec/snapshot-file.test.ts": 8,

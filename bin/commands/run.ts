@@ -4,6 +4,7 @@
 
 import { isGood, type CoverageMeasured, type RunEvent, type RunFinished, type TestFinished } from "../../runtime/events.ts";
 import type { EngineOptions } from "../../runtime/engines/embedded.ts";
+import type { Spares } from "../../runtime/engines/qemu/spares.ts";
 import { engineHost } from "../../runtime/engines/host.ts";
 import type { Comparison } from "../../runtime/reporters/compare.ts";
 import type { compileFilter as compileFilterType } from "../../runtime/runner/filter-match.ts";
@@ -22,7 +23,7 @@ import { duration, wholeNumber, type ParsedOptions } from "../options.ts";
 import { openReporters } from "../reporters.ts";
 import { appendHistory } from "../run-history.ts";
 import { checkRequired, readEngineOptions, readJobs, readRepeatOptions } from "../run-options.ts";
-import { applyFilter, selectTests, type Selection } from "../select-tests.ts";
+import { applyFilter, selectTests, type Selection, type SelectionObserver } from "../select-tests.ts";
 import type { UnbegunRun } from "../unbegun-run.ts";
 import { toolVersion } from "../version.ts";
 
@@ -59,6 +60,11 @@ interface Round {
   readonly engine: EngineOptions;
 }
 
+/** Machines that were started before their turn; null: nobody has asked for any. */
+export interface StartedAhead {
+  spares: Spares | null;
+}
+
 export interface RunContext {
   /** Sees every event that reporters see. */
   readonly observe?: (event: RunEvent) => void;
@@ -70,6 +76,8 @@ export interface RunContext {
   readonly only?: ReadonlySet<string>;
   /** The process goes on after the run: signals are its own again. */
   readonly isFollowed?: boolean;
+  /** Of a process that goes on: machines for its next run. */
+  readonly ahead?: StartedAhead;
 }
 
 /** What a change has left of a selection. */
@@ -83,7 +91,16 @@ async function selectTouched(selection: Selection, { touchedBy, only }: RunConte
 
 export async function run(options: ParsedOptions, io: Io, context: RunContext = {}): Promise<ExitCode> {
   if (options.has("watch") && context.isFollowed !== true) return (await import("../watch.ts")).watch(options, io);
-  const { observe } = context;
+  const ahead = context.ahead ?? { spares: null };
+  try {
+    return await runSelected(options, io, context, ahead);
+  } finally {
+    if (context.ahead === undefined) ahead.spares?.close();
+  }
+}
+
+async function runSelected(options: ParsedOptions, io: Io, context: RunContext, ahead: StartedAhead): Promise<ExitCode> {
+  const { observe, onImages } = context;
   await checkRequired(options);
   const engine = readEngineOptions(options);
   const jobs = readJobs(options);
@@ -102,9 +119,11 @@ export async function run(options: ParsedOptions, io: Io, context: RunContext = 
       throw error;
     }
   }
-  const { targets, images, universe, selected, narrowed } = await whetherItBegins(async () =>
-    selectTouched(await selectTests(options, io, context.onImages), context),
-  );
+  const observer: SelectionObserver = {
+    ...(onImages === undefined ? {} : { onImages }),
+    onTargets: (wanted) => startAhead(options, wanted, ahead),
+  };
+  const { targets, images, universe, selected, narrowed } = await whetherItBegins(async () => selectTouched(await selectTests(options, io, observer), context));
   const judgement: Omit<Judgement, "brokenPromises"> = { flakyFails: repeat.flakyFails, outstanding: narrowed.outstanding.length };
   if (narrowed.whyNothing !== null) {
     io.err(`${narrowed.whyNothing}\n`);
@@ -115,7 +134,7 @@ export async function run(options: ParsedOptions, io: Io, context: RunContext = 
     return exitCode;
   }
   const [outside, known] = await whetherItBegins(async (): Promise<[OutsideRequest, KnownResults | null]> => [
-    await outsideRequest(options, targets, io),
+    await outsideRequest(options, targets, io, ahead),
     await knownResults({ options, io, images, universe, selected, engine }),
   ]);
   const times = options.has("longest-first") || options.has("times") ? (await import("../expected-times.ts")).openTimes(options, io) : null;
@@ -355,14 +374,22 @@ async function knownResults(request: KnownRequest): Promise<KnownResults | null>
   return isWanted ? (await import("../known-results.ts")).prepareResults(request) : null;
 }
 
+/** QEMU starts beside this process, which reads or compiles the specs meanwhile. */
+async function startAhead(options: ParsedOptions, targets: readonly RunTarget[], ahead: StartedAhead): Promise<void> {
+  if (!targets.some(({ engine }) => engine === "qemu")) return;
+  const { prepareSpare } = await import("../qemu-run.ts");
+  ahead.spares = await prepareSpare(options, targets, ahead.spares);
+}
+
 /** Only what the run needs is loaded. */
-async function outsideRequest(options: ParsedOptions, targets: readonly RunTarget[], io: Io): Promise<OutsideRequest> {
+async function outsideRequest(options: ParsedOptions, targets: readonly RunTarget[], io: Io, { spares }: StartedAhead): Promise<OutsideRequest> {
   if (options.has("append") && !targets.some(({ engine }) => engine === "qemu"))
     throw usageError("`--append` is for guests in QEMU, and none is", "the embedded machine has no command line");
   const request: { -readonly [Engine in keyof OutsideRequest]: OutsideRequest[Engine] } = {};
   if (targets.some(({ engine }) => engine === "qemu")) {
     const { bootFileMaker, readQemuOptions } = await import("../qemu-run.ts");
-    request.qemu = { qemu: readQemuOptions(options, targets), bootFile: bootFileMaker(options, targets, io) };
+    const qemu = readQemuOptions(options, targets);
+    request.qemu = { qemu: spares === null ? qemu : { ...qemu, spares }, bootFile: bootFileMaker(options, targets, io) };
   }
   if (targets.some(({ command }) => command !== undefined)) request.command = (await import("../command-run.ts")).commandRequest(targets);
   return request;

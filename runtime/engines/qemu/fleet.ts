@@ -12,7 +12,8 @@ import { cpusNeeded } from "../needs.ts";
 import { openSerialSession } from "../serial/serial-session.ts";
 import type { SerialMachine } from "../serial/serial-machine.ts";
 import type { EngineImage } from "../session.ts";
-import { openQemuMachine, type QemuOptions, type QemuShape } from "./qemu-machine.ts";
+import { openQemuMachine, type QemuOptions } from "./qemu-machine.ts";
+import type { QemuShape } from "./qemu-shape.ts";
 
 export interface FleetUnit extends WorkItem {
   /** In the plan. */

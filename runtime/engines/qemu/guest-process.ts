@@ -3,7 +3,7 @@
 // end, also one that no handler of ours would see. Loaded only when such a machine is wanted.
 
 import { spawn, type ChildProcess } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 import { quoteForShell } from "../case-id.ts";
 
 export interface ProcessExit {
@@ -17,6 +17,8 @@ export interface GuestProcess {
   /** For reports and to try by hand. */
   readonly command: string;
   readonly pid: number | null;
+  /** The other end of its descriptor 4, if that was asked for. */
+  readonly control: Duplex | null;
   send(text: string): void;
   /** At once, with all that it has started. */
   kill(): void;
@@ -32,11 +34,15 @@ export interface GuestCommand {
 export interface GuestProcessOptions {
   /** Also for the machine's own temporary files. Removed by the shell if this process vanishes. */
   readonly folder: string;
+  /** Descriptor 4 of the machine is a socket to this process. */
+  readonly hasControl?: boolean;
   onOutput(bytes: Uint8Array): void;
 }
 
 const STDERR_KEPT = 16 * 1024;
 const LIFELINE = 3;
+/** Of `hasControl`. */
+export const CONTROL = 4;
 /** The shell's words for a command that does not exist or cannot be run. */
 const SHELL_EXITS: ReadonlySet<number> = new Set([126, 127]);
 
@@ -55,20 +61,22 @@ export function describeCommand({ binary, args }: GuestCommand): string {
  * A group of its own (`detached`), so that the machine and the shell beside it end together, and no ^C of a terminal reaches them. A QEMU
  * killed while it opens a `snapshot=on` drive leaves the overlay behind, which it makes in $TMPDIR.
  */
-function startProcess({ binary, args }: GuestCommand, folder: string): ChildProcess {
+function startProcess({ binary, args }: GuestCommand, { folder, hasControl }: GuestProcessOptions): ChildProcess {
   return spawn("/bin/sh", ["-c", WATCHED, folder, binary, ...args], {
-    stdio: ["pipe", "pipe", "pipe", "pipe"],
+    // Pipes of Node are sockets (libuv, uv_spawn).
+    stdio: ["pipe", "pipe", "pipe", "pipe", ...(hasControl === true ? (["pipe"] as const) : [])],
     detached: true,
     env: { ...process.env, TMPDIR: folder },
   });
 }
 
 export function startGuestProcess(command: GuestCommand, options: GuestProcessOptions): GuestProcess {
-  const child = startProcess(command, options.folder);
+  const child = startProcess(command, options);
   const stdin = child.stdin as Writable;
   const stdout = child.stdout as Readable;
   const stderr = child.stderr as Readable;
   const lifeline = child.stdio[LIFELINE] as unknown as Writable & Readable;
+  const control = (child.stdio[CONTROL] ?? null) as Duplex | null;
   let said = Buffer.alloc(0);
   let isDead = false;
 
@@ -97,6 +105,7 @@ export function startGuestProcess(command: GuestCommand, options: GuestProcessOp
   return {
     command: describeCommand(command),
     pid: child.pid ?? null,
+    control,
     send(text) {
       if (!isDead) stdin.write(text);
     },

@@ -2,34 +2,25 @@
 // the process and QEMU's own protocol together; what is done with it is serial-machine.ts.
 
 import { join } from "node:path";
-import type { MachineDescription } from "../../../machines/description.ts";
 import type { BootSpan } from "../case-engine.ts";
 import { DEFAULT_TIMEOUT_NS } from "../limits.ts";
 import { openLink, type LineExit } from "../serial/serial-link.ts";
 import { createSerialMachine, type Isolation, type SerialMachine } from "../serial/serial-machine.ts";
 import type { EntryCall } from "../session.ts";
 import { explainDeath, isRefusal } from "./explain-death.ts";
-import { startGuestProcess, type GuestCommand } from "./guest-process.ts";
+import { startGuestProcess, type GuestProcess } from "./guest-process.ts";
+import type { QemuCommandOf, QemuShape } from "./qemu-shape.ts";
 import { connectQmp, type Qmp } from "./qmp.ts";
-
-export interface QemuStart {
-  readonly machine: MachineDescription;
-  readonly cpus: number;
-  readonly imagePath: string;
-  /** Behind the machine's own. */
-  readonly args: readonly string[];
-}
+import type { Spares } from "./spares.ts";
+import { within } from "./within.ts";
 
 export interface QemuOptions {
   readonly isolation: Isolation;
   /** `--hang-after`; null: by each call's limit. */
   readonly hangAfterMs: number | null;
-  command(start: QemuStart): GuestCommand;
-}
-
-export interface QemuShape {
-  readonly machine: MachineDescription;
-  readonly cpus: number;
+  readonly command: QemuCommandOf;
+  /** Machines that were begun before. */
+  readonly spares?: Spares;
 }
 
 export interface QemuMachineHost {
@@ -59,43 +50,48 @@ function hangLimitMs(call: EntryCall | null, hangAfterMs: number | null): number
   return hangAfterMs ?? Math.max(LEAST_HANG_MS, (SLOWEST * Math.max(call.limits.timeoutNs, DEFAULT_TIMEOUT_NS)) / 1e6);
 }
 
-function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(null), ms);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}
-
 export function openQemuMachine(shape: QemuShape, images: readonly number[], options: QemuOptions, host: QemuMachineHost): SerialMachine {
+  let wasSpare = false;
   return createSerialMachine(images, {
     isolation: options.isolation,
     limitMs: (call) => hangLimitMs(call, options.hangAfterMs),
     explain: explainDeath,
     isRefusal(death) {
-      const isRefused = isRefusal(death);
+      // What one that was begun before does not like is tried again in the usual way, whose complaint counts.
+      const isRefused = !wasSpare && isRefusal(death);
       if (isRefused) host.onRefusal();
       return isRefused;
     },
     async open(payloads, first, onDeath) {
-      const socket = join(host.folder, `qmp${++sockets}`);
       const imagePath = await host.bootFile(payloads);
       const startMs = host.now();
-      const command = options.command({ ...shape, imagePath, args: ["-qmp", `unix:${socket},server=on,wait=off`] });
-      let qmp: Promise<Qmp | null> | null = null;
+      const spare = (await options.spares?.take(shape, options.command)) ?? null;
+      wasSpare = spare !== null;
+      const socket = join(host.folder, `qmp${++sockets}`);
+      let qmp: Promise<Qmp | null> | null = spare === null ? null : Promise.resolve(spare.qmp);
       const connected = (): Promise<Qmp | null> => (qmp ??= connectQmp(socket));
 
-      async function exitOf(exited: ReturnType<typeof startGuestProcess>["exited"], text: string): Promise<LineExit> {
+      function start(onOutput: (bytes: Uint8Array) => void): GuestProcess {
+        if (spare === null) {
+          const command = options.command({ ...shape, imagePath, args: ["-qmp", `unix:${socket},server=on,wait=off`] });
+          return startGuestProcess(command, { folder: host.folder, onOutput });
+        }
+        spare.go(imagePath, onOutput);
+        return spare.process;
+      }
+
+      async function exitOf({ exited, command }: GuestProcess): Promise<LineExit> {
         const exit = await exited;
         const told = await within(qmp ?? Promise.resolve(null), LAST_WORDS_MS);
         if (told !== null) await within(told.ended, LAST_WORDS_MS);
         const isReset = told === null ? null : told.shutdownReason === "guest-reset";
-        return { ...exit, command: text, isReset };
+        return { ...exit, command, isReset };
       }
 
       return openLink(
         (onOutput) => {
-          const child = startGuestProcess(command, { folder: host.folder, onOutput });
-          return { send: (text) => child.send(text), kill: () => child.kill(), exited: exitOf(child.exited, child.command) };
+          const child = start(onOutput);
+          return { send: (text) => child.send(text), kill: () => child.kill(), exited: exitOf(child) };
         },
         {
           ...first,

@@ -3,12 +3,16 @@
 // greeting first, events in between (QEMU documentation, "QEMU Machine Protocol Specification").
 
 import { connect } from "node:net";
+import type { Duplex } from "node:stream";
+import { within } from "./within.ts";
 
 export interface Qmp {
   /** The reason of the SHUTDOWN event, if there was one. */
   readonly shutdownReason: string | null;
   /** The program counter of each CPU; empty: QEMU does not say. */
   programCounters(): Promise<readonly bigint[]>;
+  /** Tells a QEMU that waits for it (`-preconfig`) to go on. True: it does not; one that ends meanwhile tells by its exit. */
+  refusesMachine(): Promise<boolean>;
   /** Resolves when QEMU has closed its end. */
   readonly ended: Promise<void>;
 }
@@ -27,12 +31,24 @@ const PROGRAM_COUNTERS = /\b(?:pc\s+|PC=|RIP=)([0-9a-f]{8,16})\b/g;
 /** Null: nobody listens there. */
 export async function connectQmp(path: string): Promise<Qmp | null> {
   const socket = connect(path);
-  const ended = Promise.withResolvers<void>();
   const isConnected = await new Promise<boolean>((resolve) => {
     socket.once("connect", () => resolve(true));
     socket.once("error", () => resolve(false));
   });
   if (!isConnected) return null;
+  const { qmp, isReady } = speakQmp(socket);
+  await within(isReady, ANSWER_MS);
+  return qmp;
+}
+
+export interface QmpSocket {
+  readonly qmp: Qmp;
+  /** Resolves when it has answered for the first time; false: it never will. */
+  readonly isReady: Promise<boolean>;
+}
+
+export function speakQmp(socket: Duplex): QmpSocket {
+  const ended = Promise.withResolvers<void>();
   let shutdownReason: string | null = null;
   const waiting: ((message: Message | null) => void)[] = [];
 
@@ -54,28 +70,36 @@ export async function connectQmp(path: string): Promise<Qmp | null> {
     }
   });
 
+  /** Null: there is no answer any more. */
   function ask(command: object): Promise<Message | null> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(null), ANSWER_MS);
-      waiting.push((message) => {
-        clearTimeout(timer);
-        resolve(message);
-      });
+      waiting.push(resolve);
       socket.write(`${JSON.stringify(command)}\n`);
     });
   }
 
-  // Events come only after that.
-  await ask({ execute: "qmp_capabilities" });
+  async function begin(): Promise<boolean> {
+    const answer = await ask({ execute: "qmp_capabilities" });
+    return answer?.return !== undefined;
+  }
+
   return {
-    get shutdownReason() {
-      return shutdownReason;
+    // Events come only after that.
+    isReady: begin(),
+    qmp: {
+      get shutdownReason() {
+        return shutdownReason;
+      },
+      async programCounters() {
+        const answer = await within(ask({ execute: "human-monitor-command", arguments: { "command-line": "info registers -a" } }), ANSWER_MS);
+        if (typeof answer?.return !== "string") return [];
+        return [...answer.return.matchAll(PROGRAM_COUNTERS)].map(([, digits]) => BigInt(`0x${digits}`));
+      },
+      async refusesMachine() {
+        const answer = await ask({ execute: "x-exit-preconfig" });
+        return answer?.error !== undefined;
+      },
+      ended: ended.promise,
     },
-    async programCounters() {
-      const answer = await ask({ execute: "human-monitor-command", arguments: { "command-line": "info registers -a" } });
-      if (typeof answer?.return !== "string") return [];
-      return [...answer.return.matchAll(PROGRAM_COUNTERS)].map(([, digits]) => BigInt(`0x${digits}`));
-    },
-    ended: ended.promise,
   };
 }

@@ -1,0 +1,127 @@
+// Machines that are started before their turn, with the fake guest in the place of QEMU: a run takes one, gets on
+// without one whatever is wrong with it, and none of them outlives who has started it.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, beforeEach, test } from "node:test";
+import { FAKE_GUEST, fakeImage, PASSES, runFake, type FakeRun } from "../../../tests/fixtures/fake-machine.ts";
+import { REFUSALS } from "../../../tests/fixtures/fake-refusals.ts";
+import { bytecodeVirt } from "../../../tests/fixtures/machines.ts";
+import { processesWith, textIn, until } from "../../../tests/fixtures/processes.ts";
+import type { QemuCommandOf, QemuShape } from "./qemu-shape.ts";
+import type { GuestCommand } from "./guest-process.ts";
+import { createSpares, type Spares } from "./spares.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "guestspec-spares-"));
+const binary = join(folder, "qemu-system-fake");
+symlinkSync(process.execPath, binary);
+process.env.TMPDIR = folder;
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const onLinux = { skip: process.platform === "linux" ? false : "looks at /proc" };
+const SHAPE: QemuShape = { machine: bytecodeVirt, cpus: 1 };
+const IMAGE = fakeImage("a.gspec", [{ name: "s", tests: [{ name: "good", steps: PASSES }] }]);
+
+const commandWith =
+  (...words: readonly string[]): QemuCommandOf =>
+  ({ imagePath, args }) => ({ binary, args: ["--disable-warning=ExperimentalWarning", FAKE_GUEST, "-kernel", imagePath, ...words, ...args] });
+
+const runWith = (spares: Spares, command: QemuCommandOf): Promise<FakeRun> =>
+  runFake([IMAGE], { onStart: (options) => Object.assign(options, { qemu: { ...options.qemu, command, spares } }) });
+
+const startsOf = ({ log }: FakeRun): readonly string[] => log.filter((line) => line === "start" || line === "was ahead");
+const waiting = (): readonly number[] => processesWith("-preconfig").filter((pid) => processesWith(folder).includes(pid));
+
+beforeEach(() => assert.deepEqual(waiting(), []));
+
+test("a run takes the machine that waits, and the next run another", onLinux, async () => {
+  const spares = createSpares(2);
+  const command = commandWith();
+  spares.prepare(SHAPE, command);
+  // Only one waits, whatever is asked for.
+  spares.prepare(SHAPE, commandWith("other"));
+  for (let round = 0; round < 2; round++) {
+    const { results, log } = await runWith(spares, command);
+    assert.deepEqual(
+      results.map(({ verdict }) => verdict),
+      ["pass"],
+    );
+    assert.deepEqual(startsOf({ results, log }), ["was ahead", "start"]);
+    await until("no machine is left", () => waiting().length === 0);
+    spares.refill();
+    await until("one waits", () => waiting().length > 0);
+  }
+  spares.close();
+  await until("no machine is left", () => processesWith(folder).length === 0);
+  await until("no folder is left", () => readdirSync(folder).every((name) => !/^guestspec-(?!fake)/.test(name)));
+});
+
+test("one that was started with other options is not taken, and given up when nobody wants it", onLinux, async () => {
+  const spares = createSpares(2);
+  spares.prepare(SHAPE, commandWith("other"));
+  assert.deepEqual(startsOf(await runWith(spares, commandWith())), ["start"]);
+  spares.refill();
+  await until("only the wanted one waits", () => processesWith("other").length === 0 && waiting().length > 0);
+  assert.deepEqual(startsOf(await runWith(spares, commandWith())), ["was ahead", "start"]);
+  spares.close();
+  await until("no machine is left", () => waiting().length === 0);
+});
+
+test("a QEMU that does not know how to wait, or to go on, is started as usual", onLinux, async () => {
+  for (const word of Object.values(REFUSALS)) {
+    const spares = createSpares(1);
+    spares.prepare(SHAPE, commandWith(word));
+    const run = await runWith(spares, commandWith(word));
+    assert.deepEqual(
+      run.results.map(({ verdict }) => verdict),
+      ["pass"],
+      word,
+    );
+    assert.deepEqual(startsOf(run), ["start"]);
+    spares.close();
+  }
+});
+
+test("scripts, programs of other names and QEMUs that were built anew are not waited for", onLinux, async () => {
+  const spares = createSpares(1);
+  const script = join(folder, "qemu-system-script");
+  writeFileSync(script, "#!/bin/sh\nsleep 60\n", { mode: 0o755 });
+  for (const each of [script, process.execPath, join(folder, "qemu-system-nowhere")]) {
+    const command = (): GuestCommand => ({ binary: each, args: ["-preconfig", folder] });
+    spares.prepare(SHAPE, command);
+    assert.equal(await spares.take(SHAPE, command), null);
+  }
+  const built = join(folder, "qemu-system-built");
+  const command = (): GuestCommand => ({ binary: built, args: ["60"] });
+  copyFileSync("/bin/sleep", built);
+  spares.prepare(SHAPE, command);
+  assert.ok(processesWith(built).length > 0);
+  rmSync(built);
+  copyFileSync("/bin/true", built);
+  assert.equal(await spares.take(SHAPE, command), null);
+  await until("the old one is gone", () => processesWith(built).length === 0);
+});
+
+for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+  test(`nothing waits for somebody who was ended by ${signal}`, onLinux, async () => {
+    const own = mkdtempSync(join(folder, "guestspec-fake-"));
+    const script = `
+      const { createSpares } = await import(${JSON.stringify(new URL("spares.ts", import.meta.url).href)});
+      const args = ${JSON.stringify(["--disable-warning=ExperimentalWarning", FAKE_GUEST])};
+      createSpares(1).prepare({ machine: {}, cpus: 1 }, (start) => ({ binary: ${JSON.stringify(binary)}, args: [...args, "-kernel", start.imagePath, ...start.args] }));
+      console.log("started");
+      setInterval(() => undefined, 1000);`;
+    const owner = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, TMPDIR: own, NODE_TEST_CONTEXT: undefined },
+    });
+    await once(owner.stdout, "data");
+    await until("one waits", () => processesWith("-preconfig").some((pid) => textIn(`/proc/${pid}/cmdline`).includes(own)));
+    owner.kill(signal);
+    await until("no machine is left", () => processesWith(own).length === 0);
+    await until("no folder is left", () => readdirSync(own).length === 0);
+  });
+}
