@@ -90,32 +90,10 @@ static uint64_t matrix(uint32_t times) {
   return sum;
 }
 
-struct node {
-  struct node *next;
-  uint64_t key;
-};
+#define KEY uint64_t
+#include "linked-list.h"
 
 static struct node nodes[1024];
-
-NOINLINE static uint64_t search(const struct node *list, uint64_t key) {
-  uint64_t steps = 0;
-  while (list && list->key != key) {
-    list = list->next;
-    steps++;
-  }
-  return steps;
-}
-
-NOINLINE static struct node *reverse(struct node *list) {
-  struct node *done = NULL;
-  while (list) {
-    struct node *next = list->next;
-    list->next = done;
-    done = list;
-    list = next;
-  }
-  return done;
-}
 
 static uint64_t list(uint32_t times) {
   for (int i = 0; i < 1024; i++) nodes[i] = (struct node){i + 1 < 1024 ? &nodes[i + 1] : NULL, (uint64_t)(i * 17 % 1024)};

@@ -89,13 +89,7 @@ word work(void) {
 
 #elif defined(MIX)
 /* As CoreMark mixes them: a linked list that is searched and reversed, a matrix, a state machine with a jump table, a CRC. */
-struct node {
-  struct node *next;
-  word key;
-};
-#define NODES 64
 #define EDGE 12
-static struct node nodes[NODES];
 static int matrix_a[EDGE * EDGE], matrix_b[EDGE * EDGE], matrix_c[EDGE * EDGE];
 
 static NOINLINE u16 crc(u16 value, word data) {
@@ -108,25 +102,10 @@ static NOINLINE u16 crc(u16 value, word data) {
   return value;
 }
 
-static NOINLINE word search(struct node *list, word key) {
-  word steps = 0;
-  while (list && list->key != key) {
-    list = list->next;
-    steps++;
-  }
-  return steps;
-}
-
-static NOINLINE struct node *reverse(struct node *list) {
-  struct node *done = 0;
-  while (list) {
-    struct node *next = list->next;
-    list->next = done;
-    done = list;
-    list = next;
-  }
-  return done;
-}
+#define KEY word
+#include "../linked-list.h"
+#define NODES 64
+static struct node nodes[NODES];
 
 static NOINLINE word multiply(int by) {
   word sum = 0;
