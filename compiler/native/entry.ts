@@ -31,7 +31,7 @@ export const MAX_CPUS = 8;
 export const STACK_SIZE = 64 * 1024;
 export const STACK_RESERVE = 16 * 1024;
 
-export const ENTRY_CONSTANTS: ReadonlyMap<string, bigint> = new Map(
+const ENTRY_CONSTANTS: ReadonlyMap<string, bigint> = new Map(
   Object.entries({ CPU_BLOCK_SIZE, FUEL, MAX_CPUS, STACK_SIZE, STACK_RESERVE, STACK_STEP: STACK_SIZE + STACK_RESERVE, GUARD_SPARE }).map(([name, value]) => [
     name,
     BigInt(value),

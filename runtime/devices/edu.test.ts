@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { accessRead, accessWrite } from "../machine/access.ts";
+import { accessRead, accessWrite } from "../../tests/fixtures/access-region.ts";
 import type { Device, PciFunction, Region } from "./device.ts";
 import { edu, type EduConfig } from "./edu.ts";
 import { makeTestEnv, type TestEnv } from "../../tests/fixtures/device-env.ts";

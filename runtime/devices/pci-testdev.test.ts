@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { accessRead, accessWrite } from "../machine/access.ts";
+import { accessRead, accessWrite } from "../../tests/fixtures/access-region.ts";
 import type { Device, Region, Width } from "./device.ts";
 import { pciTestdev } from "./pci-testdev.ts";
 import { makeTestEnv } from "../../tests/fixtures/device-env.ts";

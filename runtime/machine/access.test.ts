@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Region, Width, Widths, WindowRegion } from "../devices/device.ts";
-import { accessRead, accessWrite } from "./access.ts";
+import { accessRead, accessWrite } from "../../tests/fixtures/access-region.ts";
 
 interface Trace {
   readonly region: Region;

@@ -1,10 +1,10 @@
 // How one load or store reaches one region of registers: the only implementation of Region's `valid`, `impl` and `unaligned`.
-// The machine's bus calls it for the CPU and for DMA, and the PCI host for what lies behind its windows, so that a BAR
-// sees the same accesses wherever it is reached from. The rules are those of QEMU's MemoryRegionOps
+// The machine's bus calls it for the CPU and for DMA, and has looked through windows before, so that a BAR sees the same
+// accesses wherever it is reached from. The rules are those of QEMU's MemoryRegionOps
 // (QEMU documentation, "The memory API", section "MMIO Operations"): refuse by `valid`, then split or widen to `impl`.
 // `null` and `false` mean that nobody answered: the bus turns that into a fault, and the model has seen nothing.
 
-import { isWindow, type PureRead, type Region, type Width } from "../devices/device.ts";
+import type { PureRead, Region, Width } from "../devices/device.ts";
 
 /** A region with every member that any has, so that all are of one shape: code that reads them is then several times as fast. */
 export interface LevelRegion extends Omit<Region, "impl" | "unaligned" | "pureRead" | "read64" | "write64" | "writeSmall64" | "isRefused"> {
@@ -18,6 +18,9 @@ export interface LevelRegion extends Omit<Region, "impl" | "unaligned" | "pureRe
   readonly writeSmall64: Region["writeSmall64"] | undefined;
   readonly isRefused: Region["isRefused"] | undefined;
 }
+
+/** What decides whether an access is let through, and how the model sees it. */
+type AccessRules = Pick<Region, "size" | "valid"> & { readonly impl?: Region["impl"] | undefined; readonly unaligned?: boolean | undefined };
 
 const NO_MEMBERS = {
   impl: undefined,
@@ -46,7 +49,7 @@ export function isDirect(region: LevelRegion, offset: number, width: number): bo
 }
 
 /** True if the bus lets an access of this shape through to the region. */
-function accessValid(region: Region | LevelRegion, offset: number, width: Width): boolean {
+function accessValid(region: AccessRules, offset: number, width: Width): boolean {
   if (width < region.valid.min || width > region.valid.max) return false;
   if (offset < 0 || offset + width > region.size) return false;
   return region.unaligned === true || offset % width === 0;
@@ -56,18 +59,18 @@ function accessValid(region: Region | LevelRegion, offset: number, width: Width)
  * The width in which the model sees the access. A model gets a widened access at the guest's own offset, aligned or not,
  * and parts of a split one in ascending order.
  */
-function implWidth(region: Region | LevelRegion, width: Width): Width {
+function implWidth(region: AccessRules, width: Width): Width {
   const { min, max } = region.impl ?? region.valid;
   if (width > max) return max;
   return width < min ? min : width;
 }
 
-function read64(region: Region | LevelRegion, offset: number): bigint {
+function read64(region: LevelRegion, offset: number): bigint {
   if (region.read64 === undefined) throw new Error(`region ${region.name} takes 8-byte accesses but has no read64`);
   return BigInt.asUintN(64, region.read64(offset));
 }
 
-function write64(region: Region | LevelRegion, offset: number, value: bigint): void {
+function write64(region: LevelRegion, offset: number, value: bigint): void {
   if (region.write64 === undefined) throw new Error(`region ${region.name} takes 8-byte accesses but has no write64`);
   region.write64(offset, value);
 }
@@ -77,30 +80,21 @@ export function truncate(value: number, width: Width): number {
   return width >= 4 ? value >>> 0 : value & ((1 << (width * 8)) - 1);
 }
 
-/** Reads; 8-byte accesses give a bigint, narrower ones an unsigned number; null is a bus fault. */
-export function accessRead(region: Region, offset: number, width: Width): number | bigint | null {
-  if (isWindow(region)) {
-    const target = region.resolve(offset);
-    if (target !== null) return accessRead(target.region, target.offset, width);
-  }
-  return readHere(region, offset, width);
-}
-
-/** The same for a region that is no window, or a window with nothing behind it there. */
-export function readHere(region: Region | LevelRegion, offset: number, width: Width): number | bigint | null {
+/** A read of a region that is no window, or a window with nothing behind it there: of 8 bytes a bigint, else an unsigned number; null is a bus fault. */
+export function readHere(region: LevelRegion, offset: number, width: Width): number | bigint | null {
   if (!accessValid(region, offset, width)) return null;
   const value = readParts(region, offset, width);
   return region.isRefused?.() === true ? null : value;
 }
 
 /** What the model says of such a read; null also where it would see another one than the guest makes. */
-export function pureReadHere(region: Region | LevelRegion, offset: number, width: Width): PureRead | null {
+export function pureReadHere(region: LevelRegion, offset: number, width: Width): PureRead | null {
   if (region.pureRead === undefined || !accessValid(region, offset, width) || implWidth(region, width) !== width) return null;
   return region.pureRead(offset, width);
 }
 
 /** Reads in the widths that the model sees. */
-function readParts(region: Region | LevelRegion, offset: number, width: Width): number | bigint {
+function readParts(region: LevelRegion, offset: number, width: Width): number | bigint {
   const step = implWidth(region, width);
   if (width === 8) {
     if (step === 8) return read64(region, offset);
@@ -116,21 +110,13 @@ function readParts(region: Region | LevelRegion, offset: number, width: Width): 
 }
 
 /** Writes the low `width` bytes of `value`; false is a bus fault. */
-export function accessWrite(region: Region, offset: number, width: Width, value: number | bigint): boolean {
-  if (isWindow(region)) {
-    const target = region.resolve(offset);
-    if (target !== null) return accessWrite(target.region, target.offset, width, value);
-  }
-  return writeHere(region, offset, width, value);
-}
-
-export function writeHere(region: Region | LevelRegion, offset: number, width: Width, value: number | bigint): boolean {
+export function writeHere(region: LevelRegion, offset: number, width: Width, value: number | bigint): boolean {
   if (!accessValid(region, offset, width)) return false;
   writeParts(region, offset, width, value);
   return region.isRefused?.() !== true;
 }
 
-function writeParts(region: Region | LevelRegion, offset: number, width: Width, value: number | bigint): void {
+function writeParts(region: LevelRegion, offset: number, width: Width, value: number | bigint): void {
   const step = implWidth(region, width);
   if (width === 8) {
     const wide = BigInt.asUintN(64, BigInt(value));

@@ -53,7 +53,7 @@ export const MSTATUS = {
 export const statusDirty = ({ width }: Pick<Hart, "width">): bigint => 1n << BigInt(width - 1);
 export const fixedStatus = ({ width }: Pick<Hart, "width">): bigint => (width === 64 ? MSTATUS.XL : 0n);
 export const MPP_SHIFT = 11n;
-export const FS_SHIFT = 13n;
+const FS_SHIFT = 13n;
 
 export const MENVCFG = { FIOM: 1n, CBIE: 3n << 4n, CBCFE: 1n << 6n, CBZE: 1n << 7n, ADUE: 1n << 61n, STCE: 1n << 63n } as const;
 

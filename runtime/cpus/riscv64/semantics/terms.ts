@@ -1,4 +1,5 @@
-// Short words for expressions, for the descriptions of instructions that are made of many (expressions.ts).
+// Short words for expressions (expressions.ts), for descriptions of instructions that are made of many of them: floating point and privileged
+// instructions read like their formulas in the manual then.
 
 import { I32, I64 } from "../../wasm/encoder.ts";
 import { binary, constant, unary, type BinaryName, type Expression } from "./expressions.ts";
