@@ -1,4 +1,5 @@
-// What a backslash stands for in strings and characters. A malformed escape comes with its fault, and with the likeliest text.
+// What a backslash stands for in strings and characters: read by the scanner within strings, and by literals.ts. A malformed escape comes with
+// its fault, and with the likeliest text, so that scanning goes on.
 
 const simpleEscapes: ReadonlyMap<string, string> = new Map([
   ["n", "\n"],

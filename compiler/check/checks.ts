@@ -1,4 +1,5 @@
-// Statements that check: conditions with or without time to become true, traps and lines of the log that a block is to give.
+// Statements that check: conditions with or without time to become true, traps and lines of the log that a block is to give. What of a
+// condition is shown when it fails is not decided here: lowering keeps the operands (compiler/lower/checks.ts), so that each is evaluated once.
 
 import type { Expr, Stmt } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";

@@ -1,4 +1,5 @@
-// `for`: over a range, or over what has elements.
+// `for`: over a range, or over what has elements. The type of a counter comes from the ends of its range, both of which may be literals; where
+// nothing of it can be known, the names are still declared and the body is checked, so that one mistake is told once.
 
 import type { Stmt } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";

@@ -1,4 +1,5 @@
-// Text with holes, where it is printed: messages, `info`, `skip`, `fail`, `print(..)`. Each hole is a value with a format.
+// Text with holes, where it is printed: messages, `info`, `skip`, `fail`, `print(..)`. Each hole is a value with a format. The text stays in
+// parts up to lowering, which has each printed by the guest (compiler/lower/text.ts).
 
 import type { StringLiteral } from "../../grammar/ast.ts";
 import type { Text } from "../hir.ts";

@@ -1,4 +1,5 @@
-// Numbers and text as parts of an entry of the cache, and back.
+// Numbers and text as parts of an entry of the cache, and back: what the stored-*.ts files share. Entries are read as one buffer, and nothing
+// of them is copied that can be used where it lies, because a run that finds all compiled does little else.
 
 /** What was read lies anywhere within its file: words want a copy of their own. */
 export function alignedCopy(stored: Uint8Array): ArrayBuffer {

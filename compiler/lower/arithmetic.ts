@@ -1,4 +1,5 @@
-// Arithmetic by operator and type: which instruction it is.
+// Arithmetic by operator and type: which instruction of the bytecode it is. Most do not care for signs, since numbers wrap; those that do come
+// in two.
 
 import type { ArithmeticOp } from "../../grammar/ast.ts";
 import { scalarOf, type Type } from "../types.ts";

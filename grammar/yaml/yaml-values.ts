@@ -1,4 +1,5 @@
-// Values of the keys that suites, tests and rows have in common: texts, names, code, needs, targets, attributes, marks.
+// Values of the keys that suites, tests and rows have in common: texts, names, code, needs, targets, attributes, marks. Code goes to the same
+// parser as .gspec files, as a range of the file, so that its diagnostics point into the YAML.
 
 import type { Scalar } from "yaml";
 import type { Attribute, Block, Expr, Mark, Name, Need } from "../ast.ts";

@@ -1,4 +1,5 @@
-// The directives that all assemblers know: data, alignment, space, constants. Those of one instruction set are in its rules.
+// The directives that all assemblers know: data, alignment, space, constants. Those of one instruction set are in its rules. A directive is
+// sized in the first pass and written in the second, as an instruction is (output.ts).
 
 import { putAddress, readConstant, readWhole, resolverAt, unknownName } from "./output.ts";
 import type { AssemblyRules, Scope, SizedStatement } from "./output.ts";
