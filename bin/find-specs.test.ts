@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { CommandError } from "./errors.ts";
-import { findSpecFiles, findSpecs } from "./find-specs.ts";
+import { findReadableSpecs, findSpecFiles, findSpecs } from "./find-specs.ts";
 
 const files = ["a.gspec", "b.gspec.yaml", "notes.md", "sub/c.gspec", "sub/deeper/d.gspec", "node_modules/x/e.gspec", ".hidden/f.gspec"];
 let folder = "";
@@ -93,6 +93,20 @@ describe("words on the command line", () => {
     } finally {
       for (const path of ["sub/notes.md", "sub/broken.gspec", "sub/self.gspec"]) rmSync(path, { force: true });
     }
+  });
+
+  test("all that cannot be read is told at once, and the rest is found", () => {
+    const links = ["sub/broken.gspec", "sub/deeper/broken.gspec"];
+    for (const path of links) symlinkSync("nowhere.gspec", path);
+    try {
+      const told = links.map((path) => `cannot read ${path}: it is a link to nowhere.gspec, and nothing is there`).join("\nerror: ");
+      const { files: found, problem } = findReadableSpecs(["sub"]);
+      assert.deepEqual([found, problem?.exitCode, problem?.message], [["sub/c.gspec", "sub/deeper/d.gspec"], 75, told]);
+      assert.throws(() => findSpecs([]), { message: told });
+    } finally {
+      for (const path of links) rmSync(path);
+    }
+    assert.deepEqual(findReadableSpecs(["sub"]), { files: ["sub/c.gspec", "sub/deeper/d.gspec"], problem: null });
   });
 
   test("a path that is not there, or no spec, is an error", () => {

@@ -28,35 +28,35 @@ function linkTarget(path: string): string | null {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(path) : null;
 }
 
-/** What is done about a spec that is a link, and nothing is there. */
-type OnBrokenLink = (path: string, target: string) => void;
-
-/** A spec that silently is not run is worse than a run that does not begin. */
-const refuseBrokenLink: OnBrokenLink = (path, target) => {
-  throw new CommandError(EXIT.environment, `cannot read ${path}: it is a link to ${target}, and nothing is there`);
-};
+/** What is done about a spec that is a link where nothing is, or a folder that cannot be read. */
+type OnUnreadable = (path: string, why: string) => void;
 
 function normalise(path: string): string {
   const slashed = path.replaceAll("\\", "/").replace(/^(\.\/+)+/, "");
   return slashed === "" ? "." : slashed.replace(/(?<=.)\/+$/, "");
 }
 
-function listFolder(folder: string): readonly Dirent[] {
+function listFolder(folder: string, onUnreadable: OnUnreadable): readonly Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   } catch (error) {
-    throw new CommandError(EXIT.environment, `cannot read ${folder}: ${describeHostError(error)}`);
+    onUnreadable(folder, describeHostError(error));
+    return [];
   }
 }
 
+function describeLink(target: string): string {
+  return `it is a link to ${target}, and nothing is there`;
+}
+
 /** `above`: where the folders really are that led here, so that a link to one of them, or above it, is not followed for ever. */
-function searchFolder(folder: string, found: Set<string>, onBrokenLink: OnBrokenLink, above: readonly string[] = []): void {
+function searchFolder(folder: string, found: Set<string>, onUnreadable: OnUnreadable, above: readonly string[] = []): void {
   let places: readonly string[] | undefined;
-  for (const entry of listFolder(folder)) {
+  for (const entry of listFolder(folder, onUnreadable)) {
     if (entry.name.startsWith(".") || SKIPPED_FOLDERS.has(entry.name)) continue;
     const path = folder === "." ? entry.name : join(folder, entry.name).replaceAll("\\", "/");
     const isSpec = SPEC.test(entry.name);
-    if (entry.isDirectory()) searchFolder(path, found, onBrokenLink, above);
+    if (entry.isDirectory()) searchFolder(path, found, onUnreadable, above);
     else if (entry.isFile()) {
       if (isSpec) found.add(path);
     } else if (entry.isSymbolicLink()) {
@@ -64,9 +64,9 @@ function searchFolder(folder: string, found: Set<string>, onBrokenLink: OnBroken
       if (kind === "folder") {
         places ??= [...above, realpathSync(folder)];
         const target = realpathSync(path);
-        if (!places.some((place) => `${place}/`.startsWith(target === "/" ? target : `${target}/`))) searchFolder(path, found, onBrokenLink, places);
+        if (!places.some((place) => `${place}/`.startsWith(target === "/" ? target : `${target}/`))) searchFolder(path, found, onUnreadable, places);
       } else if (isSpec && kind === "file") found.add(path);
-      else if (isSpec && kind === null) onBrokenLink(path, readlinkSync(path));
+      else if (isSpec && kind === null) onUnreadable(path, describeLink(readlinkSync(path)));
     }
   }
 }
@@ -98,15 +98,37 @@ export interface FoundSpecs {
   readonly words: readonly string[];
 }
 
-/** No place given: everything below the working directory. */
-export function findSpecs(given: readonly string[], onBrokenLink: OnBrokenLink = refuseBrokenLink): FoundSpecs {
+/** What cannot be read, each by its reason; all of it, so that one bad file hides no other. */
+function describeUnreadable(unreadable: readonly (readonly [path: string, why: string])[]): CommandError | null {
+  if (unreadable.length === 0) return null;
+  return new CommandError(EXIT.environment, unreadable.map(([path, why]) => `cannot read ${path}: ${why}`).join("\nerror: "));
+}
+
+/** Searches on behind what cannot be read. A spec that silently is not run is worse than a run that does not begin, so somebody must be told. */
+export function findReadableSpecs(paths: readonly string[]): { readonly files: readonly string[]; readonly problem: CommandError | null } {
+  const unreadable: (readonly [string, string])[] = [];
+  const files = findSpecFiles(paths, (path, why) => unreadable.push([path, why]));
+  return { files, problem: describeUnreadable(unreadable) };
+}
+
+/** No place given: everything below the working directory. Without `onUnreadable` what cannot be read is an error. */
+export function findSpecs(given: readonly string[], onUnreadable?: OnUnreadable): FoundSpecs {
+  if (onUnreadable !== undefined) return findWith(given, onUnreadable);
+  const unreadable: (readonly [string, string])[] = [];
+  const found = findWith(given, (path, why) => unreadable.push([path, why]));
+  const problem = describeUnreadable(unreadable);
+  if (problem !== null) throw problem;
+  return found;
+}
+
+function findWith(given: readonly string[], onUnreadable: OnUnreadable): FoundSpecs {
   const files = new Set<string>();
   const places: string[] = [];
   const words: string[] = [];
   for (const raw of given) {
     const word = normalise(raw);
     const kind = stat(word);
-    if (kind === "folder") searchFolder(word, files, onBrokenLink);
+    if (kind === "folder") searchFolder(word, files, onUnreadable);
     else if (kind === "other") throw usageError(`\`${word}\` is no file and no folder`);
     else if (kind === "file") {
       if (!SPEC.test(word)) throw usageError(`\`${word}\` is no spec: specs are named *.gspec or *.gspec.yaml`);
@@ -120,17 +142,17 @@ export function findSpecs(given: readonly string[], onBrokenLink: OnBrokenLink =
           words.push(raw);
           continue;
         }
-        onBrokenLink(word, target);
+        onUnreadable(word, describeLink(target));
       } else files.add(normalise(file));
     }
     places.push(word);
   }
-  if (places.length === 0) searchFolder(".", files, onBrokenLink);
+  if (places.length === 0) searchFolder(".", files, onUnreadable);
   return { files: [...files], places, words };
 }
 
 /** Paths only: for commands that compile but do not select tests. */
-export function findSpecFiles(paths: readonly string[]): readonly string[] {
+export function findSpecFiles(paths: readonly string[], onUnreadable?: OnUnreadable): readonly string[] {
   for (const path of paths) if (stat(normalise(path)) === null && linkTarget(path) === null) throw missingPath(path);
-  return findSpecs(paths).files;
+  return findSpecs(paths, onUnreadable).files;
 }

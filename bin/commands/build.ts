@@ -10,7 +10,7 @@ import type { ImageKind } from "../../machines/description.ts";
 import { CommandError, describeHostError, usageError } from "../errors.ts";
 import type { ImageFormat } from "../encode-image.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
-import { findSpecFiles } from "../find-specs.ts";
+import { findReadableSpecs } from "../find-specs.ts";
 import type { Io } from "../io.ts";
 import { findMachine, isNative, loadNativeImages, type NativeMachine } from "../load-native.ts";
 import { loadSpecs } from "../load-specs.ts";
@@ -73,7 +73,9 @@ function readTargets(options: ParsedOptions): readonly (string | null)[] {
 }
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
-  const files = findSpecFiles(options.positionals);
+  const { files, problem } = findReadableSpecs(options.positionals);
+  if (problem !== null && files.length === 0) throw problem;
+  if (problem !== null) io.err(`error: ${problem.message}\n`);
   const folder = options.value("output") ?? "build";
   const machines = [];
   for (const target of readTargets(options)) machines.push(await findMachine(target, options.value("machine")));
@@ -90,5 +92,5 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     writeOutput(`${base}.json`, `${JSON.stringify(manifest, null, 2)}\n`, false);
     io.out(`${base}${outputs[0]?.ending ?? ""}\n`);
   }
-  return EXIT.ok;
+  return problem?.exitCode ?? EXIT.ok;
 }

@@ -5,7 +5,7 @@ import { compile } from "../../compiler/index.ts";
 import { loadMachineLanguage } from "../../isa/machine-language.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { CommandError } from "../errors.ts";
-import { findSpecFiles } from "../find-specs.ts";
+import { findReadableSpecs } from "../find-specs.ts";
 import type { Io } from "../io.ts";
 import { loadMachineDescription, printDiagnostics, readProjectWords } from "../load-specs.ts";
 import { LIB_FOLDER } from "../places.ts";
@@ -13,19 +13,21 @@ import { readText } from "../read-text.ts";
 import type { ParsedOptions } from "../options.ts";
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
-  const files = findSpecFiles(options.positionals);
-  if (files.length === 0) throw new CommandError(EXIT.nothingSelected, "there are no specs (*.gspec, *.gspec.yaml) here");
+  const { files, problem } = findReadableSpecs(options.positionals);
+  if (files.length === 0) throw problem ?? new CommandError(EXIT.nothingSelected, "there are no specs (*.gspec, *.gspec.yaml) here");
+  if (problem !== null) io.err(`error: ${problem.message}\n`);
   const { machine } = await loadMachineDescription(options.value("machine"), null);
   const language = await loadMachineLanguage(machine.target);
   const { diagnostics, images } = compile(files, { machine, language, readFile: readText, libDirectory: LIB_FOLDER, ...(await readProjectWords()) });
-  const exitCode = diagnostics.some(({ severity }) => severity === "error") ? EXIT.compile : EXIT.ok;
+  const isWrong = diagnostics.some(({ severity }) => severity === "error");
+  const exitCode = isWrong ? EXIT.compile : (problem?.exitCode ?? EXIT.ok);
   if (options.has("json")) {
     const { diagnosticsAsJson } = await import("../../compiler/diagnostics/render.ts");
     io.out(`${JSON.stringify(diagnosticsAsJson(diagnostics), null, 2)}\n`);
     return exitCode;
   }
   await printDiagnostics(diagnostics, io);
-  if (exitCode !== EXIT.ok) return exitCode;
+  if (isWrong) return exitCode;
   const cases = images.reduce(
     (sum, { manifest }) => sum + manifest.suites.flatMap(({ tests }) => tests).reduce((total, test) => total + test.cases.length, 0),
     0,

@@ -4,9 +4,9 @@
 import { writeFileSync } from "node:fs";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { formatText } from "../../grammar/format/format-text.ts";
-import { CommandError, describeHostError } from "../errors.ts";
+import { CommandError, describeHostError, isCommandError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
-import { findSpecFiles } from "../find-specs.ts";
+import { findReadableSpecs } from "../find-specs.ts";
 import type { Io } from "../io.ts";
 import { printDiagnostics } from "../load-specs.ts";
 import { readText } from "../read-text.ts";
@@ -42,27 +42,46 @@ function showChange(path: string, before: string, after: string): string {
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const isCheck = options.has("check");
-  const paths = findSpecFiles(options.positionals).filter((path) => path.endsWith(".gspec"));
-  if (paths.length === 0) throw new CommandError(EXIT.nothingSelected, "there are no .gspec files here", "tables in YAML are not formatted");
+  const { files, problem } = findReadableSpecs(options.positionals);
+  const paths = files.filter((path) => path.endsWith(".gspec"));
+  if (paths.length === 0) throw problem ?? new CommandError(EXIT.nothingSelected, "there are no .gspec files here", "tables in YAML are not formatted");
   const diagnostics: Diagnostic[] = [];
   let changed = 0;
   let unread = 0;
+  let isAtFault = problem !== null;
+  /** One file that cannot be read or written hides no other. */
+  function tell(error: unknown): void {
+    if (!isCommandError(error)) throw error;
+    isAtFault = true;
+    io.err(`error: ${error.message}\n`);
+  }
+  function readOrTell(path: string): string | null {
+    try {
+      return readText(path);
+    } catch (error) {
+      tell(error);
+      return null;
+    }
+  }
+  if (problem !== null) tell(problem);
   for (const path of paths) {
-    const before = readText(path);
+    const before = readOrTell(path);
     const after = before === null ? null : formatText({ path, text: before }, (diagnostic) => diagnostics.push(diagnostic));
     if (after === null) unread++;
     if (before === null || after === null || after === before) continue;
-    changed++;
     if (isCheck) {
+      changed++;
       io.out(showChange(path, before, after));
       continue;
     }
     try {
       writeFileSync(path, after);
+      changed++;
+      io.out(`${path}\n`);
     } catch (error) {
-      throw new CommandError(EXIT.environment, `cannot write ${path}: ${describeHostError(error)}`);
+      tell(new CommandError(EXIT.environment, `cannot write ${path}: ${describeHostError(error)}`));
+      unread++;
     }
-    io.out(`${path}\n`);
   }
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   await printDiagnostics(errors, io);
@@ -70,6 +89,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   io.out(
     `${changed} ${isCheck ? "to format" : "formatted"}, ${same} unchanged${unread === 0 ? "" : `, ${unread} left alone for ${unread === 1 ? "its" : "their"} errors`}\n`,
   );
+  if (isAtFault) return EXIT.environment;
   if (errors.length > 0) return EXIT.compile;
   return isCheck && changed > 0 ? EXIT.testsFailed : EXIT.ok;
 }
