@@ -57,6 +57,7 @@ export const INTRINSICS: readonly IntrinsicRow[] = [
   { name: "intrinsic.irq_mask", params: ["u32"], result: "u32", op: "irq_mask" },
   { name: "intrinsic.wait", params: [], result: "void", op: "wait" },
   { name: "intrinsic.relax", params: [], result: "void", op: "relax" },
+  { name: "intrinsic.doze", params: ["u64"], result: "void", op: "doze" },
   { name: "intrinsic.time", params: [], result: "u64", op: "time" },
   ...TRAP_READS.map(([name, result], i) => ({ name: `intrinsic.${name}`, params: [], result, op: "trap_info", imm: [i] })),
   ...RAISED.map((name): IntrinsicRow => ({

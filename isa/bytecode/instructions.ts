@@ -299,6 +299,14 @@ export const INSTRUCTIONS: readonly InstructionRow[] = [
     imm: [],
     doc: "hint in a polling loop (a poll point): lets other CPUs run; guest time may jump to the next event, at most 1 us",
   },
+  {
+    name: "doze",
+    code: 0x5e,
+    dst: [],
+    src: ["i64"],
+    imm: [],
+    doc: "sleeps towards this guest time (a poll point): as relax, but guest time may jump as far as that",
+  },
   { name: "time", code: 0x5a, dst: ["i64"], src: [], imm: [], doc: "guest time in nanoseconds since power-on" },
   { name: "trap_info", code: 0x5b, dst: ["i64"], src: [], imm: ["trap-field"], doc: "a field of the trap that this CPU's vector handles, or handled last" },
   {

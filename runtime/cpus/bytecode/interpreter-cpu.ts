@@ -90,6 +90,8 @@ export class Cpu {
   running = false;
   sleeping = false;
   relaxed = false;
+  /** How far guest time may go meanwhile; negative: by what `relax` passes. */
+  dozesUntil = -1;
   /** A poll point comes before the next instruction: at `pollPc`, then go on at `pollNext`. */
   pollPending = false;
   pollNext = 0;

@@ -382,6 +382,10 @@ const PREPARE: Readonly<Record<string, (site: Site) => Operation>> = {
     ({ m, next, pc }) =>
     (cpu) =>
       m.relax(cpu, next, pc),
+  doze:
+    ({ m, instruction, next, pc }) =>
+    (cpu) =>
+      m.doze(cpu, next, pc, Number(BigInt.asUintN(64, cpu.wide[cpu.base + instruction.src[0]!]!))),
   time:
     ({ m, instruction, next }) =>
     (cpu) => {

@@ -64,6 +64,8 @@ export interface InterpreterCore {
   poll(cpu: Cpu, next: number, pc: number): number;
   wait(cpu: Cpu, next: number, pc: number): number;
   relax(cpu: Cpu, next: number, pc: number): number;
+  /** As relax, up to a guest time. */
+  doze(cpu: Cpu, next: number, pc: number, until: number): number;
   /** `cpu_start`: gives its status. */
   start(id: number, address: bigint, argument: bigint): number;
 }

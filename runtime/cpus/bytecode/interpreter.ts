@@ -341,7 +341,12 @@ class Interpreter implements Executor, InterpreterCore {
   }
 
   relax(cpu: Cpu, next: number, pc: number): number {
+    return this.doze(cpu, next, pc, -1);
+  }
+
+  doze(cpu: Cpu, next: number, pc: number, until: number): number {
     cpu.relaxed = true;
+    cpu.dozesUntil = until;
     return this.suspend(cpu, next, pc);
   }
 
@@ -398,7 +403,7 @@ class Interpreter implements Executor, InterpreterCore {
   private runTurn(ready: readonly Cpu[]): void {
     let candidates: readonly Cpu[] = ready.filter((cpu) => !cpu.relaxed);
     if (candidates.length === 0) {
-      this.skipTime();
+      this.skipTime(ready);
       candidates = ready;
       this.clearRelaxed();
     }
@@ -427,10 +432,18 @@ class Interpreter implements Executor, InterpreterCore {
   }
 
   /** Every ready CPU has relaxed: time goes to the next event, not too far. */
-  private skipTime(): void {
+  private skipTime(ready: readonly Cpu[]): void {
     this.sync(this.work);
-    const ns = Math.min(this.machine.nextEvent() - this.machine.now(), RELAX_LIMIT);
-    if (ns > 0) this.machine.advance(ns);
+    const now = this.machine.now();
+    let end = this.machine.nextEvent();
+    for (const { dozesUntil } of ready) end = Math.min(end, dozesUntil < 0 ? now + RELAX_LIMIT : Math.min(dozesUntil, this.nextLimit()));
+    if (end > now) this.machine.advance(end - now);
+  }
+
+  /** Where time stops for those who sleep. */
+  private nextLimit(): number {
+    const { deadline, grace } = this.limits;
+    return this.timeoutTaken || this.cpus[0]!.vectorActive ? deadline + grace : deadline;
   }
 
   /** Every CPU sleeps or is stopped. */

@@ -113,6 +113,7 @@ export const CONTROL: { readonly [op: string]: Emit } = {
   irq_enable: callSupport("irq_enable"),
   wait: callSupport("wait"),
   relax: callSupport("relax"),
+  doze: callSupport("doze"),
   sys: system,
   asm: assembly,
 };

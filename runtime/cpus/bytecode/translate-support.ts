@@ -26,6 +26,19 @@ function polling(name: "poll" | "wait" | "relax"): SupportFunction {
   };
 }
 
+/** sp, fuel, time, pc -> fuel. */
+const dozing: SupportFunction = {
+  name: "doze",
+  params: [I32, I32, I64, I32],
+  results: [I32],
+  write(w) {
+    storeFuel(w, 1);
+    storeCell(w, CELL.value, 2, I64);
+    callImport(w, "doze", 0, 3);
+    pushCell(w, OP.i32_load, CELL.fuel);
+  },
+};
+
 /** sp, fuel, address, pc, access -> value, fuel. */
 function loading(name: string, type: ValueType): SupportFunction {
   return {
@@ -142,6 +155,7 @@ const SUPPORT: readonly SupportFunction[] = [
   polling("poll"),
   polling("wait"),
   polling("relax"),
+  dozing,
   loading("load32", I32),
   loading("load64", I64),
   storing("store32", I32),

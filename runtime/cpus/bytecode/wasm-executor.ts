@@ -199,8 +199,7 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
     while ((machine.lines(0) & mask & 7) === 0 && !timeoutDue()) {
       const event = machine.nextEvent();
       if (event === Infinity) stop({ kind: "deadlock", pc });
-      const end = timeoutTaken || vectorActive ? limits.deadline + limits.grace : limits.deadline;
-      const jump = Math.min(event, end) - machine.now();
+      const jump = Math.min(event, nextLimit()) - machine.now();
       if (jump > 0) machine.advance(jump);
       if (event <= machine.now()) {
         machine.fireEvents();
@@ -216,6 +215,19 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
     const jump = Math.min(machine.nextEvent() - machine.now(), RELAX_LIMIT);
     if (jump > 0) machine.advance(jump);
     poll(sp, pc);
+  }
+
+  function doze(sp: number, pc: number): void {
+    sync();
+    const until = Math.min(Number(BigInt.asUintN(64, wideCell(VALUE))), nextLimit());
+    const jump = Math.min(machine.nextEvent(), until) - machine.now();
+    if (jump > 0) machine.advance(jump);
+    poll(sp, pc);
+  }
+
+  /** Where time stops for who sleeps. */
+  function nextLimit(): number {
+    return timeoutTaken || vectorActive ? limits.deadline + limits.grace : limits.deadline;
   }
 
   // ------------------------------------------------------------------------------------------------------ guards and traps
@@ -363,6 +375,7 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
     },
     wait,
     relax,
+    doze,
     time() {
       wideCells[VALUE] = BigInt(machine.now() + granted - cell(FUEL));
     },

@@ -66,6 +66,7 @@ export const IMPORTS = [
   { name: "irq_mask", params: 1, result: true }, // mask
   { name: "wait", params: 2, result: false }, // sp, pc
   { name: "relax", params: 2, result: false }, // sp, pc
+  { name: "doze", params: 2, result: false }, // sp, pc
   { name: "time", params: 0, result: false },
   { name: "trap_info", params: 1, result: false }, // field
   { name: "cpu_start", params: 1, result: true }, // cpu

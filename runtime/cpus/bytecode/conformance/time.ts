@@ -286,6 +286,28 @@ func @main () -> (i64, i64, i64) {
     program: program("%2:i64, %3:i32", "i64, i32", `${write(0, TIMER)}\nrelax\n%2 = time\n%3 = irq_pending\nreturn %2, %3`),
     expect: { outcome: "returned 4, 2", instructions: 7 },
   },
+  {
+    name: "doze passes all time up to its operand at once",
+    program: "func @main () -> (i64) {\nreg %0:i64\n%0 = const.i64 3600000000000\ndoze %0\n%0 = time\nreturn %0\n}",
+    limits: { deadline: 7_200_000_000_000 },
+    expect: { outcome: "returned 3600000000000", instructions: 4, time: 3_600_000_000_002 },
+  },
+  {
+    name: "doze goes to the next event, and then polls",
+    program: program("%2:i64, %3:i32", "i64, i32", `${write(3000, TIMER)}\n%2 = const.i64 4000\ndoze %2\n%2 = time\n%3 = irq_pending\nreturn %2, %3`),
+    expect: { outcome: "returned 3002, 2", instructions: 8 },
+  },
+  {
+    name: "doze to a time that has passed passes none",
+    program: "func @main () -> (i64) {\nreg %0:i64\n%0 = const.i64 1\ndoze %0\n%0 = time\nreturn %0\n}",
+    expect: { outcome: "returned 2", instructions: 4 },
+  },
+  {
+    name: "doze takes its operand without a sign, and ends at the time limit",
+    program: guarded("%1:i64", "%1 = const.i64 0xffffffffffffffff\ndoze %1"),
+    limits: { deadline: 5000 },
+    expect: (context) => ({ outcome: "returned 77", time: 5019, memory: { info: [infoCells(context, { class: "timeout", pc: 1 })] } }),
+  },
 ];
 
 const waiting: readonly ConformanceCase[] = [
