@@ -29,7 +29,7 @@ export function describeTrap(symbols: readonly ProgramSymbol[], cpu: number, pc:
   return `cpu${cpu} ${describeAddress(symbols, pc)}: takes ${name}${value === 0n ? "" : `, ${hex(value)}`}`;
 }
 
-const STATE_TEXT: Readonly<Record<CpuState, string>> = { running: "", waiting: ", waits for an interrupt", stopped: ", not started" };
+const STATE_TEXT: Readonly<Record<CpuState, string>> = { running: "", waiting: ", waits for an interrupt", suspended: ", suspended", stopped: ", not started" };
 
 /** One CPU: where it is, and its registers unless it was never started. */
 function describeCpu(guest: Guest, target: EmbeddedTarget, cpu: number): readonly string[] {

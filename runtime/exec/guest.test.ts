@@ -185,6 +185,44 @@ for (const [board, width] of SBI_BOARDS) {
     assert.equal(guest.processor.cpuState(1), "stopped");
   });
 
+  test(`${board.name}: a hart is suspended until it wakes, whatever it waits for then`, () => {
+    const { guest } = startHere(
+      `
+    la s2, other
+    ${call("HSM", 0, 1, "s2", 0)}
+  asleep:
+    ${call("HSM", 2, 1)}
+    li t1, 4
+    bne a1, t1, asleep
+    ${call("sPI", 0, 2, 0)}
+    la t0, ready
+  waiting:
+    lw t1, (t0)
+    beqz t1, waiting
+    ${call("HSM", 2, 1)}
+    mv s3, a1
+    ${POWER_OFF}
+  other:
+    csrwi sie, 2
+    ${call("HSM", 3, 0)}
+    csrwi sip, 0
+    la t0, ready
+    li t1, 1
+    sw t1, (t0)
+    wfi
+    j .
+    .align 2
+  ready: .word 0`,
+      2,
+    );
+    assert.deepEqual(guest.run(BUDGET), { kind: "poweroff", code: 0 });
+    assert.equal(guest.processor.readRegister(0, "s3"), 0n);
+  });
+
+  test(`${board.name}: no hart begins in firmware's memory`, () => {
+    assert.deepEqual(answerOf(call("HSM", 0, 0, 0x8000_0000, 0)), [-5n, 0n]);
+  });
+
   test(`${board.name}: a suspended hart goes on where it said, when an interrupt comes`, () => {
     const { guest } = startHere(`
     rdtime t0

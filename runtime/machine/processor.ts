@@ -56,6 +56,8 @@ export type CpuState =
   | "running"
   /** In a wait instruction. */
   | "waiting"
+  /** Waits likewise, because firmware was asked for it (`suspendCpu`). */
+  | "suspended"
   /** Not started, or stopped by firmware. */
   | "stopped";
 

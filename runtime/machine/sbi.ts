@@ -5,13 +5,12 @@
 
 import type { MachineDescription } from "../../machines/description.ts";
 import type { Machine } from "./machine.ts";
-import type { CpuSetup, EnvironmentCall, Processor } from "./processor.ts";
+import type { EnvironmentCall, Processor } from "./processor.ts";
 
 /** What the guest asked of the whole system: who runs the machine does it. */
 export type SystemRequest = { readonly kind: "poweroff" | "reset"; readonly isFailure: boolean };
 
 export interface SbiState {
-  readonly suspended: readonly number[];
   readonly stoppedCounters: readonly string[];
 }
 
@@ -169,37 +168,37 @@ export function createSbi(machine: Machine, processorOf: () => Processor): Sbi {
     processor.writeRegister(cpu, "pc", address);
   }
 
-  const isInRam = (address: bigint): boolean => machine.readMemory(address, 2) !== null;
+  /** A hart may begin in RAM, but not where firmware is, which the PMP keeps from it (9.1). */
+  const isExecutable = (address: bigint): boolean => machine.readMemory(address, 2) !== null && address >= machine.memory.base + FIRMWARE_SIZE;
 
   function startHart({ args: [hart, address, opaque] }: Call): Answer {
     if (hart >= BigInt(machine.cpuCount)) return [ERR_INVALID_PARAM];
-    if (!isInRam(address)) return [ERR_INVALID_ADDRESS];
+    if (!isExecutable(address)) return [ERR_INVALID_ADDRESS];
     const cpu = Number(hart);
     if (processorOf().cpuState(cpu) !== "stopped") return [ERR_ALREADY_AVAILABLE];
-    const setup: CpuSetup = { pc: address, privilege: "supervisor", registers: { a0: hart, a1: opaque } };
-    processorOf().startCpu(cpu, setup);
+    processorOf().startCpu(cpu, { pc: address, privilege: "supervisor", registers: {} });
     prepareCpu(cpu);
+    // It may have been stopped: what it had in its registers then is there still.
+    restartAt(cpu, address, opaque);
     return [SUCCESS];
   }
 
   function hartStatus({ args: [hart] }: Call): Answer {
     if (hart >= BigInt(machine.cpuCount)) return [ERR_INVALID_PARAM];
     switch (processorOf().cpuState(Number(hart))) {
+      // A wait instruction is no suspension.
       case "running":
+      case "waiting":
         return [SUCCESS, HART_STARTED];
       case "stopped":
         return [SUCCESS, HART_STOPPED];
-      case "waiting":
-        return [SUCCESS, suspended.has(Number(hart)) ? HART_SUSPENDED : HART_STARTED];
+      case "suspended":
+        return [SUCCESS, HART_SUSPENDED];
     }
   }
 
-  /** Harts that wait because they asked for it here: a wait instruction is no suspension. */
-  const suspended = new Set<number>();
-
   function suspendHart({ cpu, args: [type, address, opaque] }: Call): Answer {
     if (type === SUSPEND_RETENTIVE) {
-      suspended.add(cpu);
       processorOf().suspendCpu(cpu);
       return [SUCCESS];
     }
@@ -208,8 +207,7 @@ export function createSbi(machine: Machine, processorOf: () => Processor): Sbi {
   }
 
   function suspendAndRestart(cpu: number, address: bigint, opaque: bigint): Answer {
-    if (!isInRam(address)) return [ERR_INVALID_ADDRESS];
-    suspended.add(cpu);
+    if (!isExecutable(address)) return [ERR_INVALID_ADDRESS];
     restartAt(cpu, address, opaque);
     processorOf().suspendCpu(cpu);
     return "moved";
@@ -377,7 +375,6 @@ export function createSbi(machine: Machine, processorOf: () => Processor): Sbi {
     call(cpu) {
       const processor = processorOf();
       const argument = (index: number): bigint => processor.readRegister(cpu, `a${index}`);
-      suspended.delete(cpu);
       const handler = extensions.get(argument(7))?.[Number(argument(6))];
       const answer: Answer = handler?.({ cpu, args: [argument(0), argument(1), argument(2), argument(3), argument(4), argument(5)] }) ?? [ERR_NOT_SUPPORTED];
       if (typeof answer === "string") return answer;
@@ -394,14 +391,11 @@ export function createSbi(machine: Machine, processorOf: () => Processor): Sbi {
     },
     reset() {
       request = null;
-      suspended.clear();
       stoppedCounters.clear();
     },
-    save: () => ({ suspended: [...suspended], stoppedCounters: [...stoppedCounters.keys()] }),
+    save: () => ({ stoppedCounters: [...stoppedCounters.keys()] }),
     load(state) {
       request = null;
-      suspended.clear();
-      for (const cpu of state.suspended) suspended.add(cpu);
       stoppedCounters.clear();
       for (const counter of state.stoppedCounters) stoppedCounters.set(counter, true);
     },

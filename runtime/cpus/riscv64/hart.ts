@@ -3,7 +3,7 @@
 // Volume II, 20211203, 2.2).
 
 import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
-import type { ProcessorState, ProcessorStateValue } from "../../machine/processor.ts";
+import type { CpuState, ProcessorState, ProcessorStateValue } from "../../machine/processor.ts";
 import { nameCells, type ControlCells, type CsrRecord } from "./registers.ts";
 import { CELL, CSR_FIELDS } from "./state.ts";
 import { createTriggers, resetTriggers, restoreTriggers, saveTriggers, type SavedTriggers, type Triggers } from "./triggers.ts";
@@ -17,7 +17,7 @@ export interface Hart {
   readonly index: number;
   readonly width: RegisterWidth;
   mode: Mode;
-  run: "running" | "waiting" | "stopped";
+  run: CpuState;
   readonly csr: CsrRecord;
   readonly pmpcfg: Uint8Array;
   readonly pmpaddr: BigUint64Array;
@@ -129,6 +129,11 @@ export function resetHart(hart: Hart): void {
 
 export function floatState(hart: Hart): number {
   return Number((hart.csr.mstatus & MSTATUS.FS) >> FS_SHIFT);
+}
+
+/** Whether an interrupt that is pending and enabled lets it go on. */
+export function isAsleep(hart: Hart): boolean {
+  return hart.run === "waiting" || hart.run === "suspended";
 }
 
 /** What is not in the hart's block of the state memory. */

@@ -14,7 +14,7 @@ import { createColdPath } from "./cold-path.ts";
 import { INTERRUPT, type CsrEnvironment } from "./csrs.ts";
 import { createDeviceAccess } from "./device-access.ts";
 import { createDeviceMirror } from "./device-mirror.ts";
-import { createHart, loadHart, MODE, MSTATUS, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
+import { createHart, isAsleep, loadHart, MODE, MSTATUS, resetHart, saveHart, type Hart, type Mode } from "./hart.ts";
 import { createInterpreterFactory, WRITER, type InterpreterMaker } from "./interpreter-instance.ts";
 import { createNamedRegisters } from "./named-registers.ts";
 import { createTranslator, EAGERNESS, REGIONS_BEGIN, type EagernessName, type Translator } from "./regions/translator.ts";
@@ -269,7 +269,7 @@ export function createRiscv(
       const hart = hartAt(cpu);
       begin({ instructions: 1, until: Infinity }, true);
       if (machine.nextEvent() <= machine.now()) fireEvents();
-      if (hart.run === "waiting" && hasWakeup(hart, csrs)) hart.run = "running";
+      if (isAsleep(hart) && hasWakeup(hart, csrs)) hart.run = "running";
       if (hart.run !== "running") return { kind: "idle" };
       schedule.activate(hart);
       schedule.beginStep();
@@ -290,7 +290,7 @@ export function createRiscv(
       hartAt(cpu).run = "stopped";
     },
     suspendCpu(cpu) {
-      hartAt(cpu).run = "waiting";
+      hartAt(cpu).run = "suspended";
     },
     flushTranslations(cpu) {
       if (cpu === undefined) forgetCaches();

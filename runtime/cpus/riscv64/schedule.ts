@@ -4,7 +4,7 @@
 
 import type { MachineCore } from "../../machine/cpu-contract.ts";
 import type { ProcessorLimits } from "../../machine/processor.ts";
-import type { Hart } from "./hart.ts";
+import { isAsleep, type Hart } from "./hart.ts";
 import type { RegisterFile } from "./registers.ts";
 import type { Timers } from "./timers.ts";
 
@@ -126,7 +126,7 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
   }
 
   function wakeHarts(): void {
-    for (const hart of harts) if (hart.run === "waiting" && host.hasWakeup(hart)) hart.run = "running";
+    for (const hart of harts) if (isAsleep(hart) && host.hasWakeup(hart)) hart.run = "running";
   }
 
   function tellCounts(): void {
