@@ -26,7 +26,7 @@ function compileExample(code: string, example: string): readonly string[] {
   const text = needsSuite ? `suite "example"\n\n${example}` : example;
   // A test of another target shows what is checked for that target only.
   const target = /^test "[^"]*" on riscv64/m.test(example) ? "riscv64" : "bytecode";
-  const { diagnostics } = compileFiles(["example.gspec"], { texts: { "example.gspec": text }, target });
+  const { diagnostics } = compileFiles(["example.gspec"], { texts: { "example.gspec": text }, target, keepsLibrary: true });
   return diagnostics.map((diagnostic) => `${diagnostic.code} ${diagnostic.message}`);
 }
 
