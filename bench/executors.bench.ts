@@ -65,7 +65,7 @@ function runGuest(factory: typeof interpreterFactory, test: number, row: number)
 }
 
 const directory = mkdtempSync(join(tmpdir(), "guestspec-bench-"));
-/** WebAssembly as we write it has no vectors; what gcc gains by them is told apart. */
+/** What gcc gains by vectors is told apart. */
 function compileC(name: string, ...options: readonly string[]): string | undefined {
   const binary = join(directory, name);
   const compiled = spawnSync("gcc", ["-O2", ...options, "-o", binary, fileURLToPath(new URL("./workloads.c", import.meta.url))]);

@@ -48,16 +48,7 @@ const leaves: readonly string[] = ["grammar/nearest-name.ts", "grammar/error-num
  * Files that import each other in a circle, by type or by value: whoever learns one has to learn all of them. This list may only
  * shrink; where something below needs what stands above, it is handed down as data (`Rules` of compiler/check/context.ts).
  */
-const circles: readonly (readonly string[])[] = [
-  [
-    "runtime/cpus/bytecode/translate-context.ts",
-    "runtime/cpus/bytecode/translate-facts.ts",
-    "runtime/cpus/bytecode/translate-loops.ts",
-    "runtime/cpus/bytecode/translate-paths.ts",
-    "runtime/cpus/bytecode/translate-regions.ts",
-    "runtime/cpus/bytecode/translate-rounds.ts",
-  ],
-];
+const circles: readonly (readonly string[])[] = [["runtime/cpus/bytecode/translate-context.ts", "runtime/cpus/bytecode/translate-facts.ts"]];
 
 /** Loaded with `import()` wherever they are used, because loading them costs more than a run may take. */
 const lazyFolders = ["runtime/tui", "runtime/engines/qemu", "runtime/engines/command/command-engine.ts", "runtime/engines/command/command-process.ts"];

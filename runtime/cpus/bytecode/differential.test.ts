@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { generateConditions } from "../../../tests/fixtures/generate-conditions.ts";
 import { generateLoops } from "../../../tests/fixtures/generate-loops.ts";
 import { generateModule, type GenerateOptions } from "../../../tests/fixtures/generate-module.ts";
+import { generateVectors } from "../../../tests/fixtures/generate-vectors.ts";
 import { fuzzRounds } from "../../../tests/fixtures/random.ts";
 import type { Module } from "../../../isa/bytecode/module.ts";
 import type { ExecutorFactory, RunLimits } from "../../machine/cpu-contract.ts";
@@ -72,6 +73,105 @@ test("executors agree on loops over memory, interrupted and not", () => {
     ),
     { numRuns: fuzzRounds(60) },
   );
+});
+
+test("executors agree on loops whose rounds can be made several at a time", () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.constantFrom(...LAYOUTS), fc.option(fc.nat(9_000)), (seed, layout, instructions) =>
+      compare(parseProgram(generateVectors(seed), layout), { deadline: 1e9, grace: 100, instructions: instructions ?? 1e7 }),
+    ),
+    { numRuns: fuzzRounds(150) },
+  );
+});
+
+const LITTLE = LAYOUTS.filter(({ endian }) => endian === "little");
+const ELEMENTS = { i8: 1, i16: 2, i32: 4, i64: 8 } as const;
+const NUMBERED = Array.from({ length: 12_288 }, (_, n) => ((n * 167 + (n >> 8) * 59) & 0xff).toString(16).padStart(2, "0")).join("");
+
+/** A loop of so many rounds; %0 is the place that they have come to in the data by steps of `by` bytes, %7 what is seen of the rest. */
+function walk(rounds: number, by: number, from: number, round: string, before = ""): string {
+  return `
+data @data size ${NUMBERED.length / 2} align 4096 writable {
+  bytes "${NUMBERED}"
+}
+func @loop (addr, addr) -> (i64) {
+  reg %2:addr, %3:addr, %4:i8, %5:i64, %6:i64, %7:i64, %8:i32, %9:i32, %10:i16, %11:i8, %12:addr
+  ${before}
+  %0 = symbol_addr @data, +${from}
+  %2 = const.addr 0
+  block
+    loop
+      %3 = const.addr ${rounds}
+      %4 = le_u.addr %3, %2
+      br_if %4, 1
+      ${round}
+      %3 = const.addr 1
+      %2 = add.addr %2, %3
+      %3 = const.addr ${by}
+      %0 = add.addr %0, %3
+      br 0
+    end
+  end
+  return %7
+}
+func @main () -> (i64) {
+  reg %0:addr, %1:addr, %2:i64
+  %1 = const.addr 36
+  %2 = call @loop, %1, %1
+  return %2
+}`;
+}
+
+test("executors agree on rounds made several at a time: how many there are, and where pages end", () => {
+  for (const [type, bytes] of Object.entries(ELEMENTS)) {
+    const lanes = 16 / bytes;
+    const [one, sum] = { i8: ["%4", "%11"], i16: ["%10", "%10"], i32: ["%8", "%9"], i64: ["%5", "%7"] }[type] ?? [];
+    for (const layout of LITTLE)
+      for (let rounds = 0; rounds <= 2 * lanes + 1; rounds++) {
+        compare(parseProgram(walk(rounds, bytes, 4096 - bytes * Math.floor(rounds / 2), `store.${type} %0, ${one}`), layout));
+        compare(parseProgram(walk(rounds, bytes, 64, `${one} = load.${type} %0\n${sum} = add.${type} ${sum}, ${one}`), layout));
+      }
+  }
+});
+
+test("executors agree on rounds made several at a time: what must not be, or only with care", () => {
+  const programs = [
+    // What the next round reads, and a half of what the third reads.
+    walk(40, 8, 64, "%5 = load.i64 %0\nstore.i64 %0, %5, +8"),
+    walk(40, 2, 64, "%8 = load.i32 %0\n%9 = const.i32 16\n%8 = shr_u.i32 %8, %9\n%10 = trunc.i32.i16 %8\nstore.i16 %0, %10, +8"),
+    // A number that only the run tells is between two places: they touch, or they do not.
+    ...[35, 36, 37, 38].map((rounds) =>
+      walk(
+        rounds,
+        4,
+        1024,
+        "%3 = const.addr 2\n%3 = shl.addr %2, %3\n%3 = add.addr %3, %12\n%8 = load.i32 %0\n%9 = const.i32 3\n%8 = mul.i32 %8, %9\nstore.i32 %3, %8",
+        "%3 = const.addr 252\n%12 = const.addr 4\n%12 = mul.addr %1, %12\n%12 = and.addr %12, %3\n%3 = symbol_addr @data, +1024\n%12 = add.addr %12, %3",
+      ),
+    ),
+    // A sum of which the low bits go on, and all of them elsewhere.
+    walk(
+      50,
+      4,
+      64,
+      "%8 = load.i32 %0\n%9 = add.i32 %8, %8\n%10 = trunc.i32.i16 %9\n%5 = zext.i16.i64 %10\n%6 = zext.i32.i64 %9\n%7 = add.i64 %7, %5\n%7 = add.i64 %7, %6",
+    ),
+    walk(50, 4, 64, "%8 = load.i32 %0\n%10 = trunc.i32.i16 %8\n%9 = zext.i16.i32 %10\n%9 = add.i32 %9, %8\nstore.i32 %0, %9"),
+    // A counter that wraps around, extended.
+    walk(50, 8, 64, "%5 = zext.i32.i64 %9\nstore.i64 %0, %5\n%8 = const.i32 1\n%9 = add.i32 %9, %8", "%9 = const.i32 -20"),
+    // What is subtracted from is another number each time.
+    walk(51, 8, 64, "%5 = load.i64 %0\n%7 = sub.i64 %5, %7"),
+    walk(51, 8, 64, "%5 = load.i64 %0\n%7 = sub.i64 %7, %5"),
+    // Stepped before the access.
+    walk(
+      50,
+      4,
+      64,
+      "%3 = const.addr 1\n%2 = add.addr %2, %3\n%3 = const.addr 4\n%3 = mul.addr %2, %3\n%12 = symbol_addr @data\n%12 = add.addr %12, %3\n%8 = load.i32 %12\nstore.i32 %12, %8, +1024",
+    ).replace("%3 = const.addr 1\n      %2 = add.addr %2, %3\n      %3 = const.addr 4", "%3 = const.addr 4"),
+  ];
+  for (const program of programs)
+    for (const layout of LITTLE) for (const instructions of [1e7, 301]) compare(parseProgram(program, layout), { deadline: 1e9, grace: 100, instructions });
 });
 
 /** A loop that counts %1 while it is less than the limit in this type and sign; its rounds are one straight line. */

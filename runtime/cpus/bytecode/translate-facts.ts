@@ -6,8 +6,10 @@
 import type { Instruction, ScalarType } from "../../../isa/bytecode/module.ts";
 import { SP_LOCAL, localOf, valueType } from "./translate-context.ts";
 import type { Bits, FunctionWriter } from "./translate-context.ts";
-import { addForms, constantForm, noteWrite, scaleForm } from "./translate-loops.ts";
-import type { Form, Loop, Pair } from "./translate-loops.ts";
+import { addForms, constantForm, scaleForm } from "./translate-forms.ts";
+import type { Form } from "./translate-forms.ts";
+import { noteWrite } from "./translate-loops.ts";
+import type { Loop, Pair } from "./translate-loops.ts";
 import { I32 } from "../wasm/encoder.ts";
 
 /**

@@ -9,8 +9,9 @@ import type { LoopNotes } from "./translate-loops.ts";
 import type { InlinedCalls } from "./translate-inlining.ts";
 import { createWriter, pollAtEntry } from "./translate-writer.ts";
 import { mayHaveRounds } from "./translate-rounds.ts";
+import { VECTOR_SCALARS } from "./translate-vector-code.ts";
 import { removeDeadCode } from "../wasm/dead-code.ts";
-import { I32, I64, OP, writeLocals } from "../wasm/encoder.ts";
+import { I32, I64, OP, V128, writeLocals } from "../wasm/encoder.ts";
 import type { BranchHint, ByteWriter, ValueType } from "../wasm/encoder.ts";
 import { callBytes } from "./wasm-state.ts";
 
@@ -36,12 +37,13 @@ export function translateFunction(context: TranslationContext, w: ByteWriter, in
   let f = writeFunction(context, w, index, calls, locals, loops);
   const pointers = planPointers(loops, firstLocal + locals.length);
   loops.rounds = firstLocal + locals.length + pointers;
+  loops.vectors.first = loops.rounds + 1;
   const hasPairs = findPairs(loops, (from, to) => fn.body.slice(from, to).every(isStraight));
   const hasRounds = [...loops.loops.values()].some(({ at }) => mayHaveRounds(f, at));
   if (pointers > 0 || hasPairs || hasRounds || [...loops.loops.values()].some(isMachine)) {
     w.length = start;
     f = writeFunction(context, w, index, calls, [...locals, ...Array.from({ length: pointers + 1 }, (): ValueType => I32)], loops);
-    removeDeadCode(w, f.codeStart, loops.rounds + 1, f.hints, f.bodyStart);
+    removeDeadCode(w, f.codeStart, loops.vectors.first + VECTOR_SCALARS + loops.vectors.used, f.hints, f.bodyStart);
   }
   w.closeSize(f.bodyStart);
   return { hints: f.hints, hasLoops: f.branchedLoops.includes(1) };
@@ -61,7 +63,8 @@ function writeFunction(
   const firstTemporary = registers.length + FIRST_REGISTER;
   const room = inlined.size > 0 ? firstTemporary + 3 : null;
   const bodyStart = w.openSize();
-  writeLocals(w, [...registers.slice(signature.params.length).map((type) => valueType(context, type)), ...TEMPORARIES, ...locals]);
+  const declared = [...registers.slice(signature.params.length).map((type) => valueType(context, type)), ...TEMPORARIES, ...locals];
+  const vectorLocals = writeLocals(w, declared, [I32, V128]);
   const codeStart = w.length;
   const f = createWriter({
     context,
@@ -94,6 +97,10 @@ function writeFunction(
   }
   pollAtEntry(f);
   translateBody(f);
+  if (loops.vectors.used > 0) {
+    w.bytes[vectorLocals[0] ?? 0] = VECTOR_SCALARS;
+    w.bytes[vectorLocals[1] ?? 0] = loops.vectors.used;
+  }
   if (!f.dead && signature.results.length === 0) pushFuel(f);
   else w.byte(OP.unreachable);
   w.byte(OP.end);

@@ -4,8 +4,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { I64 } from "../wasm/encoder.ts";
-import { closeLoop, constantForm, createLoopNotes, findPairs, noteWrite, openLoop, planPointers, pointerAt } from "./translate-loops.ts";
-import type { Form, LoopNotes } from "./translate-loops.ts";
+import { closeLoop, createLoopNotes, findPairs, noteWrite, openLoop, planPointers, pointerAt } from "./translate-loops.ts";
+import { constantForm } from "./translate-forms.ts";
+import type { Form } from "./translate-forms.ts";
+import type { LoopNotes } from "./translate-loops.ts";
 
 const NOTHING = { places: [], numbers: [] };
 const OUTER = 10;

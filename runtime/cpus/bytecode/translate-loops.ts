@@ -1,26 +1,14 @@
-// Addresses that loops compute. An address is a sum: registers times constants, plus a constant (`Form`). What of it a loop leaves alone is
-// worked out before the loop; what the loop counts is followed by a pointer, a local to which every step of the counter adds. The translator
+// Addresses that loops compute, as sums (`Form`, translate-forms.ts). What of them a loop leaves alone is worked out
+// before the loop; what the loop counts is followed by a pointer, a local to which every step of the counter adds. The translator
 // finds out by writing a function with loops twice: the first writing notes the accesses and how loops write registers, and is thrown away;
 // then `planPointers` decides, and the second writing uses the pointers. Neither count nor order of anything that can be seen changes, for a
 // pointer is arithmetic that cannot trap: the instructions that it replaces are counted where they stand, and V8 drops what nobody reads.
 
 import { I64, OP } from "../wasm/encoder.ts";
 import type { ByteWriter, ValueType } from "../wasm/encoder.ts";
-import type { Round } from "./translate-rounds.ts";
-
-/** A register as it is between two writes of it, times a constant. Locals, not registers: callees that are written in place have theirs. */
-export interface Term {
-  readonly local: number;
-  readonly version: number;
-  readonly times: number;
-  readonly type: ValueType;
-}
-
-/** The sum of the terms and the constant, modulo 2^32: an index of RAM needs no more. Terms are in the order of their locals. */
-export interface Form {
-  readonly terms: readonly Term[];
-  readonly plus: number;
-}
+import { isSameSum, scaleForm } from "./translate-forms.ts";
+import type { Form, Term } from "./translate-forms.ts";
+import type { Executed, RoundAccess } from "./translate-vectors.ts";
 
 /** A sum of registers that a loop keeps in a local of 32 bits. */
 export interface Pointer {
@@ -82,6 +70,38 @@ export interface State {
   isEntering: boolean;
 }
 
+/** What ends the loop: it goes on while the counter is below the limit. Where it goes on at the limit too, that round is left to the ordinary loop. */
+export interface Test {
+  readonly counter: number;
+  readonly step: number;
+  /** Where the counter is stepped. */
+  readonly at: number;
+  readonly limit: { readonly register: number } | { readonly value: number };
+  readonly signed: boolean;
+  readonly type: ValueType;
+}
+
+/** A page that is marked before the rounds: that of this place in RAM, which goes up by `by` bytes a round. */
+export interface Mark {
+  readonly place: Form;
+  readonly by: number;
+}
+
+/** A round without tests that is being written (translate-rounds.ts). */
+export interface Round {
+  readonly loop: Loop;
+  /** How often each local had been written at its start. */
+  readonly versions: readonly number[];
+  isStraight: boolean;
+  test: Test | undefined;
+  /** Instructions that it counts. */
+  cost: number;
+  readonly marks: Mark[];
+  /** What it executes; the access of the instruction at hand. */
+  readonly executed: Executed[];
+  access: RoundAccess | undefined;
+}
+
 /** What is noted of a wasm function's loops while it is written for the first time, and used while it is for the second. */
 export interface LoopNotes {
   /** By the instruction that opens them: only the wasm function's own guest function has loops. */
@@ -99,12 +119,12 @@ export interface LoopNotes {
   round: Round | undefined;
   /** The local that counts such rounds, in the second writing. */
   rounds: number;
+  /** Rounds as vectors: where their locals start, how many vectors some loop has, and the registers that the start of each loop reads. */
+  readonly vectors: { first: number; used: number; read: ReadonlyMap<number, ReadonlySet<number>> | undefined };
 }
 
 /** Pointers that a loop may have: each takes a register of the host for as long as the loop runs. */
 const MAX_POINTERS = 6;
-/** Longer sums are a register of their own again. */
-const MAX_TERMS = 4;
 
 export function createLoopNotes(): LoopNotes {
   return {
@@ -117,40 +137,8 @@ export function createLoopNotes(): LoopNotes {
     open: undefined,
     round: undefined,
     rounds: 0,
+    vectors: { first: 0, used: 0, read: undefined },
   };
-}
-
-// -------------------------------------------------------------------------------------------------------------------- forms
-
-export function constantForm(plus: number): Form {
-  return { terms: [], plus };
-}
-
-function checked(terms: readonly Term[], plus: number): Form | undefined {
-  if (terms.length > MAX_TERMS || !Number.isSafeInteger(plus)) return undefined;
-  return terms.every((term) => Number.isSafeInteger(term.times)) ? { terms, plus } : undefined;
-}
-
-/** The sum of one form and a multiple of another. */
-export function addForms(left: Form, right: Form, times: 1 | -1): Form | undefined {
-  const terms: Term[] = [...left.terms];
-  for (const term of right.terms) {
-    const same = terms.findIndex((each) => each.local === term.local);
-    const known = terms[same];
-    if (known === undefined) terms.push({ ...term, times: term.times * times });
-    else if (known.times + term.times * times === 0) terms.splice(same, 1);
-    else terms[same] = { ...known, times: known.times + term.times * times };
-  }
-  terms.sort((a, b) => a.local - b.local);
-  return checked(terms, left.plus + right.plus * times);
-}
-
-export function scaleForm(form: Form, by: number): Form | undefined {
-  if (by === 0) return constantForm(0);
-  return checked(
-    form.terms.map((term) => ({ ...term, times: term.times * by })),
-    form.plus * by,
-  );
 }
 
 // -------------------------------------------------------------------------------------------------- what loops do, as it is written
@@ -180,10 +168,6 @@ export function noteWrite(notes: LoopNotes, local: number, step: Form | undefine
   }
 }
 
-function isSum(left: readonly Term[], right: readonly Term[]): boolean {
-  return left.length === right.length && left.every((term, n) => term.local === right[n]?.local && term.times === right[n]?.times);
-}
-
 /** Notes a branch by a table: it is a state machine's if the register is written by the loop, which the first writing knows at its end. */
 export function noteTable(notes: LoopNotes, form: Form | undefined): number | undefined {
   const [term] = form?.terms ?? [];
@@ -199,7 +183,7 @@ export function pointerAt(notes: LoopNotes, writer: object, at: number, form: Fo
   if (notes.isPlanned) {
     const pointer = sites.get(at)?.pointer;
     // On a path of its own more may be known, or less.
-    return pointer !== undefined && isSum(pointer.terms, form.terms) ? pointer : undefined;
+    return pointer !== undefined && isSameSum(pointer.terms, form.terms) ? pointer : undefined;
   }
   notes.sites.set(writer, sites);
   sites.set(at, { form, loop: notes.open });

@@ -12,7 +12,7 @@ import { RAM_MEMORY, close, getRegister, instructionPc, openElse, openIf, pushFu
 import type { FunctionWriter } from "./translate-context.ts";
 import { formOf, placeOf, validOrigin, within } from "./translate-facts.ts";
 import { pointerAt } from "./translate-loops.ts";
-import { isMarkedBefore } from "./translate-rounds.ts";
+import { isMarkedBefore, noteAccess } from "./translate-rounds.ts";
 import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
 import type { ValueType } from "../wasm/encoder.ts";
 import { ACCESS_KIND, ATOMIC_CAS, accessWord } from "./wasm-state.ts";
@@ -71,6 +71,15 @@ function locate(f: FunctionWriter, access: Access): Place {
   const mustAlign = access.store || access.kind !== ACCESS_KIND.plain;
   if (first === last) return (mustAlign && first % width !== 0) || (access.store && !isWritable) ? { kind: "outside" } : { kind: "ram", offset: first };
   return (mustAlign && (!isAligned || start % width !== 0)) || (access.store && !isWritable) ? { kind: "unknown" } : { kind: "ram-range", first, last };
+}
+
+/** Where an access goes; a round that is being written takes note of it. */
+function locateInRound(f: FunctionWriter, access: Access): Place {
+  const place = locate(f, access);
+  if (f.loops.round === undefined || access.kind !== ACCESS_KIND.plain || place.kind === "outside" || place.kind === "unknown") return place;
+  const range = place.kind === "ram" ? { first: place.offset, last: place.offset } : place.kind === "ram-range" ? place : undefined;
+  noteAccess(f, f.loops.round, access.address, access.displacement - f.context.ramBase, access.width, range);
+  return place;
 }
 
 /**
@@ -205,7 +214,7 @@ function load(kind: AccessKind): Emit {
     const width = widthOf(f, i);
     const displacement = i.imm.length > 0 ? numberImmediate(f, i, 0) : 0;
     const access: Access = { address: i.src[0], displacement, width, kind, store: false };
-    const place = locate(f, access);
+    const place = locateInRound(f, access);
     switch (place.kind) {
       case "ram":
         w.i32Const(0);
@@ -251,7 +260,7 @@ function store(kind: AccessKind): Emit {
     const access: Access = { address: i.src[0], displacement, width, kind, store: true };
     const value = i.src[1];
     const { writableStart, writableEnd, options } = f.context;
-    const place = locate(f, access);
+    const place = locateInRound(f, access);
     switch (place.kind) {
       case "ram":
         w.i32Const(0);

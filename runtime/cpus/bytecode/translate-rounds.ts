@@ -3,48 +3,24 @@
 // marked once for all rounds that stay in it. What is left - the last test, the poll, a round that the fuel ends in - is for the ordinary loop
 // behind them. A round is written to find out whether it is straight: whatever asks for fuel or branches in it says that it is not.
 
-import type { Instruction } from "../../../isa/bytecode/module.ts";
+import type { Instruction, ScalarType } from "../../../isa/bytecode/module.ts";
 import { FUEL_LOCAL, RAM_MEMORY, close, getRegister, openIf, valueType } from "./translate-context.ts";
 import type { FunctionWriter } from "./translate-context.ts";
 import { assume, decided, deduce, exactly, factOf, formOf, learnPairs, orderBehind } from "./translate-facts.ts";
+import { readAtLoops } from "./translate-liveness.ts";
 import { countedBy, pushSum } from "./translate-loops.ts";
-import type { Form, Loop } from "./translate-loops.ts";
+import type { Form } from "./translate-forms.ts";
+import type { Loop, Mark, Round, Test } from "./translate-loops.ts";
 import { endOfRegion } from "./translate-paths.ts";
 import { branchTo, labelAt, openRegion, pushLabel, writeAside } from "./translate-regions.ts";
+import { writeVectors } from "./translate-vector-code.ts";
+import { planVectors } from "./translate-vectors.ts";
+import type { Bytes, RoundAccess, VectorPlan } from "./translate-vectors.ts";
 import { I32, I64, OP, VOID } from "../wasm/encoder.ts";
 import type { ValueType } from "../wasm/encoder.ts";
 
-/** What ends the loop: it goes on while the counter is below the limit. Where it goes on at the limit too, that round is left to the ordinary loop. */
-interface Test {
-  readonly counter: number;
-  readonly step: number;
-  /** Where the counter is stepped. */
-  readonly at: number;
-  readonly limit: { readonly register: number } | { readonly value: number };
-  readonly signed: boolean;
-  readonly type: ValueType;
-}
-
-/** A page that is marked before the rounds: that of this place in RAM, which goes up by `by` bytes a round. */
-interface Mark {
-  readonly place: Form;
-  readonly by: number;
-}
-
 /** Writes an instruction. */
 type Translate = (f: FunctionWriter, instruction: Instruction) => void;
-
-/** The round that is being written. */
-export interface Round {
-  readonly loop: Loop;
-  /** How often each local had been written at its start. */
-  readonly versions: readonly number[];
-  isStraight: boolean;
-  test: Test | undefined;
-  /** Instructions that it counts. */
-  cost: number;
-  readonly marks: Mark[];
-}
 
 /** A store that goes further in a round has too few of them in a page. */
 const LONGEST_STRIDE = 128;
@@ -108,13 +84,20 @@ function writeRound(f: FunctionWriter, round: Round, translate: Translate): void
       const origin = deduce(f, instruction)?.origin;
       round.isStraight &&= origin?.register === round.test.counter && origin.plus === round.test.step;
     }
-    if (round.isStraight) translate(f, instruction);
+    if (!round.isStraight) return;
+    if (f.dead) translate(f, instruction);
+    else {
+      const constants = src.map((register) => exactly(f, register));
+      round.access = undefined;
+      translate(f, instruction);
+      round.executed.push({ at: f.at, instruction, constants, access: round.access });
+    }
   }
 }
 
 /** Writes a round for a loop that has just been opened, and goes back to the loop's start: what was learnt is forgotten, with what the round wrote. */
 function tryRound(f: FunctionWriter, loop: Loop, translate: Translate): Round {
-  const round: Round = { loop, versions: [...f.versions], isStraight: true, test: undefined, cost: 0, marks: [] };
+  const round: Round = { loop, versions: [...f.versions], isStraight: true, test: undefined, cost: 0, marks: [], executed: [], access: undefined };
   writeAside(f, () => {
     pushLabel(f, { kind: "loop", level: f.depth });
     f.loops.round = round;
@@ -125,20 +108,50 @@ function tryRound(f: FunctionWriter, loop: Loop, translate: Translate): Round {
   return round;
 }
 
+/** By how much an address moves in a round; undefined if that is not known, or if it is not what the round's start tells. */
+function strideOf(round: Round, { terms }: Form): number | undefined {
+  let by = 0;
+  for (const { local, version, times } of terms) {
+    const counted = round.loop.writes.has(local) ? countedBy(round.loop, local)?.by : 0;
+    if (counted === undefined || version !== (round.versions[local] ?? 0)) return undefined;
+    by += counted * times;
+  }
+  return by;
+}
+
 /** Whether the page of a store is marked before the rounds that are being written. It goes to this address plus a constant, from RAM's start on. */
 export function isMarkedBefore(f: FunctionWriter, address: number | undefined, plus: number): boolean {
   const { round } = f.loops;
   const form = round === undefined ? undefined : formOf(f, address);
   if (round === undefined || form === undefined || form.terms.length === 0) return false;
-  let by = 0;
-  for (const { local, version, times } of form.terms) {
-    const counted = round.loop.writes.has(local) ? countedBy(round.loop, local)?.by : 0;
-    if (counted === undefined || version !== (round.versions[local] ?? 0)) return false;
-    by += counted * times;
-  }
-  if (Math.abs(by) > LONGEST_STRIDE) return false;
+  const by = strideOf(round, form);
+  if (by === undefined || Math.abs(by) > LONGEST_STRIDE) return false;
   round.marks.push({ place: { terms: form.terms, plus: form.plus + plus }, by });
   return true;
+}
+
+/** Notes where in RAM the instruction at hand accesses: at this address plus a constant, from RAM's start on, and within this range. */
+export function noteAccess(f: FunctionWriter, round: Round, address: number | undefined, plus: number, bytes: Bytes, range: RoundAccess["range"]): void {
+  const form = formOf(f, address);
+  if (form === undefined) return;
+  round.access = { form: { terms: form.terms, plus: form.plus + plus }, stride: strideOf(round, form), range, bytes };
+}
+
+/** The registers that a loop's start reads. */
+function readAt(f: FunctionWriter, loop: Loop): ReadonlySet<number> {
+  const { vectors } = f.loops;
+  vectors.read ??= readAtLoops(f.fn);
+  const read = vectors.read.get(loop.at);
+  if (read === undefined) throw new Error(`function ${f.fn.name}, instruction ${loop.at}: no such loop`);
+  return read;
+}
+
+/** How a loop's rounds are made as vectors; undefined if they are not. */
+function planRounds(f: FunctionWriter, loop: Loop, { executed }: Round): VectorPlan | undefined {
+  const { module, bits } = f.context;
+  if (module.layout.endian === "big") return undefined;
+  const typeOf = (register: number): ScalarType => f.fn.registers[register] ?? "i32";
+  return planVectors({ executed, bits, typeOf, countedBy: (register) => countedBy(loop, register + f.firstRegister) });
 }
 
 function pushLimit(f: FunctionWriter, { limit, type }: Test): void {
@@ -219,7 +232,8 @@ export function writeRounds(f: FunctionWriter, loop: Loop, translate: Translate)
   const { rounds } = f.loops;
   const hints = f.hints.length;
   const start = w.length;
-  const { test, isStraight, cost, marks } = tryRound(f, loop, translate);
+  const round = tryRound(f, loop, translate);
+  const { test, isStraight, cost, marks } = round;
   w.length = start;
   f.hints.length = hints;
   if (!isStraight || test === undefined) return;
@@ -238,6 +252,14 @@ export function writeRounds(f: FunctionWriter, loop: Loop, translate: Translate)
   w.withConst(cost, OP.i32_mul);
   w.byte(OP.i32_sub);
   w.localSet(FUEL_LOCAL);
+  const plan = planRounds(f, loop, round);
+  // Vectors leave a round to those that are made one by one if somebody reads what a round leaves behind.
+  const leavesOne = plan?.temporaries.some((register) => readAt(f, loop).has(register)) === true;
+  const mayBeDone = plan !== undefined && writeVectors(f, plan, rounds, leavesOne) && !leavesOne;
+  if (mayBeDone) {
+    w.localGet(rounds);
+    openIf(f, VOID);
+  }
   const level = openRegion(f, OP.loop);
   if (!tryRound(f, loop, translate).isStraight) throw new Error(`function ${f.fn.name}, instruction ${loop.at}: a round that was straight is not`);
   w.localGet(rounds);
@@ -245,6 +267,7 @@ export function writeRounds(f: FunctionWriter, loop: Loop, translate: Translate)
   w.localTee(rounds);
   w.op(OP.br_if, f.depth - level);
   close(f);
+  if (mayBeDone) close(f);
   if (walks) branchTo(f, walkLevel);
   close(f);
   if (walks) close(f);

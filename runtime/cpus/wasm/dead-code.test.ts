@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { removeDeadCode } from "./dead-code.ts";
-import { ByteWriter, EXTERNAL, I32, I64, OP, SECTION, VOID, writeHeader, writeSection } from "./encoder.ts";
+import { ByteWriter, EXTERNAL, I32, I64, OP, SECTION, VECTOR, VOID, writeHeader, writeSection } from "./encoder.ts";
 import type { BranchHint } from "./encoder.ts";
 
 const FUNC_TYPE = 0x60;
@@ -209,6 +209,26 @@ test("hints move with their instructions", () => {
   removeDeadCode(w, 0, LOCALS, hints, 0);
   assert.equal(w.bytes[hints[0]?.offset ?? 0], OP.if);
   assert.deepEqual(hints, [{ offset: 2, likely: false }]);
+});
+
+test("operations on vectors stay, with their lanes and sixteen bytes, which are no opcodes", () => {
+  const write: Write = (w) => {
+    w.vector(VECTOR.v128_const);
+    // 6 is no opcode; 0x21 would be a `local.set`.
+    for (let n = 0; n < 16; n++) w.byte(n % 4 === 0 ? 0x21 : 0x06);
+    w.localGet(0);
+    w.vector(VECTOR.i32x4_splat);
+    w.vector(VECTOR.i8x16_shuffle);
+    for (let n = 0; n < 16; n++) w.byte(n + 4);
+    w.vector(VECTOR.i32x4_extract_lane);
+    w.byte(3);
+  };
+  const rest = shorten((w) => {
+    assign(w, 1, 4);
+    write(w);
+    assign(w, 2, 5);
+  });
+  assert.deepEqual(rest, body(write).view());
 });
 
 test("an opcode that no translator writes is refused", () => {

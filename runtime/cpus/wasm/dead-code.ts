@@ -3,7 +3,7 @@
 // only after it has judged by the number of operations whether a loop is worth unrolling. One walk from the end to the start finds which locals
 // are read behind each instruction; a loop is walked again until what its start reads is what the branches back to it have assumed.
 
-import { OP } from "./encoder.ts";
+import { OP, vectorImmediates } from "./encoder.ts";
 import type { BranchHint, ByteWriter } from "./encoder.ts";
 
 /** Opcodes that bodies may have, by ranges; anything else is a translator's mistake. Operands are given where there is no other effect. */
@@ -37,6 +37,7 @@ const RANGES: readonly { readonly first: number; readonly last: number; readonly
   { first: OP.i64_div_s, last: OP.i64_rem_u, immediates: 0 },
   { first: OP.i64_and, last: OP.i64_rotr, immediates: 0, operands: 2 },
   { first: OP.i32_wrap_i64, last: OP.i32_wrap_i64, immediates: 0, operands: 1 },
+  { first: OP.vector, last: OP.vector, immediates: 1 },
   { first: OP.i64_extend_i32_s, last: OP.i64_extend_i32_u, immediates: 0, operands: 1 },
   { first: OP.i32_extend8_s, last: OP.i64_extend32_s, immediates: 0, operands: 1 },
 ];
@@ -91,6 +92,7 @@ function decode(bytes: Uint8Array, from: number, to: number): Instructions {
     if (numbers < 0) throw new Error(`no such opcode in a body: ${op.toString(16)}`);
     // Flat, because it runs before V8 has optimized it.
     const depths: number[] | undefined = op === OP.br_table ? [] : undefined;
+    let vectorBytes = 0;
     for (let first = true; numbers > 0; first = false) {
       let value = 0;
       let byte = 0;
@@ -106,8 +108,14 @@ function decode(bytes: Uint8Array, from: number, to: number): Instructions {
         if (depths !== undefined) numbers = value + 1;
         // Bit 6 of the alignment: the memory's index follows.
         else if (op >= OP.i32_load && op <= OP.i64_store32 && (value & 0x40) !== 0) numbers += 1;
+        else if (op === OP.vector) {
+          const { isAccess, bytes: more } = vectorImmediates(value);
+          if (isAccess) numbers += 2;
+          vectorBytes = more;
+        }
       }
     }
+    at += vectorBytes;
     if (depths !== undefined) tables.set(count, depths);
     const operands = operandsOf[op] ?? -1;
     if (operands >= 0) {

@@ -8,10 +8,11 @@ export const I32 = 0x7f;
 export const I64 = 0x7e;
 export const F32 = 0x7d;
 export const F64 = 0x7c;
+export const V128 = 0x7b;
 export const VOID = 0x40;
 /** Elements of tables. */
 export const FUNCREF = 0x70;
-export type ValueType = typeof I32 | typeof I64 | typeof F32 | typeof F64;
+export type ValueType = typeof I32 | typeof I64 | typeof F32 | typeof F64 | typeof V128;
 
 export const OP = {
   unreachable: 0x00,
@@ -168,7 +169,108 @@ export const OP = {
   i64_extend32_s: 0xc4,
   /** Prefix of the bulk memory operations. */
   bulk: 0xfc,
+  /** Prefix of the operations on vectors. */
+  vector: 0xfd,
 } as const;
+
+/** Operations on vectors, behind their prefix. */
+export const VECTOR = {
+  v128_load: 0x00,
+  v128_load8x8_u: 0x02,
+  v128_load16x4_u: 0x04,
+  v128_load32x2_u: 0x06,
+  v128_load8_splat: 0x07,
+  v128_load16_splat: 0x08,
+  v128_load32_splat: 0x09,
+  v128_load64_splat: 0x0a,
+  v128_store: 0x0b,
+  v128_const: 0x0c,
+  i8x16_shuffle: 0x0d,
+  i8x16_splat: 0x0f,
+  i16x8_splat: 0x10,
+  i32x4_splat: 0x11,
+  i64x2_splat: 0x12,
+  i8x16_extract_lane_s: 0x15,
+  i8x16_extract_lane_u: 0x16,
+  i16x8_extract_lane_u: 0x19,
+  i32x4_extract_lane: 0x1b,
+  i64x2_extract_lane: 0x1d,
+  f64x2_replace_lane: 0x22,
+  i8x16_eq: 0x23,
+  i8x16_ne: 0x24,
+  i8x16_lt_s: 0x25,
+  i8x16_lt_u: 0x26,
+  i8x16_le_s: 0x29,
+  i8x16_le_u: 0x2a,
+  i16x8_eq: 0x2d,
+  i16x8_ne: 0x2e,
+  i16x8_lt_s: 0x2f,
+  i16x8_lt_u: 0x30,
+  i16x8_le_s: 0x33,
+  i16x8_le_u: 0x34,
+  i32x4_eq: 0x37,
+  i32x4_ne: 0x38,
+  i32x4_lt_s: 0x39,
+  i32x4_lt_u: 0x3a,
+  i32x4_le_s: 0x3d,
+  i32x4_le_u: 0x3e,
+  v128_not: 0x4d,
+  v128_and: 0x4e,
+  v128_or: 0x50,
+  v128_xor: 0x51,
+  v128_bitselect: 0x52,
+  v128_load8_lane: 0x54,
+  v128_load16_lane: 0x55,
+  v128_load32_lane: 0x56,
+  v128_load64_lane: 0x57,
+  v128_store16_lane: 0x59,
+  v128_store32_lane: 0x5a,
+  v128_store64_lane: 0x5b,
+  v128_load32_zero: 0x5c,
+  v128_load64_zero: 0x5d,
+  i8x16_neg: 0x61,
+  i8x16_shl: 0x6b,
+  i8x16_shr_s: 0x6c,
+  i8x16_shr_u: 0x6d,
+  i8x16_add: 0x6e,
+  i8x16_sub: 0x71,
+  i16x8_neg: 0x81,
+  i16x8_extend_low_i8x16_u: 0x89,
+  i16x8_shl: 0x8b,
+  i16x8_shr_s: 0x8c,
+  i16x8_shr_u: 0x8d,
+  i16x8_add: 0x8e,
+  i16x8_sub: 0x91,
+  i16x8_mul: 0x95,
+  i32x4_neg: 0xa1,
+  i32x4_extend_low_i16x8_u: 0xa9,
+  i32x4_shl: 0xab,
+  i32x4_shr_s: 0xac,
+  i32x4_shr_u: 0xad,
+  i32x4_add: 0xae,
+  i32x4_sub: 0xb1,
+  i32x4_mul: 0xb5,
+  i64x2_neg: 0xc1,
+  i64x2_extend_low_i32x4_u: 0xc9,
+  i64x2_shl: 0xcb,
+  i64x2_shr_s: 0xcc,
+  i64x2_shr_u: 0xcd,
+  i64x2_add: 0xce,
+  i64x2_sub: 0xd1,
+  i64x2_mul: 0xd5,
+  i64x2_eq: 0xd6,
+  i64x2_ne: 0xd7,
+  i64x2_lt_s: 0xd8,
+  i64x2_le_s: 0xda,
+} as const;
+
+/** What follows an operation on vectors: an address with or without a lane, a lane alone, or sixteen bytes. */
+export function vectorImmediates(op: number): { readonly isAccess: boolean; readonly bytes: number } {
+  if (op <= VECTOR.v128_store || op === VECTOR.v128_load32_zero || op === VECTOR.v128_load64_zero) return { isAccess: true, bytes: 0 };
+  if (op >= VECTOR.v128_load8_lane && op <= VECTOR.v128_store64_lane) return { isAccess: true, bytes: 1 };
+  if (op === VECTOR.v128_const || op === VECTOR.i8x16_shuffle) return { isAccess: false, bytes: 16 };
+  return { isAccess: false, bytes: op >= VECTOR.i8x16_extract_lane_s && op <= VECTOR.f64x2_replace_lane ? 1 : 0 };
+}
 
 export const BULK_MEMORY_COPY = 10;
 export const BULK_MEMORY_FILL = 11;
@@ -377,6 +479,19 @@ export class ByteWriter {
     bytes[at++] = rest;
     this.length = at;
   }
+
+  /** An operation on vectors; lanes, or sixteen bytes, follow as bytes. */
+  vector(op: number): void {
+    this.byte(OP.vector);
+    this.u32(op);
+  }
+
+  /** One that accesses memory 0. */
+  vectorMemory(op: number, offset: number): void {
+    this.vector(op);
+    this.byte(0);
+    this.u32(offset);
+  }
 }
 
 /** A branch hint: the offset of an `if` or `br_if` from the start of its function's body, and whether it is likely taken. */
@@ -428,17 +543,25 @@ export function writeCompilationHints(into: ByteWriter, optimized: readonly bool
   });
 }
 
-/** The local declarations at the start of a body, as runs of one type. */
-export function writeLocals(w: ByteWriter, types: readonly ValueType[]): void {
+/**
+ * The local declarations at the start of a body, as runs of one type. Behind them stand runs of the types in `later`, so far empty: the results are
+ * where their lengths are, one byte each, for a body that finds out what it uses while it is written.
+ */
+export function writeLocals(w: ByteWriter, types: readonly ValueType[], later: readonly ValueType[] = []): number[] {
   const runs: { type: ValueType; count: number }[] = [];
   for (const type of types) {
     const last = runs.at(-1);
     if (last !== undefined && last.type === type) last.count += 1;
     else runs.push({ type, count: 1 });
   }
-  w.u32(runs.length);
+  w.u32(runs.length + later.length);
   for (const run of runs) {
     w.u32(run.count);
     w.byte(run.type);
   }
+  return later.map((type) => {
+    w.byte(0);
+    w.byte(type);
+    return w.length - 2;
+  });
 }
