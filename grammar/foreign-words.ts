@@ -22,7 +22,7 @@ function wordTable(
 
 const USE = 'a module of the library comes by `use pci`, another file by `use "./other.gspec"`';
 export const HOW_TO_TEST = 'a test is `test "what it shows" { .. }`';
-const FAIL = '`fail "why"` ends the test';
+export const HOW_TO_FAIL = '`fail "why"` fails the test, which goes on; `assert false, "why"` ends it too';
 const CHECK = "a check is `expect a == b`, or `assert a == b` to end the test";
 export const HOW_TO_RELEASE = "memory from `alloc` is released with the test, or by `release(p)` before";
 const LINE = 'a line of the report is `info "what: {value}"`';
@@ -85,7 +85,8 @@ export const foreignStatements = wordTable(
     ["a condition is turned round by `not`: `if not done { .. }`", ["unless"]],
     ["a trap is expected by `expect trap { .. }`, and what runs whatever happens is `defer { .. }`", ["catch", "except"]],
     ["a trap is expected by `expect trap { .. }`; without `try` a check that fails is told, too", ["try"]],
-    [FAIL, ["raise", "throw", "panic", "throws"]],
+    [HOW_TO_FAIL, ["raise", "throw", "panic", "throws"]],
+    ["what must happen on every way out is `defer { .. }`, which `return` runs", ["goto"]],
     ["guest code waits where it stands: `wait until done within 1ms`", ["await", "async", "yield"]],
     [HOW_TO_RELEASE, ["del", "delete", "free"]],
     [USE, ["import", "using"]],
@@ -98,7 +99,7 @@ export const foreignContinuations: ReadonlySet<string> = new Set(["catch", "exce
 const MACROS: readonly (readonly [RegExp, string])[] = [
   [/^(debug_)?assert/, CHECK],
   [/^(e?print(ln)?|dbg|info|log|debug|trace|warn)$/, LINE],
-  [/^(panic|todo|unimplemented|unreachable)$/, FAIL],
+  [/^(panic|todo|unimplemented|unreachable)$/, HOW_TO_FAIL],
   [/^vec$/, "an array is `[1, 2, 3]`, and `[0; 16]` sixteen zeros"],
   [/^(format|write(ln)?|concat|stringify)$/, 'values go into a text where it is used: `info "v is {v:x}"`'],
   [/^(asm|global_asm|naked_asm)$/, "assembler stands in `asm riscv64 { .. }`, for a target each"],

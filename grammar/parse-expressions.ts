@@ -181,7 +181,9 @@ export class ExpressionParser extends OperandParser {
     const next = this.peek(1);
     if (this.#infixPrecedence(next) !== precedence.comparison || left.kind !== "binary") return;
     const middle = this.source.text.slice(left.right.span.start, left.right.span.end);
-    const isWordy = /[a-z]/.test(left.op) || next.tokenType === T.Ident || next.tokenType === T.In || next.tokenType === T.Not;
+    // Nobody means by `a < b != c` what mathematics means by `a < b < c`.
+    const comparesTruth = /^[=!]=$/.test(left.op) || /^[=!]=$/.test(next.image);
+    const isWordy = comparesTruth || /[a-z]/.test(left.op) || next.tokenType === T.Ident || next.tokenType === T.In || next.tokenType === T.Not;
     this.complain(next, "E0207", "comparisons cannot be chained", "a second comparison", {
       also: [{ span: left.opSpan, text: "the first one" }],
       help: isWordy ? "put one of them in parentheses" : `compare twice: \`.. ${left.op} ${middle} and ${middle} ${next.image} ..\``,
