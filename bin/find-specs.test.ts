@@ -45,6 +45,11 @@ describe("words on the command line", () => {
     assert.deepEqual(findSpecs(["sub/c.gspec:12"]), { files: ["sub/c.gspec"], places: ["sub/c.gspec:12"], words: [] });
     const id = "a.gspec::suite::test: [b/c.gspec:3]@bytecode/embedded";
     assert.deepEqual(findSpecs([id]), { files: ["a.gspec"], places: [id], words: [] });
+    const escaped = "sub\\c.gspec::suite::a\\nb";
+    assert.deepEqual(findSpecs([escaped]), { files: ["sub/c.gspec"], places: ["sub/c.gspec::suite::a\\nb"], words: [] });
+    const long = `a.gspec::suite::${"long ".repeat(100)}`;
+    assert.deepEqual(findSpecs([long]), { files: ["a.gspec"], places: [long], words: [] });
+    assert.deepEqual(findSpecs(["long".repeat(2000)]).words.length, 1);
     assert.deepEqual(findSpecs(["overflow"]), { files: all, places: [], words: ["overflow"] });
     assert.deepEqual(findSpecs(["sub", "overflow"]), { files: ["sub/c.gspec", "sub/deeper/d.gspec"], places: ["sub"], words: ["overflow"] });
   });

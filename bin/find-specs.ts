@@ -10,13 +10,17 @@ import { EXIT } from "./exit-codes.ts";
 const SPEC = /\.gspec(\.yaml)?$/;
 const SKIPPED_FOLDERS = new Set(["node_modules"]);
 
+/** File systems have no longer names. An id is a word that may be longer, and no path. */
+const LONGEST_NAME = 255;
+const isTooLong = (path: string): boolean => path.split("/").some((name) => Buffer.byteLength(name) > LONGEST_NAME);
+
 /** Null also for a link that leads to itself. */
 function stat(path: string): "file" | "folder" | "other" | null {
   let found;
   try {
-    found = statSync(path, { throwIfNoEntry: false });
+    found = isTooLong(path) ? undefined : statSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ELOOP") return null;
+    if (error instanceof Error && "code" in error && (error.code === "ELOOP" || error.code === "ENAMETOOLONG")) return null;
     throw new CommandError(EXIT.environment, `cannot read ${path}: ${describeHostError(error)}`);
   }
   if (found === undefined) return null;
@@ -25,13 +29,21 @@ function stat(path: string): "file" | "folder" | "other" | null {
 
 /** Null unless it is a link. */
 function linkTarget(path: string): string | null {
+  if (isTooLong(path)) return null;
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(path) : null;
 }
 
 /** What is done about a spec that is a link where nothing is, or a folder that cannot be read. */
 type OnUnreadable = (path: string, why: string) => void;
 
-function normalise(path: string): string {
+/** Of an id only the file in front is a path: what follows may have backslashes of its own. */
+function normalise(word: string): string {
+  const end = word.indexOf("::");
+  const path = end < 0 ? word : word.slice(0, end);
+  return end < 0 ? normalisePath(path) : normalisePath(path) + word.slice(end);
+}
+
+function normalisePath(path: string): string {
   const slashed = path.replaceAll("\\", "/").replace(/^(\.\/+)+/, "");
   return slashed === "" ? "." : slashed.replace(/(?<=.)\/+$/, "");
 }

@@ -2,6 +2,7 @@
 
 import { caseId } from "../runtime/engines/case-id.ts";
 import { engineOf } from "../runtime/engines/session.ts";
+import { printable } from "../runtime/reporters/terminal-text.ts";
 import { listCases, type PlannedCase } from "../runtime/runner/plan.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -41,8 +42,8 @@ const NOT_NARROWED: Selection["narrowed"] = { whyNothing: null, outstanding: [],
 
 /** What any of the words selects. */
 async function selectAny(words: readonly string[], universe: readonly PlannedCase[]): Promise<readonly PlannedCase[]> {
-  // An id names one case, even where it is part of longer ids.
-  const byId = new Map(universe.map((subject) => [subject.id, subject]));
+  // An id names one case, even where it is part of longer ids. It may be copied from a report, which shows control characters as escapes.
+  const byId = new Map([...universe.map((subject) => [printable(subject.id), subject] as const), ...universe.map((subject) => [subject.id, subject] as const)]);
   const exact = new Set<unknown>(words.flatMap((word) => byId.get(word) ?? []));
   const others = words.filter((word) => !byId.has(word));
   if (others.length > 0) {

@@ -1,6 +1,7 @@
 // `guestspec list`: the selected tests, one id a line, or as JSON for tools. Image files tell themselves what is in them (list-image.ts).
 
 import type { ManifestCase, ManifestTest } from "../../compiler/images/manifest.ts";
+import { printable } from "../../runtime/reporters/terminal-text.ts";
 import { staticSkip } from "../../runtime/engines/case-engine.ts";
 import type { PlannedCase } from "../../runtime/runner/plan.ts";
 import { usageError } from "../errors.ts";
@@ -56,7 +57,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (narrowed.whyNothing !== null) io.err(`${narrowed.whyNothing}\n`);
   if (!options.has("json")) {
     const linesOf = options.has("attributes") ? describeAttributes : (): readonly string[] => [];
-    io.out(selected.map((planned) => [planned.id, ...linesOf(planned), ""].join("\n")).join(""));
+    io.out(selected.map((planned) => [printable(planned.id), ...linesOf(planned), ""].join("\n")).join(""));
     return EXIT.ok;
   }
   const tests = selected.map((planned) => {

@@ -2,6 +2,7 @@
 // not run, and this is where one asks.
 
 import type { EngineOptions } from "../../runtime/engines/embedded.ts";
+import { printable } from "../../runtime/reporters/terminal-text.ts";
 import { limitsOf } from "../../runtime/engines/limits.ts";
 import { staticSkip } from "../../runtime/engines/case-engine.ts";
 import { deriveSeed } from "../../runtime/engines/case-id.ts";
@@ -54,7 +55,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   for (const planned of selected.slice(0, TOLD)) {
     const image = images[planned.image];
     if (image === undefined) throw new Error(`${planned.id} has no image`);
-    io.out(`${planned.id}\n${explain(planned, image, engine).join("\n")}\n\n`);
+    io.out(`${printable(planned.id)}\n${explain(planned, image, engine).join("\n")}\n\n`);
   }
   if (selected.length > TOLD) io.out(`and ${selected.length - TOLD} more; \`guestspec list\` lists them\n`);
   return EXIT.ok;

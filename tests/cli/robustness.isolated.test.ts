@@ -198,6 +198,25 @@ test("a terminal that is closed ends the run as ^C does", withTerminal, async (c
   assert.ok(notRun > 0 && notRun < 400);
 });
 
+const NAMES = ["größe 4 | # 1..3 ok", "line\\nbreak", "right \\u{202e}to left", "tab\\tand 'quotes' \\\"both\\\"", "long ".repeat(80)];
+
+test("the line that a failure gives runs it again, whatever is in the name; a test is one line of `list`", timed, async (context) => {
+  const tests = NAMES.map((name) => `test "${name}" { expect false }`);
+  const folder = makeFolder(context, { "a 'b' ü.gspec": ['suite "<ä> & \\"c\\""', ...tests].join("\n") });
+  const { stdout } = await runTool(["run", "--record=never"], { cwd: folder });
+  const lines = stdout.split("\n").flatMap((line) => /^ {2}rerun +guestspec (.*)$/.exec(line)?.[1] ?? []);
+  assert.equal(lines.length, NAMES.length);
+  for (const line of lines) {
+    const words = spawnSync("sh", ["-c", `printf '%s\\0' ${line}`], { encoding: "utf8" })
+      .stdout.split("\0")
+      .slice(0, -1);
+    const again = await runTool([...words, "--record=never"], { cwd: folder });
+    assert.equal(again.code, 1, line);
+    assert.match(again.stdout, /1 failed, 0 skipped, 4 deselected/);
+  }
+  assert.equal((await runTool(["list"], { cwd: folder })).stdout.trimEnd().split("\n").length, NAMES.length);
+});
+
 test("NO_COLOR wins over FORCE_COLOR, and what people read is plain ASCII then", timed, async (context) => {
   const folder = makeFolder(context, { "mixed.gspec": MIXED });
   const { stdout } = await runTool(["run"], { cwd: folder, env: { NO_COLOR: "1", FORCE_COLOR: "1" } });
