@@ -148,8 +148,9 @@ function readAt(f: FunctionWriter, loop: Loop): ReadonlySet<number> {
 
 /** How a loop's rounds are made as vectors; undefined if they are not. */
 function planRounds(f: FunctionWriter, loop: Loop, { executed }: Round): VectorPlan | undefined {
-  const { module, bits } = f.context;
-  if (module.layout.endian === "big") return undefined;
+  const { module, bits, options } = f.context;
+  // Places are compared modulo 2^32, and which one comes first by the sign.
+  if (module.layout.endian === "big" || options.ramSize > 2 ** 31) return undefined;
   const typeOf = (register: number): ScalarType => f.fn.registers[register] ?? "i32";
   return planVectors({ executed, bits, typeOf, countedBy: (register) => countedBy(loop, register + f.firstRegister) });
 }

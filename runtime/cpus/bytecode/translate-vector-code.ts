@@ -1,6 +1,6 @@
 // Rounds of a loop as vectors, as planned (translate-vectors.ts): before the straight rounds that are made one by one, of which they take away as many
 // as they make. Each lane is a round. Lanes hold what registers of that many bits would, extended by zeros, as everywhere in
-// this translation; operations are one row each for every width of lanes. What the rounds count, or leave alone, is made a vector once before them.
+// this translation; operations are in translate-vector-operations.ts. What the rounds count, or leave alone, is made a vector once before them.
 
 import { isSameSum } from "./translate-forms.ts";
 import { close, getRegister, localOf, openIf, valueType } from "./translate-context.ts";
@@ -8,63 +8,11 @@ import type { FunctionWriter } from "./translate-context.ts";
 import { openRegion } from "./translate-regions.ts";
 import { pushSum } from "./translate-loops.ts";
 import type { Pointer } from "./translate-loops.ts";
+import { EXTEND, FIRST_LANE, LOAD_ALL, LOAD_EXTENDED, LOAD_LANE, LOAD_SPLAT, OPERATIONS, SCALAR, SPLAT, STORE_ALL } from "./translate-vector-operations.ts";
+import type { Row } from "./translate-vector-operations.ts";
 import { toBytes } from "./translate-vectors.ts";
-import type { Action, Bytes, Operation, Reduction, RoundAccess, Value, VectorPlan } from "./translate-vectors.ts";
+import type { Action, Bytes, Reduction, RoundAccess, Value, VectorPlan } from "./translate-vectors.ts";
 import { I64, OP, VECTOR, VOID } from "../wasm/encoder.ts";
-
-type Row = { readonly [lane in Bytes]: number | undefined };
-
-function row(one: number | undefined, two: number, four: number, eight: number): Row {
-  return { 1: one, 2: two, 4: four, 8: eight };
-}
-
-const every = (op: number): Row => row(op, op, op, op);
-
-/** What one instruction does in all lanes. */
-const OPERATIONS = {
-  add: row(VECTOR.i8x16_add, VECTOR.i16x8_add, VECTOR.i32x4_add, VECTOR.i64x2_add),
-  sub: row(VECTOR.i8x16_sub, VECTOR.i16x8_sub, VECTOR.i32x4_sub, VECTOR.i64x2_sub),
-  mul: row(undefined, VECTOR.i16x8_mul, VECTOR.i32x4_mul, VECTOR.i64x2_mul),
-  and: every(VECTOR.v128_and),
-  or: every(VECTOR.v128_or),
-  xor: every(VECTOR.v128_xor),
-  not: every(VECTOR.v128_not),
-  neg: row(VECTOR.i8x16_neg, VECTOR.i16x8_neg, VECTOR.i32x4_neg, VECTOR.i64x2_neg),
-  shl: row(VECTOR.i8x16_shl, VECTOR.i16x8_shl, VECTOR.i32x4_shl, VECTOR.i64x2_shl),
-  shr_u: row(VECTOR.i8x16_shr_u, VECTOR.i16x8_shr_u, VECTOR.i32x4_shr_u, VECTOR.i64x2_shr_u),
-  shr_s: row(VECTOR.i8x16_shr_s, VECTOR.i16x8_shr_s, VECTOR.i32x4_shr_s, VECTOR.i64x2_shr_s),
-} as const satisfies { readonly [op in Operation]?: Row };
-const SPLAT = row(VECTOR.i8x16_splat, VECTOR.i16x8_splat, VECTOR.i32x4_splat, VECTOR.i64x2_splat);
-const FIRST_LANE = row(VECTOR.i8x16_extract_lane_u, VECTOR.i16x8_extract_lane_u, VECTOR.i32x4_extract_lane, VECTOR.i64x2_extract_lane);
-const LOAD_SPLAT = row(VECTOR.v128_load8_splat, VECTOR.v128_load16_splat, VECTOR.v128_load32_splat, VECTOR.v128_load64_splat);
-const LOAD_LANE = row(VECTOR.v128_load8_lane, VECTOR.v128_load16_lane, VECTOR.v128_load32_lane, VECTOR.v128_load64_lane);
-/** Loads for lanes of twice the width. */
-const LOAD_EXTENDED: Row = { 1: VECTOR.v128_load8x8_u, 2: VECTOR.v128_load16x4_u, 4: VECTOR.v128_load32x2_u, 8: undefined };
-/** Loads and stores of so many bytes in all. */
-const LOAD_ALL: { readonly [bytes: number]: number } = {
-  2: VECTOR.v128_load16_splat,
-  4: VECTOR.v128_load32_zero,
-  8: VECTOR.v128_load64_zero,
-  16: VECTOR.v128_load,
-};
-const STORE_ALL: { readonly [bytes: number]: number } = {
-  2: VECTOR.v128_store16_lane,
-  4: VECTOR.v128_store32_lane,
-  8: VECTOR.v128_store64_lane,
-  16: VECTOR.v128_store,
-};
-/** From lanes of this width to such of twice the width, the first half of them. */
-const EXTEND: { readonly [lane in 1 | 2 | 4]: number } = {
-  1: VECTOR.i16x8_extend_low_i8x16_u,
-  2: VECTOR.i32x4_extend_low_i16x8_u,
-  4: VECTOR.i64x2_extend_low_i32x4_u,
-};
-const SCALAR: { readonly [op in Reduction["op"]]: readonly [number, number] } = {
-  add: [OP.i32_add, OP.i64_add],
-  and: [OP.i32_and, OP.i64_and],
-  or: [OP.i32_or, OP.i64_or],
-  xor: [OP.i32_xor, OP.i64_xor],
-};
 
 /** Locals of 32 bits that a loop of vector rounds has: how many are to come, and pointers. */
 export const VECTOR_SCALARS = 8;

@@ -131,6 +131,10 @@ test("a round that needs the one before it", () => {
   assert.equal(isVector(`${COPY}\n${divided}`), true);
 });
 
+test("a long chain of what is used twice is planned, or not, at once", () => {
+  assert.equal(isVector(`${A}\n%9 = load.i32 %6\n${"%9 = add.i32 %9, %9\n".repeat(60)}%10 = add.i32 %10, %9`, SUMMED), false);
+});
+
 test("an array that moves by elements: forwards, what is read is written later or never", () => {
   const move = (from: number, to: number): string => `${A}\n%9 = load.i32 %6, +${from}\nstore.i32 %6, %9, +${to}`;
   assert.equal(isVector(move(4, 0)), true);

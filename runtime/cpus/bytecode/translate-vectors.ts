@@ -266,8 +266,12 @@ class Planner {
     return actions;
   }
 
-  private leadsTo(value: Value, carried: Value): boolean {
-    return value === carried || (value.kind === "result" && value.operands.some((operand) => this.leadsTo(operand, carried)));
+  private leadsTo(value: Value, carried: Value, seen = new Set<Value>()): boolean {
+    if (value === carried) return true;
+    // What is used twice is looked at once.
+    if (value.kind !== "result" || seen.has(value)) return false;
+    seen.add(value);
+    return value.operands.some((operand) => this.leadsTo(operand, carried, seen));
   }
 
   plan(): VectorPlan | undefined {
@@ -295,8 +299,9 @@ class Planner {
     const widest = Math.max(...[...inputs, ...actions.map(({ value }) => value)].map(({ wanted }) => wanted));
     const lane = toBytes(widest);
     const lanes = VECTOR_BYTES / lane;
+    if (actions.length + inputs.size > MOST_VALUES) return undefined;
     const apart = this.independence(actions, lanes);
-    if (apart === undefined || actions.length + inputs.size > MOST_VALUES) return undefined;
+    if (apart === undefined) return undefined;
     if (lane === 1 && actions.some(({ value }) => value.kind === "result" && value.op === "mul")) return undefined;
     const reductions = [...new Set(reducing.flatMap((action) => (action.kind === "reduce" ? [action.reduction] : [])))];
     const counted = [...this.counters].map(([register, by]) => ({ register, by }));
