@@ -203,3 +203,21 @@ export function calledInLibrary({ code }: ReportContext, { pcs, breaks }: GuestS
   }
   return null;
 }
+
+/** So many places of a CPU that is told of in one line. */
+const TOLD_IN_LINE = 4;
+
+/** Where a CPU is, and how it got there: `check (a.gspec:4), called from test "x" (a.gspec:9)`. Null: in no code that anybody knows. */
+export function describeStack(context: ReportContext, stack: GuestStack): string | null {
+  const stops = stopsOf(context, stack);
+  const places = stops.map((stop) => ({ ...stop, name: isInTest(context, stop) ? testName(context) : nameOf(stop.function) }));
+  // A block stands in its function.
+  const told = places.filter(({ name, function: inner }, index) => places[index - 1]?.name !== name && !isBlockOf(places[index - 1]?.function ?? "", inner));
+  if (told.length > 0) {
+    const text = told.slice(0, TOLD_IN_LINE).map(({ name, path, line }) => `${name} (${path}:${line})`);
+    return `${text.join(", called from ")}${told.length > TOLD_IN_LINE ? ", .." : ""}`;
+  }
+  const place = stack.pcs[0] === undefined ? null : context.code.locate(BigInt(stack.pcs[0]));
+  if (place === null || place.source === null) return null;
+  return `${place.function} (${place.source.path}:${place.source.line})`;
+}

@@ -311,7 +311,8 @@ export function createCaseEngine<State>(image: EngineImage, options: CaseOptions
 
   /** What the rows of a test have in common; they come one after the other. */
   function sharedOf(test: ManifestTest): NonNullable<typeof shared> {
-    if (shared?.test !== test) shared = { test, limits: limitsOf(test, null, options), isAlone: cpusNeeded(test.needs) > 1 || touchesConsole(test, image.machine) };
+    if (shared?.test !== test)
+      shared = { test, limits: limitsOf(test, null, options), isAlone: cpusNeeded(test.needs) > 1 || touchesConsole(test, image.machine) };
     return shared;
   }
 

@@ -4,6 +4,7 @@
 
 import { createGuest, type Guest, type GuestState, type GuestStop } from "../exec/guest.ts";
 import type { EmbeddedTarget } from "../exec/processors.ts";
+import type { GuestStack } from "../machine/cpu-contract.ts";
 import type { Phase } from "./frames.ts";
 import { createGuestConsole } from "./guest-console.ts";
 import { HOOK_LIMITS, type CallLimits } from "./limits.ts";
@@ -13,6 +14,7 @@ import { outcomeOfFarewell } from "./serial/farewell.ts";
 import { parseSerialFrame, PROTOCOL_VERSION, type SerialFrame } from "./serial/serial-frames.ts";
 import type { CallResult, EngineImage, Session } from "./session.ts";
 import { readTranscript } from "./transcript.ts";
+import { trapClassName } from "./trap-names.ts";
 import type { CallOutcome } from "./verdict.ts";
 
 /**
@@ -45,6 +47,7 @@ export function openNativeSession(
       running().processor.requestStop();
       return true;
     },
+    (frame) => (cpus > 1 && frame.verb === "trap" && trapClassName(frame.trap.class) === "timeout" ? { ...frame, others: places() } : frame),
   );
 
   function running(): Guest {
@@ -75,6 +78,11 @@ export function openNativeSession(
     return Number(running().processor.readRegister(cpu, "pc"));
   }
 
+  /** Of the CPUs beside the first: what their stacks hold is not looked at. */
+  function places(): readonly GuestStack[] {
+    return Array.from({ length: cpus - 1 }, (_, index) => ({ cpu: index + 1, pcs: [placeOf(index + 1)], breaks: new Map(), lost: null }));
+  }
+
   function toOutcome(stop: GuestStop, wanted: SerialFrame["verb"], isHook: boolean): CallOutcome {
     if (said !== null) {
       switch (said.verb) {
@@ -100,9 +108,9 @@ export function openNativeSession(
       case "reset":
         return { kind: "exit", exit: { kind: "reset", code: 0 }, details: [] };
       case "idle":
-        return { kind: "deadlock", pc: placeOf(0) };
+        return { kind: "deadlock", pc: placeOf(0), stacks: places() };
       case "limit":
-        return { kind: "hung", pc: placeOf(0) };
+        return { kind: "hung", pc: placeOf(0), stacks: places() };
       case "request":
       case "breakpoint":
       case "watchpoint":

@@ -2,7 +2,7 @@
 // test dirtied. Which executor runs a call is chosen here: the interpreter is there at once and runs everything, the translation to
 // WebAssembly is loaded when it pays; results are the same.
 
-import type { Executor, ExecutorFactory, GuestStack, RunLimits } from "../machine/cpu-contract.ts";
+import type { Executor, ExecutorFactory, GuestStack, Outcome, RunLimits } from "../machine/cpu-contract.ts";
 import type { PlacedImage } from "../machine/load-image.ts";
 import { createMachine } from "../machine/machine.ts";
 import type { Snapshot } from "../machine/snapshot.ts";
@@ -30,8 +30,16 @@ const REPEATED_INSTRUCTIONS = 30_000_000;
 const NOT_REPEATED = `callers are not known: more than ${REPEATED_INSTRUCTIONS / 1e6} million instructions to run again (\`--executor interpreter\` tells)`;
 
 /** It has a failure whose callers somebody wants to know. */
-function hasStory({ transcript }: CallResult): boolean {
-  return transcript.events.length > 0;
+function hasStory({ transcript, outcome }: CallResult): boolean {
+  return transcript.events.length > 0 || outcome.kind === "deadlock" || outcome.kind === "hung" || outcome.kind === "double-fault";
+}
+
+/** Where each CPU stood when it was stopped, or how the trap was reached that was being handled. */
+function withStacks(outcome: Outcome, executor: Executor): Outcome {
+  if (outcome.kind === "deadlock" || outcome.kind === "hung") return { ...outcome, stacks: executor.stacks() };
+  if (outcome.kind !== "double-fault") return outcome;
+  const { pc, cpu } = outcome.first;
+  return { ...outcome, stack: executor.stackOfTrap(pc, cpu) };
 }
 
 function withoutStacks(result: CallResult): CallResult {
@@ -83,7 +91,7 @@ export function openEmbeddedSession(image: EngineImage, cpus: number, seed: bigi
     guestConsole.begin();
     const { start } = guestConsole;
     const limits: RunLimits = { deadline: start + timeoutNs, grace: graceNs, instructions };
-    const outcome = executor.call(functionIndex, args, limits);
+    const outcome = withStacks(executor.call(functionIndex, args, limits), executor);
     const { frames, text } = guestConsole.take(true);
     const executed = executor.instructions();
     chooser.count(factory, executed);

@@ -25,7 +25,7 @@ export type Frame =
   /** `r class pc address access width value`: the trap that came where `expect trap` wanted another; class 0: none came. */
   | { readonly verb: "came"; readonly trap: FrameTrap }
   /** `t class pc address access width value cpu`: an unexpected trap ended the phase. */
-  | { readonly verb: "trap"; readonly trap: FrameTrap; readonly cpu: number; readonly stack?: GuestStack }
+  | { readonly verb: "trap"; readonly trap: FrameTrap; readonly cpu: number; readonly stack?: GuestStack; readonly others?: readonly GuestStack[] }
   /** `c start (distance value)*`: words of the stack from `start` on that may be return addresses, of what the failure or trap before tells. */
   | { readonly verb: "calls"; readonly words: StackWords }
   /** `o cpu`: its `cpu` block had not ended when the test did, because of a failure or of its limit. */

@@ -4,6 +4,7 @@
 import type { Executor, GuestStack } from "../machine/cpu-contract.ts";
 import type { Frame } from "./frames.ts";
 import type { ModelWatch } from "./guest-caller.ts";
+import { trapClassName } from "./trap-names.ts";
 
 export interface RunningStack extends ModelWatch {
   /** A call of the image begins. */
@@ -50,7 +51,11 @@ export function createRunningStack(): RunningStack {
       if (frame.verb !== "failed" && frame.verb !== "trap") return frame;
       const top = running.length - 1;
       const stack = stackFrom(top, (executor) => (frame.verb === "failed" ? executor.stack() : executor.stackOfTrap(Number(frame.trap.pc), frame.cpu)));
-      return stack === null ? frame : { ...frame, stack };
+      const told = stack === null ? frame : { ...frame, stack };
+      // Where the others are says what was waited for.
+      if (told.verb !== "trap" || trapClassName(told.trap.class) !== "timeout") return told;
+      const others = running[top]?.executor.stacks().filter(({ cpu }) => cpu !== frame.cpu) ?? [];
+      return others.length === 0 ? told : { ...told, others };
     },
   };
 }

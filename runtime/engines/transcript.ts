@@ -1,6 +1,7 @@
 // What a guest said in one call, put in order: phases, failed checks with their values, traps, skips, infos, the end. Frames that
 // make no sense here (a value without a check) are ignored rather than fatal: a broken guest is reported by what is missing.
 
+import type { GuestStack } from "../machine/cpu-contract.ts";
 import type { Frame, FrameTrap, Phase, StackWords } from "./frames.ts";
 import type { SlotValue } from "./values.ts";
 import type { FailedCheck } from "./failure.ts";
@@ -14,6 +15,8 @@ interface TrapEvent {
   readonly trap: FrameTrap;
   readonly cpu: number;
   readonly stack: ToldStack;
+  /** Where the other CPUs were, of a limit that was reached. */
+  readonly others?: readonly GuestStack[];
 }
 
 export interface Transcript {
@@ -96,7 +99,14 @@ export function readTranscript(frames: readonly Frame[], firstPhase: Phase): Tra
         check = null;
         break;
       case "trap": {
-        const event: { stack: ToldStack } & TrapEvent = { kind: "trap", phase, trap: frame.trap, cpu: frame.cpu, stack: frame.stack ?? null };
+        const event: { stack: ToldStack } & TrapEvent = {
+          kind: "trap",
+          phase,
+          trap: frame.trap,
+          cpu: frame.cpu,
+          stack: frame.stack ?? null,
+          ...(frame.others === undefined ? {} : { others: frame.others }),
+        };
         told = event;
         events.push(event);
         check = remark = null;

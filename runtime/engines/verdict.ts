@@ -4,7 +4,8 @@
 import { TRAP_CLASSES } from "../../isa/bytecode/instructions.ts";
 import type { MachineExit } from "../devices/device.ts";
 import { VERDICTS, type Failure, type Verdict } from "../events.ts";
-import type { Outcome, TrapRecord } from "../machine/cpu-contract.ts";
+import type { GuestStack, Outcome, TrapRecord } from "../machine/cpu-contract.ts";
+import { calledInLibrary, callersOfTrap, describeStack } from "./call-chain.ts";
 import { describeCheck, describePc, describeTrap, makeFailure, summariseTrap } from "./failure.ts";
 import type { FrameTrap } from "./frames.ts";
 import type { ReportContext, ToldStack } from "./report-context.ts";
@@ -60,12 +61,36 @@ function toFrameTrap(trap: TrapRecord): FrameTrap {
   return { class: TRAP_CLASSES.indexOf(trap.class), pc: BigInt(trap.pc), address: trap.address, access: trap.access, width: trap.width, value: trap.value };
 }
 
+/** Where the CPUs beside one were. */
+function describeOthers(context: ReportContext, stacks: readonly GuestStack[], cpu: number): readonly string[] {
+  return stacks.flatMap((stack) => {
+    const place = stack.cpu === cpu ? null : describeStack(context, stack);
+    return place === null ? [] : [`cpu ${stack.cpu} was in ${place}`];
+  });
+}
+
+/** Of a machine that was stopped: CPU 0 and how it got there, and where the others were. */
+function describeStopped(context: ReportContext, pc: number, stacks: readonly GuestStack[], label: string) {
+  const first = stacks.find(({ cpu }) => cpu === 0) ?? null;
+  const called = first === null ? null : calledInLibrary(context, first);
+  const { text, frame } = describePc(context, called ?? pc, label);
+  return { text, rest: { frame, details: describeOthers(context, stacks, 0), ...callersOfTrap(context, first) } };
+}
+
 /** A trap that ended a phase, told by the guest or seen by the machine. */
-function judgeTrap(context: ReportContext, trap: FrameTrap, cpu: number, phase: string, limits: LimitsInForce, stack: ToldStack = null): Judgement {
+function judgeTrap(
+  context: ReportContext,
+  trap: FrameTrap,
+  cpu: number,
+  phase: string,
+  limits: LimitsInForce,
+  stack: ToldStack = null,
+  others: readonly GuestStack[] = [],
+): Judgement {
   const failure = describeTrap(context, trap, cpu, phase, stack);
   if (trapClassName(trap.class) !== "timeout") return { verdict: "crash", failures: [failure] };
   const message = failure.message.replace("the time limit was reached", describeLimit(limits));
-  return { verdict: "timeout", failures: [{ ...failure, message }] };
+  return { verdict: "timeout", failures: [{ ...failure, message, details: [...failure.details, ...describeOthers(context, others, cpu)] }] };
 }
 
 /** How a test that is to end the machine (`@exits`) ended, against what it promised; null: it ended as any other. */
@@ -82,9 +107,9 @@ function judgeExit(outcome: CallOutcome, transcript: Transcript, expected: strin
   return { verdict: "fail", failures: [makeFailure("error", `the test was expected to ${promise}, but it ${did}`)] };
 }
 
-function judgeDoubleFault(context: ReportContext, trap: FrameTrap, before: FrameTrap, cpu: number, phase: string): Judgement {
+function judgeDoubleFault(context: ReportContext, trap: FrameTrap, before: FrameTrap, cpu: number, phase: string, stack: ToldStack = null): Judgement {
   const second = describeTrap(context, trap, cpu, phase);
-  const first = describeTrap(context, before, cpu, phase);
+  const first = describeTrap(context, before, cpu, phase, stack);
   const message = `double fault${phase === "body" ? "" : ` during ${phase}`}: ${summariseTrap(context, trap)} while handling ${summariseTrap(context, before)}`;
   const related = second.frame === null ? [] : [{ text: "then, in the handler", frame: second.frame }];
   return { verdict: "crash", failures: [{ ...first, kind: "double-fault", message, related }] };
@@ -109,20 +134,20 @@ function judgeOutcome(context: ReportContext, outcome: CallOutcome, transcript: 
       return { verdict, failures: failures.map((failure) => ({ ...failure, details: [...failure.details, ...outcome.details] })) };
     }
     case "double-fault":
-      return judgeDoubleFault(context, toFrameTrap(outcome.trap), toFrameTrap(outcome.first), outcome.trap.cpu, transcript.phase);
+      return judgeDoubleFault(context, toFrameTrap(outcome.trap), toFrameTrap(outcome.first), outcome.trap.cpu, transcript.phase, outcome.stack ?? null);
     case "told-double-fault": {
       const { verdict, failures } = judgeDoubleFault(context, outcome.trap, outcome.first, outcome.cpu, transcript.phase);
       return { verdict, failures: failures.map((failure) => ({ ...failure, details: [...failure.details, ...outcome.details] })) };
     }
     case "deadlock": {
-      const { text, frame } = describePc(context, outcome.pc, "waits here");
+      const { text, rest } = describeStopped(context, outcome.pc, outcome.stacks ?? [], "waits here");
       const message = `deadlock${during}: every CPU waits and no device event is pending, ${text}`;
-      return { verdict: "hung", failures: [makeFailure("deadlock", message, { frame })] };
+      return { verdict: "hung", failures: [makeFailure("deadlock", message, rest)] };
     }
     case "hung": {
-      const { text, frame } = describePc(context, outcome.pc, "was running here");
+      const { text, rest } = describeStopped(context, outcome.pc, outcome.stacks ?? [], "was running here");
       const message = `hung${during}: still running ${formatDuration(limits.graceNs)} after ${describeLimit(limits)}, ${text}`;
-      return { verdict: "hung", failures: [makeFailure("hung", message, { frame })] };
+      return { verdict: "hung", failures: [makeFailure("hung", message, rest)] };
     }
     case "silent": {
       const [place, ...others] = outcome.pcs.map((pc) => describePc(context, pc, "was running here"));
@@ -142,7 +167,7 @@ const NOTHING_TOLD: Judgement = { verdict: "pass", failures: [] };
 function judgeTranscript(context: ReportContext, transcript: Transcript, limits: LimitsInForce): Judgement {
   if (transcript.events.length === 0) return NOTHING_TOLD;
   const judgements = transcript.events.map((event): Judgement => {
-    if (event.kind === "trap") return judgeTrap(context, event.trap, event.cpu, event.phase, limits, event.stack);
+    if (event.kind === "trap") return judgeTrap(context, event.trap, event.cpu, event.phase, limits, event.stack, event.others);
     return { verdict: "fail", failures: [describeCheck(context, event.check, event.phase)] };
   });
   const [first, ...others] = judgements.flatMap(({ failures }) => failures);

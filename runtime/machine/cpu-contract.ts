@@ -120,10 +120,11 @@ export type Outcome =
   | { readonly kind: "returned"; readonly values: readonly (number | bigint)[] }
   | { readonly kind: "exit"; readonly exit: MachineExit }
   | { readonly kind: "unhandled-trap"; readonly trap: TrapRecord }
-  | { readonly kind: "double-fault"; readonly trap: TrapRecord; readonly first: TrapRecord }
-  | { readonly kind: "deadlock"; readonly pc: number }
+  /** `stack`: of the first of them. */
+  | { readonly kind: "double-fault"; readonly trap: TrapRecord; readonly first: TrapRecord; readonly stack?: GuestStack | null }
+  | { readonly kind: "deadlock"; readonly pc: number; readonly stacks?: readonly GuestStack[] }
   /** The grace after the time limit ran out too. */
-  | { readonly kind: "hung"; readonly pc: number };
+  | { readonly kind: "hung"; readonly pc: number; readonly stacks?: readonly GuestStack[] };
 
 export interface RunLimits {
   /** Guest time (absolute ns) at which CPU 0 takes the `timeout` trap. */
@@ -158,6 +159,8 @@ export interface Executor {
   readonly stack: () => GuestStack | null;
   /** The same of a CPU's last trap at a place, which has been unwound when the guest reports it. */
   readonly stackOfTrap: (pc: number, cpu: number) => GuestStack | null;
+  /** Of each CPU that runs or sleeps, now or when the last call was stopped; none: this executor does not know. */
+  readonly stacks: () => readonly GuestStack[];
 }
 
 export interface ExecutorFactory {

@@ -56,6 +56,7 @@ const straightLine: ExecutorFactory = {
       instructions: () => executed,
       stack: () => null,
       stackOfTrap: () => null,
+      stacks: () => [],
     };
   },
 };

@@ -107,6 +107,16 @@ class Interpreter implements Executor, InterpreterCore {
     return this.trapStacks.findLast((trap) => trap.pc === pc && trap.stack.cpu === cpu)?.stack ?? null;
   }
 
+  stacks(): readonly GuestStack[] {
+    return this.cpus.filter((cpu) => cpu.running && cpu.depth >= 0).map((cpu) => cpu.stack(this.placeOf(cpu)));
+  }
+
+  /** The instruction that a CPU is at: in front of a poll point it has executed that of the poll, and one that was stopped there goes nowhere. */
+  private placeOf(cpu: Cpu): number {
+    if (cpu === this.current && this.outcome?.kind === "hung") return this.outcome.pc & 0xffff;
+    return cpu.pollPending ? cpu.pollPc & 0xffff : cpu.pc;
+  }
+
   // ---------------------------------------------------------------------------------------------------- calls and returns
 
   /** The prepared form, made at first use: a short run does not pay for functions that it never calls. */

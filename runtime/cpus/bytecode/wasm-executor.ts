@@ -477,6 +477,7 @@ export function createWasmExecutor(image: LoadedImage, machine: MachineCore, com
     // Calls are on the host's stack.
     stack: () => null,
     stackOfTrap: () => null,
+    stacks: () => [],
   };
 }
 
