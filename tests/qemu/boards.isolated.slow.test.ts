@@ -6,8 +6,8 @@ import { needsTools } from "../images/outside-tools.ts";
 import { expectGoodBoard } from "./board-run.ts";
 
 const BOARDS = [
-  { target: "x86_64", machine: "x86-pc", kvmUnitTests: ["ioapic"] },
-  { target: "x86_64", machine: "x86-microvm", kvmUnitTests: ["ioapic"] },
+  { target: "x86_64", machine: "x86-pc", kvmUnitTests: ["apic", "ioapic"] },
+  { target: "x86_64", machine: "x86-microvm", kvmUnitTests: ["apic", "ioapic"] },
   { target: "riscv64", machine: "riscv-virt-sbi", kvmUnitTests: ["riscv-access", "sbi"] },
   { target: "aarch64", machine: "arm64-virt-gicv3", kvmUnitTests: ["gic", "psci", "timer"] },
 ] as const;
