@@ -34,7 +34,7 @@ const leaves = (results: readonly KtapResult[]): readonly KtapResult[] =>
   results.flatMap((result) => (result.children.length === 0 ? [result] : leaves(result.children)));
 
 describe("images that run by themselves", () => {
-  for (const path of ["tutorial", "language", "kunit", "memory"].flatMap((folder) => specFiles(`specs/${folder}`))) {
+  for (const path of ["tutorial", "language", "kunit", "kernel", "memory"].flatMap((folder) => specFiles(`specs/${folder}`))) {
     const [image] = compileSpecs([path]);
     if (image === undefined) continue;
     test(path, async () => {
