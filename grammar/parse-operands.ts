@@ -254,6 +254,7 @@ export abstract class OperandParser extends StringParser {
 
   #member(object: Expr): Expr {
     this.consume(0, T.Dot);
+    if (!this.RECORDING_PHASE && this.isNext(T.Less)) throw this.expected("a member's name", { help: "there are no generic types and functions" });
     const name = this.needAnyWord(0, "a member's name");
     return { kind: "member", object, name, span: this.spanFrom(object.span.start) };
   }

@@ -170,7 +170,7 @@ class Scanner {
       }
     }
     if (end < this.#end && this.#text.charCodeAt(end) === 34 && this.#holes.length === 0 && stringPrefixes.has(this.#text.slice(start, end))) {
-      const [prefix, help] = [this.#text.slice(start, end), 'every text has holes, `"{value}"`, and escapes; bytes are `hex"00 ff"`'];
+      const [prefix, help] = [this.#text.slice(start, end), 'texts that are printed have holes, `"{value}"`, and escapes; bytes are `hex"00 ff"`'];
       this.#fault("E0112", `\`${prefix}".."\` is written \`".."\``, start, end, "a string has no prefix", { help });
       return;
     }
@@ -453,14 +453,15 @@ class Scanner {
     this.#fault("E0101", message, start, this.#at, "no token starts with this", { help: "replace all of them, by a blank or by nothing" });
   }
 
-  /** A path's second `::` on its line; a macro's `!`, which the parser tells together with its name. */
+  /** A path's second `::` on its line, and one in front of types in `<>`; a macro's `!`, which the parser tells together with its name. */
   #isToldElsewhere(mark: string, at: number): boolean {
     const before = this.#tokens.at(-1);
     const isWord = before?.tokenType === T.Ident || before?.tokenType === T.Assert;
     if (mark === "!") return isWord && before.endOffset + 1 === this.#offset(at) && /[([{]/.test(this.#text[at + 1] ?? "");
-    if (mark !== "::" || at < this.#pathsEnd) return mark === "::";
+    if (mark !== "::") return false;
+    const isTold = at < this.#pathsEnd || this.#text[at + 2] === "<";
     this.#pathsEnd = lineEnd(this.#text, at, this.#end);
-    return false;
+    return isTold;
   }
 
   /** A comment of other languages, which is told once and left out like ours, a directive or an attribute. */
