@@ -120,6 +120,21 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
     }
     return load(`${options.libDirectory}${name}.gspec`, name);
   };
+  /** By module and name: specs for several targets ask for the same again and again. */
+  const owners = new Map<string, readonly string[]>();
+  function elsewhere(module: string, name: string | null): readonly string[] {
+    const key = name === null ? module : `${module}.${name}`;
+    const known = owners.get(key);
+    if (known !== undefined) return known;
+    const declares = name === null ? null : new RegExp(`^(?:shared )?(?:fn|const|var|struct|enum|regs|table) ${name}\\b`, "m");
+    const found = options.libraryFolders().filter((folder) => {
+      if (options.libraryPath.includes(folder)) return false;
+      const text = options.readFile(`${options.libDirectory}${folder}/${module}.gspec`);
+      return text !== null && (declares === null || declares.test(text));
+    });
+    owners.set(key, found);
+    return found;
+  }
   const table: ModuleTable = {
     lib: (name) => {
       const module = lib(name);
@@ -127,12 +142,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
       return module;
     },
     libNames: () => [...new Set([...modules.values()].flatMap((module) => module.libName ?? []).concat(options.libraryModules()))],
-    elsewhere: (module, name) =>
-      options.libraryFolders().filter((folder) => {
-        if (options.libraryPath.includes(folder)) return false;
-        const text = options.readFile(`${options.libDirectory}${folder}/${module}.gspec`);
-        return text !== null && (name === null || new RegExp(`^(?:shared )?(?:fn|const|var|struct|enum|regs|table) ${name}\\b`, "m").test(text));
-      }),
+    elsewhere,
     targets: options.targets,
     file: (from, path) => {
       const module = load(joinPath(from.source.path, path), null);

@@ -30,7 +30,7 @@ function moduleOf(fn: BytecodeFunction, layout: DataLayout): Module {
 
 /** What a unit's numbers are in its own lists. */
 function ownNumbers(unit: Unit): Numbers {
-  const all = [...unit.places.keys(), ...unit.requests.keys()];
+  const all = Int32Array.from([...unit.places.keys(), ...unit.requests.keys()]);
   return { unit, all, start: 0 };
 }
 

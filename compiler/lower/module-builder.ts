@@ -18,7 +18,17 @@ import type { Site } from "../images/manifest.ts";
 import { sizeOf, type Type } from "../types.ts";
 import type { CoverageNotes } from "./coverage-notes.ts";
 import { writeConst, type ConstantPool } from "./data.ts";
-import { addressedFunctions, orderRequests, ReusedFunction, reuseUnit, type LoweringCache, type Origin, type Request, type UnitHost } from "./units.ts";
+import {
+  addressedFunctions,
+  orderRequests,
+  ReusedFunction,
+  reuseUnit,
+  type LoweringCache,
+  type NumberPool,
+  type Origin,
+  type Request,
+  type UnitHost,
+} from "./units.ts";
 
 /** Bytes as a key: each becomes one character, another one for another byte. */
 const latin1 = new TextDecoder("latin1");
@@ -59,7 +69,7 @@ export class ModuleBuilder implements ConstantPool, UnitHost {
   /** Register blocks whose space (memory or ports) is known when compiling. */
   readonly knownSpaces = new Map<Local, number>();
   /** What the units that others have made have for numbers here. */
-  readonly unitNumbers: number[] = [];
+  readonly unitNumbers: NumberPool;
   /** The same list (a table, a const) named in several places is one symbol. */
   private readonly listSymbols = new Map<readonly ConstValue[], { readonly number: number; readonly symbol: DataSymbol }>();
   private readonly lowerBody: (body: FunctionBody) => BytecodeFunction;
@@ -82,8 +92,8 @@ export class ModuleBuilder implements ConstantPool, UnitHost {
   private readonly files: Source[] = [];
   private readonly fileIndices = new Map<Source, number>();
   private readonly locations: SourceLocation[] = [];
-  /** By place of the compilation: its location here, from 1. */
-  private locationOf = new Int32Array(0);
+  /** What this image is to the places of the compilation. */
+  private readonly placed: number;
   /** Instructions come in rows from one place. */
   private lastSpan: Span | null = null;
   private lastLocation = 0;
@@ -107,17 +117,24 @@ export class ModuleBuilder implements ConstantPool, UnitHost {
     this.lowerBody = (body) => lowerBody(this, body);
     this.langItem = langItem;
     this.cache = cache;
+    this.unitNumbers = cache.numbers;
+    this.placed = cache.places.beginImage();
   }
 
   /** Index of a body's function; asks for its code the first time. */
   functionOf(body: FunctionBody): number {
-    const number = this.indices.get(body) ?? this.addFunction(body, () => this.makeChoice(body) ?? this.makeFunction(body));
+    const number = this.indices.get(body) ?? this.addLowered(body);
     const { recording } = this;
     if (recording !== null && !recording.functions.has(number)) {
       recording.functions.add(number);
       recording.requests.push({ kind: "function", number, body });
     }
     return number;
+  }
+
+  /** Apart from those who ask, nearly all of whom ask again: a function with a closure in it makes room for that in every call. */
+  private addLowered(body: FunctionBody): number {
+    return this.addFunction(body, () => this.makeChoice(body) ?? this.makeFunction(body));
   }
 
   /** The function itself, where `functionOf` gives what chooses between it and its stubs. */
@@ -203,13 +220,12 @@ export class ModuleBuilder implements ConstantPool, UnitHost {
     return made;
   }
 
-  private noteSymbol(number: number, request: () => Request): number {
+  /** The function that is being lowered asks for the symbol for the first time, or nothing is noted: null. */
+  private requestsFor(symbol: number): Request[] | null {
     const { recording } = this;
-    if (recording !== null && !recording.symbols.has(number)) {
-      recording.symbols.add(number);
-      recording.requests.push(request());
-    }
-    return number;
+    if (recording === null || recording.symbols.has(symbol)) return null;
+    recording.symbols.add(symbol);
+    return recording.requests;
   }
 
   /** The same for a body whose code does not come from its statements. */
@@ -252,8 +268,13 @@ export class ModuleBuilder implements ConstantPool, UnitHost {
   }
 
   symbolOf(global: Global): number {
-    const number = this.globals.get(global) ?? this.apart(() => this.makeSymbol(global));
-    return this.noteSymbol(number, () => ({ kind: "symbol", number, global }));
+    const number = this.globals.get(global) ?? this.makeSymbolApart(global);
+    this.requestsFor(number)?.push({ kind: "symbol", number, global });
+    return number;
+  }
+
+  private makeSymbolApart(global: Global): number {
+    return this.apart(() => this.makeSymbol(global));
   }
 
   private makeSymbol(global: Global): number {
@@ -276,7 +297,8 @@ export class ModuleBuilder implements ConstantPool, UnitHost {
   bytesSymbol(bytes: Uint8Array, align = 1): number {
     const key = `${align}:${latin1.decode(bytes)}`;
     const number = this.interned.get(key) ?? this.makeBytes(bytes, align, key);
-    return this.noteSymbol(number, () => ({ kind: "bytes", number, bytes, align }));
+    this.requestsFor(number)?.push({ kind: "bytes", number, bytes, align });
+    return number;
   }
 
   private makeBytes(bytes: Uint8Array, align: number, key: string): number {
@@ -298,9 +320,8 @@ export class ModuleBuilder implements ConstantPool, UnitHost {
   dataSymbol(name: string, type: Type, value: ConstValue): number {
     const symbol = this.apart(() => this.constantSymbol(name, type, value, false));
     const number = this.addSymbol(symbol);
-    return this.noteSymbol(number, () =>
-      symbol.relocations.length === 0 ? { kind: "constant", number, symbol } : { kind: "data", number, name, type, value },
-    );
+    this.requestsFor(number)?.push(symbol.relocations.length === 0 ? { kind: "constant", number, symbol } : { kind: "data", number, name, type, value });
+    return number;
   }
 
   /** The elements of a constant slice. */
@@ -312,7 +333,8 @@ export class ModuleBuilder implements ConstantPool, UnitHost {
       this.listSymbols.set(items, (list = { number: this.addSymbol(symbol), symbol }));
     }
     const { number, symbol } = list;
-    return this.noteSymbol(number, () => ({ kind: "list", number, element, value, symbol }));
+    this.requestsFor(number)?.push({ kind: "list", number, element, value, symbol });
+    return number;
   }
 
   signature(signature: Signature): number {
@@ -354,16 +376,12 @@ export class ModuleBuilder implements ConstantPool, UnitHost {
 
   /** By the compilation's number of the place. */
   locationOfPlace(place: number): number {
-    const known = this.locationOf[place] ?? 0;
-    if (known !== 0) return known - 1;
     const { places } = this.cache;
+    const known = places.locationNumber(place, this.placed);
+    if (known >= 0) return known;
     const file = this.file(places.sourceOf(place));
-    if (place >= this.locationOf.length) {
-      const grown = new Int32Array(2 * places.size);
-      grown.set(this.locationOf);
-      this.locationOf = grown;
-    }
-    return (this.locationOf[place] = this.locations.push(places.locationIn(place, file))) - 1;
+    places.addLocation(place);
+    return this.locations.push(places.locationIn(place, file)) - 1;
   }
 
   addAssembly(block: AssemblyBlock): number {

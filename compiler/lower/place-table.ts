@@ -18,6 +18,13 @@ export class PlaceTable {
   private readonly places: Place[] = [];
   /** By offset in a source: the number of the place there, from 1. */
   private readonly numbers = new Map<Source, Int32Array>();
+  /**
+   * By place: the number of its location in the image that named it last, counted on through all images, which are made one after the other. What
+   * lies before an image's first number is no number of its. So no image has to make, or to clear, an array of all places.
+   */
+  private given = new Int32Array(1 << 10);
+  private firstGiven = 1;
+  private nextGiven = 1;
   private lastSource: Source | null = null;
   private lastNumbers: Int32Array = new Int32Array(0);
 
@@ -33,8 +40,25 @@ export class PlaceTable {
     return number - 1;
   }
 
-  get size(): number {
-    return this.places.length;
+  /** Numbers of locations begin anew. Gives what the image names itself by when it asks for them. */
+  beginImage(): number {
+    return (this.firstGiven = this.nextGiven);
+  }
+
+  /** The number of the place's location in the image, or -1. */
+  locationNumber(place: number, image: number): number {
+    if (image !== this.firstGiven) throw new Error("an image is made behind which another has begun");
+    return Math.max(-1, (this.given[place] ?? 0) - image);
+  }
+
+  /** Gives its location the next number. */
+  addLocation(place: number): void {
+    if (place >= this.given.length) {
+      const grown = new Int32Array(2 * Math.max(place, this.given.length));
+      grown.set(this.given);
+      this.given = grown;
+    }
+    this.given[place] = this.nextGiven++;
   }
 
   sourceOf(number: number): Source {

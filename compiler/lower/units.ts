@@ -14,8 +14,8 @@ export type NumberedKind = "function" | "symbol" | "signature" | "assembly";
 /** What the numbers of a unit are in an image. */
 export interface Numbers {
   readonly unit: Unit;
-  /** Those of all units of the image. */
-  readonly all: readonly number[];
+  /** Those of many units, of this image and others. */
+  readonly all: Int32Array;
   /** Where this unit's begin: its locations, then its requests, in their order there. */
   readonly start: number;
 }
@@ -68,6 +68,25 @@ export interface Origin {
   readonly numbers: Numbers | null;
 }
 
+const NUMBERS_AT_ONCE = 1 << 14;
+
+/** Where numbers of units lie, a row behind the other: neither an array for each unit, nor one that grows with each. */
+export class NumberPool {
+  private all = new Int32Array(0);
+  private used = 0;
+
+  take(unit: Unit): Numbers {
+    const count = unit.places.length + unit.requests.length;
+    if (this.used + count > this.all.length) {
+      this.all = new Int32Array(Math.max(count, NUMBERS_AT_ONCE));
+      this.used = 0;
+    }
+    const start = this.used;
+    this.used += count;
+    return { unit, all: this.all, start };
+  }
+}
+
 /** What the images of a compilation share. Units are null for functions that cannot be shared. */
 export interface LoweringCache {
   readonly units: Map<FunctionBody, Unit | null>;
@@ -75,6 +94,7 @@ export interface LoweringCache {
   readonly recall: (body: FunctionBody) => Unit | undefined;
   readonly langItems: Map<string, HFunction>;
   readonly places: PlaceTable;
+  readonly numbers: NumberPool;
   /** Of variables that name nothing else of their image. */
   readonly symbols: Map<Global, DataSymbol>;
   /** Written while functions are lowered, each once; null: nobody wants them. */
@@ -86,7 +106,7 @@ export function createLoweringCache(
   places = new PlaceTable(),
   recall: LoweringCache["recall"] = () => undefined,
 ): LoweringCache {
-  return { units: new Map(), recall, langItems: new Map(), places, symbols: new Map(), notes };
+  return { units: new Map(), recall, langItems: new Map(), places, numbers: new NumberPool(), symbols: new Map(), notes };
 }
 
 export const KIND_OF_REQUEST: Readonly<Record<Request["kind"], NumberedKind>> = {
@@ -151,7 +171,7 @@ export function renumber(instruction: Instruction, numbers: Numbers): Instructio
 
 /** What a unit asks of an image: numbers for what it names, and notes for the closures inside it. */
 export interface UnitHost {
-  readonly unitNumbers: number[];
+  readonly unitNumbers: NumberPool;
   readonly frameOffsets: Map<Local, number>;
   readonly environmentSlots: Map<FunctionBody, number>;
   readonly knownSpaces: Map<Local, number>;
@@ -223,17 +243,23 @@ export class ReusedFunction implements BytecodeFunction {
   }
 }
 
+/** Of most units there are none. */
+function setAll<Key>(map: Map<Key, number>, entries: readonly (readonly [Key, number])[]): void {
+  if (entries.length > 0) for (const [key, value] of entries) map.set(key, value);
+}
+
 export function reuseUnit(unit: Unit, image: UnitHost): { readonly fn: ReusedFunction; readonly origin: Origin } {
-  const all = image.unitNumbers;
-  const numbers = { unit, all, start: all.length };
+  const numbers = image.unitNumbers.take(unit);
   const { places, requests } = unit;
-  for (let index = 0; index < places.length; index++) all.push(image.locationOfPlace(places[index] ?? 0));
+  const { all } = numbers;
+  let at = numbers.start;
+  for (let index = 0; index < places.length; index++) all[at++] = image.locationOfPlace(places[index] ?? 0);
   for (let index = 0; index < requests.length; index++) {
     const request = requests[index];
-    if (request !== undefined) all.push(askAgain(request, numbers, image));
+    if (request !== undefined) all[at++] = askAgain(request, numbers, image);
   }
-  unit.frameOffsets.forEach(([local, offset]) => image.frameOffsets.set(local, offset));
-  unit.environmentSlots.forEach(([body, slot]) => image.environmentSlots.set(body, slot));
-  unit.knownSpaces.forEach(([local, space]) => image.knownSpaces.set(local, space));
+  setAll(image.frameOffsets, unit.frameOffsets);
+  setAll(image.environmentSlots, unit.environmentSlots);
+  setAll(image.knownSpaces, unit.knownSpaces);
   return { fn: new ReusedFunction(numbers, unit.fn.name), origin: { unit, numbers } };
 }
