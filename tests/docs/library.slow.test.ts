@@ -1,20 +1,25 @@
-// docs/library.md is what tools/library-doc.ts makes of the library, and every example in it runs.
+// docs/library.md and docs/library-targets.md are what tools/library-doc.ts makes of the library, and every example in the former runs (the
+// others in library-targets.isolated.test.ts).
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isGood } from "../../runtime/events.ts";
-import { examplesOf, readLibrary, renderLibrary } from "../../tools/library-doc.ts";
+import { examplesOf, readLibrary, readTargetModules, renderLibrary, renderTargetModules } from "../../tools/library-doc.ts";
 import { compileFiles } from "../fixtures/compile.ts";
 import { compareGolden } from "../goldens.ts";
 import { runImages, testsOf } from "../specs/run-all.ts";
 
-const modules = readLibrary(new URL("../../lib/", import.meta.url));
+const folder = new URL("../../lib/", import.meta.url);
+const modules = readLibrary(folder);
+const targets = readTargetModules(folder);
 
 test("docs/library.md is the library's", () => compareGolden("docs/library.md", renderLibrary(modules)));
 
+test("docs/library-targets.md is the library's", () => compareGolden("docs/library-targets.md", renderTargetModules(targets)));
+
 test("every module tells what it is for", () => {
   assert.deepEqual(
-    modules.filter(({ introduction }) => introduction === "").map(({ name }) => name),
+    [...modules, ...targets.flatMap((target) => target.modules)].filter(({ introduction }) => introduction === "").map(({ name }) => name),
     [],
   );
 });
