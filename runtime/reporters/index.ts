@@ -8,8 +8,6 @@ export type { Reporter, ReporterOptions, RunActions, Sink, TerminalStreams } fro
 
 interface ReporterEntry {
   readonly name: string;
-  /** One line for `--help`. */
-  readonly summary: string;
   readonly create: (sink: Sink, options: ReporterOptions) => Promise<Reporter>;
 }
 
@@ -21,12 +19,10 @@ async function createKtap(sink: Sink, name: keyof typeof DialectTable): Promise<
 const REPORTERS: readonly ReporterEntry[] = [
   {
     name: "human",
-    summary: "lines for people; the default without a terminal",
     create: (sink, options) => Promise.resolve(createHumanReporter(sink, options)),
   },
   {
     name: "tui",
-    summary: "live view; the default on a terminal",
     create: async (sink, options) => {
       if (options.actions === undefined) throw new Error("the tui reporter needs the actions of a run");
       return (await import("../tui/reporter.tsx")).createTuiReporter(options.actions, {
@@ -38,67 +34,54 @@ const REPORTERS: readonly ReporterEntry[] = [
   },
   {
     name: "ktap",
-    summary: "KTAP version 1, as the Linux kernel's tools read it",
     create: (sink) => createKtap(sink, "ktap"),
   },
   {
     name: "ktap-kernel",
-    summary: "KTAP version 1 in four blanks a level, as KUnit writes it",
     create: (sink) => createKtap(sink, "kernel"),
   },
   {
     name: "ktap2",
-    summary: "the draft of KTAP version 2, with its metadata",
     create: (sink) => createKtap(sink, "ktap2"),
   },
   {
     name: "tap14",
-    summary: "TAP version 14, rows and tests as subtests",
     create: (sink) => createKtap(sink, "tap14"),
   },
   {
     name: "tap13",
-    summary: "TAP version 13, one flat list",
     create: async (sink) => (await import("./tap13.ts")).createTap13Reporter(sink),
   },
   {
     name: "raw",
-    summary: "what the guests printed, and nothing else",
     create: async (sink) => (await import("./raw.ts")).createRawReporter(sink),
   },
   {
     name: "junit",
-    summary: "JUnit XML, for CI servers",
     create: async (sink) => (await import("./junit.ts")).createJunitReporter(sink),
   },
   {
     name: "lcov",
-    summary: "coverage of lines and branches, as lcov writes it",
     create: async (sink) => (await import("./lcov.ts")).createLcovReporter(sink),
   },
   {
     name: "ctrf",
-    summary: "Common Test Report Format, JSON",
     create: async (sink) => (await import("./ctrf.ts")).createCtrfReporter(sink),
   },
   {
     name: "ndjson",
-    summary: "the event stream, one JSON object a line",
     create: async (sink) => (await import("./ndjson.ts")).createNdjsonReporter(sink),
   },
   {
     name: "html",
-    summary: "one page to search, filter and send to somebody",
     create: async (sink) => (await import("./html.ts")).createHtmlReporter(sink),
   },
   {
     name: "trace",
-    summary: "wall time of workers, boots and tests, for chrome://tracing and Perfetto",
     create: async (sink) => (await import("./trace.ts")).createTraceReporter(sink),
   },
   {
     name: "github",
-    summary: "GitHub annotations and step summary",
     create: async (sink, options) => (await import("./github.ts")).createGithubReporter(sink, options.summary ?? null),
   },
 ];

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { REPORTER } from "../../bin/commands/option-rows.ts";
 import { EVENT_VERSION, VERDICTS, type RunEvent } from "../../runtime/events.ts";
 import { createReporter, REPORTER_NAMES } from "../../runtime/reporters/index.ts";
 import { createMemorySink, report } from "../fixtures/memory-sink.ts";
@@ -75,6 +76,11 @@ test("every reporter in the table survives a run that broke off, and one that ne
     assert.ok(broken.length > 0, name);
     await report(name, []);
   }
+});
+
+test("the help of --reporter names every reporter", () => {
+  const [names = ""] = REPORTER.help.split(";");
+  assert.deepEqual(names.split(", "), REPORTER_NAMES);
 });
 
 test("live events leave no trace in any report", async () => {
