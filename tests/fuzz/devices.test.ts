@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { levelRegion, pureReadHere } from "../../runtime/machine/access.ts";
+import { pureReadHere } from "../../runtime/machine/access.ts";
+import { levelOf } from "../fixtures/access-region.ts";
 import type { Device, Region, Width } from "../../runtime/devices/device.ts";
 import { edu } from "../../runtime/devices/edu.ts";
 import { deviceModels, findDeviceModel } from "../../runtime/devices/index.ts";
@@ -218,7 +219,7 @@ function readPure({ device, regions }: Instance, places: readonly (readonly [reg
   let count = 0;
   const values = places.map(([index, width, offset]) => {
     const region = regions[index];
-    const kind = region === undefined ? null : pureReadHere(levelRegion(region), offset, width);
+    const kind = region === undefined ? null : pureReadHere(levelOf(region), offset, width);
     if (region === undefined || kind === null) return "";
     count += 1;
     const where = `${region.name}+0x${offset.toString(16)}, ${width} bytes`;
