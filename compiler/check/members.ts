@@ -68,13 +68,13 @@ function symbolIsValue(context: Context, expr: Expr): boolean {
 }
 
 function machinePath(context: Context, expr: Member): string | null {
-  const names = [expr.name.text];
-  let at: Expr = expr.object;
-  while (at.kind === "member") {
-    names.unshift(at.name.text);
-    at = at.object;
-  }
-  return at.kind === "name" && at.name === "machine" && lookUp(context.scope, "machine") === undefined ? names.join(".") : null;
+  let at: Expr = expr;
+  while (at.kind === "member") at = at.object;
+  // Hardly any is: the others are asked nothing more.
+  if (at.kind !== "name" || at.name !== "machine" || lookUp(context.scope, "machine") !== undefined) return null;
+  const names: string[] = [];
+  for (at = expr; at.kind === "member"; at = at.object) names.unshift(at.name.text);
+  return names.join(".");
 }
 
 function machineConstant(context: Context, path: string, expr: Member): HExpr {

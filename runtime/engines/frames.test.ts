@@ -151,16 +151,19 @@ test("any message that the guest escapes arrives as it was", () => {
   const range = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max });
   const char = fc.oneof(range(0, 0x7f), range(0x80, 0xd7ff), range(0xe000, 0x10_ffff)).map((code) => String.fromCodePoint(code));
   fc.assert(
-    fc.property(fc.array(char).map((chars) => chars.join("")), (text) => {
-      const escape = (char: string): string => {
-        if (char === "\\") return "\\\\";
-        if (char === "\n") return "\\n";
-        return char < " " ? `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}` : char;
-      };
-      const escaped = Array.from(text, escape).join("");
-      const bytes = encodeFrame(`m ${escaped}`);
-      assert.deepEqual(parseFrame(bytes.subarray(1, -1)), { verb: "message", text: Buffer.from(text).toString() });
-    }),
+    fc.property(
+      fc.array(char).map((chars) => chars.join("")),
+      (text) => {
+        const escape = (char: string): string => {
+          if (char === "\\") return "\\\\";
+          if (char === "\n") return "\\n";
+          return char < " " ? `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}` : char;
+        };
+        const escaped = Array.from(text, escape).join("");
+        const bytes = encodeFrame(`m ${escaped}`);
+        assert.deepEqual(parseFrame(bytes.subarray(1, -1)), { verb: "message", text: Buffer.from(text).toString() });
+      },
+    ),
   );
 });
 

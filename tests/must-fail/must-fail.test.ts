@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Image } from "../../compiler/index.ts";
 import { interpreterFactory } from "../../runtime/cpus/bytecode/interpreter.ts";
 import { createMachine } from "../../runtime/machine/machine.ts";
 import { formatFailures } from "../../runtime/reporters/failure-block.ts";
@@ -32,8 +33,25 @@ function reportOf(finished: TestFinished): string {
     .replaceAll(/(?<=\(guestspec\/lib\/[\w./]+:)\d+/g, "[..]");
 }
 
-async function resultsOf(path: string, executor: "interpreter" | "wasm" = "interpreter"): Promise<readonly TestFinished[]> {
-  return testsOf(await runImages(compileSpecs([path]), { executor }));
+/** Each spec is compiled once, and runs once on each executor, whatever of it is looked at. */
+const compiled = new Map<string, readonly Image[]>();
+function imagesOf(path: string): readonly Image[] {
+  let images = compiled.get(path);
+  if (images === undefined) compiled.set(path, (images = compileSpecs([path])));
+  return images;
+}
+
+type Executor = "interpreter" | "wasm";
+const runs: Readonly<Record<Executor, Map<string, Promise<readonly TestFinished[]>>>> = { interpreter: new Map(), wasm: new Map() };
+
+function resultsOf(path: string, executor: Executor = "interpreter"): Promise<readonly TestFinished[]> {
+  let run = runs[executor].get(path);
+  if (run === undefined) runs[executor].set(path, (run = runAll(path, executor)));
+  return run;
+}
+
+async function runAll(path: string, executor: Executor): Promise<readonly TestFinished[]> {
+  return testsOf(await runImages(imagesOf(path), { executor }));
 }
 
 goldenFolder({
@@ -69,7 +87,7 @@ for (const path of specFiles(FOLDER)) {
   if (NEEDS_HOST.includes(path)) continue;
   test(`${path}: an image that runs by itself says the same`, async () => {
     const results = await resultsOf(path);
-    const [image] = compileSpecs([path]);
+    const [image] = imagesOf(path);
     assert.ok(image !== undefined);
     let text = "";
     const machine = createMachine(bytecodeVirt, {
