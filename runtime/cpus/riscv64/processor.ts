@@ -155,6 +155,7 @@ export function createRiscv(
       link: () => registers.x(registers.active(), LINK),
       tlb: registers.tlb,
       mode: () => activeHart().mode,
+      lifetime: schedule.lifetime,
       transferOf: (mnemonic) => transferOf(activeHart(), mnemonic),
       isBare,
       forgetRegions() {

@@ -65,6 +65,8 @@ export interface Schedule {
   /** By the active hart, the instruction at hand left out, whose budget is taken. */
   readonly executedBefore: () => number;
   readonly total: () => number;
+  /** Instructions in all, those among them that a state which was loaded knows nothing of: what work has been, and no guest sees. */
+  readonly lifetime: () => number;
   readonly reset: () => void;
   readonly save: () => SavedSchedule;
   /** The hart that was active is to be activated by the caller, when all of it is loaded. */
@@ -86,7 +88,8 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     end: 0,
     /** When it was granted, or devices were looked at since then; below it interrupt lines. */
     stirs: 0,
-    /** Of the translator, and what was executed when the last of them came to be. */
+    lifetime: 0,
+    /** Of the translator, and the lifetime when the last of them came to be. */
     regions: 0,
     madeAt: 0,
   };
@@ -111,9 +114,9 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     const count = host.regionCount();
     if (count !== spending.regions) {
       spending.regions = count;
-      spending.madeAt = spending.total;
+      spending.madeAt = spending.lifetime;
     }
-    return Math.min(Math.max(Math.floor((spending.total - spending.madeAt) * BUDGET_PART), LEAST_BUDGET), MAX_BUDGET);
+    return Math.min(Math.max(Math.floor((spending.lifetime - spending.madeAt) * BUDGET_PART), LEAST_BUDGET), MAX_BUDGET);
   }
 
   function activate(hart: Hart): void {
@@ -185,6 +188,7 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
       if (executed === 0) return;
       spending.granted -= executed;
       spending.total += executed;
+      spending.lifetime += executed;
       spending.limitLeft -= executed;
       spending.turnLeft -= executed;
       activeHart().executed += executed;
@@ -229,9 +233,9 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     },
     executedBefore: () => activeHart().executed + spending.granted - registers.budget() - 1,
     total: () => spending.total,
+    lifetime: () => spending.lifetime,
     reset() {
       spending.total = 0;
-      spending.madeAt = 0;
       spending.granted = 0;
     },
     save: () => ({
@@ -242,7 +246,6 @@ export function createSchedule(machine: MachineCore, registers: RegisterFile, ha
     load({ turnLeft, total }) {
       spending.turnLeft = turnLeft < 0 ? Infinity : turnLeft;
       spending.total = total;
-      spending.madeAt = Math.min(spending.madeAt, total);
     },
   };
 }

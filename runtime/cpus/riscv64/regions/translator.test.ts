@@ -39,6 +39,16 @@ describe("what is hot", () => {
     guest.dispose();
   });
 
+  test("is waited for longer where control comes seldom", () => {
+    const far = "addi a0, a0, 1\n".repeat(2400);
+    const guest = startGuest(`turn:\n${far}j turn`);
+    guest.run(2_048 * 3_000);
+    assert.equal(guest.processor.regions(), 0, "as often as would be enough");
+    guest.run(16_384 * 2_600);
+    assert.ok(guest.processor.regions() > 0);
+    guest.machine.dispose();
+  });
+
   test("is not looked for by a link that is odd, and so was left by no call", () => {
     // The second to fifth byte at `call` would be `jal ra`, to the second byte in front of `loop`, from where the bytes are instructions, too.
     const guest = startGuest(`

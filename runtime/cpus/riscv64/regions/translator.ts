@@ -28,14 +28,16 @@ export interface Eagerness {
   readonly arrivals: (pc: bigint) => number;
   /** How many times as many it takes at a place that is within a region already. */
   readonly patience: number;
+  /** The same where control comes seldom. */
+  readonly doubt: number;
 }
 
 /** `eager` and `mixed` exist for tests: nothing but time may depend on the choice. */
 export const EAGERNESS = {
-  normal: { heat: 1, arrivals: () => 2048, patience: 16 },
-  eager: { heat: 256, arrivals: () => 1, patience: 1 },
-  mixed: { heat: 100, arrivals: (pc) => Number((pc >> 1n) % 7n) * 300, patience: 2 },
-  never: { heat: 1, arrivals: () => Infinity, patience: 1 },
+  normal: { heat: 1, arrivals: () => 2048, patience: 16, doubt: 8 },
+  eager: { heat: 256, arrivals: () => 1, patience: 1, doubt: 1 },
+  mixed: { heat: 100, arrivals: (pc) => Number((pc >> 1n) % 7n) * 300, patience: 2, doubt: 2 },
+  never: { heat: 1, arrivals: () => Infinity, patience: 1, doubt: 1 },
 } as const satisfies Readonly<Record<string, Eagerness>>;
 export type EagernessName = keyof typeof EAGERNESS;
 
@@ -46,6 +48,11 @@ const PAGE_MASK = BigInt(PAGE_BYTES - 1);
 /** Bytes on either side of the entry; within it pages of code never share a place in the translation cache. */
 const REACH = 0x8000;
 const MAX_REGIONS = 2048;
+/**
+ * Instructions from one arrival to the next, on average, beyond which a place is seldom come to: once a test, in a list of tests. What is translated
+ * there is a small part of what is executed, and has to be looked up again in each test.
+ */
+const SELDOM = 1000;
 const ECALL_BYTES = 4n;
 /** A function that was called so often will be once more: what is hot in it is translated with it, from its start. */
 const CALLS_TO_COME_BACK = 2;
@@ -75,6 +82,8 @@ export interface TranslatorHost {
   readonly transferOf: (mnemonic: "ecall" | "mret" | "sret") => Transfer;
   /** Addresses are physical and nothing protects or watches them: only the code itself decides what it does. */
   readonly isBare: () => boolean;
+  /** Instructions that were executed in all, as far as that is known now. */
+  readonly lifetime: () => number;
   readonly forgetRegions: () => void;
 }
 
@@ -138,6 +147,12 @@ interface Region extends Setting {
   readonly pieces: readonly Piece[];
 }
 
+interface Arrivals {
+  count: number;
+  /** Lifetime when the first of them were told. */
+  since: number;
+}
+
 const translations = new Map<string, Translation[]>();
 let translationCount = 0;
 const holds = ({ at, bytes }: Piece, distance: number): boolean => distance >= at && distance < at + bytes.length;
@@ -161,7 +176,7 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
   const { width } = options;
   const regions = new Map<number, Region[]>();
   const regionsOfPage = new Map<number, Set<Region>>();
-  const arrivalsAt = new Map<number, number>();
+  const arrivalsAt = new Map<number, Arrivals>();
   const slow = new Set<number>();
   const jumps = createJumpTargets();
   const sites: ColdSite[] = [];
@@ -411,16 +426,20 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       const offset = code.offsetOf(entry);
       // Without a link: what is left of those are returns, which regions know anyway.
       if (view.getUint8(from + ENTRY.operation) === JUMP_REGISTER) jumps.note(code.offsetOf(from), offset);
-      const total = (arrivalsAt.get(offset) ?? 0) + arrivals;
-      arrivalsAt.set(offset, total);
+      const now = host.lifetime();
+      const told = arrivalsAt.get(offset) ?? { count: 0, since: now };
+      arrivalsAt.set(offset, told);
+      told.count += arrivals;
       const pc = host.pc();
-      const wanted = eagerness.arrivals(pc);
-      if (total < wanted || !code.mayHaveRegions()) return;
+      const isSeldom = now - told.since > told.count * SELDOM;
+      const wanted = eagerness.arrivals(pc) * (isSeldom ? eagerness.doubt : 1);
+      if (told.count < wanted || !code.mayHaveRegions()) return;
       const setting = settingHere();
       if (regions.get(offset)?.some((region) => isOf(region, setting)) === true) return;
-      if (total < wanted * eagerness.patience && isWithin(offset, setting)) return;
+      if (told.count < wanted * eagerness.patience && isWithin(offset, setting)) return;
       // Whatever comes of it, it is not tried again at once.
-      arrivalsAt.set(offset, 0);
+      told.count = 0;
+      told.since = now;
       if (count >= MAX_REGIONS) clear();
       const around = functionHere();
       if (around === undefined || !makeRegion({ ...setting, pc: around }, pc)) makeRegion(setting, pc);
