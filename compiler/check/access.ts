@@ -18,6 +18,12 @@ export function checkIndexValue(context: Context, expr: Expr): HExpr {
   return coerce(context, index, USIZE);
 }
 
+/** The array that a pointer points to. */
+function throughPointer(object: HExpr): HExpr {
+  const { type, span } = object;
+  return type.kind === "pointer" && type.target.kind === "array" ? { kind: "deref", pointer: object, type: type.target, span } : object;
+}
+
 export function checkIndex(context: Context, expr: Expr & { kind: "index" }): HExpr {
   const { span } = expr;
   let object = checkOperand(context, expr.object);
@@ -31,9 +37,7 @@ export function checkIndex(context: Context, expr: Expr & { kind: "index" }): HE
     }
     return { ...object, index, span };
   }
-  if (object.type.kind === "pointer" && object.type.target.kind === "array") {
-    object = { kind: "deref", pointer: object, type: object.type.target, span: object.span };
-  }
+  object = throughPointer(object);
   const index = checkIndexValue(context, expr.index);
   if (object.kind === "error" || index.kind === "error" || object.type.kind === "error") return errorExpr(span);
   const element = elementOf(object.type);
@@ -54,7 +58,7 @@ export function checkIndex(context: Context, expr: Expr & { kind: "index" }): HE
 }
 
 export function checkSlice(context: Context, expr: Expr & { kind: "slice" }): HExpr {
-  const object = defaultType(context, checkExpr(context, expr.object));
+  const object = throughPointer(defaultType(context, checkExpr(context, expr.object)));
   const start = expr.start === null ? null : checkIndexValue(context, expr.start);
   const end = expr.end === null ? null : checkIndexValue(context, expr.end);
   if (object.kind === "error" || object.type.kind === "error") return errorExpr(expr.span);
