@@ -71,6 +71,7 @@ const SECONDS = {
   "tests/native/differential.isolated.test.ts": 11,
   "tests/native/language.isolated.test.ts": 10,
   "tests/native/large.isolated.test.ts": 6,
+  "tests/native/several-cpus.isolated.test.ts": 10,
   "tests/qemu/boards.isolated.slow.test.ts": 90,
   "tests/qemu/compare.isolated.slow.test.ts": 110,
   "tests/qemu/run.isolated.test.ts": 30,
