@@ -1,29 +1,32 @@
-// `guestspec run`: selects, plans, runs, reports. On a terminal the same process may run again: what failed, or what another filter
-// selects. ^C ends after the tests that run now, a second one at once; both still write every report. A third one just exits. What else can
-// go wrong around a run, and what is left then, is told in docs/events.md.
+// `guestspec run`: selects, plans, runs, reports, and judges. What may happen meanwhile has files of its own: interruptions.ts, further rounds
+// on a terminal in run-rounds.ts, the way of events to the reports in run-events.ts. What else can go wrong around a run, and what is left
+// then, is told in docs/events.md.
 
 import { isGood, type CoverageMeasured, type RunEvent, type RunFinished, type TestFinished } from "../../runtime/events.ts";
 import type { EngineOptions } from "../../runtime/engines/embedded.ts";
 import type { Spares } from "../../runtime/engines/qemu/spares.ts";
 import { engineHost } from "../../runtime/engines/host.ts";
 import type { Comparison } from "../../runtime/reporters/compare.ts";
-import type { compileFilter as compileFilterType } from "../../runtime/runner/filter-match.ts";
-import type { parseFilter as parseFilterType } from "../../runtime/runner/filter.ts";
-import { makePlan, type PlannedCase } from "../../runtime/runner/plan.ts";
-import { startRun, type OutsideRequest, type RunHandle, type RunSummary } from "../../runtime/runner/runner.ts";
+import { makePlan } from "../../runtime/runner/plan.ts";
+import { startRun, type OutsideRequest, type RunRequest, type RunSummary } from "../../runtime/runner/runner.ts";
 import { isCommandError, usageError, type CommandError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Coverage } from "../coverage.ts";
+import type { ExpectedTimes } from "../expected-times.ts";
+import { createInterruptions } from "../interruptions.ts";
 import type { Io } from "../io.ts";
 import { leaveWord } from "../last-words.ts";
 import type { KnownRequest, KnownResults } from "../known-results.ts";
 import { projectHas, type LoadedImage } from "../load-specs.ts";
 import type { RunTarget } from "../load-targets.ts";
-import { duration, wholeNumber, type ParsedOptions } from "../options.ts";
-import { openReporters } from "../reporters.ts";
+import { wholeNumber, type ParsedOptions } from "../options.ts";
+import { openReporters, type Reporters } from "../reporters.ts";
+import { createRunEvents } from "../run-events.ts";
 import { appendHistory } from "../run-history.ts";
-import { checkRequired, readEngineOptions, readJobs, readRepeatOptions } from "../run-options.ts";
-import { applyFilter, selectTests, type Selection, type SelectionObserver } from "../select-tests.ts";
+import { checkRequired, readEngineOptions, readJobs, readRepeatOptions, type RepeatOptions } from "../run-options.ts";
+import type { RunToRecord } from "../run-record.ts";
+import { createRounds, type Round } from "../run-rounds.ts";
+import { selectTests, type Selection, type SelectionObserver } from "../select-tests.ts";
 import type { UnbegunRun } from "../unbegun-run.ts";
 import { toolVersion } from "../version.ts";
 
@@ -49,15 +52,6 @@ export function exitCodeOf(
   if (promisedSkips > 0 || brokenPromises > 0) return EXIT.promisedSkipped;
   if (flakyFails && counts.flaky > 0) return EXIT.flaky;
   return outstanding > 0 ? EXIT.outstanding : EXIT.ok;
-}
-
-/** What tests that run when the run's time is over may still take. */
-const RUN_TIMEOUT_GRACE_MS = 2000;
-
-/** What runs next in this process. */
-interface Round {
-  readonly cases: readonly PlannedCase[];
-  readonly engine: EngineOptions;
 }
 
 /** Machines that were started before their turn; null: nobody has asked for any. */
@@ -99,199 +93,118 @@ export async function run(options: ParsedOptions, io: Io, context: RunContext = 
   }
 }
 
+/** Reports tell also why there is nothing to report. */
+async function tellUnbegun(error: CommandError | null, unbegun: UnbegunRun, options: ParsedOptions, io: Io): Promise<void> {
+  if (options.values("reporter").length === 0 && io.env.GITHUB_ACTIONS !== "true") return;
+  await (await import("../unbegun-run.ts")).reportUnbegun(error, unbegun, options, io);
+}
+
+/** No test is left to run, which is no mistake. */
+async function tellNothing(whyNothing: string, { universe, narrowed }: Selection, seed: bigint, options: ParsedOptions, io: Io): Promise<ExitCode> {
+  io.err(`${whyNothing}\n`);
+  tellOutstanding(narrowed.outstanding, io);
+  const exitCode = narrowed.outstanding.length > 0 ? EXIT.outstanding : EXIT.ok;
+  const shard = narrowed.shard === null ? {} : { shard: narrowed.shard };
+  await tellUnbegun(null, { seed, exitCode, deselected: universe.length, ...shard }, options, io);
+  return exitCode;
+}
+
+interface RunSettings {
+  readonly engine: EngineOptions;
+  readonly jobs: number;
+  readonly failFast: number | null;
+  readonly repeat: RepeatOptions;
+}
+
+/** All that is known before the first test runs. */
+interface PreparedRun {
+  readonly settings: RunSettings;
+  readonly selection: Selection;
+  readonly outside: OutsideRequest;
+  readonly known: KnownResults | null;
+  readonly times: ExpectedTimes | null;
+}
+
 async function runSelected(options: ParsedOptions, io: Io, context: RunContext, ahead: StartedAhead): Promise<ExitCode> {
-  const { observe, onImages } = context;
   await checkRequired(options);
   const engine = readEngineOptions(options);
-  const jobs = readJobs(options);
-  const failFast = wholeNumber(options, "fail-fast", 1);
-  const repeat = readRepeatOptions(options);
-  async function tellUnbegun(error: CommandError | null, unbegun: UnbegunRun): Promise<void> {
-    if (options.values("reporter").length === 0 && io.env.GITHUB_ACTIONS !== "true") return;
-    await (await import("../unbegun-run.ts")).reportUnbegun(error, unbegun, options, io);
-  }
-  /** Reports tell also why there is nothing to report. */
+  const settings = { engine, jobs: readJobs(options), failFast: wholeNumber(options, "fail-fast", 1), repeat: readRepeatOptions(options) };
   async function whetherItBegins<Result>(prepare: () => Promise<Result>): Promise<Result> {
     try {
       return await prepare();
     } catch (error) {
-      if (isCommandError(error)) await tellUnbegun(error, { seed: engine.seed, exitCode: error.exitCode, deselected: 0 });
+      if (isCommandError(error)) await tellUnbegun(error, { seed: engine.seed, exitCode: error.exitCode, deselected: 0 }, options, io);
       throw error;
     }
   }
   const observer: SelectionObserver = {
-    ...(onImages === undefined ? {} : { onImages }),
+    ...(context.onImages === undefined ? {} : { onImages: context.onImages }),
     onTargets: (wanted) => startAhead(options, wanted, ahead),
   };
-  const { targets, images, universe, selected, narrowed } = await whetherItBegins(async () => selectTouched(await selectTests(options, io, observer), context));
-  const judgement: Omit<Judgement, "brokenPromises"> = { flakyFails: repeat.flakyFails, outstanding: narrowed.outstanding.length };
-  if (narrowed.whyNothing !== null) {
-    io.err(`${narrowed.whyNothing}\n`);
-    tellOutstanding(narrowed.outstanding, io);
-    const exitCode = narrowed.outstanding.length > 0 ? EXIT.outstanding : EXIT.ok;
-    const shard = narrowed.shard === null ? {} : { shard: narrowed.shard };
-    await tellUnbegun(null, { seed: engine.seed, exitCode, deselected: universe.length, ...shard });
-    return exitCode;
-  }
+  const selection = await whetherItBegins(async () => selectTouched(await selectTests(options, io, observer), context));
+  const { targets, images, universe, selected, narrowed } = selection;
+  if (narrowed.whyNothing !== null) return tellNothing(narrowed.whyNothing, selection, engine.seed, options, io);
   const [outside, known] = await whetherItBegins(async (): Promise<[OutsideRequest, KnownResults | null]> => [
     await outsideRequest(options, targets, io, ahead),
     await knownResults({ options, io, images, universe, selected, engine }),
   ]);
   const times = options.has("longest-first") || options.has("times") ? (await import("../expected-times.ts")).openTimes(options, io) : null;
+  return runRounds({ settings, selection, outside, known, times }, options, io, context);
+}
 
-  let handle: RunHandle | null = null;
-  let interruptions = 0;
-  let failed = new Set<string>();
-  const results = new Map<string, TestFinished>();
-
-  function interrupt(): void {
-    interruptions++;
-    if (interruptions > 2) process.exit(EXIT.interrupted);
-    if (interruptions === 2) void handle?.abandon();
-    else handle?.interrupt();
-  }
-
-  const actions = {
-    interrupt,
-    rerunFailed(): void {
-      // Taken when the run ends: until then more may fail.
-      rerunWanted = true;
-    },
-    setFilter(text: string): string | null {
-      pendingFilter = text;
-      const problem = checkFilter(text);
-      if (problem !== null) return problem;
-      handle?.stop();
-      return null;
-    },
-    requestStatus: () => handle?.requestStatus(),
-  };
-  let rerunWanted = false;
-  let pendingFilter: string | null = null;
-  /** Filters are compiled before they are needed, so that a bad one is refused while it is still on screen. */
-  const { parseFilter, compileFilter } = reportersWantFilters(options, io) ? await loadFilterLanguage() : NO_FILTERS;
-  function checkFilter(text: string): string | null {
-    if (text.trim() === "") return null;
-    const parsed = parseFilter(text);
-    const filter = parsed.ok ? compileFilter(parsed.expr, universe) : parsed;
-    if (!filter.ok) {
-      pendingFilter = null;
-      return filter.message;
-    }
-    if (selected.some((subject) => filter.matches(subject))) return null;
-    pendingFilter = null;
-    return "the filter selects no test";
-  }
-
+/** One round, or as many as are asked for; then what is to be told and kept of them. */
+async function runRounds(prepared: PreparedRun, options: ParsedOptions, io: Io, context: RunContext): Promise<ExitCode> {
+  const { settings, selection, known, times } = prepared;
+  const { selected, narrowed } = selection;
+  const { repeat } = settings;
+  const interruptions = createInterruptions(options, io);
+  const rounds = await createRounds(selection, interruptions, reportersWantFilters(options, io));
   const logs = options.values("with-ktap");
   const foreign = logs.length === 0 ? null : await (await import("../with-ktap.ts")).readForeignResults(logs, options.has("lenient"));
-  const coverage = options.has("coverage") ? await openRunCoverage(options, images) : null;
-  const reporters = await openReporters(options, io, actions);
+  const coverage = options.has("coverage") ? await openRunCoverage(options, selection.images) : null;
+  const reporters = await openReporters(options, io, rounds.actions);
   const comparison = options.has("compare") ? (await import("../../runtime/reporters/compare.ts")).createComparison() : null;
-  // They stay to the end: a second ^C while reports are written must not end the process by the signal, without our status.
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
-  // The terminal was closed. Elsewhere it may be ignored on purpose (nohup), which a handler would undo.
-  if (io.stdoutIsTty) process.on("SIGHUP", interrupt);
-
-  const runTimeout = duration(options, "run-timeout");
-  const clock = runTimeout === null ? null : setTimeout(() => endOfTime(), runTimeout / 1e6);
-  /** As two ^C with time for what runs now in between. */
-  function endOfTime(): void {
-    io.err(`the run's time limit of ${options.value("run-timeout")} is reached\n`);
-    interrupt();
-    setTimeout(interrupt, RUN_TIMEOUT_GRACE_MS).unref();
-  }
-
-  let measured: CoverageMeasured | null = null;
-  /** Events of a round that nobody wants to read about unless it fails. */
-  let held: RunEvent[] | null = null;
-
-  /** Of the round that runs, for whoever wants to look at it later. */
   const recordWhen = options.value("record") ?? "failed";
-  let recorded: RunEvent[] = [];
-
-  function emit(event: RunEvent): void {
-    if (event.type === "run-finished" && coverage !== null) tell((measured = coverage.total()));
-    if (event.type === "run-started") recorded = [];
-    if (recordWhen !== "never" && event.type !== "test-running" && event.type !== "test-status") recorded.push(event);
-    observe?.(event);
-    if (event.type === "test-finished") {
-      results.set(event.id, event);
-      if (!isGood(event.verdict)) failed.add(event.id);
-      comparison?.add(event);
-    }
-    if (foreign === null) tell(event);
-    else for (const each of foreign.join(event)) tell(each);
-    if (event.type === "test-finished" && coverage !== null) tell(coverage.takeTest(event.id));
-  }
-
-  function tell(event: RunEvent): void {
-    if (held !== null) held.push(event);
-    else reporters.handle(event);
-  }
-
-  function tellHeld(): void {
-    const events = held ?? [];
-    held = null;
-    for (const event of events) reporters.handle(event);
-  }
+  const events = createRunEvents({ reporters, coverage, foreign, comparison, observe: context.observe ?? null, isRecorded: recordWhen !== "never" });
+  const { results } = events;
+  const requestOf = createRequests(prepared, coverage, reporters, results);
+  interruptions.listen();
 
   let finished: RunFinished | null = null;
   let isRemembered = true;
   const unsay = leaveWord(async () => {
-    handle?.breakOff();
-    tellHeld();
+    interruptions.current?.breakOff();
+    events.tellHeld();
     await reporters.finish();
   });
   try {
-    let round: Round | null = { cases: selected, engine };
+    let round: Round | null = { cases: selected, engine: settings.engine };
     for (let number = 1; round !== null; number++) {
-      const { cases, engine: current }: Round = round;
-      rerunWanted = false;
-      pendingFilter = null;
-      failed = new Set();
-      held = repeat.rounds > 1 && !reporters.isLive ? [] : null;
-      handle = startRun(
-        {
-          images,
-          outside,
-          plan: makePlan(images, cases, options.has("shuffle") ? current.seed : null, {
-            ...(known === null ? {} : { isSettled: (id: string) => known.settled.has(id) }),
-            ...(narrowed.rank === null ? {} : { rank: narrowed.rank }),
-          }),
-          deselected: universe.length - cases.length,
-          // Coverage counts instructions, which the interpreter does, in the thread that reads the counts.
-          engine: coverage === null ? current : { ...current, executor: "interpreter" },
-          host: coverage === null ? engineHost : { ...engineHost, interpreter: coverage.factory },
-          jobs: coverage === null ? jobs : 1,
-          failFast,
-          attempts: repeat,
-          ...(known === null ? {} : { settled: known.settled, adjust: known.adjust }),
-          ...(times === null ? {} : { expectedMs: times.expectedMs }),
-          ...(narrowed.shard === null ? {} : { shard: narrowed.shard }),
-          tool: `guestspec ${toolVersion()}`,
-          isLive: reporters.isLive,
-          exitCodeOf: (summary) => exitCodeOf(summary, { ...judgement, brokenPromises: known?.brokenPromises(results).length ?? 0 }),
-        },
-        emit,
-      );
+      const { cases, engine }: Round = round;
+      rounds.begin();
+      const isHeld = repeat.rounds > 1 && !reporters.isLive;
+      events.beginRound(isHeld);
+      const handle = startRun(requestOf(round, options), events.emit);
+      interruptions.current = handle;
       finished = await handle.finished;
       finished = foreign?.finish(finished) ?? finished;
-      const isLast = interruptions > 0 || number >= repeat.rounds || finished.exitCode === EXIT.testsFailed || finished.exitCode === EXIT.environment;
-      if (held !== null && !isLast) io.err(`round ${number}, seed ${current.seed}: ${finished.counts.pass} passed\n`);
-      if (isLast) tellHeld();
-      if (interruptions > 0) break;
-      round = isLast ? await nextRound(current) : { cases, engine: readEngineOptions(options, BigInt.asUintN(64, current.seed + 1n)) };
+      const isLast = interruptions.happened || number >= repeat.rounds || finished.exitCode === EXIT.testsFailed || finished.exitCode === EXIT.environment;
+      if (isHeld && !isLast) io.err(`round ${number}, seed ${engine.seed}: ${finished.counts.pass} passed\n`);
+      if (isLast) events.tellHeld();
+      if (interruptions.happened) break;
+      round = isLast ? await rounds.next(engine, events.failed) : { cases, engine: readEngineOptions(options, BigInt.asUintN(64, engine.seed + 1n)) };
     }
   } finally {
-    if (clock !== null) clearTimeout(clock);
-    tellHeld();
+    interruptions.stopClock();
+    events.tellHeld();
     await reporters.finish();
     unsay();
-    if (context.isFollowed === true) for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, interrupt);
+    if (context.isFollowed === true) interruptions.stopListening();
     if (comparison !== null) writeComparison(comparison, reporters.isForPeople, io);
-    rememberRun();
+    const ran = [...results.values()].filter(({ cached }) => cached !== true);
+    const notRun = selected.filter(({ id }) => !results.has(id)).map(({ id }) => id);
+    isRemembered = appendHistory(ran, notRun, io);
+    times?.write(ran);
   }
   if (finished === null) throw new Error("nothing has run");
   tellOutstanding(narrowed.outstanding, io);
@@ -300,47 +213,59 @@ async function runSelected(options: ParsedOptions, io: Io, context: RunContext, 
   for (const line of review?.lines ?? []) io.err(`${line}\n`);
   const { exitCode: told } = finished;
   const exitCode = finished.interrupted ? EXIT.interrupted : (reporters.fault ?? Object.values(EXIT).find((code) => code === told) ?? EXIT.internal);
-  if (recordWhen === "always" || (recordWhen === "failed" && RECORDED.has(exitCode))) await keepRun(exitCode);
-  if (exitCode === EXIT.ok && review?.isBad === true) return EXIT.testsFailed;
-  if (exitCode === EXIT.ok && comparison !== null && comparison.differences() > 0) return EXIT.testsFailed;
-  if (measured !== null && (await isBelow(options, measured, io)) && exitCode === EXIT.ok) return EXIT.testsFailed;
-  return exitCode;
-
-  async function keepRun(code: ExitCode): Promise<void> {
-    const { writeRecord } = await import("../run-record.ts");
-    try {
-      const folder = await writeRecord({ options, events: recorded, images, targets, exitCode: code }, io);
-      if (recordWhen === "always") io.err(`recorded in ${folder}\n`);
-    } catch (error) {
-      // What nobody has asked for must not change how the run ends.
-      if (recordWhen === "always" || !isCommandError(error)) throw error;
-      // It goes to the same place as the history, which has warned.
-      if (isRemembered) io.err(`note: ${error.message}\n`);
-    }
+  if (recordWhen === "always" || (recordWhen === "failed" && RECORDED.has(exitCode))) {
+    const { images, targets } = selection;
+    await keepRun({ options, events: events.recorded, images, targets, exitCode }, recordWhen === "always", isRemembered, io);
   }
+  const isBadWithoutTests = review?.isBad === true || (comparison !== null && comparison.differences() > 0);
+  const isCoveredTooLittle = events.measured !== null && (await isBelow(options, events.measured, io));
+  return exitCode === EXIT.ok && (isBadWithoutTests || isCoveredTooLittle) ? EXIT.testsFailed : exitCode;
+}
 
-  function rememberRun(): void {
-    const notRun = selected.filter(({ id }) => !results.has(id)).map(({ id }) => id);
-    const ran = [...results.values()].filter(({ cached }) => cached !== true);
-    isRemembered = appendHistory(ran, notRun, io);
-    times?.write(ran);
-  }
+/** What the runner is asked for in a round. */
+function createRequests(
+  { settings, selection, outside, known, times }: PreparedRun,
+  coverage: Coverage | null,
+  { isLive }: Reporters,
+  results: ReadonlyMap<string, TestFinished>,
+): (round: Round, options: ParsedOptions) => RunRequest {
+  const { repeat, failFast } = settings;
+  const { images, universe, narrowed } = selection;
+  const judgement: Omit<Judgement, "brokenPromises"> = { flakyFails: repeat.flakyFails, outstanding: narrowed.outstanding.length };
+  return ({ cases, engine }, options) => ({
+    images,
+    outside,
+    plan: makePlan(images, cases, options.has("shuffle") ? engine.seed : null, {
+      ...(known === null ? {} : { isSettled: (id: string) => known.settled.has(id) }),
+      ...(narrowed.rank === null ? {} : { rank: narrowed.rank }),
+    }),
+    deselected: universe.length - cases.length,
+    // Coverage counts instructions, which the interpreter does, in the thread that reads the counts.
+    engine: coverage === null ? engine : { ...engine, executor: "interpreter" },
+    host: coverage === null ? engineHost : { ...engineHost, interpreter: coverage.factory },
+    jobs: coverage === null ? settings.jobs : 1,
+    failFast,
+    attempts: repeat,
+    ...(known === null ? {} : { settled: known.settled, adjust: known.adjust }),
+    ...(times === null ? {} : { expectedMs: times.expectedMs }),
+    ...(narrowed.shard === null ? {} : { shard: narrowed.shard }),
+    tool: `guestspec ${toolVersion()}`,
+    isLive,
+    exitCodeOf: (summary) => exitCodeOf(summary, { ...judgement, brokenPromises: known?.brokenPromises(results).length ?? 0 }),
+  });
+}
 
-  /** What somebody at the terminal has asked for meanwhile. */
-  async function nextRound(current: EngineOptions): Promise<Round | null> {
-    if (pendingFilter !== null) {
-      const text: string = pendingFilter;
-      if (text.trim() === "") return { cases: selected, engine: current };
-      try {
-        return { cases: await applyFilter(text, selected, universe), engine: current };
-      } catch (error) {
-        if (isCommandError(error)) return null;
-        throw error;
-      }
-    }
-    if (!rerunWanted || failed.size === 0) return null;
-    const again = failed;
-    return { cases: selected.filter(({ id }) => again.has(id)), engine: current };
+/** `isWanted`: somebody has asked for it. `isRemembered`: the history could be written. */
+async function keepRun(run: RunToRecord, isWanted: boolean, isRemembered: boolean, io: Io): Promise<void> {
+  const { writeRecord } = await import("../run-record.ts");
+  try {
+    const folder = await writeRecord(run, io);
+    if (isWanted) io.err(`recorded in ${folder}\n`);
+  } catch (error) {
+    // What nobody has asked for must not change how the run ends.
+    if (isWanted || !isCommandError(error)) throw error;
+    // It goes to the same place as the history, which has warned.
+    if (isRemembered) io.err(`note: ${error.message}\n`);
   }
 }
 
@@ -401,22 +326,6 @@ function writeComparison(comparison: Comparison, isForPeople: boolean, io: Io): 
   const text = `\n${lines.join("\n")}\n`;
   if (isForPeople) io.out(text);
   else io.err(text);
-}
-
-interface FilterLanguage {
-  readonly parseFilter: typeof parseFilterType;
-  readonly compileFilter: typeof compileFilterType;
-}
-
-const NO_FILTERS: FilterLanguage = {
-  parseFilter: () => ({ ok: false, message: "this run takes no filter", column: 1, length: 1, help: null }),
-  compileFilter: () => ({ ok: false, message: "this run takes no filter", column: 1, length: 1, help: null }),
-};
-
-async function loadFilterLanguage(): Promise<FilterLanguage> {
-  const { parseFilter } = await import("../../runtime/runner/filter.ts");
-  const { compileFilter } = await import("../../runtime/runner/filter-match.ts");
-  return { parseFilter, compileFilter };
 }
 
 /** Only the live view has a prompt. */
