@@ -157,6 +157,8 @@ test("executors agree on rounds made several at a time: what must not be, or onl
       "%8 = load.i32 %0\n%9 = add.i32 %8, %8\n%10 = trunc.i32.i16 %9\n%5 = zext.i16.i64 %10\n%6 = zext.i32.i64 %9\n%7 = add.i64 %7, %5\n%7 = add.i64 %7, %6",
     ),
     walk(50, 4, 64, "%8 = load.i32 %0\n%10 = trunc.i32.i16 %8\n%9 = zext.i16.i32 %10\n%9 = add.i32 %9, %8\nstore.i32 %0, %9"),
+    // A count beyond 2^53, of which the low six bits are 35: nothing is left of the half that is stored.
+    walk(50, 4, 64, "%8 = load.i32 %0\n%5 = zext.i32.i64 %8\n%6 = const.i64 0x8000000000000023\n%5 = shl.i64 %5, %6\n%9 = trunc.i64.i32 %5\nstore.i32 %0, %9"),
     // A counter that wraps around, extended.
     walk(50, 8, 64, "%5 = zext.i32.i64 %9\nstore.i64 %0, %5\n%8 = const.i32 1\n%9 = add.i32 %9, %8", "%9 = const.i32 -20"),
     // What is subtracted from is another number each time.

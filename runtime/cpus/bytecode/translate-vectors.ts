@@ -234,7 +234,7 @@ class Planner {
     if (first === undefined) return false;
     if (rule.byConstant !== undefined) {
       // Counts are reduced to the width of the type; where less than that is asked for, all of it may be shifted out.
-      if (second?.kind !== "constant" || (rule.byConstant === "low" && Number(second.value) % value.bits >= bits)) return false;
+      if (second?.kind !== "constant" || (rule.byConstant === "low" && second.value % BigInt(value.bits) >= bits)) return false;
       return this.want(first, rule.byConstant === "low" ? bits : value.bits);
     }
     return operands.every((operand) => this.want(operand, Math.min(bits, operand.bits)));
