@@ -70,8 +70,24 @@ function startProcess({ binary, args }: GuestCommand, { folder, hasControl }: Gu
   });
 }
 
+/** What there is where the host has no descriptors left (EMFILE, ENFILE): a child without streams, which will tell why. */
+function neverStarted(command: string, child: ChildProcess): GuestProcess {
+  return {
+    command,
+    pid: null,
+    control: null,
+    send: () => undefined,
+    kill: () => undefined,
+    exited: new Promise((resolve) => {
+      child.on("error", ({ message }) => resolve({ code: null, signal: null, stderr: `${message}\n` }));
+    }),
+  };
+}
+
 export function startGuestProcess(command: GuestCommand, options: GuestProcessOptions): GuestProcess {
   const child = startProcess(command, options);
+  // The types know nothing of it.
+  if ((child.stdio as unknown) === undefined) return neverStarted(describeCommand(command), child);
   const stdin = child.stdin as Writable;
   const stdout = child.stdout as Readable;
   const stderr = child.stderr as Readable;

@@ -1,7 +1,7 @@
 // Machines that are started before their turn, with the fake guest in the place of QEMU: a run takes one, gets on
 // without one whatever is wrong with it, and none of them outlives who has started it.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -103,6 +103,46 @@ test("scripts, programs of other names and QEMUs that were built anew are not wa
   copyFileSync("/bin/true", built);
   assert.equal(await spares.take(SHAPE, command), null);
   await until("the old one is gone", () => processesWith(built).length === 0);
+});
+
+test("one that ends while it is taken is none, and does not hide the next", onLinux, async () => {
+  const spares = createSpares(1);
+  const sleeper = join(folder, "qemu-system-sleeper");
+  copyFileSync("/bin/sleep", sleeper);
+  const command = (): GuestCommand => ({ binary: sleeper, args: ["600"] });
+  const sleepers = (): readonly number[] => processesWith(sleeper);
+  spares.prepare(SHAPE, command);
+  const before = sleepers();
+  const taken = spares.take(SHAPE, command);
+  spares.prepare(SHAPE, command);
+  await until("two are there", () => sleepers().length > before.length);
+  for (const pid of before) process.kill(pid, "SIGKILL");
+  assert.equal(await taken, null);
+  spares.close();
+  await until("none is left", () => sleepers().length === 0);
+});
+
+test("without descriptors to spare nothing is begun, and what was to start says why it does not", onLinux, () => {
+  const own = mkdtempSync(join(folder, "guestspec-fake-"));
+  const modules = ["spares.ts", "guest-process.ts"].map((name) => JSON.stringify(new URL(name, import.meta.url).href));
+  const script = `
+    import { closeSync, openSync } from "node:fs";
+    const [{ createSpares }, { startGuestProcess }] = [await import(${modules[0]}), await import(${modules[1]})];
+    const open = [];
+    try { for (;;) open.push(openSync("/dev/null")); } catch {}
+    for (const descriptor of open.slice(-4)) closeSync(descriptor);
+    const command = () => ({ binary: ${JSON.stringify(binary)}, args: [] });
+    const spares = createSpares(1);
+    spares.prepare({ machine: {}, cpus: 1 }, command);
+    const spare = await spares.take({ machine: {}, cpus: 1 }, command);
+    const { code, stderr } = await startGuestProcess(command(), { folder: "", onOutput: () => undefined }).exited;
+    console.log(JSON.stringify({ spare, code, stderr }));`;
+  const { stdout } = spawnSync("/bin/sh", ["-c", 'ulimit -n 128; exec "$0" "$@"', process.execPath, "--input-type=module", "-e", script], {
+    encoding: "utf8",
+    env: { ...process.env, TMPDIR: own, NODE_TEST_CONTEXT: undefined },
+  });
+  assert.deepEqual(JSON.parse(stdout), { spare: null, code: null, stderr: "spawn /bin/sh EMFILE\n" });
+  assert.deepEqual(readdirSync(own), []);
 });
 
 for (const signal of ["SIGKILL", "SIGTERM"] as const) {

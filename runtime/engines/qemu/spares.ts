@@ -97,7 +97,11 @@ export function createSpares(most: number): Spares {
       hasControl: true,
       onOutput: (bytes) => spare.receive(bytes),
     });
-    if (guest.control === null) throw new Error("a process has no descriptor 4");
+    // The host has no descriptors left: it may have some when the machine is wanted.
+    if (guest.control === null) {
+      rmSync(folder, { recursive: true, force: true });
+      return;
+    }
     const spare: Waiting = { folder, file, program, process: guest, socket: speakQmp(guest.control), receive: () => undefined };
     waiting.set(key, spare);
     if (waiting.size === 1) process.on("exit", close);
@@ -112,10 +116,11 @@ export function createSpares(most: number): Spares {
     if (waiting.size === 0) process.off("exit", close);
   }
 
-  function end(key: string, { process: guest, folder }: Waiting): void {
-    drop(key);
-    guest.kill();
-    rmSync(folder, { recursive: true, force: true });
+  function end(key: string, spare: Waiting): void {
+    // Where it was taken, the next one may be waiting in its place by now.
+    if (waiting.get(key) === spare) drop(key);
+    spare.process.kill();
+    rmSync(spare.folder, { recursive: true, force: true });
   }
 
   function close(): void {
