@@ -26,10 +26,12 @@ export class CommandError extends Error {
 /** Specs that do not compile; what is wrong has been printed, and is kept for reports. */
 export class CompileError extends CommandError {
   readonly diagnostics: readonly Diagnostic[];
+  readonly target: string;
 
-  constructor(diagnostics: readonly Diagnostic[]) {
+  constructor(diagnostics: readonly Diagnostic[], target: string) {
     super(EXIT.compile, "");
     this.diagnostics = diagnostics.filter(({ severity }) => severity === "error");
+    this.target = target;
   }
 }
 

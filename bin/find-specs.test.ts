@@ -126,6 +126,10 @@ describe("words on the command line", () => {
     };
     assert.equal(message(["sub/cc.gspec"]), "there is no file or folder `sub/cc.gspec` | did you mean `sub/c.gspec`?");
     assert.match(message(["notes.md"]), /is no spec/);
+    for (const word of ["a.gspec/x.gspec", `${"a/".repeat(3000)}x.gspec`]) {
+      assert.equal(message([word]), `there is no file or folder \`${word}\` | null`);
+      assert.throws(() => findSpecFiles([word]), /there is no file or folder/);
+    }
     assert.throws(() => findSpecFiles(["nowhere"]), /there is no file or folder/);
   });
 });

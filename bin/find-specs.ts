@@ -14,23 +14,29 @@ const SKIPPED_FOLDERS = new Set(["node_modules"]);
 const LONGEST_NAME = 255;
 const isTooLong = (path: string): boolean => path.split("/").some((name) => Buffer.byteLength(name) > LONGEST_NAME);
 
-/** Null also for a link that leads to itself. */
-function stat(path: string): "file" | "folder" | "other" | null {
-  let found;
+/** Nothing can be at a path with a file, a link to itself, or too much of it in front. */
+const NOTHING_THERE: readonly unknown[] = ["ENOTDIR", "ELOOP", "ENAMETOOLONG"];
+
+/** What is at the path; null: nothing. */
+function look<Found>(path: string, at: (path: string) => Found | undefined): Found | null {
   try {
-    found = isTooLong(path) ? undefined : statSync(path, { throwIfNoEntry: false });
+    return (isTooLong(path) ? undefined : at(path)) ?? null;
   } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ELOOP" || error.code === "ENAMETOOLONG")) return null;
+    if (error instanceof Error && "code" in error && NOTHING_THERE.includes(error.code)) return null;
     throw new CommandError(EXIT.environment, `cannot read ${path}: ${describeHostError(error)}`);
   }
-  if (found === undefined) return null;
+}
+
+/** Null also for a link that leads to itself. */
+function stat(path: string): "file" | "folder" | "other" | null {
+  const found = look(path, (at) => statSync(at, { throwIfNoEntry: false }));
+  if (found === null) return null;
   return found.isDirectory() ? "folder" : found.isFile() ? "file" : "other";
 }
 
 /** Null unless it is a link. */
 function linkTarget(path: string): string | null {
-  if (isTooLong(path)) return null;
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(path) : null;
+  return look(path, (at) => (lstatSync(at, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(at) : undefined));
 }
 
 /** What is done about a spec that is a link where nothing is, or a folder that cannot be read. */

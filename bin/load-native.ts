@@ -88,7 +88,7 @@ async function lower(files: readonly string[], machine: NativeMachine, target: N
   const compilation = lowerNative(files, target, options);
   io.status(null);
   await printDiagnostics(compilation.diagnostics, io);
-  if (compilation.diagnostics.some(({ severity }) => severity === "error")) throw new CompileError(compilation.diagnostics);
+  if (compilation.diagnostics.some(({ severity }) => severity === "error")) throw new CompileError(compilation.diagnostics, machine.target);
   library?.save();
   return { ...compilation, asked };
 }

@@ -150,7 +150,7 @@ export async function loadSpecs(files: readonly string[], options: LoadOptions, 
     });
     io.status(null);
     await printDiagnostics(diagnostics, io);
-    if (diagnostics.some(({ severity }) => severity === "error")) throw new CompileError(diagnostics);
+    if (diagnostics.some(({ severity }) => severity === "error")) throw new CompileError(diagnostics, machine.target);
     library?.save();
     const madeFrom = cache === null ? null : findSources(asked, diagnostics);
     const keep = (path: string, entry: CachedImage | "no suite", dependencies: readonly string[]): void => {

@@ -69,7 +69,7 @@ function enginesFor(machine: MachineDescription, choice: EngineChoice, isForQemu
   return choice === "auto" ? possible.slice(0, 1) : possible.filter((engine) => engine === choice);
 }
 
-function targetNames(options: ParsedOptions): readonly (string | null)[] {
+export function targetNames(options: ParsedOptions): readonly (string | null)[] {
   const names = options.values("target").flatMap((value) => value.split(","));
   if (names.length === 0) return [null];
   return [...new Set(names.flatMap((name) => (name === "all" ? Object.keys(TARGET_MACHINES) : [name])))];

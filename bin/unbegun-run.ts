@@ -16,6 +16,8 @@ import type { ParsedOptions } from "./options.ts";
 import { openReporters } from "./reporters.ts";
 import { toolVersion } from "./version.ts";
 
+/** What is compiled for if nobody says. */
+const DEFAULT_TARGET = "bytecode";
 const SUITE = "guestspec";
 const ENGINE = "compiler";
 
@@ -90,7 +92,7 @@ export interface UnbegunRun {
   readonly shard?: string;
 }
 
-function eventsOf(tests: readonly TestFinished[], target: string, { seed, exitCode, deselected, shard }: UnbegunRun): readonly RunEvent[] {
+function eventsOf(tests: readonly TestFinished[], targets: readonly string[], { seed, exitCode, deselected, shard }: UnbegunRun): readonly RunEvent[] {
   const at = new Date().toISOString();
   return [
     {
@@ -98,15 +100,15 @@ function eventsOf(tests: readonly TestFinished[], target: string, { seed, exitCo
       version: EVENT_VERSION,
       tool: `guestspec ${toolVersion()}`,
       seed: String(seed),
-      targets: [target],
-      suites: tests.map(({ suite: name, file, engine }) => ({ name, file, target, engine, tests: 1 })),
+      targets,
+      suites: tests.map(({ suite: name, file, target, engine }) => ({ name, file, target, engine, tests: 1 })),
       tests: tests.length,
       deselected,
       ...(shard === undefined ? {} : { shard }),
       startedAt: at,
     },
     ...tests.flatMap((test): readonly RunEvent[] => {
-      const { suite, file, engine } = test;
+      const { suite, file, target, engine } = test;
       return [
         { type: "suite-started", suite, file, target, engine, tests: 1, plan: [{ test: test.test, rows: null }] },
         test,
@@ -126,11 +128,18 @@ function eventsOf(tests: readonly TestFinished[], target: string, { seed, exitCo
   ];
 }
 
+/** The one that something does not compile for, behind which no other is compiled; else all that were asked for. */
+async function targetsOf(error: CommandError | null, options: ParsedOptions): Promise<readonly string[]> {
+  if (error !== null && "target" in error) return [error.target as string];
+  if (!options.has("target")) return [DEFAULT_TARGET];
+  return (await import("./load-targets.ts")).targetNames(options).map((name) => name ?? DEFAULT_TARGET);
+}
+
 /** `error`: why the run could not begin; null: it had nothing to do. */
 export async function reportUnbegun(error: CommandError | null, unbegun: UnbegunRun, options: ParsedOptions, io: Io): Promise<void> {
-  const target = options.value("target") ?? "bytecode";
-  const tests = error === null ? [] : reasonsOf(error).map((reason) => resultOf(reason, target));
+  const targets = await targetsOf(error, options);
+  const tests = error === null ? [] : reasonsOf(error).map((reason) => resultOf(reason, targets[0] ?? DEFAULT_TARGET));
   const reporters = await openReporters(options, io, null, "not for people");
-  for (const event of eventsOf(tests, target, unbegun)) reporters.handle(event);
+  for (const event of eventsOf(tests, targets, unbegun)) reporters.handle(event);
   await reporters.finish();
 }

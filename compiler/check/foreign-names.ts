@@ -65,7 +65,7 @@ const FAMILIES: readonly (readonly [RegExp, string])[] = [
     /^(memcpy|memmove|memset|copy_from_slice|copy|fill)$/,
     "an array is copied by `=` and filled by `[0; 16]`; the elements of a slice are assigned one by one: `for i, x in from { to[i] = x }`",
   ],
-  [/^(memcmp|bcmp|strn?cmp|strcasecmp)$/, "contents are compared by `==`, parts of them as slices: `a[..n] == b[..n]`"],
+  [/^(memcmp|bcmp|strn?cmp)$/, "contents are compared by `==`, parts of them as slices: `a[..n] == b[..n]`"],
   [/^(ARRAY_SIZE|len|strn?len)$/, "the length is a member: `a.len`"],
   [/^(str[ln]?cpy|strscpy|strn?cat|sprintf|snprintf|scnprintf)$/, 'texts are constants, and put together where they are told: `info "{name}: {value:x}"`'],
   [/^(container_of|list_entry|offset_?of)$/, "a field lies at `&(0 as *S).list as usize`, and its struct is `(node as usize - offset) as *S`"],
@@ -74,7 +74,8 @@ const FAMILIES: readonly (readonly [RegExp, string])[] = [
   [/^BIT(_ULL)?$/, "a bit is `1 << n`; bits of a register have names in its `regs` block"],
   [/^(GENMASK(_ULL)?|FIELD_GET|FIELD_PREP)$/, "fields of a register are read and assigned by name: `regs Uart { lcr: u8 @3 { word_length: 1..0 } }`"],
   [/^(hweight(8|16|32|64|_long)|popcount|__builtin_popcount(ll)?|bitcount)$/, "one bits are counted by `bits.popcnt(x)`"],
-  [/^(ffs|__ffs|ffz|ctz|__builtin_ctz(ll)?|trailing_zeros)$/, "zeros below the lowest one are counted by `bits.ctz(x)`"],
+  [/^ffz$/, "ones below the lowest zero are counted by `bits.ctz(~x)`"],
+  [/^(ffs|__ffs|ctz|__builtin_ctz(ll)?|trailing_zeros)$/, "zeros below the lowest one are counted by `bits.ctz(x)`"],
   [
     /^(fls|fls64|__fls|ilog2|clz|__builtin_clz(ll)?|leading_zeros)$/,
     "zeros above the highest one are counted by `bits.clz(x)`: the highest is bit `T.bits - 1 - bits.clz(x)`",
@@ -102,7 +103,8 @@ const FAMILIES: readonly (readonly [RegExp, string])[] = [
   [/^(IS_ERR|IS_ERR_OR_NULL|PTR_ERR)$/, "an error in a pointer or number is asked for by `p is error`, `p is error ENOENT`, `p is not error`"],
   [/^ERR_PTR$/, "an error in a pointer is `-errno.ENOENT as usize as *T`"],
   [/^(likely|unlikely|__builtin_expect)$/, "a condition stands as it is: there are no hints for branches"],
-  [/^(DIV_ROUND_UP|round_?up|ALIGN|ALIGN_DOWN|round_?down|PAGE_ALIGN)$/, "rounding up is arithmetic: `(n + size - 1) / size * size`"],
+  [/^DIV_ROUND_UP(_ULL)?$/, "a quotient is rounded up by `(n + d - 1) / d`"],
+  [/^(round_?(up|down)|ALIGN(_DOWN)?|PAGE_ALIGN(_DOWN)?)$/, "rounding is arithmetic: up by `(n + size - 1) / size * size`, down by `n / size * size`"],
 ];
 
 /** What a function or value of another language, or of another test system, is called here. */

@@ -61,6 +61,19 @@ test("a run that cannot begin says so in its reports, and leaves none of an earl
   assert.match(xml, /there is no `foo` here \(E0401\)/);
   const again = await runTool(["replay", "out.ndjson"], { cwd: folder });
   assert.match(again.stdout, /ERROR bad\.gspec::guestspec::compiles[^]*expected `u32`, found `str` \(E0501\)\n +--> bad\.gspec:3:16/);
+  const targetsOf = () =>
+    read()
+      .ndjson.split("\n")
+      .flatMap((line) => /"targets":(\[[^\]]*\])/.exec(line)?.[1] ?? []);
+  await runTool(["run", ...reports, "--target", "riscv64,bytecode"], { cwd: folder });
+  assert.deepEqual(targetsOf(), ['["riscv64"]']);
+  assert.match(read().ndjson, /bad\.gspec::guestspec::compiles@riscv64\/compiler/);
+  await runTool(["run", ...reports, "--machine", "riscv-virt-sbi"], { cwd: folder });
+  assert.deepEqual(targetsOf(), ['["riscv64"]']);
+  rmSync(join(folder, "bad.gspec"));
+  await runTool(["run", ...reports, "-E", "test(adsd)", "--target", "riscv64,bytecode"], { cwd: folder });
+  assert.deepEqual(targetsOf(), ['["riscv64","bytecode"]']);
+  writeFileSync(join(folder, "bad.gspec"), 'suite "bad"\ntest "a" {\n  let n: u32 = "s"\n}\n');
   const annotated = await runTool(["run"], { cwd: folder, env: { GITHUB_ACTIONS: "true" } });
   assert.match(annotated.stdout, /^::error file=bad\.gspec,line=3,col=16/);
 });
