@@ -37,6 +37,8 @@ function reproFlags(options: ParsedOptions, seed: bigint): string {
     if (value !== null) flags.push(` --${name} ${quoteForShell(value)}`);
   }
   for (const words of options.values("append")) flags.push(` --append ${quoteForShell(words)}`);
+  // Most begin with a dash, and would be taken for options where they stood alone.
+  for (const argument of options.values("qemu-arg")) flags.push(` --qemu-arg=${quoteForShell(argument)}`);
   return flags.join("");
 }
 

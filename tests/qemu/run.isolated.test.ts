@@ -192,6 +192,7 @@ test("options that QEMU refuses are told with its words and the command", withQe
   assert.equal(outcome.code, 75);
   assert.match(outcome.stdout, /QEMU did not start: .*-nonsense: invalid option/);
   assert.match(outcome.stdout, /started as: qemu-system-riscv64 .* -nonsense/);
+  assert.match(outcome.stdout, /rerun .* --qemu-arg=-nonsense$/m);
 });
 
 for (const signal of ["SIGINT", "SIGKILL"] as const) {
