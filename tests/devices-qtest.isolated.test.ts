@@ -192,6 +192,12 @@ async function play(script: QtestScript): Promise<void> {
       }
       start += "step" in go ? 1 : go.accesses.length;
     }
+    // Behind an exit of the model nothing is compared.
+    assert.equal(
+      board.exits.length > 0,
+      script.steps.some(({ kind }) => kind === "exit"),
+      "the model exits where the script does",
+    );
   } finally {
     qemu.close();
   }
