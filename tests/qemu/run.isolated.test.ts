@@ -2,7 +2,7 @@
 // reason, where QEMU is missing, unless GUESTSPEC_REQUIRE=qemu says that it must be there.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -202,6 +202,8 @@ for (const signal of ["SIGINT", "SIGKILL"] as const) {
     const exited = once(tool, "exit");
     const scratch = join(folder, "tmp");
     await until("there is a machine", () => processesWith(scratch).length > 0);
+    // Before the run begins ^C ends the process as it ends any; a machine may have started by then.
+    await until("it has its image", () => readdirSync(scratch, { recursive: true, encoding: "utf8" }).some((name) => existsSync(join(scratch, name, "boot0"))));
     tool.kill(signal);
     if (signal === "SIGINT") {
       // The first one waits for the test, the second one does not.

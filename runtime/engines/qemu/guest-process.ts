@@ -22,6 +22,8 @@ export interface GuestProcess {
   send(text: string): void;
   /** At once, with all that it has started. */
   kill(): void;
+  /** Uses files of this folder as well, which is removed as its own is if this process vanishes. */
+  uses(folder: string): void;
   /** Resolves after the last output was delivered. */
   readonly exited: Promise<ProcessExit>;
 }
@@ -47,11 +49,13 @@ export const CONTROL = 4;
 const SHELL_EXITS: ReadonlySet<number> = new Set([126, 127]);
 
 /**
- * Descriptor 3 is a pipe whose other end this process holds. A line on it says that the machine has ended; its end without a line, that
- * this process is gone. The machine takes the shell's place, so its pid and exit status are the child's own. What is being killed
- * may still make a file in the folder, which then cannot be removed at once.
+ * Descriptor 3 is a pipe whose other end this process holds. An empty line on it says that the machine has ended, any other one names a
+ * further folder; its end, that this process is gone. The machine takes the shell's place, so its pid and exit status are the child's own.
+ * What is being killed may still make a file in the folder, which then cannot be removed at once.
  */
-const WATCHED = `(read -r line <&3 || { kill -9 $$; rm -rf "$0" || { sleep 1; rm -rf "$0"; }; }) </dev/null >/dev/null 2>&1 & exec "$@" 3<&-`;
+const WATCHED =
+  `(set -- "$0"; while read -r line; do [ -n "$line" ] || exit 0; set -- "$@" "$line"; done; ` +
+  `kill -9 $$; rm -rf "$@" || { sleep 1; rm -rf "$@"; }) <&3 >/dev/null 2>&1 & exec "$@" 3<&-`;
 
 export function describeCommand({ binary, args }: GuestCommand): string {
   return [binary, ...args].map(quoteForShell).join(" ");
@@ -77,6 +81,7 @@ function neverStarted(command: string, child: ChildProcess): GuestProcess {
     pid: null,
     control: null,
     send: () => undefined,
+    uses: () => undefined,
     kill: () => undefined,
     exited: new Promise((resolve) => {
       child.on("error", ({ message }) => resolve({ code: null, signal: null, stderr: `${message}\n` }));
@@ -133,6 +138,9 @@ export function startGuestProcess(command: GuestCommand, options: GuestProcessOp
         // It has ended, and nobody has told us yet.
         if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
       }
+    },
+    uses(folder) {
+      if (!isDead) lifeline.write(`${folder}\n`);
     },
     exited,
   };

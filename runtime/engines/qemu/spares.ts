@@ -5,7 +5,7 @@
 
 import { accessSync, closeSync, constants, mkdtempSync, openSync, readSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, delimiter, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { CONTROL, describeCommand, startGuestProcess, type GuestProcess } from "./guest-process.ts";
 import type { QemuCommandOf, QemuShape } from "./qemu-shape.ts";
 import { speakQmp, type Qmp, type QmpSocket } from "./qmp.ts";
@@ -15,7 +15,7 @@ import { within } from "./within.ts";
 export interface Spare {
   readonly process: GuestProcess;
   readonly qmp: Qmp;
-  /** Makes the machine, with this as its boot file. */
+  /** Makes the machine, with this as its boot file, whose folder is gone if this process vanishes. */
   go(imagePath: string, onOutput: (bytes: Uint8Array) => void): void;
 }
 
@@ -147,6 +147,7 @@ export function createSpares(most: number): Spares {
         process: spare.process,
         qmp,
         go(imagePath, onOutput) {
+          spare.process.uses(dirname(imagePath));
           symlinkSync(imagePath, spare.file);
           spare.receive = onOutput;
           void qmp.refusesMachine().then((isRefused) => isRefused && spare.process.kill());
