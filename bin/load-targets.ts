@@ -2,7 +2,7 @@
 // reason why that is not there; and the specs' images for them. A target of a list that the wanted engine cannot make is left out; if
 // none is left, that is an error. Loaded when one of these options is given.
 
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { ImageCache } from "../compiler/images/cache.ts";
 import { didYouMean } from "../grammar/nearest-name.ts";
@@ -50,6 +50,7 @@ function isOnPath(name: string, env: Io["env"]): boolean {
 }
 
 function missingQemu(machine: MachineDescription, binary: string): string {
+  if (binary.includes("/") && existsSync(binary)) return `${binary} is no program that can be executed`;
   const name = machine.qemu === null ? undefined : QEMU_PACKAGES[machine.qemu.binary];
   return `${binary} is not there${name === undefined ? "" : ` (Debian: apt install ${name})`}`;
 }

@@ -181,6 +181,8 @@ test("without QEMU its tests are skipped with what to install, which may be an e
   assert.equal((await run(folder, ["--target", "x86_64"], { ...nowhere, GUESTSPEC_REQUIRE: "qemu" })).code, 6);
   const named = await run(folder, ["--target", "riscv64", "--engine", "qemu"], nowhere);
   assert.deepEqual([named.code, named.stderr], [75, "error: qemu-nowhere is not there (Debian: apt install qemu-system-misc)\n"]);
+  const text = await run(folder, ["--target", "riscv64", "--engine", "qemu", "--qemu", "./good.gspec"]);
+  assert.deepEqual([text.code, text.stderr], [75, "error: ./good.gspec is no program that can be executed\n"]);
   const wrong = await run(folder, ["--engine", "qemu"]);
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /^error: engine `qemu` cannot make bytecode-virt\n/);
