@@ -7,6 +7,7 @@ import type { Diagnostic } from "../grammar/diagnostic.ts";
 import { positionAt } from "../grammar/source.ts";
 import { createSourceLines, frameAt } from "../runtime/engines/code-frame.ts";
 import { makeFailure } from "../runtime/engines/failure.ts";
+import { untouchedResult } from "../runtime/engines/result.ts";
 import { EVENT_VERSION, type Failure, type RunEvent, type TestFinished } from "../runtime/events.ts";
 import { createCounts } from "../runtime/reporters/tally.ts";
 import type { CommandError } from "./errors.ts";
@@ -57,31 +58,8 @@ function reasonsOf(error: CommandError): readonly Reason[] {
 }
 
 function resultOf({ file, line, test, failures }: Reason, target: string): TestFinished {
-  return {
-    type: "test-finished",
-    id: `${file}::${SUITE}::${test}@${target}/${ENGINE}`,
-    file,
-    line,
-    suite: SUITE,
-    test,
-    row: null,
-    target,
-    engine: ENGINE,
-    verdict: "error",
-    reason: null,
-    promised: false,
-    checks: 0,
-    failures,
-    infos: [],
-    console: "",
-    tags: [],
-    guestNs: 0,
-    instructions: 0,
-    wallMs: 0,
-    wallStartMs: 0,
-    wallWorker: 0,
-    repro: "",
-  };
+  const id = `${file}::${SUITE}::${test}@${target}/${ENGINE}`;
+  return { ...untouchedResult({ id, file, line, suite: SUITE, test, row: null, target, engine: ENGINE, tags: [] }), verdict: "error", failures };
 }
 
 /** What is known of a run without tests. */

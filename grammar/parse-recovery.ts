@@ -15,6 +15,20 @@ const startWords: ReadonlySet<TokenType> = new Set([...statementWords, T.Var, T.
 /** Those of them that start a declaration wherever they stand. */
 const itemWords: ReadonlySet<TokenType> = new Set([T.Var, T.Const, T.Fn, T.Struct, T.Enum]);
 
+/** Brackets that are open, curly and other ones. */
+interface Nesting {
+  curly: number;
+  other: number;
+}
+
+/** Past a token: closing brackets that nothing opened close nothing. */
+function step(open: Nesting, type: TokenType): void {
+  if (type === T.LCurly) open.curly++;
+  else if (type === T.RCurly) open.curly = Math.max(0, open.curly - 1);
+  else if (openers.has(type)) open.other++;
+  else if (closers.has(type)) open.other = Math.max(0, open.other - 1);
+}
+
 export abstract class RecoveringParser extends ParserCore {
   protected isAtColumnOne(token: Token): boolean {
     return token.startOffset === 0 || this.source.text.charCodeAt(token.startOffset - 1) === 10;
@@ -59,45 +73,36 @@ export abstract class RecoveringParser extends ParserCore {
     }
   }
 
-  /** Nesting of curly and of other brackets between two tokens. */
-  #nesting(from: number, to: number): { curly: number; other: number } {
-    let curly = 0;
-    let other = 0;
+  /** Between two tokens. */
+  #nesting(from: number, to: number): Nesting {
+    const open: Nesting = { curly: 0, other: 0 };
     for (let i = from + 1; i <= to; i++) {
       const type = this.tokens[i]?.tokenType;
-      if (type === T.LCurly) curly++;
-      else if (type === T.RCurly) curly = Math.max(0, curly - 1);
-      else if (type !== undefined && openers.has(type)) other++;
-      else if (type !== undefined && closers.has(type)) other = Math.max(0, other - 1);
+      if (type !== undefined) step(open, type);
     }
-    return { curly, other };
+    return open;
   }
 
   /** To the next statement: past `;`, past the block that a broken head opens, or to the next line; never past the enclosing `}`. */
   protected skipStatement(from: number): void {
-    let { curly, other } = this.#nesting(from, this.currIdx);
+    const open = this.#nesting(from, this.currIdx);
     let isFirst = this.currIdx === from;
     while (true) {
       const token = this.peek(1);
       const type = token.tokenType;
       if (type === T.EndOfFile || this.isItemBoundary()) return;
-      if (curly === 0 && !isFirst) {
-        if (type === T.RCurly) return;
-        if (token.newline && (other === 0 || startWords.has(type))) return;
-      } else if (curly === 0 && type === T.RCurly) return;
+      if (open.curly === 0 && type === T.RCurly) return;
+      if (open.curly === 0 && !isFirst && token.newline && (open.other === 0 || startWords.has(type))) return;
       isFirst = false;
       this.SKIP_TOKEN();
-      if (type === T.LCurly) curly++;
-      else if (type === T.RCurly) {
-        curly--;
-        if (curly === 0) {
-          if (other > 0) this.#skipClosers();
-          other = 0;
-          if (!this.#isBlockGoingOn(from)) return;
-        }
-      } else if (openers.has(type)) other++;
-      else if (closers.has(type)) other = Math.max(0, other - 1);
-      else if (type === T.Semi && curly === 0) return;
+      step(open, type);
+      if (open.curly > 0) continue;
+      if (type === T.Semi) return;
+      if (type === T.RCurly) {
+        if (open.other > 0) this.#skipClosers();
+        open.other = 0;
+        if (!this.#isBlockGoingOn(from)) return;
+      }
     }
   }
 
@@ -115,20 +120,17 @@ export abstract class RecoveringParser extends ParserCore {
 
   /** To the end of the line, inside the enclosing braces. */
   protected skipLine(from: number): void {
-    let { curly, other } = this.#nesting(from, this.currIdx);
+    const open = this.#nesting(from, this.currIdx);
     let isFirst = this.currIdx === from;
     while (true) {
       const token = this.peek(1);
       const type = token.tokenType;
       if (type === T.EndOfFile || this.isItemBoundary()) return;
-      if (curly === 0 && type === T.RCurly) return;
-      if (curly === 0 && other === 0 && token.newline && !isFirst) return;
+      if (open.curly === 0 && type === T.RCurly) return;
+      if (open.curly === 0 && open.other === 0 && token.newline && !isFirst) return;
       isFirst = false;
       this.SKIP_TOKEN();
-      if (type === T.LCurly) curly++;
-      else if (type === T.RCurly) curly--;
-      else if (openers.has(type)) other++;
-      else if (closers.has(type)) other = Math.max(0, other - 1);
+      step(open, type);
     }
   }
 
