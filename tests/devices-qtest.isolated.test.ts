@@ -47,6 +47,9 @@ function watchedPins(watch: Watch, board: Board): readonly WatchedPin[] {
   }
 }
 
+/** What a thread of QEMU may take, at most. */
+const THREAD_MS = 20_000;
+
 type OtherStep = Exclude<Step, AccessStep>;
 
 /** Does a step on both sides; returns what differs, or null. */
@@ -66,6 +69,11 @@ async function playStep(step: OtherStep, board: Board, qemu: Qemu): Promise<stri
       await qemu.settle(start + count);
       const reached = (await qemu.read(0x200_bff8n, 8)) - start;
       return reached === count ? null : `QEMU settles after ${reached} timer counts, the model after ${count}`;
+    }
+    case "await": {
+      const end = Date.now() + THREAD_MS;
+      while (((await qemu.read(step.address, 4)) & step.mask) !== step.bits) if (Date.now() > end) return `QEMU did not come to it within ${THREAD_MS} ms`;
+      return null;
     }
     case "input":
       board.plicInput(step.source, step.level);

@@ -9,7 +9,7 @@ import { pciTestdev } from "../../runtime/devices/pci-testdev.ts";
 import { PLIC, RAM } from "./board.ts";
 import type { Board, Part } from "./board.ts";
 import { createRandom } from "../fixtures/random.ts";
-import { pass, read, readAllWidths, reset, write } from "./script.ts";
+import { awaitBits, pass, read, readAllWidths, reset, write } from "./script.ts";
 import type { QtestScript, Step } from "./script.ts";
 
 const ECAM = 0x3000_0000;
@@ -106,8 +106,8 @@ function testdevSteps(base: number, otherBase: number, firstOffset: number): Ste
   return steps;
 }
 
-/** Each pass gives QEMU's thread some ms of real time. */
-const factorialTime: readonly Step[] = [pass(100_000), pass(100_000), pass(100_000)];
+/** QEMU computes in a thread of its own: bit 0 of the status says that it does. */
+const factorialTime: readonly Step[] = [pass(100_000), pass(100_000), pass(100_000), awaitBits(EDU_MMIO + 0x20, 1, 0)];
 const edu32 = (offset: number): Step => read(EDU_MMIO + offset);
 const eduWrite = (offset: number, value: number): Step => write(EDU_MMIO + offset, value);
 
@@ -233,6 +233,8 @@ export const scripts: readonly QtestScript[] = [
     edu32(0x20),
     eduWrite(0x08, 7),
     ...factorialTime,
+    // The thread interrupts when it has done with the status.
+    awaitBits(EDU_MMIO + 0x24, 1, 1),
     edu32(0x20),
     edu32(0x08),
     edu32(0x24),

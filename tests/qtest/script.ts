@@ -15,6 +15,8 @@ export type Step =
   | { readonly kind: "pass"; readonly nanoseconds: number }
   /** Virtual time passes until nothing is pending: it ends at the very tick of the last event. */
   | { readonly kind: "settle" }
+  /** Real time passes until QEMU's register has these bits so: a thread of its own works there. Of the model nothing is asked. */
+  | { readonly kind: "await"; readonly address: bigint; readonly mask: bigint; readonly bits: bigint }
   /** Drives an input pin of the PLIC, as a device would. */
   | { readonly kind: "input"; readonly source: number; readonly level: boolean }
   /** The far end of the UART sends. */
@@ -52,6 +54,13 @@ export const write = (address: number | bigint, value: number | bigint, width: W
 });
 
 export const pass = (nanoseconds: number): Step => ({ kind: "pass", nanoseconds });
+/** 32 bits wide. */
+export const awaitBits = (address: number, mask: number, bits: number): Step => ({
+  kind: "await",
+  address: BigInt(address),
+  mask: BigInt(mask),
+  bits: BigInt(bits),
+});
 export const settle: Step = { kind: "settle" };
 export const input = (source: number, level: boolean): Step => ({ kind: "input", source, level });
 export const send = (text: string): Step => ({ kind: "send", bytes: [...Buffer.from(text, "latin1")] });
@@ -76,6 +85,8 @@ export function describeStep(step: Step): string {
       return `write${step.width * 8} 0x${step.address.toString(16)} = 0x${step.value.toString(16)}`;
     case "pass":
       return `pass ${step.nanoseconds} ns`;
+    case "await":
+      return `await 0x${step.bits.toString(16)} of 0x${step.mask.toString(16)} at 0x${step.address.toString(16)}`;
     case "input":
       return `input ${step.source} ${step.level ? "high" : "low"}`;
     case "send":
