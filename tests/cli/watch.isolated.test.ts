@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { root } from "../../tools/project.mjs";
-import { onTerminal, skipWithoutTerminal } from "../fixtures/terminal.ts";
-import { runTool, startTool } from "./transcripts.ts";
+import { nodeCommand, onTerminal, skipWithoutTerminal } from "../fixtures/terminal.ts";
+import { runTool, startTool, toolCommand } from "./transcripts.ts";
 
 function makeProject(context: TestContext): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "guestspec-watch-")));
@@ -118,10 +118,8 @@ test("machine code is made of what is in the files now", { timeout: 180_000 }, a
 test("on a terminal keys run all, run what failed, and quit", { skip: skipWithoutTerminal, timeout: 180_000 }, async (context) => {
   const folder = makeProject(context);
   writeFileSync(join(folder, "bad.gspec"), 'suite "bad"\n\ntest "is wrong" { expect 1 == 2 }\n');
-  const tool = `${process.execPath} ${join(root, "dist", "guestspec.mjs")}`;
-  const env: NodeJS.ProcessEnv = { ...process.env, TERM: "xterm-256color", XDG_CACHE_HOME: join(folder, ".cache"), NODE_ENV: "production" };
-  for (const name of ["NODE_TEST_CONTEXT", "GUESTSPEC_TEST_COUNTS", "FORCE_COLOR", "CI", "NODE_OPTIONS"]) delete env[name];
-  const child = spawn("script", onTerminal(`stty cols 120 rows 30; exec ${tool} run --watch`), { cwd: folder, env });
+  const { words, env } = toolCommand(["run", "--watch"], { cwd: folder, cache: "own", env: { TERM: "xterm-256color", NODE_ENV: "production" } });
+  const child = spawn("script", onTerminal(`stty cols 120 rows 30; ${nodeCommand(words)}`), { cwd: folder, env });
   const watched = follow(child, context);
   assert.match(await watched.until(/watching \d folders: enter runs all, f the 1 failed test, q quits/), /7 tests in 3 suites/);
   child.stdin.write("f");
