@@ -13,7 +13,7 @@ import { AssemblyError, splitOperands } from "../assembly/text.ts";
 import type { Notation, Token, Value } from "../assembly/text.ts";
 import { createCodeBuffer, emitForm, selectForm } from "./encode.ts";
 import type { Emitted, Field, Prefixes } from "./encode.ts";
-import { findInstructions, INSTRUCTIONS, MNEMONIC_ALIASES } from "./instructions.ts";
+import { findInstructions, listInstructions, MNEMONIC_ALIASES } from "./instructions.ts";
 import type { Instruction } from "./instructions.ts";
 import { readOperand } from "./operand-text.ts";
 import type { ReadOperand } from "./operand-text.ts";
@@ -113,7 +113,7 @@ function sizeInstruction(first: Token, rest: readonly Token[], scope: Scope, rea
 
   const mnemonic = head.text.toLowerCase();
   const forms = findInstructions(mnemonic);
-  if (forms === undefined) throw unknownName(head, "instruction", [...new Set(INSTRUCTIONS.map((row) => row.mnemonic)), ...MNEMONIC_ALIASES.keys()]);
+  if (forms === undefined) throw unknownName(head, "instruction", [...new Set(listInstructions().map((row) => row.mnemonic)), ...MNEMONIC_ALIASES.keys()]);
   const isBranch = forms.some(({ operands: [pattern] }) => pattern?.slot === "relative");
   const read = splitOperands(tokens).map((operand) => readOperand(operand, { head, start: operand[0] ?? head, scope, mode, isBranch }));
   const own = read.some(({ operand }) => isBare(operand)) ? withoutAddressWidth(prefixes) : prefixes;

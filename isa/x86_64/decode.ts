@@ -4,7 +4,7 @@
 
 import { segmentMatters, SHORT_ADDRESSES, usualSegment } from "./encode.ts";
 import type { Prefixes } from "./encode.ts";
-import { INSTRUCTIONS } from "./instructions.ts";
+import { listInstructions } from "./instructions.ts";
 import type { Instruction } from "./instructions.ts";
 import type { MemoryOperand, Mode, Operand, OperandClass, OperandPattern } from "./operands.ts";
 
@@ -58,7 +58,7 @@ const opcodeKey = (isVex: boolean, map: number, opcode: number): number => ((isV
 function formsOf({ vex, map, opcode }: Reader): readonly Instruction[] {
   if (formsByOpcode.size === 0) {
     const lists = new Map<number, Instruction[]>();
-    for (const form of INSTRUCTIONS) {
+    for (const form of listInstructions()) {
       if (form.isAlias) continue;
       const last = form.hasOpcodeRegister && form.suffix === undefined ? form.opcode + 7 : form.opcode;
       for (let code = form.opcode; code <= last; code++) {

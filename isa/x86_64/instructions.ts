@@ -815,21 +815,27 @@ function placeOperands(operands: string, { modrm, hasOpcodeRegister }: Instructi
   });
 }
 
-export const INSTRUCTIONS: readonly Instruction[] = [
-  ...arithmeticRows,
-  ...shiftRows,
-  ...bitTestRows,
-  ...conditionalRows,
-  ...ROWS,
-  ...vectorRows,
-  ...floatRows,
-].flatMap((row: Row) => expandRow(row).map(completeRow));
+const ALL_ROWS: readonly Row[] = [...arithmeticRows, ...shiftRows, ...bitTestRows, ...conditionalRows, ...ROWS, ...vectorRows, ...floatRows];
 
-const byMnemonic: ReadonlyMap<string, readonly Instruction[]> = Map.groupBy(INSTRUCTIONS, (row) => row.mnemonic);
+const rowsByMnemonic: ReadonlyMap<string, readonly Row[]> = Map.groupBy(ALL_ROWS, ([mnemonic]) => mnemonic);
+
+/** Read when somebody looks: a compiled spec uses a tenth of them, and reading all is a twentieth of compiling one of a single test. */
+const formsOfRow = new Map<Row, readonly Instruction[]>();
+
+function formsOf(row: Row): readonly Instruction[] {
+  let forms = formsOfRow.get(row);
+  if (forms === undefined) formsOfRow.set(row, (forms = expandRow(row).map(completeRow)));
+  return forms;
+}
+
+/** All of them, in the order of the table. */
+export function listInstructions(): readonly Instruction[] {
+  return ALL_ROWS.flatMap(formsOf);
+}
 
 /** The forms of a mnemonic or of its other names, in the order of preference. */
 export function findInstructions(mnemonic: string): readonly Instruction[] | undefined {
-  return byMnemonic.get(MNEMONIC_ALIASES.get(mnemonic) ?? mnemonic);
+  return rowsByMnemonic.get(MNEMONIC_ALIASES.get(mnemonic) ?? mnemonic)?.flatMap(formsOf);
 }
 
 /** "add rm32, imm8/32", for messages. */
