@@ -31,7 +31,7 @@ test("the smallest board: no default devices, the console on stdio, exactly the 
   assert.equal(
     result.command.args.join(" "),
     "-nodefaults -no-user-config -display none -no-reboot -M virt -accel tcg -cpu rv64 -smp 1 -m 64M -bios none" +
-      " -rtc base=2026-01-01T00:00:00,clock=vm -chardev stdio,id=console,signal=off -global virtio-mmio.force-legacy=false" +
+      " -rtc base=2026-01-01T00:00:00,clock=vm -chardev stdio,id=console,signal=off -global virtio-mmio.force-legacy=false -global virtio-mmio.ioeventfd=off" +
       " -serial chardev:console -chardev testdev,id=testdev -device virtio-serial-device,max_ports=1,bus=virtio-mmio-bus.0" +
       " -device virtconsole,chardev=testdev -device virtio-rng-device,bus=virtio-mmio-bus.1" +
       " -drive if=none,id=disk0,format=raw,file.driver=null-co,file.size=1M,file.read-zeroes=on,snapshot=on" +

@@ -206,6 +206,7 @@ class RuntimeTables {
           if (test.unmet !== null) return;
           keepStubs(b, suite);
           this.dispatch(b, test);
+          if (test.attributes.exits !== undefined) b.call(this.builder.functionOfDeclared(this.builder.runtime("runtime.await_end")), [], []);
         },
         ["addr"],
       );
