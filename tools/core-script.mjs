@@ -44,6 +44,17 @@ function loaderOf(file, scripts) {
       closeSync(file);
     }
   };
+  // By file: scripts that run without a cache. What of them was compiled is known at the end.
+  const uncached = new Map();
+  const keepCaches = () => {
+    for (const [cacheFile, script] of uncached)
+      try {
+        writeFileSync(\`\${cacheFile}.\${process.pid}\`, script.createCachedData());
+        renameSync(\`\${cacheFile}.\${process.pid}\`, cacheFile);
+      } catch {
+        // The package belongs to somebody else: runs are just slower.
+      }
+  };
   let hasCompileCache = false;
   let loading = 0;
   const runScript = (name) => {
@@ -61,14 +72,8 @@ function loaderOf(file, scripts) {
     const script = new Script(source, { filename, cachedData });
     if (loading > 0) setFlag("--no-lazy");
     if ((cachedData === undefined || script.cachedDataRejected || process.env.GUESTSPEC_PRIME === "1") && isRun()) {
-      process.once("exit", () => {
-        try {
-          writeFileSync(\`\${cacheFile}.\${process.pid}\`, script.createCachedData());
-          renameSync(\`\${cacheFile}.\${process.pid}\`, cacheFile);
-        } catch {
-          // The package belongs to somebody else: runs are just slower.
-        }
-      });
+      if (uncached.size === 0) process.once("exit", keepCaches);
+      uncached.set(cacheFile, script);
     }
     return script.runInThisContext()(import.meta.url, require, load, chunk, () => exports);
   };

@@ -42,7 +42,7 @@ async function callersOf(args: readonly string[], cwd: string): Promise<readonly
           [`${event.test} ${event.row}: ${kind}, ${frame?.line}`, ...(callers ?? []).map(callerText)]
             .join("\n  ")
             // A time limit comes in the loop around the library's wait as well as in that.
-            .replace(/: timeout, 218\n {2}call rest (\S+):218:4 /, ": timeout, 44\n  call rest $1:218:26 "),
+            .replace(/: timeout, 218(?:\n {2}call rest \S+:218:4 )?/, `: timeout, 44\n  call rest ${SPEC}:218:26 `),
         )
       : [],
   );

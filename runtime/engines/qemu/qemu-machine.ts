@@ -63,6 +63,7 @@ export function openQemuMachine(shape: QemuShape, images: readonly number[], opt
       return isRefused;
     },
     async open(payloads, first, onDeath) {
+      options.spares?.shelter(shape, options.command, host.folder);
       const imagePath = await host.bootFile(payloads);
       const startMs = host.now();
       const spare = (await options.spares?.take(shape, options.command)) ?? null;

@@ -5,7 +5,7 @@
 
 import { accessSync, closeSync, constants, mkdtempSync, openSync, readSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, delimiter, dirname, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import { CONTROL, describeCommand, startGuestProcess, type GuestProcess } from "./guest-process.ts";
 import type { QemuCommandOf, QemuShape } from "./qemu-shape.ts";
 import { speakQmp, type Qmp, type QmpSocket } from "./qmp.ts";
@@ -15,13 +15,15 @@ import { within } from "./within.ts";
 export interface Spare {
   readonly process: GuestProcess;
   readonly qmp: Qmp;
-  /** Makes the machine, with this as its boot file, whose folder is gone if this process vanishes. */
+  /** Makes the machine, with this as its boot file. */
   go(imagePath: string, onOutput: (bytes: Uint8Array) => void): void;
 }
 
 export interface Spares {
   /** Starts one, unless one waits: for the first machine of a run. */
   prepare(shape: QemuShape, command: QemuCommandOf): void;
+  /** A folder for boot files of such a machine is to be gone too if this process vanishes; told before there are any. */
+  shelter(shape: QemuShape, command: QemuCommandOf, folder: string): void;
   /** The one that was started with the same options, once it is known to wait; null: start one yourself. */
   take(shape: QemuShape, command: QemuCommandOf): Promise<Spare | null>;
   /** Starts one for each kind that was asked for since the last time, and gives up the others: for the next run of this process. */
@@ -131,6 +133,7 @@ export function createSpares(most: number): Spares {
     prepare(shape, command) {
       if (waiting.size === 0) start(keyOf(shape, command), shape, command);
     },
+    shelter: (shape, command, folder) => waiting.get(keyOf(shape, command))?.process.uses(folder),
     async take(shape, command) {
       const key = keyOf(shape, command);
       asked.set(key, () => start(key, shape, command));
@@ -147,7 +150,6 @@ export function createSpares(most: number): Spares {
         process: spare.process,
         qmp,
         go(imagePath, onOutput) {
-          spare.process.uses(dirname(imagePath));
           symlinkSync(imagePath, spare.file);
           spare.receive = onOutput;
           void qmp.refusesMachine().then((isRefused) => isRefused && spare.process.kill());
