@@ -126,7 +126,7 @@ function readUnit(reading: Reading, digitsEnd: number, value: bigint, radix: num
   }
   if (nanoseconds !== undefined) return { type: T.Duration, value: fitting(reading, value * nanoseconds), end, faults };
   if (bytes !== undefined) return { type: T.Int, value: fitting(reading, value * bytes), end, faults };
-  faults.push({ code: "E0108", message: `\`${unit}\` is not a unit`, from: digitsEnd, to: end, label: "unknown unit", help: helpForSuffix(unit) });
+  faults.push({ code: "E0108", message: `\`${unit}\` is not a unit`, from: digitsEnd, to: end, label: "unknown unit", help: helpForSuffix(unit, value) });
   return { type: T.Int, value, end, faults };
 }
 
