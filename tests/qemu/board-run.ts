@@ -1,6 +1,6 @@
 // A run of our specs on a board in QEMU, as the tests of whole boards want it: by the command line, judged by its
-// events. Specs that QEMU takes tens of seconds for are tagged `slow` and left out. Under -icount QEMU with several CPUs stands still once
-// in some thousand tests, all CPUs asleep and a timer pending (ADR 17): such a test is run again.
+// events. Specs that QEMU takes tens of seconds for are tagged `slow` and left out. A test that fails is run
+// again: several CPUs stood still once in some thousand tests, which has been mended on x86_64 (ADR 17).
 import assert from "node:assert/strict";
 import { isGood, type RunEvent } from "../../runtime/events.ts";
 import { root } from "../../tools/project.mjs";
