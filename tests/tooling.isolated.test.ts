@@ -110,13 +110,36 @@ test("the closing line adds up both runs, counts innermost failures, and the exi
   assert.equal(nothing.status, 2);
 });
 
-test("a test process that dies is a failure, even if no test of it failed", (context) => {
+test("a test process that dies is a failure with its last words, even if no test of it failed", (context) => {
   const folder = makePackage(context, {
-    "tests/dies.test.ts": 'import { test } from "node:test";\ntest("dies", () => process.exit(3));',
+    "tests/dies.test.ts": 'import { test } from "node:test";\ntest("dies", () => { console.error("the very last"); process.exit(3); });',
   });
-  const { status, stdout } = run(process.execPath, ["tools/test.mjs"], folder);
-  assert.equal(stdout.trimEnd().split("\n").at(-1), "0 passed, 1 failed");
+  const { status, stdout, stderr } = run(process.execPath, ["tools/test.mjs"], folder);
+  assert.match(
+    stdout,
+    /\n1 failure:\nFAILED the test process ended with code 3 of its own accord\n {4}tests\/dies\.test\.ts\n {4}the very last\n\n0 passed, 1 failed\n$/,
+  );
+  assert.equal(stderr, "the very last\n");
   assert.equal(status, 1);
+});
+
+test("the last 100 lines of a log say of each failure what it was, however long it is and however many there are", (context) => {
+  const head = 'import assert from "node:assert/strict";\nimport { test } from "node:test";\n';
+  const folder = makePackage(context, {
+    "tests/few.test.ts": `${head}for (const n of [1, 2, 3, 4]) test("few " + n, () => assert.fail("the first line\\n" + "x\\n".repeat(400) + "the last line of " + n));`,
+    "tests/many.test.ts": `${head}for (let n = 0; n < 60; n++) test("many " + n, () => assert.equal(n, -1));`,
+    "tests/wide.test.ts": `${head}test("wide", () => assert.fail("wide".repeat(5000)));`,
+    "tests/good.isolated.test.ts": `import { test } from "node:test";\nfor (let n = 0; n < 150; n++) test("noise", () => console.log("noise"));`,
+  });
+  const endOf = (...paths: readonly string[]): string => run(process.execPath, ["tools/test.mjs", ...paths], folder).stdout.split("\n").slice(-100).join("\n");
+  const few = endOf("tests/few", "tests/good");
+  assert.match(few, /\n4 failures:\nFAILED few 1\n {4}tests\/few\.test\.ts:3\n {4}AssertionError \[ERR_ASSERTION\]: the first line\n {4}x\n/);
+  for (const n of [1, 2, 3, 4]) assert.match(few, new RegExp(`FAILED few ${n}\n(?: {4}[^\n]*\n){1,16} {4}the last line of ${n}\n`));
+  assert.match(few, /\n150 passed, 4 failed\n$/);
+  const many = endOf("tests/many");
+  assert.match(many, /\n60 failures:\nFAILED many 0\n {4}tests\/many\.test\.ts:3\n {4}AssertionError[^\n]*\nFAILED many 1\n/);
+  assert.match(many, /\.\.\. and 32 more, above\n/);
+  assert.match(endOf("tests/wide"), /\n1 failure:\nFAILED wide\n[^]* {4}AssertionError[^\n]{200,300}\.\.\. and \d+ more characters\n/);
 });
 
 test("the bundle finds package files and workers by the URLs that the sources use", (context) => {

@@ -1,6 +1,6 @@
-// Reporter for node:test: a line for each file, failures with their cause where they happen and by name at the end, then `N passed, N failed`
-// (and `, N skipped`) as the last line. Under tools/test.mjs, which adds up several runs, counts and names go to descriptor 3 as JSON
-// instead, and the caller prints them.
+// Reporter for node:test: a line for each file, failures with their cause where they happen and once more, cut, at the end, then
+// `N passed, N failed` (and `, N skipped`) as the last line. Under tools/test.mjs, which adds up several runs, counts and failures go to
+// descriptor 3 as JSON instead, and the caller prints them.
 import { writeSync } from "node:fs";
 import { relative } from "node:path";
 import { inspect } from "node:util";
@@ -10,6 +10,31 @@ delete process.env.GUESTSPEC_TEST_COUNTS;
 
 export function closingLine({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+}
+
+/** Servers keep the last 100 lines of a log. What is printed behind the closing list (lint, and what npm says of a failure) needs some. */
+const LIST_LINES = 85;
+const MOST_LINES = 15;
+const LONGEST_LINE = 300;
+
+const cutLine = (line) => (line.length <= LONGEST_LINE ? line : `${line.slice(0, LONGEST_LINE)}... and ${line.length - LONGEST_LINE} more characters`);
+
+/** The first lines, which say what was expected, and the last ones, which a tool that was run wrote last. */
+export function cutText(text, most) {
+  const lines = text.trim().split("\n");
+  if (lines.length <= most) return lines.map(cutLine);
+  const last = Math.floor(most / 3);
+  const first = Math.max(1, most - last - 1);
+  return [...lines.slice(0, first), ...(most < 3 ? [] : [`... ${lines.length - first - last} more lines ...`]), ...lines.slice(lines.length - last)].map(cutLine);
+}
+
+/** The closing list of failures `{ name, place, message }`: so much of each that the end of a log is enough to understand them. */
+export function failureList(failures) {
+  const most = Math.max(1, Math.min(MOST_LINES, Math.floor(LIST_LINES / failures.length) - 2));
+  const told = failures.slice(0, Math.floor(LIST_LINES / (most + 2)));
+  const texts = told.map(({ name, place: where, message }) => `FAILED ${name}\n${indent([where, ...cutText(message, most)].join("\n"))}\n`);
+  const others = failures.length - told.length;
+  return `${failures.length} failure${failures.length === 1 ? "" : "s"}:\n${texts.join("")}${others === 0 ? "" : `... and ${others} more, above\n`}`;
 }
 
 function place({ file, line }) {
@@ -23,11 +48,14 @@ function explain(error) {
   const cause = error.code === "ERR_TEST_FAILURE" && error.cause !== undefined ? error.cause : error;
   if (typeof cause === "string") return cause;
   const text = cause instanceof Error ? (cause.stack ?? cause.message) : inspect(cause, { depth: 6 });
-  const lines = text.split("\n").filter((line) => !/^\s+at .*\(?node:/.test(line));
-  const longest = 120;
-  if (lines.length <= longest) return lines.join("\n");
-  return [...lines.slice(0, longest), `... and ${lines.length - longest} more lines`].join("\n");
+  return text
+    .split("\n")
+    .filter((line) => !/^\s+at .*\(?node:/.test(line))
+    .join("\n");
 }
+
+/** Without the calls, of which the test's own is the place. */
+const withoutCalls = (text) => text.replace(/(?:\n\s+at [^\n]*)+\s*$/, "");
 
 const indent = (text) => text.replace(/^(?=.)/gm, "    ");
 
@@ -73,8 +101,9 @@ export default async function* closingLineReporter(source) {
         file[outcome] += 1;
         if (outcome === "failed") {
           const name = [...parents.slice(0, data.nesting), data.name].join(" > ");
-          failures.push(`FAILED ${name}\n    ${place(data)}\n`);
-          yield `${failures.at(-1)}${indent(explain(data.details.error))}\n`;
+          const text = explain(data.details.error);
+          failures.push({ name, place: place(data), message: withoutCalls(text) });
+          yield `FAILED ${name}\n    ${place(data)}\n${indent(cutText(text, 120).join("\n"))}\n`;
         }
         break;
       }
@@ -95,6 +124,6 @@ export default async function* closingLineReporter(source) {
     writeSync(countsDescriptor, JSON.stringify({ counts, failures }));
     return;
   }
-  if (failures.length > 1) yield `\n${failures.length} failures:\n${failures.join("")}\n`;
+  if (failures.length > 0) yield `\n${failureList(failures)}\n`;
   yield `${closingLine(counts)}\n`;
 }

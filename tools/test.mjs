@@ -8,7 +8,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { closingLine } from "./closing-line-reporter.mjs";
+import { closingLine, failureList } from "./closing-line-reporter.mjs";
 import { listFiles, nodeBinary, root, sourceFolders } from "./project.mjs";
 import { secondsOf } from "./test-seconds.mjs";
 
@@ -45,7 +45,7 @@ function prepareTool() {
 }
 if (selected.some(isIsolated)) prepareTool();
 
-/** Runs the files in one process and gives the counts and the failures' names; a run that ends without counts is one more failure. */
+/** Runs the files in one process and gives the counts and the failures; a run that ends without counts is one more failure. */
 function run(files) {
   return new Promise((resolve, reject) => {
     const command = [
@@ -62,7 +62,7 @@ function run(files) {
     ];
     const child = spawn(nodeBinary(), command, {
       cwd: root,
-      stdio: ["ignore", "inherit", "inherit", "pipe"],
+      stdio: ["ignore", "inherit", "pipe", "pipe"],
       env: {
         ...process.env,
         GUESTSPEC_TEST_COUNTS: "3",
@@ -75,6 +75,11 @@ function run(files) {
     };
     process.on("SIGINT", forward).on("SIGTERM", forward);
     let written = "";
+    let lastWords = "";
+    child.stderr.setEncoding("utf8").on("data", (chunk) => {
+      process.stderr.write(chunk);
+      lastWords = `${lastWords}${chunk}`.slice(-10_000);
+    });
     child.stdio[3].setEncoding("utf8").on("data", (chunk) => (written += chunk));
     child.on("error", reject);
     child.on("close", (code, signal) => {
@@ -82,10 +87,9 @@ function run(files) {
       const { counts, failures } = written === "" ? { counts: { passed: 0, failed: 0, skipped: 0 }, failures: [] } : JSON.parse(written);
       if (code !== 0 && counts.failed === 0) {
         counts.failed = 1;
-        failures.push(
-          `FAILED the test process ended with ${signal ?? `code ${code}`} of its own accord (${files.length === 1 ? files[0] : `${files.length} files`})\n`,
-        );
-        console.log(failures.at(-1));
+        const name = `the test process ended with ${signal ?? `code ${code}`} of its own accord`;
+        failures.push({ name, place: files.length === 1 ? files[0] : `${files.length} files, ${files[0]} to ${files.at(-1)}`, message: lastWords });
+        console.log(`FAILED ${name}`);
       }
       resolve({ counts, failures });
     });
@@ -115,6 +119,6 @@ async function work() {
   }
 }
 await Promise.all(Array.from({ length: cores }, work));
-if (allFailures.length > 1) console.log(`\n${allFailures.length} failures:\n${allFailures.join("")}`);
+if (allFailures.length > 0) console.log(`\n${failureList(allFailures)}`);
 console.log(closingLine(total));
 process.exitCode = total.failed > 0 ? 1 : 0;
