@@ -241,7 +241,7 @@ export function readCoverageLimits(options: ParsedOptions): Limits {
       const known = COVERAGE_KINDS.find((name) => name === kind);
       if (known === undefined || Number(percent) > 100)
         throw usageError(
-          `\`--coverage\` takes limits such as lines:90,branches:80, not \`${part}\``,
+          `${options.spelled("coverage")} takes limits such as lines:90,branches:80, not \`${part}\``,
           `what has a limit: ${COVERAGE_KINDS.join(", ")}; in percent`,
         );
       return [known, Number(percent)];

@@ -123,7 +123,7 @@ async function readCommandTarget(name: string, configs: readonly CommandConfig[]
   const config = configs.find((one) => one.name === name);
   if (config === undefined) {
     const known = [...ENGINE_CHOICES, ...configs.map((one) => one.name)];
-    throw usageError(`\`--engine\` takes ${known.join(", ")}, not \`${name}\``, didYouMean(name, known, null));
+    throw usageError(`${options.spelled("engine")} takes ${known.join(", ")}, not \`${name}\``, didYouMean(name, known, null));
   }
   const wanted = targetNames(options).filter((target) => target !== null);
   if (wanted.length > 0 && !wanted.includes(config.target)) throw usageError(`engine \`${name}\` is for ${config.target}, not for ${wanted.join(", ")}`);

@@ -48,7 +48,7 @@ function readShard(options: ParsedOptions): ReturnType<typeof parseShard> {
   const text = options.value("shard");
   if (text === null) return null;
   const shard = parseShard(text);
-  if (shard === null) throw usageError(`\`--shard\` takes slice:M/N or hash:M/N with M from 1 to N, not \`${text}\``);
+  if (shard === null) throw usageError(`${options.spelled("shard")} takes slice:M/N or hash:M/N with M from 1 to N, not \`${text}\``);
   return shard;
 }
 

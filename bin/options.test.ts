@@ -52,8 +52,11 @@ test("variables fill in for absent options, and are checked too", () => {
   assert.equal(parse([], { SEED: "" }).value("seed"), null);
   assert.match(
     messageOf(() => parse([], { EXECUTOR: "wsm" })),
-    /`--executor` takes auto, wasm, not `wsm` \| did you mean `wasm`\?/,
+    /`EXECUTOR` takes auto, wasm, not `wsm` \| did you mean `wasm`\?/,
   );
+  const options = parse(["--seed", "x"], { SEED: "y" });
+  assert.equal(options.spelled("seed"), "`--seed`");
+  assert.throws(() => wholeNumber(parse([], { SEED: "y" }), "seed", 0), /^CommandError: `SEED` takes a whole number from 0, not `y`$/);
 });
 
 test("mistakes are told with what was meant", () => {

@@ -33,10 +33,21 @@ export interface ParsedOptions {
   values(name: string): readonly string[];
   /** Where it comes from, in words; null: from nowhere. */
   origin(name: string): string | null;
+  /** What a message calls it: by the option, the variable or the line of the project's file that gave it. */
+  spelled(name: string): string;
+}
+
+interface Given {
+  readonly values: readonly string[];
+  readonly origin: string;
+  /** Absent: the option itself. */
+  readonly spelled?: string;
 }
 
 /** Values for options that have none yet; without values the option stays switched off. */
-export type OptionLayer = ReadonlyMap<string, { readonly values: readonly string[]; readonly origin: string }>;
+export type OptionLayer = ReadonlyMap<string, Given>;
+
+const spellOption = (name: string): string => `\`--${name}\``;
 
 function createOptions(given: readonly string[], positionals: readonly string[], found: OptionLayer): ParsedOptions {
   const valuesOf = (name: string): readonly string[] => found.get(name)?.values ?? [];
@@ -47,6 +58,7 @@ function createOptions(given: readonly string[], positionals: readonly string[],
     value: (name) => valuesOf(name).at(-1) ?? null,
     values: valuesOf,
     origin: (name) => found.get(name)?.origin ?? null,
+    spelled: (name) => found.get(name)?.spelled ?? spellOption(name),
   };
 }
 
@@ -60,6 +72,7 @@ export function withLayer(options: ParsedOptions, layer: OptionLayer): ParsedOpt
     value: (name) => pick(name).value(name),
     values: (name) => pick(name).values(name),
     origin: (name) => pick(name).origin(name),
+    spelled: (name) => pick(name).spelled(name),
   };
 }
 
@@ -123,10 +136,10 @@ function unknownOption(name: string, rows: readonly OptionRow[], command: string
 }
 
 /** A value that is read on some runs only is wrong on all of them. */
-function checkValue(row: OptionRow, value: string): void {
-  if (row.isDuration === true && parseDuration(value) === null) throw wrongDuration(row.name, value);
+function checkValue(row: OptionRow, value: string, spelled: string): void {
+  if (row.isDuration === true && parseDuration(value) === null) throw wrongDuration(spelled, value);
   if (row.choices === undefined || row.choices.includes(value)) return;
-  throw usageError(`\`--${row.name}\` takes ${row.choices.join(", ")}, not \`${value}\``, didYouMean(value, row.choices, null));
+  throw usageError(`${spelled} takes ${row.choices.join(", ")}, not \`${value}\``, didYouMean(value, row.choices, null));
 }
 
 export function parseOptions(
@@ -143,7 +156,6 @@ export function parseOptions(
   );
   const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
   const found = new Map<string, string[]>();
-  const origins = new Map<string, string>();
   const positionals: string[] = [];
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
@@ -159,19 +171,20 @@ export function parseOptions(
     }
     const value = token.value ?? row.implied;
     if (value === undefined || (value === "" && token.value !== undefined)) throw usageError(`\`--${row.name}\` needs a value: ${row.value}`);
-    checkValue(row, value);
+    checkValue(row, value, spellOption(row.name));
     if (values.length > 0 && row.multiple === undefined) throw usageError(`\`--${row.name}\` is given twice`);
     values.push(value);
   }
+  const all = new Map<string, Given>([...found].map(([name, values]) => [name, { values, origin: "command line" }]));
   for (const row of rows) {
     const value = row.env === undefined ? undefined : env[row.env];
-    if (value === undefined || value === "" || found.has(row.name)) continue;
+    if (row.env === undefined || value === undefined || value === "" || found.has(row.name)) continue;
     const values = row.multiple === undefined ? [value] : value.split(",").map((part) => part.trim());
-    for (const part of values) checkValue(row, part);
-    found.set(row.name, values);
-    origins.set(row.name, `environment, ${row.env}`);
+    const spelled = `\`${row.env}\``;
+    for (const part of values) checkValue(row, part, spelled);
+    all.set(row.name, { values, origin: `environment, ${row.env}`, spelled });
   }
-  return createOptions(args, positionals, new Map([...found].map(([name, values]) => [name, { values, origin: origins.get(name) ?? "command line" }])));
+  return createOptions(args, positionals, all);
 }
 
 /** As the language writes numbers, `1_000` and `0x10`, or as reports do, `1,000`. Null: it is none. */
@@ -180,21 +193,23 @@ function parseNumber(text: string): bigint | null {
   return /^(\d+|0x[0-9a-f]+)$/i.test(digits) ? BigInt(digits) : null;
 }
 
-/** A whole number from `least` to `most`, or an error that names the option. */
+/** A whole number from `least` to `most`, or an error that names who gave it. */
 export function wholeNumber(options: ParsedOptions, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number | null {
   const text = options.value(name);
   if (text === null) return null;
   const value = parseNumber(text);
   if (value === null || value < least || value > most) {
-    throw usageError(`\`--${name}\` takes a whole number from ${least}${most === Number.MAX_SAFE_INTEGER ? "" : ` to ${most}`}, not \`${text}\``);
+    throw usageError(`${options.spelled(name)} takes a whole number from ${least}${most === Number.MAX_SAFE_INTEGER ? "" : ` to ${most}`}, not \`${text}\``);
   }
   return Number(value);
 }
 
-/** `--seed`; `words`: what else it takes. */
-export function parseSeed(text: string, words = ""): bigint {
+/** `--seed`, or null; `words`: what else it takes. */
+export function seedNumber(options: ParsedOptions, words = ""): bigint | null {
+  const text = options.value("seed");
+  if (text === null) return null;
   const value = parseNumber(text);
-  if (value === null || value >= 1n << 64n) throw usageError(`\`--seed\` takes a number of at most 64 bits${words}, not \`${text}\``);
+  if (value === null || value >= 1n << 64n) throw usageError(`${options.spelled("seed")} takes a number of at most 64 bits${words}, not \`${text}\``);
   return value;
 }
 
@@ -212,8 +227,8 @@ export function duration(options: ParsedOptions, name: string): number | null {
   const text = options.value(name);
   if (text === null) return null;
   const value = parseDuration(text);
-  if (value === null) throw wrongDuration(name, text);
+  if (value === null) throw wrongDuration(options.spelled(name), text);
   return value;
 }
 
-const wrongDuration = (name: string, text: string): Error => usageError(`\`--${name}\` takes a duration such as 500us, 10ms, 2s or 20m, not \`${text}\``);
+const wrongDuration = (spelled: string, text: string): Error => usageError(`${spelled} takes a duration such as 500us, 10ms, 2s or 20m, not \`${text}\``);

@@ -20,7 +20,9 @@ export function applyProfiles(options: ParsedOptions, rows: readonly OptionRow[]
   for (const name of new Set([wanted ?? DEFAULT_PROFILE, DEFAULT_PROFILE])) {
     const layer: OptionLayer = new Map(
       [...(profiles.get(name) ?? [])].flatMap(([option, { values, line }]) =>
-        rows.some((row) => row.name === option) ? [[option, { values, origin: `profile ${name}, ${PROJECT_FILE}:${line}` }] as const] : [],
+        rows.some((row) => row.name === option)
+          ? [[option, { values, origin: `profile ${name}, ${PROJECT_FILE}:${line}`, spelled: `${PROJECT_FILE}:${line}: \`${option}\`` }] as const]
+          : [],
       ),
     );
     result = withLayer(result, layer);

@@ -1,14 +1,15 @@
 // The options of `run` as values, with their defaults. `why` reads them too, to tell what a run would do.
 
 import { availableParallelism } from "node:os";
-import { CAPABILITIES } from "../compiler/plan/capabilities.ts";
+import { ARGUMENTS, CAPABILITIES } from "../compiler/plan/capabilities.ts";
 import { didYouMean } from "../grammar/nearest-name.ts";
+import { normaliseArgument } from "../machines/needs.ts";
 import type { AttemptPolicy } from "../runtime/runner/attempts.ts";
 import { EXECUTOR_CHOICES, type EngineOptions } from "../runtime/engines/embedded.ts";
 import { quoteForShell } from "../runtime/engines/case-id.ts";
 import { usageError } from "./errors.ts";
 import { DEFAULT_MACHINE } from "./load-specs.ts";
-import { duration, parseSeed, wholeNumber, type ParsedOptions } from "./options.ts";
+import { duration, seedNumber, wholeNumber, type ParsedOptions } from "./options.ts";
 
 /** Fixed, so that two runs are the same unless somebody asks for another one. */
 const DEFAULT_SEED = 0n;
@@ -20,11 +21,9 @@ function randomSeed(): bigint {
 }
 
 function readSeed(options: ParsedOptions): bigint {
-  const text = options.value("seed");
+  if (options.value("seed") === "random") return randomSeed();
   // Shuffling the same way every time would find nothing.
-  if (text === null) return options.has("shuffle") ? randomSeed() : DEFAULT_SEED;
-  if (text === "random") return randomSeed();
-  return parseSeed(text, " or `random`");
+  return seedNumber(options, " or `random`") ?? (options.has("shuffle") ? randomSeed() : DEFAULT_SEED);
 }
 
 /** Flags that a single test's result depends on; order and number of tests do not matter to it. */
@@ -66,13 +65,27 @@ export function readRepeatOptions(options: ParsedOptions): RepeatOptions {
   };
 }
 
+/** Null: the text may be required; else what may help whoever wrote it. */
+async function slipInRequired(text: string): Promise<{ readonly help: string | null } | null> {
+  const [name = ""] = text.split("(", 1);
+  const rest = text.slice(name.length);
+  const capability = CAPABILITIES.find((known) => known.name === name);
+  const others = ["all", "embedded", "qemu"];
+  if (capability === undefined && !others.includes(name) && !(await import("./project-engines.ts")).readEngines().some((engine) => engine.name === name))
+    return { help: didYouMean(name, [...CAPABILITIES.map((known) => known.name), ...others], null) };
+  if (rest === "") return null;
+  const { wanted, example, form } = ARGUMENTS[capability?.argument ?? "none"];
+  if (example === "") return { help: `\`${name}\` takes no argument` };
+  const argument = /^\((.*)\)$/.exec(rest)?.[1];
+  return argument !== undefined && form.test(normaliseArgument(argument)) ? null : { help: `\`${name}\` takes ${wanted}, for example \`${name}(${example})\`` };
+}
+
 /** A slip in a promise would be a promise that nobody keeps. */
 export async function checkRequired(options: ParsedOptions): Promise<void> {
-  const known = [...CAPABILITIES.map(({ name }) => name), "all", "embedded", "qemu"];
   for (const text of options.values("require")) {
-    const [name = ""] = text.split("(", 1);
-    if (known.includes(name) || (await import("./project-engines.ts")).readEngines().some((engine) => engine.name === name)) continue;
-    throw usageError(`\`--require\` takes what tests need, such as pci or cpus(2), an engine, or all, not \`${text}\``, didYouMean(name, known, null));
+    const slip = await slipInRequired(text);
+    if (slip === null) continue;
+    throw usageError(`${options.spelled("require")} takes what tests need, such as pci or cpus(2), an engine, or all, not \`${text}\``, slip.help);
   }
 }
 

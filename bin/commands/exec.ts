@@ -22,7 +22,7 @@ import { openDisks } from "../exec-disks.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
 import { loadMachineDescription, openImageCache } from "../load-specs.ts";
-import { parseSeed, wholeNumber, type ParsedOptions } from "../options.ts";
+import { seedNumber, wholeNumber, type ParsedOptions } from "../options.ts";
 import { readBytes } from "../read-text.ts";
 
 const DEFAULT_MACHINE = "riscv-virt";
@@ -70,7 +70,7 @@ function sourceOfOptions(options: ParsedOptions, machine: MachineDescription): G
   return {
     machine: options.value("machine") ?? DEFAULT_MACHINE,
     cpus: wholeNumber(options, "cpus", machine.cpus.min, machine.cpus.max) ?? machine.cpus.default,
-    seed: parseSeed(options.value("seed") ?? "0"),
+    seed: seedNumber(options) ?? 0n,
     image: readInput(path),
     firmware: input("firmware"),
     initrd: input("initrd"),

@@ -5,7 +5,7 @@ import { literalText, type Attribute, type Expr, type Need } from "../../grammar
 import { foreignAttributes } from "../../grammar/foreign-words.ts";
 import { textOf } from "../../grammar/source.ts";
 import type { Attributes, CheckedNeed } from "../hir.ts";
-import { CAPABILITIES, TAGS, type Capability } from "../plan/capabilities.ts";
+import { ARGUMENTS, CAPABILITIES, TAGS, type Capability } from "../plan/capabilities.ts";
 import { asInteger } from "./constants.ts";
 import { fail, listNames, suggest, type Context } from "./context.ts";
 import { checkConstant } from "./values.ts";
@@ -207,9 +207,9 @@ export function checkNeeds(context: Context, needs: readonly Need[]): readonly C
     const required = capability.argument === "number" || capability.argument === "device" ? 1 : 0;
     const allowed = capability.argument === "none" ? 0 : 1;
     if (need.args.length < required || need.args.length > allowed) {
-      const example = EXAMPLES.get(capability.argument);
+      const { example } = ARGUMENTS[capability.argument];
       fail(context, need.span, "E0601", `\`${need.name.text}\` takes ${allowed === 0 ? "no argument" : "one argument"}, found ${need.args.length}`, {
-        help: example === undefined || allowed === 0 ? `write \`${need.name.text}\`` : `for example \`${need.name.text}(${example})\``,
+        help: allowed === 0 ? `write \`${need.name.text}\`` : `for example \`${need.name.text}(${example})\``,
       });
       return [];
     }
@@ -218,41 +218,25 @@ export function checkNeeds(context: Context, needs: readonly Need[]): readonly C
   });
 }
 
-/** What each kind of argument looks like, in messages and in help. */
-const WANTED: Readonly<Record<Capability["argument"], string>> = {
-  none: "nothing",
-  number: "a number",
-  "pci-id": "a `vendor:device` id",
-  word: "a word",
-  "optional-word": "a word",
-  device: "the name of a device",
-};
-const EXAMPLES: ReadonlyMap<Capability["argument"], string> = new Map([
-  ["number", "2"],
-  ["pci-id", "0x1b36:0x0005"],
-  ["word", "console"],
-  ["optional-word", "console"],
-  ["device", "uart0"],
-]);
-
 function needArgument(context: Context, arg: Need["args"][number], capability: Capability): string | null {
-  const wanted = capability.argument;
+  const kind = capability.argument;
+  const { wanted, example } = ARGUMENTS[kind];
   const failArgument = (): null => {
-    fail(context, arg.span, "E0601", `\`${capability.name}\` takes ${WANTED[wanted]}, found \`${textOf(arg.span)}\``, {
-      label: `not ${WANTED[wanted]}`,
-      help: `for example \`${capability.name}(${EXAMPLES.get(wanted) ?? ""})\``,
+    fail(context, arg.span, "E0601", `\`${capability.name}\` takes ${wanted}, found \`${textOf(arg.span)}\``, {
+      label: `not ${wanted}`,
+      help: `for example \`${capability.name}(${example})\``,
     });
     return null;
   };
-  if (arg.kind === "pci-id") return wanted === "pci-id" ? `${hex4(arg.vendor)}:${hex4(arg.device)}` : failArgument();
-  if (wanted === "number") {
+  if (arg.kind === "pci-id") return kind === "pci-id" ? `${hex4(arg.vendor)}:${hex4(arg.device)}` : failArgument();
+  if (kind === "number") {
     const constant = checkConstant(context, arg, null);
     if (constant === null) return null;
     const value = constant.type.kind === "int" || constant.type.kind === "comptime-int" ? asInteger(constant.value) : null;
     return value === null || value < 0n ? failArgument() : String(value);
   }
-  if (wanted === "device") return deviceNamed(context, textOf(arg.span)) ?? failArgument();
-  return (wanted === "word" || wanted === "optional-word") && isWord(arg) ? arg.name : failArgument();
+  if (kind === "device") return deviceNamed(context, textOf(arg.span)) ?? failArgument();
+  return (kind === "word" || kind === "optional-word") && isWord(arg) ? arg.name : failArgument();
 }
 
 /** The name of a device, or of a constant of it, that this or another machine of the package has. */

@@ -8,6 +8,16 @@ export interface Capability {
   readonly summary: string;
 }
 
+/** What each kind of argument looks like: in messages, as an example, and as a manifest has it, but for upper case and `_`. */
+export const ARGUMENTS: Readonly<Record<Capability["argument"], { readonly wanted: string; readonly example: string; readonly form: RegExp }>> = {
+  none: { wanted: "nothing", example: "", form: /^$/ },
+  number: { wanted: "a number", example: "2", form: /^(0|[1-9]\d*)$/ },
+  "pci-id": { wanted: "a `vendor:device` id", example: "0x1b36:0x0005", form: /^0x[0-9a-f]{1,4}:0x[0-9a-f]{1,4}$/ },
+  word: { wanted: "a word", example: "console", form: /^[a-z]\w*$/ },
+  "optional-word": { wanted: "a word", example: "console", form: /^[a-z]\w*$/ },
+  device: { wanted: "the name of a device", example: "uart0", form: /^[a-z]\w*(\.[a-z]\w*)*$/ },
+};
+
 export const CAPABILITIES: readonly Capability[] = [
   { name: "device", argument: "device", summary: "a device by its name in the machine's file, or a constant of it" },
   { name: "cpus", argument: "number", summary: "at least that many CPUs" },

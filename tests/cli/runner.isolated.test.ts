@@ -35,6 +35,9 @@ test("profiles give options, and config show says where each comes from", { time
   assert.match(readFileSync(join(folder, "out.xml"), "utf8"), /tests="5"/);
   const slip = await runTool(["run", "good.gspec", "--profile", "cj"], { cwd: folder });
   assert.deepEqual([slip.code, slip.stderr], [2, "error: there is no profile `cj`\n  = help: did you mean `ci`?\n"]);
+  writeFileSync(join(folder, "guestspec.yaml"), "profiles:\n  default:\n    jobs: many\n");
+  const wrong = await runTool(["run", "good.gspec"], { cwd: folder });
+  assert.deepEqual([wrong.code, wrong.stderr], [2, "error: guestspec.yaml:3: `jobs` takes a whole number from 1, not `many`\n"]);
 });
 
 test("a run that cannot begin says so in its reports, and leaves none of an earlier run", { timeout: 120_000 }, async (context) => {
