@@ -10,7 +10,7 @@ import { foreignCommand } from "./foreign-words.ts";
 import { processIo, type Io } from "./io.ts";
 import { saveAll } from "./last-words.ts";
 import { projectHas } from "./load-specs.ts";
-import { parseOptions, type ParsedOptions } from "./options.ts";
+import { readOptions, type ParsedOptions } from "./options.ts";
 import { warnOfProjectAbove } from "./project-above.ts";
 import { toolVersion } from "./version.ts";
 
@@ -40,6 +40,20 @@ async function withProfiles(command: CommandRow, options: ParsedOptions, io: Io)
   return applyProfiles(options, command.options, RUN_OPTIONS);
 }
 
+/** Whoever follows the command by its reports hears of a mistake there as well. */
+async function optionsOf(command: CommandRow, args: readonly string[], io: Io): Promise<ParsedOptions> {
+  const { options: given, mistake } = readOptions(command.options, args, command.name, io.env);
+  try {
+    if (mistake !== null) throw mistake;
+    const options = await withProfiles(command, given, io);
+    checkPositionals(command, options.positionals.length);
+    return options;
+  } catch (error) {
+    if (isCommandError(error)) await (await command.load()).tellMistake?.(error, given, io);
+    throw error;
+  }
+}
+
 async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
   const [first] = args;
   if (first === "--version" || first === "-V" || first === "version") {
@@ -56,8 +70,7 @@ async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
     return EXIT.ok;
   }
   const [command, rest] = splitCommand(args);
-  const options = await withProfiles(command, parseOptions(command.options, rest, command.name, io.env), io);
-  checkPositionals(command, options.positionals.length);
+  const options = await optionsOf(command, rest, io);
   try {
     return await (await command.load()).run(options, io);
   } catch (error) {

@@ -3,7 +3,7 @@
 
 import { parseArgs } from "node:util";
 import { didYouMean, nearestName } from "../grammar/nearest-name.ts";
-import { usageError } from "./errors.ts";
+import { usageError, type CommandError } from "./errors.ts";
 import { foreignOption } from "./foreign-words.ts";
 
 export interface OptionRow {
@@ -120,7 +120,7 @@ export function formatOptions(rows: readonly OptionRow[], columns: number): stri
   });
 }
 
-function unknownOption(name: string, rows: readonly OptionRow[], command: string): Error {
+function unknownOption(name: string, rows: readonly OptionRow[], command: string): CommandError {
   const written = name.length === 1 ? `-${name}` : `--${name}`;
   const nearest =
     name.length === 1
@@ -136,55 +136,70 @@ function unknownOption(name: string, rows: readonly OptionRow[], command: string
 }
 
 /** A value that is read on some runs only is wrong on all of them. */
-function checkValue(row: OptionRow, value: string, spelled: string): void {
-  if (row.isDuration === true && parseDuration(value) === null) throw wrongDuration(spelled, value);
-  if (row.choices === undefined || row.choices.includes(value)) return;
-  throw usageError(`${spelled} takes ${row.choices.join(", ")}, not \`${value}\``, didYouMean(value, row.choices, null));
+function mistakeIn(row: OptionRow, value: string, spelled: string): CommandError | null {
+  if (row.isDuration === true && parseDuration(value) === null) return wrongDuration(spelled, value);
+  if (row.choices === undefined || row.choices.includes(value)) return null;
+  return usageError(`${spelled} takes ${row.choices.join(", ")}, not \`${value}\``, didYouMean(value, row.choices, null));
 }
 
-export function parseOptions(
+/** Of a token of the command line; `others`: values that the option has already. */
+function mistakeInToken(row: OptionRow, given: string | undefined, others: readonly string[]): CommandError | null {
+  const spelled = spellOption(row.name);
+  if (row.value === undefined) return given === undefined ? null : usageError(`${spelled} takes no value`);
+  const value = given ?? row.implied;
+  if (value === undefined || value === "") return usageError(`${spelled} needs a value: ${row.value}`);
+  return mistakeIn(row, value, spelled) ?? (others.length > 0 && row.multiple === undefined ? usageError(`${spelled} is given twice`) : null);
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What can be read, and the first mistake: who follows a run is to hear of it in the reports that were asked for. */
+export function readOptions(
   rows: readonly OptionRow[],
   args: readonly string[],
   command: string,
-  env: Readonly<Record<string, string | undefined>>,
-): ParsedOptions {
-  const options = Object.fromEntries(
+  env: Environment,
+): { readonly options: ParsedOptions; readonly mistake: CommandError | null } {
+  const kinds = Object.fromEntries(
     rows.map((row) => {
       const type = row.value === undefined || row.implied !== undefined ? ("boolean" as const) : ("string" as const);
       return [row.name, row.short === undefined ? { type, multiple: true } : { type, short: row.short, multiple: true }];
     }),
   );
-  const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
-  const found = new Map<string, string[]>();
+  const { tokens } = parseArgs({ args: [...args], options: kinds, strict: false, allowPositionals: true, tokens: true });
+  const found = new Map<string, Given & { readonly values: string[] }>();
+  let mistake: CommandError | null = null;
   const positionals: string[] = [];
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
     if (token.kind !== "option") continue;
     const row = rows.find(({ name }) => name === token.name);
-    if (row === undefined) throw unknownOption(token.name, rows, command);
-    const values = found.get(row.name) ?? [];
-    found.set(row.name, values);
-    if (row.value === undefined) {
-      if (token.value !== undefined) throw usageError(`\`--${row.name}\` takes no value`);
-      values.push("");
+    if (row === undefined) {
+      mistake ??= unknownOption(token.name, rows, command);
       continue;
     }
-    const value = token.value ?? row.implied;
-    if (value === undefined || (value === "" && token.value !== undefined)) throw usageError(`\`--${row.name}\` needs a value: ${row.value}`);
-    checkValue(row, value, spellOption(row.name));
-    if (values.length > 0 && row.multiple === undefined) throw usageError(`\`--${row.name}\` is given twice`);
-    values.push(value);
+    const given = found.get(row.name) ?? { values: [], origin: "command line" };
+    found.set(row.name, given);
+    const wrong = mistakeInToken(row, token.value, given.values);
+    mistake ??= wrong;
+    if (wrong === null) given.values.push(token.value ?? row.implied ?? "");
   }
-  const all = new Map<string, Given>([...found].map(([name, values]) => [name, { values, origin: "command line" }]));
   for (const row of rows) {
     const value = row.env === undefined ? undefined : env[row.env];
     if (row.env === undefined || value === undefined || value === "" || found.has(row.name)) continue;
     const values = row.multiple === undefined ? [value] : value.split(",").map((part) => part.trim());
     const spelled = `\`${row.env}\``;
-    for (const part of values) checkValue(row, part, spelled);
-    all.set(row.name, { values, origin: `environment, ${row.env}`, spelled });
+    for (const part of values) mistake ??= mistakeIn(row, part, spelled);
+    found.set(row.name, { values, origin: `environment, ${row.env}`, spelled });
   }
-  return createOptions(args, positionals, all);
+  return { options: createOptions(args, positionals, found), mistake };
+}
+
+/** Throws the first mistake. */
+export function parseOptions(rows: readonly OptionRow[], args: readonly string[], command: string, env: Environment): ParsedOptions {
+  const { options, mistake } = readOptions(rows, args, command, env);
+  if (mistake !== null) throw mistake;
+  return options;
 }
 
 /** As the language writes numbers, `1_000` and `0x10`, or as reports do, `1,000`. Null: it is none. */
@@ -231,4 +246,5 @@ export function duration(options: ParsedOptions, name: string): number | null {
   return value;
 }
 
-const wrongDuration = (spelled: string, text: string): Error => usageError(`${spelled} takes a duration such as 500us, 10ms, 2s or 20m, not \`${text}\``);
+const wrongDuration = (spelled: string, text: string): CommandError =>
+  usageError(`${spelled} takes a duration such as 500us, 10ms, 2s or 20m, not \`${text}\``);

@@ -12,7 +12,7 @@ import { DEFAULT_MACHINE } from "./load-specs.ts";
 import { duration, seedNumber, wholeNumber, type ParsedOptions } from "./options.ts";
 
 /** Fixed, so that two runs are the same unless somebody asks for another one. */
-const DEFAULT_SEED = 0n;
+export const DEFAULT_SEED = 0n;
 
 function randomSeed(): bigint {
   // 32 bits: short enough to type again.

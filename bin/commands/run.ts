@@ -23,12 +23,13 @@ import { wholeNumber, type ParsedOptions } from "../options.ts";
 import { openReporters, type Reporters } from "../reporters.ts";
 import { createRunEvents } from "../run-events.ts";
 import { appendHistory } from "../run-history.ts";
-import { checkRequired, readEngineOptions, readJobs, readRepeatOptions, type RepeatOptions } from "../run-options.ts";
+import { checkRequired, DEFAULT_SEED, readEngineOptions, readJobs, readRepeatOptions, type RepeatOptions } from "../run-options.ts";
 import type { RunToRecord } from "../run-record.ts";
 import { createRounds, type Round } from "../run-rounds.ts";
 import { selectTests, type Selection, type SelectionObserver } from "../select-tests.ts";
 import type { UnbegunRun } from "../unbegun-run.ts";
 import { toolVersion } from "../version.ts";
+import type { ForeignResults } from "../with-ktap.ts";
 
 /** Runs that somebody may want to look at again. */
 const RECORDED: ReadonlySet<ExitCode> = new Set([EXIT.testsFailed, EXIT.flaky, EXIT.environment]);
@@ -99,6 +100,10 @@ async function tellUnbegun(error: CommandError | null, unbegun: UnbegunRun, opti
   await (await import("../unbegun-run.ts")).reportUnbegun(error, unbegun, options, io);
 }
 
+export function tellMistake(mistake: CommandError, options: ParsedOptions, io: Io): Promise<void> {
+  return tellUnbegun(mistake, { seed: DEFAULT_SEED, exitCode: mistake.exitCode, deselected: 0 }, options, io);
+}
+
 /** No test is left to run, which is no mistake. */
 async function tellNothing(whyNothing: string, { universe, narrowed }: Selection, seed: bigint, options: ParsedOptions, io: Io): Promise<ExitCode> {
   io.err(`${whyNothing}\n`);
@@ -122,52 +127,62 @@ interface PreparedRun {
   readonly selection: Selection;
   readonly outside: OutsideRequest;
   readonly known: KnownResults | null;
+  readonly foreign: ForeignResults | null;
+  readonly coverage: Coverage | null;
   readonly times: ExpectedTimes | null;
 }
 
-async function runSelected(options: ParsedOptions, io: Io, context: RunContext, ahead: StartedAhead): Promise<ExitCode> {
+async function readSettings(options: ParsedOptions): Promise<RunSettings> {
   await checkRequired(options);
   const engine = readEngineOptions(options);
-  const settings = { engine, jobs: readJobs(options), failFast: wholeNumber(options, "fail-fast", 1), repeat: readRepeatOptions(options) };
-  async function whetherItBegins<Result>(prepare: () => Promise<Result>): Promise<Result> {
+  return { engine, jobs: readJobs(options), failFast: wholeNumber(options, "fail-fast", 1), repeat: readRepeatOptions(options) };
+}
+
+async function runSelected(options: ParsedOptions, io: Io, context: RunContext, ahead: StartedAhead): Promise<ExitCode> {
+  async function whetherItBegins<Result>(seed: bigint, prepare: () => Promise<Result>): Promise<Result> {
     try {
       return await prepare();
     } catch (error) {
-      if (isCommandError(error)) await tellUnbegun(error, { seed: engine.seed, exitCode: error.exitCode, deselected: 0 }, options, io);
+      if (isCommandError(error)) await tellUnbegun(error, { seed, exitCode: error.exitCode, deselected: 0 }, options, io);
       throw error;
     }
   }
+  // The seed may be what is wrong.
+  const settings = await whetherItBegins(DEFAULT_SEED, () => readSettings(options));
+  const { engine } = settings;
   const observer: SelectionObserver = {
     ...(context.onImages === undefined ? {} : { onImages: context.onImages }),
     onTargets: (wanted) => startAhead(options, wanted, ahead),
   };
-  const selection = await whetherItBegins(async () => selectTouched(await selectTests(options, io, observer), context));
+  const selection = await whetherItBegins(engine.seed, async () => selectTouched(await selectTests(options, io, observer), context));
   const { targets, images, universe, selected, narrowed } = selection;
   if (narrowed.whyNothing !== null) return tellNothing(narrowed.whyNothing, selection, engine.seed, options, io);
-  const [outside, known] = await whetherItBegins(async (): Promise<[OutsideRequest, KnownResults | null]> => [
-    await outsideRequest(options, targets, io, ahead),
-    await knownResults({ options, io, images, universe, selected, engine }),
-  ]);
+  const logs = options.values("with-ktap");
+  const prepared = await whetherItBegins(engine.seed, async () => ({
+    settings,
+    selection,
+    outside: await outsideRequest(options, targets, io, ahead),
+    known: await knownResults({ options, io, images, universe, selected, engine }),
+    foreign: logs.length === 0 ? null : await (await import("../with-ktap.ts")).readForeignResults(logs, options.has("lenient")),
+    coverage: options.has("coverage") ? await openRunCoverage(options, images) : null,
+  }));
   const times = options.has("longest-first") || options.has("times") ? (await import("../expected-times.ts")).openTimes(options, io) : null;
-  return runRounds({ settings, selection, outside, known, times }, options, io, context);
+  return runRounds({ ...prepared, times }, options, io, context);
 }
 
 /** One round, or as many as are asked for; then what is to be told and kept of them. */
 async function runRounds(prepared: PreparedRun, options: ParsedOptions, io: Io, context: RunContext): Promise<ExitCode> {
-  const { settings, selection, known, times } = prepared;
+  const { settings, selection, known, foreign, coverage, times } = prepared;
   const { selected, narrowed } = selection;
   const { repeat } = settings;
   const interruptions = createInterruptions(options, io);
   const rounds = await createRounds(selection, interruptions, reportersWantFilters(options, io));
-  const logs = options.values("with-ktap");
-  const foreign = logs.length === 0 ? null : await (await import("../with-ktap.ts")).readForeignResults(logs, options.has("lenient"));
-  const coverage = options.has("coverage") ? await openRunCoverage(options, selection.images) : null;
   const reporters = await openReporters(options, io, rounds.actions);
   const comparison = options.has("compare") ? (await import("../../runtime/reporters/compare.ts")).createComparison() : null;
   const recordWhen = options.value("record") ?? "failed";
   const events = createRunEvents({ reporters, coverage, foreign, comparison, observe: context.observe ?? null, isRecorded: recordWhen !== "never" });
   const { results } = events;
-  const requestOf = createRequests(prepared, coverage, reporters, results);
+  const requestOf = createRequests(prepared, reporters, results);
   interruptions.listen();
 
   let finished: RunFinished | null = null;
@@ -224,8 +239,7 @@ async function runRounds(prepared: PreparedRun, options: ParsedOptions, io: Io, 
 
 /** What the runner is asked for in a round. */
 function createRequests(
-  { settings, selection, outside, known, times }: PreparedRun,
-  coverage: Coverage | null,
+  { settings, selection, outside, known, coverage, times }: PreparedRun,
   { isLive }: Reporters,
   results: ReadonlyMap<string, TestFinished>,
 ): (round: Round, options: ParsedOptions) => RunRequest {

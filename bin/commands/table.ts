@@ -2,6 +2,7 @@
 // option-rows.ts. `run` comes with them, because each file that a run has to load costs it a millisecond; the others are loaded when called.
 
 import type { Io } from "../io.ts";
+import type { CommandError } from "../errors.ts";
 import type { ExitCode } from "../exit-codes.ts";
 import type { OptionRow, ParsedOptions } from "../options.ts";
 import {
@@ -21,10 +22,12 @@ import {
   TARGETS,
   VERBOSE,
 } from "./option-rows.ts";
-import { run } from "./run.ts";
+import { run, tellMistake } from "./run.ts";
 
 export interface CommandModule {
   readonly run: (options: ParsedOptions, io: Io) => Promise<ExitCode>;
+  /** For a command whose reports tell also why there is nothing to report: a mistake in what it was given. */
+  readonly tellMistake?: (mistake: CommandError, options: ParsedOptions, io: Io) => Promise<void>;
 }
 
 export interface CommandRow {
@@ -60,7 +63,7 @@ export const COMMANDS: readonly CommandRow[] = [
       "The default reporter is tui on a terminal, human elsewhere and in CI, also when others write to files. The seed decides interleavings of CPUs and what " +
         "guests draw at random: with one seed every run is the same, and the line that reproduces a failure carries it.",
     ],
-    load: () => Promise.resolve({ run }),
+    load: () => Promise.resolve({ run, tellMistake }),
   },
   {
     name: "replay",

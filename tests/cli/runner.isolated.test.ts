@@ -40,6 +40,17 @@ test("profiles give options, and config show says where each comes from", { time
   assert.deepEqual([wrong.code, wrong.stderr], [2, "error: guestspec.yaml:3: `jobs` takes a whole number from 1, not `many`\n"]);
 });
 
+/** Each is found at another time. */
+const SLIPS: readonly (readonly [args: readonly string[], message: string])[] = [
+  [["--sede", "1"], "there is no option `--sede`"],
+  [["--executor", "wsm"], "`--executor` takes auto, interpreter, wasm, not `wsm`"],
+  [["--profile", "nightly"], "there is no profile `nightly`"],
+  [["--seed", "nonsense"], "`--seed` takes a number of at most 64 bits or `random`, not `nonsense`"],
+  [["--require", "pci("], "`--require` takes what tests need"],
+  [["--with-ktap", "none.log"], "cannot read none.log: no such file or directory"],
+  [["--coverage=most"], "`--coverage` takes limits such as lines:90,branches:80, not `most`"],
+];
+
 test("a run that cannot begin says so in its reports, and leaves none of an earlier run", { timeout: 120_000 }, async (context) => {
   const folder = makeProject(context, "good.gspec");
   const reports = ["-r", "junit=out.xml", "-r", "ndjson=out.ndjson"];
@@ -54,6 +65,13 @@ test("a run that cannot begin says so in its reports, and leaves none of an earl
   const filter = await runTool(["run", "-E", "test(adsd)", ...reports], { cwd: folder });
   assert.equal(filter.code, 2);
   assert.match(read().xml, /<testcase name="begins".*\n[^]*<error type="error" message="test\(\.\.\) matches nothing/);
+  for (const [args, message] of SLIPS) {
+    rmSync(join(folder, "out.xml"));
+    const slip = await runTool(["run", ...args, ...reports], { cwd: folder });
+    assert.deepEqual([slip.code, slip.stdout], [2, ""]);
+    assert.ok(slip.stderr.startsWith(`error: ${message}`), slip.stderr);
+    assert.ok(read().xml.includes(`<error type="error" message="${message}`), read().xml);
+  }
   writeFileSync(join(folder, "bad.gspec"), 'suite "bad"\ntest "a" {\n  let n: u32 = "s"\n  foo()\n}\n');
   const broken = await runTool(["run", ...reports], { cwd: folder });
   assert.deepEqual([broken.code, broken.stdout], [3, ""]);
