@@ -67,17 +67,11 @@ export function lowerCheck(b: FunctionBuilder, statement: HStmt & { kind: "check
   b.span = statement.span;
   countCheck(b);
   const { within } = statement;
-  const deadline = within === null ? null : b.keep("i64");
-  if (within !== null && deadline !== null) {
-    const now = b.temp("i64");
-    b.emit("time", { dst: [now] });
-    b.copy("i64", deadline, b.binary("add", "i64", now, lowerScalar(b, within)));
-  }
-  const polls = within !== null || statement.waits;
-  for (const condition of polls ? [statement.condition] : conjuncts(statement.condition)) {
+  const wait = within !== null || statement.waits ? lowerWait(b, within) : null;
+  for (const condition of wait !== null ? [statement.condition] : conjuncts(statement.condition)) {
     b.statement(() => {
       const capture: Capture = { values: new Map(), registers: new Map() };
-      const passed = polls ? lowerPolling(b, condition, deadline, capture) : lowerScalar(b, condition, capture);
+      const passed = wait !== null ? lowerPolling(b, condition, wait, capture) : lowerScalar(b, condition, capture);
       b.span = condition.span;
       b.open("if", b.opposite(passed));
       lowerFailure(b, statement, condition, capture);
@@ -90,19 +84,52 @@ export function countCheck(b: FunctionBuilder): void {
   b.callRuntime("report.count_check", []);
 }
 
-/** Tries the condition until it holds or guest time passes the deadline; the result is whether it held at last. */
-function lowerPolling(b: FunctionBuilder, condition: HExpr, deadline: number | null, capture: Capture): number {
+/** Registers with guest times: when the waiting began, and when it ends. */
+interface Wait {
+  readonly start: number;
+  readonly end: number;
+}
+
+function lowerWait(b: FunctionBuilder, within: HExpr | null): Wait {
+  const start = b.keep("i64");
+  const end = b.keep("i64");
+  b.emit("time", { dst: [start] });
+  b.copy("i64", end, within === null ? b.constant("i64", NEVER) : b.binary("add", "i64", start, lowerScalar(b, within)));
+  return { start, end };
+}
+
+const NEVER = (1n << 64n) - 1n;
+
+/** Who waits looks less and less often, and is late by no more than this part of the waiting: a 1024th, as in `join` of lib/cpu. */
+const LATENESS_BITS = 10n;
+
+/**
+ * The time between two looks: a microsecond at first, as `relax` takes, then longer the longer it has taken. This is no function of the
+ * library, so that a time limit that is reached here is told of the test's own line.
+ */
+function lowerPause(b: FunctionBuilder, now: number, { start, end }: Wait): void {
+  const pause = b.binary("shr_u", "i64", b.binary("sub", "i64", now, start), b.constant("i64", LATENESS_BITS));
+  b.open("if", b.binary("lt_u", "i64", pause, b.constant("i64", 1000n)));
+  b.emit("relax");
+  b.otherwise();
+  const next = b.binary("add", "i64", now, pause);
+  const until = b.temp("i64");
+  b.emit("select", { type: "i64", dst: [until], src: [b.binary("lt_u", "i64", next, end), next, end] });
+  b.emit("doze", { src: [until] });
+  b.close();
+}
+
+/** Tries the condition until it holds or guest time passes the end; the result is whether it held at last. */
+function lowerPolling(b: FunctionBuilder, condition: HExpr, wait: Wait, capture: Capture): number {
   const passed = b.temp("i8");
   const done = b.open("block");
   const again = b.open("loop");
   b.copy("i8", passed, lowerScalar(b, condition, capture));
   b.branchIf(passed, done);
-  if (deadline !== null) {
-    const now = b.temp("i64");
-    b.emit("time", { dst: [now] });
-    b.branchIf(b.binary("le_u", "i64", deadline, now), done);
-  }
-  b.emit("relax");
+  const now = b.temp("i64");
+  b.emit("time", { dst: [now] });
+  b.branchIf(b.binary("le_u", "i64", wait.end, now), done);
+  lowerPause(b, now, wait);
   b.branch(again);
   b.close();
   b.close();

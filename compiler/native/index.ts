@@ -36,7 +36,7 @@ export const LIBRARY_OPERATIONS: Readonly<Record<string, string>> = {
   irq_mask: "platform.irq_mask",
   wait: "platform.wait",
   relax: "platform.relax",
-  doze: "platform.doze",
+  doze: "native.doze",
   time: "platform.time",
   mem_copy: "native.mem_copy",
   mem_fill: "native.mem_fill",

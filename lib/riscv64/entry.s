@@ -348,8 +348,8 @@ save:
     la      t1, guest_user_unwind
     beq     t0, t1, guest_unwind
     ld      t1, 136(sp)
-    li      t2, USER_YIELDS
-    beq     t1, t2, user_yields
+    li      t2, USER_DOZES
+    beq     t1, t2, user_dozes
 1:  # The vector has 8 KiB more than the code that trapped; the guard that it ends gives them back.
     ld      t0, 16(tp)
     li      t1, 8192
@@ -409,13 +409,14 @@ resume:
 1:  ld      t0, 176(tp)
     .4byte  TRAP_RETURN
 
-# User mode lets other CPUs run, and goes on behind its call: t0 is its address. The number does not stay in its register, where a later
-# call that sets none would be taken for this one.
-user_yields:
+# User mode sleeps until the time in a0, as other CPUs may run, and goes on behind its call: t0 is its address. The number does not stay in
+# its register, where a later call that sets none would be taken for this one.
+user_dozes:
     sd      zero, 136(sp)
     addi    t0, t0, 4
     sd      t0, 256(sp)
-    jal     platform.relax
+    ld      a0, 80(sp)
+    jal     platform.doze_user
     j       resume
 
 # ---- Guards ----

@@ -204,7 +204,7 @@ function entryConstants(_machine: MachineDescription, constants: ReadonlyMap<str
     // What shifts its upper bit to the sign.
     ["PP_SIGN", isSupervisor ? 55n : 51n],
     // As in lib/riscv64/platform.gspec.
-    ["USER_YIELDS", 0x4753_5952n],
+    ["USER_DOZES", 0x4753_5952n],
     ["SOFTWARE", isSupervisor ? 0x2n : 0x8n],
     ["CLINT", constants.get("clint0.base") ?? 0n],
     // Linux boot protocol: from the start of RAM. Over SBI the firmware is there.
@@ -237,7 +237,7 @@ export const riscv64 = {
     "atomic_cas.i8": "native.atomic_cas8",
     "atomic_cas.i16": "native.atomic_cas16",
   },
-  entryFunctions: ["platform.relax"],
+  entryFunctions: ["platform.doze_user"],
   entryConstants,
   registerNumber: findXRegister,
   prologue,
