@@ -30,12 +30,11 @@ import {
   stepOf,
   union,
 } from "./translate-facts.ts";
-import { closeLoop, isMachine, noteTable, openLoop, writePointers, writeSteps } from "./translate-loops.ts";
-import type { State } from "./translate-loops.ts";
+import { closeLoop, isMachine, noteDispatch, noteTable, openLoop, writePointers, writeSteps } from "./translate-loops.ts";
 import { CONTROL, CPU } from "./translate-cpu.ts";
 import { MEMORY } from "./translate-memory.ts";
 import { branchTo, labelAt, leaveTo, openRegion, pushLabel, spendPending, writeAside } from "./translate-regions.ts";
-import { endOfRegion, followsPaths, statesOf, takePath } from "./translate-paths.ts";
+import { dispatchOf, endOfRegion, followsPaths, landingOf, takePath, takeRound } from "./translate-paths.ts";
 import { writeRounds } from "./translate-rounds.ts";
 import { OP, VOID } from "../wasm/encoder.ts";
 
@@ -133,8 +132,7 @@ const end: Emit = (f) => {
   }
   closeStates(f, label);
   close(f);
-  const state = f.loops.dispatch?.values.get(label);
-  if (state !== undefined && label.branched) openState(f, state, label.pending);
+  if (f.loops.dispatch?.ahead.delete(label) === true && label.branched) openState(f, label);
   // Behind a then-part that never gets to its end, the condition does not hold.
   if (f.dead && !label.hasElse && !label.branched) assume(f, label.condition, false);
   f.dead &&= !label.branched && (label.kind === "block" || (label.hasElse && label.isDeadBefore));
@@ -145,9 +143,7 @@ const branch: Emit = (f, i) => {
   const depth = numberImmediate(f, i, 0);
   const label = labelAt(f, depth);
   if (label.kind === "loop") {
-    const { state } = f.loops;
-    const isAgain = state !== undefined && !state.isEntering && exactly(f, state.dispatch.register - f.firstRegister) === state.value;
-    if (isAgain && label.at === f.loops.open?.at) startRoundAlone(f, label, state);
+    if (label.at === f.loops.open?.at && takeRound(f)) startRoundAlone(f, label);
     else leaveTo(f, label);
   } else if (!followsPaths(f)) leaveTo(f, label);
   else {
@@ -189,23 +185,18 @@ const branchTable: Emit = (f, i) => {
   const labels = targets.map((depth) => labelAt(f, depth));
   f.dead = true;
   const { loops } = f;
-  const { state } = loops;
-  if (state?.isEntering === true && state.dispatch.writer === f.inlined && state.dispatch.at === f.at && exactly(f, i.src[0]) === state.value) {
-    spendFuel(f, state.pending);
-    branchTo(f, state.level);
+  const isTable = loops.dispatch?.writer === f.inlined && loops.dispatch.at === f.at;
+  const landing = loops.isEntering && isTable ? landingOf(f, exactly(f, i.src[0])) : undefined;
+  if (landing !== undefined) {
+    spendFuel(f, landing.pending);
+    branchTo(f, landing.level);
     return;
   }
   const register = noteTable(loops, formOf(f, i.src[0]));
-  if (register !== undefined && loops.isPlanned)
-    loops.dispatch = {
-      writer: f.inlined,
-      at: f.at,
-      register,
-      values: statesOf(
-        f,
-        depths.map((depth) => labelAt(f, depth)),
-      ),
-    };
+  if (register !== undefined && loops.isPlanned) {
+    const all = depths.map((depth) => labelAt(f, depth));
+    noteDispatch(loops, dispatchOf(f, register, all));
+  }
   // One landing block per target, in which its fuel is settled and its poll made.
   for (let n = 0; n < targets.length; n++) openRegion(f, OP.block);
   getRegister(f, i.src[0]);
@@ -222,11 +213,11 @@ const branchTable: Emit = (f, i) => {
  * The code of a state follows. Paths of its own that come back to it branch here; they too have executed what stands between the loop's start
  * and the table, and all that is known here is from there.
  */
-function openState(f: FunctionWriter, value: number, pending: number): void {
+function openState(f: FunctionWriter, behind: Label): void {
   const { loops } = f;
   const around = f.labels.at(-1);
-  if (loops.dispatch === undefined || loops.open === undefined || !isMachine(loops.open) || (around !== undefined && around.kind !== "block")) return;
-  loops.state = { dispatch: loops.dispatch, value, level: openRegion(f, OP.loop), pending, isEntering: false };
+  if (loops.open === undefined || !isMachine(loops.open) || (around !== undefined && around.kind !== "block")) return;
+  loops.state = { behind, landing: { level: openRegion(f, OP.loop), pending: behind.pending } };
   if (around !== undefined) around.states += 1;
 }
 
@@ -238,15 +229,19 @@ function closeStates(f: FunctionWriter, label: Label): void {
   }
 }
 
-/** Branches to a loop's start on a path that leads to the state that it comes from: what stands before the table is written once more. */
-function startRoundAlone(f: FunctionWriter, label: Label, state: State): void {
+/**
+ * Branches to a loop's start on a path that leads to the state that it comes from, or to one whose code is still to come: what stands before the
+ * table is written once more.
+ */
+function startRoundAlone(f: FunctionWriter, label: Label): void {
+  const { loops } = f;
   label.branched = true;
   spendPending(f, OP.i32_lt_s, label.pollLevel);
   f.pending = 0;
-  state.isEntering = true;
-  if (f.loops.open !== undefined) learnPairs(f, f.loops.open);
+  loops.isEntering = true;
+  if (loops.open !== undefined) learnPairs(f, loops.open);
   goOn(f, label.at + 1, f.labels.slice(0, f.labels.indexOf(label) + 1));
-  state.isEntering = false;
+  loops.isEntering = false;
 }
 
 const leave: Emit = (f, i) => {

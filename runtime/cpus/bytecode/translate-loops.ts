@@ -51,23 +51,30 @@ interface Site {
   pointer?: Pointer;
 }
 
-/** A branch by a table on a register of the function with the loop: where it stands, and which value alone leads behind which region. */
+/** Where a branch goes: to this wasm level, with so much pending. */
+export interface Landing {
+  readonly level: number;
+  readonly pending: number;
+}
+
+/** A branch by a table on a register of the function with the loop: where it stands, and behind which regions it leads. */
 export interface Dispatch {
   readonly writer: object;
   readonly at: number;
   readonly register: number;
-  readonly values: ReadonlyMap<object, number>;
+  /** By value; the last one is for all other values. None if no round may be started without the table. */
+  readonly landings: readonly Landing[];
+  /** Those whose ends are still to be written: a branch goes there. */
+  readonly ahead: Set<Landing>;
+  /** Instructions from the loop's start to here. */
+  readonly cost: number;
 }
 
 /** The code of one state, which a path that leads to it again may enter by a branch. */
 export interface State {
-  readonly dispatch: Dispatch;
-  readonly value: number;
-  /** The wasm loop that starts with it, and what is pending there. */
-  readonly level: number;
-  readonly pending: number;
-  /** A path to it is being written, which starts a round. */
-  isEntering: boolean;
+  readonly behind: Landing;
+  /** The wasm loop that starts with it. */
+  readonly landing: Landing;
 }
 
 /** What ends the loop: it goes on while the counter is below the limit. Where it goes on at the limit too, that round is left to the ordinary loop. */
@@ -113,6 +120,8 @@ export interface LoopNotes {
   /** The table of the open loop, behind it; the state whose code is being written; instructions that paths of their own have added. */
   dispatch: Dispatch | undefined;
   state: State | undefined;
+  /** A path starts a round by itself and goes past the table. */
+  isEntering: boolean;
   added: number;
   /** The loop that is being written; the round of it that is, without tests. */
   open: Loop | undefined;
@@ -133,6 +142,7 @@ export function createLoopNotes(): LoopNotes {
     isPlanned: false,
     dispatch: undefined,
     state: undefined,
+    isEntering: false,
     added: 0,
     open: undefined,
     round: undefined,
@@ -174,6 +184,13 @@ export function noteTable(notes: LoopNotes, form: Form | undefined): number | un
   if (notes.open === undefined || term === undefined || form?.terms.length !== 1 || form.plus !== 0 || term.times !== 1) return undefined;
   if (!notes.isPlanned) notes.open.tables.push(term.local);
   return term.local;
+}
+
+/** A table has been written: the loop is about this one, unless it stands in a state of another, or branches by what no round has left behind. */
+export function noteDispatch(notes: LoopNotes, dispatch: Dispatch): void {
+  const { dispatch: around } = notes;
+  const isInState = around !== undefined && around.landings.length > 0 && around.ahead.size > 0;
+  if (around === undefined || (dispatch.landings.length > 0 && !isInState)) notes.dispatch = dispatch;
 }
 
 /** The pointer that an access in a loop uses; the first writing has none and notes the access. */

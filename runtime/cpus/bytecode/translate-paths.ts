@@ -3,8 +3,10 @@
 // next round. On such a path the next state is often a constant, with it the address that counts it and the entry of the table; and what is
 // counted is counted once. This file says which paths are short and straight enough.
 
-import { isMachine } from "./translate-loops.ts";
 import type { FunctionWriter, Label } from "./translate-context.ts";
+import { exactly } from "./translate-facts.ts";
+import { isMachine } from "./translate-loops.ts";
+import type { Dispatch, Landing } from "./translate-loops.ts";
 
 /** Instructions of one path, and what all paths may add to a function. */
 const LONGEST = 64;
@@ -79,21 +81,39 @@ function lengthOf(f: FunctionWriter, from: number, labels: readonly Label[]): nu
 }
 
 /**
- * Behind which regions the code of single states stands, of those that a table branches to; the last of them is for all other values. None if
- * what stands between the loop's start and the table is too long to be written for each, or has loops.
+ * Where a table branches to that a state machine's loop is about. Paths may start a round past it, unless what stands between the loop's start and
+ * the table is too long to be written for each, has loops, or changes the state.
  */
-export function statesOf(f: FunctionWriter, labels: readonly Label[]): ReadonlyMap<Label, number> {
-  const values = new Map<Label, number>();
+export function dispatchOf(f: FunctionWriter, register: number, labels: readonly Label[]): Dispatch {
   const { open } = f.loops;
   let root = f;
-  let length = 0;
-  for (; root.returns !== null; root = root.returns.caller) length += root.at;
-  if (open === undefined || length + root.at - open.at > LONGEST) return values;
-  if (root.fn.body.slice(open.at + 1, root.at).some(({ op }) => op === "loop")) return values;
-  labels.forEach((label, value) => {
-    if (labels.indexOf(label) === value && labels.lastIndexOf(label) === value && value < labels.length - 1) values.set(label, value);
-  });
-  return values;
+  let cost = 0;
+  for (; root.returns !== null; root = root.returns.caller) cost += root.at;
+  cost += root.at - (open?.at ?? 0);
+  const before = open === undefined || cost > LONGEST ? [] : root.fn.body.slice(open.at + 1, root.at);
+  const state = register - root.firstRegister;
+  const isShort = before.length > 0 && before.every(({ op, dst }) => op !== "loop" && !dst.includes(state));
+  return { writer: f.inlined, at: f.at, register, landings: isShort ? labels : [], ahead: new Set(labels.filter(({ kind }) => kind !== "loop")), cost };
+}
+
+/** Where a path that starts a round with this state may branch to: the code is still to come, or is what it comes from. */
+export function landingOf({ loops }: FunctionWriter, state: number | undefined): Landing | undefined {
+  const { dispatch } = loops;
+  if (dispatch === undefined || state === undefined) return undefined;
+  const landing = dispatch.landings[Math.min(state >>> 0, dispatch.landings.length - 1)];
+  if (landing === undefined) return undefined;
+  if (landing === loops.state?.behind) return loops.state.landing;
+  return dispatch.ahead.has(landing) ? landing : undefined;
+}
+
+/** Whether a path may start a round by itself with what it knows of the state; if so, it is accounted for. */
+export function takeRound(f: FunctionWriter): boolean {
+  const { loops } = f;
+  const { dispatch } = loops;
+  if (dispatch === undefined || loops.isEntering || loops.added + dispatch.cost > MOST) return false;
+  if (landingOf(f, exactly(f, dispatch.register - f.firstRegister)) === undefined) return false;
+  loops.added += dispatch.cost;
+  return true;
 }
 
 /** Whether paths are written alone here at all: behind the table of a state machine, and once its loop is known. */

@@ -33,6 +33,7 @@ export function pushLabel(f: FunctionWriter, label: Pick<Label, "kind" | "level"
 /** Writes a path of its own, from wherever it starts: the writer is then where it was, and knows what it knew. */
 export function writeAside(f: FunctionWriter, write: () => void): void {
   const { at, pending, skipped, depth, dead } = f;
+  const { dispatch, state } = f.loops;
   const labels = [...f.labels];
   const learnt = f.learnt.length;
   write();
@@ -43,6 +44,8 @@ export function writeAside(f: FunctionWriter, write: () => void): void {
   f.skipped = skipped;
   f.depth = depth;
   f.dead = dead;
+  f.loops.dispatch = dispatch;
+  f.loops.state = state;
 }
 
 export function branchTo(f: FunctionWriter, level: number): void {
