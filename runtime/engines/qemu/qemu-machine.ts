@@ -77,7 +77,13 @@ export function openQemuMachine(shape: QemuShape, images: readonly number[], opt
           const command = options.command({ ...shape, imagePath, args: ["-qmp", `unix:${socket},server=on,wait=off`] });
           return startGuestProcess(command, { folder: host.folder, onOutput });
         }
-        spare.go(imagePath, onOutput);
+        try {
+          spare.go(imagePath, onOutput);
+        } catch (error) {
+          // Taken, it is nobody else's to end.
+          spare.process.kill();
+          throw error;
+        }
         return spare.process;
       }
 

@@ -59,6 +59,32 @@ test("a run takes the machine that waits, and the next run another", onLinux, as
   await until("no folder is left", () => readdirSync(folder).every((name) => !/^guestspec-(?!fake)/.test(name)));
 });
 
+test("an error of our own costs one test, and ends the machine that was taken and what looks after it", onLinux, async () => {
+  const spares = createSpares(1);
+  const command = commandWith();
+  const go = (): void => {
+    throw new Error("no way to it");
+  };
+  const broken: Spares = {
+    ...spares,
+    async take(shape, wanted) {
+      const spare = await spares.take(shape, wanted);
+      assert.ok(spare !== null);
+      return { ...spare, go };
+    },
+  };
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const before = timers();
+  spares.prepare(SHAPE, command);
+  const { results } = await runWith(broken, command);
+  assert.deepEqual(
+    results.map(({ verdict, failures }) => [verdict, failures[0]?.message]),
+    [["error", "internal error: no way to it"]],
+  );
+  await until("no machine is left", () => processesWith(folder).length === 0);
+  assert.equal(timers(), before);
+});
+
 test("one that was started with other options is not taken, and given up when nobody wants it", onLinux, async () => {
   const spares = createSpares(2);
   spares.prepare(SHAPE, commandWith("other"));

@@ -196,6 +196,8 @@ export function openLink(
     isAsked = false;
   }
 
+  // Before the watch, which would go on for ever behind a start that throws.
+  const line = start(onOutput);
   const watch = setInterval(() => {
     const time = now();
     if (time >= killAt) line.kill();
@@ -203,7 +205,6 @@ export function openLink(
     if (front !== undefined && cause === null && !isAsked && time - frontSince > front.limitMs) void giveUpOn(front);
   }, WATCH_MS);
 
-  const line = start(onOutput);
   exchanges.push(first);
   beginFront();
 
