@@ -68,10 +68,16 @@ export function projectHas(key: string): boolean {
   return new RegExp(`^${key}\\s*:`, "m").test(readText(PROJECT_FILE) ?? "");
 }
 
-/** What the project adds to the language: its tags and attributes. */
+/**
+ * What the project adds to the language: its tags and attributes. All that is compiled is made from the project's file, so that this is
+ * where a change of it is seen: a mistake in its engines is told now, not when somebody first names one.
+ */
 export async function readProjectWords(): Promise<{ readonly tags: readonly string[]; readonly attributes: readonly string[] }> {
   const text = readText(PROJECT_FILE);
-  return text === null ? { tags: [], attributes: [] } : (await import("./project-file.ts")).parseProject(text);
+  if (text === null) return { tags: [], attributes: [] };
+  const words = (await import("./project-file.ts")).parseProject(text);
+  if (projectHas("engines")) (await import("./project-engines.ts")).parseEngines(text);
+  return words;
 }
 
 /** Everything in it, because what a spec calls is one program with it; and the machine's file and the project's. */
@@ -79,7 +85,7 @@ export function filesOfImage(dependencies: readonly string[], machine: string | 
   return [...dependencies, machinePath(machine ?? DEFAULT_MACHINE), LIB_FOLDER, PROJECT_FILE];
 }
 
-function machinePath(name: string): string {
+export function machinePath(name: string): string {
   return /[/\\]|\.ya?ml$/.test(name) ? name : `${MACHINES_FOLDER}${name}.yaml`;
 }
 

@@ -138,7 +138,7 @@ export async function readRunTargets(options: ParsedOptions, io: Io): Promise<re
   // Options that only QEMU has ask for it where another engine comes first.
   const isForQemu = written === "auto" && ["qemu", "qemu-arg", "accel"].some((name) => options.has(name));
   const choice = ENGINE_CHOICES.find((name) => name === written);
-  // Nobody who wants neither should have to wait for the project's engines, or for a mistake there.
+  // Nobody who wants neither should have to wait for the project's engines.
   const configs = choice === undefined || choice === "all" ? (await import("./project-engines.ts")).readEngines() : [];
   if (choice === undefined) return readCommandTarget(written, configs, options, io);
   const machines = await machinesOf(options, io);

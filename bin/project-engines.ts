@@ -1,12 +1,17 @@
 // `engines:` of guestspec.yaml: VMMs that the `command` engine starts, read with every mistake at its line and column. What the keys mean
-// is docs/engines.md; what becomes of an entry is runtime/engines/command. Loaded when a run names such an engine, and by those who list.
+// is docs/engines.md; what becomes of an entry is runtime/engines/command. Loaded when a run names such an engine, when something is
+// compiled, and by those who list.
 
+import { existsSync } from "node:fs";
 import { isMap, isScalar, type Node } from "yaml";
+import { NATIVE_TARGET_NAMES } from "../compiler/targets/names.ts";
 import { ENGINES } from "../machines/description.ts";
+import { listMachines } from "../machines/load-machine.ts";
 import { createFieldReader, formatMachineError, suggest, type Field, type FieldReader } from "../machines/yaml-fields.ts";
 import { COMMAND_IMAGES, PLACEHOLDERS, placeholdersIn, type CommandConfig } from "../runtime/engines/command/command-config.ts";
 import { CommandError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
+import { machinePath } from "./load-specs.ts";
 import { PROJECT_FILE } from "./places.ts";
 import { readText } from "./read-text.ts";
 import { parseDuration } from "./options.ts";
@@ -57,6 +62,13 @@ function readList(reader: FieldReader, field: Field | undefined, what: string): 
   return reader.readItems(field, what).flatMap((node) => reader.readScalar(node, what) ?? []);
 }
 
+function readOneOf<Word extends string>(reader: FieldReader, field: Field | undefined, what: string, words: readonly Word[]): Word | null {
+  const text = reader.readText(field, what);
+  const found = words.find((word) => word === text) ?? null;
+  if (text !== null && found === null) reader.complain(field?.value ?? null, `${what}: "${text}" is not ${words.join(", ")}${suggest(text, words)}`);
+  return found;
+}
+
 function checkPlaceholders(reader: FieldReader, node: Node | null, what: string, known: readonly string[]): void {
   if (isScalar(node) && typeof node.value === "string") {
     for (const { word } of placeholdersIn(node.value)) {
@@ -101,15 +113,11 @@ function readEngine(reader: FieldReader, { key, name, value }: Entry): CommandCo
   if (TAKEN.includes(name)) reader.complain(key, `engines: "${name}" is an engine of guestspec's own`);
   const fields = reader.readFields(value ?? key, what, REQUIRED, OPTIONAL);
   if (fields === null) return null;
-  const target = reader.readMatching(fields.get("target"), `${what}.target`, WORD, "a target name");
+  const target = readOneOf(reader, fields.get("target"), `${what}.target`, NATIVE_TARGET_NAMES);
   const machine = reader.readText(fields.get("machine"), `${what}.machine`);
-  const imageText = reader.readText(fields.get("image"), `${what}.image`);
-  const image = COMMAND_IMAGES.find((kind) => kind === imageText);
-  if (imageText !== null && image === undefined)
-    reader.complain(
-      fields.get("image")?.value ?? null,
-      `${what}.image: "${imageText}" is not ${COMMAND_IMAGES.join(", ")}${suggest(imageText, COMMAND_IMAGES)}`,
-    );
+  if (machine !== null && !existsSync(machinePath(machine)))
+    reader.complain(fields.get("machine")?.value ?? null, `${what}.machine: there is no machine "${machine}"${suggest(machine, listMachines())}`);
+  const image = readOneOf(reader, fields.get("image"), `${what}.image`, COMMAND_IMAGES);
   const files = readTexts(reader, fields.get("files"), `${what}.files`, WORD, "a word like config");
   const known = [...PLACEHOLDERS, ...Object.keys(files)];
   for (const word of Object.keys(files))
@@ -126,7 +134,7 @@ function readEngine(reader: FieldReader, { key, name, value }: Entry): CommandCo
   const without = readList(reader, fields.get("without"), `${what}.without`);
   const environment = readTexts(reader, fields.get("environment"), `${what}.environment`, VARIABLE, "a variable's name");
   const packages = readList(reader, fields.get("packages"), `${what}.packages`);
-  if (reader.errors.length > before || target === null || machine === null || image === undefined || binary === undefined) return null;
+  if (reader.errors.length > before || target === null || machine === null || image === null || binary === undefined) return null;
   if (consoleFile === undefined || exit === undefined || timeoutMs === null || cpus === null) return null;
   return { name, target, machine, image, cpus, without, command: [binary, ...args], environment, files, consoleFile, exit, timeoutMs, packages };
 }

@@ -99,6 +99,16 @@ test("a run that cannot begin says so in its reports, and leaves none of an earl
   assert.match(annotated.stdout, /^::error file=bad\.gspec,line=3,col=16/);
 });
 
+test("a mistake in an engine of the project is told to whoever compiles, also if no engine is named", { timeout: 120_000 }, async (context) => {
+  const folder = makeProject(context, "good.gspec");
+  assert.equal((await runTool(["run"], { cwd: folder })).code, 0);
+  writeFileSync(join(folder, "guestspec.yaml"), "engines:\n  bochs:\n    target: x86_64\n    machine: x86-pc\n    image: disc\n    command: [bochs]\n");
+  for (const command of ["run", "run", "list", "check"]) {
+    const { code, stderr } = await runTool([command, "good.gspec"], { cwd: folder });
+    assert.deepEqual([code, stderr], [3, 'error: guestspec.yaml:5:12: engines.bochs.image: "disc" is not elf, flat, disk; did you mean "disk"?\n'], command);
+  }
+});
+
 test("a quarantine skips with its reason, and says when it is not needed any more", { timeout: 120_000 }, async (context) => {
   const folder = makeProject(context, "good.gspec", "verdicts.gspec");
   writeFileSync(join(folder, "guestspec.yaml"), "quarantine: held.yaml\n");
