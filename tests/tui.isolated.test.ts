@@ -5,9 +5,9 @@ import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:chil
 import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import xterm from "@xterm/headless";
 import { root } from "../tools/project.mjs";
+import { until } from "./fixtures/processes.ts";
 import { onTerminal, skipWithoutTerminal } from "./fixtures/terminal.ts";
 
 interface Screen {
@@ -64,12 +64,13 @@ function start(context: TestContext, scenario: string, columns: number, rows: nu
       assert.equal(status, 0, stderr);
     },
     async until(sentence, condition) {
-      for (let tries = 0; tries < 1200; tries++) {
-        await pending;
-        if (condition(visible())) return;
-        await sleep(50);
-      }
-      assert.fail(`${sentence}; the screen is:\n${visible().join("\n")}`);
+      await until(
+        () => `${sentence}; the screen is:\n${visible().join("\n")}`,
+        async () => {
+          await pending;
+          return condition(visible());
+        },
+      );
     },
     ended,
     raw: () => raw,

@@ -1,9 +1,9 @@
 // The component in Ink: history above, region below, keys in. No terminal.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { renderToString } from "ink";
 import { render } from "ink-testing-library";
+import { until } from "../../tests/fixtures/processes.ts";
 import { recordedRun } from "../../tests/fixtures/recorded-run.ts";
 import { paintFor } from "../reporters/paint.ts";
 import { App } from "./app.tsx";
@@ -40,15 +40,6 @@ after(() => {
     else process.env[name] = value;
   }
 });
-
-/** Frames and keys come some ms later. */
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!holds()) {
-    if (performance.now() > deadline) assert.fail(`not in 10 s: ${what}`);
-    await sleep(5);
-  }
-}
 
 test("the view of a store before anything happened is the empty region", () => {
   const store = createStore([]);

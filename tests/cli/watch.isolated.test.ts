@@ -6,8 +6,8 @@ import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { root } from "../../tools/project.mjs";
+import { until } from "../fixtures/processes.ts";
 import { nodeCommand, onTerminal, skipWithoutTerminal } from "../fixtures/terminal.ts";
 import { runTool, startTool, toolCommand } from "./transcripts.ts";
 
@@ -38,16 +38,14 @@ function follow(child: ReturnType<typeof startTool> | ReturnType<typeof spawn>, 
   child.stderr?.on("data", take);
   return {
     async until(pattern) {
-      for (let tries = 0; tries < 900; tries++) {
-        const match = pattern.exec(text);
-        if (match !== null) {
-          const seen = text.slice(0, match.index + match[0].length);
-          text = text.slice(seen.length);
-          return seen;
-        }
-        await sleep(50);
-      }
-      return assert.fail(`${pattern} did not come; there is:\n${text}`);
+      await until(
+        () => `${pattern} did not come; there is:\n${text}`,
+        () => pattern.test(text),
+      );
+      const match = pattern.exec(text);
+      const seen = text.slice(0, (match?.index ?? 0) + (match?.[0].length ?? 0));
+      text = text.slice(seen.length);
+      return seen;
     },
     ended: new Promise((done) => child.on("close", (code) => done(code))),
   };

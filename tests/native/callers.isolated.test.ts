@@ -34,8 +34,9 @@ async function callersOn(...where: readonly string[]): Promise<readonly string[]
 }
 
 async function callersOf(args: readonly string[], cwd: string): Promise<readonly string[]> {
-  const { stdout } = await runTool(["run", ...args, "--record=never", "--reporter", "ndjson"], { cwd });
+  const { stdout, stderr } = await runTool(["run", ...args, "--record=never", "--reporter", "ndjson"], { cwd });
   const events = stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as RunEvent]));
+  assert.notEqual(events.length, 0, stderr);
   return events.flatMap((event) =>
     event.type === "test-finished"
       ? event.failures.map(({ kind, frame, callers }) =>
@@ -129,7 +130,8 @@ for (const { name, where, tools } of ENGINES)
     const folder = mkdtempSync(join(tmpdir(), "guestspec-callers-"));
     context.after(() => rmSync(folder, { recursive: true }));
     writeFileSync(join(folder, "gone.gspec"), GONE);
-    const { stdout } = await runTool(["run", "gone.gspec", ...where, "--record=never", "--reporter", "ndjson"], { cwd: folder });
+    const { stdout, stderr } = await runTool(["run", "gone.gspec", ...where, "--record=never", "--reporter", "ndjson"], { cwd: folder });
+    assert.equal(stderr, "");
     const events = stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as RunEvent]));
     assert.deepEqual(
       events.flatMap((event) => (event.type === "test-finished" ? [`${event.test}: ${event.verdict}`] : [])),

@@ -211,10 +211,11 @@ test("ten thousand results: a small page, few elements, all to be found", inBrow
   assert.equal(await page.evaluate(FOCUSED), "row[500]");
   await page.press("n");
   assert.equal(await page.evaluate(FOCUSED), "row[7777]");
-  const began = performance.now();
+  const before = await page.threadSeconds();
   await search(page, "row[1234]");
   await page.until("one is found", "document.getElementById('shown').textContent === '1 of 10,000 shown'");
-  assert.ok(performance.now() - began < 5000);
+  const seconds = (await page.threadSeconds()) - before;
+  assert.ok(seconds > 0 && seconds < 5, `${seconds} s`);
 });
 
 test("a page whose runner was killed shows what it got, and that it broke off", inBrowser, async (context) => {
