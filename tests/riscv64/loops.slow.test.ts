@@ -177,16 +177,34 @@ const KINDS = [
   ["normal", true],
 ] as const;
 
+interface Subject {
+  readonly program: Uint8Array;
+  readonly slices: readonly number[];
+  readonly expected: Recording;
+}
+
 for (const width of [64, 32] as const)
   describe(`RV${width}: loops that walk through memory`, () => {
+    /** The interpreter's recordings, which several kinds are compared with. */
+    const subjects = new Map<string, Subject>();
+
+    function subjectOf(round: number, hasPages: boolean): Subject {
+      const key = `${round} ${hasPages}`;
+      const made = subjects.get(key);
+      if (made !== undefined) return made;
+      const random = createRandom(FUZZ_SEED + round);
+      const program = writeProgram(random, width, hasPages);
+      const slices = Array.from({ length: 40 }, () => 1 + random.below(random.pick([50, 3000, 60_000])));
+      const subject = { program, slices, expected: record(program, width, "never", slices) };
+      subjects.set(key, subject);
+      return subject;
+    }
+
     for (const [eagerness, hasPages] of KINDS) {
       test(`end as they do in the interpreter, ${eagerness}${hasPages ? ", by pages" : ""}`, () => {
         let regions = 0;
         for (let round = 0; round < fuzzRounds(12); round++) {
-          const random = createRandom(FUZZ_SEED + round);
-          const program = writeProgram(random, width, hasPages);
-          const slices = Array.from({ length: 40 }, () => 1 + random.below(random.pick([50, 3000, 60_000])));
-          const expected = record(program, width, "never", slices);
+          const { program, slices, expected } = subjectOf(round, hasPages);
           const found = record(program, width, eagerness, slices);
           found.states.forEach((state, slice) => assert.equal(state, expected.states[slice], `program ${round}, slice ${slice}`));
           assert.equal(Buffer.compare(found.ram, expected.ram), 0, `program ${round}: RAM differs`);
