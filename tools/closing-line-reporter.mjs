@@ -25,7 +25,9 @@ export function cutText(text, most) {
   if (lines.length <= most) return lines.map(cutLine);
   const last = Math.floor(most / 3);
   const first = Math.max(1, most - last - 1);
-  return [...lines.slice(0, first), ...(most < 3 ? [] : [`... ${lines.length - first - last} more lines ...`]), ...lines.slice(lines.length - last)].map(cutLine);
+  return [...lines.slice(0, first), ...(most < 3 ? [] : [`... ${lines.length - first - last} more lines ...`]), ...lines.slice(lines.length - last)].map(
+    cutLine,
+  );
 }
 
 /** The closing list of failures `{ name, place, message }`: so much of each that the end of a log is enough to understand them. */

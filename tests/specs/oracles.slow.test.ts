@@ -58,7 +58,9 @@ describe("all specs", () => {
   });
 
   // Device specs are left out: drivers for DMA fix the byte order and the width of what lies in memory.
-  const portable = ["tutorial", "language", "traps", "memory", "kunit", "kernel", "isolation", "interrupts", "smp"].flatMap((folder) => specFiles(`specs/${folder}`));
+  const portable = ["tutorial", "language", "traps", "memory", "kunit", "kernel", "isolation", "interrupts", "smp"].flatMap((folder) =>
+    specFiles(`specs/${folder}`),
+  );
   for (const layout of [
     { addressBytes: 4, endian: "little" },
     { addressBytes: 8, endian: "big" },
