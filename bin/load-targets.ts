@@ -8,6 +8,7 @@ import type { ImageCache } from "../compiler/images/cache.ts";
 import { didYouMean } from "../grammar/nearest-name.ts";
 import { enginesOf, type MachineDescription } from "../machines/description.ts";
 import { qemuBinary } from "../machines/qemu-command.ts";
+import { quoteForShell } from "../runtime/engines/case-id.ts";
 import { machineOf, type CommandConfig } from "../runtime/engines/command/command-config.ts";
 import { CommandError, usageError } from "./errors.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -158,15 +159,25 @@ export async function readRunTargets(options: ParsedOptions, io: Io): Promise<re
   return targets;
 }
 
-/** What the repro line needs to find a test again that does not run by default. */
-function reproFlags({ machine, engine }: RunTarget): string {
+/** Of QEMU alone: other engines refuse them, or they would ask for QEMU instead of these. */
+const QEMU_OPTIONS = ["qemu", "accel", "append", "qemu-arg"] as const;
+
+/** What the repro line needs to run a test of this target again, and none of another one. */
+function reproFlags({ machine, source, engine, command }: RunTarget, options: ParsedOptions): string {
   const isUsual = enginesOf(machine)[0] === engine;
-  return machine.target === "bytecode" && isUsual ? "" : ` --target ${machine.target}${isUsual ? "" : ` --engine ${engine}`}`;
+  const flags = machine.target === "bytecode" && isUsual ? [] : [` --target ${machine.target}`];
+  if (!isUsual) flags.push(` --engine ${engine}`);
+  // A project's engine has a machine of its own.
+  if (command === undefined && options.has("machine")) flags.push(` --machine ${quoteForShell(source)}`);
+  // Values may begin with a dash, and would be taken for options where they stood alone.
+  if (engine === "qemu") for (const name of QEMU_OPTIONS) flags.push(...options.values(name).map((value) => ` --${name}=${quoteForShell(value)}`));
+  return flags.join("");
 }
 
-export async function loadForTarget(files: readonly string[], target: RunTarget, useCache: boolean, io: Io): Promise<readonly LoadedImage[]> {
+export async function loadForTarget(files: readonly string[], target: RunTarget, options: ParsedOptions, io: Io): Promise<readonly LoadedImage[]> {
   const { machine, source, engine, unavailable } = target;
-  const own = { machine, engine, reproFlags: reproFlags(target), ...(unavailable === null ? {} : { unavailable }) };
+  const useCache = !options.has("no-cache");
+  const own = { machine, engine, reproFlags: reproFlags(target, options), ...(unavailable === null ? {} : { unavailable }) };
   if (!isNative(machine)) return (await loadSpecs(files, { machine: source, useCache }, io)).images.map((image) => ({ ...image, ...own }));
   const images = await loadNative(files, target, machine, useCache, io);
   const isVersioned = images.some(({ manifest }) => manifest.suites.some(({ tests }) => tests.some(({ attributes }) => attributes.deviates !== undefined)));

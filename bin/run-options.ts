@@ -8,7 +8,6 @@ import type { AttemptPolicy } from "../runtime/runner/attempts.ts";
 import { EXECUTOR_CHOICES, type EngineOptions } from "../runtime/engines/embedded.ts";
 import { quoteForShell } from "../runtime/engines/case-id.ts";
 import { usageError } from "./errors.ts";
-import { DEFAULT_MACHINE } from "./load-specs.ts";
 import { duration, seedNumber, wholeNumber, type ParsedOptions } from "./options.ts";
 
 /** Fixed, so that two runs are the same unless somebody asks for another one. */
@@ -26,18 +25,13 @@ function readSeed(options: ParsedOptions): bigint {
   return seedNumber(options, " or `random`") ?? (options.has("shuffle") ? randomSeed() : DEFAULT_SEED);
 }
 
-/** Flags that a single test's result depends on; order and number of tests do not matter to it. */
+/** Flags that a single test's result depends on, wherever it runs; order and number of tests do not matter to it. */
 function reproFlags(options: ParsedOptions, seed: bigint): string {
   const flags = [` --seed ${seed}`];
-  const machine = options.value("machine");
-  if (machine !== null && machine !== DEFAULT_MACHINE) flags.push(` --machine ${quoteForShell(machine)}`);
   for (const name of ["timeout", "max-instructions"]) {
     const value = options.value(name);
     if (value !== null) flags.push(` --${name} ${quoteForShell(value)}`);
   }
-  for (const words of options.values("append")) flags.push(` --append ${quoteForShell(words)}`);
-  // Most begin with a dash, and would be taken for options where they stood alone.
-  for (const argument of options.values("qemu-arg")) flags.push(` --qemu-arg=${quoteForShell(argument)}`);
   return flags.join("");
 }
 

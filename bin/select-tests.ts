@@ -90,15 +90,14 @@ async function loadImages(
   io: Io,
   { onTargets }: SelectionObserver,
 ): Promise<Pick<Selection, "targets" | "images">> {
-  const useCache = !options.has("no-cache");
   // The default loads nothing that knows of other machines.
   if (["target", "engine", "machine"].every((name) => options.value(name) === null))
-    return { targets: [], images: (await loadSpecs(files, { machine: null, useCache }, io)).images };
+    return { targets: [], images: (await loadSpecs(files, { machine: null, useCache: !options.has("no-cache") }, io)).images };
   const { readRunTargets, loadForTarget } = await import("./load-targets.ts");
   const targets = await readRunTargets(options, io);
   await onTargets?.(targets);
   const images: LoadedImage[] = [];
-  for (const target of targets) images.push(...(await loadForTarget(files, target, useCache, io)));
+  for (const target of targets) images.push(...(await loadForTarget(files, target, options, io)));
   return { targets, images };
 }
 

@@ -214,7 +214,7 @@ export function startRun(request: RunRequest, emit: (event: RunEvent) => void): 
       verdict,
       failures: [makeFailure(verdict, text)],
       wallStartMs: host.now(),
-      repro: reproLine(unit.id, `${request.engine.reproFlags} --jobs 1`),
+      repro: reproLine(unit.id, `${image.reproFlags ?? ""}${request.engine.reproFlags} --jobs 1`),
     };
   }
 

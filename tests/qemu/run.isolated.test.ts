@@ -1,11 +1,13 @@
 // The whole tool on riscv64, with real QEMU and in this process: specs compiled, packed, booted, run and compared. QEMU's are skipped, with the
 // reason, where QEMU is missing, unless GUESTSPEC_REQUIRE=qemu says that it must be there.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { promisify } from "node:util";
 import type { RunEvent, TestFinished } from "../../runtime/events.ts";
 import { runTool, startTool, type Outcome } from "../cli/transcripts.ts";
 import { qemuProblem } from "../qtest/qemu.ts";
@@ -94,6 +96,12 @@ async function run(folder: string, args: readonly string[], env: Readonly<Record
   const outcome = await runTool(["run", ...args], { cwd: folder, env: { TMPDIR: join(folder, "tmp"), ...env } });
   assert.deepEqual(readdirSync(join(folder, "tmp")), []);
   return outcome;
+}
+
+/** As a shell splits it. */
+async function wordsOf(line: string): Promise<readonly string[]> {
+  const { stdout } = await promisify(execFile)("sh", ["-c", `printf '%s\\0' ${line}`]);
+  return stdout.split("\0").slice(0, -1);
 }
 
 function resultsOf({ stdout }: Outcome): ReadonlyMap<string, TestFinished> {
@@ -194,8 +202,44 @@ test("options that QEMU refuses are told with its words and the command", withQe
   assert.equal(outcome.code, 75);
   assert.match(outcome.stdout, /QEMU did not start: .*-nonsense: invalid option/);
   assert.match(outcome.stdout, /started as: qemu-system-riscv64 .* -nonsense/);
-  assert.match(outcome.stdout, /rerun .* --qemu-arg=-nonsense$/m);
+  assert.match(outcome.stdout, /rerun .* --qemu-arg=-nonsense --seed 0$/m);
 });
+
+const WHERE: readonly (readonly [options: readonly string[], flags: Readonly<Record<string, string>>])[] = [
+  [
+    ["--target", "riscv64", "--engine", "all", "--accel", "tcg", "--append", "k=1", "--append=-x 'y", "--qemu-arg=-no-reboot"],
+    {
+      "riscv64/embedded": "--target riscv64 --seed 0",
+      "riscv64/qemu": `--target riscv64 --engine qemu --accel=tcg --append=k=1 --append='-x '\\''y' --qemu-arg=-no-reboot --seed 0`,
+    },
+  ],
+  [
+    ["--target", "bytecode,x86_64", "--machine", "x86-pc", "--qemu", "qemu-system-x86_64"],
+    {
+      "bytecode/embedded": "--machine bytecode-virt --seed 0",
+      "x86_64/qemu": "--target x86_64 --machine x86-pc --qemu=qemu-system-x86_64 --seed 0",
+    },
+  ],
+];
+
+for (const [options, flags] of WHERE) {
+  test(`one line runs a test again where it ran, and nothing else: ${options.join(" ")}`, withQemu, async (context) => {
+    const folder = makeFolder(context, { "wrong.gspec": 'suite "wrong"\n\ntest "adds" { expect 1 + 1 == 3 }\n\ntest "counts" { expect 1 == 1 }\n' });
+    const lines = [...resultsOf(await run(folder, ["-r", "ndjson", ...options])).values()].flatMap(({ verdict, repro }) => (verdict === "fail" ? [repro] : []));
+    assert.deepEqual(
+      lines,
+      Object.entries(flags).map(([where, text]) => `guestspec run 'wrong.gspec::wrong::adds@${where}' ${text}`),
+    );
+    for (const line of lines) {
+      const [, ...words] = await wordsOf(line);
+      const again = [...resultsOf(await run(folder, [...words.slice(1), "-r", "ndjson"])).values()];
+      assert.deepEqual(
+        again.map(({ verdict, repro }) => [verdict, repro]),
+        [["fail", line]],
+      );
+    }
+  });
+}
 
 for (const signal of ["SIGINT", "SIGKILL"] as const) {
   test(`${signal} leaves no QEMU`, withQemu, async (context) => {
