@@ -6,7 +6,7 @@ import { VERDICTS, type RunEvent, type RunFinished, type RunStarted, type TestFi
 import { formatFailures, summariseFailure } from "./failure-block.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, Sink } from "./reporter.ts";
-import { createCounts, suiteKey, totalOf, type Counts } from "./tally.ts";
+import { caseName, createCounts, suiteKey, totalOf, type Counts } from "./tally.ts";
 import { printableLines } from "./terminal-text.ts";
 
 const SPEC_VERSION = "0.1.0";
@@ -64,7 +64,7 @@ function describeTest(test: TestFinished, startedAt: number): object {
   const message = isFailed ? summariseFailure(test) : test.reason;
   return {
     id: uuidOf(test.id),
-    name: `${test.test}${test.row === null ? "" : `[${test.row}]`}`,
+    name: caseName(test),
     status,
     duration: Math.round(test.wallMs),
     start: Math.round(startedAt + test.wallStartMs),

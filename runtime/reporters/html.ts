@@ -10,7 +10,7 @@ import type { PageRecord, TestRecord } from "./html-page/records.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, Sink } from "./reporter.ts";
 import { createRunLog } from "./run-log.ts";
-import { suiteKey } from "./tally.ts";
+import { caseName, suiteKey } from "./tally.ts";
 import { printable } from "./terminal-text.ts";
 
 const FOLDER = new URL("./html-page/", import.meta.url);
@@ -49,7 +49,7 @@ function storyOf(test: TestFinished): readonly string[] | null {
 }
 
 function recordOf(test: TestFinished, suite: number): TestRecord {
-  const id = `${test.file}::${test.suite}::${test.test}${test.row === null ? "" : `[${test.row}]`}@${test.target}/${test.engine}`;
+  const id = `${test.file}::${test.suite}::${caseName(test)}@${test.target}/${test.engine}`;
   const summary = summaryOf(test);
   const story = storyOf(test);
   return {

@@ -6,7 +6,7 @@ import { formatFailures, summariseFailure } from "./failure-block.ts";
 import { paintFor } from "./paint.ts";
 import { countNoun } from "./quantities.ts";
 import type { Reporter, Sink } from "./reporter.ts";
-import { suiteKey } from "./tally.ts";
+import { caseName, suiteKey } from "./tally.ts";
 
 type Element = "failure" | "error" | "skipped";
 
@@ -113,10 +113,9 @@ function formatProperties(test: TestFinished): string[] {
 }
 
 function formatTest(test: TestFinished, isSingleTarget: boolean): string[] {
-  const row = test.row === null ? "" : `[${test.row}]`;
   const target = isSingleTarget ? "" : `@${test.target}/${test.engine}`;
   const head = `    <testcase${attributes({
-    name: `${test.test}${row}${target}`,
+    name: `${caseName(test)}${target}`,
     classname: className(test.file, test.suite),
     file: test.file,
     line: test.line,

@@ -4,7 +4,7 @@ import { isGood, type RunFinished, type RunStarted, type SuiteFinished, type Tes
 import { summariseFailure } from "./failure-block.ts";
 import type { Paint } from "./paint.ts";
 import { countNoun, formatGuestTime, formatWallTime, groupDigits } from "./quantities.ts";
-import { describeCounts, failedOf, suiteId, totalOf, VERDICT_STYLE, type Counts } from "./tally.ts";
+import { caseName, describeCounts, failedOf, suiteId, totalOf, VERDICT_STYLE, type Counts } from "./tally.ts";
 import { printable } from "./terminal-text.ts";
 
 const WORD_WIDTH = 7;
@@ -56,6 +56,23 @@ export function formatInfos({ infos }: Pick<TestFinished, "infos">, paint: Paint
 export function formatSuite(suite: SuiteFinished, counts: Readonly<Counts>, paint: Paint): string {
   const times = formatWallTime(suite.wallMs);
   return `${verdictWord(suite.verdict, paint)}  ${printable(suiteId(suite))}  ${describeCounts(counts, paint)}  ${paint.dim(times)}`;
+}
+
+/** Tests of a suite that were skipped for one reason. */
+export interface SkippedTests {
+  readonly reason: string | null;
+  readonly first: TestFinished;
+  count: number;
+}
+
+/** Below the line of a suite: how many tests were skipped for which reason; a test that is alone with its reason is named. */
+export function formatSkips(skipped: readonly SkippedTests[], counts: Readonly<Counts>, paint: Paint): string[] {
+  return skipped.map(({ reason, first, count }) => {
+    const why = reason === null ? "no reason was given" : printable(reason);
+    if (count === totalOf(counts)) return `${DETAIL_INDENT}${why}`;
+    const which = count === 1 ? `"${printable(caseName(first))}"` : countNoun(count, "test");
+    return `${DETAIL_INDENT}${paint.yellow("skipped")} ${which}: ${why}`;
+  });
 }
 
 export interface RunSummary {

@@ -48,7 +48,7 @@ export function worstOf(counts: Readonly<Counts>): Verdict | null {
 }
 
 /** Two suites of one name may come from two files, and one suite may run on several targets. */
-type SuiteIdentity = Pick<TestFinished, "suite" | "file" | "target" | "engine">;
+export type SuiteIdentity = Pick<TestFinished, "suite" | "file" | "target" | "engine">;
 
 export function suiteKey(suite: SuiteIdentity): string {
   return `${suite.file}\0${suite.suite}\0${suite.target}\0${suite.engine}`;
@@ -61,6 +61,11 @@ export function isOfSameSuite(a: SuiteIdentity, b: SuiteIdentity): boolean {
 
 export function suiteId(suite: SuiteStarted | SuiteFinished | TestFinished): string {
   return `${suite.file}::${suite.suite}@${suite.target}/${suite.engine}`;
+}
+
+/** A test's name in its suite, with its row. */
+export function caseName({ test, row }: Pick<TestFinished, "test" | "row">): string {
+  return row === null ? test : `${test}[${row}]`;
 }
 
 /** `305 passed, 3 failed (1 crash, 1 timeout), 4 skipped, 2 expected failures`. */

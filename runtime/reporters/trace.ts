@@ -3,6 +3,7 @@
 // insist on: so events are written as they come, and a killed run leaves a trace of what it did.
 import { VERDICTS, type Boot, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
 import type { Reporter, Sink } from "./reporter.ts";
+import { caseName } from "./tally.ts";
 
 /** The viewers' names of colours. */
 const COLOURS: Readonly<Record<Verdict, string>> = {
@@ -57,7 +58,7 @@ export function createTraceReporter(sink: Sink): Reporter {
     const { id, verdict, reason, checks, guestNs, instructions, engine, wallWorker, wallStartMs, wallMs } = test;
     write({
       ph: "X",
-      name: `${test.suite}::${test.test}${test.row === null ? "" : `[${test.row}]`}`,
+      name: `${test.suite}::${caseName(test)}`,
       cat: verdict,
       cname: COLOURS[verdict],
       pid,

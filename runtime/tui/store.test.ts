@@ -154,6 +154,41 @@ test("f shows failures only, and everything again", () => {
   assert.equal(store.takeLines().filter((line) => line.includes("PASS")).length, 1);
 });
 
+test("skipped tests are told with their suite, by reason, and each by itself with -v or when it was promised", () => {
+  const skipped = (name: string, reason: string | null, rest: Partial<TestFinished> = {}): TestFinished => ({
+    ...passed,
+    id: `a.gspec::a::${name}`,
+    file: "a.gspec",
+    suite: "a",
+    test: name,
+    row: null,
+    verdict: "skip",
+    reason,
+    promised: false,
+    infos: [],
+    ...rest,
+  });
+  const events: readonly RunEvent[] = [
+    started,
+    ...["one", "two", "three"].map((name) => skipped(name, "needs a disk")),
+    skipped("four", null),
+    skipped("five", "needs a net", { promised: true }),
+    { type: "suite-finished", file: "a.gspec", suite: "a", target: passed.target, engine: passed.engine, verdict: "skip", wallMs: 1 },
+  ];
+  const linesOf = (isVerbose: boolean): readonly string[] => {
+    const { store } = createBench({}, isVerbose);
+    for (const event of events) store.handle(event);
+    return store.takeLines().slice(2);
+  };
+  const [promised = "", why = "", suite = "", ...skips] = linesOf(false);
+  assert.match(promised, /SKIP .*a\.gspec::a::five$/);
+  assert.match(why, /^ +needs a net \(promised, so the run fails\)$/);
+  assert.match(suite, /SKIP .*a\.gspec::a@.* 5 skipped/);
+  assert.deepEqual(skips, ["         skipped 3 tests: needs a disk", '         skipped "four": no reason was given']);
+  assert.equal(linesOf(true).filter((line) => / SKIP .*a::(one|two|three|four|five)$/.test(line)).length, 5);
+  assert.equal(linesOf(true).filter((line) => line.includes("skipped 3")).length, 0);
+});
+
 test("t asks for the status of running tests and prints each answer once", () => {
   const { store, calls, clock } = createBench();
   type(store, "t");

@@ -3,7 +3,7 @@
 // that memory does not grow with them; time and timers are given, so that tests need neither.
 import { isGood, type RunEvent, type TestFinished } from "../events.ts";
 import type { Paint } from "../reporters/paint.ts";
-import { formatHeader, formatInfos, formatResult, formatSuite } from "../reporters/result-line.ts";
+import { formatHeader, formatInfos, formatResult } from "../reporters/result-line.ts";
 import { createRunLog } from "../reporters/run-log.ts";
 import type { FailureBlockOptions } from "../reporters/failure-block.ts";
 import type { RunActions } from "../reporters/reporter.ts";
@@ -178,7 +178,7 @@ export function createTuiStore({ actions, timers, paint, isVerbose }: StoreOptio
     else arrivals.push({ at: now, count: 1 });
     for (const [worker, { id }] of running) if (id === test.id) running.delete(worker);
     statusWanted.delete(test.id);
-    if (isFailuresOnly && isGood(test.verdict)) return;
+    if ((isFailuresOnly && isGood(test.verdict)) || log.isToldWithSuite(test)) return;
     lines.push(...formatResult(test, paint));
     if (isVerbose) lines.push(...formatInfos(test, paint));
   }
@@ -223,7 +223,7 @@ export function createTuiStore({ actions, timers, paint, isVerbose }: StoreOptio
           addTest(event);
           break;
         case "suite-finished":
-          if (!isFailuresOnly || !isGood(event.verdict)) lines.push(formatSuite(event, log.countsOf(event), paint));
+          if (!isFailuresOnly || !isGood(event.verdict)) lines.push(...log.formatSuiteEnd(event, paint));
           break;
         case "run-finished":
           running.clear();
