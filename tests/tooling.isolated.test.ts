@@ -123,6 +123,25 @@ test("a test process that dies is a failure with its last words, even if no test
   assert.equal(status, 1);
 });
 
+test("a process that a test has given up keeps the others' results from nobody", (context) => {
+  const folder = makePackage(context, {
+    "tests/hangs.isolated.test.ts": [
+      'import { spawn } from "node:child_process";',
+      'import { once } from "node:events";',
+      'import { test } from "node:test";',
+      'test("hangs", { timeout: 200 }, async () => {',
+      '  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);',
+      '  process.on("exit", () => child.kill());',
+      '  await once(child, "close");',
+      "});",
+      'test("another", () => {});',
+    ].join("\n"),
+  });
+  const { status, stdout } = run(process.execPath, ["tools/test.mjs"], folder);
+  assert.match(stdout, /\n1 failure:\nFAILED hangs\n {4}tests\/hangs\.isolated\.test\.ts:4\n {4}test timed out after 200ms\n\n1 passed, 1 failed\n$/);
+  assert.equal(status, 1);
+});
+
 test("the last 100 lines of a log say of each failure what it was, however long it is and however many there are", (context) => {
   const head = 'import assert from "node:assert/strict";\nimport { test } from "node:test";\n';
   const folder = makePackage(context, {
@@ -131,7 +150,11 @@ test("the last 100 lines of a log say of each failure what it was, however long 
     "tests/wide.test.ts": `${head}test("wide", () => assert.fail("wide".repeat(5000)));`,
     "tests/good.isolated.test.ts": `import { test } from "node:test";\nfor (let n = 0; n < 150; n++) test("noise", () => console.log("noise"));`,
   });
-  const endOf = (...paths: readonly string[]): string => run(process.execPath, ["tools/test.mjs", ...paths], folder).stdout.split("\n").slice(-100).join("\n");
+  const endOf = (...paths: readonly string[]): string =>
+    run(process.execPath, ["tools/test.mjs", ...paths], folder)
+      .stdout.split("\n")
+      .slice(-100)
+      .join("\n");
   const few = endOf("tests/few", "tests/good");
   assert.match(few, /\n4 failures:\nFAILED few 1\n {4}tests\/few\.test\.ts:3\n {4}AssertionError \[ERR_ASSERTION\]: the first line\n {4}x\n/);
   for (const n of [1, 2, 3, 4]) assert.match(few, new RegExp(`FAILED few ${n}\n(?: {4}[^\n]*\n){1,16} {4}the last line of ${n}\n`));

@@ -57,6 +57,8 @@ function run(files) {
       "--test",
       "--test-isolation=none",
       "--test-timeout=300000",
+      // What a test that ran out of time has left open, a tool that does not end for one, would keep its process for ever.
+      "--test-force-exit",
       "--test-reporter=./tools/closing-line-reporter.mjs",
       "--test-reporter-destination=stdout",
       ...nodeOptions,

@@ -2,8 +2,9 @@
 // and compare, so that a transcript is at once a golden and the documentation of how the tool answers. Standard error follows
 // standard output. What differs between two runs or two machines (wall time, paths, versions) is replaced by words in brackets.
 
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { root } from "../../tools/project.mjs";
 
 export interface Outcome {
@@ -36,10 +37,19 @@ export function toolCommand(args: readonly string[], { cwd, env = {}, cache = "s
   };
 }
 
+/** Tools that run now. Those that a test has given up do not outlive the tests. */
+const running = new Set<ReturnType<typeof startTool>>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** The tool as its users meet it: another process, no terminal. */
-export function startTool(args: readonly string[], options: ToolOptions) {
+export function startTool(args: readonly string[], options: ToolOptions): ChildProcessByStdio<null, Readable, Readable> {
   const { words, cwd, env } = toolCommand(args, options);
-  return spawn(process.execPath, words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  running.add(child);
+  child.on("exit", () => running.delete(child));
+  return child;
 }
 
 export async function runTool(args: readonly string[], options: ToolOptions): Promise<Outcome> {
