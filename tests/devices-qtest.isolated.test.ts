@@ -240,7 +240,7 @@ for (const file of files) {
   scripts.push(...module.scripts);
 }
 
-// A script mostly waits for answers: two at a time keep one core busy.
-describe("scripts", { concurrency: 2 }, () => {
+// A script mostly waits for answers: four at a time keep one core busy.
+describe("scripts", { concurrency: 4 }, () => {
   for (const script of scripts) test(script.name, { skip: problem ?? false }, () => playWhole(script));
 });

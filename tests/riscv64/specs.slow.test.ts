@@ -15,7 +15,7 @@ import { readText, specFiles } from "../fixtures/compile.ts";
 import { riscvVirt } from "../fixtures/machines.ts";
 import { runEngineImages, testsOf } from "../specs/run-all.ts";
 
-test("all specs give the same events whenever their code is translated", async () => {
+test("all specs give the same events whenever their code is translated", { timeout: 900_000 }, async () => {
   const language = await loadMachineLanguage("riscv64");
   const { images } = compileNative(specFiles("specs"), riscv64, { machine: riscvVirt, language, readFile: readText, libDirectory: "lib/" });
   assert.ok(images.length > 30, `${images.length} images`);
