@@ -122,8 +122,10 @@ export async function selectTests(options: ParsedOptions, io: Io, observer: Sele
   const found = findSpecs(options.positionals);
   const { files } = found;
   if (files.length === 0) {
-    const where = options.positionals.length === 0 ? "below the working directory" : `in ${options.positionals.join(", ")}`;
-    throw new CommandError(EXIT.nothingSelected, `there are no specs (*.gspec, *.gspec.yaml) ${where}`);
+    const where = found.places.length === 0 ? "below the working directory" : `in ${found.places.join(", ")}`;
+    const [word] = found.words;
+    const help = word === undefined ? 'a file NAME.gspec that begins with `suite "NAME"` is a spec' : null;
+    throw new CommandError(EXIT.nothingSelected, `there are no specs (*.gspec, *.gspec.yaml) ${where}`, help, null, word);
   }
   const { targets, images: loaded } = await loadImages(files, options, io, observer);
   observer.onImages?.(loaded);

@@ -14,7 +14,7 @@ import type { ParsedOptions } from "../options.ts";
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const { files, problem } = findReadableSpecs(options.positionals);
-  if (files.length === 0) throw problem ?? new CommandError(EXIT.nothingSelected, "there are no specs (*.gspec, *.gspec.yaml) here");
+  if (files.length === 0) throw problem ?? new CommandError(EXIT.nothingSelected, "there are no specs (*.gspec, *.gspec.yaml) here", 'a file NAME.gspec that begins with `suite "NAME"` is a spec');
   if (problem !== null) io.err(`error: ${problem.message}\n`);
   const { machine } = await loadMachineDescription(options.value("machine"), null);
   const language = await loadMachineLanguage(machine.target);

@@ -99,6 +99,23 @@ test("a run that cannot begin says so in its reports, and leaves none of an earl
   assert.match(annotated.stdout, /^::error file=bad\.gspec,line=3,col=16/);
 });
 
+test("where there are no specs, a slip in a command is told as anywhere, and what a spec is", { timeout: 120_000 }, async (context) => {
+  const folder = makeProject(context);
+  const nothing = "error: there are no specs (*.gspec, *.gspec.yaml)";
+  const spec = '  = help: a file NAME.gspec that begins with `suite "NAME"` is a spec\n';
+  const answers: readonly (readonly [readonly string[], string])[] = [
+    [["docter"], `${nothing} below the working directory\n  = help: did you mean the command \`doctor\`?\n`],
+    [["run", "uart"], `${nothing} below the working directory\n`],
+    [["run"], `${nothing} below the working directory\n${spec}`],
+    [["list", "."], `${nothing} in .\n${spec}`],
+    [["check"], `${nothing} here\n${spec}`],
+  ];
+  for (const [args, answer] of answers) {
+    const { code, stderr } = await runTool(args, { cwd: folder });
+    assert.deepEqual([code, stderr], [4, answer], args.join(" "));
+  }
+});
+
 test("a mistake in an engine of the project is told to whoever compiles, also if no engine is named", { timeout: 120_000 }, async (context) => {
   const folder = makeProject(context, "good.gspec");
   assert.equal((await runTool(["run"], { cwd: folder })).code, 0);
