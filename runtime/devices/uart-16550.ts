@@ -71,6 +71,8 @@ const FIFO_SIZE = 16;
 /** What is sent, made once: a byte of the console costs no more than it has to. */
 const ONE_BYTE: readonly Uint8Array[] = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
 const TAG_RX_TIMEOUT = 0;
+/** Bytes that were taken in and are forgotten together. */
+const MUCH = 4096;
 /** QEMU's riscv `virt` passes this; it stands for the UART's input clock divided by 16. */
 const DEFAULT_BAUD_BASE = 399_193;
 
@@ -132,6 +134,8 @@ function create(config: Uart16550Config, env: DeviceEnv): Device {
   const baudBase = config.baudBase ?? DEFAULT_BAUD_BASE;
   if (!Number.isFinite(baudBase) || baudBase <= 0) throw new RangeError(`uart-16550: baudBase ${baudBase} is not positive`);
   let s = initialState();
+  /** How many of those that wait have been taken in: bytes come in one by one. */
+  let taken = 0;
 
   const hasFifo = (): boolean => (s.fcr & FCR_FE) !== 0;
   const triggerLevel = (): number => TRIGGER_LEVELS[s.fcr >> 6] ?? 1;
@@ -160,17 +164,18 @@ function create(config: Uart16550Config, env: DeviceEnv): Device {
     env.clock.schedule(TAG_RX_TIMEOUT, s.characterTime * 4);
   }
 
-  function takeIn(bytes: readonly number[]): void {
+  /** Those from `start` on, `count` of them: without a FIFO one. */
+  function takeIn(bytes: ArrayLike<number>, start: number, count: number): void {
     if (hasFifo()) {
-      for (const byte of bytes) {
+      for (let at = start; at < start + count; at++) {
         // An overrun loses the new character, the FIFO stays as it is (data sheet 8.3, bit 1).
-        if (s.rxFifo.length < FIFO_SIZE) s.rxFifo.push(byte);
+        if (s.rxFifo.length < FIFO_SIZE) s.rxFifo.push(bytes[at] ?? 0);
         else s.lsr |= LSR_OE;
       }
       armTimeout();
     } else {
       if ((s.lsr & LSR_DR) !== 0) s.lsr |= LSR_OE;
-      s.rbr = bytes[0] ?? 0;
+      s.rbr = bytes[start] ?? 0;
     }
     s.lsr |= LSR_DR;
     updateInterrupt();
@@ -185,10 +190,16 @@ function create(config: Uart16550Config, env: DeviceEnv): Device {
   }
 
   function acceptWaiting(): void {
-    while (s.waiting.length > 0 && (s.mcr & MCR_LOOP) === 0) {
-      const count = room();
+    while (taken < s.waiting.length && (s.mcr & MCR_LOOP) === 0) {
+      const count = Math.min(room(), s.waiting.length - taken);
       if (count === 0) return;
-      takeIn(s.waiting.splice(0, count));
+      const start = taken;
+      taken += count;
+      takeIn(s.waiting, start, count);
+    }
+    if (taken > 0 && (taken === s.waiting.length || taken >= MUCH)) {
+      s.waiting.splice(0, taken);
+      taken = 0;
     }
   }
 
@@ -201,7 +212,7 @@ function create(config: Uart16550Config, env: DeviceEnv): Device {
     }
     s.thrEmpty = true;
     updateInterrupt();
-    if ((s.mcr & MCR_LOOP) !== 0) takeIn([byte]);
+    if ((s.mcr & MCR_LOOP) !== 0) takeIn(ONE_BYTE[byte] ?? [byte], 0, 1);
     else env.output(ONE_BYTE[byte] ?? Uint8Array.of(byte));
     s.lsr |= LSR_TEMT;
   }
@@ -214,7 +225,8 @@ function create(config: Uart16550Config, env: DeviceEnv): Device {
   function readRbr(): number {
     let value: number;
     if (hasFifo()) {
-      value = s.rxFifo.shift() ?? 0;
+      // Guests that poll have one byte in it, and to shift an array costs as much as the rest of this.
+      value = (s.rxFifo.length === 1 ? s.rxFifo.pop() : s.rxFifo.shift()) ?? 0;
       if (s.rxFifo.length === 0) s.lsr &= ~(LSR_DR | LSR_BI);
       else armTimeout();
       s.rxTimeout = false;
@@ -380,12 +392,14 @@ function create(config: Uart16550Config, env: DeviceEnv): Device {
     reset() {
       env.clock.cancel(TAG_RX_TIMEOUT);
       s = initialState();
+      taken = 0;
       env.irq(0, false);
     },
-    save: (): DeviceState => ({ ...s, rxFifo: s.rxFifo.slice(), waiting: s.waiting.slice() }),
+    save: (): DeviceState => ({ ...s, rxFifo: s.rxFifo.slice(), waiting: s.waiting.slice(taken) }),
     load(state) {
       const saved = state as State;
       s = { ...saved, rxFifo: saved.rxFifo.slice(), waiting: saved.waiting.slice() };
+      taken = 0;
     },
     onEvent() {
       if (s.rxFifo.length === 0) return;
@@ -393,7 +407,7 @@ function create(config: Uart16550Config, env: DeviceEnv): Device {
       updateInterrupt();
     },
     receive(bytes) {
-      s.waiting.push(...bytes);
+      for (const byte of bytes) s.waiting.push(byte);
       acceptWaiting();
     },
   };

@@ -9,7 +9,7 @@ import type { Phase } from "./frames.ts";
 import { createGuestConsole } from "./guest-console.ts";
 import { HOOK_LIMITS, type CallLimits } from "./limits.ts";
 import { after, type MaybePromise } from "./maybe-promise.ts";
-import { callLine, roundsOf } from "./serial/host-lines.ts";
+import { callLine, lineBytes, roundsOf } from "./serial/host-lines.ts";
 import { outcomeOfFarewell } from "./serial/farewell.ts";
 import { parseSerialFrame, PROTOCOL_VERSION, type SerialFrame } from "./serial/serial-frames.ts";
 import type { CallResult, EngineImage, Session } from "./session.ts";
@@ -23,8 +23,6 @@ import type { CallOutcome } from "./verdict.ts";
  */
 const INSTRUCTIONS_PER_ROUND = 16;
 const LATE_NS = 100_000_000;
-
-const utf8 = new TextEncoder();
 
 /** `loadTarget`: the CPUs of the image's instruction set. Throws if the image does not fit the machine. */
 export function openNativeSession(
@@ -153,7 +151,7 @@ export function openNativeSession(
       call.onStart?.();
       restore(state, call.seed);
       prepare();
-      receive(utf8.encode(callLine(call)));
+      receive(lineBytes(callLine(call)));
       return execute("called", call.role !== "runCase", call.limits, call.phase);
     },
     keep: () => running().save(),

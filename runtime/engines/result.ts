@@ -10,10 +10,18 @@ import { engineOf, type EngineImage } from "./session.ts";
 export type ResultHead = Pick<TestFinished, "id" | "file" | "line" | "suite" | "test" | "row" | "target" | "engine" | "tags">;
 
 /** Of which nothing is known but whose it is. */
-export function untouchedResult({ tags, ...head }: ResultHead): TestFinished {
+export function untouchedResult({ id, file, line, suite, test, row, target, engine, tags }: ResultHead): TestFinished {
+  // By name: what a rest of properties is copied by takes longer than all else that a result needs.
   return {
     type: "test-finished",
-    ...head,
+    id,
+    file,
+    line,
+    suite,
+    test,
+    row,
+    target,
+    engine,
     verdict: "pass",
     reason: null,
     promised: false,

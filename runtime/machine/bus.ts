@@ -246,18 +246,18 @@ export function createBus(mappings: readonly Mapping[], log: AccessLog, env: Bus
   type Mutable<T> = { -readonly [key in keyof T]: T[key] };
   const foreseen: Mutable<Foreseen> = { kind: "constant", value: 0, device: -1, what: 0, offset: 0 };
 
-  function readNow(region: LevelRegion, offset: number, width: Width): number | bigint | null {
-    return width !== 8 && isDirect(region, offset, width) ? truncate(region.read(offset, width), width) : readHere(region, offset, width);
-  }
-
   function foresee(address: number, width: Width): Foreseen | null {
     if (env.isIntercepting?.() === true) return null;
     const place = findMemory(address);
     locate(place, address);
     const { target, offset } = here;
-    const kind = target === null ? null : pureReadHere(target.region, offset, width);
-    if (target === null || kind === null || (kind !== "constant" && target.device !== env.counterDevice)) return null;
-    const value = kind === "constant" ? readNow(target.region, offset, width) : 0;
+    if (target === null) return null;
+    const { region } = target;
+    // As `readNumber`: what is polled is asked for anew after each byte that is sent.
+    const isSimple = width !== 8 && isDirect(region, offset, width);
+    const kind = isSimple ? (region.pureRead?.(offset, width) ?? null) : pureReadHere(region, offset, width);
+    if (kind === null || (kind !== "constant" && target.device !== env.counterDevice)) return null;
+    const value = kind !== "constant" ? 0 : isSimple ? truncate(region.read(offset, width), width) : readHere(region, offset, width);
     if (value === null) return null;
     foreseen.kind = kind;
     foreseen.value = value;

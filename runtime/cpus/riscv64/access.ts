@@ -82,6 +82,8 @@ export interface MemoryAccess {
   readonly flushWrites: () => void;
   readonly flushCode: () => void;
   readonly forgetRegions: () => void;
+  /** Something is entered into the set of caches at this address. */
+  readonly noteUse: (caches: number) => void;
   readonly setWatchpoints: (watchpoints: readonly Watchpoint[]) => void;
   /** Of a debugger's or of the hart's own. */
   readonly isWatching: (hart: Hart) => boolean;
@@ -154,29 +156,42 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
     return (hart.csr.mstatus & MSTATUS.MPRV) === 0n ? TLB_SETS.machine : TLB_SETS.modified;
   }
 
-  function clearTags(start: number, entries: number): void {
-    bytes.fill(EMPTY_BYTE, start, start + entries * TLB.entryBytes);
-  }
+  /** Sets that may hold something: at first all, since the memory may have been another machine's. Most guests use one or two, and a test that begins empties three. */
+  const mayHold = new Uint8Array(harts.length * TLB_SET_COUNT).fill(1);
 
-  function clearSets(hart: number, set: number, count: number): void {
-    const start = stateOffset + tlbOffset(hart, set);
-    bytes.fill(EMPTY_BYTE, start, start + count * TLB.bytes);
+  function clearSets(hart: number, first: number, end: number): void {
+    for (let set = first; set < end; set++) {
+      const number = hart * TLB_SET_COUNT + set;
+      if (mayHold[number] === 0) continue;
+      mayHold[number] = 0;
+      const start = stateOffset + tlbOffset(hart, set);
+      bytes.fill(EMPTY_BYTE, start, start + TLB.bytes);
+    }
   }
 
   function clearEverywhere(part: number, entries: number): void {
-    for (const hart of harts) for (let set = 0; set < TLB_SET_COUNT; set++) clearTags(stateOffset + tlbOffset(hart.index, set) + part, entries);
+    for (let number = 0; number < mayHold.length; number++) {
+      if (mayHold[number] === 0) continue;
+      const start = stateOffset + tlbOffset(0, number) + part;
+      bytes.fill(EMPTY_BYTE, start, start + entries * TLB.entryBytes);
+    }
   }
 
   function enter(hart: Hart, part: number, index: number, page: bigint, value: number): void {
-    const entry = stateOffset + tlbOffset(hart.index, setOf(hart)) + part + index * TLB.entryBytes;
+    const set = stateOffset + tlbOffset(hart.index, setOf(hart));
+    access.noteUse(set);
+    const entry = set + part + index * TLB.entryBytes;
     view.setBigUint64(entry + TLB.tag, page, true);
     view.setUint32(entry + TLB.addend, value, true);
   }
 
-  /** As the interpreter computes it. */
+  /**
+   * As generated code computes it. Streams a megabyte apart must not share an entry, nor the first pages of two megabytes: code, data and stack
+   * begin at round addresses.
+   */
   function dataIndex(address: bigint): number {
     const low = Number(address & 0xffff_ffffn);
-    return ((low >>> 12) ^ (low >>> 20)) & (TLB.entries - 1);
+    return ((low >>> 12) ^ (low >>> 17)) & (TLB.entries - 1);
   }
 
   function remember(hart: Hart, address: bigint, offset: number, access: "read" | "write"): void {
@@ -329,7 +344,7 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
     cachesFor(hart) {
       const set = setOf(hart);
       // What it holds may be of another previous mode.
-      if (set === TLB_SETS.modified) clearSets(hart.index, set, 1);
+      if (set === TLB_SETS.modified) clearSets(hart.index, set, set + 1);
       return set;
     },
     flush(hart) {
@@ -342,6 +357,9 @@ export function createMemoryAccess(machine: MachineCore, harts: readonly Hart[],
     flushCode() {
       clearEverywhere(TLB.code, TLB.codeEntries);
       access.forgetRegions();
+    },
+    noteUse(caches) {
+      mayHold[(caches - stateOffset - tlbOffset(0, 0)) / TLB.bytes] = 1;
     },
     forgetRegions: () => clearEverywhere(REGION_CACHE.start, REGION_CACHE.entries),
     setWatchpoints(points) {

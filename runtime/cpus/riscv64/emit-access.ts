@@ -16,10 +16,10 @@ function emitTranslation(body: Body, width: number, table: number, hasOffset: bo
   w.localGet(ADDRESS);
   w.byte(OP.i32_wrap_i64);
   w.localTee(AT);
-  // The page number, its upper half folded in: streams a megabyte apart must not share an entry.
+  // The page number, what is above a megabyte folded in (`dataIndex` of access.ts).
   w.withConst(8, OP.i32_shr_u);
   w.localGet(AT);
-  w.withConst(16, OP.i32_shr_u);
+  w.withConst(13, OP.i32_shr_u);
   w.byte(OP.i32_xor);
   w.withConst((TLB.entries - 1) * TLB.entryBytes, OP.i32_and);
   w.withLocal(TLB_BASE, OP.i32_add);

@@ -23,16 +23,8 @@ import {
 import { ByteWriter, I32, OP, writeLocals } from "../wasm/encoder.ts";
 import { RAM, readCell, writeCell } from "./emit-memory.ts";
 import { operationNumber } from "./operations.ts";
-import { BOTTOM, emitRegionSlot } from "./regions/emit-chain.ts";
+import { BOTTOM, emitRegionMiss } from "./regions/emit-chain.ts";
 import { CELL, REGION_CACHE } from "./state.ts";
-
-/** The region's cache answers for the pc: `slot` becomes its place there, and what is left on the stack is 0 if it does. */
-function emitRegionMiss(w: ByteWriter, { pc, tlb, slot }: { readonly pc: number; readonly tlb: number; readonly slot: number }): void {
-  emitRegionSlot(w, pc, tlb);
-  w.localTee(slot);
-  w.memory(OP.i64_load, RAM, REGION_CACHE.start + REGION_CACHE.tag);
-  w.withLocal(pc, OP.i64_ne);
-}
 
 /**
  * Regions run, one after the other, as long as each leads to another. The instruction at hand is executed here if the first of them cannot

@@ -7,6 +7,7 @@ import type { CpuState, ProcessorState, ProcessorStateValue } from "../../machin
 import { nameCells, type ControlCells, type CsrRecord } from "./registers.ts";
 import { CELL, CSR_FIELDS } from "./state.ts";
 import { createTriggers, resetTriggers, restoreTriggers, saveTriggers, type SavedTriggers, type Triggers } from "./triggers.ts";
+import { areSame } from "./words.ts";
 
 export const MODE = { user: 0, supervisor: 1, machine: 3 } as const;
 export type Mode = (typeof MODE)[keyof typeof MODE];
@@ -20,7 +21,7 @@ export interface Hart {
   run: CpuState;
   readonly csr: CsrRecord;
   readonly pmpcfg: Uint8Array;
-  readonly pmpaddr: BigUint64Array;
+  readonly pmpaddr: BigUint64Array<ArrayBuffer>;
   /** Some entry binds M-mode too. Follows from pmpcfg. */
   hasLocks: boolean;
   readonly triggers: Triggers;
@@ -154,11 +155,12 @@ export function loadHart(hart: Hart, state: ProcessorStateValue | undefined): { 
       readonly pmpaddr: readonly bigint[];
       readonly triggers: SavedTriggers;
     };
-  const isProtectionSame =
-    hart.pmpcfg.every((config, entry) => config === saved.pmpcfg[entry]) && hart.pmpaddr.every((address, entry) => address === saved.pmpaddr[entry]);
+  const isProtectionSame = hart.pmpcfg.every((config, entry) => config === saved.pmpcfg[entry]) && areSame(hart.pmpaddr, saved.pmpaddr);
   hart.run = saved.run;
-  hart.pmpcfg.set(saved.pmpcfg);
-  hart.pmpaddr.set(saved.pmpaddr);
+  if (!isProtectionSame) {
+    hart.pmpcfg.set(saved.pmpcfg);
+    hart.pmpaddr.set(saved.pmpaddr);
+  }
   hart.hasLocks = saved.hasLocks;
   hart.executed = saved.executed;
   return { isProtectionSame, areTriggersSame: !restoreTriggers(hart.triggers, hart.width, saved.triggers) };

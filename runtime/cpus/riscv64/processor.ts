@@ -154,6 +154,7 @@ export function createRiscv(
       pc: () => registers.pc(registers.active()),
       link: () => registers.x(registers.active(), LINK),
       tlb: registers.tlb,
+      noteUse: access.noteUse,
       mode: () => activeHart().mode,
       lifetime: schedule.lifetime,
       transferOf: (mnemonic) => transferOf(activeHart(), mnemonic),
@@ -312,15 +313,17 @@ export function createRiscv(
       const saved = state as { active: number; turnLeft: number; total: number; harts: readonly ProcessorState[]; blocks: readonly Uint8Array[] };
       registers.activate(saved.active);
       code.compareRestored();
+      let haveTriggersChanged = false;
       harts.forEach((hart, index) => {
         // What M-mode may do with an address depends on protection alone.
         const { isProtectionSame, areTriggersSame } = loadHart(hart, saved.harts[index]);
         if (isProtectionSame && areTriggersSame) access.flushTranslated(hart);
         else access.flush(hart);
+        haveTriggersChanged ||= !areTriggersSame;
         const block = saved.blocks[index];
         if (block !== undefined) registers.load(index, block);
       });
-      stops.update();
+      if (haveTriggersChanged) stops.update();
       schedule.load(saved);
       schedule.activate(activeHart());
       timers.update();

@@ -154,7 +154,7 @@ export const TLB = {
 
 /**
  * Within a set of translation caches, so that whatever empties those empties it: virtual pc to the region that begins there: {tag i64,
- * index in the table of functions i32, the operation that stands under it i32}.
+ * index in the table of functions i32, the operation that stands under it i32}. A pc has two places, of neighbours.
  */
 export const REGION_CACHE = { start: 0x2400, entries: 512, entryBytes: 16, tag: 0, index: 8, under: 12 } as const;
 

@@ -42,10 +42,11 @@ export function createTimers(machine: MachineCore, harts: readonly Hart[]): Time
     update() {
       counterOffset = machine.counter?.offset() ?? 0n;
       for (const { index, csr } of harts) {
+        due[index] = Infinity;
+        if ((csr.menvcfg & MENVCFG.STCE) === 0n) continue;
         const left = csr.stimecmp - time();
         const unit = countNs();
-        const at = left <= 0n ? 0 : (Math.floor(machine.now() / unit) + Number(left)) * unit;
-        due[index] = (csr.menvcfg & MENVCFG.STCE) === 0n ? Infinity : at;
+        due[index] = left <= 0n ? 0 : (Math.floor(machine.now() / unit) + Number(left)) * unit;
       }
       findNext();
     },

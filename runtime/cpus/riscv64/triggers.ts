@@ -4,6 +4,7 @@
 // and watchpoints of a debugger cost, who ask in the same places (code-cache.ts, access.ts); what is not armed costs nothing.
 
 import type { RegisterWidth } from "../../../isa/riscv64/by-width.ts";
+import { areSame } from "./words.ts";
 
 export const TRIGGER_COUNT = 2;
 
@@ -24,8 +25,8 @@ interface DataMatch extends ExecuteMatch {
 export interface Triggers {
   selected: number;
   /** tdata1 and tdata2 of each. */
-  readonly controls: BigUint64Array;
-  readonly addresses: BigUint64Array;
+  readonly controls: BigUint64Array<ArrayBuffer>;
+  readonly addresses: BigUint64Array<ArrayBuffer>;
   /** What follows from those. */
   executes: readonly ExecuteMatch[];
   data: readonly DataMatch[];
@@ -151,7 +152,7 @@ export const saveTriggers = ({ selected, controls, addresses }: Triggers): Saved
 
 /** True: what is armed may be other than before. */
 export function restoreTriggers(triggers: Triggers, width: RegisterWidth, saved: SavedTriggers): boolean {
-  const isSame = saved.controls.every((value, n) => triggers.controls[n] === value) && saved.addresses.every((value, n) => triggers.addresses[n] === value);
+  const isSame = areSame(triggers.controls, saved.controls) && areSame(triggers.addresses, saved.addresses);
   triggers.selected = saved.selected;
   if (isSame) return false;
   triggers.controls.set(saved.controls);

@@ -18,6 +18,13 @@ export function roundsOf(instructions: number): number {
   return instructions * ROUNDS_PER_INSTRUCTION;
 }
 
+/** A line as it is sent. All of them are ASCII, and a test has one each: an encoder costs several times as much. */
+export function lineBytes(line: string): Uint8Array {
+  const bytes = new Uint8Array(line.length);
+  for (let at = 0; at < line.length; at++) bytes[at] = line.charCodeAt(at);
+  return bytes;
+}
+
 const hex = (value: number | bigint): string => value.toString(16);
 
 export function callLine({ role, args, seed, limits }: EntryCall): string {

@@ -78,7 +78,8 @@ export function parseSerialFrame(bytes: Uint8Array): SerialFrame | null {
     const text = unescape(content.subarray(2));
     return text === null ? null : { verb: "gave-up", text };
   }
-  const body = String.fromCharCode(...content);
+  let body = "";
+  for (const byte of content) body += String.fromCharCode(byte);
   const space = body.indexOf(" ");
   return space < 0 ? null : (VERBS.get(body.slice(0, space))?.(body.slice(space + 1)) ?? null);
 }

@@ -139,10 +139,7 @@ export function emitCheckGuess(r: ChainEmitter): void {
 /** The dispatcher's cache: leaves the function that belongs to the pc in `places.pc` in `places.at`, or returns. */
 function emitLookup(r: ChainEmitter): void {
   const { w, places } = r;
-  emitRegionSlot(w, places.pc, places.tlb);
-  w.localTee(places.slot);
-  w.memory(OP.i64_load, RAM, REGION_CACHE.start + REGION_CACHE.tag);
-  w.withLocal(places.pc, OP.i64_ne);
+  emitRegionMiss(w, places);
   w.byte(OP.if);
   w.byte(VOID);
   emitReturn(r);
@@ -152,14 +149,17 @@ function emitLookup(r: ChainEmitter): void {
   w.localSet(places.at);
 }
 
-/** Number of the pc's place in the cache of regions, and in the chain table. */
+/** Number of the pc's place in the chain table, and of the first of its two places in the cache of regions. */
 export function regionSlot(pc: bigint): number {
   const low = Number(pc & 0xffff_ffffn);
   return ((low >>> 1) ^ (low >>> 10)) & (REGION_CACHE.entries - 1);
 }
 
-/** Leaves the place in the cache of regions for the pc in `pc` on the stack. */
-export function emitRegionSlot(w: ByteWriter, pc: number, tlb: number): void {
+/**
+ * Looks for the pc in `pc` in the cache of regions: `slot` becomes its place there, and what is left on the stack is 0 if the place is its own. There
+ * are two that may be, since two hot places that have one in common would be looked for in TypeScript each time.
+ */
+export function emitRegionMiss(w: ByteWriter, { pc, tlb, slot }: { readonly pc: number; readonly tlb: number; readonly slot: number }): void {
   w.localGet(pc);
   w.byte(OP.i32_wrap_i64);
   w.withConst(3, OP.i32_shl);
@@ -169,4 +169,13 @@ export function emitRegionSlot(w: ByteWriter, pc: number, tlb: number): void {
   w.byte(OP.i32_xor);
   w.withConst((REGION_CACHE.entries - 1) * REGION_CACHE.entryBytes, OP.i32_and);
   w.withLocal(tlb, OP.i32_add);
+  w.localTee(slot);
+  w.localGet(slot);
+  w.memory(OP.i64_load, RAM, REGION_CACHE.start + REGION_CACHE.tag);
+  w.withLocal(pc, OP.i64_ne);
+  w.withConst(Math.log2(REGION_CACHE.entryBytes), OP.i32_shl);
+  w.byte(OP.i32_xor);
+  w.localTee(slot);
+  w.memory(OP.i64_load, RAM, REGION_CACHE.start + REGION_CACHE.tag);
+  w.withLocal(pc, OP.i64_ne);
 }

@@ -229,7 +229,7 @@ function emitTlbSlot(w: ByteWriter, places: Places): void {
   w.localTee(places.slot);
   w.withConst(8, OP.i32_shr_u);
   w.localGet(places.slot);
-  w.withConst(16, OP.i32_shr_u);
+  w.withConst(13, OP.i32_shr_u);
   w.byte(OP.i32_xor);
   w.withConst((TLB.entries - 1) * TLB.entryBytes, OP.i32_and);
   w.withLocal(places.tlb, OP.i32_add);

@@ -46,7 +46,7 @@ describe("what is hot", () => {
     assert.equal(guest.processor.regions(), 0, "as often as would be enough");
     guest.run(16_384 * 2_600);
     assert.ok(guest.processor.regions() > 0);
-    guest.machine.dispose();
+    guest.dispose();
   });
 
   test("is not looked for by a link that is odd, and so was left by no call", () => {

@@ -54,6 +54,8 @@ const MAX_REGIONS = 2048;
  */
 const SELDOM = 1000;
 const ECALL_BYTES = 4n;
+/** Of a place in the cache of regions. */
+const EMPTY_TAG = BigInt.asUintN(64, -1n);
 /** A function that was called so often will be once more: what is hot in it is translated with it, from its start. */
 const CALLS_TO_COME_BACK = 2;
 /** Modules that are kept for machines to come. */
@@ -77,6 +79,8 @@ export interface TranslatorHost {
   readonly link: () => bigint;
   /** Address of the translation caches that are in force. */
   readonly tlb: () => number;
+  /** Something is entered there. */
+  readonly noteUse: (caches: number) => void;
   readonly mode: () => Mode;
   /** Where this instruction would lead, and to which mode, if it were executed now. */
   readonly transferOf: (mnemonic: "ecall" | "mret" | "sret") => Transfer;
@@ -396,6 +400,13 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
     return code.hasPage(ramOffset) ? code.pageAt(ramOffset) + ((ramOffset % PAGE_BYTES) << ENTRY_SHIFT) : undefined;
   }
 
+  const entryOf = (caches: number, slot: number): number => caches + REGION_CACHE.start + slot * REGION_CACHE.entryBytes;
+
+  function isFree(caches: number, slot: number, pc: bigint): boolean {
+    const tag = view.getBigUint64(entryOf(caches, slot) + REGION_CACHE.tag, true);
+    return tag === pc || tag === EMPTY_TAG;
+  }
+
   const isValid = (region: Region): boolean =>
     region.pages.every(({ distance, offset }) => pageAt(BigInt.asUintN(width, (region.pc & ~PAGE_MASK) + distance)) === offset);
 
@@ -450,9 +461,13 @@ export function createTranslator(host: TranslatorHost, options: MemoryLayout, ea
       const { pc } = setting;
       const region = regions.get(code.offsetOf(entry))?.find((other) => isOf(other, setting) && isValid(other));
       if (region === undefined) return;
-      const slot = regionSlot(pc);
-      const at = host.tlb() + REGION_CACHE.start + slot * REGION_CACHE.entryBytes;
-      chain.set(slot, table.get(region.index));
+      const caches = host.tlb();
+      host.noteUse(caches);
+      const likely = regionSlot(pc);
+      const slot = [likely, likely ^ 1].find((place) => isFree(caches, place, pc)) ?? likely;
+      // Only there is it guessed; in the other place it is found by the cache.
+      if (slot === likely) chain.set(slot, table.get(region.index));
+      const at = entryOf(caches, slot);
       view.setBigUint64(at + REGION_CACHE.tag, pc, true);
       view.setUint32(at + REGION_CACHE.index, region.index, true);
       view.setUint32(at + REGION_CACHE.under, under, true);
