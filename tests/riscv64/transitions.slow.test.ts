@@ -247,22 +247,36 @@ const twoSpaces = (width: RegisterWidth): string => `
     jr t1
 `;
 
-/** Functions whose places in the cache of regions are the same, by turns. */
+/** Functions whose places in the cache of regions are the same, by turns: four, of which two find room. */
 const ONE_PLACE = `
   .option norvc
     la s8, first
     li t0, 0x80000
     add s9, s8, t0
+    add s10, s9, t0
+    add s11, s10, t0
     lw t1, 0(s8)
+    lw t3, 4(s8)
     li t2, 0x500000
     add t1, t1, t2
     sw t1, 0(s9)
-    lw t1, 4(s8)
-    sw t1, 4(s9)
+    sw t3, 4(s9)
+    add t1, t1, t2
+    sw t1, 0(s10)
+    sw t3, 4(s10)
+    add t1, t1, t2
+    sw t1, 0(s11)
+    sw t3, 4(s11)
     fence.i
   turn:
     jalr ra, 0(s8)
     jalr ra, 0(s9)
+    andi t0, s0, 4
+    beqz t0, two
+    jalr ra, 0(s10)
+    jalr ra, 0(s11)
+    jalr ra, 0(s10)
+  two:
     addi s0, s0, 1
     la ra, turn
     andi t0, s0, 3
