@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { isElf, readImageFile, type ImagePayload } from "../../compiler/images/image-file.ts";
 import type { ManifestCase, ManifestTest } from "../../compiler/images/manifest.ts";
 import { caseName } from "../../runtime/engines/case-id.ts";
+import { formatJson } from "../../runtime/reporters/json-text.ts";
 import { usageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 
@@ -73,6 +74,6 @@ export function listImages(paths: readonly string[], isJson: boolean, io: Io): v
     if (!result.ok) throw usageError(`${path} cannot be listed: ${result.reason}`);
     return result.file.payloads.flatMap((payload, index) => casesIn(path, payload, index));
   });
-  if (isJson) io.out(`${JSON.stringify({ version: 1, tests: listed.map(describe) }, null, 2)}\n`);
+  if (isJson) io.out(`${formatJson({ version: 1, tests: listed.map(describe) }, 2)}\n`);
   else io.out(listed.map(({ id, select }) => `${id}  ${select}\n`).join(""));
 }

@@ -1,6 +1,7 @@
 // `guestspec list`: the selected tests, one id a line, or as JSON for tools. Image files tell themselves what is in them (list-image.ts).
 
 import type { ManifestCase, ManifestTest } from "../../compiler/images/manifest.ts";
+import { formatJson } from "../../runtime/reporters/json-text.ts";
 import { printable } from "../../runtime/reporters/terminal-text.ts";
 import { staticSkip } from "../../runtime/engines/case-engine.ts";
 import type { PlannedCase } from "../../runtime/runner/plan.ts";
@@ -67,6 +68,6 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
     if (image === undefined || test === undefined || row === undefined) throw new Error(`${planned.id} is not in its manifest`);
     return describe(planned, image, test, row);
   });
-  io.out(`${JSON.stringify({ version: 1, tests, deselected: universe.length - selected.length }, null, 2)}\n`);
+  io.out(`${formatJson({ version: 1, tests, deselected: universe.length - selected.length }, 2)}\n`);
   return EXIT.ok;
 }

@@ -55,9 +55,14 @@ const OWN_RERUN = /^rerun +(.*)$/;
 const SPEED = /(?:^|\.)speed: (slow|very_slow)$/;
 const MAX_PROBLEMS = 50;
 
-/** Our own names have `#` and a leading `-` escaped; see sanitiseName of the reporter. */
+/** `#` as our own reporter escapes it, in names and where it would begin a directive. */
+function ownText(text: string): string {
+  return text.replaceAll("%23", "#");
+}
+
+/** Our own names have a leading `-` escaped as well; see sanitiseName of the reporter. */
 function ownName(name: string): string {
-  return name.replaceAll("%23", "#").replace(/^%2d/, "-");
+  return ownText(name).replace(/^%2d/, "-");
 }
 
 function ownReason(lines: KtapNode["lines"]): string | null {
@@ -162,7 +167,7 @@ export function createKtapRun(options: KtapRunOptions): KtapRun {
 
   function reasonOf({ state, directive, data, lines }: KtapNode, verdict: Verdict): string | null {
     if (state === "empty") return "no tests ran";
-    const text = own === null ? (directive?.reason ?? "") : (ownReason(lines) ?? directive?.reason ?? data).replace(OWN_WORD, "");
+    const text = own === null ? (directive?.reason ?? "") : (ownReason(lines) ?? ownText(directive?.reason ?? data)).replace(OWN_WORD, "");
     return text === "" || verdict === "pass" || verdict === "fail" ? null : text;
   }
 

@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { VERDICTS, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
 import { formatFailures, summariseFailure } from "./failure-block.ts";
+import { formatJson } from "./json-text.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, Sink } from "./reporter.ts";
 import { caseName, createCounts, suiteKey, totalOf, type Counts } from "./tally.ts";
@@ -154,7 +155,7 @@ export function createCtrfReporter(sink: Sink): Reporter {
         ...(started === null ? {} : { extra: { seed: started.seed, targets: started.targets } }),
       },
     };
-    return `${JSON.stringify(report, null, 2)}\n`;
+    return `${formatJson(report, 2)}\n`;
   };
 
   return {

@@ -69,7 +69,9 @@ function recordOf(test: TestFinished, suite: number): TestRecord {
     wallMs: roundMs(test.wallMs),
     startMs: roundMs(test.wallStartMs),
     worker: test.wallWorker,
-    ...(test.attempts === undefined ? {} : { attempts: test.attempts }),
+    ...(test.attempts === undefined
+      ? {}
+      : { attempts: test.attempts.map((one) => ({ ...one, message: one.message === null ? null : printable(one.message) })) }),
     ...(test.cached === undefined ? {} : { cached: true }),
     ...(story === null ? {} : { story }),
   };

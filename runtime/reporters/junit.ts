@@ -7,6 +7,7 @@ import { paintFor } from "./paint.ts";
 import { countNoun } from "./quantities.ts";
 import type { Reporter, Sink } from "./reporter.ts";
 import { caseName, suiteKey } from "./tally.ts";
+import { HIDDEN } from "./terminal-text.ts";
 
 type Element = "failure" | "error" | "skipped";
 
@@ -29,7 +30,13 @@ const ELEMENTS: Readonly<Record<Verdict, Element | null>> = {
 const FORBIDDEN = /(?![\t\n\r\x7f-\x9f])\p{Cc}|[\p{Cs}\ufffe\uffff]/gu;
 
 export function escapeXml(text: string): string {
-  return text.replace(FORBIDDEN, "").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/\r/g, "&#13;");
+  return text
+    .replace(FORBIDDEN, "")
+    .replace(/&/g, "&amp;")
+    .replace(/</g, "&lt;")
+    .replace(/>/g, "&gt;")
+    .replace(/\r/g, "&#13;")
+    .replace(HIDDEN, (character) => `&#x${character.charCodeAt(0).toString(16)};`);
 }
 
 function attributes(values: Readonly<Record<string, string | number>>): string {

@@ -3,6 +3,8 @@
 // nests, and by tap13.ts, which does not.
 import { isGood, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
 import { summariseFailure } from "./failure-block.ts";
+import { formatJson } from "./json-text.ts";
+import { printable } from "./terminal-text.ts";
 
 export interface KtapDialect {
   readonly version: string;
@@ -27,8 +29,9 @@ export const DIALECTS = {
 
 const CONTROLS = /[\p{Cc}\u2028\u2029]+/gu;
 
+/** Controls are blanks; what would turn the order of the line is shown as by other reports. */
 export function oneLine(text: string): string {
-  return text.replace(CONTROLS, " ").trim();
+  return printable(text.replace(CONTROLS, " ").trim());
 }
 
 /** Descriptions of KTAP end at `#` or the line's end, and there is no escape. A leading `- ` would be taken for TAP's separator. */
@@ -56,9 +59,13 @@ export interface Outcome {
   readonly reason: string | null;
 }
 
+/** kunit.py takes the last ` # SKIP` of a line for its directive (kunit_parser.py, TEST_RESULT_SKIP), so that a reason could turn a failure into a skip. */
+const LATER_DIRECTIVE = /#(?=\s*(?:SKIP|TODO|XFAIL|TIMEOUT|ERROR))/gi;
+
 /** What follows `#` on a result line; `""`: nothing. XFAIL stands on `ok` lines, as the kernel's kselftest.h prints it. */
 function directiveOf({ verdict, reason }: Outcome): string {
-  const text = reason === null ? "" : ` ${oneLine(reason)}`;
+  const words = reason === null ? "" : oneLine(reason).replace(LATER_DIRECTIVE, "%23");
+  const text = words === "" ? "" : ` ${words}`;
   switch (verdict) {
     case "skip":
       return `SKIP${text}`;
@@ -71,7 +78,7 @@ function directiveOf({ verdict, reason }: Outcome): string {
     case "error":
       return `ERROR${text}`;
     case "xpass":
-      return `passed, but was expected to fail${reason === null ? "" : `: ${oneLine(reason)}`}`;
+      return `passed, but was expected to fail${words === "" ? "" : `: ${words}`}`;
     case "crash":
       return `crashed${text}`;
     case "nondeterministic":
@@ -102,14 +109,14 @@ export function formatYaml(test: TestFinished): readonly string[] {
   const [first] = test.failures;
   const place = first?.frame ?? { path: test.file, line: test.line };
   const rows: readonly (readonly [string, string])[] = [
-    ["message", JSON.stringify(summariseFailure(test))],
+    ["message", formatJson(summariseFailure(test))],
     ["severity", test.verdict === "error" || test.verdict === "crash" || test.verdict === "hung" ? "error" : "fail"],
     ["verdict", test.verdict],
-    ...(test.reason === null ? [] : [["reason", JSON.stringify(test.reason)] as const]),
-    ["file", JSON.stringify(place.path)],
+    ...(test.reason === null ? [] : [["reason", formatJson(test.reason)] as const]),
+    ["file", formatJson(place.path)],
     ["line", String(place.line)],
     ["duration_ms", String(test.wallMs)],
-    ["rerun", JSON.stringify(test.repro)],
+    ["rerun", formatJson(test.repro)],
   ];
   return ["  ---", ...rows.map(([key, value]) => `  ${key}: ${value}`), "  ..."];
 }

@@ -95,7 +95,7 @@ export function createKtapReporter(sink: Sink, dialect: KtapDialect): Reporter {
 
   const writeDiagnostics = (suite: OpenSuite, depth: number, test: TestFinished): void => {
     if (isGood(test.verdict)) {
-      for (const { file, line, text, severity } of test.infos) write(suite, depth, `# ${severity ?? "info"}: ${oneLine(text)} (${file}:${line})`);
+      for (const { file, line, text, severity } of test.infos) write(suite, depth, `# ${severity ?? "info"}: ${oneLine(text)} (${oneLine(file)}:${line})`);
       return;
     }
     for (const line of formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: true })) write(suite, depth, `# ${line.slice(2)}`);

@@ -23,7 +23,7 @@ export function createTap13Reporter(sink: Sink): Reporter {
 
   const diagnosticsOf = (test: TestFinished): readonly string[] =>
     isGood(test.verdict)
-      ? test.infos.map(({ file, line, text }) => `# info: ${oneLine(text)} (${file}:${line})`)
+      ? test.infos.map(({ file, line, text }) => `# info: ${oneLine(text)} (${oneLine(file)}:${line})`)
       : formatFailures(test, { paint: paintFor(false), columns: Infinity, isFull: true }).map((line) => `# ${line.slice(2)}`);
 
   return {

@@ -61,6 +61,12 @@ export function truncate(text: string, width: number): string {
   return result;
 }
 
+/**
+ * What turns the order of the text around it or ends a line for some readers only (Unicode UAX 9, 2; UAX 14, BK), and controls that formats of
+ * text let pass. Where a format has an escape for any character, these are written with it.
+ */
+export const HIDDEN = /[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
 // Lone surrogates count as controls: UTF-8 has no form for them.
 const CONTROL = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 function escapeControl(character: string): string {

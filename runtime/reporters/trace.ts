@@ -2,6 +2,7 @@
 // boot and each test, in wall time. The format is the JSON array of Google's "Trace Event Format", whose closing bracket readers do not
 // insist on: so events are written as they come, and a killed run leaves a trace of what it did.
 import { VERDICTS, type Boot, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
+import { formatJson } from "./json-text.ts";
 import type { Reporter, Sink } from "./reporter.ts";
 import { caseName } from "./tally.ts";
 
@@ -32,7 +33,7 @@ export function createTraceReporter(sink: Sink): Reporter {
   let threads = new Map<string, number>();
 
   const write = (event: object): void => {
-    sink.write(`${isBegun ? "," : "["}\n${JSON.stringify(event)}`);
+    sink.write(`${isBegun ? "," : "["}\n${formatJson(event)}`);
     isBegun = true;
   };
 

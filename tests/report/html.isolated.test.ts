@@ -43,7 +43,7 @@ test("the page tells the run: numbers, failures in full, the timeline, coverage;
   assert.equal(await page.evaluate("document.getElementById('notice').textContent"), "1 test skipped that had to run.");
   const shown = await page.evaluate<string[]>(TITLES);
   assert.equal(shown.length, 14);
-  assert.ok(shown.includes("a | table ` <b>cell</b>[]]> \\x1b[31mred\\x1b[0m]"));
+  assert.ok(shown.includes("a | table ` <b>cell</b>[]]> \\x1b[31mred\\x1b[0m \\u202edeb\\u202c]"));
   assert.equal(await page.evaluate("document.querySelectorAll('b').length"), 0);
   await page.evaluate("document.querySelectorAll('.test')[0].open = true");
   await page.until("the story is there", "document.querySelector('.story') !== null");

@@ -9,6 +9,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { REPORTER } from "../../bin/commands/option-rows.ts";
 import { EVENT_VERSION, VERDICTS, type RunEvent } from "../../runtime/events.ts";
 import { createReporter, REPORTER_NAMES } from "../../runtime/reporters/index.ts";
+import { HIDDEN } from "../../runtime/reporters/terminal-text.ts";
 import { createMemorySink, report } from "../fixtures/memory-sink.ts";
 import { interleaveSuites, interruptRun, recordedRun } from "../fixtures/recorded-run.ts";
 import { compareGolden } from "../goldens.ts";
@@ -81,6 +82,28 @@ test("every reporter in the table survives a run that broke off, and one that ne
 test("the help of --reporter names every reporter", () => {
   const [names = ""] = REPORTER.help.split(";");
   assert.deepEqual(names.split(", "), REPORTER_NAMES);
+});
+
+test("what turns the order of a line is in no report as such, and JSON and XML keep it", async () => {
+  const hidden = new RegExp(HIDDEN.source, "u");
+  assert.match(JSON.stringify(recordedRun), hidden);
+  // `raw` is what guests printed.
+  for (const name of REPORTER_NAMES.filter((candidate) => candidate !== "tui" && candidate !== "raw"))
+    assert.doesNotMatch(await report(name, recordedRun), hidden, name);
+  const lines = (await report("ndjson", recordedRun)).trimEnd().split("\n");
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line) as RunEvent),
+    recordedRun,
+  );
+  assert.match(await report("junit", recordedRun), /<testcase name="a \| table ` &lt;b&gt;cell&lt;\/b&gt;\[\]\]&gt; \[31mred\[0m &#x202e;deb&#x202c;\]/);
+});
+
+test("a reason cannot turn a failure into a skip for kunit.py", async () => {
+  const skips = (await report("ktap", recordedRun)).split("\n").filter((line) => /^ *(not )?ok .* # SKIP/.test(line));
+  assert.deepEqual(
+    skips.filter((line) => !/^ *ok \d+ [^#]+ # SKIP/.test(line)),
+    [],
+  );
 });
 
 test("live events leave no trace in any report", async () => {
