@@ -12,6 +12,7 @@ import { manifestIdentity, manifestText } from "../compiler/images/identity.ts";
 import { makeFolder } from "../compiler/images/make-folder.ts";
 import { isGood, type RunEvent, type TestFinished } from "../runtime/events.ts";
 import { bytecodeOf, engineOf } from "../runtime/engines/session.ts";
+import { formatJson } from "../runtime/reporters/json-text.ts";
 import { RUN_OPTIONS } from "./commands/option-rows.ts";
 import { CommandError, describeHostError } from "./errors.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
@@ -184,7 +185,7 @@ export async function writeRecord(run: RunToRecord, io: Io): Promise<string> {
       failed: failed.map(({ id: test }) => test),
     };
     writeFileSync(join(temporary, "run.json"), `${JSON.stringify(record, null, 2)}\n`);
-    writeFileSync(join(temporary, "events.ndjson"), events.map((event) => `${JSON.stringify(event)}\n`).join(""));
+    writeFileSync(join(temporary, "events.ndjson"), events.map((event) => `${formatJson(event)}\n`).join(""));
     // In one step: a folder that is there is complete.
     renameSync(temporary, folder);
     prune(runsFolder(io));

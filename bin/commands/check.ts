@@ -3,6 +3,7 @@
 
 import { compile } from "../../compiler/index.ts";
 import { loadMachineLanguage } from "../../isa/machine-language.ts";
+import { formatJson } from "../../runtime/reporters/json-text.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { CommandError } from "../errors.ts";
 import { findReadableSpecs } from "../find-specs.ts";
@@ -14,7 +15,11 @@ import type { ParsedOptions } from "../options.ts";
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const { files, problem } = findReadableSpecs(options.positionals);
-  if (files.length === 0) throw problem ?? new CommandError(EXIT.nothingSelected, "there are no specs (*.gspec, *.gspec.yaml) here", 'a file NAME.gspec that begins with `suite "NAME"` is a spec');
+  if (files.length === 0)
+    throw (
+      problem ??
+      new CommandError(EXIT.nothingSelected, "there are no specs (*.gspec, *.gspec.yaml) here", 'a file NAME.gspec that begins with `suite "NAME"` is a spec')
+    );
   if (problem !== null) io.err(`error: ${problem.message}\n`);
   const { machine } = await loadMachineDescription(options.value("machine"), null);
   const language = await loadMachineLanguage(machine.target);
@@ -23,7 +28,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const exitCode = isWrong ? EXIT.compile : (problem?.exitCode ?? EXIT.ok);
   if (options.has("json")) {
     const { diagnosticsAsJson } = await import("../../compiler/diagnostics/render.ts");
-    io.out(`${JSON.stringify(diagnosticsAsJson(diagnostics), null, 2)}\n`);
+    io.out(`${formatJson(diagnosticsAsJson(diagnostics), 2)}\n`);
     return exitCode;
   }
   await printDiagnostics(diagnostics, io);

@@ -215,6 +215,23 @@ test("the line that a failure gives runs it again, whatever is in the name; a te
     assert.match(again.stdout, /1 failed, 0 skipped, 4 deselected/);
   }
   assert.equal((await runTool(["list"], { cwd: folder })).stdout.trimEnd().split("\n").length, NAMES.length);
+  const listed = (await runTool(["list", "--json"], { cwd: folder })).stdout;
+  assert.doesNotMatch(listed, /\u202e/);
+  assert.ok((JSON.parse(listed) as { tests: readonly { test: string }[] }).tests.some(({ test: name }) => name === "right \u202eto left"));
+});
+
+test("JSON of a mistake and a kept run hold what turns the order of a line as an escape only", timed, async (context) => {
+  const folder = makeFolder(context, {
+    "bad.gspec": 'suite "b"\ntest "a" needs cpus("\u202e1") { expect true }\n',
+    "red.gspec": 'suite "r"\ntest "\\u{202e}a" { expect 1 == 2 }\n',
+  });
+  const checked = (await runTool(["check", "bad.gspec", "--json"], { cwd: folder })).stdout;
+  await runTool(["run", "red.gspec"], { cwd: folder, cache: "own" });
+  const { stdout: record } = await runTool(["replay", "--path"], { cwd: folder, cache: "own" });
+  for (const text of [checked, readFileSync(join(record.trim(), "events.ndjson"), "utf8")]) {
+    assert.doesNotMatch(text, /\u202e/);
+    assert.match(text, /\\u202e/);
+  }
 });
 
 test("NO_COLOR wins over FORCE_COLOR, and what people read is plain ASCII then", timed, async (context) => {
