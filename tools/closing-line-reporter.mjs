@@ -30,11 +30,20 @@ export function cutText(text, most) {
   );
 }
 
+/** Lines of node:assert that every failure of a kind has. */
+const SAYS_NOTHING = /^(?:AssertionError \[ERR_ASSERTION\]: Expected values to be [a-z -]*equal:|\+ actual - expected|\s*)$/;
+
+/** What a failure's own lines are, if there are any. */
+function ownLines(message) {
+  const lines = message.split("\n").filter((line) => !SAYS_NOTHING.test(line));
+  return lines.length === 0 ? message : lines.join("\n");
+}
+
 /** The closing list of failures `{ name, place, message }`: so much of each that the end of a log is enough to understand them. */
 export function failureList(failures) {
   const most = Math.max(1, Math.min(MOST_LINES, Math.floor(LIST_LINES / failures.length) - 2));
   const told = failures.slice(0, Math.floor(LIST_LINES / (most + 2)));
-  const texts = told.map(({ name, place: where, message }) => `FAILED ${name}\n${indent([where, ...cutText(message, most)].join("\n"))}\n`);
+  const texts = told.map(({ name, place: where, message }) => `FAILED ${name}\n${indent([where, ...cutText(ownLines(message), most)].join("\n"))}\n`);
   const others = failures.length - told.length;
   return `${failures.length} failure${failures.length === 1 ? "" : "s"}:\n${texts.join("")}${others === 0 ? "" : `... and ${others} more, above\n`}`;
 }
