@@ -209,6 +209,7 @@ guest_unwind:
 2:  svc     #USER_UNWINDS
 
 .equ ENTERED_WITHOUT_ROOM, 0xd7cc   // stack_overflow, with a width that no such trap has
+.equ USER_DOZES, 0xd7fd
 .equ USER_UNWINDS, 0xd7fe
 .equ USER_ENDS, 0xd7ff
 
@@ -290,6 +291,9 @@ save:
     sub     w2, w2, #USER_ENDS - USER_UNWINDS
     cmp     w3, w2
     b.eq    user_unwinds
+    sub     w2, w2, #USER_UNWINDS - USER_DOZES
+    cmp     w3, w2
+    b.eq    user_dozes
 exception:
     // The vector has 8 KiB more than the code that trapped; the guard that it ends gives them back.
     ldr     x0, [x18, #16]
@@ -301,6 +305,12 @@ exception:
 user_unwinds:
     ldr     w0, [sp]
     b       guest_unwind
+// User mode sleeps until the time in x0, or until an interrupt that it takes.
+user_dozes:
+    ldr     x0, [sp]
+    ldr     x1, [sp, #264]
+    bl      platform.doze_user
+    b       leave
 // The function of `user.run` has returned: on in the kernel, as it was left (5 is EL1 with its own stack pointer).
 user_ends:
     ldr     x0, [x18, #184]

@@ -245,7 +245,7 @@ export const aarch64 = {
   libraryOperations: {
     ...PORT_FUNCTIONS,
   },
-  entryFunctions: [],
+  entryFunctions: ["platform.doze_user"],
   entryConstants,
   registerNumber,
   prologue,
