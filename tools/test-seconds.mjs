@@ -84,7 +84,7 @@ const SECONDS = {
   "tests/riscv64/loops.slow.test.ts": 19,
   "tests/riscv64/one-trace.slow.test.ts": 12,
   "tests/riscv64/random-code.slow.test.ts": 4,
-  "tests/riscv64/regions.slow.test.ts": 14,
+  "tests/riscv64/regions.slow.test.ts": 17,
   "tests/riscv64/specs.slow.test.ts": 35,
   "tests/riscv64/transitions.slow.test.ts": 5,
   "tests/riscv64/translation.isolated.test.ts": 9,
