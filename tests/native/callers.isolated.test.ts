@@ -42,8 +42,9 @@ async function callersOf(args: readonly string[], cwd: string): Promise<readonly
       ? event.failures.map(({ kind, frame, callers }) =>
           [`${event.test} ${event.row}: ${kind}, ${frame?.line}`, ...(callers ?? []).map(callerText)]
             .join("\n  ")
-            // A time limit comes in the loop around the library's wait as well as in that.
-            .replace(/: timeout, 218(?:\n {2}call rest \S+:218:4 )?/, `: timeout, 44\n  call rest ${SPEC}:218:26 `),
+            // A time limit comes in the loop around the library's wait as well as in that; then the loop's own calls, of the poll and of the
+            // wait before, may still be on the stack.
+            .replace(/: timeout, 218(?:\n {2}call rest \S+:218:\d+ )?/, `: timeout, 44\n  call rest ${SPEC}:218:26 `),
         )
       : [],
   );
