@@ -1,5 +1,5 @@
 // One seed is one run. A spec whose four CPUs race over plain memory, so that what it reports depends on every turn of the scheduler, is run
-// some hundred times by the engine, as events, and as often alone, as an image whose console, counts, registers, devices and memory are
+// a thousand times by the engine, as events, and as often alone, as an image whose console, counts, registers, devices and memory are
 // compared, some of them with every instruction. Other seeds give other runs: the comparison sees what it is for.
 
 import assert from "node:assert/strict";
@@ -17,8 +17,8 @@ import { riscvVirt } from "../fixtures/machines.ts";
 import { fuzzRounds } from "../fixtures/random.ts";
 import { runEngineImages, testsOf } from "../specs/run-all.ts";
 
-const RUNS = fuzzRounds(300);
-const TRACED_EACH = 100;
+const RUNS = fuzzRounds(1000);
+const TRACED_EACH = 250;
 const OTHER_SEEDS = 20;
 const CPUS = 4;
 
