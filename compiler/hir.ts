@@ -24,9 +24,9 @@ export interface Local {
   used: boolean;
 }
 
-/** An untyped number that a variable begins with, or that the range of a loop does. */
+/** An untyped number that a variable begins with, or that what a loop or a test goes over does. */
 export interface Guess {
-  readonly kind: "value" | "range";
+  readonly kind: "value" | "range" | "list";
   readonly span: Span;
 }
 

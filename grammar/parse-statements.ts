@@ -272,6 +272,13 @@ export class StatementParser extends MachineStatementParser {
     return { kind: "while", condition, body, span: this.spanFrom(startOffset) };
   });
 
+  /** Behind the variable of a loop or a test, which has no type of its own. */
+  protected needIn(index: number, help?: string): void {
+    const typed = "a variable has the type of what it goes over: `in [1 as u32, 2]`, `in 0 as u32..4`";
+    const said = this.isNext(T.Colon) && this.peek(2).tokenType === T.Ident ? typed : help;
+    this.need(index, T.In, "`in`", said === undefined ? {} : { help: said });
+  }
+
   readonly forStatement: Rule<Stmt> = this.RULE("forStatement", (): Stmt => {
     const { startOffset } = this.need(0, T.For);
     if (this.isNext(T.LParen)) throw this.expected("a variable's name", { help: "a loop that counts is `for i in 0..4 { .. }`" });
@@ -282,7 +289,7 @@ export class StatementParser extends MachineStatementParser {
       index = name;
       name = this.needName(1, "a variable's name");
     });
-    this.need(0, T.In, "`in`", { help: "a loop that counts is `for i in 0..4 { .. }`" });
+    this.needIn(0, "a loop that counts is `for i in 0..4 { .. }`");
     const source = this.condition(0);
     const body = this.subrule(0, this.block);
     return { kind: "for", index, name, source, body, span: this.spanFrom(startOffset) };

@@ -326,7 +326,7 @@ export class TestParser extends DeclarationParser {
     const sources: TestSource[] = [];
     const one = (index: number): void => {
       const name = this.needName(index, "a variable's name");
-      this.need(index, T.In, "`in`");
+      this.needIn(index);
       sources.push({ name, source: this.condition(index) });
     };
     one(0);

@@ -1,8 +1,9 @@
 // How a checked expression meets the type that its place wants: literals adapt and must fit, arrays become slices, and nothing
 // else changes silently. Casts (`as`) live here too, so that all conversions of the language stand in one file.
 
+import type { Expr } from "../../grammar/ast.ts";
 import { textOf, type Span } from "../../grammar/source.ts";
-import type { ConstValue, Global, HExpr, Local } from "../hir.ts";
+import type { ConstValue, Global, Guess, HExpr, Local } from "../hir.ts";
 import {
   I64,
   integerRange,
@@ -56,11 +57,21 @@ export function guessOf(expr: HExpr, wanted: Type): Pick<Extra, "related" | "hel
   const type = showType(wanted);
   return {
     related: [{ span, text: `nothing tells its type here: ${quote(local.type)}` }],
-    help:
-      guessedFrom.kind === "value"
-        ? `say its type where it begins: \`${name}: ${type} = ..\``
-        : `say its type where it is counted: \`${name} in ${textOf(guessedFrom.span)} as ${type}..\``,
+    help: GUESS_HELP[guessedFrom.kind](name, type, textOf(guessedFrom.span)),
   };
+}
+
+const GUESS_HELP: Readonly<Record<Guess["kind"], (name: string, type: string, number: string) => string>> = {
+  value: (name, type) => `say its type where it begins: \`${name}: ${type} = ..\``,
+  range: (name, type, number) => `say its type where it is counted: \`${name} in ${number} as ${type}..\``,
+  list: (name, type, number) => `say its type in the list: \`${name} in [${number} as ${type}, ..]\``,
+};
+
+/** Of the variable that goes over a list of bare numbers. */
+export function guessFromList(source: Expr): Guess | undefined {
+  const elements = source.kind === "array" ? source.elements : [];
+  const [first] = elements;
+  return first !== undefined && elements.every(({ kind }) => kind === "int") ? { kind: "list", span: first.span } : undefined;
 }
 
 function guessedLocal(expr: HExpr): Local | null {

@@ -7,7 +7,7 @@ import { createLocal, type Guess, type HExpr, type HStmt, type Local } from "../
 import { elementOf, ERROR, USIZE, type Type } from "../types.ts";
 import { bodyOf, checkBlock } from "./blocks.ts";
 import { errorExpr, fail, type Context } from "./context.ts";
-import { coerce, defaultType, quote, settleLiterals } from "./convert.ts";
+import { coerce, defaultType, guessFromList, quote, settleLiterals } from "./convert.ts";
 import { innerScope } from "./scope.ts";
 import { checkExpr } from "./values.ts";
 
@@ -61,6 +61,6 @@ export function checkFor(context: Context, statement: Stmt & { kind: "for" }): r
     return [];
   }
   const index = statement.index === null ? null : declareLoop(statement.index.text, USIZE, statement.index.span);
-  const local = declareLoop(statement.name.text, element, statement.name.span);
+  const local = declareLoop(statement.name.text, element, statement.name.span, guessFromList(statement.source));
   return [{ kind: "for-each", local, index, source, body: checkBlock(inner, statement.body), span }];
 }

@@ -11,6 +11,7 @@ import {
   type ConstValue,
   type FunctionBody,
   type Global,
+  type Guess,
   type HCase,
   type HExpr,
   type HRow,
@@ -24,7 +25,7 @@ import { checkBody } from "./blocks.ts";
 import { renderCaseName, showValue } from "./case-names.ts";
 import { evaluateInteger, intValue, itemsOf } from "./constants.ts";
 import { errorExpr, fail, failTwice, moduleContext, suggest, type Context } from "./context.ts";
-import { coerce, defaultType, quote, settleLiterals } from "./convert.ts";
+import { coerce, defaultType, guessFromList, quote, settleLiterals } from "./convert.ts";
 import { checkTargetName } from "./elsewhere.ts";
 import { createGlobal } from "./on-demand.ts";
 import { createReach, useReach } from "./reach.ts";
@@ -253,8 +254,8 @@ function checkSource(
   body: FunctionBody,
 ): { readonly source: HSource; readonly candidates: readonly Candidate[]; readonly table: HTable | null } | null {
   const { source } = written;
-  const local = (name: string, type: Type, span = written.name.span): Local => {
-    const made = createLocal(body, name, type, span);
+  const local = (name: string, type: Type, span = written.name.span, guessedFrom?: Guess): Local => {
+    const made = createLocal(body, name, type, span, { guessedFrom });
     made.used = true;
     return made;
   };
@@ -279,7 +280,9 @@ function checkSource(
   if (source.kind === "range") {
     const first = rangeEnd(context, source.start);
     if (first.kind === "error") return null;
-    const [low, high] = settleLiterals(context, [first, rangeEnd(context, source.end)] as const);
+    const second = rangeEnd(context, source.end);
+    const isUntyped = first.type.kind === "comptime-int" && second.type.kind === "comptime-int";
+    const [low, high] = settleLiterals(context, [first, second] as const);
     const type = low.type.kind === "int" ? low.type : high.type;
     if (type.kind !== "int") return null;
     const start = evaluateInteger(coerce(context, low, type), context.target.layout);
@@ -293,7 +296,11 @@ function checkSource(
     const values: ConstValue[] = [];
     for (let value = start; value <= last; value++) values.push(intValue(value));
     return {
-      source: { element: type, values, locals: [local(written.name.text, type)] },
+      source: {
+        element: type,
+        values,
+        locals: [local(written.name.text, type, written.name.span, isUntyped ? { kind: "range", span: first.span } : undefined)],
+      },
       candidates: values.map((value) => ({ value, row: null })),
       table: null,
     };
@@ -315,7 +322,7 @@ function checkSource(
     return null;
   }
   return {
-    source: { element: type.element, values: items, locals: [local(written.name.text, type.element)] },
+    source: { element: type.element, values: items, locals: [local(written.name.text, type.element, written.name.span, guessFromList(source))] },
     candidates: items.map((value) => ({ value, row: null })),
     table: null,
   };
