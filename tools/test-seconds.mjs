@@ -82,7 +82,7 @@ const SECONDS = {
   "tests/riscv64/images.test.ts": 2.8,
   "tests/riscv64/instructions.isolated.test.ts": 8,
   "tests/riscv64/loops.slow.test.ts": 19,
-  "tests/riscv64/one-trace.slow.test.ts": 12,
+  "tests/riscv64/one-trace.slow.test.ts": 35,
   "tests/riscv64/random-code.slow.test.ts": 4,
   "tests/riscv64/regions.slow.test.ts": 17,
   "tests/riscv64/specs.slow.test.ts": 35,
