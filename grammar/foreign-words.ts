@@ -144,7 +144,8 @@ export function readHash(line: string): { readonly what: string; readonly length
 /** Clauses that others give a test behind its name. */
 export const foreignClauses = wordTable({}, [
   ["the cases of a test are `for row in rows`, of a table, or `for n in [1, 2]`", ["with", "where", "each", "given", "parametrize", "cases", "in"]],
-  ["attributes stand before the test: `@tags(slow)` in a line of its own", ["tags", "tag", "timeout", "slow"]],
+  ["attributes stand before the test: `@tags(slow)` in a line of its own", ["tags", "tag", "slow"]],
+  ["attributes stand before the test: `@timeout(5ms)` in a line of its own", ["timeout"]],
   ["guest code waits where it stands: leave the word out", ["async"]],
   ['a test is left out by `needs` what it needs, or by `skip if c, "why"` in its body', ["if", "unless", "when"]],
 ]);

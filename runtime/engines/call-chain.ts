@@ -185,21 +185,29 @@ export function stackOfTrap({ unwind }: ReportContext, told: ToldStack, pc: bigi
   return told !== null && "words" in told ? (unwind?.ofTrap(told, Number(pc), cpu) ?? null) : told;
 }
 
-export function callersOfTrap(context: ReportContext, stack: GuestStack | null): Callers {
+export function callersOfTrap(context: ReportContext, stack: GuestStack | null, told: bigint): Callers {
   if (stack === null) return NONE;
   const stops = stopsOf(context, stack);
   const [first, ...others] = stops;
-  return first?.index === 0 ? callersFrom(context, stack, first, others) : callersFrom(context, stack, null, stops);
+  const isTold = first !== undefined && (first.index === 0 || BigInt(stack.pcs[first.index] ?? -1) === told);
+  return isTold ? callersFrom(context, stack, first, others) : callersFrom(context, stack, null, stops);
 }
 
-/** Of code of the library the function that the user's code has called, wherever further in it was: `time.sleep`, on each target. */
+/** Functions that no spec calls by name: what some statements become on machine code. */
+const RUN_TIME = /^(native|platform)\./;
+
+/**
+ * Of code of the library the function that the user's code has called, wherever further in it was: `time.sleep`, on each target. Where it has
+ * called none by name, as in `wait until`, the user's own place.
+ */
 export function calledInLibrary({ code }: ReportContext, { pcs, breaks }: GuestStack): bigint | null {
   let called: bigint | null = null;
   for (const [index, pc] of pcs.entries()) {
-    const path = code.locate(BigInt(pc))?.source?.path;
-    if (path === undefined || breaks.has(index)) return null;
-    if (!path.startsWith(LIBRARY_PREFIX)) return called;
-    called = BigInt(pc);
+    const place = code.locate(BigInt(pc));
+    const path = place?.source?.path;
+    if (place === null || path === undefined || breaks.has(index)) return null;
+    if (!path.startsWith(LIBRARY_PREFIX)) return called ?? (index === 0 ? null : BigInt(pc));
+    called = RUN_TIME.test(place.function) ? null : BigInt(pc);
   }
   return null;
 }

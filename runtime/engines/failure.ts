@@ -104,7 +104,8 @@ export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: numbe
   const calls = stackOfTrap(context, stack, trap.pc, cpu);
   // Where in the library a limit is noticed is no business of whoever has called it.
   const called = special?.kind === "timeout" && calls !== null ? calledInLibrary(context, calls) : null;
-  const { frame, function: name } = symbolise(context, called ?? trap.pc);
+  const told = called ?? trap.pc;
+  const { frame, function: name } = symbolise(context, told);
   const where = name === null ? "" : ` in ${name}`;
   const during = phase === "body" ? "" : ` during ${phase}`;
   const message = special === undefined ? `unexpected trap ${summariseTrap(context, trap)}${where}${during}` : `${special.sentence}${where}${during}`;
@@ -113,7 +114,7 @@ export function describeTrap(context: ReportContext, trap: FrameTrap, cpu: numbe
     frame: frame === null ? null : { ...frame, label },
     trap: trapRecord(context, trap),
     cpu,
-    ...callersOfTrap(context, calls),
+    ...callersOfTrap(context, calls, told),
   });
 }
 

@@ -72,9 +72,9 @@ function describeOthers(context: ReportContext, stacks: readonly GuestStack[], c
 /** Of a machine that was stopped: CPU 0 and how it got there, and where the others were. */
 function describeStopped(context: ReportContext, pc: number, stacks: readonly GuestStack[], label: string) {
   const first = stacks.find(({ cpu }) => cpu === 0) ?? null;
-  const called = first === null ? null : calledInLibrary(context, first);
-  const { text, frame } = describePc(context, called ?? pc, label);
-  return { text, rest: { frame, details: describeOthers(context, stacks, 0), ...callersOfTrap(context, first) } };
+  const told = (first === null ? null : calledInLibrary(context, first)) ?? BigInt(pc);
+  const { text, frame } = describePc(context, told, label);
+  return { text, rest: { frame, details: describeOthers(context, stacks, 0), ...callersOfTrap(context, first, told) } };
 }
 
 /** A trap that ended a phase, told by the guest or seen by the machine. */
