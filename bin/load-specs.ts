@@ -13,6 +13,7 @@ import type { EngineImage } from "../runtime/engines/session.ts";
 import { countNoun } from "../runtime/reporters/quantities.ts";
 import { createReader, findSources } from "./compiled-from.ts";
 import { CommandError, CompileError, usageError } from "./errors.ts";
+import type { ParsedOptions } from "./options.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { homeFolder, LIB_FOLDER, MACHINES_FOLDER, PROJECT_FILE } from "./places.ts";
@@ -89,6 +90,21 @@ export function machinePath(name: string): string {
   return /[/\\]|\.ya?ml$/.test(name) ? name : `${MACHINES_FOLDER}${name}.yaml`;
 }
 
+/** A machine that is not there; `given`: by what it was named, where that is not on the command line. */
+async function noMachine(wanted: string, given: string | null): Promise<CommandError> {
+  const { listMachines } = await import("../machines/load-machine.ts");
+  const machines = listMachines();
+  const help = didYouMean(wanted, machines, `machines: ${machines.join(", ")}; or the path of a machine file`);
+  return usageError(`there is no machine \`${wanted}\`${given === null ? "" : `, which ${given} names`}`, help);
+}
+
+/** `--machine`, wherever it was given. */
+export async function machineOption(options: ParsedOptions): Promise<string | null> {
+  const name = options.value("machine");
+  if (name === null || existsSync(machinePath(name))) return name;
+  throw await noMachine(name, options.origin("machine") === "command line" ? null : options.spelled("machine"));
+}
+
 /** Changes with the machine's file. */
 export function machineKeyOf(name: string, hashes: FileHashes = hashFile): string | null {
   return hashes(machinePath(name));
@@ -101,12 +117,9 @@ export async function loadMachineDescription(name: string | null, cache: ImageCa
   const key = machineKeyOf(wanted, cache?.hashes);
   const known = key === null ? null : (cache?.readMachine(key) ?? null);
   if (known !== null && key !== null) return { machine: known, key };
-  const { listMachines, loadMachineFile } = await import("../machines/load-machine.ts");
+  const { loadMachineFile } = await import("../machines/load-machine.ts");
   const { formatMachineError } = await import("../machines/yaml-fields.ts");
-  if (!existsSync(path)) {
-    const machines = listMachines();
-    throw usageError(`there is no machine \`${wanted}\``, didYouMean(wanted, machines, `machines: ${machines.join(", ")}; or the path of a machine file`));
-  }
+  if (!existsSync(path)) throw await noMachine(wanted, null);
   const { deviceModels } = await import("../runtime/devices/index.ts");
   const result = loadMachineFile(path, { models: deviceModels.map((model) => model.name) });
   if (!result.ok) throw new CommandError(EXIT.compile, result.errors.map(formatMachineError).join("\n"));

@@ -15,7 +15,7 @@ import { EXIT } from "./exit-codes.ts";
 import { findQemu, QEMU_PACKAGES } from "./find-qemu.ts";
 import type { Io } from "./io.ts";
 import { findMachine, isNative, loadNativeImages, loadRunImages, TARGET_MACHINES, type NativeMachine, type RunnableNative } from "./load-native.ts";
-import { filesOfImage, loadSpecs, machineKeyOf, openImageCache, type LoadedImage } from "./load-specs.ts";
+import { filesOfImage, loadSpecs, machineKeyOf, machineOption, openImageCache, type LoadedImage } from "./load-specs.ts";
 import type { ParsedOptions } from "./options.ts";
 
 export interface RunTarget {
@@ -85,7 +85,7 @@ async function loadMachineOf(target: string | null, name: string | null, cache: 
 /** Of several targets `--machine` names the machine of the one that it is for. */
 async function machinesOf(options: ParsedOptions, io: Io): Promise<readonly NamedMachine[]> {
   const targets = targetNames(options);
-  const name = options.value("machine");
+  const name = await machineOption(options);
   const cache = options.has("no-cache") ? null : openImageCache(io);
   if (name === null || targets.length === 1) return Promise.all(targets.map((target) => loadMachineOf(target, name, cache)));
   const named = await loadMachineOf(null, name, cache);

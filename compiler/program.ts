@@ -10,6 +10,7 @@ import { LIBRARY_PREFIX } from "../isa/bytecode/module.ts";
 import { fail, failTwice, moduleContext, suggest, type Context, type ModuleTable, type TargetFacts } from "./check/context.ts";
 import { checkFunctions, checkUnusedDeclarations, declareNames, deferFunctions, resolveSignatures } from "./check/declarations.ts";
 import { completeFakes } from "./check/fakes.ts";
+import { INTRINSIC_NAMESPACES } from "./check/intrinsics.ts";
 import { resolveParents } from "./check/interfaces.ts";
 import { consult, recallReach } from "./check/library-names.ts";
 import { RULES } from "./check/rules.ts";
@@ -70,6 +71,11 @@ const RUNTIME_MODULES: readonly string[] = ["runtime", "report", "format", "text
 
 /** Those that code for a native target calls without naming them. */
 const NATIVE_MODULES: readonly string[] = ["native", "platform", "agent"];
+
+/** For a name that no module has. */
+function helpWithModule(name: string, modules: readonly string[]): string | undefined {
+  return INTRINSIC_NAMESPACES.has(name) ? `\`${name}\` is part of the language: leave the line out` : suggest(name, modules);
+}
 
 export function loadProgram(paths: readonly string[], options: ProgramOptions): Program {
   const files: ParsedFile[] = [];
@@ -209,7 +215,7 @@ export function loadProgram(paths: readonly string[], options: ProgramOptions): 
         "E0406",
         item.quoted ? `there is no file \`${item.path.text}\`` : `there is no module \`${item.path.text}\` in the library`,
         {
-          help: item.quoted ? undefined : suggest(item.path.text, table.libNames()),
+          help: item.quoted ? undefined : helpWithModule(item.path.text, table.libNames()),
           ...(item.quoted ? { notes: [`looked for ${joinPath(module.source.path, item.path.text)}`] } : {}),
         },
       );

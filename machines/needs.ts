@@ -13,13 +13,14 @@ export function formatNeed(need: Need): string {
   return need.args.length === 0 ? need.name : `${need.name}(${need.args.join(", ")})`;
 }
 
-/** Spelling apart: `0X1B36:0x5` and `0x1b36:0x0005` are the same device. */
+/** Spelling apart: `0X1B36:0x5` and `0x1b36:0x0005` are the same device, `0x2` and `2` the same number. */
 export function normaliseArgument(argument: string): string {
   return argument
     .toLowerCase()
     .replaceAll("_", "")
     .replace(/\s+/g, "")
-    .replace(/0x0*(?=[0-9a-f])/g, "0x");
+    .replace(/0x0*(?=[0-9a-f])/g, "0x")
+    .replace(/(?<![:\w])0x[0-9a-f]+(?![:\w])/g, (number) => `${BigInt(number)}`);
 }
 
 /** The number of CPUs that a test asks for, NaN for an argument that is no number. */

@@ -13,7 +13,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findReadableSpecs } from "../find-specs.ts";
 import type { Io } from "../io.ts";
 import { findMachine, isNative, loadNativeImages, type NativeMachine } from "../load-native.ts";
-import { loadSpecs } from "../load-specs.ts";
+import { loadSpecs, machineOption } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
 
 /** One image's files: the path without an ending, and what is written behind which ending, the one to tell of first. */
@@ -63,7 +63,7 @@ async function buildNative(files: readonly string[], machine: NativeMachine, opt
 
 async function buildBytecode(files: readonly string[], options: ParsedOptions, io: Io): Promise<readonly BuiltImage[]> {
   for (const name of ["format", "standalone"]) if (options.has(name)) throw usageError(`\`--${name}\` is for images of native targets`, "name one by --target");
-  const { images } = await loadSpecs(files, { machine: options.value("machine"), useCache: !options.has("no-cache") }, io);
+  const { images } = await loadSpecs(files, { machine: await machineOption(options), useCache: !options.has("no-cache") }, io);
   return images.map(({ path, module, manifest }) => ({ path, manifest, outputs: [{ ending: ".gbc", contents: encodeModule(module) }] }));
 }
 
@@ -78,7 +78,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   if (problem !== null) io.err(`error: ${problem.message}\n`);
   const folder = options.value("output") ?? "build";
   const machines = [];
-  for (const target of readTargets(options)) machines.push(await findMachine(target, options.value("machine")));
+  for (const target of readTargets(options)) machines.push(await findMachine(target, await machineOption(options)));
   const built: BuiltImage[] = [];
   for (const machine of machines) built.push(...(isNative(machine) ? await buildNative(files, machine, options, io) : await buildBytecode(files, options, io)));
   if (built.length === 0) throw new CommandError(EXIT.nothingSelected, "there is no suite to build an image from");

@@ -8,7 +8,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { CommandError } from "../errors.ts";
 import { findReadableSpecs } from "../find-specs.ts";
 import type { Io } from "../io.ts";
-import { loadMachineDescription, printDiagnostics, readProjectWords } from "../load-specs.ts";
+import { loadMachineDescription, machineOption, printDiagnostics, readProjectWords } from "../load-specs.ts";
 import { LIB_FOLDER } from "../places.ts";
 import { readText } from "../read-text.ts";
 import type { ParsedOptions } from "../options.ts";
@@ -21,7 +21,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
       new CommandError(EXIT.nothingSelected, "there are no specs (*.gspec, *.gspec.yaml) here", 'a file NAME.gspec that begins with `suite "NAME"` is a spec')
     );
   if (problem !== null) io.err(`error: ${problem.message}\n`);
-  const { machine } = await loadMachineDescription(options.value("machine"), null);
+  const { machine } = await loadMachineDescription(await machineOption(options), null);
   const language = await loadMachineLanguage(machine.target);
   const { diagnostics, images } = compile(files, { machine, language, readFile: readText, libDirectory: LIB_FOLDER, ...(await readProjectWords()) });
   const isWrong = diagnostics.some(({ severity }) => severity === "error");

@@ -6,7 +6,7 @@ import { enginesOf, formatCapability, guestConstants, type MachineDescription } 
 import { deviceModels } from "../../runtime/devices/index.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
-import { loadMachineDescription } from "../load-specs.ts";
+import { loadMachineDescription, machineOption } from "../load-specs.ts";
 import type { ParsedOptions } from "../options.ts";
 
 /** `uart0.base` and `uart0.irq` on one line; `timebase`, which has no device, on its own. */
@@ -36,7 +36,7 @@ function instancesOf(machine: MachineDescription, model: string) {
 }
 
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
-  const { machine } = await loadMachineDescription(options.value("machine"), null);
+  const { machine } = await loadMachineDescription(await machineOption(options), null);
   const isEmbedded = enginesOf(machine).includes("embedded");
   const rows = [...deviceModels, ...(isEmbedded ? [] : BOARD_MODELS)]
     .map(({ name, summary, manual }) => ({ model: name, summary, manual, instances: instancesOf(machine, name) }))

@@ -21,7 +21,7 @@ import { continueFrom, readSnapshotFile, requireMachine, writeSnapshotFile, type
 import { openDisks } from "../exec-disks.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Io } from "../io.ts";
-import { loadMachineDescription, openImageCache } from "../load-specs.ts";
+import { loadMachineDescription, machineOption, openImageCache } from "../load-specs.ts";
 import { seedNumber, wholeNumber, type ParsedOptions } from "../options.ts";
 import { readBytes } from "../read-text.ts";
 
@@ -265,7 +265,7 @@ export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const restorePath = options.value("restore");
   const restored = restorePath === null ? null : readSnapshotFile(restorePath);
   const fromSnapshot = restored === null ? null : sourceOfSnapshot(restored, options);
-  const { machine } = await loadMachineDescription(fromSnapshot?.machine ?? options.value("machine") ?? DEFAULT_MACHINE, openImageCache(io));
+  const { machine } = await loadMachineDescription(fromSnapshot?.machine ?? (await machineOption(options)) ?? DEFAULT_MACHINE, openImageCache(io));
   if (restored !== null && restorePath !== null) requireMachine(restored, machine, restorePath);
   const target = await findTarget(machine);
   if (options.has("virtual-time") && options.has("wall-time")) throw usageError("`--virtual-time` and `--wall-time` exclude each other");

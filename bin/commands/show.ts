@@ -14,7 +14,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findSpecFiles } from "../find-specs.ts";
 import type { Io } from "../io.ts";
 import { findMachine, isNative, loadNativeImages, loadTarget } from "../load-native.ts";
-import { printDiagnostics, readProjectWords } from "../load-specs.ts";
+import { machineOption, printDiagnostics, readProjectWords } from "../load-specs.ts";
 import { LIB_FOLDER } from "../places.ts";
 import { readBytes, readText } from "../read-text.ts";
 import type { ParsedOptions } from "../options.ts";
@@ -161,7 +161,7 @@ async function showSpec(stage: Exclude<Stage, "image">, path: string, name: stri
   const [file = path, ...others] = findSpecFiles([path]);
   if (others.length > 0) throw usageError(`\`${path}\` is a folder; name one file`);
   if (stage === "ast") return showAst(file, io);
-  const machine = await findMachine(options.value("target"), options.value("machine"));
+  const machine = await findMachine(options.value("target"), await machineOption(options));
   if (stage === "asm" || stage === "symbols") return showNative(stage, file, machine, name, io);
   if (stage === "wasm" && isNative(machine)) throw usageError(`images for ${machine.name} do not become WebAssembly`);
   const image = await compileSpec(file, machine, io);

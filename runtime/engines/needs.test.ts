@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ManifestTest } from "../../compiler/images/manifest.ts";
 import { loadMachine } from "../../machines/load-machine.ts";
-import { unmetNeed } from "./needs.ts";
+import { isPromised, unmetNeed } from "./needs.ts";
 
 const loaded = loadMachine("bytecode-virt");
 if (loaded === undefined || !loaded.ok) throw new Error("bytecode-virt does not load");
@@ -43,4 +43,11 @@ test("words and ids are what the machine's file says", () => {
   );
   assert.equal(unmetNeed(needing("pci", "0x1234:0x11e8"), machine), null);
   assert.equal(unmetNeed(needing("mmu"), machine), "needs mmu: bytecode-virt has no mmu");
+});
+
+test("what is promised is found however its numbers are written", () => {
+  for (const promise of ["all", "cpus", "cpus(2)", "cpus(0x2)", "cpus(0x0_2)"]) assert.equal(isPromised(needing("cpus", "2"), [promise]), true, promise);
+  for (const promise of ["ram", "cpus(3)", "cpus(0x20)"]) assert.equal(isPromised(needing("cpus", "2"), [promise]), false, promise);
+  for (const promise of ["pci(0x1234:0x11e8)", "pci(0x1234:0x0011E8)"]) assert.equal(isPromised(needing("pci", "0x1234:0x11E8"), [promise]), true, promise);
+  assert.equal(isPromised(needing("pci", "0x10:0x11e8"), ["pci(16:0x11e8)"]), false);
 });
