@@ -13,7 +13,7 @@ import type { EngineImage } from "../runtime/engines/session.ts";
 import { countNoun } from "../runtime/reporters/quantities.ts";
 import { createReader, findSources } from "./compiled-from.ts";
 import { CommandError, CompileError, usageError } from "./errors.ts";
-import type { ParsedOptions } from "./options.ts";
+import { isOnCommandLine, type ParsedOptions } from "./options.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { homeFolder, LIB_FOLDER, MACHINES_FOLDER, PROJECT_FILE } from "./places.ts";
@@ -102,7 +102,7 @@ async function noMachine(wanted: string, given: string | null): Promise<CommandE
 export async function machineOption(options: ParsedOptions): Promise<string | null> {
   const name = options.value("machine");
   if (name === null || existsSync(machinePath(name))) return name;
-  throw await noMachine(name, options.origin("machine") === "command line" ? null : options.spelled("machine"));
+  throw await noMachine(name, isOnCommandLine(options, "machine") ? null : options.spelled("machine"));
 }
 
 /** Changes with the machine's file. */

@@ -160,13 +160,14 @@ export async function readRunTargets(options: ParsedOptions, io: Io): Promise<re
 }
 
 /** Of QEMU alone: other engines refuse them, or they would ask for QEMU instead of these. */
-const QEMU_OPTIONS = ["qemu", "accel", "append", "qemu-arg"] as const;
+const QEMU_OPTIONS = ["qemu", "accel", "append", "qemu-arg", "isolate", "hang-after"] as const;
 
 /** What the repro line needs to run a test of this target again, and none of another one. */
 function reproFlags({ machine, source, engine, command }: RunTarget, options: ParsedOptions): string {
   const isUsual = enginesOf(machine)[0] === engine;
-  const flags = machine.target === "bytecode" && isUsual ? [] : [` --target ${machine.target}`];
-  if (!isUsual) flags.push(` --engine ${engine}`);
+  // What was given may have been given against a profile.
+  const flags = machine.target === "bytecode" && isUsual && !options.has("target") ? [] : [` --target ${machine.target}`];
+  if (!isUsual || options.has("engine")) flags.push(` --engine ${engine}`);
   // A project's engine has a machine of its own.
   if (command === undefined && options.has("machine")) flags.push(` --machine ${quoteForShell(source)}`);
   // Values may begin with a dash, and would be taken for options where they stood alone.

@@ -49,6 +49,9 @@ export type OptionLayer = ReadonlyMap<string, Given>;
 
 const spellOption = (name: string): string => `\`--${name}\``;
 
+/** Whether it was given by the option itself, and not by a variable or the project's file. */
+export const isOnCommandLine = (options: ParsedOptions, name: string): boolean => options.spelled(name) === spellOption(name);
+
 function createOptions(given: readonly string[], positionals: readonly string[], found: OptionLayer): ParsedOptions {
   const valuesOf = (name: string): readonly string[] => found.get(name)?.values ?? [];
   return {

@@ -35,6 +35,10 @@ test("profiles give options, and config show says where each comes from", { time
   assert.match(readFileSync(join(folder, "out.xml"), "utf8"), /tests="5"/);
   const slip = await runTool(["run", "good.gspec", "--profile", "cj"], { cwd: folder });
   assert.deepEqual([slip.code, slip.stderr], [2, "error: there is no profile `cj`\n  = help: did you mean `ci`?\n"]);
+  writeFileSync(join(folder, "guestspec.yaml"), "profiles:\n  default: { target: riscv64 }\n");
+  writeFileSync(join(folder, "wrong.gspec"), 'suite "wrong"\n\ntest "adds" { expect 1 + 1 == 3 }\n');
+  const failed = await runTool(["run", "wrong.gspec", "--target", "bytecode"], { cwd: folder });
+  assert.match(failed.stdout, /^ {2}rerun .*@bytecode\/embedded' --target bytecode --seed 0$/m);
   writeFileSync(join(folder, "guestspec.yaml"), "profiles:\n  default:\n    jobs: many\n");
   const wrong = await runTool(["run", "good.gspec"], { cwd: folder });
   assert.deepEqual([wrong.code, wrong.stderr], [2, "error: guestspec.yaml:3: `jobs` takes a whole number from 1, not `many`\n"]);

@@ -209,15 +209,15 @@ const WHERE: readonly (readonly [options: readonly string[], flags: Readonly<Rec
   [
     ["--target", "riscv64", "--engine", "all", "--accel", "tcg", "--append", "k=1", "--append=-x 'y", "--qemu-arg=-no-reboot"],
     {
-      "riscv64/embedded": "--target riscv64 --seed 0",
+      "riscv64/embedded": "--target riscv64 --engine embedded --seed 0",
       "riscv64/qemu": `--target riscv64 --engine qemu --accel=tcg --append=k=1 --append='-x '\\''y' --qemu-arg=-no-reboot --seed 0`,
     },
   ],
   [
-    ["--target", "bytecode,x86_64", "--machine", "x86-pc", "--qemu", "qemu-system-x86_64"],
+    ["--target", "bytecode,x86_64", "--machine", "x86-pc", "--qemu", "qemu-system-x86_64", "--isolate", "test", "--hang-after=9s"],
     {
-      "bytecode/embedded": "--machine bytecode-virt --seed 0",
-      "x86_64/qemu": "--target x86_64 --machine x86-pc --qemu=qemu-system-x86_64 --seed 0",
+      "bytecode/embedded": "--target bytecode --machine bytecode-virt --seed 0",
+      "x86_64/qemu": "--target x86_64 --machine x86-pc --qemu=qemu-system-x86_64 --isolate=test --hang-after=9s --seed 0",
     },
   ],
 ];
