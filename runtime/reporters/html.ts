@@ -10,7 +10,7 @@ import type { PageRecord, TestRecord } from "./html-page/records.ts";
 import { paintFor } from "./paint.ts";
 import type { Reporter, Sink } from "./reporter.ts";
 import { createRunLog } from "./run-log.ts";
-import { caseName, suiteKey } from "./tally.ts";
+import { caseName, shownName, suiteKey } from "./tally.ts";
 import { printable } from "./terminal-text.ts";
 
 const FOLDER = new URL("./html-page/", import.meta.url);
@@ -50,6 +50,7 @@ function storyOf(test: TestFinished): readonly string[] | null {
 
 function recordOf(test: TestFinished, suite: number): TestRecord {
   const id = `${test.file}::${test.suite}::${caseName(test)}@${test.target}/${test.engine}`;
+  const shown = shownName(test);
   const summary = summaryOf(test);
   const story = storyOf(test);
   return {
@@ -57,6 +58,7 @@ function recordOf(test: TestFinished, suite: number): TestRecord {
     suite,
     test: printable(test.test),
     row: test.row === null ? null : printable(test.row),
+    ...(shown === caseName(test) ? {} : { shown: printable(shown) }),
     ...(test.id === id && printable(id) === id ? {} : { id: printable(test.id) }),
     line: test.line,
     verdict: test.verdict,

@@ -4,7 +4,7 @@ import { isGood, type RunFinished, type RunStarted, type SuiteFinished, type Tes
 import { summariseFailure } from "./failure-block.ts";
 import type { Paint } from "./paint.ts";
 import { countNoun, formatGuestTime, formatWallTime, groupDigits } from "./quantities.ts";
-import { caseName, describeCounts, failedOf, suiteId, totalOf, VERDICT_STYLE, type Counts } from "./tally.ts";
+import { describeCounts, failedOf, shownName, suiteId, totalOf, VERDICT_STYLE, type Counts } from "./tally.ts";
 import { printable } from "./terminal-text.ts";
 
 const WORD_WIDTH = 7;
@@ -70,7 +70,7 @@ export function formatSkips(skipped: readonly SkippedTests[], counts: Readonly<C
   return skipped.map(({ reason, first, count }) => {
     const why = reason === null ? "no reason was given" : printable(reason);
     if (count === totalOf(counts)) return `${DETAIL_INDENT}${why}`;
-    const which = count === 1 ? `"${printable(caseName(first))}"` : countNoun(count, "test");
+    const which = count === 1 ? `"${printable(shownName(first))}"` : countNoun(count, "test");
     return `${DETAIL_INDENT}${paint.yellow("skipped")} ${which}: ${why}`;
   });
 }

@@ -68,6 +68,14 @@ export function caseName({ test, row }: Pick<TestFinished, "test" | "row">): str
   return row === null ? test : `${test}[${row}]`;
 }
 
+/** For people: a row that is the test's name with its values filled in says it all. */
+export function shownName(test: Pick<TestFinished, "test" | "row">): string {
+  const { test: name, row } = test;
+  if (row === null || !name.includes("{")) return caseName(test);
+  const parts = name.split(/\{[^{}]*\}/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".*")}$`, "s").test(row) ? row : caseName(test);
+}
+
 /** `305 passed, 3 failed (1 crash, 1 timeout), 4 skipped, 2 expected failures`. */
 export function describeCounts(counts: Readonly<Counts>, paint: Paint): string {
   const failed = failedOf(counts);

@@ -4,7 +4,7 @@
 import { VERDICTS, type Boot, type RunEvent, type RunFinished, type RunStarted, type TestFinished, type Verdict } from "../events.ts";
 import { formatJson } from "./json-text.ts";
 import type { Reporter, Sink } from "./reporter.ts";
-import { caseName } from "./tally.ts";
+import { shownName } from "./tally.ts";
 
 /** The viewers' names of colours. */
 const COLOURS: Readonly<Record<Verdict, string>> = {
@@ -59,7 +59,7 @@ export function createTraceReporter(sink: Sink): Reporter {
     const { id, verdict, reason, checks, guestNs, instructions, engine, wallWorker, wallStartMs, wallMs } = test;
     write({
       ph: "X",
-      name: `${test.suite}::${caseName(test)}`,
+      name: `${test.suite}::${shownName(test)}`,
       cat: verdict,
       cname: COLOURS[verdict],
       pid,

@@ -30,6 +30,8 @@ export interface TestRecord {
   readonly suite: number;
   readonly test: string;
   readonly row: string | null;
+  /** The name for people; absent: `test[row]`. */
+  readonly shown?: string;
   /** Absent: `file::suite::test[row]@target/engine`. */
   readonly id?: string;
   readonly line: number;

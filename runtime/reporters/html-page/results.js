@@ -104,6 +104,11 @@ let suites = [];
 /** @type {Test[]} */
 let tests = [];
 
+/** @param {Pick<Test, "test" | "row">} test */
+function nameOf({ test, row }) {
+  return row === null ? test : `${test}[${row}]`;
+}
+
 for (const record of readRecords()) {
   switch (record.type) {
     case "run":
@@ -116,8 +121,7 @@ for (const record of readRecords()) {
       const suite = suites[record.suite];
       if (suite === undefined) throw new Error("a result without its suite");
       const { file, name, target, engine } = suite.record;
-      const title = `${record.test}${record.row === null ? "" : `[${record.row}]`}`;
-      const id = record.id ?? `${file}::${name}::${title}@${target}/${engine}`;
+      const id = record.id ?? `${file}::${name}::${nameOf(record)}@${target}/${engine}`;
       const text = [id, record.summary ?? "", ...(record.tags ?? []).map((tag) => `#${tag}`)].join("\n").toLowerCase();
       const test = { ...record, id, text, place: tests.length };
       suite.tests.push(test);
@@ -284,7 +288,7 @@ const testOf = new WeakMap();
 
 /** @param {Test} test @param {Suite} suite */
 function makeTest(test, suite) {
-  const name = make("span", "name", test.row === null ? test.test : `${test.test}[${test.row}]`);
+  const name = make("span", "name", test.shown ?? nameOf(test));
   if (test.summary !== undefined) name.append(make("span", "why", test.summary));
   const element = make("details", "test", make("summary", "", verdictWord(test.verdict), name, make("span", "number faint", formatTime(test.wallMs * 1e6))));
   testOf.set(element, test);
