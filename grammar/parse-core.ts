@@ -343,10 +343,10 @@ export abstract class ParserCore extends EmbeddedActionsParser {
   }
 
   /** The bracket that closes `open`. */
-  protected needClose(index: number, type: TokenType, open: Token): Token {
+  protected needClose(index: number, type: TokenType, open: Token, details: FaultDetails = {}): Token {
     const token = this.peek(1);
     if (!this.RECORDING_PHASE && token.tokenType !== type) {
-      throw this.expected(type.LABEL ?? type.name, { also: [{ span: this.spanOf(open), text: "to close this" }] });
+      throw this.expected(type.LABEL ?? type.name, { ...details, also: [{ span: this.spanOf(open), text: "to close this" }] });
     }
     this.consume(index, type);
     return token;

@@ -34,6 +34,12 @@ for (const type of [
   startsOperand[type.tokenTypeIdx ?? 0] = 1;
 }
 
+/** Where an operand stands in other languages. */
+const helpWithOperand: ReadonlyMap<TokenType, string> = new Map([
+  [T.Match, "`match` is a statement: assign to a variable in its arms, or `return` from them"],
+  [T.Dot, "a member stands behind its enum or value: `Color.green`"],
+]);
+
 const noBytes = new Uint8Array(0);
 /** Stands for an operand while the grammar is recorded. */
 const placeholder: Expr = { kind: "bool", value: false, span: { source: { path: "", text: "" }, start: 0, end: 0 } };
@@ -191,7 +197,8 @@ export abstract class OperandParser extends StringParser {
       });
     }
     if (token.newline && this.currIdx >= 0) return this.expected("an expression", {}, "E0202");
-    return this.faultAt(token, "E0202", `expected an expression, found ${this.describe(token)}`, "not an operand");
+    const help = helpWithOperand.get(token.tokenType);
+    return this.faultAt(token, "E0202", `expected an expression, found ${this.describe(token)}`, "not an operand", help === undefined ? {} : { help });
   }
 
   /** The second of two marks that touch: an operator of other languages. */
@@ -234,7 +241,8 @@ export abstract class OperandParser extends StringParser {
     this.consume(0, T.LParen);
     const inside = this.bracketed(() => {
       const expr = this.subrule(0, this.expr);
-      this.needClose(0, T.RParen, open);
+      const isTuple = this.peek(1).tokenType === T.Comma;
+      this.needClose(0, T.RParen, open, isTuple ? { help: "there are no tuples: a struct holds several values" } : {});
       return expr;
     });
     if (this.RECORDING_PHASE) return placeholder;

@@ -66,7 +66,7 @@ export function checkSlice(context: Context, expr: Expr & { kind: "slice" }): HE
   if (object.type.kind !== "array" && object.type.kind !== "slice") {
     fail(context, object.span, "E0506", `${quote(object.type)} cannot be sliced`, {
       label: `this is ${quote(object.type)}`,
-      help: "arrays, slices and strings can",
+      help: object.type.kind === "int" ? "bits are cut out by `x >> 4 & 0xf`; those of a register have names" : "arrays, slices and strings can",
     });
     return errorExpr(expr.span);
   }

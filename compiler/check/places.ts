@@ -16,7 +16,8 @@ export function checkPlace(context: Context, expr: Expr, use: "assign" | "addres
   if (!isPlace(place)) {
     fail(context, expr.span, "E0510", use === "assign" ? "this cannot be assigned to" : "this has no address", {
       label: place.kind === "const" && expr.kind === "name" ? "a constant, not a variable" : "a value, not a variable",
-      help: use === "address" ? "bind it with `let` first" : undefined,
+      help:
+        use === "address" ? "bind it with `let` first" : expr.kind === "slice" ? "elements are copied one by one: `for i, x in from { to[i] = x }`" : undefined,
     });
     return null;
   }
