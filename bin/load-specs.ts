@@ -4,11 +4,13 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { openCache, type CachedImage, type ImageCache } from "../compiler/images/cache.ts";
+import { hashBytes } from "../compiler/images/content-hash.ts";
 import { hashFile, rememberHashes, type FileHashes } from "../compiler/images/file-hashes.ts";
 import type { Manifest } from "../compiler/images/manifest.ts";
 import type { Diagnostic } from "../grammar/diagnostic.ts";
 import { didYouMean } from "../grammar/nearest-name.ts";
 import type { MachineDescription } from "../machines/description.ts";
+import { isMachinePath, machineFiles } from "../machines/machine-files.ts";
 import type { EngineImage } from "../runtime/engines/session.ts";
 import { countNoun } from "../runtime/reporters/quantities.ts";
 import { createReader, findSources } from "./compiled-from.ts";
@@ -83,11 +85,11 @@ export async function readProjectWords(): Promise<{ readonly tags: readonly stri
 
 /** Everything in it, because what a spec calls is one program with it; and the machine's file and the project's. */
 export function filesOfImage(dependencies: readonly string[], machine: string | null): readonly string[] {
-  return [...dependencies, machinePath(machine ?? DEFAULT_MACHINE), LIB_FOLDER, PROJECT_FILE];
+  return [...dependencies, ...machineFiles(machinePath(machine ?? DEFAULT_MACHINE)), LIB_FOLDER, PROJECT_FILE];
 }
 
 export function machinePath(name: string): string {
-  return /[/\\]|\.ya?ml$/.test(name) ? name : `${MACHINES_FOLDER}${name}.yaml`;
+  return isMachinePath(name) ? name : `${MACHINES_FOLDER}${name}.yaml`;
 }
 
 /** A machine that is not there; `given`: by what it was named, where that is not on the command line. */
@@ -105,9 +107,12 @@ export async function machineOption(options: ParsedOptions): Promise<string | nu
   throw await noMachine(name, isOnCommandLine(options, "machine") ? null : options.spelled("machine"));
 }
 
-/** Changes with the machine's file. */
+/** Changes with the machine's file, and with those that it extends. */
 export function machineKeyOf(name: string, hashes: FileHashes = hashFile): string | null {
-  return hashes(machinePath(name));
+  const keys = machineFiles(machinePath(name)).map((path) => hashes(path));
+  const [only = null, ...more] = keys;
+  if (more.length === 0 || keys.includes(null)) return keys.includes(null) ? null : only;
+  return hashBytes(keys.join());
 }
 
 /** The machine's description and a key that changes with its file. */

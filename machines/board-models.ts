@@ -2,11 +2,16 @@
 // beside the models of runtime/devices; `guestspec devices` shows both. A model that is written later leaves this table.
 // Manuals are named where the device's own registers are what a guest's driver is written from.
 
+import { OTHER_MODEL } from "./description.ts";
+
 export interface BoardModel {
   readonly name: string;
   readonly summary: string;
   readonly manual: string;
 }
+
+/** What a machine file calls a device that is on none of our boards. */
+export const OTHER: BoardModel = { name: OTHER_MODEL, summary: "a device that only QEMU and the specs know", manual: "its own" };
 
 export const BOARD_MODELS: readonly BoardModel[] = [
   { name: "acpi-ged", summary: "ACPI generic event device: power-off and reset of reduced-hardware PCs", manual: "ACPI 6.4, 5.6.9 and 4.8.3.7" },

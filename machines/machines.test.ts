@@ -4,6 +4,7 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import Ajv from "ajv/dist/2020.js";
 import { parse } from "yaml";
 import { CAPABILITIES } from "../compiler/plan/capabilities.ts";
@@ -11,6 +12,7 @@ import { deviceModels } from "../runtime/devices/index.ts";
 import { BOARD_MODELS } from "./board-models.ts";
 import { capabilitiesOf, enginesOf, formatCapability, guestConstants, type MachineDescription } from "./description.ts";
 import { listMachines, loadMachine } from "./load-machine.ts";
+import { machineFiles, machineUrl } from "./machine-files.ts";
 import { parseMachine, type ParseOptions } from "./parse-machine.ts";
 import { formatMachineError, parseInteger } from "./yaml-fields.ts";
 
@@ -341,6 +343,77 @@ test("a model is either the embedded machine's or one that QEMU alone has", () =
     [],
     "a model that no machine has",
   );
+});
+
+const BASE = `${HEAD}provides: [ports]
+qemu: { binary: riscv64, machine: virt, cpu: rv64, firmware: none, properties: { a: on, b: on }, arguments: [-one] }
+boot: { base: 0x8000_0000, image: elf, privilege: machine }
+exit: { good: 0, failed: 1, crashed: 2 }
+devices:
+${UART}${PLIC}  rtc0: { model: goldfish-rtc, at: { address: 0x10_1000, size: 0x24 }, irq: 'plic0:11' }
+`;
+const EXTENDING: ParseOptions = {
+  models: [],
+  machines: ["base", "loop"],
+  open(name) {
+    if (name === "base") return { text: BASE.replaceAll(/model: [a-z0-9-]+/g, "model: other"), file: "base.yaml" };
+    return name === "loop" ? { text: "machine: loop\nextends: loop\nsummary: s\n", file: "loop.yaml" } : null;
+  },
+};
+const OWN = "machine: own\nextends: base\nsummary: with more\n";
+
+test("a machine that extends another one has its devices, and what it says itself", () => {
+  const result = parseMachine(
+    `${OWN}provides: [mmu]
+ram: { base: 0x8000_0000, size: 2MiB }
+qemu: { cpu: max, properties: { b: off, c: on }, arguments: [-two] }
+devices:
+  new0: { model: other, at: { address: 0x2000_0000, size: 16 }, irq: 'plic0:12', provides: [rtc] }
+  uart0: { model: other, at: { address: 0x1000_0000, size: 16 }, irq: 'plic0:10' }
+  rtc0:
+`,
+    "own.yaml",
+    EXTENDING,
+  );
+  assert.ok(result.ok, result.ok ? "" : result.errors.map(formatMachineError).join("\n"));
+  const { machine } = result;
+  assert.deepEqual([machine.name, machine.summary, machine.target, machine.ram.size], ["own", "with more", "bytecode", 0x20_0000]);
+  assert.deepEqual(
+    machine.devices.map(({ name, at }) => [name, at[0]?.size]),
+    [
+      ["uart0", 16],
+      ["plic0", 0x60_0000],
+      ["new0", 16],
+    ],
+  );
+  assert.deepEqual(machine.provides.map(formatCapability), ["ports", "mmu"]);
+  assert.deepEqual([machine.qemu?.cpu, machine.qemu?.properties, machine.qemu?.arguments], ["max", { a: "on", b: "off", c: "on" }, ["-one", "-two"]]);
+  assert.deepEqual(enginesOf(machine), ["qemu"]);
+});
+
+const EXTENDED_MISTAKES: readonly (readonly [text: string, errors: readonly string[]])[] = [
+  [OWN.replace("base", "bose"), ['board.yaml:2:10: extends: there is no machine "bose"; did you mean "base"?']],
+  [OWN.replace("base", "loop"), ['loop.yaml:2:10: extends: "loop" extends this file']],
+  ["extends: base\n", ['board.yaml:1:1: machine: "machine" is missing', 'board.yaml:1:1: machine: "summary" is missing']],
+  // Each in the file in which it stands.
+  [
+    `${OWN}devices:\n  a0: { model: other, at: { address: 0x10_1020, size: 8 } }\n  plic0:\n`,
+    [
+      "board.yaml:5:27: a0 overlaps rtc0 in memory space at 0x101020",
+      'base.yaml:14:70: device uart0: irq leads to "plic0", which is no device of this machine',
+      'base.yaml:16:70: device rtc0: irq leads to "plic0", which is no device of this machine',
+    ],
+  ],
+  [`${OWN}devices:\n  a0: { model: others, at: { address: 0, size: 8 } }\n`, ['board.yaml:5:16: device a0: there is no device model "others"']],
+];
+
+for (const [text, errors] of EXTENDED_MISTAKES)
+  test(`mistake in a file that extends another: ${errors[0]}`, () => {
+    assert.deepEqual(errorsOf(text, EXTENDING), errors);
+  });
+
+test("machines of the package stand alone: what is kept of them goes by the time of their file", () => {
+  for (const name of listMachines()) assert.equal(machineFiles(fileURLToPath(machineUrl(name))).length, 1, name);
 });
 
 test("mistake: broken YAML, a name twice, an empty file", () => {

@@ -4,7 +4,8 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { guestConstants } from "./description.ts";
-import { loadMachine, machineUrl } from "./load-machine.ts";
+import { loadMachine } from "./load-machine.ts";
+import { machineUrl } from "./machine-files.ts";
 
 export type MachineConstants = ReadonlyMap<string, bigint>;
 

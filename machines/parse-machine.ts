@@ -9,6 +9,7 @@ import {
   CONFIG_PARAMETERS,
   CPU_LINES,
   guestConstants,
+  OTHER_MODEL,
   type Capability,
   type ConfigRecord,
   type ConfigValue,
@@ -19,14 +20,19 @@ import {
   type RegionPlace,
   type WireDescription,
 } from "./description.ts";
+import { openMachine, type OpenMachine } from "./extend-machine.ts";
 import { NATIVE_KEYS, readArguments, readNative } from "./parse-native.ts";
-import { createFieldReader, parseInteger, suggest, type Field, type MachineFileError } from "./yaml-fields.ts";
+import { parseInteger, suggest, type Field, type MachineFileError } from "./yaml-fields.ts";
 
 export type MachineResult = { readonly ok: true; readonly machine: MachineDescription } | { readonly ok: false; readonly errors: readonly MachineFileError[] };
 
 export interface ParseOptions {
   /** Names of the models that the embedded machine has; a board of QEMU's may have those of BOARD_MODELS too. Absent: not checked. */
   readonly models?: readonly string[];
+  /** For files that extend another one. Absent: none may. */
+  readonly open?: OpenMachine;
+  /** Names that `extends` may name, for whoever misspells one. */
+  readonly machines?: readonly string[];
 }
 
 const NAME = /^[a-z][a-z0-9_]*$/;
@@ -54,7 +60,7 @@ interface PlacedDevice {
 }
 
 export function parseMachine(text: string, file: string, options: ParseOptions = {}): MachineResult {
-  const reader = createFieldReader(text, file);
+  const reader = openMachine(text, file, options.open, (name) => suggest(name, options.machines ?? []));
   if (reader.errors.length > 0) return { ok: false, errors: reader.errors };
   const { errors, complain, readFields, readText, readScalar, readMatching, readBig, readNumber, readItems, readOneOrMore } = reader;
 
@@ -183,6 +189,7 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
 
   function problemOfModel(model: string): string | null {
     const { models } = options;
+    if (model === OTHER_MODEL) return isQemuBoard ? null : `"${OTHER_MODEL}" is for machines with a qemu section: nobody but QEMU knows the device`;
     if (models === undefined || models.includes(model)) return null;
     const boardModels = BOARD_MODELS.map((candidate) => candidate.name);
     if (isQemuBoard && boardModels.includes(model)) return null;
@@ -319,7 +326,7 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     reader.root,
     "machine",
     ["machine", "target", "summary", "cpus", "ram", "timebase", "stack", "console", "devices"],
-    ["provides", ...NATIVE_KEYS],
+    ["extends", "provides", ...NATIVE_KEYS],
   );
   if (top === null) return { ok: false, errors };
   isQemuBoard = top.has("qemu");
@@ -382,7 +389,7 @@ export function parseMachine(text: string, file: string, options: ParseOptions =
     stackSize === null ||
     consoleName === null
   ) {
-    return { ok: false, errors: errors.sort((a, b) => a.line - b.line || a.column - b.column) };
+    return { ok: false, errors: errors.sort((a, b) => Number(a.file !== file) - Number(b.file !== file) || a.line - b.line || a.column - b.column) };
   }
   const machine: MachineDescription = {
     name,

@@ -2,7 +2,7 @@
 // between the `yaml` package and `parse-machine.ts`, which says what the fields mean. Scalars are read as source text
 // (the failsafe schema), so that numbers of 64 bits stay exact.
 
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type Scalar } from "yaml";
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Node, type Scalar } from "yaml";
 import { nearestName } from "../grammar/nearest-name.ts";
 
 /** A mistake in a machine file; line and column from 1. */
@@ -44,6 +44,10 @@ export interface FieldReader {
   readonly errors: MachineFileError[];
   readonly root: Node | null;
   readonly complain: (node: Node | null, message: string) => void;
+  /** Where a node stands. */
+  readonly placeOf: (node: Node | null) => Omit<MachineFileError, "message">;
+  /** What is no node of this file is one of that other file; its complaints so far are complaints here. */
+  readonly inherit: (other: FieldReader) => void;
   /** The keys of a mapping; unknown and missing ones are complained of. Null if it is no mapping. */
   readonly readFields: (node: Node | null, what: string, required: readonly string[], optional: readonly string[]) => Fields | null;
   readonly readText: (field: Field | undefined, what: string) => string | null;
@@ -63,12 +67,29 @@ export function createFieldReader(text: string, file: string): FieldReader {
   const document = parseDocument(text, { schema: "failsafe", lineCounter: lines, keepSourceTokens: false });
   const errors: MachineFileError[] = [];
 
-  function complainAt(offset: number, message: string): void {
+  let inherited: { readonly other: FieldReader; readonly own: WeakSet<object> } | null = null;
+
+  function placeAt(offset: number): Omit<MachineFileError, "message"> {
     const { line, col } = lines.linePos(offset);
-    errors.push({ file, line: Math.max(line, 1), column: Math.max(col, 1), message });
+    return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  }
+  function complainAt(offset: number, message: string): void {
+    errors.push({ ...placeAt(offset), message });
+  }
+  function placeOf(node: Node | null): Omit<MachineFileError, "message"> {
+    if (inherited !== null && node !== null && !inherited.own.has(node)) return inherited.other.placeOf(node);
+    return placeAt(node?.range?.[0] ?? 0);
   }
   function complain(node: Node | null, message: string): void {
-    complainAt(node?.range?.[0] ?? 0, message);
+    errors.push({ ...placeOf(node), message });
+  }
+  function inherit(other: FieldReader): void {
+    const own = new WeakSet<object>();
+    visit(document, (_key, node) => {
+      if (typeof node === "object" && node !== null) own.add(node);
+    });
+    inherited = { other, own };
+    errors.push(...other.errors);
   }
 
   for (const error of document.errors) complainAt(error.pos[0], error.message.split(" at line ")[0]?.split("\n")[0] ?? error.message);
@@ -139,6 +160,8 @@ export function createFieldReader(text: string, file: string): FieldReader {
     errors,
     root: document.contents as Node | null,
     complain,
+    placeOf,
+    inherit,
     readFields,
     readText,
     readScalar,

@@ -1,7 +1,7 @@
 // `guestspec devices`: the device models, where the machine has them, and the constants by which specs know the machine. Of boards of
 // QEMU's only the models that they have are told, those that QEMU alone models among them.
 
-import { BOARD_MODELS } from "../../machines/board-models.ts";
+import { BOARD_MODELS, OTHER } from "../../machines/board-models.ts";
 import { enginesOf, formatCapability, guestConstants, type MachineDescription } from "../../machines/description.ts";
 import { deviceModels } from "../../runtime/devices/index.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -38,7 +38,7 @@ function instancesOf(machine: MachineDescription, model: string) {
 export async function run(options: ParsedOptions, io: Io): Promise<ExitCode> {
   const { machine } = await loadMachineDescription(await machineOption(options), null);
   const isEmbedded = enginesOf(machine).includes("embedded");
-  const rows = [...deviceModels, ...(isEmbedded ? [] : BOARD_MODELS)]
+  const rows = [...deviceModels, ...(isEmbedded ? [] : [...BOARD_MODELS, OTHER])]
     .map(({ name, summary, manual }) => ({ model: name, summary, manual, instances: instancesOf(machine, name) }))
     .filter(({ instances }) => isEmbedded || instances.length > 0)
     .sort((a, b) => a.model.localeCompare(b.model));
