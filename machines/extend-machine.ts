@@ -12,7 +12,6 @@ const MERGED: Readonly<Record<string, "entries" | "items">> = {
   devices: "entries",
   constants: "entries",
   qemu: "entries",
-  provides: "items",
   // Of `qemu`.
   arguments: "items",
   properties: "entries",

@@ -4,7 +4,6 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import Ajv from "ajv/dist/2020.js";
 import { parse } from "yaml";
 import { CAPABILITIES } from "../compiler/plan/capabilities.ts";
@@ -12,7 +11,6 @@ import { deviceModels } from "../runtime/devices/index.ts";
 import { BOARD_MODELS } from "./board-models.ts";
 import { capabilitiesOf, enginesOf, formatCapability, guestConstants, type MachineDescription } from "./description.ts";
 import { listMachines, loadMachine } from "./load-machine.ts";
-import { machineFiles, machineUrl } from "./machine-files.ts";
 import { parseMachine, type ParseOptions } from "./parse-machine.ts";
 import { formatMachineError, parseInteger } from "./yaml-fields.ts";
 
@@ -386,7 +384,7 @@ devices:
       ["new0", 16],
     ],
   );
-  assert.deepEqual(machine.provides.map(formatCapability), ["ports", "mmu"]);
+  assert.deepEqual(machine.provides.map(formatCapability), ["mmu"]);
   assert.deepEqual([machine.qemu?.cpu, machine.qemu?.properties, machine.qemu?.arguments], ["max", { a: "on", b: "off", c: "on" }, ["-one", "-two"]]);
   assert.deepEqual(enginesOf(machine), ["qemu"]);
 });
@@ -411,10 +409,6 @@ for (const [text, errors] of EXTENDED_MISTAKES)
   test(`mistake in a file that extends another: ${errors[0]}`, () => {
     assert.deepEqual(errorsOf(text, EXTENDING), errors);
   });
-
-test("machines of the package stand alone: what is kept of them goes by the time of their file", () => {
-  for (const name of listMachines()) assert.equal(machineFiles(fileURLToPath(machineUrl(name))).length, 1, name);
-});
 
 test("mistake: broken YAML, a name twice, an empty file", () => {
   assert.match(errorsOf("machine: [")[0] ?? "", /^board\.yaml:1:\d+: /);

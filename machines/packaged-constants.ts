@@ -1,11 +1,12 @@
 // The constants of the package's machines, by name: what a spec may name of machines that it is not compiled for. The build notes them beside the bundle
-// (tools/build.mjs), because reading ten machine files takes as long as compiling ten specs. A machine whose file is newer than the notes is
+// (tools/build.mjs), because reading ten machine files takes as long as compiling ten specs. A machine one of whose files is newer than the notes is
 // read, and so are all of them from the sources, which may change at any time.
 
 import { readFileSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { guestConstants } from "./description.ts";
 import { loadMachine } from "./load-machine.ts";
-import { machineUrl } from "./machine-files.ts";
+import { machineFiles, machineUrl } from "./machine-files.ts";
 
 export type MachineConstants = ReadonlyMap<string, bigint>;
 
@@ -51,7 +52,8 @@ export function packagedConstants(machine: string): MachineConstants {
   if (constants === undefined) {
     notes ??= readNotes();
     const noted = notes.constants[machine];
-    const isFresh = noted !== undefined && statSync(machineUrl(machine)).mtimeMs <= notes.time;
+    const { time } = notes;
+    const isFresh = noted !== undefined && machineFiles(fileURLToPath(machineUrl(machine))).every((path) => statSync(path).mtimeMs <= time);
     constants = isFresh ? new Map(noted.map(([name, digits]) => [name, BigInt(digits)])) : readConstants(machine);
     known.set(machine, constants);
   }
