@@ -37,6 +37,8 @@ function explain(planned: PlannedCase, image: LoadedImage, engine: EngineOptions
   const needs = checkNeeds(test, machine);
   if (needs.length === 0) say("needs", "nothing");
   for (const { need, met, detail } of needs) say("needs", `${need}: ${met ? "met" : "NOT MET"}, ${detail}`);
+  if (machine.qemu !== null && needs.some(({ met }) => !met))
+    say("help", `a machine file that extends ${machine.name} may add it (docs/howto/test-a-device-of-your-qemu.md)`);
   const { timeoutNs, instructions } = limitsOf(test, row, engine);
   const origin = (row.timeout ?? test.timeout) !== null ? "@timeout" : engine.timeoutNs !== null ? "--timeout" : "default";
   say("limits", `${formatDuration(timeoutNs)} of guest time (${origin}), ${instructions.toLocaleString("en")} instructions`);
