@@ -14,7 +14,7 @@ import { isMachinePath, machineFiles } from "../machines/machine-files.ts";
 import type { EngineImage } from "../runtime/engines/session.ts";
 import { countNoun } from "../runtime/reporters/quantities.ts";
 import { createReader, findSources } from "./compiled-from.ts";
-import { CommandError, CompileError, usageError } from "./errors.ts";
+import { CommandError, CompileError, readError, usageError } from "./errors.ts";
 import { isOnCommandLine, type ParsedOptions } from "./options.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
@@ -110,9 +110,8 @@ export async function machineOption(options: ParsedOptions): Promise<string | nu
 /** Changes with the machine's file, and with those that it extends. */
 export function machineKeyOf(name: string, hashes: FileHashes = hashFile): string | null {
   const keys = machineFiles(machinePath(name)).map((path) => hashes(path));
-  const [only = null, ...more] = keys;
-  if (more.length === 0 || keys.includes(null)) return keys.includes(null) ? null : only;
-  return hashBytes(keys.join());
+  if (keys.includes(null)) return null;
+  return keys.length === 1 ? (keys[0] ?? null) : hashBytes(keys.join());
 }
 
 /** The machine's description and a key that changes with its file. */
@@ -126,7 +125,15 @@ export async function loadMachineDescription(name: string | null, cache: ImageCa
   const { formatMachineError } = await import("../machines/yaml-fields.ts");
   if (!existsSync(path)) throw await noMachine(wanted, null);
   const { deviceModels } = await import("../runtime/devices/index.ts");
-  const result = loadMachineFile(path, { models: deviceModels.map((model) => model.name) });
+  const load = (): ReturnType<typeof loadMachineFile> => {
+    try {
+      return loadMachineFile(path, { models: deviceModels.map((model) => model.name) });
+    } catch (error) {
+      if (error instanceof Error && "code" in error) throw readError(path, error);
+      throw error;
+    }
+  };
+  const result = load();
   if (!result.ok) throw new CommandError(EXIT.compile, result.errors.map(formatMachineError).join("\n"));
   if (key !== null) cache?.writeMachine(key, result.machine);
   return { machine: result.machine, key: key ?? "" };

@@ -47,7 +47,7 @@ function mergeEntries(own: YAMLMap, other: YAMLMap): void {
   own.items = [...items, ...own.items.filter((pair) => rest.get(keyOf(pair)) === pair)];
 }
 
-/** Of a file and of what it extends; `known` are names for whoever misspells one. */
+/** Of a file and of what it extends; `suggest` helps whoever misspells a name. */
 export function openMachine(
   text: string,
   file: string,

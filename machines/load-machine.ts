@@ -1,7 +1,7 @@
 // Finds and reads machine files. The only part of `machines/` that touches the host: what a file says is `parse-machine.ts`. Names are
 // those of the YAML files in this folder.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { extendedPath, MACHINE_EXTENSION, machineUrl } from "./machine-files.ts";
 import { parseMachine, type MachineResult, type ParseOptions } from "./parse-machine.ts";
@@ -29,7 +29,8 @@ export function loadMachineFile(path: string, options: ParseOptions = {}): Machi
     machines: listMachines(),
     open(name, from) {
       const extended = extendedPath(name, from);
-      return existsSync(extended) ? { text: readFileSync(extended, "utf8"), file: extended } : null;
+      const isFile = statSync(extended, { throwIfNoEntry: false })?.isFile() === true;
+      return isFile ? { text: readFileSync(extended, "utf8"), file: extended } : null;
     },
   });
 }

@@ -2,7 +2,7 @@
 // changed asks often, and YAML costs more than all the rest; what the files say is `parse-machine.ts`.
 
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const FOLDER = new URL("./", import.meta.url);
@@ -19,7 +19,8 @@ export function machineUrl(name: string): URL {
 
 /** Where the machine is that the file at `from` extends. */
 export function extendedPath(name: string, from: string): string {
-  return isMachinePath(name) ? join(dirname(from), name) : fileURLToPath(machineUrl(name));
+  if (!isMachinePath(name)) return fileURLToPath(machineUrl(name));
+  return isAbsolute(name) ? name : join(dirname(from), name);
 }
 
 function readIfThere(path: string): string {
